@@ -62,6 +62,7 @@ const operation = group({
     every: wholeNumber(1, 100_000),
     maxQueries: wholeNumber(1, 1_000_000_000).nullable(),
     precisionAt,
+    untrained: flag,
   }),
   checkpoint: group({
     everyIterations: wholeNumber(1, 100_000),

@@ -96,6 +96,8 @@ export interface Operation {
     /** Queries used before the last evaluation; null is all of them. */
     readonly maxQueries: number | null;
     readonly precisionAt: readonly number[];
+    /** Whether to measure, before the first step, what colour histograms and untrained features reach. */
+    readonly untrained: boolean;
   };
   readonly checkpoint: {
     readonly everyIterations: number;
