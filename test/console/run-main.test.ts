@@ -80,7 +80,7 @@ test('Ctrl-C ends a command that has nothing to save, in one sentence', async ()
   expect(await ended).toMatchObject({ code: 1, stderr: 'fcaenet: interrupted by Ctrl-C.\n' });
 });
 
-test('the first signal goes to the command, the second ends it', async () => {
+test('the first signal goes to the command, its echo nowhere, a later one ends it', async () => {
   const { child, ended } = start(`runMain(async () => {
     onInterrupt((signal) => console.log('saving after', signal));
     console.log('ready');
@@ -89,6 +89,9 @@ test('the first signal goes to the command, the second ends it', async () => {
   await once(child.stdout, 'data');
   child.kill('SIGTERM');
   await once(child.stdout, 'data');
+  child.kill('SIGTERM');
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  expect(child.exitCode).toBeNull();
   child.kill('SIGTERM');
   expect(await ended).toEqual({
     code: 1,
