@@ -1,0 +1,41 @@
+import { ExitCode, FcaenetError } from '../errors.js';
+
+/** What can be wrong with a dataset or with a request to it. */
+export type DatasetErrorCode =
+  | 'DATASET_FOLDER_MISSING'
+  | 'DATASET_FORMAT_UNKNOWN'
+  | 'DATASET_LIST_MISSING'
+  | 'DATASET_LINE_MALFORMED'
+  | 'DATASET_ENTRY_DUPLICATE'
+  | 'DATASET_ENTRY_UNKNOWN'
+  | 'DATASET_ENTRY_MISSING'
+  | 'DATASET_PATH_UNSAFE'
+  | 'DATASET_IMAGE_MISSING'
+  | 'DATASET_IMAGE_DAMAGED'
+  | 'DATASET_SPLIT_EMPTY'
+  | 'DATASET_SAMPLE_SIZE'
+  | 'DATASET_SETTINGS'
+  | 'DATASET_FOLDER_OCCUPIED';
+
+const missingInputCodes: readonly DatasetErrorCode[] = [
+  'DATASET_FOLDER_MISSING',
+  'DATASET_FORMAT_UNKNOWN',
+  'DATASET_LIST_MISSING',
+  'DATASET_IMAGE_MISSING',
+];
+
+function exitCodeOf(code: DatasetErrorCode): ExitCode {
+  if (missingInputCodes.includes(code)) return ExitCode.missingInput;
+  if (code === 'DATASET_FOLDER_OCCUPIED') return ExitCode.cannotCreate;
+  if (code === 'DATASET_SAMPLE_SIZE' || code === 'DATASET_SETTINGS') return ExitCode.badConfiguration;
+  return ExitCode.badData;
+}
+
+/** A dataset that cannot be used as it is, or a request that does not fit it. */
+export class DatasetError extends FcaenetError {
+  override readonly name = 'DatasetError';
+
+  constructor(code: DatasetErrorCode, message: string, options?: { cause?: unknown }) {
+    super(code, message, exitCodeOf(code), options);
+  }
+}

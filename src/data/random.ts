@@ -1,0 +1,96 @@
+import { philox4x32 } from './philox.js';
+
+/**
+ * What a random number is for. The numbers are part of the arithmetic: changing one changes every result that
+ * draws from it, so purposes are only ever added.
+ */
+export const Purpose = {
+  /** which training images an iteration samples */
+  omega: 1,
+  /** the order of the sampled images within an epoch */
+  order: 2,
+  /** the positive of an anchor */
+  positive: 3,
+  /** the database codes before the first V-step */
+  databaseCodes: 4,
+  /** weights that no file provides */
+  initialWeights: 5,
+  /** the synthetic dataset */
+  synthetic: 6,
+  /** the microbatch that proves a worker's numerical identity */
+  probe: 7,
+  /** random projections of untrained features */
+  projection: 8,
+  /** which queries an evaluation of a part uses */
+  evaluation: 9,
+} as const;
+export type Purpose = (typeof Purpose)[keyof typeof Purpose];
+
+const TWO_POW_32 = 2 ** 32;
+const TWO_POW_53 = 2 ** 53;
+
+/**
+ * Random numbers by name instead of by turn: each is a function of (seed, purpose, iteration, epoch, index) alone,
+ * so a resumed run needs no generator state and the order of work cannot change a result.
+ *
+ * The key of Philox4x32-10 is the seed, its counter is (index, iteration, epoch, purpose); all four are integers in
+ * [0, 2^32).
+ */
+export class KeyedRandom {
+  readonly #key0: number;
+  readonly #key1: number;
+  readonly #block = new Uint32Array(4);
+
+  /** @param seed integer in [0, 2^53) */
+  constructor(readonly seed: number) {
+    if (!Number.isSafeInteger(seed) || seed < 0) {
+      throw new RangeError(`seed ${seed} must be an integer from 0 to ${Number.MAX_SAFE_INTEGER}`);
+    }
+    this.#key0 = seed >>> 0;
+    this.#key1 = Math.floor(seed / TWO_POW_32);
+  }
+
+  /** Writes the whole block of four independent 32-bit words into `target`. */
+  block(purpose: Purpose, iteration: number, epoch: number, index: number, target: Uint32Array): void {
+    philox4x32(index, iteration, epoch, purpose, this.#key0, this.#key1, target);
+  }
+
+  /** An integer, uniform in [0, 2^32). */
+  word(purpose: Purpose, iteration: number, epoch: number, index: number): number {
+    this.block(purpose, iteration, epoch, index, this.#block);
+    return this.#block[0]!;
+  }
+
+  /** A multiple of 2^-53, uniform in [0, 1). */
+  unit(purpose: Purpose, iteration: number, epoch: number, index: number): number {
+    this.block(purpose, iteration, epoch, index, this.#block);
+    return ((this.#block[0]! >>> 5) * 2 ** 26 + (this.#block[1]! >>> 6)) / TWO_POW_53;
+  }
+
+  /** An integer, uniform in [0, bound) (each value's probability is right to 2^-53 · bound). */
+  below(bound: number, purpose: Purpose, iteration: number, epoch: number, index: number): number {
+    return Math.floor(this.unit(purpose, iteration, epoch, index) * bound);
+  }
+
+  /**
+   * `count` distinct integers of [0, size) in random order: the first part of a Fisher–Yates shuffle whose i-th
+   * exchange is keyed by index i.
+   */
+  permutation(
+    size: number,
+    count: number,
+    purpose: Purpose,
+    iteration: number,
+    epoch: number,
+  ): Int32Array<ArrayBuffer> {
+    const items = new Int32Array(size);
+    for (let item = 0; item < size; item += 1) items[item] = item;
+    for (let place = 0; place < count; place += 1) {
+      const other = place + this.below(size - place, purpose, iteration, epoch, place);
+      const moved = items[place]!;
+      items[place] = items[other]!;
+      items[other] = moved;
+    }
+    return items.slice(0, count);
+  }
+}

@@ -1,0 +1,96 @@
+import { codeTargets, gramOfOutputs, joinWords, signTables, splitWords, updateBit } from './bit-update.js';
+import { packCodes, unpackCodes, wordsPerCode } from './codes.js';
+import { checkBits, checkLabels, checkLength, HashingError } from './error.js';
+import { similaritySums, summarizeCodes } from './similarity.js';
+
+/** Network outputs of the sampled rows, and the database they belong to. */
+export interface SampledOutputs {
+  /** Database classes `[n]` */
+  readonly labels: Int32Array;
+  readonly bits: number;
+  readonly classCount: number;
+  /** Database rows that were sampled `[m]` */
+  readonly omega: Int32Array;
+  /** Their outputs `[m, bits]` */
+  readonly u: Float32Array;
+  /** r of the softened similarity matrix. */
+  readonly ratio: number;
+  /** Weight of the quantisation term. */
+  readonly gamma: number;
+}
+
+/**
+ * The ADSH objective Σᵢⱼ (uᵢ·vⱼ − c Sᵢⱼ)² + γ |V_Ω − U|² of database codes `[n, bits]` (method 16), by class sums.
+ */
+export function adshObjective(input: SampledOutputs & { codes: Int8Array }): number {
+  const { codes, labels, bits, omega, u, gamma } = input;
+  checkOmega(omega, labels.length);
+  const ownCodes = new Int8Array(omega.length * bits);
+  const ownLabels = new Int32Array(omega.length);
+  for (let i = 0; i < omega.length; i++) {
+    const row = omega[i]!;
+    ownLabels[i] = labels[row]!;
+    ownCodes.set(codes.subarray(row * bits, (row + 1) * bits), i * bits);
+  }
+  const sums = similaritySums(summarizeCodes(input), { u, labels: ownLabels, ownCodes, gamma });
+  return sums.similarity + sums.quantisation;
+}
+
+/**
+ * One sweep of the bit-wise ADSH update of the database codes (method 17): for k = 0..bits-1 in order, with the columns
+ * updated so far, V_k = sign(Q′_k − V_rest U_restᵀU_k), Q′ = c SᵀU plus γU on the sampled rows, sign(0) = +1.
+ * No bit's update raises the objective.
+ *
+ * Q′ is the same for all rows of a class that were not sampled. V_rest U_restᵀU_k is a sum over a row's signs, looked up
+ * eight bits at a time in tables made for each k, so a bit of a row costs bits / 8 additions.
+ *
+ * @param input.codes codes before the sweep `[n, bits]`, left as they are
+ * @param input.onBit called after each bit with the codes so far `[n, bits]`
+ * @returns the new codes `[n, bits]` and how many bits differ from the old ones
+ * @throws HashingError `HASHING_SHAPE`, `HASHING_BITS`, `HASHING_LABEL`, `HASHING_ROW`, or `HASHING_NOT_FINITE` where
+ *   an output is not a finite number
+ */
+export function updateDatabaseCodes(
+  input: SampledOutputs & { codes: Int8Array; onBit?: (bit: number, codes: Int8Array) => void },
+): { codes: Int8Array; flippedBits: number } {
+  const { codes, labels, bits, omega, u, onBit } = input;
+  const rows = labels.length;
+  checkBits(bits);
+  checkLabels(labels, input.classCount);
+  checkOmega(omega, rows);
+  checkLength('A matrix of database codes', codes.length, rows * bits);
+  checkLength('A matrix of outputs', u.length, omega.length * bits);
+  for (let i = 0; i < u.length; i++) {
+    if (!Number.isFinite(u[i]!)) {
+      throw new HashingError('HASHING_NOT_FINITE', `Output ${i} is ${u[i]!}, expected a finite number.`);
+    }
+  }
+
+  const gram = gramOfOutputs(u, bits);
+  const { targets, entries, entryOfRow } = codeTargets(input);
+  const wordCount = wordsPerCode(bits);
+  const columns = splitWords(packCodes(codes, bits), wordCount);
+  const scratch = new Float64Array(rows);
+  let flippedBits = 0;
+  for (let bit = 0; bit < bits; bit++) {
+    const target = targets.subarray(bit * entries, (bit + 1) * entries);
+    flippedBits += updateBit(
+      columns,
+      bit,
+      target,
+      entryOfRow,
+      signTables(gram, bits, bit, wordCount),
+      scratch,
+    );
+    onBit?.(bit, unpackCodes(joinWords(columns), rows, bits));
+  }
+  return { codes: unpackCodes(joinWords(columns), rows, bits), flippedBits };
+}
+
+function checkOmega(omega: Int32Array, rows: number): void {
+  for (const row of omega) {
+    if (row < 0 || row >= rows) {
+      throw new HashingError('HASHING_ROW', `Sampled row ${row} is not in a database of ${rows} rows.`);
+    }
+  }
+}

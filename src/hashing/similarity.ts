@@ -1,0 +1,176 @@
+import { popcount } from './codes.js';
+import { checkBits, checkLabels, checkLength, HashingError } from './error.js';
+
+/**
+ * r = N₊ / N₋ over the block of sampled rows × database columns (method 1.8): pairs of one class have similarity 1, all
+ * others −r, so the block's mean is 0. Rows that occur twice count twice.
+ *
+ * @param columnClassSizes database items per class `[classCount]`
+ * @throws HashingError `HASHING_ONE_CLASS` where no pair is dissimilar and r is not defined
+ */
+export function softRatio(rowLabels: Int32Array, columnClassSizes: Int32Array): number {
+  checkLabels(rowLabels, columnClassSizes.length);
+  const columns = columnClassSizes.reduce((sum, size) => sum + size, 0);
+  let similar = 0;
+  for (const label of rowLabels) similar += columnClassSizes[label]!;
+  const dissimilar = rowLabels.length * columns - similar;
+  if (dissimilar === 0) {
+    throw new HashingError(
+      'HASHING_ONE_CLASS',
+      `All ${similar} pairs of sampled and database items are of one class, expected at least two classes.`,
+    );
+  }
+  return similar / dissimilar;
+}
+
+/** All that the loss needs to know of the database codes V; its size does not depend on the database's. */
+export interface CodeSummary {
+  readonly bits: number;
+  readonly databaseSize: number;
+  readonly classCount: number;
+  /** r of the softened similarity matrix. */
+  readonly ratio: number;
+  /** VᵀV `[bits, bits]` */
+  readonly gram: Float64Array;
+  /** Sum of V over each class `[classCount, bits]` */
+  readonly classSums: Float64Array;
+  /** Sum of all rows of V `[bits]` */
+  readonly total: Float64Array;
+  /** Items per class `[classCount]` */
+  readonly classSizes: Int32Array;
+}
+
+/**
+ * Summarises database codes `[n, bits]` with labels `[n]`. Every number is an integer, so it is exact and no order of
+ * summation can change it.
+ */
+export function summarizeCodes(input: {
+  codes: Int8Array;
+  labels: Int32Array;
+  bits: number;
+  classCount: number;
+  ratio: number;
+}): CodeSummary {
+  const { codes, labels, bits, classCount, ratio } = input;
+  checkBits(bits);
+  checkLabels(labels, classCount);
+  const databaseSize = labels.length;
+  checkLength('A matrix of database codes', codes.length, databaseSize * bits);
+
+  const classSums = new Float64Array(classCount * bits);
+  const classSizes = new Int32Array(classCount);
+  for (let row = 0, source = 0; row < databaseSize; row++) {
+    const label = labels[row]!;
+    classSizes[label]!++;
+    const base = label * bits;
+    for (let k = 0; k < bits; k++) classSums[base + k]! += codes[source++]!;
+  }
+  const total = new Float64Array(bits);
+  for (let i = 0; i < classSums.length; i++) total[i % bits]! += classSums[i]!;
+  return {
+    bits,
+    databaseSize,
+    classCount,
+    ratio,
+    gram: gramOfCodes(codes, bits),
+    classSums,
+    total,
+    classSizes,
+  };
+}
+
+/** VᵀV of ±1 columns is n − 2 · (their Hamming distance), counted 32 rows at a time. */
+function gramOfCodes(codes: Int8Array, bits: number): Float64Array {
+  const rows = codes.length / bits;
+  const words = (rows + 31) >>> 5;
+  const columns = new Int32Array(bits * words);
+  for (let row = 0, source = 0; row < rows; row++) {
+    const word = row >>> 5;
+    for (let k = 0; k < bits; k++) {
+      columns[k * words + word]! |= ((codes[source++]! >>> 31) ^ 1) << (row & 31);
+    }
+  }
+  const gram = new Float64Array(bits * bits);
+  for (let k = 0; k < bits; k++) {
+    for (let l = 0; l <= k; l++) {
+      let distance = 0;
+      for (let word = 0; word < words; word++) {
+        distance += popcount(columns[k * words + word]! ^ columns[l * words + word]!);
+      }
+      gram[k * bits + l] = rows - 2 * distance;
+      gram[l * bits + k] = rows - 2 * distance;
+    }
+  }
+  return gram;
+}
+
+/** Rows of network outputs with what belongs to them. */
+export interface HeadRows {
+  /** Outputs `[rows, bits]` */
+  readonly u: Float32Array;
+  /** Classes `[rows]` */
+  readonly labels: Int32Array;
+  /** The rows' own database codes `[rows, bits]` */
+  readonly ownCodes: Int8Array;
+  /** Weight of the quantisation term. */
+  readonly gamma: number;
+}
+
+/** The two terms of the loss and their gradient with respect to u. */
+export interface HeadResult {
+  readonly similarity: number;
+  readonly quantisation: number;
+  /** `[rows, bits]` */
+  readonly gradient: Float64Array;
+}
+
+/**
+ * Similarity and quantisation terms of the loss, and their gradient, for some rows of a batch (method 13 and 14):
+ * (1 / (batchRows · n)) · [Σᵢⱼ (uᵢ·vⱼ − c Sᵢⱼ)² + γ Σᵢ |vᵢ − uᵢ|²], in float64 and without the matrix S.
+ * Terms and gradients of a batch's parts add up to those of the batch.
+ *
+ * @param input.batchRows rows of the whole batch
+ */
+export function similarityHead(summary: CodeSummary, input: HeadRows & { batchRows: number }): HeadResult {
+  const { similarity, quantisation, gradient } = similaritySums(summary, input);
+  const scale = 1 / (input.batchRows * summary.databaseSize);
+  for (let i = 0; i < gradient.length; i++) gradient[i]! *= scale;
+  return { similarity: similarity * scale, quantisation: quantisation * scale, gradient };
+}
+
+/**
+ * The same sums before the division. With G = VᵀV, C_y and T the sums of V over class y and over all, n_y the class size
+ * and s = (1 + r) C_y − r T, a row's similarity sum is uᵀGu − 2c u·s + c² (n_y + (n − n_y) r²).
+ */
+export function similaritySums(summary: CodeSummary, rows: HeadRows): HeadResult {
+  const { bits, databaseSize, ratio, gram, classSums, total, classSizes } = summary;
+  const { u, labels, ownCodes, gamma } = rows;
+  checkLength('A matrix of outputs', u.length, labels.length * bits);
+  checkLength('A matrix of own codes', ownCodes.length, labels.length * bits);
+  checkLabels(labels, summary.classCount);
+
+  const gradient = new Float64Array(u.length);
+  let similarity = 0;
+  let quantisation = 0;
+  for (let row = 0; row < labels.length; row++) {
+    const base = row * bits;
+    const label = labels[row]!;
+    let quadratic = 0;
+    let linear = 0;
+    for (let k = 0; k < bits; k++) {
+      const uk = u[base + k]!;
+      let product = 0;
+      for (let l = 0; l < bits; l++) product += gram[k * bits + l]! * u[base + l]!;
+      const s = (1 + ratio) * classSums[label * bits + k]! - ratio * total[k]!;
+      const residual = uk - ownCodes[base + k]!;
+      quadratic += uk * product;
+      linear += uk * s;
+      quantisation += residual * residual;
+      gradient[base + k] = 2 * (product - bits * s + gamma * residual);
+    }
+    const size = classSizes[label]!;
+    const constant = size + (databaseSize - size) * ratio * ratio;
+    similarity += quadratic - 2 * bits * linear + bits * bits * constant;
+  }
+  return { similarity, quantisation: gamma * quantisation, gradient };
+}

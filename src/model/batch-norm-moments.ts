@@ -1,0 +1,112 @@
+import { ModelError } from './error.js';
+import type { NetworkLayout } from './layout.js';
+
+/**
+ * Moments of every BatchNorm's input over some rows of a batch, for each forward pass. They add up over microbatches
+ * (`mergeMoments`), so the running statistics can be updated once for the whole batch.
+ */
+export interface BatchNormMoments {
+  readonly passes: 1 | 2;
+  /** Values per channel `[passes, batchNorms]` */
+  readonly counts: Float64Array<ArrayBuffer>;
+  /** `[passes, statisticsCount]` */
+  readonly mean: Float64Array<ArrayBuffer>;
+  /** Sums of squared deviations from the mean `[passes, statisticsCount]` */
+  readonly squaredDeviations: Float64Array<ArrayBuffer>;
+}
+
+/**
+ * Moments of two disjoint sets of rows together, in float64 (Chan, Golub and LeVeque 1983):
+ * δ = mean_r − mean_l; mean = mean_l + δ·n_r/n; M = M_l + M_r + δ²·n_l·n_r/n.
+ *
+ * @throws ModelError `MODEL_MOMENTS` where the two are not of the same network and method
+ */
+export function mergeMoments(
+  layout: NetworkLayout,
+  left: BatchNormMoments,
+  right: BatchNormMoments,
+): BatchNormMoments {
+  checkMoments(layout, left);
+  checkMoments(layout, right);
+  if (left.passes !== right.passes) {
+    throw new ModelError(
+      'MODEL_MOMENTS',
+      `BatchNorm moments of ${left.passes} and ${right.passes} passes cannot be merged.`,
+    );
+  }
+  const counts = new Float64Array(left.counts.length);
+  const mean = new Float64Array(left.mean.length);
+  const squaredDeviations = new Float64Array(left.mean.length);
+  forEachLayer(layout, left.passes, (layer, begin, end) => {
+    const leftCount = left.counts[layer]!;
+    const rightCount = right.counts[layer]!;
+    const count = leftCount + rightCount;
+    counts[layer] = count;
+    const share = rightCount / count;
+    const weight = leftCount * share;
+    for (let i = begin; i < end; i++) {
+      const delta = right.mean[i]! - left.mean[i]!;
+      mean[i] = left.mean[i]! + delta * share;
+      squaredDeviations[i] =
+        left.squaredDeviations[i]! + right.squaredDeviations[i]! + delta * delta * weight;
+    }
+  });
+  return { passes: left.passes, counts, mean, squaredDeviations };
+}
+
+/**
+ * Moves the running statistics towards a batch's, in place, once per pass in order:
+ * running = (1 − momentum)·running + momentum·batch, with the unbiased variance M/(n − 1), as PyTorch does. Each
+ * update is computed in float64 and rounded once.
+ *
+ * @param mean running means `[statisticsCount]`
+ * @param variance running variances `[statisticsCount]`
+ * @param moments of the whole batch; every BatchNorm has seen at least two values per channel
+ */
+export function updateRunningStatistics(
+  layout: NetworkLayout,
+  mean: Float32Array,
+  variance: Float32Array,
+  moments: BatchNormMoments,
+  momentum = 0.1,
+): void {
+  checkMoments(layout, moments);
+  forEachLayer(layout, moments.passes, (layer, begin, end) => {
+    const degrees = moments.counts[layer]! - 1;
+    for (let i = begin; i < end; i++) {
+      const channel = i % layout.statisticsCount;
+      mean[channel] = (1 - momentum) * mean[channel]! + momentum * moments.mean[i]!;
+      variance[channel] =
+        (1 - momentum) * variance[channel]! + (momentum * moments.squaredDeviations[i]!) / degrees;
+    }
+  });
+}
+
+/** Calls `visit` for each BatchNorm of each pass with its place in the counts and in the statistics. */
+function forEachLayer(
+  layout: NetworkLayout,
+  passes: number,
+  visit: (layer: number, begin: number, end: number) => void,
+): void {
+  for (let pass = 0; pass < passes; pass++) {
+    layout.batchNorms.forEach(({ offset, channels }, index) => {
+      const begin = pass * layout.statisticsCount + offset;
+      visit(pass * layout.batchNorms.length + index, begin, begin + channels);
+    });
+  }
+}
+
+function checkMoments(layout: NetworkLayout, moments: BatchNormMoments): void {
+  const { passes, counts, mean, squaredDeviations } = moments;
+  const statistics = passes * layout.statisticsCount;
+  if (
+    counts.length !== passes * layout.batchNorms.length ||
+    mean.length !== statistics ||
+    squaredDeviations.length !== statistics
+  ) {
+    throw new ModelError(
+      'MODEL_MOMENTS',
+      `BatchNorm moments of ${mean.length} channels in ${passes} passes do not fit, expected ${statistics}.`,
+    );
+  }
+}

@@ -1,0 +1,161 @@
+import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { attentionMap } from './attention.js';
+import type { BatchNormMoments } from './batch-norm-moments.js';
+import { type ErasingSettings, eraseImage, erasingMask } from './erasing.js';
+import { checkElements, ModelError } from './error.js';
+import { computeLoss, type LossInput } from './loss.js';
+import { type Method, usesErasing, usesPositives } from './method.js';
+import { type Network, readMoments, type TrainingFeatures } from './network.js';
+
+/** One microbatch: some rows of a batch. */
+export interface GradientInput extends LossInput {
+  readonly method: Method;
+  /** Normalised images `[rows, height, width, 3]` */
+  readonly anchors: Float32Array;
+  /** The same of the positives where the method uses them, else null. */
+  readonly positives: Float32Array | null;
+  readonly erasing: ErasingSettings;
+}
+
+/** What a microbatch adds to its batch. */
+export interface LeafResult {
+  /** Derivatives of the batch's loss `[parameterCount]` in layout order, this microbatch's part. */
+  readonly gradient: Float32Array<ArrayBuffer>;
+  /** Outputs of the anchors `[rows, bits]` before the update. */
+  readonly u: Float32Array<ArrayBuffer>;
+  /** The same of the positives, null where the method has none. */
+  readonly positiveU: Float32Array<ArrayBuffer> | null;
+  /** The same of the erased anchors, null where the method has none. */
+  readonly erasedU: Float32Array<ArrayBuffer> | null;
+  /** What SREM kept of the anchors `[rows, height, width]`, 0 = erased; null where the method does not erase. */
+  readonly masks: Uint8Array<ArrayBuffer> | null;
+  /** This microbatch's part of the batch's similarity, quantisation, positive and augmented loss. */
+  readonly losses: Float64Array<ArrayBuffer>;
+  readonly moments: BatchNormMoments;
+}
+
+/**
+ * Gradient of the loss for one microbatch. Pass 1 runs [anchors; positives] as ONE BatchNorm batch (anchors alone where
+ * the method has no positives); pass 2 the anchors erased where the attention of pass 1 is hottest. Then the loss in
+ * float64, and one backward pass through both. The result depends on nothing but the weights and the input, and no
+ * tensor outlives the call.
+ *
+ * @throws ModelError `MODEL_SHAPE` where an input's length does not fit, `MODEL_POSITIVES` where positives are missing
+ *   or not asked for
+ */
+export function computeGradient(network: Network, input: GradientInput): LeafResult {
+  checkInput(network, input);
+  const { layout } = network;
+  const variables = [...network.variables];
+  const gradient = new Float32Array(layout.parameterCount);
+  let forward: Omit<LeafResult, 'gradient'> | undefined;
+  tf.tidy(() => {
+    const { grads } = tf.variableGrads(() => {
+      const { loss, ...rest } = runPasses(network, input);
+      forward = rest;
+      return loss;
+    }, variables);
+    layout.parameters.forEach(({ offset }, index) => {
+      gradient.set(grads[variables[index]!.name]!.dataSync(), offset);
+    });
+  });
+  return { ...forward!, gradient };
+}
+
+function runPasses(
+  network: Network,
+  input: GradientInput,
+): Omit<LeafResult, 'gradient'> & { readonly loss: Scalar } {
+  const { layout } = network;
+  const { anchors, positives } = input;
+  const outputSize = input.labels.length * layout.bits;
+  const first = network.forwardTrain(imageTensor(network, positives ? joined(anchors, positives) : anchors));
+  const firstU = Float32Array.from(first.u.dataSync());
+  const u = firstU.slice(0, outputSize);
+  const positiveU = positives && firstU.slice(outputSize);
+
+  const erasing = usesErasing(input.method) ? eraseHottest(network, first, input) : null;
+  const second = erasing && network.forwardTrain(imageTensor(network, erasing.images));
+  const erasedU = second && Float32Array.from(second.u.dataSync());
+
+  const { losses, gradients } = computeLoss({ anchor: u, positive: positiveU, erased: erasedU }, input);
+  const firstGradient = gradients.positive ? joined(gradients.anchor, gradients.positive) : gradients.anchor;
+  return {
+    u,
+    positiveU,
+    erasedU,
+    masks: erasing?.masks ?? null,
+    losses,
+    moments: readMoments(layout, second ? [first, second] : [first]),
+    loss: second
+      ? knownLoss(losses, [first.u, second.u], [firstGradient, gradients.erased!])
+      : knownLoss(losses, [first.u], [firstGradient]),
+  };
+}
+
+/** Brings a loss computed outside the engine onto the tape, with its gradients by `u`. */
+function knownLoss(losses: Float64Array, u: Tensor2D[], gradients: Float32Array[]): Scalar {
+  const loss = tf.customGrad(() => ({
+    value: tf.scalar(losses.reduce((sum, term) => sum + term, 0)),
+    gradFunc: (dy: Tensor) =>
+      gradients.map((values, index) => tf.mul(dy, tf.tensor(values, u[index]!.shape))),
+  }));
+  return loss(...u) as Scalar;
+}
+
+/** The anchors with SREM's mask from the attention of their own feature maps. */
+function eraseHottest(
+  network: Network,
+  features: TrainingFeatures,
+  input: GradientInput,
+): { images: Float32Array; masks: Uint8Array<ArrayBuffer> } {
+  const { height, width } = network.layout;
+  const [, mapHeight, mapWidth, channels] = features.featureMap.shape;
+  const values = features.featureMap.dataSync<'float32'>();
+  const mapSize = mapHeight * mapWidth * channels;
+  const imageSize = height * width * 3;
+  const images = new Float32Array(input.anchors.length);
+  const masks = new Uint8Array(images.length / 3);
+  for (let row = 0; row < input.labels.length; row++) {
+    const attention = attentionMap(
+      values.subarray(row * mapSize, (row + 1) * mapSize),
+      { height: mapHeight, width: mapWidth },
+      channels,
+      network.layout,
+    );
+    const mask = erasingMask(attention, network.layout, input.erasing);
+    masks.set(mask, row * mask.length);
+    const begin = row * imageSize;
+    eraseImage(
+      input.anchors.subarray(begin, begin + imageSize),
+      mask,
+      images.subarray(begin, begin + imageSize),
+    );
+  }
+  return { images, masks };
+}
+
+function imageTensor(network: Network, images: Float32Array): tf.Tensor4D {
+  const { height, width } = network.layout;
+  return tf.tensor4d(images, [images.length / (height * width * 3), height, width, 3]);
+}
+
+function joined(first: Float32Array, second: Float32Array): Float32Array {
+  const result = new Float32Array(first.length + second.length);
+  result.set(first);
+  result.set(second, first.length);
+  return result;
+}
+
+function checkInput(network: Network, input: GradientInput): void {
+  const { layout } = network;
+  const { anchors, positives, labels, method } = input;
+  const elements = labels.length * layout.height * layout.width * 3;
+  checkElements('A batch of anchors', anchors.length, elements);
+  if (usesPositives(method) !== (positives !== null)) {
+    const problem = positives ? 'got positives it does not use' : 'needs positives and got none';
+    throw new ModelError('MODEL_POSITIVES', `Method ${method} ${problem}.`);
+  }
+  if (positives) checkElements('A batch of positives', positives.length, elements);
+}

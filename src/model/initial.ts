@@ -1,0 +1,45 @@
+import { type KeyedRandom, Purpose } from '../data/random.js';
+import type { NetworkLayout, ParameterSpec } from './layout.js';
+
+/** Everything that training changes in a network, as flat vectors in layout order. */
+export interface NetworkWeights {
+  /** `[parameterCount]` */
+  readonly parameters: Float32Array<ArrayBuffer>;
+  /** Running means `[statisticsCount]` */
+  readonly mean: Float32Array<ArrayBuffer>;
+  /** Running variances `[statisticsCount]` */
+  readonly variance: Float32Array<ArrayBuffer>;
+}
+
+/**
+ * Weights before training. Filters are uniform with He's variance 2 / fanOut (He et al. 2015, equation 14), uniform
+ * rather than normal so that no transcendental function makes the bits depend on the machine; BatchNorms are the
+ * identity; the hash layer starts as PyTorch's Linear, weight and bias uniform within ±1/√in.
+ */
+export function initialWeights(layout: NetworkLayout, random: KeyedRandom): NetworkWeights {
+  const parameters = new Float32Array(layout.parameterCount);
+  for (const spec of layout.parameters) {
+    const values = parameters.subarray(spec.offset, spec.offset + spec.size);
+    if (spec.role === 'scale') {
+      values.fill(1);
+    } else if (spec.role !== 'offset') {
+      const bound = initialBound(spec, layout.featureWidth);
+      for (let i = 0; i < values.length; i++) {
+        values[i] = bound * (2 * random.unit(Purpose.initialWeights, 0, 0, spec.offset + i) - 1);
+      }
+    }
+  }
+  return {
+    parameters,
+    mean: new Float32Array(layout.statisticsCount),
+    variance: new Float32Array(layout.statisticsCount).fill(1),
+  };
+}
+
+function initialBound(spec: ParameterSpec, featureWidth: number): number {
+  const [height = 1, width = 1, , filters = 1] = spec.shape;
+  if (spec.role === 'filter') return Math.sqrt(6 / (height * width * filters));
+  // Each output of a depthwise filter sees one channel, so its fan is the window alone.
+  if (spec.role === 'depthwiseFilter') return Math.sqrt(6 / (height * width));
+  return 1 / Math.sqrt(featureWidth);
+}

@@ -1,0 +1,80 @@
+import { type CodeSummary, similarityHead } from '../hashing/similarity.js';
+import { checkElements } from './error.js';
+
+/** Outputs of some rows of a batch, each `[rows, bits]`; null where the method has no such branch. */
+export interface Outputs {
+  readonly anchor: Float32Array<ArrayBuffer>;
+  readonly positive: Float32Array<ArrayBuffer> | null;
+  readonly erased: Float32Array<ArrayBuffer> | null;
+}
+
+/** What the loss of those rows depends on besides the outputs. */
+export interface LossInput {
+  /** Classes `[rows]` */
+  readonly labels: Int32Array;
+  /** The anchors' own database codes `[rows, bits]` */
+  readonly ownCodes: Int8Array;
+  readonly summary: CodeSummary;
+  /** Rows of the whole batch, by which every term is divided. */
+  readonly batchRows: number;
+  /** Weight of the quantisation term. */
+  readonly gamma: number;
+  /** Weight of the distance to the positive (equation 9). */
+  readonly alpha: number;
+  /** Weight of the distance to the erased anchor (equation 9). */
+  readonly beta: number;
+}
+
+export interface LossResult {
+  /** Similarity, quantisation, positive and augmented term; their sum is the loss. */
+  readonly losses: Float64Array<ArrayBuffer>;
+  /** Derivatives of the loss by the outputs, each `[rows, bits]`. */
+  readonly gradients: Outputs;
+}
+
+/**
+ * The loss (equations 12 and 13, divided as in method 1.11) of some rows of a batch and its gradient by the outputs, in
+ * float64, the gradient rounded once. Losses and gradients of a batch's parts add up to the batch's:
+ * [Σᵢⱼ (uᵢ·vⱼ − c Sᵢⱼ)² + γ Σᵢ |vᵢ − uᵢ|²] / (batchRows · n) + [α Σᵢ |uᵢ − uᵢᵖ|² + β Σᵢ |uᵢ − uᵢᵃ|²] / (batchRows · c).
+ * The distances have gradients on both sides.
+ */
+export function computeLoss(outputs: Outputs, input: LossInput): LossResult {
+  const { anchor, positive, erased } = outputs;
+  const { batchRows, summary, alpha, beta } = input;
+  const head = similarityHead(summary, { ...input, u: anchor });
+  const total = head.gradient;
+  const towardsPositive = positive && distance(anchor, positive, alpha / (batchRows * summary.bits), total);
+  const towardsErased = erased && distance(anchor, erased, beta / (batchRows * summary.bits), total);
+  return {
+    losses: Float64Array.of(
+      head.similarity,
+      head.quantisation,
+      towardsPositive?.term ?? 0,
+      towardsErased?.term ?? 0,
+    ),
+    gradients: {
+      anchor: Float32Array.from(total),
+      positive: towardsPositive?.gradient ?? null,
+      erased: towardsErased?.gradient ?? null,
+    },
+  };
+}
+
+/** weight · Σ |u − other|² (equations 7 and 8); adds its gradient by u to `total`, returns the one by `other`. */
+function distance(
+  u: Float32Array,
+  other: Float32Array,
+  weight: number,
+  total: Float64Array,
+): { term: number; gradient: Float32Array<ArrayBuffer> } {
+  checkElements('The second branch of a triplet', other.length, u.length);
+  const gradient = new Float32Array(u.length);
+  let sum = 0;
+  for (let i = 0; i < u.length; i++) {
+    const difference = u[i]! - other[i]!;
+    sum += difference * difference;
+    total[i]! += 2 * weight * difference;
+    gradient[i] = -2 * weight * difference;
+  }
+  return { term: weight * sum, gradient };
+}

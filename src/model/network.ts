@@ -1,0 +1,231 @@
+import type { Tensor, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { batchNormTrain } from '../engine/batch-norm.js';
+import type { BatchNormMoments } from './batch-norm-moments.js';
+import { checkElements } from './error.js';
+import type { NetworkWeights } from './initial.js';
+import type { NetworkLayout, PlacedFilterLayer, PlacedLayer } from './layout.js';
+
+/** What a forward pass gives; the caller owns the tensors. */
+export interface Features {
+  /** Last feature map `[rows, height, width, featureWidth]` */
+  readonly featureMap: Tensor4D;
+  /** Its mean over height and width `[rows, featureWidth]` */
+  readonly pooled: Tensor2D;
+  /** u = tanh(W f + b) `[rows, bits]` (equation 2) */
+  readonly u: Tensor2D;
+}
+
+/** Moments of one BatchNorm's input in one forward pass. */
+interface Statistics {
+  readonly count: number;
+  readonly mean: Tensor1D;
+  readonly variance: Tensor1D;
+}
+
+export interface TrainingFeatures extends Features {
+  /** In layout order; biased variances. */
+  readonly statistics: readonly Statistics[];
+}
+
+/** A convolution of eval mode: BatchNorm's scale is folded into the filter, the rest into the bias. */
+interface FoldedFilter {
+  readonly filter: Tensor4D;
+  readonly bias: Tensor1D;
+}
+
+type ApplyFilter = (layer: PlacedFilterLayer, x: Tensor4D) => Tensor4D;
+
+/** One network's weights on the current engine, and its computation in train and in eval mode. */
+export class Network {
+  /** One per parameter, in layout order. */
+  readonly variables: readonly Variable[];
+  private readonly weights: NetworkWeights;
+  /** Filters of eval mode by BatchNorm index, made when first needed after `setWeights`. */
+  private folded: FoldedFilter[] | null = null;
+
+  constructor(readonly layout: NetworkLayout) {
+    this.weights = {
+      parameters: new Float32Array(layout.parameterCount),
+      mean: new Float32Array(layout.statisticsCount),
+      variance: new Float32Array(layout.statisticsCount),
+    };
+    this.variables = layout.parameters.map((_spec, index) =>
+      tf.tidy(() => tf.variable(this.parameterTensor(index), true)),
+    );
+  }
+
+  /** Takes over a copy of these weights, in layout order. */
+  setWeights(weights: NetworkWeights): void {
+    const own = this.weights;
+    checkElements('A parameter vector', weights.parameters.length, own.parameters.length);
+    checkElements('A vector of running means', weights.mean.length, own.mean.length);
+    checkElements('A vector of running variances', weights.variance.length, own.variance.length);
+    own.parameters.set(weights.parameters);
+    own.mean.set(weights.mean);
+    own.variance.set(weights.variance);
+    // An engine may hold its own copy of a tensor's values, so new values need new tensors.
+    this.variables.forEach((variable, index) => {
+      tf.tidy(() => variable.assign(this.parameterTensor(index)));
+    });
+    this.dropFolded();
+  }
+
+  /**
+   * Train mode: every BatchNorm normalises with the moments of `images` `[rows, height, width, 3]`. Differentiable in
+   * the variables.
+   */
+  forwardTrain(images: Tensor4D): TrainingFeatures {
+    const { layout, variables } = this;
+    const statistics: Statistics[] = [];
+    const features = this.forward(images, (layer, x) => {
+      const filtered = convolve(layer, x, variables[layer.filter] as unknown as Tensor4D);
+      const { output, mean, variance } = batchNormTrain(
+        filtered,
+        variables[layer.scale] as unknown as Tensor1D,
+        variables[layer.offset] as unknown as Tensor1D,
+        layout.epsilon,
+        layer.activation,
+      );
+      statistics[layer.statistics] = { count: filtered.size / mean.size, mean, variance };
+      filtered.dispose();
+      return output;
+    });
+    return { ...features, statistics };
+  }
+
+  /** Eval mode: every BatchNorm normalises with its running statistics. */
+  forwardEval(images: Tensor4D): Features {
+    this.folded ??= this.foldFilters();
+    const folded = this.folded;
+    return this.forward(images, (layer, x) => {
+      const { filter, bias } = folded[layer.statistics]!;
+      const filtered = convolve(layer, x, filter);
+      const shifted = tf.add<Tensor4D>(filtered, bias);
+      filtered.dispose();
+      if (layer.activation === 'none') return shifted;
+      const output = layer.activation === 'relu' ? tf.relu(shifted) : tf.relu6(shifted);
+      shifted.dispose();
+      return output;
+    });
+  }
+
+  dispose(): void {
+    for (const variable of this.variables) variable.dispose();
+    this.dropFolded();
+  }
+
+  private forward(images: Tensor4D, apply: ApplyFilter): Features {
+    const { layers, parameters } = this.layout;
+    const featureMap = runLayers(layers, images, apply);
+    const [weight, bias] = this.variables.slice(parameters.length - 2);
+    const pooled = tf.mean<Tensor2D>(featureMap, [1, 2]);
+    const u = tf.tidy(() =>
+      tf.tanh(tf.add<Tensor2D>(tf.matMul(pooled, weight as unknown as Tensor2D), bias!)),
+    );
+    return { featureMap, pooled, u };
+  }
+
+  private parameterTensor(index: number): Tensor {
+    const { shape } = this.layout.parameters[index]!;
+    return tf.tensor(this.parameterValues(index), [...shape], 'float32');
+  }
+
+  private parameterValues(index: number): Float32Array {
+    const { offset, size } = this.layout.parameters[index]!;
+    return this.weights.parameters.subarray(offset, offset + size);
+  }
+
+  private foldFilters(): FoldedFilter[] {
+    const result: FoldedFilter[] = [];
+    for (const layer of filterLayers(this.layout.layers)) {
+      const { offset, channels } = this.layout.batchNorms[layer.statistics]!;
+      const scale = this.parameterValues(layer.scale);
+      const shift = this.parameterValues(layer.offset);
+      const factor = new Float64Array(channels);
+      const bias = new Float32Array(channels);
+      for (let i = 0; i < channels; i++) {
+        factor[i] = scale[i]! / Math.sqrt(this.weights.variance[offset + i]! + this.layout.epsilon);
+        bias[i] = shift[i]! - this.weights.mean[offset + i]! * factor[i]!;
+      }
+      // Both kinds of filter have the output channel last (a depthwise filter's own last extent is 1).
+      const filter = this.parameterValues(layer.filter).map((value, i) => value * factor[i % channels]!);
+      const shape = this.layout.parameters[layer.filter]!.shape as [number, number, number, number];
+      result[layer.statistics] = tf.tidy(() => ({
+        filter: tf.keep(tf.tensor4d(filter, shape)),
+        bias: tf.keep(tf.tensor1d(bias)),
+      }));
+    }
+    return result;
+  }
+
+  private dropFolded(): void {
+    for (const { filter, bias } of this.folded ?? []) {
+      filter.dispose();
+      bias.dispose();
+    }
+    this.folded = null;
+  }
+}
+
+/** Copies the moments of one or two forward passes out of the engine. */
+export function readMoments(
+  layout: NetworkLayout,
+  passes: readonly [TrainingFeatures] | readonly [TrainingFeatures, TrainingFeatures],
+): BatchNormMoments {
+  const counts = new Float64Array(passes.length * layout.batchNorms.length);
+  const mean = new Float64Array(passes.length * layout.statisticsCount);
+  const squaredDeviations = new Float64Array(mean.length);
+  passes.forEach(({ statistics }, pass) => {
+    statistics.forEach((layer, index) => {
+      const { offset, channels } = layout.batchNorms[index]!;
+      const begin = pass * layout.statisticsCount + offset;
+      const variance = layer.variance.dataSync();
+      counts[pass * layout.batchNorms.length + index] = layer.count;
+      mean.set(layer.mean.dataSync(), begin);
+      for (let i = 0; i < channels; i++) squaredDeviations[begin + i] = variance[i]! * layer.count;
+    });
+  });
+  return { passes: passes.length, counts, mean, squaredDeviations };
+}
+
+/** Runs layers one after the other; each result is released once the next is there. `input` stays the caller's. */
+function runLayers(layers: readonly PlacedLayer[], input: Tensor4D, apply: ApplyFilter): Tensor4D {
+  let x = input;
+  for (const layer of layers) {
+    const next = runLayer(layer, x, apply);
+    if (x !== input) x.dispose();
+    x = next;
+  }
+  return x;
+}
+
+function runLayer(layer: PlacedLayer, x: Tensor4D, apply: ApplyFilter): Tensor4D {
+  if (layer.kind === 'maxPool') return tf.maxPool(x, layer.size, layer.stride, layer.padding);
+  if (layer.kind !== 'residual') return apply(layer, x);
+  const main = runLayers(layer.main, x, apply);
+  const shortcut = runLayers(layer.shortcut, x, apply);
+  const sum = tf.add<Tensor4D>(main, shortcut);
+  main.dispose();
+  if (shortcut !== x) shortcut.dispose();
+  const output = tf.relu(sum);
+  sum.dispose();
+  return output;
+}
+
+function convolve(layer: PlacedFilterLayer, x: Tensor4D, filter: Tensor4D): Tensor4D {
+  return layer.kind === 'convolution'
+    ? tf.conv2d(x, filter, layer.stride, layer.padding)
+    : tf.depthwiseConv2d(x, filter, layer.stride, layer.padding);
+}
+
+function* filterLayers(layers: readonly PlacedLayer[]): Generator<PlacedFilterLayer> {
+  for (const layer of layers) {
+    if (layer.kind === 'residual') {
+      yield* filterLayers(layer.main);
+      yield* filterLayers(layer.shortcut);
+    } else if (layer.kind !== 'maxPool') {
+      yield layer;
+    }
+  }
+}

@@ -1,0 +1,205 @@
+import { createHash } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { loadDataset } from '../../src/data/dataset.js';
+import { type CubFiles, smallCub, temporaryFolder, writeCub } from './support.js';
+
+async function load(change: (files: CubFiles) => void = () => {}) {
+  const root = await temporaryFolder();
+  const files = smallCub();
+  change(files);
+  await writeCub(root, files);
+  return loadDataset(root);
+}
+
+function replaceIn(file: Exclude<keyof CubFiles, 'images'>, from: string, to: string) {
+  return (files: CubFiles) => {
+    expect(files[file]).toContain(from);
+    files[file] = files[file].replaceAll(from, to);
+  };
+}
+
+describe('a dataset in CUB layout', () => {
+  test('is joined on the image id, in the order of images.txt, with classes numbered by sorted id', async () => {
+    const dataset = await load();
+    expect(dataset.classNames).toEqual(['002.Auk', '005.Wren', '009.Little Tern']);
+    expect(dataset.train.paths).toEqual([
+      '002.Auk/a.jpg',
+      '005.Wren/a b.jpg',
+      '009.Tern/a.jpg',
+      '002.Auk/c.jpg',
+      '002.Auk/d.jpg',
+      '005.Wren/c.jpg',
+    ]);
+    expect([...dataset.train.labels]).toEqual([0, 1, 2, 0, 0, 1]);
+    expect([...dataset.train.byteCounts]).toEqual([1, 2, 4, 5, 7, 8]);
+    expect(dataset.test.paths).toEqual(['002.Auk/b.jpg', '005.Wren/b.jpg']);
+    expect([...dataset.test.labels]).toEqual([0, 1]);
+  });
+
+  test('orders class ids as numbers, not as text', async () => {
+    const dataset = await load((files) => {
+      files['classes.txt'] = files['classes.txt'].replace('9 009', '10 009');
+      files['image_class_labels.txt'] = files['image_class_labels.txt'].replace('4 9', '4 10');
+    });
+    expect(dataset.classNames).toEqual(['002.Auk', '005.Wren', '009.Little Tern']);
+  });
+
+  test('may have lines that end in CR LF and a blank last line', async () => {
+    const dataset = await load((files) => {
+      files['images.txt'] = `${files['images.txt'].replaceAll('\n', '\r\n')}\r\n`;
+    });
+    expect(dataset.train.paths).toHaveLength(6);
+  });
+
+  test('has the SHA-256 of its sorted (path, byte count, label, split) as fingerprint', async () => {
+    const lines = [
+      '002.Auk/a.jpg\t1\t0\ttrain\n',
+      '002.Auk/b.jpg\t3\t0\ttest\n',
+      '002.Auk/c.jpg\t5\t0\ttrain\n',
+      '002.Auk/d.jpg\t7\t0\ttrain\n',
+      '005.Wren/a b.jpg\t2\t1\ttrain\n',
+      '005.Wren/b.jpg\t6\t1\ttest\n',
+      '005.Wren/c.jpg\t8\t1\ttrain\n',
+      '009.Tern/a.jpg\t4\t2\ttrain\n',
+    ];
+    const dataset = await load();
+    expect(dataset.fingerprint).toBe(createHash('sha256').update(lines.join('')).digest('hex'));
+  });
+
+  test.each<[string, (files: CubFiles) => void]>([
+    [
+      'byte count',
+      (files) => {
+        files.images['002.Auk/a.jpg'] = new Uint8Array(99);
+      },
+    ],
+    ['split', replaceIn('train_test_split.txt', '1 1', '1 0')],
+    ['label', replaceIn('image_class_labels.txt', '1 2', '1 5')],
+  ])('has another fingerprint when a %s differs', async (_, change) => {
+    expect((await load(change)).fingerprint).not.toBe((await load()).fingerprint);
+  });
+});
+
+describe('is refused in one sentence:', () => {
+  test.each<[string, (files: CubFiles) => void, string, string]>([
+    [
+      'an image id without a path',
+      replaceIn('images.txt', '3 002.Auk/b.jpg', '3'),
+      'DATASET_LINE_MALFORMED',
+      'images.txt, line 3',
+    ],
+    [
+      'a class id that is no number',
+      replaceIn('image_class_labels.txt', '4 9', '4 nine'),
+      'DATASET_LINE_MALFORMED',
+      'image_class_labels.txt, line 4',
+    ],
+    [
+      'a split that is neither 0 nor 1',
+      replaceIn('train_test_split.txt', '4 1', '4 2'),
+      'DATASET_LINE_MALFORMED',
+      'train_test_split.txt, line 4',
+    ],
+    [
+      'an image id given twice',
+      replaceIn('images.txt', '3 002.Auk', '2 002.Auk'),
+      'DATASET_ENTRY_DUPLICATE',
+      'images.txt, line 3',
+    ],
+    [
+      'a path given twice',
+      replaceIn('images.txt', '002.Auk/b.jpg', '002.Auk/a.jpg'),
+      'DATASET_ENTRY_DUPLICATE',
+      'images.txt, line 3',
+    ],
+    [
+      'a label for an unknown image',
+      replaceIn('image_class_labels.txt', '4 9', '44 9'),
+      'DATASET_ENTRY_UNKNOWN',
+      'image_class_labels.txt, line 4',
+    ],
+    [
+      'a split for an unknown image',
+      replaceIn('train_test_split.txt', '4 1', '44 1'),
+      'DATASET_ENTRY_UNKNOWN',
+      'train_test_split.txt, line 4',
+    ],
+    [
+      'an unknown class',
+      replaceIn('classes.txt', '9 009', '8 009'),
+      'DATASET_ENTRY_UNKNOWN',
+      'image_class_labels.txt, line 4',
+    ],
+    [
+      'an image without a label',
+      replaceIn('image_class_labels.txt', '4 9\n', ''),
+      'DATASET_ENTRY_MISSING',
+      'image id 4',
+    ],
+    [
+      'an image without a split',
+      replaceIn('train_test_split.txt', '4 1\n', ''),
+      'DATASET_ENTRY_MISSING',
+      'image id 4',
+    ],
+    [
+      'a path that climbs out',
+      replaceIn('images.txt', '002.Auk/b.jpg', '../../b.jpg'),
+      'DATASET_PATH_UNSAFE',
+      'images.txt, line 3',
+    ],
+    [
+      'an absolute path',
+      replaceIn('images.txt', '002.Auk/b.jpg', '/etc/passwd'),
+      'DATASET_PATH_UNSAFE',
+      'images.txt, line 3',
+    ],
+    [
+      'a path with a drive letter',
+      replaceIn('images.txt', '002.Auk/b.jpg', 'C:/b.jpg'),
+      'DATASET_PATH_UNSAFE',
+      'images.txt, line 3',
+    ],
+    [
+      'a path with a backslash',
+      replaceIn('images.txt', '002.Auk/b.jpg', '..\\b.jpg'),
+      'DATASET_PATH_UNSAFE',
+      'images.txt, line 3',
+    ],
+    [
+      'an image that is absent',
+      (files) => delete files.images['002.Auk/b.jpg'],
+      'DATASET_IMAGE_MISSING',
+      'images/002.Auk/b.jpg',
+    ],
+    ['no test image', replaceIn('train_test_split.txt', ' 0', ' 1'), 'DATASET_SPLIT_EMPTY', 'test split'],
+  ])('%s', async (_, change, code, named) => {
+    await expect(load(change)).rejects.toMatchObject({ code, message: expect.stringContaining(named) });
+  });
+
+  test('a folder that is absent, with the way to get a dataset', async () => {
+    const root = path.join(await temporaryFolder(), 'nowhere');
+    await expect(loadDataset(root)).rejects.toMatchObject({
+      code: 'DATASET_FOLDER_MISSING',
+      message: expect.stringMatching(/nowhere does not exist.*fcaenet dataset make.*CUB-200-2011/),
+    });
+  });
+
+  test('a folder of another layout', async () => {
+    await expect(loadDataset(await temporaryFolder())).rejects.toMatchObject({
+      code: 'DATASET_FORMAT_UNKNOWN',
+    });
+  });
+
+  test('a dataset without one of its lists', async () => {
+    const root = await temporaryFolder();
+    await writeCub(root, smallCub());
+    await rm(path.join(root, 'classes.txt'));
+    await expect(loadDataset(root)).rejects.toMatchObject({
+      code: 'DATASET_LIST_MISSING',
+      message: expect.stringContaining('classes.txt'),
+    });
+  });
+});
