@@ -77,7 +77,7 @@ class Coordination {
     const { log } = console;
     const term = directory.nextTerm();
     const sampler = this.openSampler();
-    const checkpoints = await RunCheckpoints.open({ run, directory, dataset, layout, term, log });
+    const checkpoints = new RunCheckpoints({ run, directory, dataset, layout, term, log });
     const restored = this.options.resume === 'new' ? null : await checkpoints.restore();
     const state = restored?.state ?? (await this.begin());
     interruption.check();

@@ -2,16 +2,14 @@ import { type ExitCode, ExitCode as exit, FcaenetError } from '../errors.js';
 
 export type CoordinatorErrorCode =
   | 'COORDINATOR_INTERRUPTED'
-  | 'COORDINATOR_NO_WORKERS'
-  | 'COORDINATOR_NOTHING_TO_RESUME'
-  | 'COORDINATOR_RUN_EXISTS'
+  | 'COORDINATOR_NOTHING_TO_EVALUATE'
+  | 'COORDINATOR_OTHER_DATASET'
   | 'COORDINATOR_PLAIN_TEXT_REFUSED';
 
 const exitCodes: Record<CoordinatorErrorCode, ExitCode> = {
   COORDINATOR_INTERRUPTED: exit.interrupted,
-  COORDINATOR_NO_WORKERS: exit.unavailable,
-  COORDINATOR_NOTHING_TO_RESUME: exit.missingInput,
-  COORDINATOR_RUN_EXISTS: exit.cannotCreate,
+  COORDINATOR_NOTHING_TO_EVALUATE: exit.missingInput,
+  COORDINATOR_OTHER_DATASET: exit.badData,
   COORDINATOR_PLAIN_TEXT_REFUSED: exit.badConfiguration,
 };
 
@@ -22,8 +20,8 @@ export class CoordinatorError extends FcaenetError {
   constructor(
     code: CoordinatorErrorCode,
     message: string,
-    options?: { cause?: unknown; exitCode?: ExitCode },
+    options?: { cause?: unknown },
   ) {
-    super(code, message, options?.exitCode ?? exitCodes[code], options);
+    super(code, message, exitCodes[code], options);
   }
 }
