@@ -12,7 +12,7 @@ export function registerCoordinator(
     .description('lead a run whose workers are started separately');
   addRunFileOptions(command);
   addExamples(command, [
-    'npx fcaenet coordinator examples/cub.yaml --set spec.operation.listen=0.0.0.0:7400',
+    'npx fcaenet coordinator examples/cub.yaml --set spec.operation.listen=127.0.0.1:7400',
     'npx fcaenet coordinator examples/cub.yaml --resume=auto',
   ]);
   command.action(async (path: string, options: RunFileOptions) => {

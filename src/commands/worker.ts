@@ -1,17 +1,24 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { defaultOperation } from '../run/presets.js';
-import { type EngineName, engineNames } from '../run/training-run.js';
-import { addExamples, dialledAddress } from './options.js';
+import { addExamples, dialledAddress, wholeNumber } from './options.js';
 
 export interface WorkerOptions {
   /** The coordinator, HOST:PORT. */
   readonly connect: string;
   /** The dataset's folder on this machine. */
   readonly data: string;
-  /** Undefined takes the run's. */
-  readonly engine: EngineName | undefined;
-  /** Folder of decoded images, shared by the workers of a machine. */
+  /** Folder of decoded images, shared by the workers of a machine, and its bound in bytes. */
+  readonly cache: { readonly directory: string; readonly limitBytes: number };
+  /** Undefined is host name and process id. */
+  readonly name: string | undefined;
+}
+
+interface Flags {
+  readonly connect: string;
+  readonly data: string;
   readonly cache: string;
+  readonly cacheLimitBytes: number;
+  readonly name?: string;
 }
 
 /** `fcaenet worker`: computes microbatches for a coordinator until the run ends. */
@@ -21,10 +28,17 @@ export function registerWorker(program: Command, work: (options: WorkerOptions) 
     .description('compute for a coordinator, before or during its run')
     .requiredOption('--connect <host:port>', 'where the coordinator listens', dialledAddress)
     .requiredOption('--data <dir>', 'the dataset on this machine')
-    .addOption(new Option('--engine <name>', 'what computes (default: as the run says)').choices(engineNames))
-    .option('--cache <dir>', 'folder of decoded images', defaultOperation.cache.directory);
-  addExamples(command, ['npx fcaenet worker --connect 192.168.1.10:7400 --data data/CUB_200_2011']);
-  command.action(async ({ connect, data, engine, cache }: WorkerOptions) => {
-    await work({ connect, data, engine, cache });
+    .option('--cache <dir>', 'folder of decoded images', defaultOperation.cache.directory)
+    .option(
+      '--cache-limit-bytes <count>',
+      'most bytes of that folder',
+      wholeNumber(0, Number.MAX_SAFE_INTEGER),
+      defaultOperation.cache.limitBytes,
+    )
+    .option('--name <name>', 'what logs call this worker (default: host name and process id)');
+  addExamples(command, ['npx fcaenet worker --connect 127.0.0.1:7400 --data data/CUB_200_2011']);
+  command.action(async (options: Flags) => {
+    const { connect, data, cache: directory, cacheLimitBytes: limitBytes, name } = options;
+    await work({ connect, data, cache: { directory, limitBytes }, name });
   });
 }

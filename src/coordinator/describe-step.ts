@@ -1,6 +1,7 @@
 import type { TripletSampler } from '../data/sampler.js';
 import { packCodes, wordsPerCode } from '../hashing/codes.js';
 import type { ModelLayout } from '../model/layout.js';
+import { usesErasing, usesPositives } from '../model/method.js';
 import { ReductionTree } from '../reduction/tree.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { bytesOf } from '../transport/bytes.js';
@@ -28,8 +29,8 @@ export function describeStep(description: StepDescription): GradientStep {
   const tree = new ReductionTree(batch.anchors.length, microbatches);
   const words = wordsPerCode(bits);
   const ownCodes = packCodes(gatherRows(codes, batch.anchors, bits), bits);
-  const usesPositives = spec.method === 'esrl' || spec.method === 'fcaenet';
-  const passes = spec.method === 'srem' || spec.method === 'fcaenet' ? 2 : 1;
+  const withPositives = usesPositives(spec.method);
+  const passes = usesErasing(spec.method) ? 2 : 1;
   return {
     term,
     position: { iteration, epoch, step },
@@ -42,7 +43,7 @@ export function describeStep(description: StepDescription): GradientStep {
       return {
         index,
         anchors: bufferOf(batch.anchors.subarray(start, end)),
-        positives: usesPositives ? bufferOf(batch.positives.subarray(start, end)) : Buffer.alloc(0),
+        positives: withPositives ? bufferOf(batch.positives.subarray(start, end)) : Buffer.alloc(0),
         ownCodes: bufferOf(ownCodes.subarray(start * words, end * words)),
       };
     },
@@ -54,7 +55,7 @@ export function describeStep(description: StepDescription): GradientStep {
       const images = leaves.flatMap((leaf) => {
         const { start, end } = aheadTree.rowsOf(leaf);
         const anchors = [...ahead.anchors.subarray(start, end)];
-        return usesPositives ? [...anchors, ...ahead.positives.subarray(start, end)] : anchors;
+        return withPositives ? [...anchors, ...ahead.positives.subarray(start, end)] : anchors;
       });
       return bytesOf(Int32Array.from(images));
     },

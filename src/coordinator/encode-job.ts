@@ -33,7 +33,7 @@ export function runEncodeJob(
   job: EncodeJob,
   onProgress: (done: number) => void,
   signal: AbortSignal,
-): Promise<Uint8Array> {
+): Promise<Uint8Array<ArrayBuffer>> {
   const request = ++lastRequest;
   const output = new Uint8Array(job.images.length * job.bytesPerImage);
   const batches = Math.ceil(job.images.length / encodeBatchSize);

@@ -36,8 +36,3 @@ export function evaluationIsDue(spec: TrainingRunSpec, iteration: number): boole
   const done = iteration + 1;
   return done % spec.operation.evaluation.every === 0 || done === spec.schedule.iterations;
 }
-
-/** Images that pass forward and backward for one anchor (method 1.12, reading A). */
-export function imagesPerAnchor(method: TrainingRunSpec['method']): number {
-  return { baseline: 1, srem: 2, esrl: 2, fcaenet: 3 }[method];
-}

@@ -3,14 +3,16 @@ import type { TripletSampler } from '../data/sampler.js';
 import { adshObjective, updateDatabaseCodes } from '../hashing/adsh.js';
 import { type CodeSummary, softRatio, summarizeCodes } from '../hashing/similarity.js';
 import type { ModelLayout } from '../model/layout.js';
+import { imagesPerAnchor } from '../model/method.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { describeStep } from './describe-step.js';
-import { evaluateCodes, measureUntrained } from './evaluation.js';
+import { evaluateCodes } from './evaluation.js';
 import { runGradientStep, type Snapshot, type StepObserver } from './gradient-step.js';
 import type { WorkerPool } from './pool.js';
 import type { EvaluationRecord, RunState } from './run-state.js';
-import { advance, evaluationIsDue, imagesPerAnchor, learningRateAt } from './schedule.js';
+import { advance, evaluationIsDue, learningRateAt } from './schedule.js';
 import { encodeContext, encodeWeights } from './snapshot.js';
+import { measureUntrained } from './untrained.js';
 
 /** What happens in a run, for progress, logs and metrics. */
 export interface TrainingObserver extends StepObserver {

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { ExitCode } from '../errors.js';
@@ -21,6 +21,7 @@ export class RunDirectory {
   readonly resultFile: string;
   readonly eventsFile: string;
   readonly checkpoints: string;
+  private readonly termFile: string;
 
   private constructor(
     readonly path: string,
@@ -30,6 +31,7 @@ export class RunDirectory {
     this.resultFile = join(path, 'result.json');
     this.eventsFile = join(path, 'events.jsonl');
     this.checkpoints = join(path, 'checkpoints');
+    this.termFile = join(path, 'term');
   }
 
   /** The names of the files in `path`, without taking it: for readers of a run. */
@@ -70,6 +72,19 @@ export class RunDirectory {
       existsSync(this.resultFile) ||
       (existsSync(this.checkpoints) && readdirSync(this.checkpoints).length > 0)
     );
+  }
+
+  /**
+   * A leadership number higher than any that was given out here before, also to a coordinator that was killed
+   * before it wrote anything else.
+   */
+  nextTerm(): number {
+    return this.attempt(() => {
+      const last = existsSync(this.termFile) ? Number.parseInt(readFileSync(this.termFile, 'utf8'), 10) : 0;
+      const term = (Number.isSafeInteger(last) ? last : 0) + 1;
+      writeFileAtomic(this.termFile, `${term}\n`);
+      return term;
+    });
   }
 
   /** Replaces `result.json` at once. */

@@ -1,7 +1,8 @@
 import { packCodes, signCodes } from '../hashing/codes.js';
+import { encodeImages } from '../model/encode.js';
 import type { Network } from '../model/network.js';
 import { normalizeImages } from '../model/preprocess.js';
-import { colorHistogram, histogramBins } from '../retrieval/histogram.js';
+import { colorHistogram, HISTOGRAM_BINS } from '../retrieval/histogram.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { arrayFrom, bytesOf } from '../transport/bytes.js';
 import type { EncodeWork__Output } from '../transport/generated/fcaenet/v1/EncodeWork.js';
@@ -17,7 +18,7 @@ export interface EncodeContext {
 
 /**
  * Computes one batch of encode work: packed codes sign(u) (uint32 words), pooled features (float32) or colour
- * histograms (float32), one after another in the order of the images.
+ * histograms (uint32), one after another in the order of the images.
  * @throws WorkerError when an image is outside the split
  */
 export async function computeEncodeWork(
@@ -37,12 +38,12 @@ export async function computeEncodeWork(
   const pixels = await source.read(indices);
   if (work.output === 'COLOR_HISTOGRAM') {
     const size = pixels.length / indices.length;
-    const histograms = new Float32Array(indices.length * histogramBins);
+    const histograms = new Uint32Array(indices.length * HISTOGRAM_BINS);
     indices.forEach((_, i) => {
-      histograms.set(colorHistogram(pixels.subarray(i * size, (i + 1) * size)), i * histogramBins);
+      histograms.set(colorHistogram(pixels.subarray(i * size, (i + 1) * size)), i * HISTOGRAM_BINS);
     });
     return bytesOf(histograms);
   }
-  const { u, features } = network.encode(normalizeImages(pixels, spec.model.backbone), indices.length);
+  const { u, features } = encodeImages(network, normalizeImages(pixels, spec.model.backbone), indices.length);
   return bytesOf(work.output === 'FEATURES' ? features : packCodes(signCodes(u), spec.bits));
 }

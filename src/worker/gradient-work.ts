@@ -76,8 +76,7 @@ function settings({ spec, summary }: GradientContext, batchRows: number) {
     gamma: spec.loss.gamma,
     alpha: spec.loss.alpha,
     beta: spec.loss.beta,
-    regions: spec.erasing.regions,
-    regionSize: spec.erasing.size,
+    erasing: spec.erasing,
   };
 }
 

@@ -5,6 +5,7 @@ import { summarizeCodes } from '../hashing/similarity.js';
 import { computeGradient } from '../model/fcaenet.js';
 import { initialWeights } from '../model/initial.js';
 import type { ModelLayout } from '../model/layout.js';
+import { usesPositives } from '../model/method.js';
 import type { Network } from '../model/network.js';
 import { normalizeImages } from '../model/preprocess.js';
 import { payloadArrays } from '../reduction/payload.js';
@@ -57,7 +58,7 @@ export async function probeDigest(
   network.setWeights(initialWeights(layout, random));
   const result = computeGradient(network, {
     anchors: batch(0),
-    positives: spec.method === 'esrl' || spec.method === 'fcaenet' ? batch(rows) : null,
+    positives: usesPositives(spec.method) ? batch(rows) : null,
     labels: Int32Array.from({ length: rows }, (_, i) => i % probeClasses),
     ownCodes: Int8Array.from({ length: rows * spec.bits }, (_, i) => codes[i % codes.length]!),
     summary,
@@ -66,8 +67,7 @@ export async function probeDigest(
     gamma: spec.loss.gamma,
     alpha: spec.loss.alpha,
     beta: spec.loss.beta,
-    regions: spec.erasing.regions,
-    regionSize: spec.erasing.size,
+    erasing: spec.erasing,
   });
   const hash = createHash('sha256').update(picture);
   for (const array of payloadArrays(result)) hash.update(bytesOf(array));

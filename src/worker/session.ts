@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { hostname } from 'node:os';
 import { type ClientDuplexStream, credentials } from '@grpc/grpc-js';
 import type { Log } from '../console/log.js';
 import { type Dataset, loadDataset } from '../data/dataset.js';
@@ -101,7 +100,7 @@ class Session {
     void this.send({
       hello: {
         protocolVersion,
-        workerName: name || `${hostname()}:${process.pid}`,
+        workerName: name,
         instanceId: randomUUID(),
         datasetFingerprint: this.dataset.fingerprint,
       },
