@@ -16,7 +16,7 @@ import { measureUntrained } from './untrained.js';
 
 /** What happens in a run, for progress, logs and metrics. */
 export interface TrainingObserver extends StepObserver {
-  stepDone(state: RunState, losses: Float64Array, seconds: number, images: number): void;
+  stepDone(losses: Float64Array, seconds: number, images: number): void;
   objective(iteration: number, bit: number, value: number): void;
   codesUpdated(iteration: number, flippedBits: number, seconds: number): void;
   encoding(what: string, done: number, total: number): void;
@@ -76,7 +76,7 @@ export class TrainingLoop {
       const images = positions.length * imagesPerAnchor(spec.method);
       state.seconds += seconds;
       state.images += images;
-      observer.stepDone(state, sum.losses, seconds, images);
+      observer.stepDone(sum.losses, seconds, images);
       const { everySteps } = operation.checkpoint;
       if (everySteps !== null && state.position.globalStep % everySteps === 0)
         await this.options.checkpoint();
