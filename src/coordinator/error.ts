@@ -17,11 +17,7 @@ const exitCodes: Record<CoordinatorErrorCode, ExitCode> = {
 export class CoordinatorError extends FcaenetError {
   override readonly name = 'CoordinatorError';
 
-  constructor(
-    code: CoordinatorErrorCode,
-    message: string,
-    options?: { cause?: unknown },
-  ) {
+  constructor(code: CoordinatorErrorCode, message: string, options?: { cause?: unknown }) {
     super(code, message, exitCodes[code], options);
   }
 }

@@ -28,7 +28,9 @@ export interface EvaluateRunOptions {
  * Ranks the database codes of a run's newest checkpoint for every query; changes nothing in the run.
  * @throws CoordinatorError COORDINATOR_NOTHING_TO_EVALUATE, and what reading run, dataset and checkpoint throws
  */
-export async function evaluateRun(options: EvaluateRunOptions): Promise<{ step: number; report: RetrievalReport }> {
+export async function evaluateRun(
+  options: EvaluateRunOptions,
+): Promise<{ step: number; report: RetrievalReport }> {
   const { console } = options;
   const directory = RunDirectory.at(options.runDirectory);
   const run = readAsEvaluated(directory, options);
@@ -73,7 +75,7 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<{ step: 
   try {
     await fleet.open();
     const { globalStep: step } = state.position;
-    const weights = { version: step, messages: encodeWeights(0, step, state.weights) };
+    const weights = encodeWeights(0, step, state.weights);
     const context = { pool: fleet.pool, spec, dataset, term: 0, signal: interruption.signal, onProgress };
     return { step, report: await evaluateCodes(context, weights, state.codes, null) };
   } finally {

@@ -1,5 +1,5 @@
-import type { CheckpointState } from '../checkpoint/state.js';
 import type { TensorMap } from '../checkpoint/safetensors.js';
+import type { CheckpointState } from '../checkpoint/state.js';
 import { CheckpointStore } from '../checkpoint/store.js';
 import type { Log } from '../console/log.js';
 import type { Dataset } from '../data/dataset.js';
@@ -56,7 +56,8 @@ export class RunCheckpoints {
     const loaded = await this.store.loadNewest({ trainingHash: this.hash, arithmeticVersion });
     if (!loaded) return null;
     const { state: checkpoint, name, rejected } = loaded;
-    for (const { name: refused, reason } of rejected) log.warn('checkpoint refused', { name: refused, reason });
+    for (const { name: refused, reason } of rejected)
+      log.warn('checkpoint refused', { name: refused, reason });
     const records = checkpoint.history as Records;
     if (records.datasetFingerprint !== dataset.fingerprint) {
       throw new CoordinatorError(
@@ -124,13 +125,12 @@ export class RunCheckpoints {
           ...parameterTensors(layout, weights.parameters),
           ...Object.fromEntries(
             layout.batchNorms.flatMap(({ meanName, varianceName, offset, channels }) =>
-              [
-                [meanName, weights.mean] as const,
-                [varianceName, weights.variance] as const,
-              ].map(([name, values]) => [
-                name,
-                { shape: [channels], data: values.slice(offset, offset + channels) },
-              ]),
+              [[meanName, weights.mean] as const, [varianceName, weights.variance] as const].map(
+                ([name, values]) => [
+                  name,
+                  { shape: [channels], data: values.slice(offset, offset + channels) },
+                ],
+              ),
             ),
           ),
         },
@@ -188,5 +188,8 @@ function parameterTensors(layout: ModelLayout, values: Float32Array): TensorMap 
 }
 
 function bestMAP(history: readonly IterationRecord[]): number {
-  return Math.max(Number.NEGATIVE_INFINITY, ...history.map(({ evaluation }) => evaluation?.mAP ?? Number.NEGATIVE_INFINITY));
+  return Math.max(
+    Number.NEGATIVE_INFINITY,
+    ...history.map(({ evaluation }) => evaluation?.mAP ?? Number.NEGATIVE_INFINITY),
+  );
 }
