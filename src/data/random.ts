@@ -21,6 +21,8 @@ export const Purpose = {
   probe: 7,
   /** random projections of untrained features */
   projection: 8,
+  /** which queries an evaluation of a part uses */
+  evaluation: 9,
 } as const;
 export type Purpose = (typeof Purpose)[keyof typeof Purpose];
 

@@ -1,6 +1,9 @@
 import type { GradConfig, NamedAttrMap, Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 
+/** Name of the fused gradient of `relu` and `relu6`; a backend may register it. Inputs dy, y; attribute limit. */
+export const RELU_GRADIENT = 'FcaenetReluGrad';
+
 type Gradient = (dy: Tensor, saved: Tensor[], attributes: NamedAttrMap) => { [name: string]: () => Tensor };
 
 /**
@@ -84,10 +87,8 @@ function configurations(): GradConfig[] {
         x: () => run('MaxPoolGrad', { dy, input: x!, output: y! }, attributes),
       })),
     },
-    fromOutput('Relu', (dy, y) => tf.mul(dy, tf.cast(tf.greater(y, 0), 'float32'))),
-    fromOutput('Relu6', (dy, y) =>
-      tf.mul(dy, tf.cast(tf.logicalAnd(tf.greater(y, 0), tf.less(y, 6)), 'float32')),
-    ),
+    fromOutput('Relu', (dy, y) => reluGradient(dy, y, Number.POSITIVE_INFINITY)),
+    fromOutput('Relu6', (dy, y) => reluGradient(dy, y, 6)),
     fromOutput('Tanh', (dy, y) => tf.mul(dy, tf.sub(1, tf.square(y)))),
     {
       kernelName: 'AddN',
@@ -118,6 +119,14 @@ function fromOutput(kernelName: string, gradient: (dy: Tensor, y: Tensor) => Ten
     outputsToSave: [true],
     gradFunc: single((dy, [y]) => ({ x: () => gradient(dy, y!) })),
   };
+}
+
+/** dy where the result lies inside (0, limit), else 0: one kernel where the backend has it. */
+function reluGradient(dy: Tensor, y: Tensor, limit: number): Tensor {
+  if (tf.getKernel(RELU_GRADIENT, tf.getBackend())) {
+    return run(RELU_GRADIENT, { dy, y }, { limit });
+  }
+  return tf.mul(dy, tf.cast(tf.logicalAnd(tf.greater(y, 0), tf.less(y, limit)), 'float32'));
 }
 
 function run(kernelName: string, inputs: { [name: string]: Tensor }, attributes: NamedAttrMap): Tensor {

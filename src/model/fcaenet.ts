@@ -5,20 +5,8 @@ import type { BatchNormMoments } from './batch-norm-moments.js';
 import { type ErasingSettings, eraseImage, erasingMask } from './erasing.js';
 import { checkElements, ModelError } from './error.js';
 import { computeLoss, type LossInput } from './loss.js';
+import { type Method, usesErasing, usesPositives } from './method.js';
 import { type Network, readMoments, type TrainingFeatures } from './network.js';
-
-/** The full method and its ablations (method 1.12, reading A): ADSH alone, with SREM's term, with the positive's, both. */
-export type Method = 'baseline' | 'srem' | 'esrl' | 'fcaenet';
-
-/** Whether the method compares anchors with positives. */
-export function usesPositives(method: Method): boolean {
-  return method === 'esrl' || method === 'fcaenet';
-}
-
-/** Whether the method compares anchors with their erased copies, in a second forward pass. */
-export function usesErasing(method: Method): boolean {
-  return method === 'srem' || method === 'fcaenet';
-}
 
 /** One microbatch: some rows of a batch. */
 export interface GradientInput extends LossInput {

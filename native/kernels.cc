@@ -1,0 +1,32 @@
+// Compiled once per instruction set: FCAENET_VARIANT names the namespace, FCAENET_TABLE the exported table.
+#include "kernels.h"
+
+#include "batch_norm.h"
+#include "depthwise.h"
+#include "elementwise.h"
+#include "pooling.h"
+
+namespace fcaenet {
+
+#define FCAENET_TEXT_OF(name) #name
+#define FCAENET_TEXT(name) FCAENET_TEXT_OF(name)
+
+extern const Kernels FCAENET_TABLE = {
+    FCAENET_TEXT(FCAENET_VARIANT),
+    FCAENET_VARIANT::batchNormForward,
+    FCAENET_VARIANT::batchNormBackward,
+    FCAENET_VARIANT::batchNormInference,
+    FCAENET_VARIANT::depthwise,
+    FCAENET_VARIANT::depthwiseInput,
+    FCAENET_VARIANT::depthwiseFilter,
+    FCAENET_VARIANT::maxPool,
+    FCAENET_VARIANT::maxPoolInput,
+    FCAENET_VARIANT::relu,
+    FCAENET_VARIANT::reluInput,
+    FCAENET_VARIANT::add,
+    FCAENET_VARIANT::subtract,
+    FCAENET_VARIANT::multiply,
+    FCAENET_VARIANT::sumMiddle,
+};
+
+}  // namespace fcaenet

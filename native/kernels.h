@@ -1,0 +1,67 @@
+// The project's own loops, as a table per instruction set. All arrays are float32; activations are NHWC.
+// Results do not depend on alignment, and nothing here uses more than one thread.
+#pragma once
+
+#include <cstddef>
+
+namespace fcaenet {
+
+// Geometry of a convolution or pooling; padding at the bottom and right follows from the output size.
+struct Geometry {
+  int batch, inHeight, inWidth, inChannels;
+  int outHeight, outWidth, outChannels;
+  int kernelHeight, kernelWidth, strideHeight, strideWidth;
+  int padTop, padLeft;
+};
+
+// An activation passes its input where it lies inside (0, limit), is 0 below and `limit` above.
+enum class Activation : int { none = 0, relu = 1, relu6 = 2 };
+
+struct BatchNormForward {
+  const float *x, *scale, *offset;
+  float *y, *mean, *variance;
+  std::size_t rows, channels;
+  double epsilon;
+  Activation activation;
+};
+
+struct BatchNormBackward {
+  const float *x, *dy, *scale, *offset, *mean, *variance;
+  float *dx, *dScale, *dOffset;
+  std::size_t rows, channels;
+  double epsilon;
+  Activation activation;
+};
+
+struct BatchNormInference {
+  const float *x, *scale, *offset, *mean, *variance;
+  float* y;
+  std::size_t rows, channels;
+  double epsilon;
+};
+
+struct Kernels {
+  const char* name;
+  void (*batchNormForward)(const BatchNormForward&);
+  void (*batchNormBackward)(const BatchNormBackward&);
+  void (*batchNormInference)(const BatchNormInference&);
+  // Filters `[kernelHeight, kernelWidth, channels]`, multiplier 1.
+  void (*depthwise)(const Geometry&, const float* x, const float* filter, float* y);
+  void (*depthwiseInput)(const Geometry&, const float* dy, const float* filter, float* dx);
+  void (*depthwiseFilter)(const Geometry&, const float* x, const float* dy, float* dFilter);
+  void (*maxPool)(const Geometry&, const float* x, float* y);
+  // The gradient goes to the first largest input of each window, row by row.
+  void (*maxPoolInput)(const Geometry&, const float* x, const float* y, const float* dy, float* dx);
+  void (*relu)(const float* x, float* y, std::size_t count, float limit);
+  void (*reluInput)(const float* y, const float* dy, float* dx, std::size_t count, float limit);
+  void (*add)(const float* a, const float* b, float* c, std::size_t count);
+  void (*subtract)(const float* a, const float* b, float* c, std::size_t count);
+  void (*multiply)(const float* a, const float* b, float* c, std::size_t count);
+  // y[outer, inner] = factor · sum over the middle of x[outer, middle, inner]
+  void (*sumMiddle)(const float* x, float* y, std::size_t outer, std::size_t middle, std::size_t inner, float factor);
+};
+
+extern const Kernels kernelsAvx2;
+extern const Kernels kernelsAvx512;
+
+}  // namespace fcaenet

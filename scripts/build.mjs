@@ -1,0 +1,58 @@
+// Builds dist/: types of the wire format from proto/, then TypeScript. Does nothing when no source has changed.
+import { chmodSync, existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { digest, root, run, runScript, stamp, stopwatch } from './lib.mjs';
+
+const generated = 'src/transport/generated';
+const tool = (name) => join(root, 'node_modules', '.bin', name);
+
+/** Types only: at run time the .proto files themselves are loaded, with the same options. */
+function generateWireTypes() {
+  const folder = join(root, 'proto');
+  const files = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.proto')) : [];
+  rmSync(join(root, generated), { recursive: true, force: true });
+  if (files.length > 0) {
+    run(tool('proto-loader-gen-types'), [
+      '--longs=Number',
+      '--enums=String',
+      '--defaults',
+      '--oneofs',
+      '--grpcLib=@grpc/grpc-js',
+      '--targetFileExtension=.ts',
+      '--importFileExtension=.js',
+      `--includeDirs=${folder}`,
+      `--outDir=${generated}`,
+      ...files,
+    ]);
+  }
+}
+
+/** @param log called with one line when something was built */
+export function build({ log }) {
+  const sources = stamp('dist/.sources');
+  // Not the generated types: they follow from proto/.
+  const folders = readdirSync(join(root, 'src')).flatMap((name) =>
+    name === 'transport'
+      ? readdirSync(join(root, 'src/transport'))
+          .filter((inner) => inner !== 'generated')
+          .map((inner) => `src/transport/${inner}`)
+      : [`src/${name}`],
+  );
+  const inputs = [...folders.sort(), 'proto', 'tsconfig.json', 'package-lock.json', 'scripts/build.mjs'];
+  const value = digest(inputs);
+  if (sources.matches(value) && existsSync(join(root, 'dist/cli.js'))) {
+    return;
+  }
+  const watch = stopwatch();
+  rmSync(join(root, 'dist'), { recursive: true, force: true });
+  generateWireTypes();
+  run(tool('tsc'), ['-p', 'tsconfig.json'], { failure: 'The TypeScript sources do not compile.' });
+  chmodSync(join(root, 'dist/cli.js'), 0o755);
+  sources.write(value);
+  log(`built dist/ in ${watch.seconds} s`);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  await runScript(() => build({ log: console.log }));
+}

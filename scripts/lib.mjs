@@ -1,0 +1,99 @@
+// Helpers of the set-up scripts. Only Node's own modules: these run before any package is installed.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** A failure the user can do something about: one sentence, no stack. */
+export class SetupError extends Error {
+  constructor(message, exitCode = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** Runs a set-up script's body; ends the process in one sentence when it fails. */
+export async function runScript(body) {
+  try {
+    await body();
+  } catch (error) {
+    if (!(error instanceof SetupError)) {
+      throw error;
+    }
+    console.error(`fcaenet: ${error.message}`);
+    process.exit(error.exitCode);
+  }
+}
+
+/** Runs a program and returns its output; what it printed is shown only when it fails. */
+export function run(program, args, { environment = {}, failure } = {}) {
+  const result = spawnSync(program, args, {
+    cwd: root,
+    encoding: 'utf8',
+    env: { ...process.env, ...environment },
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  if (result.status !== 0) {
+    const reason = result.error?.message ?? result.signal ?? `exit code ${result.status}`;
+    console.error(`${result.stdout ?? ''}${result.stderr ?? ''}`.trimEnd());
+    throw new SetupError(failure ?? `${program} ${args.join(' ')} failed (${reason}).`);
+  }
+  return result.stdout;
+}
+
+/** Whether a program of that name can be started. */
+export function hasProgram(name) {
+  return (process.env.PATH ?? '')
+    .split(':')
+    .some((folder) => folder !== '' && existsSync(join(folder, name)));
+}
+
+/** SHA-256 over names and contents of files and folders (paths from the root); absent ones count as absent. */
+export function digest(paths) {
+  const hash = createHash('sha256').update(process.version);
+  const add = (path) => {
+    const full = join(root, path);
+    if (!existsSync(full)) {
+      hash.update(`absent ${path}\n`);
+      return;
+    }
+    try {
+      const content = readFileSync(full);
+      hash.update(`${path} ${content.length}\n`).update(content);
+    } catch (error) {
+      if (error.code !== 'EISDIR') {
+        throw error;
+      }
+      for (const name of readdirSync(full).sort()) {
+        add(join(path, name));
+      }
+    }
+  };
+  paths.forEach(add);
+  return hash.digest('hex');
+}
+
+/** A file that remembers from what something was made. */
+export function stamp(path) {
+  const file = join(root, path);
+  return {
+    matches: (value) => existsSync(file) && readFileSync(file, 'utf8') === value,
+    write: (value) => {
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, value);
+    },
+  };
+}
+
+/** `{ seconds }` since the call, with one decimal. */
+export function stopwatch() {
+  const start = performance.now();
+  return {
+    get seconds() {
+      return ((performance.now() - start) / 1000).toFixed(1);
+    },
+  };
+}

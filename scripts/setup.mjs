@@ -1,0 +1,141 @@
+// Makes a fresh clone ready: system packages, npm packages, native kernels, dist/. Every step looks first and does
+// nothing when there is nothing to do. `--quiet` prints only what was done.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { hasProgram, root, run, runScript, SetupError, stopwatch } from './lib.mjs';
+
+const oldestNode = [20, 15];
+const systemPackages = [
+  { name: 'g++', reason: 'compiles the native kernels', present: () => hasProgram('g++') },
+  {
+    name: 'libdnnl-dev',
+    reason: 'oneDNN, which the native kernels call',
+    present: () =>
+      ['dnnl.hpp', 'oneapi/dnnl/dnnl.hpp'].some((file) => existsSync(join('/usr/include', file))),
+  },
+];
+
+function checkNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < oldestNode[0] || (major === oldestNode[0] && minor < oldestNode[1])) {
+    throw new SetupError(`Node is ${process.version}, but must be at least ${oldestNode.join('.')}.`, 69);
+  }
+}
+
+/** The engine that a user installs by hand and that needs none of the system packages. */
+function otherEngine() {
+  return ['tfjs-node-gpu', 'tfjs-node'].find((name) =>
+    existsSync(join(root, 'node_modules/@tensorflow', name)),
+  );
+}
+
+/** @returns whether the native kernels can be built */
+function installSystemPackages({ did, found }) {
+  const missing = systemPackages.filter((each) => !each.present());
+  if (missing.length === 0) {
+    found(`system packages: ${systemPackages.map(({ name }) => name).join(' and ')} are there`);
+    return true;
+  }
+  const names = missing.map(({ name }) => name);
+  const command = `apt-get install -y --no-install-recommends ${names.join(' ')}`;
+  const canInstall = hasProgram('apt-get') && process.getuid?.() === 0;
+  if (canInstall) {
+    const watch = stopwatch();
+    for (const { name, reason } of missing) {
+      did(`installing ${name}: ${reason}`);
+    }
+    const environment = { DEBIAN_FRONTEND: 'noninteractive' };
+    run('apt-get', ['update', '-qq'], { environment });
+    run('apt-get', command.split(' ').slice(1), {
+      environment,
+      failure: `${names.join(' and ')} cannot be installed; see above.`,
+    });
+    did(`installed ${names.join(' and ')} with apt-get in ${watch.seconds} s`);
+    return true;
+  }
+  const advice = hasProgram('apt-get')
+    ? `sudo ${command}`
+    : `your system’s packages of ${names.join(' and ')}`;
+  const other = otherEngine();
+  if (other === undefined) {
+    throw new SetupError(
+      `No engine can run here: install ${hasProgram('apt-get') ? 'what it needs by ' : ''}${advice}, ` +
+        'or npm install --no-save @tensorflow/tfjs-node, then try again.',
+      69,
+    );
+  }
+  did(`native kernels not built, ${other} will compute; for them install ${advice}`);
+  return false;
+}
+
+/** Whether node_modules holds, for every package of the lock file that is there, the locked version. */
+function packagesMatchLock() {
+  const hidden = join(root, 'node_modules/.package-lock.json');
+  if (!existsSync(hidden)) {
+    return false;
+  }
+  const installed = JSON.parse(readFileSync(hidden, 'utf8')).packages;
+  const locked = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
+  return Object.entries(locked).every(([path, { version, optional }]) => {
+    const here = installed[path];
+    return path === '' || (here === undefined ? optional === true : here.version === version);
+  });
+}
+
+function installPackages({ did, found }) {
+  if (packagesMatchLock()) {
+    found('npm packages: as in package-lock.json');
+    return;
+  }
+  const watch = stopwatch();
+  run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund'], {
+    failure: 'The npm packages cannot be installed; see above.',
+  });
+  did(`installed the npm packages of package-lock.json in ${watch.seconds} s`);
+}
+
+async function buildKernels({ did, found }) {
+  const { buildNative } = await import('./build-native.mjs');
+  const watch = stopwatch();
+  try {
+    const { built, hash, onednn } = await buildNative();
+    const text = `native kernels over oneDNN ${onednn}, build ${hash.slice(0, 12)}`;
+    if (built) {
+      did(`compiled the ${text} in ${watch.seconds} s`);
+    }
+    found(`engine: onednn, ${text}`);
+  } catch (error) {
+    const other = otherEngine();
+    if (other === undefined) {
+      throw new SetupError(error.message, 69);
+    }
+    did(`${error.message} Until then ${other} computes.`);
+  }
+}
+
+/** @param quiet whether to leave out what was already in order */
+export async function setup({ quiet }) {
+  const report = {
+    did: (line) => console.log(`setup: ${line}`),
+    found: (line) => {
+      if (!quiet) {
+        console.log(`setup: ${line}`);
+      }
+    },
+  };
+  checkNode();
+  report.found(`Node ${process.versions.node}`);
+  const native = installSystemPackages(report);
+  installPackages(report);
+  if (native && existsSync(join(root, 'scripts/build-native.mjs'))) {
+    await buildKernels(report);
+  }
+  const { build } = await import('./build.mjs');
+  build({ log: report.did });
+  report.found('dist/ is up to date; npx fcaenet --help shows what it can do');
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  await runScript(() => setup({ quiet: process.argv.includes('--quiet') }));
+}

@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { addExamples, spellResumeAuto } from './options.js';
+import { UsageError } from './usage.js';
+
+/** The program without its commands. Errors are thrown, never written; see {@link runCommandLine}. */
+export function createProgram(): Command {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  const program = new Command('fcaenet')
+    .description('Trains FCAENet: short binary codes that find pictures of the same fine-grained kind.')
+    .version(version)
+    .exitOverride()
+    .configureOutput({ writeErr: () => {}, outputError: () => {} })
+    .configureHelp({ showGlobalOptions: true });
+  return addExamples(program, [
+    'npx fcaenet dataset make data/synthetic',
+    'npx fcaenet train examples/quick.yaml --workers 2',
+    'npx fcaenet evaluate runs/quick',
+    'npx fcaenet train --help',
+  ]);
+}
+
+/**
+ * Runs the command that `args` (without node and script) name.
+ *
+ * @throws UsageError, and whatever the command throws
+ */
+export async function runCommandLine(program: Command, args: readonly string[]): Promise<void> {
+  try {
+    await program.parseAsync(args.map(spellResumeAuto), { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) {
+      throw error;
+    }
+    const usage = UsageError.from(error);
+    if (usage !== undefined) {
+      throw usage;
+    }
+  }
+}

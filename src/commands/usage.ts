@@ -1,0 +1,29 @@
+import type { CommanderError } from 'commander';
+import { ExitCode, FcaenetError } from '../errors.js';
+
+/** The command line itself is wrong: `USAGE`. */
+export class UsageError extends FcaenetError {
+  override readonly name = 'UsageError';
+
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('USAGE', message, ExitCode.usage, options);
+  }
+
+  /**
+   * The parser's complaint as one sentence; undefined where it only showed help or the version, as asked.
+   */
+  static from(error: CommanderError): UsageError | undefined {
+    if (error.exitCode === 0) {
+      return undefined;
+    }
+    if (error.code === 'commander.help') {
+      return new UsageError('No command is given; --help lists them.', { cause: error });
+    }
+    const text = error.message
+      .replace(/^error: /, '')
+      .replace(/\s*\n\(Did you mean (.*)\?\)$/s, '; did you mean $1?')
+      .replace(/[.\s]*$/, '');
+    const ending = text.endsWith('?') ? '' : '; --help lists what there is.';
+    return new UsageError(`${text}${ending}`, { cause: error });
+  }
+}

@@ -1,0 +1,44 @@
+import type { Command } from 'commander';
+import { defaultOperation } from '../run/presets.js';
+import { addExamples, dialledAddress, wholeNumber } from './options.js';
+
+export interface WorkerOptions {
+  /** The coordinator, HOST:PORT. */
+  readonly connect: string;
+  /** The dataset's folder on this machine. */
+  readonly data: string;
+  /** Folder of decoded images, shared by the workers of a machine, and its bound in bytes. */
+  readonly cache: { readonly directory: string; readonly limitBytes: number };
+  /** Undefined is host name and process id. */
+  readonly name: string | undefined;
+}
+
+interface Flags {
+  readonly connect: string;
+  readonly data: string;
+  readonly cache: string;
+  readonly cacheLimitBytes: number;
+  readonly name?: string;
+}
+
+/** `fcaenet worker`: computes microbatches for a coordinator until the run ends. */
+export function registerWorker(program: Command, work: (options: WorkerOptions) => Promise<void>): void {
+  const command = program
+    .command('worker')
+    .description('compute for a coordinator, before or during its run')
+    .requiredOption('--connect <host:port>', 'where the coordinator listens', dialledAddress)
+    .requiredOption('--data <dir>', 'the dataset on this machine')
+    .option('--cache <dir>', 'folder of decoded images', defaultOperation.cache.directory)
+    .option(
+      '--cache-limit-bytes <count>',
+      'most bytes of that folder',
+      wholeNumber(0, Number.MAX_SAFE_INTEGER),
+      defaultOperation.cache.limitBytes,
+    )
+    .option('--name <name>', 'what logs call this worker (default: host name and process id)');
+  addExamples(command, ['npx fcaenet worker --connect 127.0.0.1:7400 --data data/CUB_200_2011']);
+  command.action(async (options: Flags) => {
+    const { connect, data, cache: directory, cacheLimitBytes: limitBytes, name } = options;
+    await work({ connect, data, cache: { directory, limitBytes }, name });
+  });
+}

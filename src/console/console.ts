@@ -1,0 +1,39 @@
+import { jsonLog, type Log, textLog } from './log.js';
+import { loggedTask, type ProgressTask, type TaskDescription, TerminalProgress } from './progress.js';
+
+/** What a command says while it works. Errors that end it are written by the edge (run-main.ts) instead. */
+export interface Console {
+  readonly log: Log;
+  /** Whether a person is looking: bars and short lines, else JSON lines. */
+  readonly isTerminal: boolean;
+  startTask(description: TaskDescription): ProgressTask;
+  /** Ends any bar still shown. */
+  close(): void;
+}
+
+type OutputStream = NodeJS.WritableStream & { readonly isTTY?: boolean };
+
+/** Bars and short lines when `stream` is a terminal outside CI; JSON lines otherwise. */
+export function openConsole(
+  stream: OutputStream = process.stdout,
+  environment: NodeJS.ProcessEnv = process.env,
+  nowMs: () => number = () => performance.now(),
+): Console {
+  const isTerminal = stream.isTTY === true && !environment.CI;
+  if (isTerminal) {
+    const progress = new TerminalProgress(stream, nowMs);
+    return {
+      log: textLog(progress),
+      isTerminal,
+      startTask: (description) => progress.start(description),
+      close: () => progress.close(),
+    };
+  }
+  const log = jsonLog(stream);
+  return {
+    log,
+    isTerminal,
+    startTask: (description) => loggedTask(description, log, nowMs),
+    close: () => {},
+  };
+}

@@ -1,0 +1,53 @@
+import { pino } from 'pino';
+
+/** Where lines go: a stream, or a test's list. */
+export interface LineSink {
+  write(text: string): unknown;
+}
+
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** Says what happens, a line each. The message is fixed text; what varies stands in the fields. */
+export interface Log {
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+}
+
+/** One JSON object per line: `level`, `time` (ISO 8601), `message`, then the fields. For machines. */
+export function jsonLog(sink: LineSink): Log {
+  const logger = pino(
+    {
+      base: null,
+      messageKey: 'message',
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    { write: (line: string) => void sink.write(line) },
+  );
+  return {
+    info: (message, fields = {}) => logger.info(fields, message),
+    warn: (message, fields = {}) => logger.warn(fields, message),
+    error: (message, fields = {}) => logger.error(fields, message),
+  };
+}
+
+/** Short lines for a person: the message, then `name value` pairs. */
+export function textLog(sink: LineSink): Log {
+  const write =
+    (prefix: string) =>
+    (message: string, fields: LogFields = {}) => {
+      const pairs = Object.entries(fields).map(([name, value]) => `${name} ${readable(value)}`);
+      const details = pairs.length === 0 ? '' : `  (${pairs.join(', ')})`;
+      sink.write(`${prefix}${message}${details}\n`);
+    };
+  return { info: write(''), warn: write('warning: '), error: write('error: ') };
+}
+
+/** A field's value for a person: numbers with at most four significant decimals. */
+export function readable(value: unknown): string {
+  if (typeof value === 'number' && !Number.isInteger(value)) {
+    return String(Number(value.toPrecision(4)));
+  }
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

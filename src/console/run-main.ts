@@ -1,0 +1,51 @@
+import { ExitCode, FcaenetError } from '../errors.js';
+import { interruptProcess } from './interrupt.js';
+
+/**
+ * Runs a program and turns whatever ends it into one sentence on stderr and an exit code: never a stack trace,
+ * except of unexpected errors when FCAENET_DEBUG=1.
+ *
+ * @param main returns the exit code, 0 when it returns none
+ */
+export function runMain(main: () => Promise<number | undefined>): void {
+  // A reader that goes away (`| head`) must not cost a run.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') {
+        process.exit(ExitCode.inputOutput);
+      }
+    });
+  }
+  process.on('uncaughtException', end);
+  process.on('unhandledRejection', end);
+  process.on('SIGINT', () => interruptProcess('SIGINT'));
+  process.on('SIGTERM', () => interruptProcess('SIGTERM'));
+  main().then((code) => {
+    process.exitCode = code ?? ExitCode.finished;
+  }, end);
+}
+
+/** What an error tells the user, and the exit code that goes with it. */
+export function describeEnd(
+  error: unknown,
+  debug = process.env.FCAENET_DEBUG === '1',
+): { text: string; exitCode: number } {
+  if (error instanceof FcaenetError) {
+    return { text: `fcaenet: ${error.message}\n`, exitCode: error.exitCode };
+  }
+  const stack = error instanceof Error ? error.stack : undefined;
+  const message = (error instanceof Error ? error.message : String(error)).split('\n')[0]!.replace(/\.$/, '');
+  return debug
+    ? { text: `fcaenet: unexpected error: ${stack ?? message}\n`, exitCode: ExitCode.failed }
+    : {
+        text: `fcaenet: unexpected error: ${message}; FCAENET_DEBUG=1 shows where it came from.\n`,
+        exitCode: ExitCode.failed,
+      };
+}
+
+function end(error: unknown): void {
+  const { text, exitCode } = describeEnd(error);
+  process.exitCode = exitCode;
+  // Exits in the callback: a pipe may take the text only later.
+  process.stderr.write(text, () => process.exit(exitCode));
+}

@@ -1,0 +1,192 @@
+import type { Console } from '../console/console.js';
+import { onInterrupt } from '../console/interrupt.js';
+import { type Dataset, loadDataset } from '../data/dataset.js';
+import { KeyedRandom } from '../data/random.js';
+import { TripletSampler } from '../data/sampler.js';
+import { initialWeights } from '../model/initial.js';
+import { describeModel, type ModelLayout } from '../model/layout.js';
+import { loadBackboneWeights } from '../model/weights-file.js';
+import { checkDatasetFit } from '../run/dataset-fit.js';
+import { type ResumeMode, RunDirectory } from '../run/run-directory.js';
+import type { TrainingRun } from '../run/training-run.js';
+import { CoordinatorError } from './error.js';
+import { Fleet } from './fleet.js';
+import type { Identity } from './identity.js';
+import { Interruption } from './interruption.js';
+import { openMonitoring } from './monitoring.js';
+import { RunCheckpoints } from './persistence.js';
+import { describeResult, type RunResult } from './result.js';
+import { RunState } from './run-state.js';
+import type { Admission } from './server.js';
+import { TrainingLoop } from './training-loop.js';
+
+export interface CoordinateOptions {
+  readonly run: TrainingRun;
+  readonly resume: ResumeMode;
+  readonly console: Console;
+  /** Worker processes to start on this machine; 0 waits for workers from elsewhere. */
+  readonly localWorkers: number;
+}
+
+/**
+ * Carries out a run, from its run file to `result.json`. When interrupted it writes a checkpoint first, in whatever
+ * phase it is.
+ * @returns the result
+ * @throws CoordinatorError COORDINATOR_INTERRUPTED (exit code 75) after a durable checkpoint, and what bad input throws
+ */
+export async function coordinate(options: CoordinateOptions): Promise<RunResult> {
+  const { run, console } = options;
+  const { log } = console;
+  const interruption = new Interruption();
+  const restoreSignals = onInterrupt((signal) => {
+    log.info('stopping', { signal });
+    interruption.interrupt(interrupted(run, null));
+  });
+  try {
+    const dataset = await loadDataset(run.spec.dataset.path);
+    checkDatasetFit(run, dataset.train.labels.length);
+    interruption.check();
+    const directory = RunDirectory.open(run, options.resume);
+    try {
+      return await new Coordination(options, dataset, directory, interruption).run();
+    } finally {
+      directory.release();
+    }
+  } finally {
+    restoreSignals();
+  }
+}
+
+/** A run in its directory, with its dataset at hand. */
+class Coordination {
+  private readonly layout: ModelLayout;
+  private device = 'unknown';
+
+  constructor(
+    private readonly options: CoordinateOptions,
+    private readonly dataset: Dataset,
+    private readonly directory: RunDirectory,
+    private readonly interruption: Interruption,
+  ) {
+    const { spec } = options.run;
+    this.layout = describeModel({ ...spec.model, bits: spec.bits });
+  }
+
+  async run(): Promise<RunResult> {
+    const { dataset, directory, interruption, layout } = this;
+    const { run, console, localWorkers } = this.options;
+    const { log } = console;
+    const term = directory.nextTerm();
+    const sampler = this.openSampler();
+    const checkpoints = await RunCheckpoints.open({ run, directory, dataset, layout, term, log });
+    const restored = this.options.resume === 'new' ? null : await checkpoints.restore();
+    const state = restored?.state ?? (await this.begin());
+    interruption.check();
+    const admission: Admission = {
+      run,
+      term,
+      datasetFingerprint: dataset.fingerprint,
+      classCount: dataset.classNames.length,
+      identity: restored?.identity ?? null,
+    };
+    const fleet = new Fleet({
+      admission,
+      localWorkers,
+      log,
+      onIdentity: (identity, device) => this.onIdentity(identity, device, monitoring),
+      onExhausted: (error) => interruption.interrupt(error),
+    });
+    const monitoring = await openMonitoring({ run, console, fleet, state, sampler });
+    let ending = 'it failed';
+    try {
+      await fleet.open();
+      monitoring.ready();
+      const save = () => checkpoints.saveInBackground(state, admission.identity, monitoring.checkpointed);
+      const loop = new TrainingLoop({
+        spec: run.spec,
+        term,
+        dataset,
+        sampler,
+        layout,
+        pool: fleet.pool,
+        state,
+        observer: monitoring.observer,
+        signal: interruption.signal,
+        checkpoint: save,
+      });
+      try {
+        await loop.run();
+      } catch (error) {
+        if (error !== interruption.error) throw error;
+        await save();
+        ending = 'it was interrupted';
+        const name = await checkpoints.settled();
+        throw error instanceof CoordinatorError && error.code === 'COORDINATOR_INTERRUPTED'
+          ? interrupted(run, name)
+          : error;
+      }
+      await checkpoints.settled();
+      const result = describeResult(run, dataset, state, {
+        identity: admission.identity!,
+        device: this.device,
+        workers: fleet.size,
+      });
+      directory.writeResult(result);
+      ending = 'it finished';
+      return result;
+    } finally {
+      await fleet.close(ending);
+      await monitoring.close();
+    }
+  }
+
+  private openSampler(): TripletSampler {
+    const { spec } = this.options.run;
+    const { labels } = this.dataset.train;
+    const classNames = this.dataset.classNames;
+    const sampler = new TripletSampler({
+      random: new KeyedRandom(spec.seed),
+      labels,
+      classCount: classNames.length,
+      sampleSize: spec.dataset.sampleSize,
+      batchSize: spec.schedule.batchSize,
+    });
+    if (sampler.loneClasses.length > 0) {
+      this.options.console.log.warn(
+        'classes with one training image: an anchor of theirs is its own positive',
+        {
+          classes: sampler.loneClasses.slice(0, 20).map((label) => classNames[label]),
+          count: sampler.loneClasses.length,
+        },
+      );
+    }
+    return sampler;
+  }
+
+  /** The state of a run that has not begun: keyed initial weights, or a pretrained backbone below a new hash layer. */
+  private async begin(): Promise<RunState> {
+    const { spec } = this.options.run;
+    const weights = initialWeights(this.layout, new KeyedRandom(spec.seed));
+    if (spec.model.weights === null) return RunState.initial(spec, weights, this.dataset.train.labels.length);
+    const backbone = await loadBackboneWeights(this.layout, spec.model.weights, weights);
+    this.options.console.log.info('backbone weights', { path: spec.model.weights, sha256: backbone.sha256 });
+    return RunState.initial(spec, backbone, this.dataset.train.labels.length);
+  }
+
+  private onIdentity(
+    identity: Identity,
+    device: string,
+    monitoring: { engine(identity: Identity, device: string): void },
+  ): void {
+    this.device = device;
+    monitoring.engine(identity, device);
+  }
+}
+
+function interrupted(run: TrainingRun, checkpoint: string | null): CoordinatorError {
+  const saved = checkpoint === null ? 'before its first step' : `checkpoint ${checkpoint} is written`;
+  return new CoordinatorError(
+    'COORDINATOR_INTERRUPTED',
+    `Run ${run.metadata.name} was interrupted; ${saved}, and the same command with --resume=auto goes on.`,
+  );
+}

@@ -1,0 +1,88 @@
+import type { TripletSampler } from '../data/sampler.js';
+import { packCodes, wordsPerCode } from '../hashing/codes.js';
+import type { ModelLayout } from '../model/layout.js';
+import { usesErasing, usesPositives } from '../model/method.js';
+import { ReductionTree } from '../reduction/tree.js';
+import type { TrainingRunSpec } from '../run/training-run.js';
+import { bytesOf } from '../transport/bytes.js';
+import type { GradientStep, Snapshot } from './gradient-step.js';
+import { advance, type RunPosition } from './schedule.js';
+
+interface StepDescription {
+  readonly spec: TrainingRunSpec;
+  readonly term: number;
+  readonly position: RunPosition;
+  readonly sampler: TripletSampler;
+  /** V `[n, bits]` */
+  readonly codes: Int8Array;
+  readonly layout: ModelLayout;
+  readonly snapshot: Snapshot;
+}
+
+/** The step at a position, cut into its microbatches, with one step of look-ahead for the image loaders. */
+export function describeStep(description: StepDescription): GradientStep {
+  const { spec, term, position, sampler, codes, layout, snapshot } = description;
+  const { iteration, epoch, step } = position;
+  const { batchSize, microbatches } = spec.schedule;
+  const { bits } = spec;
+  const batch = sampler.batch(iteration, epoch, step);
+  const tree = new ReductionTree(batch.anchors.length, microbatches);
+  const words = wordsPerCode(bits);
+  const ownCodes = packCodes(gatherRows(codes, batch.anchors, bits), bits);
+  const withPositives = usesPositives(spec.method);
+  const passes = usesErasing(spec.method) ? 2 : 1;
+  return {
+    term,
+    position: { iteration, epoch, step },
+    tree,
+    shape: { layout, passes },
+    mostRows: batchSize,
+    snapshot,
+    leaf: (index) => {
+      const { start, end } = tree.rowsOf(index);
+      return {
+        index,
+        anchors: bufferOf(batch.anchors.subarray(start, end)),
+        positives: withPositives ? bufferOf(batch.positives.subarray(start, end)) : Buffer.alloc(0),
+        ownCodes: bufferOf(ownCodes.subarray(start * words, end * words)),
+      };
+    },
+    upcoming: (leaves) => {
+      const next = nextTraining(position, sampler.batches(), spec.schedule);
+      if (!next) return new Uint8Array(0);
+      const ahead = sampler.batch(next.iteration, next.epoch, next.step);
+      const aheadTree = new ReductionTree(ahead.anchors.length, microbatches);
+      const images = leaves.flatMap((leaf) => {
+        const { start, end } = aheadTree.rowsOf(leaf);
+        const anchors = [...ahead.anchors.subarray(start, end)];
+        return withPositives ? [...anchors, ...ahead.positives.subarray(start, end)] : anchors;
+      });
+      return bytesOf(Int32Array.from(images));
+    },
+  };
+}
+
+/** The position of the optimiser step after this one, or null after the last. */
+function nextTraining(
+  position: RunPosition,
+  steps: number,
+  { epochs, iterations }: TrainingRunSpec['schedule'],
+): RunPosition | null {
+  const next = advance(position, steps);
+  if (next.epoch < epochs) return next;
+  return next.iteration + 1 < iterations
+    ? { ...next, iteration: next.iteration + 1, epoch: 0, step: 0 }
+    : null;
+}
+
+function gatherRows(codes: Int8Array, rows: Int32Array, bits: number): Int8Array {
+  const gathered = new Int8Array(rows.length * bits);
+  rows.forEach((row, i) => {
+    gathered.set(codes.subarray(row * bits, (row + 1) * bits), i * bits);
+  });
+  return gathered;
+}
+
+function bufferOf(array: ArrayBufferView): Buffer {
+  return Buffer.from(array.buffer as ArrayBuffer, array.byteOffset, array.byteLength);
+}

@@ -1,0 +1,23 @@
+import type { FcaenetError } from '../errors.js';
+
+/** One reason to stop a run early, the first that came: the user's signal, or what makes going on impossible. */
+export class Interruption {
+  private readonly controller = new AbortController();
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  get error(): FcaenetError | null {
+    return this.signal.aborted ? (this.signal.reason as FcaenetError) : null;
+  }
+
+  interrupt(error: FcaenetError): void {
+    if (!this.signal.aborted) this.controller.abort(error);
+  }
+
+  /** @throws the reason, when there is one */
+  check(): void {
+    this.signal.throwIfAborted();
+  }
+}

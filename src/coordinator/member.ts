@@ -1,0 +1,47 @@
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type { CoordinatorMessage } from '../transport/generated/fcaenet/v1/CoordinatorMessage.js';
+import type { WorkerMessage__Output } from '../transport/generated/fcaenet/v1/WorkerMessage.js';
+import { Outbox } from '../transport/outbox.js';
+import { TransferReceiver } from '../transport/tensor-stream.js';
+
+/**
+ * Life of one worker process as the coordinator sees it.
+ * - `joining`: the stream is open; the worker is checking itself (engine, probe microbatch). Gets no work.
+ * - `ready`: admitted, holds no work.
+ * - `computing`: holds microbatches or encode batches that it has not answered yet.
+ * - `gone`: the stream ended, or the coordinator ended it. Never comes back: a restarted worker is a new member.
+ */
+export type MemberState = 'joining' | 'ready' | 'computing' | 'gone';
+export const memberStates: readonly MemberState[] = ['joining', 'ready', 'computing', 'gone'];
+
+export type WorkerStream = ServerDuplexStream<WorkerMessage__Output, CoordinatorMessage | Buffer>;
+
+/** One worker process, for as long as its stream lives. */
+export class Member {
+  state: MemberState = 'joining';
+  /** Unanswered pieces of work; the pool reports `computing` while there are any. */
+  outstanding = 0;
+  /** Version of the weights this worker was sent last; null before the first. */
+  weightsVersion: number | null = null;
+  /** Iteration whose context this worker was sent last. */
+  contextIteration: number | null = null;
+  lastHeardAt: number;
+  readonly outbox: Outbox<CoordinatorMessage | Buffer>;
+  readonly receiver = new TransferReceiver();
+
+  constructor(
+    /** Small number, reused after its owner is gone: the worker's name in logs and metrics. */
+    readonly slot: number,
+    readonly name: string,
+    readonly instanceId: string,
+    readonly stream: WorkerStream,
+    now: number,
+  ) {
+    this.lastHeardAt = now;
+    this.outbox = new Outbox(stream);
+  }
+
+  get label(): string {
+    return `worker ${this.slot} (${this.name})`;
+  }
+}

@@ -1,0 +1,154 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** Loss terms in the order in which a step reports them. */
+const lossTerms = ['similarity', 'quantisation', 'positive', 'augmented'] as const;
+
+/** What metrics read when they are scraped, instead of being told each time. */
+export interface MetricsSources {
+  /** Bytes of messages over gRPC so far. */
+  traffic(): { readonly sentBytes: number; readonly receivedBytes: number };
+  /** Workers by state. */
+  workers(): Readonly<Record<string, number>>;
+  nowMs(): number;
+}
+
+/** The run's numbers for Prometheus, in a registry of their own. docs/metrics.md lists them. */
+export class RunMetrics {
+  readonly registry = new Registry();
+  private checkpointAtMs: number | undefined;
+
+  private readonly engine = this.gauge('fcaenet_engine_info', 'What computes; always 1.', [
+    'engine',
+    'version',
+    'device',
+    'instruction_set',
+  ]);
+  private readonly iteration = this.gauge('fcaenet_iteration', 'Iterations finished.');
+  private readonly epoch = this.gauge('fcaenet_epoch', 'Epochs finished in this iteration.');
+  private readonly step = this.gauge('fcaenet_step', 'Optimiser steps since the beginning of the run.');
+  private readonly loss = this.gauge('fcaenet_loss', 'The last batch’s loss, by term.', ['term']);
+  private readonly images = this.counter('fcaenet_images_total', 'Images trained on by this process.');
+  private readonly imagesPerSecond = this.gauge(
+    'fcaenet_images_per_second',
+    'Images of the last step over its time.',
+  );
+  private readonly stepSeconds = new Histogram({
+    name: 'fcaenet_step_seconds',
+    help: 'Time of an optimiser step.',
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+    registers: [this.registry],
+  });
+  private readonly flippedBits = this.gauge(
+    'fcaenet_flipped_bits',
+    'Bits of the database codes that the last V-step changed.',
+  );
+  private readonly vStepSeconds = this.gauge('fcaenet_v_step_seconds', 'Time of the last V-step.');
+  private readonly meanAveragePrecision = this.gauge(
+    'fcaenet_mean_average_precision',
+    'Mean average precision of the last evaluation, ties by database index or averaged.',
+    ['ties'],
+  );
+  private readonly checkpointSeconds = this.gauge(
+    'fcaenet_checkpoint_seconds',
+    'Time that the last checkpoint took to become durable.',
+  );
+  private readonly refused = this.counter('fcaenet_gradient_refused_total', 'Gradients refused, by reason.', [
+    'reason',
+  ]);
+  private readonly redispatched = this.counter(
+    'fcaenet_redispatched_microbatches_total',
+    'Microbatches handed out again because their worker left.',
+  );
+
+  constructor(private readonly sources: MetricsSources) {
+    const { registry } = this;
+    const read = <Metric extends Gauge | Counter>(update: (metric: Metric) => void) =>
+      function collect(this: Metric) {
+        this.reset();
+        update(this);
+      };
+    new Gauge({
+      name: 'fcaenet_workers',
+      help: 'Workers, by state.',
+      labelNames: ['state'],
+      registers: [registry],
+      collect: read<Gauge>((gauge) => {
+        for (const [state, count] of Object.entries(sources.workers())) gauge.set({ state }, count);
+      }),
+    });
+    new Counter({
+      name: 'fcaenet_bytes_sent_total',
+      help: 'Bytes of messages sent to workers.',
+      registers: [registry],
+      collect: read<Counter>((counter) => counter.inc(sources.traffic().sentBytes)),
+    });
+    new Counter({
+      name: 'fcaenet_bytes_received_total',
+      help: 'Bytes of messages received from workers.',
+      registers: [registry],
+      collect: read<Counter>((counter) => counter.inc(sources.traffic().receivedBytes)),
+    });
+    new Gauge({
+      name: 'fcaenet_checkpoint_age_seconds',
+      help: 'Time since this process wrote its last checkpoint; absent before the first.',
+      registers: [registry],
+      collect: read<Gauge>((gauge) => {
+        // A gauge without labels shows 0 after a reset; only removing it leaves it out.
+        gauge.remove();
+        if (this.checkpointAtMs !== undefined) gauge.set((sources.nowMs() - this.checkpointAtMs) / 1000);
+      }),
+    });
+  }
+
+  setEngine(engine: string, version: string, device: string, instructionSet: string): void {
+    this.engine.set({ engine, version, device, instruction_set: instructionSet }, 1);
+  }
+
+  /** @param step counted over the whole run; iteration and epoch count what is finished */
+  setPosition(iteration: number, epoch: number, step: number): void {
+    this.iteration.set(iteration);
+    this.epoch.set(epoch);
+    this.step.set(step);
+  }
+
+  /** @param losses by term: similarity, quantisation, positive, augmented */
+  stepDone(losses: ArrayLike<number>, seconds: number, images: number): void {
+    lossTerms.forEach((term, index) => {
+      this.loss.set({ term }, losses[index]!);
+    });
+    this.images.inc(images);
+    this.stepSeconds.observe(seconds);
+    if (seconds > 0) this.imagesPerSecond.set(images / seconds);
+  }
+
+  codesUpdated(flippedBits: number, seconds: number): void {
+    this.flippedBits.set(flippedBits);
+    this.vStepSeconds.set(seconds);
+  }
+
+  evaluated(mAP: number, tieAveragedMAP: number): void {
+    this.meanAveragePrecision.set({ ties: 'index' }, mAP);
+    this.meanAveragePrecision.set({ ties: 'averaged' }, tieAveragedMAP);
+  }
+
+  checkpointWritten(seconds: number): void {
+    this.checkpointSeconds.set(seconds);
+    this.checkpointAtMs = this.sources.nowMs();
+  }
+
+  gradientRefused(reason: string): void {
+    this.refused.inc({ reason });
+  }
+
+  microbatchesRedispatched(count: number): void {
+    this.redispatched.inc(count);
+  }
+
+  private gauge(name: string, help: string, labelNames: string[] = []): Gauge {
+    return new Gauge({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  private counter(name: string, help: string, labelNames: string[] = []): Counter {
+    return new Counter({ name, help, labelNames, registers: [this.registry] });
+  }
+}

@@ -1,0 +1,38 @@
+import type { TrainingRunSpec } from '../run/training-run.js';
+
+/** Where a run stands: the next thing to do. Iterations, epochs and steps count from 0. */
+export interface RunPosition {
+  readonly iteration: number;
+  readonly epoch: number;
+  readonly step: number;
+  /** `evaluate`: the iteration's V-step is done and its evaluation, if due, is not. */
+  readonly phase: 'train' | 'evaluate';
+  /** Optimiser steps done since the run began. */
+  readonly globalStep: number;
+}
+
+export const startPosition: RunPosition = { iteration: 0, epoch: 0, step: 0, phase: 'train', globalStep: 0 };
+
+/** The position after one optimiser step; the epoch may be one past the iteration's last. */
+export function advance(position: RunPosition, stepsPerEpoch: number): RunPosition {
+  const endsEpoch = position.step + 1 === stepsPerEpoch;
+  return {
+    ...position,
+    epoch: endsEpoch ? position.epoch + 1 : position.epoch,
+    step: endsEpoch ? 0 : position.step + 1,
+    globalStep: position.globalStep + 1,
+  };
+}
+
+/** Learning rate of an iteration (counted from 0): decayed after each iteration (counted from 1) of `decayAfter`. */
+export function learningRateAt(schedule: TrainingRunSpec['schedule'], iteration: number): number {
+  return schedule.decayAfter
+    .filter((decay) => decay <= iteration)
+    .reduce((rate) => rate * schedule.decayFactor, schedule.learningRate);
+}
+
+/** Whether an iteration (counted from 0) is evaluated: every `every`-th, and always the last. */
+export function evaluationIsDue(spec: TrainingRunSpec, iteration: number): boolean {
+  const done = iteration + 1;
+  return done % spec.operation.evaluation.every === 0 || done === spec.schedule.iterations;
+}

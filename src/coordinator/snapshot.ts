@@ -1,0 +1,39 @@
+import type { CodeSummary } from '../hashing/similarity.js';
+import { bytesOf } from '../transport/bytes.js';
+import { encodeCoordinatorMessage } from '../transport/service.js';
+import { byteLengthOf, chunksOf } from '../transport/tensor-stream.js';
+
+/** Weights and running statistics, as flat vectors in the layout's order. */
+export interface FlatWeights {
+  readonly parameters: Float32Array;
+  readonly mean: Float32Array;
+  readonly variance: Float32Array;
+}
+
+/** The messages that carry one version of the weights, encoded once for all workers; a copy, not a view. */
+export function encodeWeights(term: number, version: number, weights: FlatWeights): Buffer[] {
+  const parts = [weights.parameters, weights.mean, weights.variance].map(bytesOf);
+  // Transfer ids are the sender's own; a worker has one weights transfer open at a time.
+  const id = version >>> 0;
+  const header = { term, weights: { version, transfer: { id, byteLength: byteLengthOf(parts) } } };
+  return [
+    encodeCoordinatorMessage(header),
+    ...[...chunksOf(id, parts)].map((chunk) => encodeCoordinatorMessage({ term, chunk })),
+  ];
+}
+
+/** The message that carries what an iteration's steps need to know of V. */
+export function encodeContext(term: number, iteration: number, summary: CodeSummary): Buffer {
+  return encodeCoordinatorMessage({
+    term,
+    iterationContext: {
+      iteration,
+      databaseSize: summary.databaseSize,
+      ratio: summary.ratio,
+      gram: Buffer.from(bytesOf(summary.gram)),
+      classSums: Buffer.from(bytesOf(summary.classSums)),
+      total: Buffer.from(bytesOf(summary.total)),
+      classSizes: Buffer.from(bytesOf(summary.classSizes)),
+    },
+  });
+}

@@ -1,0 +1,82 @@
+import { KeyedRandom, Purpose } from '../data/random.js';
+import { packCodes } from '../hashing/codes.js';
+import { evaluateRetrieval } from '../retrieval/evaluate.js';
+import { HISTOGRAM_BINS, histogramRetrieval } from '../retrieval/histogram.js';
+import { featureMean, gaussianProjection, projectionCodes } from '../retrieval/random-projection.js';
+import { runEncodeJob } from './encode-job.js';
+import type { EvaluationContext } from './evaluation.js';
+import type { Snapshot } from './gradient-step.js';
+import type { UntrainedFigures } from './run-state.js';
+
+/**
+ * mAP of what needs no training, on the run's images: nearest neighbours by colour histogram, and signs of random
+ * projections of the features that the run starts from.
+ * @param featureWidth channels of the pooled features
+ */
+export async function measureUntrained(
+  context: EvaluationContext,
+  snapshot: Snapshot,
+  featureWidth: number,
+): Promise<UntrainedFigures> {
+  const { spec, dataset } = context;
+  const { bits } = spec;
+  const queryLabels = dataset.test.labels;
+  const databaseLabels = dataset.train.labels;
+  const histograms = async (split: Split) => {
+    const words = new Uint32Array(
+      await encodeSplit(context, snapshot, 'COLOR_HISTOGRAM', split, HISTOGRAM_BINS),
+    );
+    return rowsOf(words, HISTOGRAM_BINS);
+  };
+  const { mAP: colorHistogram } = await histogramRetrieval({
+    queryHistograms: await histograms('TEST'),
+    databaseHistograms: await histograms('TRAIN'),
+    queryLabels,
+    databaseLabels,
+  });
+
+  const features = async (split: Split) =>
+    new Float32Array(await encodeSplit(context, snapshot, 'FEATURES', split, featureWidth));
+  const database = await features('TRAIN');
+  const queries = await features('TEST');
+  const random = new KeyedRandom(spec.seed);
+  const projection = gaussianProjection(
+    (index) => random.unit(Purpose.projection, 0, 0, index),
+    bits,
+    featureWidth,
+  );
+  const mean = featureMean(database, featureWidth);
+  const { mAP: randomProjection } = await evaluateRetrieval({
+    queryCodes: packCodes(projectionCodes(queries, mean, projection, bits), bits),
+    queryLabels,
+    databaseCodes: packCodes(projectionCodes(database, mean, projection, bits), bits),
+    databaseLabels,
+    bits,
+    classCount: dataset.classNames.length,
+    precisionAt: [],
+  });
+  return { colorHistogram, randomProjection };
+}
+
+type Split = 'TRAIN' | 'TEST';
+
+/** One output of every image of a split, `[images, wordsPerImage]` words of 32 bits. */
+async function encodeSplit(
+  { pool, dataset, term, signal, onProgress }: EvaluationContext,
+  snapshot: Snapshot,
+  output: 'FEATURES' | 'COLOR_HISTOGRAM',
+  split: Split,
+  wordsPerImage: number,
+): Promise<ArrayBuffer> {
+  const count = (split === 'TRAIN' ? dataset.train : dataset.test).labels.length;
+  const images = Uint32Array.from({ length: count }, (_, i) => i);
+  const job = { term, output, split, images, bytesPerImage: 4 * wordsPerImage, snapshot };
+  const bytes = await runEncodeJob(pool, job, (done) => onProgress(done, count), signal);
+  return bytes.buffer;
+}
+
+function rowsOf(matrix: Uint32Array, width: number): Uint32Array[] {
+  return Array.from({ length: matrix.length / width }, (_, row) =>
+    matrix.subarray(row * width, (row + 1) * width),
+  );
+}

@@ -1,0 +1,10 @@
+import { ExitCode, FcaenetError } from '../errors.js';
+
+/** An engine that cannot be loaded or was asked for something it cannot do; codes start with `ENGINE_`. */
+export class EngineError extends FcaenetError {
+  override readonly name = 'EngineError';
+
+  constructor(code: `ENGINE_${string}`, message: string, options?: { cause?: unknown }) {
+    super(code, message, ExitCode.unavailable, options);
+  }
+}

@@ -1,0 +1,88 @@
+import { RELU_GRADIENT } from '../../gradients.js';
+import type { Addon } from '../addon.js';
+import { areFloats, type NativeKernel, sameShape, sizeOf } from './kernel.js';
+
+function relu(limit: number): NativeKernel {
+  return ({ inputs, backend }) => {
+    const x = inputs.x!;
+    if (!areFloats(x)) {
+      return undefined;
+    }
+    const y = backend.output(x.shape);
+    backend.addon.relu(backend.floats(x), y.values, limit);
+    return y.info;
+  };
+}
+
+const reluGradient: NativeKernel = ({ inputs, attrs, backend }) => {
+  const { dy, y } = inputs;
+  const dx = backend.output(y!.shape);
+  backend.addon.reluInput(backend.floats(y!), backend.floats(dy!), dx.values, attrs.limit as number);
+  return dx.info;
+};
+
+/** Native where the shapes agree; a plain loop where `b` repeats along the leading axes of `a` (biases, scalars). */
+function binary(
+  native: ((addon: Addon) => Addon['add']) | undefined,
+  scalar: (a: number, b: number) => number,
+): NativeKernel {
+  return ({ inputs, backend }) => {
+    const a = inputs.a!;
+    const b = inputs.b!;
+    if (!areFloats(a, b)) {
+      return undefined;
+    }
+    const equal = sameShape(a.shape, b.shape);
+    const trailing = a.shape.slice(a.shape.length - b.shape.length);
+    if (!equal && !(a.shape.length > b.shape.length && sameShape(trailing, b.shape))) {
+      return undefined;
+    }
+    const [left, right] = [backend.floats(a), backend.floats(b)];
+    const { info, values } = backend.output(a.shape);
+    if (equal && native) {
+      native(backend.addon)(left, right, values);
+      return info;
+    }
+    const period = sizeOf(b.shape);
+    for (let start = 0; start < values.length; start += period) {
+      for (let i = 0; i < period; i++) {
+        values[start + i] = scalar(left[start + i]!, right[i]!);
+      }
+    }
+    return info;
+  };
+}
+
+const addN: NativeKernel = ({ inputs, backend }) => {
+  const tensors = Object.values(inputs);
+  if (tensors.length < 2 || !areFloats(...tensors)) {
+    return undefined;
+  }
+  const { info, values } = backend.output(tensors[0]!.shape);
+  backend.addon.add(backend.floats(tensors[0]!), backend.floats(tensors[1]!), values);
+  for (const tensor of tensors.slice(2)) {
+    backend.addon.add(values, backend.floats(tensor), values);
+  }
+  return info;
+};
+
+/** Element by element: activations with their gradient, and arithmetic. */
+export const elementwiseKernels: { [name: string]: NativeKernel } = {
+  Relu: relu(Number.POSITIVE_INFINITY),
+  Relu6: relu(6),
+  [RELU_GRADIENT]: reluGradient,
+  Add: binary(
+    (addon) => addon.add,
+    (a, b) => a + b,
+  ),
+  Sub: binary(
+    (addon) => addon.subtract,
+    (a, b) => a - b,
+  ),
+  Multiply: binary(
+    (addon) => addon.multiply,
+    (a, b) => a * b,
+  ),
+  RealDiv: binary(undefined, (a, b) => a / b),
+  AddN: addN,
+};

@@ -1,0 +1,77 @@
+import { existsSync } from 'node:fs';
+import { cpus } from 'node:os';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Engine } from '../engine.js';
+import { EngineError } from '../error.js';
+import { type Addon, loadAddon } from './addon.js';
+import type { OnednnBackend } from './backend.js';
+import { ONEDNN, registerOnednn } from './register.js';
+
+interface Registered {
+  readonly backend: OnednnBackend;
+  readonly buildHash: string;
+}
+
+/** TF.js's registry is one per process, and so is this. */
+let registered: Registered | undefined;
+
+/**
+ * Starts the engine `onednn` on `threads` threads and makes it TF.js's backend. A second call changes the threads.
+ * @param addonPath where the compiled addon lies
+ * @throws EngineError ENGINE_UNAVAILABLE when the native kernels are not built or cannot run here
+ */
+export async function startOnednn(threads: number, addonPath: string): Promise<Engine> {
+  const { addon, buildHash } = registered
+    ? { addon: registered.backend.addon, ...registered }
+    : load(addonPath);
+  const native = start(addon, threads);
+  registered ??= { backend: registerOnednn(addon), buildHash };
+  const { backend } = registered;
+  await tf.setBackend(ONEDNN);
+  return {
+    description: {
+      name: ONEDNN,
+      version: `tfjs ${tf.version_core}, oneDNN ${native.version}`,
+      device: cpus()[0]?.model ?? 'unknown processor',
+      instructionSet: native.instructionSet,
+      buildHash,
+      threads,
+      deterministic: true,
+    },
+    memory() {
+      const { numTensors, numBytes } = tf.memory();
+      const { workspaceBytes } = backend.addon.memory();
+      return { tensors: numTensors, tensorBytes: numBytes, pooledBytes: backend.pooledBytes, workspaceBytes };
+    },
+  };
+}
+
+function load(addonPath: string): { addon: Addon; buildHash: string } {
+  if (!existsSync(addonPath)) {
+    throw unavailable(`its native kernels are not built (${addonPath} is missing)`);
+  }
+  try {
+    return loadAddon(addonPath);
+  } catch (cause) {
+    throw unavailable(`its native kernels cannot be loaded (${firstLine(cause)})`, cause);
+  }
+}
+
+function start(addon: Addon, threads: number): ReturnType<Addon['start']> {
+  try {
+    return addon.start(threads);
+  } catch (cause) {
+    throw unavailable(`its native kernels cannot run (${firstLine(cause)})`, cause);
+  }
+}
+
+function unavailable(reason: string, cause?: unknown): EngineError {
+  const remedy = 'run `apt-get install libdnnl-dev g++ && npm run setup`';
+  return new EngineError('ENGINE_UNAVAILABLE', `Engine onednn cannot run because ${reason}: ${remedy}.`, {
+    cause,
+  });
+}
+
+function firstLine(cause: unknown): string {
+  return String(cause instanceof Error ? cause.message : cause).split('\n')[0]!;
+}

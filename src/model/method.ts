@@ -1,0 +1,17 @@
+/** The full method and its ablations (method 1.12, reading A): ADSH alone, with SREM's term, with the positive's, both. */
+export type Method = 'baseline' | 'srem' | 'esrl' | 'fcaenet';
+
+/** Whether the method compares anchors with positives. */
+export function usesPositives(method: Method): boolean {
+  return method === 'esrl' || method === 'fcaenet';
+}
+
+/** Whether the method compares anchors with their erased copies, in a second forward pass. */
+export function usesErasing(method: Method): boolean {
+  return method === 'srem' || method === 'fcaenet';
+}
+
+/** Images that pass forward and backward for one anchor. */
+export function imagesPerAnchor(method: Method): number {
+  return 1 + Number(usesPositives(method)) + Number(usesErasing(method));
+}

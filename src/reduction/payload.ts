@@ -1,0 +1,100 @@
+import { type BatchNormMoments, mergeMoments } from '../model/batch-norm-moments.js';
+import type { NetworkLayout } from '../model/layout.js';
+
+/** What one tree node carries: everything the coordinator needs of the microbatches under it. */
+export interface NodePayload {
+  /** `[parameters]`, part of the batch's gradient. */
+  readonly gradient: Float32Array;
+  /** `[rows, bits]`, outputs of the anchors in row order. */
+  readonly u: Float32Array;
+  /** Parts of the batch's loss, in the order of `lossTerms`. */
+  readonly losses: Float64Array;
+  readonly moments: BatchNormMoments;
+}
+
+export const lossTerms = ['similarity', 'quantisation', 'positive', 'augmented'] as const;
+
+/** What fixes the length of a payload, besides its rows. */
+export interface PayloadShape {
+  readonly layout: NetworkLayout;
+  /** Forward passes with batch statistics: 2 where erased anchors are used, else 1. */
+  readonly passes: 1 | 2;
+}
+
+/**
+ * Left + right. Gradients are added in float32, one rounding each; losses in float64; moments by Chan's formula;
+ * outputs are concatenated. Reuses the left gradient's memory.
+ */
+export function mergePayloads(layout: NetworkLayout, left: NodePayload, right: NodePayload): NodePayload {
+  const sum = left.gradient;
+  const other = right.gradient;
+  // Storing into a Float32Array rounds once, and a double sum of two floats rounds to float32 as the float32 sum does.
+  for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + other[i]!;
+  const u = new Float32Array(left.u.length + right.u.length);
+  u.set(left.u);
+  u.set(right.u, left.u.length);
+  return {
+    gradient: sum,
+    u,
+    losses: left.losses.map((value, term) => value + right.losses[term]!),
+    moments: mergeMoments(layout, left.moments, right.moments),
+  };
+}
+
+/** Bytes of a payload that covers `rows` rows. */
+export function payloadBytes(shape: PayloadShape, rows: number): number {
+  const { batchNorms, statisticsCount, parameterCount, bits } = shape.layout;
+  const doubles = lossTerms.length + shape.passes * (batchNorms.length + 2 * statisticsCount);
+  return 8 * doubles + 4 * (parameterCount + rows * bits);
+}
+
+/** The payload as the arrays it is sent as, in order; float64 first, so that the receiver's views are aligned. */
+export function payloadArrays(payload: NodePayload): (Float64Array | Float32Array)[] {
+  const { moments } = payload;
+  return [
+    payload.losses,
+    moments.counts,
+    moments.mean,
+    moments.squaredDeviations,
+    payload.gradient,
+    payload.u,
+  ];
+}
+
+/** Views into a received payload of `payloadBytes(shape, rows)` bytes at the start of an aligned buffer. */
+export function payloadFrom(bytes: Uint8Array, shape: PayloadShape, rows: number): NodePayload {
+  const buffer = bytes.buffer as ArrayBuffer;
+  let offset = bytes.byteOffset;
+  const doubles = (length: number) => {
+    const view = new Float64Array(buffer, offset, length);
+    offset += view.byteLength;
+    return view;
+  };
+  const floats = (length: number) => {
+    const view = new Float32Array(buffer, offset, length);
+    offset += view.byteLength;
+    return view;
+  };
+  const { layout, passes } = shape;
+  const losses = doubles(lossTerms.length);
+  const counts = doubles(passes * layout.batchNorms.length);
+  const mean = doubles(passes * layout.statisticsCount);
+  const squaredDeviations = doubles(passes * layout.statisticsCount);
+  const gradient = floats(layout.parameterCount);
+  const u = floats(rows * layout.bits);
+  return { gradient, u, losses, moments: { passes, counts, mean, squaredDeviations } };
+}
+
+/** Name of the first part that holds a NaN or an infinity, or null. */
+export function nonFinitePart(payload: NodePayload): string | null {
+  const { moments } = payload;
+  const parts: [string, Float32Array | Float64Array][] = [
+    ['gradient', payload.gradient],
+    ['outputs', payload.u],
+    ['losses', payload.losses],
+    ['BatchNorm counts', moments.counts],
+    ['BatchNorm means', moments.mean],
+    ['BatchNorm deviations', moments.squaredDeviations],
+  ];
+  return parts.find(([, values]) => !values.every(Number.isFinite))?.[0] ?? null;
+}

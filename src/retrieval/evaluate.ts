@@ -1,0 +1,116 @@
+import { setImmediate } from 'node:timers/promises';
+import { wordsPerCode } from '../hashing/codes.js';
+import { averagePrecision, harmonicNumbers, precisionAt, tieAveragedPrecision } from './average-precision.js';
+import { checkLength, RetrievalError } from './error.js';
+import { HammingIndex } from './hamming-index.js';
+
+/** Packed query and database codes of one code length, with their classes. */
+export interface RetrievalInput {
+  /** `[queries, wordsPerCode(bits)]` */
+  readonly queryCodes: Uint32Array;
+  /** `[queries]`; a class that the database lacks is allowed */
+  readonly queryLabels: Int32Array;
+  /** `[n, wordsPerCode(bits)]` */
+  readonly databaseCodes: Uint32Array;
+  /** `[n]` */
+  readonly databaseLabels: Int32Array;
+  readonly bits: number;
+  readonly classCount: number;
+}
+
+/** Figures of every query. */
+export interface QueryFigures {
+  /** Average precision with ties by database index `[queries]` */
+  readonly averagePrecisions: Float64Array;
+  /** Expected average precision under random order within ties `[queries]` */
+  readonly tieAveraged: Float64Array;
+  /** For each k asked for: relevant share of the first k `[queries]` */
+  readonly precisionAt: readonly Float64Array[];
+}
+
+/** Means over all queries; those that have nothing relevant count with 0. */
+export interface RetrievalReport {
+  readonly queries: number;
+  readonly databaseSize: number;
+  readonly mAP: number;
+  readonly tieAveragedMAP: number;
+  /** By k, as a string. */
+  readonly precisionAt: Record<string, number>;
+  /** mAP of each class's queries, NaN where it has none `[classCount]` */
+  readonly perClassAP: Float64Array;
+}
+
+/** Pairs that are compared before other work of the process gets its turn: some 30 ms. */
+const PAIRS_PER_TURN = 2 ** 25;
+
+/**
+ * Evaluates retrieval by Hamming ranking of the whole database (method 1.9). The event loop runs between groups of
+ * queries, so that a coordinator's heartbeats go on.
+ *
+ * @param input.precisionAt numbers k of first places, each at least 1
+ * @throws RetrievalError `RETRIEVAL_SHAPE`, `RETRIEVAL_EMPTY` without queries or items, `RETRIEVAL_PRECISION_AT`
+ */
+export async function evaluateRetrieval(
+  input: RetrievalInput & { precisionAt: readonly number[] },
+): Promise<RetrievalReport> {
+  const { queryLabels, databaseLabels, classCount } = input;
+  const queries = queryLabels.length;
+  if (queries === 0)
+    throw new RetrievalError('RETRIEVAL_EMPTY', 'There are 0 queries, expected at least one.');
+  const figures = await queryFigures(input);
+  const sums = new Float64Array(classCount);
+  const sizes = new Int32Array(classCount);
+  for (let query = 0; query < queries; query++) {
+    const label = queryLabels[query]!;
+    if (label < 0 || label >= classCount) continue;
+    sums[label]! += figures.averagePrecisions[query]!;
+    sizes[label]!++;
+  }
+  return {
+    queries,
+    databaseSize: databaseLabels.length,
+    mAP: mean(figures.averagePrecisions),
+    tieAveragedMAP: mean(figures.tieAveraged),
+    precisionAt: Object.fromEntries(input.precisionAt.map((k, i) => [k, mean(figures.precisionAt[i]!)])),
+    perClassAP: sums.map((sum, label) => sum / sizes[label]!),
+  };
+}
+
+/** The figures behind `evaluateRetrieval`, query by query. */
+export async function queryFigures(
+  input: RetrievalInput & { precisionAt: readonly number[] },
+): Promise<QueryFigures> {
+  const { queryCodes, queryLabels, bits } = input;
+  const queries = queryLabels.length;
+  checkLength('A matrix of packed query codes', queryCodes.length, queries * wordsPerCode(bits));
+  for (const k of input.precisionAt) {
+    if (!Number.isInteger(k) || k < 1) {
+      throw new RetrievalError(
+        'RETRIEVAL_PRECISION_AT',
+        `Precision at ${k} is not defined, expected a k of at least 1.`,
+      );
+    }
+  }
+  const database = { codes: input.databaseCodes, labels: input.databaseLabels };
+  const index = new HammingIndex(database, bits, input.classCount);
+  const harmonic = harmonicNumbers(index.size);
+  const averagePrecisions = new Float64Array(queries);
+  const tieAveraged = new Float64Array(queries);
+  const precisions = input.precisionAt.map(() => new Float64Array(queries));
+  const queriesPerTurn = Math.ceil(PAIRS_PER_TURN / index.size);
+  for (let query = 0; query < queries; query++) {
+    if (query > 0 && query % queriesPerTurn === 0) await setImmediate();
+    const ranked = index.rank(queryCodes, query, queryLabels[query]!);
+    averagePrecisions[query] = averagePrecision(ranked);
+    tieAveraged[query] = tieAveragedPrecision(ranked, harmonic);
+    for (let i = 0; i < precisions.length; i++)
+      precisions[i]![query] = precisionAt(ranked, input.precisionAt[i]!);
+  }
+  return { averagePrecisions, tieAveraged, precisionAt: precisions };
+}
+
+function mean(values: Float64Array): number {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum / values.length;
+}

@@ -1,0 +1,41 @@
+import { RunFileError } from './error.js';
+import type { TrainingRun } from './training-run.js';
+
+/**
+ * Refuses a run that its dataset cannot carry: more samples than training images, or a batch that would leave a
+ * microbatch with fewer than two values per BatchNorm channel, whose variance would be nothing.
+ *
+ * @param trainCount n, images of the train split
+ * @throws RunFileError RUN_DOES_NOT_FIT_DATASET
+ */
+export function checkDatasetFit(run: TrainingRun, trainCount: number): void {
+  const { dataset, schedule, method, model } = run.spec;
+  if (dataset.sampleSize > trainCount) {
+    throw new RunFileError(
+      'RUN_DOES_NOT_FIT_DATASET',
+      `spec.dataset.sampleSize is ${dataset.sampleSize}, but the train split has only ${trainCount} images.`,
+    );
+  }
+  // Every backbone halves the picture five times, rounding up.
+  const side = Math.ceil(model.imageSize / 32);
+  // The pass with the fewest rows decides: only esrl never runs a pass of one row per triplet.
+  const rowsPerTriplet = method === 'esrl' ? 2 : 1;
+  const last = dataset.sampleSize % schedule.batchSize;
+  const batches = [Math.min(schedule.batchSize, dataset.sampleSize), last].filter((rows) => rows > 0);
+  for (const rows of batches) {
+    const smallest = smallestLeaf(rows, schedule.microbatches);
+    const values = smallest * rowsPerTriplet * side * side;
+    if (values < 2) {
+      throw new RunFileError(
+        'RUN_DOES_NOT_FIT_DATASET',
+        `A batch of ${rows} in ${schedule.microbatches} microbatches (spec.schedule.microbatches) leaves one with ` +
+          `${values} value per BatchNorm channel at ${model.imageSize} pixels, but each needs at least 2.`,
+      );
+    }
+  }
+}
+
+/** Rows of the smallest microbatch that is not empty: leaf i is rows [⌊iB/M⌋, ⌊(i+1)B/M⌋). */
+function smallestLeaf(rows: number, microbatches: number): number {
+  return Math.max(1, Math.floor(rows / microbatches));
+}

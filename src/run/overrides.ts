@@ -1,0 +1,63 @@
+import { parse } from 'yaml';
+import { isGroup, schemaAt, unknownField } from './check.js';
+import { RunFileError } from './error.js';
+
+/**
+ * Applies `--set` options (`spec.bits=24`) to a parsed YAML document and returns the changed copy. A value is
+ * read as YAML (numbers, true, null, [1, 2]) where the setting accepts that, and as plain text otherwise.
+ *
+ * @throws RunFileError RUN_OVERRIDE_SYNTAX, RUN_FIELD_UNKNOWN
+ */
+export function applyOverrides(document: unknown, overrides: readonly string[]): unknown {
+  const copy: unknown = structuredClone(document);
+  for (const override of overrides) {
+    const equals = override.indexOf('=');
+    if (equals < 1) {
+      throw syntaxError(override, 'must be PATH=VALUE, as in spec.bits=24');
+    }
+    const path = override.slice(0, equals).trim().split('.');
+    const schema = schemaAt(path);
+    if (schema === undefined) {
+      throw unknownField(path);
+    }
+    if (isGroup(schema)) {
+      throw syntaxError(override, 'names a group of settings, but must name one setting of it');
+    }
+    const text = override.slice(equals + 1);
+    const value = yamlValue(text);
+    const asText =
+      typeof value !== 'string' && !schema.safeParse(value).success && schema.safeParse(text).success;
+    setAt(copy, path, asText ? text : value);
+  }
+  return copy;
+}
+
+function setAt(document: unknown, path: readonly string[], value: unknown): void {
+  let parent = document;
+  for (const key of path.slice(0, -1)) {
+    if (!isMapping(parent)) {
+      return; // not a group in the file: the check that follows says so
+    }
+    parent[key] ??= {};
+    parent = parent[key];
+  }
+  if (isMapping(parent)) {
+    parent[path.at(-1)!] = value;
+  }
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function yamlValue(text: string): unknown {
+  try {
+    return parse(text, { logLevel: 'error' });
+  } catch {
+    return text;
+  }
+}
+
+function syntaxError(override: string, problem: string): RunFileError {
+  return new RunFileError('RUN_OVERRIDE_SYNTAX', `--set ${override} ${problem}.`);
+}

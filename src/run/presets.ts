@@ -1,0 +1,96 @@
+import { RunFileError } from './error.js';
+import type { WrittenSpec } from './schema.js';
+import type { Operation, TrainingRunSpec } from './training-run.js';
+
+/**
+ * A preset decides everything but where the pictures are. `paper` asks for the code length and the dataset,
+ * because its schedule and sample size follow from them.
+ */
+export type Preset = NonNullable<WrittenSpec['preset']>;
+export type PresetSpec = Omit<TrainingRunSpec, 'dataset' | 'operation' | 'erasing'> & {
+  readonly dataset: { readonly sampleSize: number };
+};
+
+/** The paper's own settings (method 1.10), and the default. */
+export function paperPreset(written: WrittenSpec): PresetSpec {
+  const bits = written.bits ?? missing('spec.bits', 'a code length from 1 to 64');
+  return {
+    method: 'fcaenet',
+    bits,
+    seed: 0,
+    dataset: { sampleSize: written.dataset?.sampleSize ?? paperSampleSize(written.dataset?.kind) },
+    model: { backbone: 'resnet50', width: 1, imageSize: 224, weights: null },
+    loss: { gamma: 200, alpha: 1, beta: 1 },
+    schedule: {
+      ...paperSchedule(bits),
+      epochs: 20,
+      batchSize: 64,
+      microbatches: 8,
+      learningRate: 0.001,
+      decayFactor: 0.1,
+    },
+    optimizer: { momentum: 0.9, weightDecay: 1e-5 },
+    engine: { name: 'auto', threadsPerMicrobatch: 1 },
+  };
+}
+
+/** A run of minutes on two CPU cores, on pictures as small as the synthetic dataset's. */
+export function quickPreset(written: WrittenSpec): PresetSpec {
+  return {
+    method: 'fcaenet',
+    bits: written.bits ?? 24,
+    seed: 0,
+    dataset: { sampleSize: 400 },
+    model: { backbone: 'mobilenet_v1', width: 0.25, imageSize: 64, weights: null },
+    loss: { gamma: 200, alpha: 1, beta: 1 },
+    schedule: {
+      iterations: 12,
+      epochs: 3,
+      batchSize: 64,
+      microbatches: 8,
+      learningRate: 0.01,
+      decayAfter: [9],
+      decayFactor: 0.1,
+    },
+    optimizer: { momentum: 0.9, weightDecay: 1e-5 },
+    engine: { name: 'auto', threadsPerMicrobatch: 1 },
+  };
+}
+
+/** What every preset shares: how a run is carried out, not what it computes. */
+export const defaultOperation: Operation = {
+  workers: 'auto',
+  exactness: 'strict',
+  runsDirectory: 'runs',
+  listen: '127.0.0.1:0',
+  metrics: 'auto',
+  evaluation: { every: 1, maxQueries: null, precisionAt: [1, 5, 10, 100], untrained: false },
+  checkpoint: { everyIterations: 1, everySteps: null, keep: 3 },
+  cache: { directory: '.cache/images', limitBytes: 32 * 1024 ** 3 },
+  debug: { objectivePerBit: false },
+};
+
+/**
+ * Side of an erased square when the run file leaves it out: the paper's 32 pixels at 224, the same share of the
+ * picture at other sizes.
+ */
+export function erasedSize(imageSize: number): number {
+  return Math.max(1, Math.round((32 * imageSize) / 224));
+}
+
+/** The paper gives 12, 24, 32 and 48 bits; lengths up to 24 follow its shorter schedule, longer ones the other. */
+function paperSchedule(bits: number): { iterations: number; decayAfter: number[] } {
+  return bits <= 24 ? { iterations: 40, decayAfter: [20, 30] } : { iterations: 60, decayAfter: [30, 45, 55] };
+}
+
+function paperSampleSize(kind: NonNullable<WrittenSpec['dataset']>['kind']): number {
+  if (kind === undefined) {
+    return missing('spec.dataset.sampleSize', 'a whole number, or spec.dataset.kind to take the paper’s');
+  }
+  return kind === 'nabirds' || kind === 'vegfru' ? 4000 : 2000;
+}
+
+/** The end of every path on which a run file leaves out what no default can know. */
+export function missing(field: string, expected: string): never {
+  throw new RunFileError('RUN_FIELD_MISSING', `${field} is missing and must be ${expected}.`);
+}

@@ -1,0 +1,86 @@
+import { readFileSync, statSync } from 'node:fs';
+import { parseDocument } from 'yaml';
+import { ExitCode } from '../errors.js';
+import { checkWrittenRun } from './check.js';
+import { RunFileError } from './error.js';
+import { applyOverrides } from './overrides.js';
+import { resolveTrainingRun } from './resolve.js';
+import type { TrainingRun } from './training-run.js';
+
+const largestFileBytes = 1024 * 1024;
+
+/**
+ * Reads, checks and resolves a run file. Preset defaults give way to the file, the file to `overrides`
+ * (`--set` options, in order).
+ *
+ * @throws RunFileError
+ */
+export function readTrainingRun(path: string, overrides: readonly string[] = []): TrainingRun {
+  return parseTrainingRun(readText(path), path, overrides);
+}
+
+/** As {@link readTrainingRun}, from the file's text; `path` is named in errors. */
+export function parseTrainingRun(text: string, path: string, overrides: readonly string[] = []): TrainingRun {
+  const written = parseYaml(text, path);
+  try {
+    return resolveTrainingRun(checkWrittenRun(applyOverrides(written, overrides)));
+  } catch (error) {
+    if (error instanceof RunFileError && error.code.startsWith('RUN_FIELD_')) {
+      throw new RunFileError(error.code as `RUN_${string}`, `${path}: ${error.message}`, error.exitCode, {
+        cause: error,
+      });
+    }
+    throw error;
+  }
+}
+
+function parseYaml(text: string, path: string): unknown {
+  try {
+    const document = parseDocument(text);
+    const problem = document.errors[0];
+    if (problem !== undefined) {
+      throw problem;
+    }
+    return document.toJS();
+  } catch (cause) {
+    const reason =
+      cause instanceof Error ? cause.message.split('\n')[0]!.replace(/[.:]$/, '') : String(cause);
+    throw new RunFileError(
+      'RUN_FILE_SYNTAX',
+      `${path} is not valid YAML: ${reason}.`,
+      ExitCode.badConfiguration,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+function readText(path: string): string {
+  try {
+    const { size } = statSync(path);
+    if (size > largestFileBytes) {
+      throw new RunFileError(
+        'RUN_FILE_UNREADABLE',
+        `${path} has ${size} bytes, but a run file has at most ${largestFileBytes}.`,
+      );
+    }
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    if (cause instanceof RunFileError) {
+      throw cause;
+    }
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') {
+      throw new RunFileError('RUN_FILE_MISSING', `There is no run file ${path}.`, ExitCode.missingInput, {
+        cause,
+      });
+    }
+    throw new RunFileError(
+      'RUN_FILE_UNREADABLE',
+      `The run file ${path} cannot be read (${code ?? String(cause)}).`,
+      ExitCode.missingInput,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,72 @@
+import { RunFileError } from './error.js';
+import { defaultOperation, erasedSize, missing, paperPreset, quickPreset } from './presets.js';
+import type { WrittenRun, WrittenSpec } from './schema.js';
+import type { Operation, TrainingRun } from './training-run.js';
+
+/**
+ * Fills what the run file leaves out from its preset (`paper` unless it names another) and decides every
+ * setting that follows from others.
+ *
+ * @throws RunFileError RUN_FIELD_MISSING, or RUN_FIELD_INVALID where two settings contradict each other
+ */
+export function resolveTrainingRun(written: WrittenRun): TrainingRun {
+  const given = written.spec ?? {};
+  const preset = given.preset === 'quick' ? quickPreset(given) : paperPreset(given);
+  const backbone = given.model?.backbone ?? preset.model.backbone;
+  const model = {
+    ...preset.model,
+    width: backbone === 'mobilenet_v1' ? preset.model.width : 1,
+    ...given.model,
+  };
+  const run: TrainingRun = {
+    apiVersion: written.apiVersion ?? missing('apiVersion', 'fcaenet.dev/v1'),
+    kind: written.kind ?? missing('kind', 'TrainingRun'),
+    metadata: { name: written.metadata?.name ?? missing('metadata.name', 'the name of the run') },
+    spec: {
+      method: given.method ?? preset.method,
+      bits: preset.bits,
+      seed: given.seed ?? preset.seed,
+      dataset: {
+        path: given.dataset?.path ?? missing('spec.dataset.path', 'the folder of the pictures'),
+        sampleSize: given.dataset?.sampleSize ?? preset.dataset.sampleSize,
+      },
+      model,
+      loss: { ...preset.loss, ...given.loss },
+      erasing: { regions: 50, size: erasedSize(model.imageSize), ...given.erasing },
+      schedule: { ...preset.schedule, ...given.schedule },
+      optimizer: { ...preset.optimizer, ...given.optimizer },
+      engine: { ...preset.engine, ...given.engine },
+      operation: resolveOperation(given.operation ?? {}),
+    },
+  };
+  refuseContradictions(run);
+  return run;
+}
+
+function resolveOperation(given: NonNullable<WrittenSpec['operation']>): Operation {
+  return {
+    ...defaultOperation,
+    ...given,
+    evaluation: { ...defaultOperation.evaluation, ...given.evaluation },
+    checkpoint: { ...defaultOperation.checkpoint, ...given.checkpoint },
+    cache: { ...defaultOperation.cache, ...given.cache },
+    debug: { ...defaultOperation.debug, ...given.debug },
+  };
+}
+
+function refuseContradictions({ spec }: TrainingRun): void {
+  const { model, erasing } = spec;
+  const refuse = (field: string, value: number, expected: string): never => {
+    throw new RunFileError('RUN_FIELD_INVALID', `${field} is ${value}, but must be ${expected}.`);
+  };
+  if (model.backbone !== 'mobilenet_v1' && model.width !== 1) {
+    refuse('spec.model.width', model.width, `1 for ${model.backbone}, which has no channel multiplier`);
+  }
+  if (erasing.size > model.imageSize) {
+    refuse('spec.erasing.size', erasing.size, `at most spec.model.imageSize, ${model.imageSize} pixels`);
+  }
+  const pixels = model.imageSize ** 2;
+  if (erasing.regions > pixels) {
+    refuse('spec.erasing.regions', erasing.regions, `at most the picture’s ${pixels} pixels`);
+  }
+}

@@ -1,0 +1,123 @@
+import * as z from 'zod';
+import { parseAddress } from './address.js';
+import { backbones, engineNames, methods } from './training-run.js';
+
+/*
+ * What a user may write. Every field is optional here (presets fill the rest) and no other is accepted.
+ * The message of each check is the end of the sentence "spec.bits is 65, but must be …".
+ */
+
+function wholeNumber(least: number, most: number, orElse = '') {
+  const expected = `a whole number from ${least} to ${most}${orElse}`;
+  return z.number(expected).int(expected).min(least, expected).max(most, expected);
+}
+
+function numberFrom(least: number, most: number) {
+  const expected = `a number from ${least} to ${most}`;
+  return z.number(expected).min(least, expected).max(most, expected);
+}
+
+function oneOf<const Names extends readonly [string, ...string[]]>(names: Names) {
+  return z.enum(names, `one of ${names.join(', ')}`);
+}
+
+const path = z.string('a path').min(1, 'a path').max(4096, 'a path of at most 4096 letters');
+const flag = z.boolean('true or false');
+const isAddress = (text: string): boolean => parseAddress(text) !== undefined;
+const listen = z.string('HOST:PORT').refine(isAddress, 'HOST:PORT with a port from 0 to 65535');
+const metrics = z
+  .string('HOST:PORT, auto or off')
+  .refine(
+    (text) => text === 'auto' || text === 'off' || isAddress(text),
+    'HOST:PORT with a port from 0 to 65535, auto or off',
+  );
+const name = z
+  .string('text')
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
+    '1 to 63 letters, digits, dots, dashes or underscores, beginning with a letter or digit',
+  );
+const decayExpected = 'a rising list of at most 100 iterations';
+const decayAfter = z
+  .array(wholeNumber(1, 100_000), decayExpected)
+  .max(100, decayExpected)
+  .refine((list) => list.every((value, index) => index === 0 || list[index - 1]! < value), decayExpected);
+const precisionAt = z
+  .array(wholeNumber(1, 1_000_000), 'a list of whole numbers')
+  .max(20, 'a list of at most 20 whole numbers');
+
+const group = <Shape extends z.ZodRawShape>(shape: Shape) =>
+  z.strictObject(shape, 'a group of settings').partial();
+
+const operation = group({
+  workers: z.union(
+    [z.literal('auto'), wholeNumber(1, 1024, ' or auto')],
+    'a whole number from 1 to 1024 or auto',
+  ),
+  exactness: oneOf(['strict', 'best-effort']),
+  runsDirectory: path,
+  listen,
+  metrics,
+  evaluation: group({
+    every: wholeNumber(1, 100_000),
+    maxQueries: wholeNumber(1, 1_000_000_000).nullable(),
+    precisionAt,
+    untrained: flag,
+  }),
+  checkpoint: group({
+    everyIterations: wholeNumber(1, 100_000),
+    everySteps: wholeNumber(1, 1_000_000_000).nullable(),
+    keep: wholeNumber(1, 1000),
+  }),
+  cache: group({ directory: path, limitBytes: wholeNumber(0, Number.MAX_SAFE_INTEGER) }),
+  debug: group({ objectivePerBit: flag }),
+});
+
+const spec = group({
+  preset: oneOf(['paper', 'quick']),
+  method: oneOf(methods),
+  bits: wholeNumber(1, 64),
+  seed: wholeNumber(0, Number.MAX_SAFE_INTEGER),
+  dataset: group({
+    path,
+    kind: oneOf(['cub', 'aircraft', 'food101', 'nabirds', 'vegfru']),
+    sampleSize: wholeNumber(1, 1_000_000_000),
+  }),
+  model: group({
+    backbone: oneOf(backbones),
+    width: numberFrom(0.25, 1),
+    imageSize: wholeNumber(32, 1024),
+    weights: path.nullable(),
+  }),
+  loss: group({ gamma: numberFrom(0, 1e6), alpha: numberFrom(0, 1e6), beta: numberFrom(0, 1e6) }),
+  erasing: group({ regions: wholeNumber(1, 1_048_576), size: wholeNumber(1, 1024) }),
+  schedule: group({
+    iterations: wholeNumber(1, 100_000),
+    epochs: wholeNumber(1, 100_000),
+    batchSize: wholeNumber(1, 65_536),
+    microbatches: wholeNumber(1, 4096),
+    learningRate: numberFrom(1e-12, 10),
+    decayAfter,
+    decayFactor: numberFrom(1e-6, 1),
+  }),
+  optimizer: group({
+    momentum: z
+      .number('a number from 0 to below 1')
+      .min(0, 'a number from 0 to below 1')
+      .lt(1, 'a number from 0 to below 1'),
+    weightDecay: numberFrom(0, 1),
+  }),
+  engine: group({ name: oneOf(engineNames), threadsPerMicrobatch: wholeNumber(1, 256) }),
+  operation,
+});
+
+export const writtenRunSchema = group({
+  apiVersion: z.literal('fcaenet.dev/v1', 'fcaenet.dev/v1'),
+  kind: z.literal('TrainingRun', 'TrainingRun'),
+  metadata: group({ name }),
+  spec,
+});
+
+/** A run file as its author wrote it, after --set: checked field by field, nothing filled in. */
+export type WrittenRun = z.output<typeof writtenRunSchema>;
+export type WrittenSpec = NonNullable<WrittenRun['spec']>;

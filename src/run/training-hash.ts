@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto';
+import type { TrainingRun } from './training-run.js';
+
+/**
+ * The part of a run that its result depends on, as one flat map from path to value: all of `spec` but
+ * `operation`, the dataset's path and the weights' path. Whether there are weights counts; their content, like
+ * the dataset's, is told apart by its own digest.
+ */
+export function trainingSettings(run: TrainingRun): Record<string, unknown> {
+  const { operation: _, dataset, model, ...rest } = run.spec;
+  const { weights, ...shape } = model;
+  return flatten('spec', {
+    ...rest,
+    dataset: { sampleSize: dataset.sampleSize },
+    model: { ...shape, pretrained: weights !== null },
+  });
+}
+
+/** SHA-256, in lower-case hexadecimal, of the training settings as JSON with sorted keys. */
+export function trainingHash(run: TrainingRun): string {
+  const sorted = Object.entries(trainingSettings(run)).sort(([left], [right]) => (left < right ? -1 : 1));
+  return createHash('sha256').update(JSON.stringify(sorted)).digest('hex');
+}
+
+/** The settings in which two runs differ, each as `spec.bits (24, now 12)`; empty where their hashes are equal. */
+export function trainingDifferences(before: TrainingRun, now: TrainingRun): string[] {
+  const old = trainingSettings(before);
+  const current = trainingSettings(now);
+  return Object.keys({ ...old, ...current })
+    .filter((path) => JSON.stringify(old[path]) !== JSON.stringify(current[path]))
+    .map((path) => `${path} (${JSON.stringify(old[path])}, now ${JSON.stringify(current[path])})`);
+}
+
+function flatten(prefix: string, group: Record<string, unknown>): Record<string, unknown> {
+  const flat: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(group)) {
+    const path = `${prefix}.${key}`;
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      Object.assign(flat, flatten(path, value as Record<string, unknown>));
+    } else {
+      flat[path] = value;
+    }
+  }
+  return flat;
+}

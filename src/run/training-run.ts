@@ -1,0 +1,118 @@
+/** Which loss terms train the network (method 1.12, reading A); `fcaenet` is both halves of ESRL. */
+export const methods = ['baseline', 'srem', 'esrl', 'fcaenet'] as const;
+export type Method = (typeof methods)[number];
+
+export const backbones = ['mobilenet_v1', 'resnet18', 'resnet50'] as const;
+export type Backbone = (typeof backbones)[number];
+
+export const engineNames = ['auto', 'onednn', 'tensorflow'] as const;
+export type EngineName = (typeof engineNames)[number];
+
+/**
+ * A training run with every setting decided: what the rest of the program works with. The bounds stand in
+ * schema.ts, the defaults in presets.ts.
+ */
+export interface TrainingRun {
+  readonly apiVersion: 'fcaenet.dev/v1';
+  readonly kind: 'TrainingRun';
+  readonly metadata: {
+    /** Names the run's directory. */
+    readonly name: string;
+  };
+  readonly spec: TrainingRunSpec;
+}
+
+export interface TrainingRunSpec {
+  readonly method: Method;
+  /** Code length c. */
+  readonly bits: number;
+  /** Key of every random choice. */
+  readonly seed: number;
+  readonly dataset: {
+    readonly path: string;
+    /** m: training images sampled per iteration. */
+    readonly sampleSize: number;
+  };
+  readonly model: {
+    readonly backbone: Backbone;
+    /** Channel multiplier alpha of MobileNetV1; 1 for the others. */
+    readonly width: number;
+    /** Side of the square the picture is resized to, in pixels. */
+    readonly imageSize: number;
+    /** Pretrained backbone: a TF.js weights manifest's folder or a .safetensors file; null starts untrained. */
+    readonly weights: string | null;
+  };
+  readonly loss: {
+    /** Weight of the quantisation term. */
+    readonly gamma: number;
+    /** Weight of anchor against positive. */
+    readonly alpha: number;
+    /** Weight of anchor against erased anchor. */
+    readonly beta: number;
+  };
+  readonly erasing: {
+    /** k: how many of the hottest pixels start an erased square. */
+    readonly regions: number;
+    /** s: side of an erased square, in pixels. */
+    readonly size: number;
+  };
+  readonly schedule: {
+    readonly iterations: number;
+    /** Epochs per iteration. */
+    readonly epochs: number;
+    readonly batchSize: number;
+    /** Fixed slices of a batch; part of the result, unlike the number of workers. */
+    readonly microbatches: number;
+    readonly learningRate: number;
+    /** The learning rate is multiplied by `decayFactor` after each of these iterations (counted from 1). */
+    readonly decayAfter: readonly number[];
+    readonly decayFactor: number;
+  };
+  readonly optimizer: {
+    readonly momentum: number;
+    readonly weightDecay: number;
+  };
+  readonly engine: {
+    readonly name: EngineName;
+    readonly threadsPerMicrobatch: number;
+  };
+  readonly operation: Operation;
+}
+
+/** What the result does not depend on: free to change when a run is resumed. */
+export interface Operation {
+  /** Local worker processes of `train`; auto is one per core, at most one per microbatch. */
+  readonly workers: number | 'auto';
+  /** Whether a worker whose probe gives other bits is refused or admitted with a warning. */
+  readonly exactness: 'strict' | 'best-effort';
+  readonly runsDirectory: string;
+  /** Where workers connect, HOST:PORT; port 0 takes a free one. */
+  readonly listen: string;
+  /** Where /metrics is served, HOST:PORT; auto is 127.0.0.1:9464 or, when taken, a free port; off is nowhere. */
+  readonly metrics: string;
+  readonly evaluation: {
+    /** Iterations between evaluations; the last iteration is always evaluated on every query. */
+    readonly every: number;
+    /** Queries used before the last evaluation; null is all of them. */
+    readonly maxQueries: number | null;
+    readonly precisionAt: readonly number[];
+    /** Whether to measure, before the first step, what colour histograms and untrained features reach. */
+    readonly untrained: boolean;
+  };
+  readonly checkpoint: {
+    readonly everyIterations: number;
+    /** Steps between checkpoints inside an iteration; null writes none there. */
+    readonly everySteps: number | null;
+    /** Checkpoints kept beside the best and the last. */
+    readonly keep: number;
+  };
+  readonly cache: {
+    /** Folder of the decoded images shared by the workers of a host. */
+    readonly directory: string;
+    readonly limitBytes: number;
+  };
+  readonly debug: {
+    /** Reports the objective after each bit of a V-step. */
+    readonly objectivePerBit: boolean;
+  };
+}

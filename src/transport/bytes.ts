@@ -1,0 +1,39 @@
+import { endianness } from 'node:os';
+import { TransportError } from './error.js';
+
+if (endianness() !== 'LE') {
+  throw new TransportError(
+    'TRANSPORT_BAD_MESSAGE',
+    'this machine stores numbers big-endian, but tensors on the wire are little-endian and are not converted',
+  );
+}
+
+/** The bytes behind a typed array, not copied. */
+export function bytesOf(array: ArrayBufferView): Uint8Array {
+  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}
+
+/** A typed array constructor whose elements can be read from the wire. */
+interface ArrayType<T> {
+  readonly BYTES_PER_ELEMENT: number;
+  readonly name: string;
+  new (buffer: ArrayBuffer): T;
+}
+
+/**
+ * Copies bytes received at any offset into an aligned typed array.
+ * @throws TransportError when the length is not a multiple of the element size, or not `length` elements
+ */
+export function arrayFrom<T>(type: ArrayType<T>, bytes: Uint8Array, what: string, length?: number): T {
+  const size = type.BYTES_PER_ELEMENT;
+  const expected = length === undefined ? undefined : length * size;
+  if (bytes.byteLength % size !== 0 || (expected !== undefined && bytes.byteLength !== expected)) {
+    throw new TransportError(
+      'TRANSPORT_BAD_MESSAGE',
+      `${what} has ${bytes.byteLength} bytes where ${expected ?? `a multiple of ${size}`} were expected`,
+    );
+  }
+  const copy = new Uint8Array(bytes.byteLength);
+  copy.set(bytes);
+  return new type(copy.buffer);
+}

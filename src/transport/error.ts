@@ -1,0 +1,23 @@
+import { type ExitCode, ExitCode as exit, FcaenetError } from '../errors.js';
+
+export type TransportErrorCode =
+  | 'TRANSPORT_PORT_IN_USE'
+  | 'TRANSPORT_CANNOT_LISTEN'
+  | 'TRANSPORT_UNREACHABLE'
+  | 'TRANSPORT_BAD_MESSAGE';
+
+const exitCodes: Record<TransportErrorCode, ExitCode> = {
+  TRANSPORT_PORT_IN_USE: exit.unavailable,
+  TRANSPORT_CANNOT_LISTEN: exit.unavailable,
+  TRANSPORT_UNREACHABLE: exit.unavailable,
+  TRANSPORT_BAD_MESSAGE: exit.protocol,
+};
+
+/** What goes wrong between two processes: addresses, ports, streams and the shape of messages. */
+export class TransportError extends FcaenetError {
+  override readonly name = 'TransportError';
+
+  constructor(code: TransportErrorCode, message: string, options?: { cause?: unknown }) {
+    super(code, message, exitCodes[code], options);
+  }
+}

@@ -1,0 +1,50 @@
+/** The part of a gRPC stream that an outbox needs. */
+interface Writable<Message> {
+  write(message: Message): boolean;
+  once(event: 'drain', listener: () => void): unknown;
+  once(event: 'close', listener: () => void): unknown;
+  off(event: 'drain' | 'close', listener: () => void): unknown;
+}
+
+/**
+ * Sends messages on one stream in the order they were given, waiting for the stream to drain whenever its buffer
+ * is full. After `close` everything still waiting is dropped silently: whoever owns the stream knows why it ended.
+ */
+export class Outbox<Message> {
+  private tail: Promise<void> = Promise.resolve();
+  private closed = false;
+
+  constructor(private readonly stream: Writable<Message>) {}
+
+  /** Resolves when the message was handed to the stream, or at once when the stream is closed. */
+  send(message: Message): Promise<void> {
+    return this.sendAll([message]);
+  }
+
+  /** Sends several messages with nothing between them; they are drawn one by one as the stream takes them. */
+  sendAll(messages: Iterable<Message>): Promise<void> {
+    this.tail = this.tail.then(async () => {
+      for (const message of messages) {
+        if (this.closed) return;
+        if (!this.stream.write(message)) await this.drained();
+      }
+    });
+    return this.tail;
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+
+  private drained(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        this.stream.off('drain', done);
+        this.stream.off('close', done);
+        resolve();
+      };
+      this.stream.once('drain', done);
+      this.stream.once('close', done);
+    });
+  }
+}

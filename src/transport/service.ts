@@ -1,0 +1,66 @@
+import { fileURLToPath } from 'node:url';
+import * as grpc from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import type { CoordinatorMessage } from './generated/fcaenet/v1/CoordinatorMessage.js';
+import type { TrainingClient, TrainingDefinition } from './generated/fcaenet/v1/Training.js';
+
+/** Raised whenever a change to `proto/` makes older peers misunderstand newer ones. */
+export const protocolVersion = 1;
+
+/** Counts the bytes of messages, gRPC framing excluded. */
+export interface Traffic {
+  sentBytes: number;
+  receivedBytes: number;
+}
+
+const definition = loadSync(fileURLToPath(new URL('../../proto/training.proto', import.meta.url)), {
+  longs: Number,
+  enums: String,
+  oneofs: true,
+  defaults: true,
+});
+const service = definition['fcaenet.v1.Training'] as unknown as TrainingDefinition;
+
+/** The wire form of a message, for one that goes to many workers: encoded once, then sent as it is. */
+export function encodeCoordinatorMessage(message: CoordinatorMessage): Buffer {
+  return service.Join.responseSerialize(message);
+}
+
+/** The service as the coordinator offers it: counts traffic and lets encoded messages pass as they are. */
+export function coordinatorService(traffic: Traffic): TrainingDefinition {
+  const { Join } = service;
+  return {
+    Join: {
+      ...Join,
+      requestDeserialize: (bytes: Buffer) => {
+        traffic.receivedBytes += bytes.byteLength;
+        return Join.requestDeserialize(bytes);
+      },
+      responseSerialize: (message: CoordinatorMessage | Buffer) => {
+        const bytes = Buffer.isBuffer(message) ? message : Join.responseSerialize(message);
+        traffic.sentBytes += bytes.byteLength;
+        return bytes;
+      },
+    },
+  };
+}
+
+/** Client constructor of the service, as workers use it. */
+export const TrainingClientType = grpc.makeClientConstructor(
+  service,
+  'fcaenet.v1.Training',
+) as unknown as new (
+  address: string,
+  credentials: grpc.ChannelCredentials,
+  options?: grpc.ClientOptions,
+) => TrainingClient;
+
+/** Channel settings of both ends. Messages are bounded: a chunk is 1 MiB and nothing else comes near it. */
+export const channelOptions = {
+  'grpc.max_receive_message_length': 4 << 20,
+  'grpc.max_send_message_length': 4 << 20,
+  'grpc.keepalive_time_ms': 20_000,
+  'grpc.keepalive_timeout_ms': 20_000,
+  // The default window of 64 KiB caps a transfer at 64 KiB a round trip.
+  'grpc-node.flow_control_window': 8 << 20,
+} as const;

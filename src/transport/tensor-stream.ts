@@ -1,0 +1,91 @@
+import { TransportError } from './error.js';
+import type { Chunk, Chunk__Output } from './generated/fcaenet/v1/Chunk.js';
+import type { Transfer__Output } from './generated/fcaenet/v1/Transfer.js';
+
+/** Bytes in one chunk: large enough to amortise a message's fixed cost, small enough not to hold up the stream. */
+export const chunkBytes = 1 << 20;
+
+/** Cuts `parts`, sent as one contiguous transfer, into chunks; a chunk never spans two parts, so nothing is copied. */
+export function* chunksOf(transfer: number, parts: readonly Uint8Array[]): Generator<Chunk> {
+  let offset = 0;
+  for (const part of parts) {
+    for (let start = 0; start < part.byteLength; start += chunkBytes) {
+      const data = part.subarray(start, Math.min(start + chunkBytes, part.byteLength));
+      yield { transfer, offset, data: Buffer.from(data.buffer, data.byteOffset, data.byteLength) };
+      offset += data.byteLength;
+    }
+  }
+}
+
+/** Total bytes of a transfer's parts. */
+export function byteLengthOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, part) => sum + part.byteLength, 0);
+}
+
+/**
+ * Puts one peer's chunks together again. One transfer is open at a time, because a stream is ordered and a sender
+ * finishes what it announced; its size is checked before a byte is allocated.
+ */
+export class TransferReceiver {
+  private open: {
+    id: number;
+    bytes: Uint8Array;
+    received: number;
+    complete: (bytes: Uint8Array) => void;
+  } | null = null;
+
+  /**
+   * Expects the transfer that a message has just announced.
+   * @param allowed bounds in bytes of this kind of transfer, both inclusive
+   * @param complete called with the whole transfer, at the start of an aligned buffer
+   * @throws TransportError when another transfer is still open or the announced length is out of bounds
+   */
+  begin(
+    transfer: Transfer__Output | null,
+    allowed: { readonly least: number; readonly most: number },
+    what: string,
+    complete: (bytes: Uint8Array) => void,
+  ): void {
+    if (!transfer) throw new TransportError('TRANSPORT_BAD_MESSAGE', `${what} came without a transfer`);
+    if (this.open) {
+      throw new TransportError(
+        'TRANSPORT_BAD_MESSAGE',
+        `${what} was announced while ${this.open.bytes.byteLength - this.open.received} bytes of the transfer before it were missing`,
+      );
+    }
+    const { byteLength } = transfer;
+    if (byteLength < allowed.least || byteLength > allowed.most) {
+      const expected = allowed.least === allowed.most ? allowed.most : `${allowed.least} to ${allowed.most}`;
+      throw new TransportError(
+        'TRANSPORT_BAD_MESSAGE',
+        `${what} announces ${byteLength} bytes where ${expected} were expected`,
+      );
+    }
+    const bytes = new Uint8Array(byteLength);
+    if (byteLength === 0) complete(bytes);
+    else this.open = { id: transfer.id, bytes, received: 0, complete };
+  }
+
+  /** @throws TransportError when the chunk belongs to no open transfer, leaves a gap or runs past the end */
+  accept(chunk: Chunk__Output): void {
+    const open = this.open;
+    if (!open || open.id !== chunk.transfer) {
+      throw new TransportError(
+        'TRANSPORT_BAD_MESSAGE',
+        `a chunk names transfer ${chunk.transfer}, which is not open`,
+      );
+    }
+    if (chunk.offset !== open.received || open.received + chunk.data.byteLength > open.bytes.byteLength) {
+      throw new TransportError(
+        'TRANSPORT_BAD_MESSAGE',
+        `a chunk covers bytes ${chunk.offset} to ${chunk.offset + chunk.data.byteLength} of transfer ${chunk.transfer}, where byte ${open.received} of ${open.bytes.byteLength} comes next`,
+      );
+    }
+    open.bytes.set(chunk.data, open.received);
+    open.received += chunk.data.byteLength;
+    if (open.received === open.bytes.byteLength) {
+      this.open = null;
+      open.complete(open.bytes);
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import { hostname } from 'node:os';
+import { openConsole } from '../console/console.js';
+import { onInterrupt } from '../console/interrupt.js';
+import { runWorker } from './session.js';
+
+export interface WorkOptions {
+  /** The coordinator, HOST:PORT. */
+  readonly connect: string;
+  /** The dataset's folder on this machine. */
+  readonly data: string;
+  readonly cache: { readonly directory: string; readonly limitBytes: number };
+  /** Undefined is host name and process id. */
+  readonly name: string | undefined;
+}
+
+/**
+ * `fcaenet worker`: works until the run is over. Ctrl-C, SIGTERM and the end of the process that started it make it
+ * leave the run; what it had not answered goes to others. Throws what `runWorker` throws.
+ */
+export async function work(options: WorkOptions): Promise<void> {
+  const leave = new AbortController();
+  const restoreSignals = onInterrupt(() => leave.abort());
+  const orphaned = () => leave.abort();
+  process.once('disconnect', orphaned);
+  try {
+    await runWorker({
+      ...options,
+      name: options.name ?? `${hostname()}:${process.pid}`,
+      log: openConsole().log,
+      signal: leave.signal,
+    });
+  } finally {
+    process.off('disconnect', orphaned);
+    restoreSignals();
+    // The channel would keep a finished worker alive.
+    if (process.connected) process.disconnect();
+  }
+}

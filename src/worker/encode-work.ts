@@ -1,0 +1,49 @@
+import { packCodes, signCodes } from '../hashing/codes.js';
+import { encodeImages } from '../model/encode.js';
+import type { Network } from '../model/network.js';
+import { normalizeImages } from '../model/preprocess.js';
+import { colorHistogram, HISTOGRAM_BINS } from '../retrieval/histogram.js';
+import type { TrainingRunSpec } from '../run/training-run.js';
+import { arrayFrom, bytesOf } from '../transport/bytes.js';
+import type { EncodeWork__Output } from '../transport/generated/fcaenet/v1/EncodeWork.js';
+import { WorkerError } from './error.js';
+import type { ImageSource } from './images/source.js';
+
+/** What encode work needs besides the work itself. */
+export interface EncodeContext {
+  readonly spec: TrainingRunSpec;
+  readonly network: Network;
+  readonly images: Record<'TRAIN' | 'TEST', { readonly source: ImageSource; readonly count: number }>;
+}
+
+/**
+ * Computes one batch of encode work: packed codes sign(u) (uint32 words), pooled features (float32) or colour
+ * histograms (uint32), one after another in the order of the images.
+ * @throws WorkerError when an image is outside the split
+ */
+export async function computeEncodeWork(
+  context: EncodeContext,
+  work: EncodeWork__Output,
+): Promise<Uint8Array> {
+  const { spec, network } = context;
+  const { source, count } = context.images[work.split];
+  const indices = arrayFrom(Int32Array, work.images, 'the images of an encode batch');
+  const outside = indices.find((index) => index < 0 || index >= count);
+  if (outside !== undefined) {
+    throw new WorkerError(
+      'WORKER_BAD_WORK',
+      `encode batch ${work.batch} names image ${outside} of a split of ${count}`,
+    );
+  }
+  const pixels = await source.read(indices);
+  if (work.output === 'COLOR_HISTOGRAM') {
+    const size = pixels.length / indices.length;
+    const histograms = new Uint32Array(indices.length * HISTOGRAM_BINS);
+    indices.forEach((_, i) => {
+      histograms.set(colorHistogram(pixels.subarray(i * size, (i + 1) * size)), i * HISTOGRAM_BINS);
+    });
+    return bytesOf(histograms);
+  }
+  const { u, features } = encodeImages(network, normalizeImages(pixels, spec.model.backbone), indices.length);
+  return bytesOf(work.output === 'FEATURES' ? features : packCodes(signCodes(u), spec.bits));
+}

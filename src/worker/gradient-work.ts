@@ -1,0 +1,117 @@
+import { unpackCodes } from '../hashing/codes.js';
+import type { CodeSummary } from '../hashing/similarity.js';
+import { computeGradient } from '../model/fcaenet.js';
+import type { Network } from '../model/network.js';
+import { normalizeImages } from '../model/preprocess.js';
+import { mergePayloads, type NodePayload } from '../reduction/payload.js';
+import { StepReduction } from '../reduction/step-reduction.js';
+import { nodeKey, ReductionTree, type TreeNode } from '../reduction/tree.js';
+import type { TrainingRunSpec } from '../run/training-run.js';
+import { arrayFrom } from '../transport/bytes.js';
+import type { GradientWork__Output } from '../transport/generated/fcaenet/v1/GradientWork.js';
+import type { Leaf__Output } from '../transport/generated/fcaenet/v1/Leaf.js';
+import { WorkerError } from './error.js';
+import type { ImageSource } from './images/source.js';
+
+/** What gradient work needs besides the work itself. */
+export interface GradientContext {
+  readonly spec: TrainingRunSpec;
+  readonly network: Network;
+  readonly trainImages: ImageSource;
+  /** `[n]`, classes of the train split. */
+  readonly trainLabels: Int32Array;
+  readonly summary: CodeSummary;
+}
+
+/** A finished tree node and what it took, in seconds. */
+export interface FinishedNode {
+  readonly node: TreeNode;
+  readonly payload: NodePayload;
+  readonly computeSeconds: number;
+  readonly imageWaitSeconds: number;
+}
+
+/**
+ * Computes the microbatches of one piece of work, each alone, and yields the fewest tree nodes that cover them, each
+ * as soon as it is complete.
+ * @throws WorkerError when the work contradicts the run
+ */
+export async function* computeGradientWork(
+  context: GradientContext,
+  work: GradientWork__Output,
+): AsyncGenerator<FinishedNode> {
+  const tree = new ReductionTree(work.batchRows, work.microbatches);
+  const leaves = work.leaves.map((leaf) => leaf.index);
+  const awaited = new Set(tree.cover(leaves).map(nodeKey));
+  const reduction = new StepReduction<NodePayload>(tree, (left, right) =>
+    mergePayloads(context.network.layout, left, right),
+  );
+  let computeSeconds = 0;
+  let imageWaitSeconds = 0;
+  for (const leaf of work.leaves) {
+    const started = performance.now();
+    const inputs = await loadLeaf(context, tree, leaf);
+    const loaded = performance.now();
+    const payload = computeGradient(context.network, { ...inputs, ...settings(context, work.batchRows) });
+    reduction.fill({ level: 0, index: leaf.index }, payload);
+    imageWaitSeconds += (loaded - started) / 1000;
+    computeSeconds += (performance.now() - loaded) / 1000;
+    for (const node of tree.cover(leaves)) {
+      const sum = awaited.has(nodeKey(node)) ? reduction.take(node) : undefined;
+      if (!sum) continue;
+      awaited.delete(nodeKey(node));
+      yield { node, payload: sum, computeSeconds, imageWaitSeconds };
+      computeSeconds = 0;
+      imageWaitSeconds = 0;
+    }
+  }
+}
+
+/** The settings of the run that every microbatch shares. */
+function settings({ spec, summary }: GradientContext, batchRows: number) {
+  return {
+    summary,
+    batchRows,
+    method: spec.method,
+    gamma: spec.loss.gamma,
+    alpha: spec.loss.alpha,
+    beta: spec.loss.beta,
+    erasing: spec.erasing,
+  };
+}
+
+async function loadLeaf(context: GradientContext, tree: ReductionTree, leaf: Leaf__Output) {
+  const { spec, trainImages, trainLabels } = context;
+  const rows = leaf.index < tree.microbatches ? tree.rowCount(leaf.index) : 0;
+  const indices = (bytes: Buffer, what: string): Int32Array => {
+    const values = arrayFrom(Int32Array, bytes, what, rows);
+    const outside = values.find((index) => index < 0 || index >= trainLabels.length);
+    if (outside !== undefined) {
+      throw new WorkerError(
+        'WORKER_BAD_WORK',
+        `microbatch ${leaf.index} names image ${outside} of a train split of ${trainLabels.length}`,
+      );
+    }
+    return values;
+  };
+  const anchors = indices(leaf.anchors, 'the anchors of a microbatch');
+  const positives =
+    leaf.positives.byteLength > 0 ? indices(leaf.positives, 'the positives of a microbatch') : null;
+  const ownCodes = unpackCodes(
+    arrayFrom(Uint32Array, leaf.ownCodes, 'the codes of a microbatch'),
+    rows,
+    spec.bits,
+  );
+  const { backbone } = spec.model;
+  // Both at once: they are independent reads.
+  const [anchorPixels, positivePixels] = await Promise.all([
+    trainImages.read(anchors),
+    positives ? trainImages.read(positives) : null,
+  ]);
+  return {
+    anchors: normalizeImages(anchorPixels, backbone),
+    positives: positivePixels ? normalizeImages(positivePixels, backbone) : null,
+    labels: anchors.map((anchor) => trainLabels[anchor]!),
+    ownCodes,
+  };
+}

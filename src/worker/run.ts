@@ -1,0 +1,171 @@
+import type { Log } from '../console/log.js';
+import type { Dataset } from '../data/dataset.js';
+import { loadEngine } from '../engine/loader.js';
+import type { CodeSummary } from '../hashing/similarity.js';
+import { describeModel, type ModelLayout } from '../model/layout.js';
+import { Network } from '../model/network.js';
+import { arithmeticVersion } from '../reduction/arithmetic-version.js';
+import type { TrainingRun, TrainingRunSpec } from '../run/training-run.js';
+import { arrayFrom } from '../transport/bytes.js';
+import type { EncodeWork__Output } from '../transport/generated/fcaenet/v1/EncodeWork.js';
+import type { GradientWork__Output } from '../transport/generated/fcaenet/v1/GradientWork.js';
+import type { IterationContext__Output } from '../transport/generated/fcaenet/v1/IterationContext.js';
+import type { Ready } from '../transport/generated/fcaenet/v1/Ready.js';
+import type { Welcome__Output } from '../transport/generated/fcaenet/v1/Welcome.js';
+import { computeEncodeWork } from './encode-work.js';
+import { WorkerError } from './error.js';
+import { computeGradientWork, type FinishedNode } from './gradient-work.js';
+import { type ImageSource, openImageSource } from './images/source.js';
+import { probeDigest } from './probe.js';
+
+/** What a worker holds for one run: engine, network, images and the last context. It owns no state of the run. */
+export class WorkerRun {
+  private summary: CodeSummary | null = null;
+
+  private constructor(
+    private readonly spec: TrainingRunSpec,
+    private readonly dataset: Dataset,
+    private readonly layout: ModelLayout,
+    private readonly network: Network,
+    private readonly images: { readonly train: ImageSource; readonly test: ImageSource },
+    /** What the coordinator judges this worker by. */
+    readonly ready: Ready,
+  ) {}
+
+  /** Loads the engine, builds the network and computes the probe. Throws what each of them throws. */
+  static async prepare(
+    welcome: Welcome__Output,
+    dataset: Dataset,
+    cache: { readonly directory: string; readonly limitBytes: number },
+    log: Log,
+  ): Promise<WorkerRun> {
+    // Checked by the coordinator's parser before it was sent.
+    const { spec } = JSON.parse(welcome.runFile) as TrainingRun;
+    const { threadsPerMicrobatch } = spec.engine;
+    const { description } = await loadEngine(spec.engine.name, { threads: threadsPerMicrobatch });
+    const layout = describeModel({ ...spec.model, bits: spec.bits });
+    const network = new Network(layout);
+    const open = (split: 'train' | 'test') =>
+      openImageSource({
+        dataset,
+        split,
+        imageSize: spec.model.imageSize,
+        cacheDirectory: cache.directory,
+        cacheLimitBytes: cache.limitBytes,
+      });
+    const images = { train: await open('train'), test: await open('test') };
+    const ready: Ready = {
+      identity: {
+        engine: description.name,
+        engineVersion: description.version,
+        instructionSet: description.instructionSet,
+        buildHash: description.buildHash,
+        threadsPerMicrobatch,
+        microbatches: spec.schedule.microbatches,
+        wirePrecision: 'float32',
+        arithmeticVersion,
+        probeSha256: await probeDigest(network, layout, spec),
+      },
+      device: description.device,
+      deterministic: description.deterministic,
+    };
+    const { name, version, device } = description;
+    log.info('engine ready', { engine: name, version, device });
+    return new WorkerRun(spec, dataset, layout, network, images, ready);
+  }
+
+  /** Bytes of a weights transfer: parameters, running means, running variances. */
+  get weightBytes(): number {
+    return 4 * (this.layout.parameterCount + 2 * this.layout.statisticsCount);
+  }
+
+  imageStatistics(): { imagesDecoded: number; imagesFromCache: number } {
+    const { train, test } = this.images;
+    return {
+      imagesDecoded: train.statistics.decoded + test.statistics.decoded,
+      imagesFromCache: train.statistics.cached + test.statistics.cached,
+    };
+  }
+
+  /** @param bytes `weightBytes` bytes at the start of an aligned buffer */
+  setWeights(bytes: Uint8Array): void {
+    const { parameterCount, statisticsCount } = this.layout;
+    const all = new Float32Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / 4);
+    this.network.setWeights({
+      parameters: all.subarray(0, parameterCount),
+      mean: all.subarray(parameterCount, parameterCount + statisticsCount),
+      variance: all.subarray(parameterCount + statisticsCount),
+    });
+  }
+
+  setIterationContext(context: IterationContext__Output): void {
+    const { bits } = this.spec;
+    const classCount = this.dataset.classNames.length;
+    const { databaseSize, ratio } = context;
+    this.summary = {
+      bits,
+      databaseSize,
+      classCount,
+      ratio,
+      gram: arrayFrom(Float64Array, context.gram, 'the Gram matrix of V', bits * bits),
+      classSums: arrayFrom(Float64Array, context.classSums, 'the class sums of V', classCount * bits),
+      total: arrayFrom(Float64Array, context.total, 'the sum of V', bits),
+      classSizes: arrayFrom(Int32Array, context.classSizes, 'the class sizes', classCount),
+    };
+  }
+
+  computeGradients(work: GradientWork__Output): AsyncGenerator<FinishedNode> {
+    if (!this.summary) {
+      throw new WorkerError(
+        'WORKER_BAD_WORK',
+        'the coordinator sent gradient work before an iteration context',
+      );
+    }
+    const { spec, network, summary } = this;
+    const context = {
+      spec,
+      network,
+      summary,
+      trainImages: this.images.train,
+      trainLabels: this.dataset.train.labels,
+    };
+    return computeGradientWork(context, work);
+  }
+
+  encode(work: EncodeWork__Output): Promise<Uint8Array> {
+    const { spec, network, dataset } = this;
+    const images = {
+      TRAIN: { source: this.images.train, count: dataset.train.labels.length },
+      TEST: { source: this.images.test, count: dataset.test.labels.length },
+    };
+    return computeEncodeWork({ spec, network, images }, work);
+  }
+
+  /** Starts to load the images of work that waits behind other work. */
+  prefetch(work: GradientWork__Output): void {
+    for (const { anchors, positives } of work.leaves) {
+      this.prefetchImages(this.images.train, anchors, this.dataset.train.labels.length);
+      this.prefetchImages(this.images.train, positives, this.dataset.train.labels.length);
+    }
+  }
+
+  prefetchUpcoming(work: GradientWork__Output): void {
+    this.prefetchImages(this.images.train, work.upcomingImages, this.dataset.train.labels.length);
+  }
+
+  prefetchEncode(work: EncodeWork__Output): void {
+    const split = work.split === 'TRAIN' ? 'train' : 'test';
+    this.prefetchImages(this.images[split], work.images, this.dataset[split].labels.length);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.images.train.close(), this.images.test.close()]);
+    this.network.dispose();
+  }
+
+  /** A hint only: an index that makes no sense is left to the work itself to refuse. */
+  private prefetchImages(source: ImageSource, bytes: Uint8Array, count: number): void {
+    const indices = arrayFrom(Int32Array, bytes, 'image positions');
+    source.prefetch(indices.filter((index) => index >= 0 && index < count));
+  }
+}

@@ -1,0 +1,328 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { batchNormTrain } from '../../src/engine/batch-norm.js';
+import { loadEngine } from '../../src/engine/loader.js';
+import { relativeDifference, valuesOf } from './support.js';
+
+type Operation = (...inputs: tf.Tensor[]) => tf.Tensor;
+type Shape = number[];
+
+beforeAll(async () => {
+  await loadEngine('onednn', { threads: 1 });
+});
+
+/** Result of `f` and the gradients of Σ result · weights, computed on `backend`. */
+async function evaluate(
+  backend: string,
+  f: Operation,
+  shapes: Shape[],
+  scale: number,
+): Promise<Float32Array[]> {
+  await tf.setBackend(backend);
+  const inputs = shapes.map((shape, index) =>
+    tf.tensor(valuesOf(index, tf.util.sizeFromShape(shape), scale), shape),
+  );
+  const y = f(...inputs);
+  const weights = tf.tensor(valuesOf(50, y.size, 1), y.shape);
+  const gradients = tf.grads((...xs) => tf.sum(tf.mul(f(...xs), weights)) as tf.Scalar)(inputs);
+  return [y, ...gradients].map((tensor) => Float32Array.from(tensor.dataSync()));
+}
+
+/** Largest relative difference between the two backends, over the result and every gradient. */
+async function difference(f: Operation, shapes: Shape[], scale = 1): Promise<number> {
+  const expected = await evaluate('cpu', f, shapes, scale);
+  const actual = await evaluate('onednn', f, shapes, scale);
+  return Math.max(...actual.map((values, index) => relativeDifference(values, expected[index]!)));
+}
+
+type Padding = 'same' | 'valid' | number | [[0, 0], [number, number], [number, number], [0, 0]];
+
+describe('convolution and its gradients equal the cpu backend', () => {
+  const cases: [input: Shape, filter: Shape, stride: number, padding: Padding][] = [
+    [[2, 8, 8, 3], [3, 3, 3, 8], 1, 'same'],
+    [[2, 8, 8, 3], [3, 3, 3, 8], 2, 'same'],
+    [[2, 9, 7, 3], [3, 3, 3, 8], 2, 'same'],
+    [[2, 9, 7, 5], [3, 3, 5, 6], 2, 'valid'],
+    [[1, 8, 8, 4], [3, 3, 4, 16], 2, 'valid'],
+    [[2, 7, 7, 16], [3, 3, 16, 16], 1, 1],
+    [[2, 8, 8, 16], [3, 3, 16, 32], 2, 1],
+    [[1, 16, 16, 3], [7, 7, 3, 16], 2, 3],
+    [
+      [1, 9, 9, 2],
+      [3, 3, 2, 4],
+      2,
+      [
+        [0, 0],
+        [0, 1],
+        [1, 0],
+        [0, 0],
+      ],
+    ],
+    [[2, 5, 6, 8], [1, 1, 8, 16], 1, 'same'],
+    [[3, 5, 5, 7], [1, 1, 7, 5], 1, 'valid'],
+    [[2, 8, 8, 16], [1, 1, 16, 32], 2, 'valid'],
+    [[2, 7, 5, 16], [1, 1, 16, 8], 2, 'same'],
+    [[1, 4, 4, 3], [1, 1, 3, 4], 1, 1],
+  ];
+  test.each(cases)('input %j, filter %j, stride %j, padding %j', async (input, filter, stride, padding) => {
+    const f: Operation = (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, stride, padding);
+    expect(await difference(f, [input, filter])).toBeLessThan(1e-5);
+  });
+});
+
+describe('depthwise convolution and its gradients equal the cpu backend', () => {
+  const cases: [input: Shape, kernel: [number, number], stride: number, padding: Padding][] = [
+    [[2, 8, 8, 8], [3, 3], 1, 'same'],
+    [[2, 8, 8, 8], [3, 3], 2, 'same'],
+    [[2, 9, 7, 16], [3, 3], 2, 'same'],
+    [[1, 9, 7, 16], [3, 3], 1, 'valid'],
+    [[1, 9, 8, 24], [3, 3], 2, 'valid'],
+    [[2, 5, 6, 4], [3, 3], 1, 1],
+    [[1, 6, 5, 3], [3, 3], 2, 1],
+    [[1, 2, 2, 32], [3, 3], 1, 'same'],
+    [[1, 1, 1, 40], [3, 3], 1, 'same'],
+    [[1, 2, 3, 17], [3, 3], 2, 'same'],
+    [[1, 7, 7, 6], [5, 5], 1, 'same'],
+    [[1, 8, 7, 9], [5, 3], 2, 'same'],
+    [[1, 5, 5, 8], [2, 2], 2, 'valid'],
+  ];
+  test.each(cases)('input %j, kernel %j, stride %j, padding %j', async (input, kernel, stride, padding) => {
+    const f: Operation = (x, w) => tf.depthwiseConv2d(x as tf.Tensor4D, w as tf.Tensor4D, stride, padding);
+    expect(await difference(f, [input, [...kernel, input[3]!, 1]])).toBeLessThan(1e-5);
+  });
+
+  test('a channel multiplier of 2 is left to the cpu kernel', async () => {
+    const f: Operation = (x, w) => tf.depthwiseConv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same');
+    expect(
+      await difference(f, [
+        [1, 4, 4, 3],
+        [3, 3, 3, 2],
+      ]),
+    ).toBeLessThan(1e-6);
+  });
+});
+
+describe('batch normalisation equals its composition from cpu kernels', () => {
+  const shapes: Shape[] = [
+    [2, 3, 3, 8],
+    [2, 5, 5, 3],
+    [3, 5, 7, 16],
+    [1, 9, 5, 64],
+    [2, 4, 3, 100],
+    [2, 3, 3, 256],
+    [2, 2, 1, 5],
+    [19, 5, 5, 24],
+  ];
+  const cases = shapes.flatMap((shape) =>
+    (['none', 'relu', 'relu6'] as const).map((a) => [shape, a] as const),
+  );
+  test.each(cases)('train mode, input %j, activation %s', async (shape, activation) => {
+    const channels = shape[3]!;
+    const f: Operation = (x, scale, offset) =>
+      batchNormTrain(
+        x as tf.Tensor4D,
+        tf.mul(scale!, 3) as tf.Tensor1D,
+        offset as tf.Tensor1D,
+        1e-3,
+        activation,
+      ).output;
+    expect(await difference(f, [shape, [channels], [channels]], 2)).toBeLessThan(1e-5);
+  });
+
+  test('the mean and biased variance survive a large common offset', async () => {
+    await tf.setBackend('onednn');
+    const values = valuesOf(7, 5 * 7 * 7 * 8, 1);
+    const x = tf.tensor4d(
+      values.map((v) => v + 1000),
+      [5, 7, 7, 8],
+    );
+    const { mean, variance } = batchNormTrain(x, tf.ones([8]), tf.zeros([8]), 1e-5, 'none');
+    const expected = [0, 0].map(() => new Float64Array(8));
+    const shifted = x.dataSync();
+    shifted.forEach((v, i) => {
+      expected[0]![i % 8]! += v / 245;
+    });
+    shifted.forEach((v, i) => {
+      expected[1]![i % 8]! += (v - expected[0]![i % 8]!) ** 2 / 245;
+    });
+    expect(relativeDifference(mean.dataSync(), expected[0]!)).toBeLessThan(1e-7);
+    expect(relativeDifference(variance.dataSync(), expected[1]!)).toBeLessThan(1e-5);
+  });
+
+  test('eval mode', async () => {
+    const f: Operation = (x, mean, variance, offset, scale) =>
+      tf.batchNorm(
+        x as tf.Tensor4D,
+        mean as tf.Tensor1D,
+        tf.square(variance!) as tf.Tensor1D,
+        offset as tf.Tensor1D,
+        scale as tf.Tensor1D,
+        1e-3,
+      );
+    for (const shape of shapes) {
+      const inputs = [shape, ...Array.from({ length: 4 }, () => [shape[3]!])];
+      const run = async (backend: string) => {
+        await tf.setBackend(backend);
+        return f(...inputs.map((s, i) => tf.tensor(valuesOf(i, tf.util.sizeFromShape(s), 1), s))).dataSync();
+      };
+      const expected = await run('cpu');
+      expect(relativeDifference(await run('onednn'), expected)).toBeLessThan(1e-5);
+    }
+  });
+});
+
+describe('the other native kernels equal the cpu backend', () => {
+  const pool =
+    (size: number, stride: number, padding: 'same' | 'valid' | number): Operation =>
+    (x) =>
+      tf.maxPool(x as tf.Tensor4D, size, stride, padding);
+  const cases: [name: string, f: Operation, shapes: Shape[]][] = [
+    ['max pooling 3, stride 2, padding 1', pool(3, 2, 1), [[2, 8, 9, 5]]],
+    ['max pooling 3, stride 2, same', pool(3, 2, 'same'), [[1, 8, 7, 70]]],
+    ['max pooling 2, stride 2, valid', pool(2, 2, 'valid'), [[2, 6, 7, 16]]],
+    ['average pooling', (x) => tf.avgPool(x as tf.Tensor4D, 4, 4, 'valid'), [[2, 4, 4, 16]]],
+    ['relu', (x) => tf.relu(x!), [[3, 37]]],
+    ['relu6', (x) => tf.relu6(tf.mul(x!, 9)), [[3, 37]]],
+    ['tanh', (x) => tf.tanh(x!), [[3, 37]]],
+    [
+      'add',
+      (a, b) => tf.add(a!, b!),
+      [
+        [3, 37],
+        [3, 37],
+      ],
+    ],
+    ['add, bias', (a, b) => tf.add(a!, b!), [[3, 37], [37]]],
+    ['add, leading broadcast', (a, b) => tf.add(a!, b!), [[37], [3, 37]]],
+    [
+      'subtract',
+      (a, b) => tf.sub(a!, b!),
+      [
+        [3, 37],
+        [3, 37],
+      ],
+    ],
+    [
+      'multiply',
+      (a, b) => tf.mul(a!, b!),
+      [
+        [3, 37],
+        [3, 37],
+      ],
+    ],
+    [
+      'multiply, column',
+      (a, b) => tf.mul(a!, b!),
+      [
+        [3, 37],
+        [3, 1],
+      ],
+    ],
+    ['divide by a scalar', (a, b) => tf.div(a!, tf.add(b!, 3)), [[3, 37], []]],
+    [
+      'sum of several',
+      (...inputs) => tf.addN(inputs),
+      [
+        [5, 3],
+        [5, 3],
+        [5, 3],
+      ],
+    ],
+    ['sum of all', (x) => tf.sum(x!), [[4, 5, 6]]],
+    ['sum over a middle axis, kept', (x) => tf.sum(x!, 1, true), [[4, 5, 6]]],
+    ['sum over axes apart', (x) => tf.sum(x!, [0, 2]), [[4, 5, 6]]],
+    ['global average', (x) => tf.mean(x!, [1, 2]), [[2, 4, 3, 16]]],
+    ['average over channels', (x) => tf.mean(x!, 3), [[2, 4, 3, 16]]],
+    [
+      'matrix product',
+      (a, b) => tf.matMul(a!, b!),
+      [
+        [5, 7],
+        [7, 3],
+      ],
+    ],
+    [
+      'matrix product, a turned',
+      (a, b) => tf.matMul(a!, b!, true),
+      [
+        [7, 5],
+        [7, 3],
+      ],
+    ],
+    [
+      'matrix product, b turned',
+      (a, b) => tf.matMul(a!, b!, false, true),
+      [
+        [5, 7],
+        [3, 7],
+      ],
+    ],
+    [
+      'matrix product, both turned',
+      (a, b) => tf.matMul(a!, b!, true, true),
+      [
+        [7, 5],
+        [3, 7],
+      ],
+    ],
+    [
+      'matrix products',
+      (a, b) => tf.matMul(a!, b!),
+      [
+        [2, 5, 7],
+        [2, 7, 3],
+      ],
+    ],
+    ['reshape and clone', (x) => tf.clone(tf.reshape(x!, [6, 2])), [[3, 4]]],
+    ['slice of rows', (x) => tf.slice(x!, [1], [2]), [[4, 5]]],
+    ['slice of a box', (x) => tf.slice(x!, [1, 0, 2], [2, -1, 3]), [[4, 5, 6]]],
+    ['slice of columns', (x) => tf.slice(x!, [0, 2], [-1, 2]), [[4, 5]]],
+    [
+      'concat of rows',
+      (a, b) => tf.concat([a!, b!], 0),
+      [
+        [2, 3],
+        [4, 3],
+      ],
+    ],
+    [
+      'concat of columns',
+      (a, b) => tf.concat([a!, b!], -1),
+      [
+        [2, 3],
+        [2, 5],
+      ],
+    ],
+    ['transpose', (x) => tf.transpose(x!, [2, 0, 1]), [[2, 3, 4]]],
+    [
+      'pad',
+      (x) =>
+        tf.pad(x!, [
+          [1, 2],
+          [0, 1],
+        ]),
+      [[2, 3]],
+    ],
+    ['broadcast of channels', (x) => tf.broadcastTo(x!, [2, 3, 5, 7] as never), [[2, 1, 1, 7]]],
+    ['broadcast of a scalar', (x) => tf.broadcastTo(x!, [2, 3] as never), [[]]],
+  ];
+  test.each(cases)('%s', async (_name, f, shapes) => {
+    if (_name.startsWith('broadcast')) {
+      await tf.setBackend('onednn');
+      const x = tf.tensor(valuesOf(0, tf.util.sizeFromShape(shapes[0]!), 1), shapes[0]!);
+      const actual = f(x);
+      const expected = tf.mul(x, tf.ones(actual.shape));
+      expect([...actual.dataSync()]).toEqual([...expected.dataSync()]);
+      return;
+    }
+    expect(await difference(f, shapes)).toBeLessThan(1e-5);
+  });
+
+  test('a kernel given NaN answers NaN', async () => {
+    await tf.setBackend('onednn');
+    const x = tf.tensor4d(new Float32Array(32).fill(Number.NaN), [2, 2, 2, 4]);
+    for (const y of [tf.relu6(x), batchNormTrain(x, tf.ones([4]), tf.ones([4]), 1e-3, 'relu6').output]) {
+      expect([...y.dataSync()].every(Number.isNaN)).toBe(true);
+    }
+  });
+});

@@ -1,0 +1,126 @@
+import { expect, test } from 'vitest';
+import { readTrainingRun } from '../../src/run/read.js';
+import type { TrainingRun } from '../../src/run/training-run.js';
+import { run } from './support.js';
+
+const operation = {
+  workers: 'auto',
+  exactness: 'strict',
+  runsDirectory: 'runs',
+  listen: '127.0.0.1:0',
+  metrics: 'auto',
+  evaluation: { every: 1, maxQueries: null, precisionAt: [1, 5, 10, 100], untrained: false },
+  checkpoint: { everyIterations: 1, everySteps: null, keep: 3 },
+  cache: { directory: '.cache/images', limitBytes: 34_359_738_368 },
+  debug: { objectivePerBit: false },
+} as const;
+
+test('the paper preset is the paper’s own settings', () => {
+  expect(run('spec.preset=paper', 'spec.bits=24', 'spec.dataset.kind=cub').spec).toEqual({
+    method: 'fcaenet',
+    bits: 24,
+    seed: 0,
+    dataset: { path: 'data/test', sampleSize: 2000 },
+    model: { backbone: 'resnet50', width: 1, imageSize: 224, weights: null },
+    loss: { gamma: 200, alpha: 1, beta: 1 },
+    erasing: { regions: 50, size: 32 },
+    schedule: {
+      iterations: 40,
+      epochs: 20,
+      batchSize: 64,
+      microbatches: 8,
+      learningRate: 0.001,
+      decayAfter: [20, 30],
+      decayFactor: 0.1,
+    },
+    optimizer: { momentum: 0.9, weightDecay: 1e-5 },
+    engine: { name: 'auto', threadsPerMicrobatch: 1 },
+    operation,
+  } satisfies TrainingRun['spec']);
+});
+
+test('the quick preset is a run of minutes', () => {
+  expect(run().spec).toEqual({
+    method: 'fcaenet',
+    bits: 24,
+    seed: 0,
+    dataset: { path: 'data/test', sampleSize: 400 },
+    model: { backbone: 'mobilenet_v1', width: 0.25, imageSize: 64, weights: null },
+    loss: { gamma: 200, alpha: 1, beta: 1 },
+    erasing: { regions: 50, size: 9 },
+    schedule: {
+      iterations: 12,
+      epochs: 3,
+      batchSize: 64,
+      microbatches: 8,
+      learningRate: 0.01,
+      decayAfter: [9],
+      decayFactor: 0.1,
+    },
+    optimizer: { momentum: 0.9, weightDecay: 1e-5 },
+    engine: { name: 'auto', threadsPerMicrobatch: 1 },
+    operation,
+  } satisfies TrainingRun['spec']);
+});
+
+test.each([
+  [1, 40, [20, 30]],
+  [12, 40, [20, 30]],
+  [25, 60, [30, 45, 55]],
+  [32, 60, [30, 45, 55]],
+  [48, 60, [30, 45, 55]],
+  [64, 60, [30, 45, 55]],
+])('the paper’s schedule at %i bits', (bits, iterations, decayAfter) => {
+  const { schedule } = run('spec.preset=paper', `spec.bits=${bits}`, 'spec.dataset.kind=cub').spec;
+  expect(schedule).toMatchObject({ iterations, decayAfter });
+});
+
+test.each([
+  ['cub', 2000],
+  ['aircraft', 2000],
+  ['food101', 2000],
+  ['nabirds', 4000],
+  ['vegfru', 4000],
+])('the paper samples by dataset: %s', (kind, sampleSize) => {
+  const { dataset } = run('spec.preset=paper', 'spec.bits=12', `spec.dataset.kind=${kind}`).spec;
+  expect(dataset.sampleSize).toBe(sampleSize);
+});
+
+test('a residual network under the quick preset has no channel multiplier', () => {
+  expect(run('spec.model.backbone=resnet18').spec.model.width).toBe(1);
+});
+
+test('examples/quick.yaml is the quick preset on the synthetic dataset', () => {
+  const example = readTrainingRun('examples/quick.yaml');
+  expect(example.metadata.name).toBe('quick');
+  expect(example.spec).toEqual(run('spec.dataset.path=data/synthetic').spec);
+});
+
+test('examples/cub.yaml is the schedule whose figures are published', () => {
+  expect(readTrainingRun('examples/cub.yaml').spec).toEqual({
+    method: 'fcaenet',
+    bits: 24,
+    seed: 0,
+    dataset: { path: 'data/CUB_200_2011', sampleSize: 1000 },
+    model: {
+      backbone: 'mobilenet_v1',
+      width: 0.25,
+      imageSize: 128,
+      weights: 'weights/mobilenet_v1_0.25_224',
+    },
+    loss: { gamma: 200, alpha: 1, beta: 1 },
+    erasing: { regions: 50, size: 18 },
+    schedule: {
+      iterations: 8,
+      epochs: 3,
+      batchSize: 64,
+      microbatches: 8,
+      learningRate: 0.006,
+      decayAfter: [6],
+      decayFactor: 0.1,
+    },
+    optimizer: { momentum: 0.9, weightDecay: 1e-5 },
+    engine: { name: 'auto', threadsPerMicrobatch: 1 },
+    operation,
+  } satisfies TrainingRun['spec']);
+});

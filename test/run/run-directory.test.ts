@@ -1,0 +1,122 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { readTrainingRun } from '../../src/run/read.js';
+import { type ResumeMode, RunDirectory } from '../../src/run/run-directory.js';
+import { run, temporaryDirectory } from './support.js';
+
+function inside(root: string, ...overrides: string[]) {
+  return run(`spec.operation.runsDirectory=${root}`, ...overrides);
+}
+
+function begun(root: string): void {
+  const directory = RunDirectory.open(inside(root), 'new');
+  writeFileSync(join(directory.checkpoints, 'latest'), '');
+  directory.release();
+}
+
+test('a new run has its settings, as decided, in run.yaml', () => {
+  const root = temporaryDirectory();
+  const directory = RunDirectory.open(inside(root), 'new');
+  expect(directory.path).toBe(join(root, 'test'));
+  expect(readTrainingRun(directory.runFile)).toEqual(inside(root));
+  expect(existsSync(directory.checkpoints)).toBe(true);
+});
+
+test('result.json is replaced whole and events are added line by line', () => {
+  const directory = RunDirectory.open(inside(temporaryDirectory()), 'new');
+  directory.writeResult({ mAP: 0.1 });
+  directory.writeResult({ mAP: 0.5 });
+  directory.appendEvent({ event: 'a' });
+  directory.appendEvent({ event: 'b' });
+  expect(JSON.parse(readFileSync(directory.resultFile, 'utf8'))).toEqual({ mAP: 0.5 });
+  expect(readFileSync(directory.eventsFile, 'utf8')).toBe('{"event":"a"}\n{"event":"b"}\n');
+});
+
+test('a run that has begun is not begun anew', () => {
+  const root = temporaryDirectory();
+  begun(root);
+  expect(() => RunDirectory.open(inside(root), 'new')).toThrow(
+    `${join(root, 'test')} already holds a run; add --resume to go on with it, ` +
+      'or name another by --set metadata.name=NAME.',
+  );
+});
+
+test('a run that ended before its first checkpoint may be begun anew with other settings', () => {
+  const root = temporaryDirectory();
+  RunDirectory.open(inside(root), 'new').release();
+  const directory = RunDirectory.open(inside(root, 'spec.bits=12'), 'new');
+  expect(readTrainingRun(directory.runFile).spec.bits).toBe(12);
+});
+
+test('only a run that is there can be resumed', () => {
+  const root = temporaryDirectory();
+  expect(() => RunDirectory.open(inside(root), 'resume')).toThrow(
+    `There is no run in ${join(root, 'test')} to resume; leave out --resume to begin one.`,
+  );
+  expect(existsSync(join(root, 'test'))).toBe(false);
+  RunDirectory.open(inside(root), 'auto').release();
+  RunDirectory.open(inside(root), 'resume').release();
+});
+
+test.each<ResumeMode>(['resume', 'auto'])('%s refuses a run of other settings and names them', (mode) => {
+  const root = temporaryDirectory();
+  begun(root);
+  expect(() => RunDirectory.open(inside(root, 'spec.bits=12', 'spec.seed=7'), mode)).toThrow(
+    `${join(root, 'test')} holds a run of other settings: spec.bits (24, now 12), spec.seed (0, now 7); ` +
+      'name another by --set metadata.name=NAME.',
+  );
+  // The refusal leaves the run as it was, and free.
+  const directory = RunDirectory.open(inside(root, 'spec.operation.workers=5'), mode);
+  expect(readTrainingRun(directory.runFile).spec).toMatchObject({ bits: 24, operation: { workers: 5 } });
+});
+
+test('a directory in use is refused, naming the process', () => {
+  const root = temporaryDirectory();
+  const directory = RunDirectory.open(inside(root), 'new');
+  expect(() => RunDirectory.open(inside(root), 'auto')).toThrow(
+    `${join(root, 'test')} is in use by process ${process.pid} on ${hostname()}; ` +
+      `if that is no longer so, remove ${join(root, 'test', 'lock')}.`,
+  );
+  directory.release();
+  RunDirectory.open(inside(root), 'auto').release();
+});
+
+function lockOf(root: string, holder: unknown): void {
+  RunDirectory.open(inside(root), 'new').release();
+  writeFileSync(join(root, 'test', 'lock'), typeof holder === 'string' ? holder : JSON.stringify(holder));
+}
+
+test('the lock of a dead process of this host is taken over', () => {
+  const root = temporaryDirectory();
+  const dead = spawnSync(process.execPath, ['-e', '']).pid;
+  lockOf(root, { pid: dead, host: hostname(), processStart: null });
+  RunDirectory.open(inside(root), 'auto').release();
+});
+
+test.skipIf(!existsSync('/proc/self/stat'))(
+  'a lock whose process number belongs to another process now is taken over (needs /proc)',
+  () => {
+    const root = temporaryDirectory();
+    lockOf(root, { pid: process.pid, host: hostname(), processStart: '1' });
+    RunDirectory.open(inside(root), 'auto').release();
+  },
+);
+
+test('the lock of another host and one that cannot be read are respected', () => {
+  const root = temporaryDirectory();
+  lockOf(root, { pid: 1, host: 'elsewhere.example', processStart: null });
+  expect(() => RunDirectory.open(inside(root), 'auto')).toThrow('process 1 on elsewhere.example');
+  writeFileSync(join(root, 'test', 'lock'), 'not JSON');
+  expect(() => RunDirectory.open(inside(root), 'auto')).toThrow('in use by another process');
+});
+
+test('a place that cannot hold a directory is refused in one sentence', () => {
+  const root = join(temporaryDirectory(), 'file');
+  writeFileSync(root, '');
+  expect(() => RunDirectory.open(inside(root), 'new')).toThrow(
+    `The run directory ${join(root, 'test')} cannot be written (ENOTDIR).`,
+  );
+});

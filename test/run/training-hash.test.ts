@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest';
+import { trainingDifferences, trainingHash } from '../../src/run/training-hash.js';
+import { run } from './support.js';
+
+test.each([
+  'metadata.name=other',
+  'spec.dataset.path=other',
+  'spec.operation.workers=3',
+  'spec.operation.checkpoint.keep=9',
+])('%s does not change what is trained', (override) => {
+  expect(trainingHash(run(override))).toBe(trainingHash(run()));
+  expect(trainingDifferences(run(), run(override))).toEqual([]);
+});
+
+test('where the weights lie does not count, whether there are any does', () => {
+  const here = run('spec.model.weights=here');
+  expect(trainingHash(here)).toBe(trainingHash(run('spec.model.weights=there')));
+  expect(trainingHash(here)).not.toBe(trainingHash(run()));
+});
+
+test.each([
+  ['spec.bits=12', 'spec.bits (24, now 12)'],
+  ['spec.method=baseline', 'spec.method ("fcaenet", now "baseline")'],
+  ['spec.seed=1', 'spec.seed (0, now 1)'],
+  ['spec.dataset.sampleSize=399', 'spec.dataset.sampleSize (400, now 399)'],
+  ['spec.loss.gamma=0', 'spec.loss.gamma (200, now 0)'],
+  ['spec.erasing.size=8', 'spec.erasing.size (9, now 8)'],
+  ['spec.schedule.microbatches=4', 'spec.schedule.microbatches (8, now 4)'],
+  ['spec.schedule.decayAfter=[3]', 'spec.schedule.decayAfter ([9], now [3])'],
+  ['spec.optimizer.momentum=0', 'spec.optimizer.momentum (0.9, now 0)'],
+  ['spec.engine.threadsPerMicrobatch=2', 'spec.engine.threadsPerMicrobatch (1, now 2)'],
+])('%s makes another run, and is named', (override, difference) => {
+  expect(trainingHash(run(override))).not.toBe(trainingHash(run()));
+  expect(trainingDifferences(run(), run(override))).toEqual([difference]);
+});
+
+test('a preset and the same values written out are one run', () => {
+  expect(trainingHash(run('spec.bits=24', 'spec.schedule.epochs=3'))).toBe(trainingHash(run()));
+});
