@@ -8,7 +8,7 @@ import { ModelError } from './error.js';
 /** A tensor as a weight file stores it. */
 export interface StoredTensor {
   readonly shape: readonly number[];
-  readonly data: Float32Array<ArrayBuffer>;
+  readonly data: Float32Array;
 }
 
 /** All tensors of a weight file by name, and the SHA-256 of its bytes in hexadecimal. */
