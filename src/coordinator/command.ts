@@ -34,11 +34,11 @@ export async function evaluate(options: {
   readonly workers: number | undefined;
 }): Promise<void> {
   await withConsole(async (console) => {
-    const { checkpoint, report } = await evaluateRun({ ...options, console });
+    const { step, report } = await evaluateRun({ ...options, console });
     const { perClassAP, ...figures } = report;
     const ranked = [...perClassAP].filter((precision) => !Number.isNaN(precision)).sort((a, b) => a - b);
     console.log.info('evaluated', {
-      checkpoint,
+      step,
       ...figures,
       worstClassAP: ranked[0],
       bestClassAP: ranked.at(-1),

@@ -11,9 +11,8 @@ import { type ResumeMode, RunDirectory } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
 import { CoordinatorError } from './error.js';
 import { Fleet } from './fleet.js';
-import type { Identity } from './identity.js';
 import { Interruption } from './interruption.js';
-import { openMonitoring } from './monitoring.js';
+import { Monitoring } from './monitoring.js';
 import { RunCheckpoints } from './persistence.js';
 import { describeResult, type RunResult } from './result.js';
 import { RunState } from './run-state.js';
@@ -78,7 +77,7 @@ class Coordination {
     const { log } = console;
     const term = directory.nextTerm();
     const sampler = this.openSampler();
-    const checkpoints = await RunCheckpoints.open({ run, directory, dataset, layout, term, log });
+    const checkpoints = new RunCheckpoints({ run, directory, dataset, layout, term, log });
     const restored = this.options.resume === 'new' ? null : await checkpoints.restore();
     const state = restored?.state ?? (await this.begin());
     interruption.check();
@@ -93,15 +92,26 @@ class Coordination {
       admission,
       localWorkers,
       log,
-      onIdentity: (identity, device) => this.onIdentity(identity, device, monitoring),
+      onIdentity: (identity, device) => {
+        this.device = device;
+        monitoring.engineChosen(identity, device);
+      },
       onExhausted: (error) => interruption.interrupt(error),
     });
-    const monitoring = await openMonitoring({ run, console, fleet, state, sampler });
+    const monitoring = await Monitoring.open({
+      run,
+      console,
+      fleet,
+      state,
+      stepsPerEpoch: sampler.batches(),
+    });
     let ending = 'it failed';
     try {
       await fleet.open();
-      monitoring.ready();
-      const save = () => checkpoints.saveInBackground(state, admission.identity, monitoring.checkpointed);
+      const save = () =>
+        checkpoints.saveInBackground(state, admission.identity, (name, bytes, seconds) =>
+          monitoring.checkpointWritten(name, bytes, seconds),
+        );
       const loop = new TrainingLoop({
         spec: run.spec,
         term,
@@ -171,15 +181,6 @@ class Coordination {
     const backbone = await loadBackboneWeights(this.layout, spec.model.weights, weights);
     this.options.console.log.info('backbone weights', { path: spec.model.weights, sha256: backbone.sha256 });
     return RunState.initial(spec, backbone, this.dataset.train.labels.length);
-  }
-
-  private onIdentity(
-    identity: Identity,
-    device: string,
-    monitoring: { engine(identity: Identity, device: string): void },
-  ): void {
-    this.device = device;
-    monitoring.engine(identity, device);
   }
 }
 

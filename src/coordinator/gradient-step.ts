@@ -15,14 +15,7 @@ import type { Position } from '../transport/generated/fcaenet/v1/Position.js';
 import { assignLeaves } from './assignment.js';
 import type { Member } from './member.js';
 import type { Departure, WorkerPool } from './pool.js';
-
-/** Messages that bring a worker up to date; encoded once for all workers. */
-export interface Snapshot {
-  readonly weightsVersion: number;
-  readonly weights: readonly Buffer[];
-  readonly iteration: number;
-  readonly context: Buffer;
-}
+import { type IterationMessage, sendContext, sendWeights, type WeightsMessages } from './snapshot.js';
 
 /** Everything about one step that does not depend on who computes it. */
 export interface GradientStep {
@@ -32,7 +25,8 @@ export interface GradientStep {
   readonly shape: PayloadShape;
   /** Rows of a full batch, which bounds late answers to earlier steps. */
   readonly mostRows: number;
-  readonly snapshot: Snapshot;
+  readonly weights: WeightsMessages;
+  readonly context: IterationMessage;
   /** The work of one present leaf. */
   leaf(index: number): Leaf;
   /** Images of the next step's rows that would fall to the same leaves, as uint32 bytes. */
@@ -48,18 +42,6 @@ export interface StepObserver {
   computed(member: Member, result: NodeResult__Output): void;
   /** No worker is there; called once each time the step has to wait. */
   waiting(): void;
-}
-
-/** Sends what this worker has not got yet: weights of this version and the iteration's context. */
-export function bringUpToDate(member: Member, snapshot: Snapshot): void {
-  if (member.contextIteration !== snapshot.iteration) {
-    member.contextIteration = snapshot.iteration;
-    void member.outbox.send(snapshot.context);
-  }
-  if (member.weightsVersion !== snapshot.weightsVersion) {
-    member.weightsVersion = snapshot.weightsVersion;
-    void member.outbox.sendAll(snapshot.weights);
-  }
 }
 
 /**
@@ -90,13 +72,14 @@ export function runGradientStep(
       const held = owed.get(worker) ?? new Set();
       for (const leaf of share) held.add(leaf);
       owed.set(worker, held);
-      bringUpToDate(worker, step.snapshot);
+      sendContext(worker, step.context);
+      sendWeights(worker, step.weights);
       pool.account(worker, share.length);
       const message: CoordinatorMessage = {
         term: step.term,
         gradientWork: {
           position,
-          weightsVersion: step.snapshot.weightsVersion,
+          weightsVersion: step.weights.version,
           batchRows: tree.batchRows,
           microbatches: tree.microbatches,
           leaves: share.map((leaf) => step.leaf(leaf)),

@@ -51,7 +51,7 @@ export class RunDirectory {
     if (mode === 'resume' && !existsSync(join(path, 'run.yaml'))) {
       throw new RunFileError(
         'RUN_ABSENT',
-        `There is no run in ${path} to resume; leave out --resume to begin one.`,
+        `there is no run in ${path} to resume; leave out --resume to begin one`,
         ExitCode.missingInput,
       );
     }
@@ -117,7 +117,7 @@ export class RunDirectory {
     if (mode === 'new') {
       throw new RunFileError(
         'RUN_EXISTS',
-        `${this.path} already holds a run; add --resume to go on with it, or name another by --set metadata.name=NAME.`,
+        `${this.path} already holds a run; add --resume to go on with it, or name another by --set metadata.name=NAME`,
         ExitCode.cannotCreate,
       );
     }
@@ -125,7 +125,7 @@ export class RunDirectory {
     if (differences.length > 0) {
       throw new RunFileError(
         'RUN_DIFFERS',
-        `${this.path} holds a run of other settings: ${differences.join(', ')}; name another by --set metadata.name=NAME.`,
+        `${this.path} holds a run of other settings: ${differences.join(', ')}; name another by --set metadata.name=NAME`,
       );
     }
   }
@@ -140,7 +140,7 @@ export class RunDirectory {
       const { code } = cause as NodeJS.ErrnoException;
       throw new RunFileError(
         'RUN_DIRECTORY_UNUSABLE',
-        `The run directory ${this.path} cannot be written (${code ?? String(cause)}).`,
+        `the run directory ${this.path} cannot be written (${code ?? String(cause)})`,
         ExitCode.cannotCreate,
         { cause },
       );
