@@ -9,7 +9,16 @@ const count = z.int().nonnegative();
 const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
 
 /** Where the run stands: what is done is everything before this step. */
-const positionSchema = z.strictObject({ iteration: count, epoch: count, step: count, globalStep: count });
+const positionSchema = z.strictObject({
+  iteration: count,
+  /** May be one past the iteration's last: then its V-step is next. */
+  epoch: count,
+  step: count,
+  /** `evaluate`: the iteration's V-step is done and its evaluation, if due, is not. */
+  phase: z.enum(['train', 'evaluate']),
+  /** Optimiser steps done since the run began. */
+  globalStep: count,
+});
 export type RunPosition = Readonly<z.infer<typeof positionSchema>>;
 
 const manifestSchema = z.strictObject({

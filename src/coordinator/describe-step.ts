@@ -1,3 +1,4 @@
+import type { RunPosition } from '../checkpoint/manifest.js';
 import type { TripletSampler } from '../data/sampler.js';
 import { packCodes, wordsPerCode } from '../hashing/codes.js';
 import type { ModelLayout } from '../model/layout.js';
@@ -6,7 +7,7 @@ import { ReductionTree } from '../reduction/tree.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { bytesOf } from '../transport/bytes.js';
 import type { GradientStep } from './gradient-step.js';
-import { advance, type RunPosition } from './schedule.js';
+import { advance } from './schedule.js';
 import type { IterationMessage, WeightsMessages } from './snapshot.js';
 
 interface StepDescription {

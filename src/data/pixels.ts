@@ -13,11 +13,8 @@ export const decoderVersion = ['sharp', 'vips', 'mozjpeg', 'png']
   .join(', ');
 
 /**
- * Decodes one picture and resizes the whole of it to a square: triangle filter scaled by the reduction
- * (antialiased), sRGB, alpha dropped, grey repeated, orientation tags ignored.
+ * Reads and decodes one picture; see {@link decodePixels}.
  *
- * @param size side of the result in pixels
- * @returns uint8 pixels, [size, size, 3]
  * @throws DatasetError DATASET_IMAGE_MISSING, DATASET_IMAGE_DAMAGED, naming the file
  */
 export async function decodeImage(file: string, size: number): Promise<Uint8Array> {
@@ -26,6 +23,19 @@ export async function decodeImage(file: string, size: number): Promise<Uint8Arra
       cause,
     });
   });
+  return decodePixels(bytes, size, file);
+}
+
+/**
+ * Decodes one picture and resizes the whole of it to a square: triangle filter scaled by the reduction
+ * (antialiased), sRGB, alpha dropped, grey repeated, orientation tags ignored.
+ *
+ * @param size side of the result in pixels
+ * @param name what an error calls the picture
+ * @returns uint8 pixels, [size, size, 3]
+ * @throws DatasetError DATASET_IMAGE_DAMAGED
+ */
+export async function decodePixels(bytes: Buffer, size: number, name: string): Promise<Uint8Array> {
   try {
     return await sharp(bytes, { failOn: 'error', autoOrient: false })
       .removeAlpha()
@@ -37,7 +47,7 @@ export async function decodeImage(file: string, size: number): Promise<Uint8Arra
     const reason = (cause as Error).message.trim().replaceAll(/\s+/g, ' ');
     throw new DatasetError(
       'DATASET_IMAGE_DAMAGED',
-      `the image ${file} (${bytes.length} bytes) cannot be decoded (${reason})`,
+      `the image ${name} (${bytes.length} bytes) cannot be decoded (${reason})`,
       { cause },
     );
   }

@@ -12,7 +12,7 @@ const manifest: CheckpointManifest = {
   arithmeticVersion: 1,
   trainingHash: 'abc',
   term: 3,
-  position: { iteration: 1, epoch: 2, step: 3, globalStep: 450 },
+  position: { iteration: 1, epoch: 2, step: 3, phase: 'train', globalStep: 450 },
   created: '2026-01-02T03:04:05.678Z',
   identity: null,
   metrics: { mAP: 0.1 + 0.2, loss: 1e-300 },

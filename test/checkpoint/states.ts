@@ -7,7 +7,7 @@ import type { CheckpointState } from '../../src/checkpoint/state.js';
 export function stateAt(step: number, change: Partial<CheckpointState> = {}): CheckpointState {
   const floats = (count: number) => Float32Array.from({ length: count }, (_, i) => Math.fround(step + i / 7));
   return {
-    position: { iteration: step >> 3, epoch: 1, step, globalStep: step },
+    position: { iteration: step >> 3, epoch: 1, step, phase: 'train', globalStep: step },
     term: 1,
     trainingHash: 'hash-of-this-run',
     arithmeticVersion: 1,
