@@ -46,7 +46,6 @@ export class TerminalProgress {
     });
     this.running++;
     const meter = new RateMeter();
-    meter.record(0, this.nowMs());
     return {
       update: (done, fields = {}) => {
         meter.record(done, this.nowMs());
@@ -101,10 +100,9 @@ export function loggedTask(
   nowMs: () => number,
   everyMs = 5000,
 ): ProgressTask {
+  // Begins with the first count, which is not 0 in a run that goes on.
   const meter = new RateMeter();
-  const startMs = nowMs();
-  meter.record(0, startMs);
-  let nextMs = startMs + everyMs;
+  let nextMs = nowMs() + everyMs;
   let last: { done: number; fields: LogFields } = { done: 0, fields: {} };
   const write = () => {
     log.info('progress', {
