@@ -89,6 +89,9 @@ export class TerminalProgress {
     this.running--;
     if (this.running === 0) {
       this.close();
+    } else {
+      // Work inside other work, such as the evaluations of a run, would otherwise fill the screen.
+      this.bars?.remove(bar);
     }
   }
 }

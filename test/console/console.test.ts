@@ -81,11 +81,11 @@ test('a person sees warnings and errors named as such', () => {
   const lines: string[] = [];
   const log = textLog({ write: (text) => lines.push(text) });
   log.info('plain');
-  log.warn('careful', { count: 3, share: 1 / 3, list: [1] });
+  log.warn('careful', { count: 3, share: 1 / 3, list: [1, 0.12345678] });
   log.error('broken');
   expect(lines).toEqual([
     'plain\n',
-    'warning: careful  (count 3, share 0.3333, list [1])\n',
+    'warning: careful  (count 3, share 0.3333, list [1,0.1235])\n',
     'error: broken\n',
   ]);
 });
