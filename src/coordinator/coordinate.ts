@@ -194,6 +194,6 @@ function interrupted(run: TrainingRun, checkpoint: string | null): CoordinatorEr
   const saved = checkpoint === null ? 'before its first step' : `checkpoint ${checkpoint} is written`;
   return new CoordinatorError(
     'COORDINATOR_INTERRUPTED',
-    `Run ${run.metadata.name} was interrupted; ${saved}, and the same command with --resume=auto goes on.`,
+    `run ${run.metadata.name} was interrupted; ${saved}, and the same command with --resume=auto goes on`,
   );
 }

@@ -38,7 +38,10 @@ test('a worker shares the usual cache unless told another', async () => {
   const needed = ['worker', '--connect', '[::1]:7400', '--data', 'd'];
   const cache = { directory: '.cache/images', limitBytes: 32 * 1024 ** 3 };
   expect(await parseCommandLine(...needed)).toEqual([
-    { action: 'work', options: [{ connect: '[::1]:7400', data: 'd', cache, name: undefined }] },
+    {
+      action: 'work',
+      options: [{ connect: '[::1]:7400', connectTimeoutSeconds: 30, data: 'd', cache, name: undefined }],
+    },
   ]);
   expect(
     await parseCommandLine(...needed, '--cache', 'c', '--cache-limit-bytes', '0', '--name', 'w'),

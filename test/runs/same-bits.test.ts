@@ -82,7 +82,7 @@ test('Ctrl-C ends with a durable checkpoint and exit code 75, and the run goes o
   await first.line('checkpoint written');
   first.kill('SIGINT');
   const { exitCode, stderr } = await first.ended;
-  expect(stderr).toMatch(/^fcaenet: Run interrupted was interrupted; checkpoint term-\S+ is written, .*\n$/);
+  expect(stderr).toMatch(/^fcaenet: run interrupted was interrupted; checkpoint term-\S+ is written, .*\n$/);
   expect(exitCode).toBe(75);
   const resumed = await runCommandLine(train('interrupted', '--workers', '1', '--resume=auto'), {
     cwd: small.folder,
