@@ -143,7 +143,7 @@ void maxPoolInput(Call& call) {
                                      call.floats(3, s.in));
 }
 
-// (a, b, c, m, n, k, transposeA, transposeB, matrices, b shared by all matrices)
+// (a, b, c, m, n, k, transposeA, transposeB, matrices, shared: 1 or 2 when all use the one matrix a or b)
 void matMul(Call& call) {
   const std::size_t m = call.size(3), n = call.size(4), k = call.size(5), matrices = call.size(8);
   const bool shareA = call.number(9) == 1, shareB = call.number(9) == 2;
@@ -151,7 +151,7 @@ void matMul(Call& call) {
   const float* b = call.floats(1, (shareB ? 1 : matrices) * k * n);
   float* c = call.floats(2, matrices * m * n);
   for (std::size_t i = 0; i < matrices; i++) {
-    matrixProduct(call.number(6) != 0, call.number(7) != 0, m, n, k, a + (shareA ? 0 : i * m * k),
+    call.state().kernels->matrixProduct(call.number(6) != 0, call.number(7) != 0, m, n, k, a + (shareA ? 0 : i * m * k),
                   b + (shareB ? 0 : i * k * n), c + i * m * n);
   }
 }

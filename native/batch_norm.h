@@ -33,10 +33,6 @@ inline std::vector<float> repeat(const float* values, std::size_t channels, std:
 }
 
 // Calls step(lanes, count constant, first column) over all columns, four groups of lanes at a time where possible.
-template <int N>
-struct Count {
-  static constexpr int value = N;
-};
 template <class Step>
 inline void overColumns(std::size_t width, Step step) {
   std::size_t first = 0;

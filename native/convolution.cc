@@ -2,7 +2,6 @@
 
 #include <cstdlib>
 #include <new>
-#include <stdexcept>
 
 namespace fcaenet {
 
@@ -15,13 +14,6 @@ int paddingAfter(int in, int out, int kernel, int stride, int before) {
   const int needed = (out - 1) * stride + kernel - in - before;
   return needed > 0 ? needed : 0;
 }
-
-bool isMatrixProduct(const Geometry& g) {
-  return g.kernelHeight == 1 && g.kernelWidth == 1 && g.strideHeight == 1 && g.strideWidth == 1 && g.padTop == 0 &&
-         g.padLeft == 0 && g.outHeight == g.inHeight && g.outWidth == g.inWidth;
-}
-
-std::size_t pixels(const Geometry& g) { return static_cast<std::size_t>(g.batch) * g.outHeight * g.outWidth; }
 
 }  // namespace
 
@@ -125,10 +117,6 @@ Convolutions::Plan& Convolutions::plan(const Geometry& g, Direction direction) {
 }
 
 void Convolutions::forward(const Geometry& g, const float* x, const float* filter, float* y) {
-  if (isMatrixProduct(g)) {
-    matrixProduct(false, false, pixels(g), g.outChannels, g.inChannels, x, filter, y);
-    return;
-  }
   Plan& p = plan(g, Direction::forward);
   p.source.set_data_handle(const_cast<float*>(x));
   p.destination.set_data_handle(y);
@@ -141,10 +129,6 @@ void Convolutions::forward(const Geometry& g, const float* x, const float* filte
 }
 
 void Convolutions::input(const Geometry& g, const float* dy, const float* filter, float* dx) {
-  if (isMatrixProduct(g)) {
-    matrixProduct(false, true, pixels(g), g.inChannels, g.outChannels, dy, filter, dx);
-    return;
-  }
   Plan& p = plan(g, Direction::input);
   p.source.set_data_handle(dx);
   p.destination.set_data_handle(const_cast<float*>(dy));
@@ -157,10 +141,6 @@ void Convolutions::input(const Geometry& g, const float* dy, const float* filter
 }
 
 void Convolutions::filter(const Geometry& g, const float* x, const float* dy, float* dFilter) {
-  if (isMatrixProduct(g)) {
-    matrixProduct(true, false, g.inChannels, g.outChannels, pixels(g), x, dy, dFilter);
-    return;
-  }
   Plan& p = plan(g, Direction::filter);
   p.source.set_data_handle(const_cast<float*>(x));
   p.destination.set_data_handle(const_cast<float*>(dy));
@@ -170,13 +150,6 @@ void Convolutions::filter(const Geometry& g, const float* x, const float* dy, fl
   p.primitive.execute(stream_, p.arguments);
   p.reorder.execute(stream_, p.reorderArguments);
   stream_.wait();
-}
-
-void matrixProduct(bool transposeA, bool transposeB, std::size_t m, std::size_t n, std::size_t k, const float* a,
-                   const float* b, float* c) {
-  const auto status = dnnl_sgemm(transposeA ? 'T' : 'N', transposeB ? 'T' : 'N', m, n, k, 1.0f, a, transposeA ? m : k,
-                                 b, transposeB ? k : n, 0.0f, c, n);
-  if (status != dnnl_success) throw std::runtime_error("oneDNN's sgemm refused its arguments");
 }
 
 }  // namespace fcaenet

@@ -1,4 +1,4 @@
-// Convolution and matrix product through oneDNN.
+// Convolution through oneDNN.
 #pragma once
 
 #include <array>
@@ -53,9 +53,5 @@ class Convolutions {
   Workspace scratch_;
   Workspace weights_;
 };
-
-// c[m, n] = op(a) · op(b), row-major; a is [m, k] or, transposed, [k, m], b likewise.
-void matrixProduct(bool transposeA, bool transposeB, std::size_t m, std::size_t n, std::size_t k, const float* a,
-                   const float* b, float* c);
 
 }  // namespace fcaenet

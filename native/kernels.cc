@@ -4,6 +4,7 @@
 #include "batch_norm.h"
 #include "depthwise.h"
 #include "elementwise.h"
+#include "matrix.h"
 #include "pooling.h"
 
 namespace fcaenet {
@@ -26,6 +27,7 @@ extern const Kernels FCAENET_TABLE = {
     FCAENET_VARIANT::add,
     FCAENET_VARIANT::subtract,
     FCAENET_VARIANT::multiply,
+    FCAENET_VARIANT::matrixProduct,
     FCAENET_VARIANT::sumMiddle,
 };
 

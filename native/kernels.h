@@ -57,6 +57,9 @@ struct Kernels {
   void (*add)(const float* a, const float* b, float* c, std::size_t count);
   void (*subtract)(const float* a, const float* b, float* c, std::size_t count);
   void (*multiply)(const float* a, const float* b, float* c, std::size_t count);
+  // c[m, n] = op(a) · op(b), row-major; a is [m, depth] or, transposed, [depth, m], b likewise.
+  void (*matrixProduct)(bool transposeA, bool transposeB, std::size_t m, std::size_t n, std::size_t depth,
+                        const float* a, const float* b, float* c);
   // y[outer, inner] = factor · sum over the middle of x[outer, middle, inner]
   void (*sumMiddle)(const float* x, float* y, std::size_t outer, std::size_t middle, std::size_t inner, float factor);
 };

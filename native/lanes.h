@@ -70,6 +70,12 @@ using Widest = Lanes16;
 using Widest = Lanes8;
 #endif
 
+// A number of groups of lanes, as an argument.
+template <int N>
+struct Count {
+  static constexpr int value = N;
+};
+
 // Calls step(lanes, first) over [0, count) with the widest lanes that fit, then narrower ones.
 template <class Step>
 inline void overLanes(std::size_t count, Step step) {

@@ -49,6 +49,7 @@ const sources = [
   'kernels.cc',
   'kernels.h',
   'lanes.h',
+  'matrix.h',
   'pooling.h',
 ];
 
