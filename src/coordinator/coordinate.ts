@@ -30,10 +30,10 @@ export interface CoordinateOptions {
 /**
  * Carries out a run, from its run file to `result.json`. When interrupted it writes a checkpoint first, in whatever
  * phase it is.
- * @returns the result
+ * @returns the result and the file it is in; of a run that had finished before, the result it had then
  * @throws CoordinatorError COORDINATOR_INTERRUPTED (exit code 75) after a durable checkpoint, and what bad input throws
  */
-export async function coordinate(options: CoordinateOptions): Promise<RunResult> {
+export async function coordinate(options: CoordinateOptions): Promise<{ result: RunResult; file: string }> {
   const { run, console } = options;
   const { log } = console;
   const interruption = new Interruption();
@@ -47,7 +47,8 @@ export async function coordinate(options: CoordinateOptions): Promise<RunResult>
     interruption.check();
     const directory = RunDirectory.open(run, options.resume);
     try {
-      return await new Coordination(options, dataset, directory, interruption).run();
+      const result = await new Coordination(options, dataset, directory, interruption).run();
+      return { result, file: directory.resultFile };
     } finally {
       directory.release();
     }
@@ -80,6 +81,11 @@ class Coordination {
     const checkpoints = new RunCheckpoints({ run, directory, dataset, layout, term, log });
     const restored = this.options.resume === 'new' ? null : await checkpoints.restore();
     const state = restored?.state ?? (await this.begin());
+    const finished = state.position.iteration === run.spec.schedule.iterations && directory.readResult();
+    if (finished) {
+      log.info('the run had finished', { run: run.metadata.name });
+      return finished as RunResult;
+    }
     interruption.check();
     const admission: Admission = {
       run,

@@ -5,7 +5,7 @@ import { decodeSafetensors } from '../checkpoint/safetensors.js';
 import { ExitCode } from '../errors.js';
 import { ModelError } from './error.js';
 import type { NetworkWeights } from './initial.js';
-import { describeNetwork, type ModelLayout, type NetworkLayout, trunkOf } from './layout.js';
+import { describeNetwork, type NetworkLayout, trunkOf } from './layout.js';
 import { readTfManifest, readWeights, type StoredTensor, type StoredTensors } from './tf-manifest.js';
 import { fromTorchOrder, torchShape } from './torch-order.js';
 
@@ -31,7 +31,7 @@ interface Expected {
  *   of file, and what the readers throw
  */
 export async function loadBackboneWeights(
-  layout: ModelLayout,
+  layout: NetworkLayout,
   path: string,
   initial: NetworkWeights,
 ): Promise<BackboneWeights> {
@@ -119,7 +119,11 @@ function expectedTensors(layout: NetworkLayout): Expected[] {
 }
 
 /** Throws where the tensors fit another backbone better than the expected one, or fit none at all. */
-function checkBackbone(layout: ModelLayout, path: string, tensors: ReadonlyMap<string, StoredTensor>): void {
+function checkBackbone(
+  layout: NetworkLayout,
+  path: string,
+  tensors: ReadonlyMap<string, StoredTensor>,
+): void {
   const expected = layout.trunk.title;
   const best = { title: expected, fit: fitOf(layout, tensors) };
   const filters = tensors.get('conv1/kernel')?.shape[3] ?? 32;
@@ -156,7 +160,7 @@ function fitOf(layout: NetworkLayout, tensors: ReadonlyMap<string, StoredTensor>
 }
 
 function checkTensors(
-  layout: ModelLayout,
+  layout: NetworkLayout,
   path: string,
   tensors: ReadonlyMap<string, StoredTensor>,
   expected: readonly Expected[],

@@ -92,6 +92,13 @@ export class RunDirectory {
     this.attempt(() => writeFileAtomic(this.resultFile, `${JSON.stringify(result, null, 2)}\n`));
   }
 
+  /** What `writeResult` wrote, or null where there is none. */
+  readResult(): unknown {
+    return existsSync(this.resultFile)
+      ? this.attempt(() => JSON.parse(readFileSync(this.resultFile, 'utf8')))
+      : null;
+  }
+
   /** Adds one line to `events.jsonl`. */
   appendEvent(event: Record<string, unknown>): void {
     this.attempt(() => appendFileSync(this.eventsFile, `${JSON.stringify(event)}\n`));

@@ -5,7 +5,7 @@ import { summarizeCodes } from '../../src/hashing/similarity.js';
 import { updateRunningStatistics } from '../../src/model/batch-norm-moments.js';
 import { encodeImages } from '../../src/model/encode.js';
 import { computeGradient } from '../../src/model/fcaenet.js';
-import { describeModel } from '../../src/model/layout.js';
+import { describeNetwork, trunkOf } from '../../src/model/layout.js';
 import { Network } from '../../src/model/network.js';
 import { useEngine } from '../model/engine.js';
 import { goldenWeights, inTorchOrder, toChannelsLast } from './networks.js';
@@ -57,8 +57,8 @@ describe.each(names)('one FCAENet step of %s', (name) => {
   it('has the golden outputs, masks, loss, gradients and statistics', () => {
     const golden = readGolden<ResnetCase>(name);
     const { bits, shape, prefix, spread } = golden;
-    const [rows, , imageSize] = shape;
-    const layout = describeModel({ backbone: `resnet${golden.depth}`, width: 1, bits, imageSize });
+    const [rows, , height, width] = shape;
+    const layout = describeNetwork(trunkOf(`resnet${golden.depth}`, 1), { bits, height, width });
     const weights = goldenWeights(layout, prefix);
     const network = new Network(layout);
     network.setWeights(weights);
@@ -81,7 +81,7 @@ describe.each(names)('one FCAENet step of %s', (name) => {
     });
 
     const masks = Array.from({ length: rows }, (_, row) =>
-      leaf.masks!.subarray(row * imageSize ** 2, (row + 1) * imageSize ** 2),
+      leaf.masks!.subarray(row * height * width, (row + 1) * height * width),
     );
     expect(masks.map((mask) => mask.filter((kept) => kept === 0).length)).toEqual(
       golden.mask_erased_per_image,

@@ -71,9 +71,13 @@ describe('SGD steps of small networks', () => {
       expect(relativeError(leaf.u, step.u.flat())).toBeLessThan(tolerance);
       const loss = leaf.losses.reduce((sum, term) => sum + term, 0);
       expect(relativeError([loss], [step.loss])).toBeLessThan(tolerance);
+      const largest = Math.max(...Object.values(step.gradients).flat().map(Math.abs));
       for (const spec of layout.parameters) {
-        const gradient = inTorchOrder(leaf.gradient, spec);
-        expect(relativeError(gradient, step.gradients[spec.name]!), spec.name).toBeLessThan(tolerance);
+        // A BatchNorm's scale before another BatchNorm has a gradient of near 0, the rest of far larger terms, so a
+        // hundredth of the step's largest gradient stands in where a tensor has none that large.
+        const gradient = [...inTorchOrder(leaf.gradient, spec), largest / 100];
+        const expected = [...step.gradients[spec.name]!, largest / 100];
+        expect(relativeError(gradient, expected), spec.name).toBeLessThan(tolerance);
       }
       optimizer.step(weights.parameters, leaf.gradient, golden.lr);
       updateRunningStatistics(layout, weights.mean, weights.variance, leaf.moments);

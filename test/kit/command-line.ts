@@ -1,9 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { onTestFinished } from 'vitest';
 
 const program = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
+
+/** A test that fails in the middle leaves processes behind; none outlives the test process. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
 
 /** One JSON line of the log. */
 export type LogLine = { message: string } & Record<string, unknown>;
@@ -41,9 +46,8 @@ export class CommandLine {
     this.ended = new Promise((resolve) => {
       child.once('close', (exitCode, signal) => resolve({ exitCode, signal, stderr: this.stderr }));
     });
-    onTestFinished(() => {
-      child.kill('SIGKILL');
-    });
+    running.add(child);
+    child.once('close', () => running.delete(child));
   }
 
   get pid(): number {
