@@ -2,7 +2,8 @@ import { type Console, openConsole } from '../console/console.js';
 import type { ProgressTask } from '../console/progress.js';
 import { checkDataset } from '../data/check.js';
 import { DatasetError } from '../data/error.js';
-import { defaultSyntheticSettings, makeSyntheticDataset } from '../data/synthetic/make.js';
+import { makeSyntheticDataset } from '../data/synthetic/make.js';
+import { defaultSyntheticSettings } from '../data/synthetic/settings.js';
 import type { CheckDatasetOptions, MakeDatasetOptions } from './dataset.js';
 
 /** `fcaenet dataset make`. Throws what `makeSyntheticDataset` throws. */

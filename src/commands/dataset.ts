@@ -30,9 +30,9 @@ export function registerDataset(program: Command, actions: DatasetActions): void
     )
     .argument('<DIR>', 'a folder that is empty or does not exist yet')
     .option('--species <count>', 'species that differ in small parts only', wholeNumber(2, 20))
-    .option('--train <count>', 'training pictures of each species', wholeNumber(2, 100_000))
-    .option('--test <count>', 'test pictures of each species', wholeNumber(1, 100_000))
-    .option('--size <pixels>', 'side of a picture', wholeNumber(32, 1024))
+    .option('--train <count>', 'training pictures of each species', wholeNumber(1, 10_000))
+    .option('--test <count>', 'test pictures of each species', wholeNumber(1, 10_000))
+    .option('--size <pixels>', 'side of a picture', wholeNumber(32, 512))
     .option('--seed <number>', 'key of every random choice', wholeNumber(0, Number.MAX_SAFE_INTEGER));
   addExamples(make, [
     'npx fcaenet dataset make data/synthetic',
