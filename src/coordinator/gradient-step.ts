@@ -37,8 +37,6 @@ export interface GradientStep {
 export interface StepObserver {
   /** Leaves went out again because their worker left. */
   redispatched(leaves: number, departure: Departure): void;
-  /** An answer was refused and its worker taken out of the run. */
-  refused(member: Member, reason: 'non_finite', sentence: string): void;
   computed(member: Member, result: NodeResult__Output): void;
   /** No worker is there; called once each time the step has to wait. */
   waiting(): void;
@@ -101,8 +99,7 @@ export function runGradientStep(
     result.node !== null &&
     result.position.iteration === position.iteration &&
     result.position.epoch === position.epoch &&
-    result.position.step === position.step &&
-    tree.contains(result.node);
+    result.position.step === position.step;
 
   return new Promise((resolve, reject) => {
     const onNode = (member: Member, result: NodeResult__Output, bytes: Uint8Array): void => {
@@ -112,10 +109,11 @@ export function runGradientStep(
       const payload = payloadFrom(bytes, shape, rows.end - rows.start);
       const bad = nonFinitePart(payload);
       if (bad) {
-        const sentence = `it sent ${bad} that are not finite for node ${node.level}/${node.index}`;
-        observer.refused(member, 'non_finite', sentence);
-        pool.remove(member, { reason: sentence, failure: null });
-        member.stream.end();
+        pool.refuse(
+          member,
+          'non_finite',
+          `node ${node.level}/${node.index} holds ${bad} that are not finite numbers`,
+        );
         return;
       }
       const held = owed.get(member);
@@ -160,6 +158,7 @@ export function runGradientStep(
       mostNodeBytes: payloadBytes(shape, step.mostRows),
       node: (result) => {
         if (!isCurrent(result)) return null;
+        if (!tree.contains(result.node!) || tree.leavesUnder(result.node!).length === 0) return 'unknown';
         const rows = tree.rowsUnder(result.node!);
         return payloadBytes(shape, rows.end - rows.start);
       },

@@ -28,6 +28,10 @@ export class Monitoring {
   ) {
     this.observer = observe(options, metrics);
     this.setPosition();
+    options.fleet.pool.on('refused', (member, reason, sentence) => {
+      options.console.log.warn('answer refused', { worker: member.label, reason: sentence });
+      metrics.gradientRefused(reason);
+    });
   }
 
   /** Throws what `MonitorServer.start` throws. */
@@ -92,10 +96,6 @@ function observe(
     redispatched: (leaves, departure) => {
       narration.redispatched(leaves, departure);
       metrics.microbatchesRedispatched(leaves);
-    },
-    refused: (member, reason, sentence) => {
-      narration.refused(member, reason, sentence);
-      metrics.gradientRefused(reason);
     },
   };
 }

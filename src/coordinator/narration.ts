@@ -52,7 +52,6 @@ export function narrate(
     },
     redispatched: (microbatches, { reason }) =>
       log.warn('microbatches handed out again', { microbatches, reason }),
-    refused: (member, _, sentence) => log.warn('answer refused', { worker: member.label, reason: sentence }),
     computed: () => {},
     waiting: () => log.warn('no worker is there; waiting for one'),
   };
