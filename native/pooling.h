@@ -4,9 +4,23 @@
 #include <cstring>
 #include <limits>
 
-#include "depthwise.h"
+#include "kernels.h"
+#include "lanes.h"
 
 namespace FCAENET_VARIANT {
+
+using fcaenet::Geometry;
+
+// Taps of one axis that fall inside the input for an output position: kernel indices [begin, end).
+struct Taps {
+  int begin, end;
+};
+inline Taps tapsOf(int out, int stride, int pad, int kernel, int in) {
+  const int start = out * stride - pad;
+  const int begin = start < 0 ? -start : 0;
+  const int end = start + kernel > in ? in - start : kernel;
+  return {begin, end > begin ? end : begin};
+}
 
 inline void maxPool(const Geometry& g, const float* x, float* y) {
   const std::size_t channels = g.inChannels;

@@ -4,7 +4,9 @@ import * as tf from '@tensorflow/tfjs-core';
 /** Name of the fused gradient of `relu` and `relu6`; a backend may register it. Inputs dy, y; attribute limit. */
 export const RELU_GRADIENT = 'FcaenetReluGrad';
 
-type Gradient = (dy: Tensor, saved: Tensor[], attributes: NamedAttrMap) => { [name: string]: () => Tensor };
+type NamedGradientMap = { [name: string]: () => Tensor };
+
+type Gradient = (dy: Tensor, saved: Tensor[], attributes: NamedAttrMap) => NamedGradientMap;
 
 /**
  * Registers the gradients of the operations that models may use: Add, AddN, AvgPool, BatchMatMul, Cast, Concat,
@@ -13,7 +15,8 @@ type Gradient = (dy: Tensor, saved: Tensor[], attributes: NamedAttrMap) => { [na
  *
  * tfjs-core's Node entry point carries no gradients, and its `dist/register_all_gradients.js` cannot be resolved by
  * Node's ES modules (its imports have no extension), so they are stated here, for every engine alike.
- * Relu6 has derivative 0 at 6, as PyTorch's. Calling it again is harmless.
+ * Relu6 has derivative 0 at 6, as PyTorch's. A gradient that a caller passes in (`dy` of `tf.grads`) is disposed.
+ * Calling it again is harmless.
  */
 export function registerGradients(): void {
   for (const configuration of configurations()) {
@@ -105,7 +108,27 @@ function configurations(): GradConfig[] {
 }
 
 function single(gradient: Gradient): GradConfig['gradFunc'] {
-  return (dy, saved, attributes) => gradient(dy as Tensor, saved, attributes);
+  return (dy, saved, attributes) =>
+    releasing(gradient(dy as Tensor, saved, attributes), [dy as Tensor, ...saved]);
+}
+
+/**
+ * Disposes `used` once the last of the gradients has been computed. The tape would keep every gradient and every saved
+ * tensor until the whole backward pass is done; each belongs to one operation, and no gradient here is the tensor it
+ * came from, so they can go at once and their memory serves the next operation while it is still in the cache.
+ */
+export function releasing(gradients: NamedGradientMap, used: Tensor[]): NamedGradientMap {
+  const names = Object.keys(gradients);
+  const last = names.at(-1)!;
+  const compute = gradients[last]!;
+  return {
+    ...gradients,
+    [last]: () => {
+      const result = compute();
+      tf.dispose(used);
+      return result;
+    },
+  };
 }
 
 function fromInputs(kernelName: string, inputsToSave: string[], gradient: Gradient): GradConfig {

@@ -86,6 +86,7 @@ export function registerBatchNormGradient(): void {
           { x, dy, scale, offset, mean, variance },
           attributes,
         ) as Tensor[];
+      tf.dispose([...(dys as Tensor[]), ...saved]);
       return { x: () => gradients[0]!, scale: () => gradients[1]!, offset: () => gradients[2]! };
     },
   });
