@@ -17,8 +17,14 @@ const weights = initialWeights(layout, new KeyedRandom(0));
 const network = new Network(layout);
 const variables = [...network.variables];
 const gradient = new Float32Array(layout.parameterCount);
-const optimizer = new SgdOptimizer({ momentum: 0.9, weightDecay: 1e-5 }, new Float32Array(gradient.length), false);
-const pixels = Float32Array.from({ length: batch * imageSize ** 2 * 3 }, (_value, index) => Math.sin(index * 12.9898));
+const optimizer = new SgdOptimizer(
+  { momentum: 0.9, weightDecay: 1e-5 },
+  new Float32Array(gradient.length),
+  false,
+);
+const pixels = Float32Array.from({ length: batch * imageSize ** 2 * 3 }, (_value, index) =>
+  Math.sin(index * 12.9898),
+);
 
 /** A worker's step without the loss head, and the coordinator's: weights in, gradient out, SGD. */
 function step() {
