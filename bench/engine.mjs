@@ -49,7 +49,9 @@ function median(values) {
 
 const wanted = process.argv.slice(2);
 const results = [];
-for (const { network, batch, size } of cases.filter(({ network }) => !wanted.length || wanted.includes(network))) {
+for (const { network, batch, size } of cases.filter(
+  ({ network }) => !wanted.length || wanted.includes(network),
+)) {
   const settings = [network, batch, size, threads].map(String);
   const ours = await stepper(process.execPath, [join(here, 'engine_steps.mjs'), ...settings]);
   const theirs = await stepper('/usr/bin/python3', [join(here, 'pytorch_engine.py'), ...settings]);

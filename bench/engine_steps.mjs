@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import * as tf from '@tensorflow/tfjs-core';
 import { SgdOptimizer } from '../dist/coordinator/optimizer.js';
 import { KeyedRandom } from '../dist/data/random.js';
+import { copyValues } from '../dist/engine/copy-values.js';
 import { loadEngine } from '../dist/engine/loader.js';
 import { initialWeights } from '../dist/model/initial.js';
 import { describeModel } from '../dist/model/layout.js';
@@ -17,8 +18,14 @@ const weights = initialWeights(layout, new KeyedRandom(0));
 const network = new Network(layout);
 const variables = [...network.variables];
 const gradient = new Float32Array(layout.parameterCount);
-const optimizer = new SgdOptimizer({ momentum: 0.9, weightDecay: 1e-5 }, new Float32Array(gradient.length), false);
-const pixels = Float32Array.from({ length: batch * imageSize ** 2 * 3 }, (_value, index) => Math.sin(index * 12.9898));
+const optimizer = new SgdOptimizer(
+  { momentum: 0.9, weightDecay: 1e-5 },
+  new Float32Array(gradient.length),
+  false,
+);
+const pixels = Float32Array.from({ length: batch * imageSize ** 2 * 3 }, (_value, index) =>
+  Math.sin(index * 12.9898),
+);
 
 /** A worker's step without the loss head, and the coordinator's: weights in, gradient out, SGD. */
 function step() {
@@ -29,7 +36,7 @@ function step() {
       return tf.sum(tf.square(u));
     }, variables);
     for (const [index, { offset }] of layout.parameters.entries()) {
-      gradient.set(grads[variables[index].name].dataSync(), offset);
+      copyValues(grads[variables[index].name], gradient, offset);
     }
   });
   optimizer.step(weights.parameters, gradient, 1e-3);
