@@ -5,7 +5,8 @@ import { evaluateRetrieval } from '../src/retrieval/evaluate.js';
 
 /**
  * mAP of NABirds' size (24,633 queries × 23,929 codes of 48 random bits) against the NumPy code that hashing papers
- * share: one product and one full sort per query. NumPy ranks a part of the queries and its time is scaled.
+ * share: one product and one full sort per query (relevance by label here, not by a product of one-hot labels, which is
+ * several times slower). NumPy ranks a part of the queries and its time is scaled.
  */
 
 const [queries, n, bits, classCount, numpyQueries] = [24_633, 23_929, 48, 555, 200];
@@ -16,11 +17,11 @@ import numpy as np
 g = np.random.default_rng(0)
 n, q, c, K = ${n}, ${numpyQueries}, ${bits}, ${classCount}
 database = np.sign(g.standard_normal((n, c))); query = np.sign(g.standard_normal((q, c)))
-database_hot = np.eye(K)[np.arange(n) % K]; query_hot = np.eye(K)[np.arange(q) % K]
+database_labels = np.arange(n) % K; query_labels = np.arange(q) % K
 start = time.perf_counter()
 total = 0
 for i in range(q):
-    relevant = (query_hot[i] @ database_hot.T > 0).astype(np.float32)
+    relevant = (database_labels == query_labels[i]).astype(np.float32)
     distance = 0.5 * (c - query[i] @ database.T)
     relevant = relevant[np.argsort(distance)]
     places = np.asarray(np.where(relevant == 1)) + 1.0

@@ -128,7 +128,7 @@ export async function setup({ quiet }) {
   report.found(`Node ${process.versions.node}`);
   const native = installSystemPackages(report);
   installPackages(report);
-  if (native && existsSync(join(root, 'scripts/build-native.mjs'))) {
+  if (native) {
     await buildKernels(report);
   }
   const { build } = await import('./build.mjs');

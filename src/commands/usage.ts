@@ -17,13 +17,13 @@ export class UsageError extends FcaenetError {
       return undefined;
     }
     if (error.code === 'commander.help') {
-      return new UsageError('No command is given; --help lists them.', { cause: error });
+      return new UsageError('no command is given; --help lists them', { cause: error });
     }
     const text = error.message
       .replace(/^error: /, '')
       .replace(/\s*\n\(Did you mean (.*)\?\)$/s, '; did you mean $1?')
       .replace(/[.\s]*$/, '');
-    const ending = text.endsWith('?') ? '' : '; --help lists what there is.';
+    const ending = text.endsWith('?') ? '' : '; --help lists what there is';
     return new UsageError(`${text}${ending}`, { cause: error });
   }
 }

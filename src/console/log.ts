@@ -44,10 +44,13 @@ export function textLog(sink: LineSink): Log {
   return { info: write(''), warn: write('warning: '), error: write('error: ') };
 }
 
-/** A field's value for a person: numbers with at most four significant decimals. */
+/** A field's value for a person: numbers, inside lists and maps too, to at most four significant digits. */
 export function readable(value: unknown): string {
-  if (typeof value === 'number' && !Number.isInteger(value)) {
-    return String(Number(value.toPrecision(4)));
-  }
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  return typeof value === 'string'
+    ? value
+    : (JSON.stringify(value, (_, each) => rounded(each)) ?? String(value));
+}
+
+function rounded(value: unknown): unknown {
+  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value;
 }

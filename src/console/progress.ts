@@ -46,7 +46,6 @@ export class TerminalProgress {
     });
     this.running++;
     const meter = new RateMeter();
-    meter.record(0, this.nowMs());
     return {
       update: (done, fields = {}) => {
         meter.record(done, this.nowMs());
@@ -90,6 +89,9 @@ export class TerminalProgress {
     this.running--;
     if (this.running === 0) {
       this.close();
+    } else {
+      // Work inside other work, such as the evaluations of a run, would otherwise fill the screen.
+      this.bars?.remove(bar);
     }
   }
 }
@@ -101,10 +103,9 @@ export function loggedTask(
   nowMs: () => number,
   everyMs = 5000,
 ): ProgressTask {
+  // Begins with the first count, which is not 0 in a run that goes on.
   const meter = new RateMeter();
-  const startMs = nowMs();
-  meter.record(0, startMs);
-  let nextMs = startMs + everyMs;
+  let nextMs = nowMs() + everyMs;
   let last: { done: number; fields: LogFields } = { done: 0, fields: {} };
   const write = () => {
     log.info('progress', {

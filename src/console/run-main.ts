@@ -31,7 +31,7 @@ export function describeEnd(
   debug = process.env.FCAENET_DEBUG === '1',
 ): { text: string; exitCode: number } {
   if (error instanceof FcaenetError) {
-    return { text: `fcaenet: ${error.message}\n`, exitCode: error.exitCode };
+    return { text: `fcaenet: ${error.message.replace(/[^.?!]$/, '$&.')}\n`, exitCode: error.exitCode };
   }
   const stack = error instanceof Error ? error.stack : undefined;
   const message = (error instanceof Error ? error.message : String(error)).split('\n')[0]!.replace(/\.$/, '');

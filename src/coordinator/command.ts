@@ -4,7 +4,6 @@ import type { TrainingRun } from '../run/training-run.js';
 import { coordinate } from './coordinate.js';
 import { evaluateRun } from './evaluate-run.js';
 import { localWorkerCount } from './fleet.js';
-import type { RunResult } from './result.js';
 
 interface RunOptions {
   readonly run: TrainingRun;
@@ -12,19 +11,18 @@ interface RunOptions {
 }
 
 /** `fcaenet train`: a coordinator in this process and its workers beside it. Throws what `coordinate` throws. */
-export async function train({ run, resume }: RunOptions): Promise<void> {
-  await withConsole(async (console) => {
-    const result = await coordinate({ run, resume, console, localWorkers: localWorkerCount(run) });
-    reportResult(console, run, result);
-  });
+export function train({ run, resume }: RunOptions): Promise<void> {
+  return withConsole((console) => trainOn(console, run, resume));
+}
+
+/** The same on a console that is open already. */
+export function trainOn(console: Console, run: TrainingRun, resume: ResumeMode): Promise<void> {
+  return carryOut(console, run, resume, localWorkerCount(run));
 }
 
 /** `fcaenet coordinator`: the same for workers that are started elsewhere. */
-export async function lead({ run, resume }: RunOptions): Promise<void> {
-  await withConsole(async (console) => {
-    const result = await coordinate({ run, resume, console, localWorkers: 0 });
-    reportResult(console, run, result);
-  });
+export function lead({ run, resume }: RunOptions): Promise<void> {
+  return withConsole((console) => carryOut(console, run, resume, 0));
 }
 
 /** `fcaenet evaluate`: the figures of a run's newest checkpoint. Throws what `evaluateRun` throws. */
@@ -34,11 +32,11 @@ export async function evaluate(options: {
   readonly workers: number | undefined;
 }): Promise<void> {
   await withConsole(async (console) => {
-    const { checkpoint, report } = await evaluateRun({ ...options, console });
+    const { step, report } = await evaluateRun({ ...options, console });
     const { perClassAP, ...figures } = report;
     const ranked = [...perClassAP].filter((precision) => !Number.isNaN(precision)).sort((a, b) => a - b);
     console.log.info('evaluated', {
-      checkpoint,
+      step,
       ...figures,
       worstClassAP: ranked[0],
       bestClassAP: ranked.at(-1),
@@ -55,18 +53,23 @@ async function withConsole(body: (console: Console) => Promise<void>): Promise<v
   }
 }
 
-function reportResult({ log }: Console, run: TrainingRun, result: RunResult): void {
-  const { runsDirectory } = run.spec.operation;
+async function carryOut(
+  console: Console,
+  run: TrainingRun,
+  resume: ResumeMode,
+  localWorkers: number,
+): Promise<void> {
+  const { result, file } = await coordinate({ run, resume, console, localWorkers });
   const { mAP, tieAveragedMAP, precisionAt, untrained, seconds, imagesPerSecond, workers } = result;
-  log.info('run finished', {
+  console.log.info('run finished', {
     run: result.run,
     mAP,
+    ...(untrained ? { untrained } : {}),
     tieAveragedMAP,
     precisionAt,
-    ...(untrained ? { untrained } : {}),
     seconds,
     imagesPerSecond,
     workers,
-    result: `${runsDirectory}/${result.run}/result.json`,
+    result: file,
   });
 }

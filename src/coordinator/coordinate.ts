@@ -11,9 +11,8 @@ import { type ResumeMode, RunDirectory } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
 import { CoordinatorError } from './error.js';
 import { Fleet } from './fleet.js';
-import type { Identity } from './identity.js';
 import { Interruption } from './interruption.js';
-import { openMonitoring } from './monitoring.js';
+import { Monitoring } from './monitoring.js';
 import { RunCheckpoints } from './persistence.js';
 import { describeResult, type RunResult } from './result.js';
 import { RunState } from './run-state.js';
@@ -31,10 +30,10 @@ export interface CoordinateOptions {
 /**
  * Carries out a run, from its run file to `result.json`. When interrupted it writes a checkpoint first, in whatever
  * phase it is.
- * @returns the result
+ * @returns the result and the file it is in; of a run that had finished before, the result it had then
  * @throws CoordinatorError COORDINATOR_INTERRUPTED (exit code 75) after a durable checkpoint, and what bad input throws
  */
-export async function coordinate(options: CoordinateOptions): Promise<RunResult> {
+export async function coordinate(options: CoordinateOptions): Promise<{ result: RunResult; file: string }> {
   const { run, console } = options;
   const { log } = console;
   const interruption = new Interruption();
@@ -48,7 +47,8 @@ export async function coordinate(options: CoordinateOptions): Promise<RunResult>
     interruption.check();
     const directory = RunDirectory.open(run, options.resume);
     try {
-      return await new Coordination(options, dataset, directory, interruption).run();
+      const result = await new Coordination(options, dataset, directory, interruption).run();
+      return { result, file: directory.resultFile };
     } finally {
       directory.release();
     }
@@ -78,9 +78,14 @@ class Coordination {
     const { log } = console;
     const term = directory.nextTerm();
     const sampler = this.openSampler();
-    const checkpoints = await RunCheckpoints.open({ run, directory, dataset, layout, term, log });
+    const checkpoints = new RunCheckpoints({ run, directory, dataset, layout, term, log });
     const restored = this.options.resume === 'new' ? null : await checkpoints.restore();
     const state = restored?.state ?? (await this.begin());
+    const finished = state.position.iteration === run.spec.schedule.iterations && directory.readResult();
+    if (finished) {
+      log.info('the run had finished', { run: run.metadata.name });
+      return finished as RunResult;
+    }
     interruption.check();
     const admission: Admission = {
       run,
@@ -93,15 +98,26 @@ class Coordination {
       admission,
       localWorkers,
       log,
-      onIdentity: (identity, device) => this.onIdentity(identity, device, monitoring),
+      onIdentity: (identity, device) => {
+        this.device = device;
+        monitoring.engineChosen(identity, device);
+      },
       onExhausted: (error) => interruption.interrupt(error),
     });
-    const monitoring = await openMonitoring({ run, console, fleet, state, sampler });
+    const monitoring = await Monitoring.open({
+      run,
+      console,
+      fleet,
+      state,
+      stepsPerEpoch: sampler.batches(),
+    });
     let ending = 'it failed';
     try {
       await fleet.open();
-      monitoring.ready();
-      const save = () => checkpoints.saveInBackground(state, admission.identity, monitoring.checkpointed);
+      const save = () =>
+        checkpoints.saveInBackground(state, admission.identity, (name, bytes, seconds) =>
+          monitoring.checkpointWritten(name, bytes, seconds),
+        );
       const loop = new TrainingLoop({
         spec: run.spec,
         term,
@@ -172,21 +188,12 @@ class Coordination {
     this.options.console.log.info('backbone weights', { path: spec.model.weights, sha256: backbone.sha256 });
     return RunState.initial(spec, backbone, this.dataset.train.labels.length);
   }
-
-  private onIdentity(
-    identity: Identity,
-    device: string,
-    monitoring: { engine(identity: Identity, device: string): void },
-  ): void {
-    this.device = device;
-    monitoring.engine(identity, device);
-  }
 }
 
 function interrupted(run: TrainingRun, checkpoint: string | null): CoordinatorError {
   const saved = checkpoint === null ? 'before its first step' : `checkpoint ${checkpoint} is written`;
   return new CoordinatorError(
     'COORDINATOR_INTERRUPTED',
-    `Run ${run.metadata.name} was interrupted; ${saved}, and the same command with --resume=auto goes on.`,
+    `run ${run.metadata.name} was interrupted; ${saved}, and the same command with --resume=auto goes on`,
   );
 }

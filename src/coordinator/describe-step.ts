@@ -1,3 +1,4 @@
+import type { RunPosition } from '../checkpoint/manifest.js';
 import type { TripletSampler } from '../data/sampler.js';
 import { packCodes, wordsPerCode } from '../hashing/codes.js';
 import type { ModelLayout } from '../model/layout.js';
@@ -5,8 +6,9 @@ import { usesErasing, usesPositives } from '../model/method.js';
 import { ReductionTree } from '../reduction/tree.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { bytesOf } from '../transport/bytes.js';
-import type { GradientStep, Snapshot } from './gradient-step.js';
-import { advance, type RunPosition } from './schedule.js';
+import type { GradientStep } from './gradient-step.js';
+import { advance } from './schedule.js';
+import type { IterationMessage, WeightsMessages } from './snapshot.js';
 
 interface StepDescription {
   readonly spec: TrainingRunSpec;
@@ -16,12 +18,13 @@ interface StepDescription {
   /** V `[n, bits]` */
   readonly codes: Int8Array;
   readonly layout: ModelLayout;
-  readonly snapshot: Snapshot;
+  readonly weights: WeightsMessages;
+  readonly context: IterationMessage;
 }
 
 /** The step at a position, cut into its microbatches, with one step of look-ahead for the image loaders. */
 export function describeStep(description: StepDescription): GradientStep {
-  const { spec, term, position, sampler, codes, layout, snapshot } = description;
+  const { spec, term, position, sampler, codes, layout, weights, context } = description;
   const { iteration, epoch, step } = position;
   const { batchSize, microbatches } = spec.schedule;
   const { bits } = spec;
@@ -37,7 +40,8 @@ export function describeStep(description: StepDescription): GradientStep {
     tree,
     shape: { layout, passes },
     mostRows: batchSize,
-    snapshot,
+    weights,
+    context,
     leaf: (index) => {
       const { start, end } = tree.rowsOf(index);
       return {

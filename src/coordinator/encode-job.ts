@@ -1,9 +1,9 @@
 import { bytesOf } from '../transport/bytes.js';
 import type { EncodeResult__Output } from '../transport/generated/fcaenet/v1/EncodeResult.js';
 import type { EncodeWork } from '../transport/generated/fcaenet/v1/EncodeWork.js';
-import { bringUpToDate, type Snapshot } from './gradient-step.js';
 import type { Member } from './member.js';
 import type { WorkerPool } from './pool.js';
+import { sendWeights, type WeightsMessages } from './snapshot.js';
 
 /** Images in one batch of encode work. Fixed, so that the outputs do not depend on the workers. */
 export const encodeBatchSize = 64;
@@ -18,7 +18,7 @@ export interface EncodeJob {
   readonly images: Uint32Array;
   /** Bytes of one image's output. */
   readonly bytesPerImage: number;
-  readonly snapshot: Snapshot;
+  readonly weights: WeightsMessages;
 }
 
 let lastRequest = 0;
@@ -50,14 +50,14 @@ export function runEncodeJob(
     while (held.size < batchesInFlight && waiting.length > 0) {
       const batch = waiting.shift()!;
       held.add(batch);
-      bringUpToDate(member, job.snapshot);
+      sendWeights(member, job.weights);
       pool.account(member, 1);
       void member.outbox.send({
         term: job.term,
         encodeWork: {
           request,
           batch,
-          weightsVersion: job.snapshot.weightsVersion,
+          weightsVersion: job.weights.version,
           output: job.output,
           split: job.split,
           images: Buffer.from(bytesOf(imagesOf(batch))),

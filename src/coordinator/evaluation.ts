@@ -4,8 +4,8 @@ import { packCodes, wordsPerCode } from '../hashing/codes.js';
 import { evaluateRetrieval, type RetrievalReport } from '../retrieval/evaluate.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { runEncodeJob } from './encode-job.js';
-import type { Snapshot } from './gradient-step.js';
 import type { WorkerPool } from './pool.js';
+import type { WeightsMessages } from './snapshot.js';
 
 /** What the evaluations of a run share. */
 export interface EvaluationContext {
@@ -25,7 +25,7 @@ export interface EvaluationContext {
  */
 export async function evaluateCodes(
   context: EvaluationContext,
-  snapshot: Snapshot,
+  weights: WeightsMessages,
   codes: Int8Array,
   maxQueries: number | null,
 ): Promise<RetrievalReport> {
@@ -40,7 +40,7 @@ export async function evaluateCodes(
       split: 'TEST',
       images: queries,
       bytesPerImage: 4 * wordsPerCode(bits),
-      snapshot,
+      weights,
     },
     (done) => onProgress(done, queries.length),
     signal,

@@ -15,14 +15,7 @@ import type { Position } from '../transport/generated/fcaenet/v1/Position.js';
 import { assignLeaves } from './assignment.js';
 import type { Member } from './member.js';
 import type { Departure, WorkerPool } from './pool.js';
-
-/** Messages that bring a worker up to date; encoded once for all workers. */
-export interface Snapshot {
-  readonly weightsVersion: number;
-  readonly weights: readonly Buffer[];
-  readonly iteration: number;
-  readonly context: Buffer;
-}
+import { type IterationMessage, sendContext, sendWeights, type WeightsMessages } from './snapshot.js';
 
 /** Everything about one step that does not depend on who computes it. */
 export interface GradientStep {
@@ -32,7 +25,8 @@ export interface GradientStep {
   readonly shape: PayloadShape;
   /** Rows of a full batch, which bounds late answers to earlier steps. */
   readonly mostRows: number;
-  readonly snapshot: Snapshot;
+  readonly weights: WeightsMessages;
+  readonly context: IterationMessage;
   /** The work of one present leaf. */
   leaf(index: number): Leaf;
   /** Images of the next step's rows that would fall to the same leaves, as uint32 bytes. */
@@ -43,23 +37,9 @@ export interface GradientStep {
 export interface StepObserver {
   /** Leaves went out again because their worker left. */
   redispatched(leaves: number, departure: Departure): void;
-  /** An answer was refused and its worker taken out of the run. */
-  refused(member: Member, reason: 'non_finite', sentence: string): void;
   computed(member: Member, result: NodeResult__Output): void;
   /** No worker is there; called once each time the step has to wait. */
   waiting(): void;
-}
-
-/** Sends what this worker has not got yet: weights of this version and the iteration's context. */
-export function bringUpToDate(member: Member, snapshot: Snapshot): void {
-  if (member.contextIteration !== snapshot.iteration) {
-    member.contextIteration = snapshot.iteration;
-    void member.outbox.send(snapshot.context);
-  }
-  if (member.weightsVersion !== snapshot.weightsVersion) {
-    member.weightsVersion = snapshot.weightsVersion;
-    void member.outbox.sendAll(snapshot.weights);
-  }
 }
 
 /**
@@ -90,13 +70,14 @@ export function runGradientStep(
       const held = owed.get(worker) ?? new Set();
       for (const leaf of share) held.add(leaf);
       owed.set(worker, held);
-      bringUpToDate(worker, step.snapshot);
+      sendContext(worker, step.context);
+      sendWeights(worker, step.weights);
       pool.account(worker, share.length);
       const message: CoordinatorMessage = {
         term: step.term,
         gradientWork: {
           position,
-          weightsVersion: step.snapshot.weightsVersion,
+          weightsVersion: step.weights.version,
           batchRows: tree.batchRows,
           microbatches: tree.microbatches,
           leaves: share.map((leaf) => step.leaf(leaf)),
@@ -118,8 +99,7 @@ export function runGradientStep(
     result.node !== null &&
     result.position.iteration === position.iteration &&
     result.position.epoch === position.epoch &&
-    result.position.step === position.step &&
-    tree.contains(result.node);
+    result.position.step === position.step;
 
   return new Promise((resolve, reject) => {
     const onNode = (member: Member, result: NodeResult__Output, bytes: Uint8Array): void => {
@@ -129,10 +109,11 @@ export function runGradientStep(
       const payload = payloadFrom(bytes, shape, rows.end - rows.start);
       const bad = nonFinitePart(payload);
       if (bad) {
-        const sentence = `it sent ${bad} that are not finite for node ${node.level}/${node.index}`;
-        observer.refused(member, 'non_finite', sentence);
-        pool.remove(member, { reason: sentence, failure: null });
-        member.stream.end();
+        pool.refuse(
+          member,
+          'non_finite',
+          `node ${node.level}/${node.index} holds ${bad} that are not finite numbers`,
+        );
         return;
       }
       const held = owed.get(member);
@@ -177,6 +158,7 @@ export function runGradientStep(
       mostNodeBytes: payloadBytes(shape, step.mostRows),
       node: (result) => {
         if (!isCurrent(result)) return null;
+        if (!tree.contains(result.node!) || tree.leavesUnder(result.node!).length === 0) return 'unknown';
         const rows = tree.rowsUnder(result.node!);
         return payloadBytes(shape, rows.end - rows.start);
       },

@@ -1,7 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-
-/** Loss terms in the order in which a step reports them. */
-const lossTerms = ['similarity', 'quantisation', 'positive', 'augmented'] as const;
+import { lossTerms } from '../reduction/payload.js';
 
 /** What metrics read when they are scraped, instead of being told each time. */
 export interface MetricsSources {

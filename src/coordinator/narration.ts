@@ -10,14 +10,14 @@ export function narrate(
   spec: TrainingRunSpec,
   state: RunState,
   stepsPerEpoch: number,
-): TrainingObserver & { close(): void } {
+): TrainingObserver {
   const { log } = console;
   const { iterations, epochs } = spec.schedule;
   let training: ProgressTask | null = null;
   let encoding: ProgressTask | null = null;
   let lastMAP: number | undefined;
   return {
-    stepDone: (_, losses, seconds, images) => {
+    stepDone: (losses, seconds, images) => {
       training ??= console.startTask({
         name: 'training',
         total: iterations * epochs * stepsPerEpoch,
@@ -52,9 +52,7 @@ export function narrate(
     },
     redispatched: (microbatches, { reason }) =>
       log.warn('microbatches handed out again', { microbatches, reason }),
-    refused: (member, _, sentence) => log.warn('answer refused', { worker: member.label, reason: sentence }),
     computed: () => {},
     waiting: () => log.warn('no worker is there; waiting for one'),
-    close: () => console.close(),
   };
 }

@@ -10,9 +10,13 @@ export interface Departure {
   readonly failure: { readonly code: string; readonly exitCode: number } | null;
 }
 
+/** Why an answer was not taken. */
+export type Refusal = 'bad_message' | 'unknown_node' | 'wrong_length' | 'non_finite';
+
 interface PoolEvents {
   ready: [member: Member];
   gone: [member: Member, departure: Departure];
+  refused: [member: Member, refusal: Refusal, sentence: string];
   node: [member: Member, result: NodeResult__Output, bytes: Uint8Array];
   encoded: [member: Member, result: EncodeResult__Output, bytes: Uint8Array];
   change: [];
@@ -20,8 +24,8 @@ interface PoolEvents {
 
 /** How long the answers may be that the work in progress expects. */
 export interface ResultBounds {
-  /** Exact bytes of a node's payload; null when the node is not expected, and may only be discarded. */
-  node(result: NodeResult__Output): number | null;
+  /** Exact bytes of a node's payload; null for a late answer to earlier work; `unknown` for no node of the work. */
+  node(result: NodeResult__Output): number | null | 'unknown';
   /** Most bytes of any node's payload, for late answers to earlier steps. */
   readonly mostNodeBytes: number;
   encoded(result: EncodeResult__Output): number | null;
@@ -81,6 +85,18 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     this.departed++;
     this.emit('change');
     this.emit('gone', member, departure);
+  }
+
+  /**
+   * Takes out a member whose answer cannot be true: it is told why, and its work goes to others.
+   * @param sentence what was wrong, naming the value and what was expected
+   */
+  refuse(member: Member, refusal: Refusal, sentence: string): void {
+    if (member.state === 'gone') return;
+    this.emit('refused', member, refusal, sentence);
+    member.stream.write({ refusal: { code: refusal.toUpperCase(), message: sentence } });
+    member.stream.end();
+    this.remove(member, { reason: `its answer was refused: ${sentence}`, failure: null });
   }
 
   /** Every member that is not gone, by slot. */

@@ -1,3 +1,4 @@
+import type { RunPosition } from '../checkpoint/manifest.js';
 import { KeyedRandom, Purpose } from '../data/random.js';
 import { signCodes } from '../hashing/codes.js';
 import type { BatchNormMoments } from '../model/batch-norm-moments.js';
@@ -5,7 +6,7 @@ import { updateRunningStatistics } from '../model/batch-norm-moments.js';
 import type { ModelLayout } from '../model/layout.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { SgdOptimizer } from './optimizer.js';
-import { type RunPosition, startPosition } from './schedule.js';
+import { startPosition } from './schedule.js';
 import type { FlatWeights } from './snapshot.js';
 
 /** One iteration as the run's history keeps it. */

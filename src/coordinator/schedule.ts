@@ -1,16 +1,7 @@
+import type { RunPosition } from '../checkpoint/manifest.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 
-/** Where a run stands: the next thing to do. Iterations, epochs and steps count from 0. */
-export interface RunPosition {
-  readonly iteration: number;
-  readonly epoch: number;
-  readonly step: number;
-  /** `evaluate`: the iteration's V-step is done and its evaluation, if due, is not. */
-  readonly phase: 'train' | 'evaluate';
-  /** Optimiser steps done since the run began. */
-  readonly globalStep: number;
-}
-
+/** Iterations, epochs and steps count from 0. */
 export const startPosition: RunPosition = { iteration: 0, epoch: 0, step: 0, phase: 'train', globalStep: 0 };
 
 /** The position after one optimiser step; the epoch may be one past the iteration's last. */

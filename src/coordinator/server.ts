@@ -124,8 +124,8 @@ export class CoordinatorServer {
         else this.receive(member, message, depart);
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
-        depart(`it sent a bad message: ${reason}`);
-        this.refuse(stream, 'BAD_MESSAGE', reason);
+        if (member) this.pool.refuse(member, 'bad_message', reason);
+        else this.refuse(stream, 'BAD_MESSAGE', reason);
       }
     });
   }
@@ -192,9 +192,22 @@ export class CoordinatorServer {
       const result = message.nodeResult;
       const { node, mostNodeBytes } = pool.bounds;
       const bytes = node(result);
-      const allowed = bytes === null ? { least: 0, most: mostNodeBytes } : { least: bytes, most: bytes };
-      member.receiver.begin(result.transfer, allowed, 'a node result', (received) =>
-        pool.emit('node', member, result, received),
+      if (bytes === 'unknown') {
+        const { level, index } = result.node ?? { level: '?', index: '?' };
+        pool.refuse(member, 'unknown_node', `node ${level}/${index} is not part of the step's tree`);
+        return;
+      }
+      const announced = result.transfer?.byteLength;
+      if (bytes !== null && announced !== bytes) {
+        const expected = `node ${result.node!.level}/${result.node!.index} has ${bytes}`;
+        pool.refuse(member, 'wrong_length', `${announced ?? 'no'} bytes are announced where ${expected}`);
+        return;
+      }
+      member.receiver.begin(
+        result.transfer,
+        { least: 0, most: bytes ?? mostNodeBytes },
+        'a node result',
+        (received) => pool.emit('node', member, result, received),
       );
     } else if (message.encodeResult) {
       const result = message.encodeResult;

@@ -2,6 +2,7 @@ import type { CodeSummary } from '../hashing/similarity.js';
 import { bytesOf } from '../transport/bytes.js';
 import { encodeCoordinatorMessage } from '../transport/service.js';
 import { byteLengthOf, chunksOf } from '../transport/tensor-stream.js';
+import type { Member } from './member.js';
 
 /** Weights and running statistics, as flat vectors in the layout's order. */
 export interface FlatWeights {
@@ -11,20 +12,44 @@ export interface FlatWeights {
 }
 
 /** The messages that carry one version of the weights, encoded once for all workers; a copy, not a view. */
-export function encodeWeights(term: number, version: number, weights: FlatWeights): Buffer[] {
+export function encodeWeights(term: number, version: number, weights: FlatWeights): WeightsMessages {
   const parts = [weights.parameters, weights.mean, weights.variance].map(bytesOf);
   // Transfer ids are the sender's own; a worker has one weights transfer open at a time.
   const id = version >>> 0;
   const header = { term, weights: { version, transfer: { id, byteLength: byteLengthOf(parts) } } };
-  return [
-    encodeCoordinatorMessage(header),
-    ...[...chunksOf(id, parts)].map((chunk) => encodeCoordinatorMessage({ term, chunk })),
-  ];
+  const chunks = [...chunksOf(id, parts)].map((chunk) => encodeCoordinatorMessage({ term, chunk }));
+  return { version, messages: [encodeCoordinatorMessage(header), ...chunks] };
+}
+
+/** One version of the weights, encoded once for all workers. */
+export interface WeightsMessages {
+  readonly version: number;
+  readonly messages: readonly Buffer[];
+}
+
+/** Sends these weights to a worker that has not got them yet. */
+export function sendWeights(member: Member, { version, messages }: WeightsMessages): void {
+  if (member.weightsVersion === version) return;
+  member.weightsVersion = version;
+  void member.outbox.sendAll(messages);
+}
+
+/** What a step needs to know of V, as a message; encoded once for all workers. */
+export interface IterationMessage {
+  readonly iteration: number;
+  readonly message: Buffer;
+}
+
+/** Sends the iteration's context to a worker that has not got it yet. */
+export function sendContext(member: Member, { iteration, message }: IterationMessage): void {
+  if (member.contextIteration === iteration) return;
+  member.contextIteration = iteration;
+  void member.outbox.send(message);
 }
 
 /** The message that carries what an iteration's steps need to know of V. */
-export function encodeContext(term: number, iteration: number, summary: CodeSummary): Buffer {
-  return encodeCoordinatorMessage({
+export function encodeContext(term: number, iteration: number, summary: CodeSummary): IterationMessage {
+  const message = encodeCoordinatorMessage({
     term,
     iterationContext: {
       iteration,
@@ -36,4 +61,5 @@ export function encodeContext(term: number, iteration: number, summary: CodeSumm
       classSizes: Buffer.from(bytesOf(summary.classSizes)),
     },
   });
+  return { iteration, message };
 }

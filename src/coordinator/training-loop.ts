@@ -7,16 +7,16 @@ import { imagesPerAnchor } from '../model/method.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { describeStep } from './describe-step.js';
 import { evaluateCodes } from './evaluation.js';
-import { runGradientStep, type Snapshot, type StepObserver } from './gradient-step.js';
+import { runGradientStep, type StepObserver } from './gradient-step.js';
 import type { WorkerPool } from './pool.js';
 import type { EvaluationRecord, RunState } from './run-state.js';
 import { advance, evaluationIsDue, learningRateAt } from './schedule.js';
-import { encodeContext, encodeWeights } from './snapshot.js';
+import { encodeContext, encodeWeights, type IterationMessage, type WeightsMessages } from './snapshot.js';
 import { measureUntrained } from './untrained.js';
 
 /** What happens in a run, for progress, logs and metrics. */
 export interface TrainingObserver extends StepObserver {
-  stepDone(state: RunState, losses: Float64Array, seconds: number, images: number): void;
+  stepDone(losses: Float64Array, seconds: number, images: number): void;
   objective(iteration: number, bit: number, value: number): void;
   codesUpdated(iteration: number, flippedBits: number, seconds: number): void;
   encoding(what: string, done: number, total: number): void;
@@ -76,7 +76,7 @@ export class TrainingLoop {
       const images = positions.length * imagesPerAnchor(spec.method);
       state.seconds += seconds;
       state.images += images;
-      observer.stepDone(state, sum.losses, seconds, images);
+      observer.stepDone(sum.losses, seconds, images);
       const { everySteps } = operation.checkpoint;
       if (everySteps !== null && state.position.globalStep % everySteps === 0)
         await this.options.checkpoint();
@@ -110,7 +110,7 @@ export class TrainingLoop {
       const { maxQueries } = spec.operation.evaluation;
       const result = await evaluateCodes(
         this.evaluationContext('queries'),
-        this.snapshot(this.contextOf(iteration)),
+        this.weights(),
         state.codes,
         isLast ? null : maxQueries,
       );
@@ -130,7 +130,7 @@ export class TrainingLoop {
     const { state, layout } = this.options;
     state.untrained = await measureUntrained(
       this.evaluationContext('untrained features'),
-      this.snapshot(this.contextOf(0)),
+      this.weights(),
       layout.featureWidth,
     );
   }
@@ -152,11 +152,6 @@ export class TrainingLoop {
       classSizes,
     );
     return summarizeCodes({ codes: state.codes, labels, bits: spec.bits, classCount, ratio });
-  }
-
-  /** Evaluation does not read the context, but a worker gets one before any work. */
-  private contextOf(iteration: number): Buffer {
-    return encodeContext(this.options.term, iteration, this.summarize(this.options.sampler.omega(iteration)));
   }
 
   private sampledOutputs(omega: Int32Array, ratio: number) {
@@ -182,21 +177,15 @@ export class TrainingLoop {
       );
   }
 
-  /** The weights as they are now, as messages. */
-  private snapshot(context: Buffer): Snapshot {
+  /** The weights as they are now. */
+  private weights(): WeightsMessages {
     const { term, state } = this.options;
-    const { globalStep, iteration } = state.position;
-    return {
-      weightsVersion: globalStep,
-      weights: encodeWeights(term, globalStep, state.weights),
-      iteration,
-      context,
-    };
+    return encodeWeights(term, state.position.globalStep, state.weights);
   }
 
-  private describe(context: Buffer) {
+  private describe(context: IterationMessage) {
     const { spec, state, sampler, layout, term } = this.options;
     const { position, codes } = state;
-    return describeStep({ spec, term, position, sampler, codes, layout, snapshot: this.snapshot(context) });
+    return describeStep({ spec, term, position, sampler, codes, layout, weights: this.weights(), context });
   }
 }

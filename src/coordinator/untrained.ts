@@ -5,8 +5,8 @@ import { HISTOGRAM_BINS, histogramRetrieval } from '../retrieval/histogram.js';
 import { featureMean, gaussianProjection, projectionCodes } from '../retrieval/random-projection.js';
 import { runEncodeJob } from './encode-job.js';
 import type { EvaluationContext } from './evaluation.js';
-import type { Snapshot } from './gradient-step.js';
 import type { UntrainedFigures } from './run-state.js';
+import type { WeightsMessages } from './snapshot.js';
 
 /**
  * mAP of what needs no training, on the run's images: nearest neighbours by colour histogram, and signs of random
@@ -15,7 +15,7 @@ import type { UntrainedFigures } from './run-state.js';
  */
 export async function measureUntrained(
   context: EvaluationContext,
-  snapshot: Snapshot,
+  weights: WeightsMessages,
   featureWidth: number,
 ): Promise<UntrainedFigures> {
   const { spec, dataset } = context;
@@ -24,7 +24,7 @@ export async function measureUntrained(
   const databaseLabels = dataset.train.labels;
   const histograms = async (split: Split) => {
     const words = new Uint32Array(
-      await encodeSplit(context, snapshot, 'COLOR_HISTOGRAM', split, HISTOGRAM_BINS),
+      await encodeSplit(context, weights, 'COLOR_HISTOGRAM', split, HISTOGRAM_BINS),
     );
     return rowsOf(words, HISTOGRAM_BINS);
   };
@@ -36,7 +36,7 @@ export async function measureUntrained(
   });
 
   const features = async (split: Split) =>
-    new Float32Array(await encodeSplit(context, snapshot, 'FEATURES', split, featureWidth));
+    new Float32Array(await encodeSplit(context, weights, 'FEATURES', split, featureWidth));
   const database = await features('TRAIN');
   const queries = await features('TEST');
   const random = new KeyedRandom(spec.seed);
@@ -63,14 +63,14 @@ type Split = 'TRAIN' | 'TEST';
 /** One output of every image of a split, `[images, wordsPerImage]` words of 32 bits. */
 async function encodeSplit(
   { pool, dataset, term, signal, onProgress }: EvaluationContext,
-  snapshot: Snapshot,
+  weights: WeightsMessages,
   output: 'FEATURES' | 'COLOR_HISTOGRAM',
   split: Split,
   wordsPerImage: number,
 ): Promise<ArrayBuffer> {
   const count = (split === 'TRAIN' ? dataset.train : dataset.test).labels.length;
   const images = Uint32Array.from({ length: count }, (_, i) => i);
-  const job = { term, output, split, images, bytesPerImage: 4 * wordsPerImage, snapshot };
+  const job = { term, output, split, images, bytesPerImage: 4 * wordsPerImage, weights };
   const bytes = await runEncodeJob(pool, job, (done) => onProgress(done, count), signal);
   return bytes.buffer;
 }

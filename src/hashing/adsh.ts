@@ -1,7 +1,8 @@
-import { codeTargets, gramOfOutputs, joinWords, signTables, splitWords, updateBit } from './bit-update.js';
-import { packCodes, unpackCodes, wordsPerCode } from './codes.js';
+import { packCodes, popcount, unpackCodes } from './codes.js';
 import { checkBits, checkLabels, checkLength, HashingError } from './error.js';
 import { similaritySums, summarizeCodes } from './similarity.js';
+import { createSweepKernel, type SweepKernel } from './sweep-kernel.js';
+import { codeTargets, fillSignTables, gramOfOutputs } from './targets.js';
 
 /** Network outputs of the sampled rows, and the database they belong to. */
 export interface SampledOutputs {
@@ -47,7 +48,7 @@ export function adshObjective(input: SampledOutputs & { codes: Int8Array }): num
  * @param input.codes codes before the sweep `[n, bits]`, left as they are
  * @param input.onBit called after each bit with the codes so far `[n, bits]`
  * @returns the new codes `[n, bits]` and how many bits differ from the old ones
- * @throws HashingError `HASHING_SHAPE`, `HASHING_BITS`, `HASHING_LABEL`, `HASHING_ROW`, or `HASHING_NOT_FINITE` where
+ * @throws HashingError `HASHING_SHAPE`, `HASHING_BITS`, `HASHING_EMPTY`, `HASHING_LABEL`, `HASHING_ROW`, or `HASHING_NOT_FINITE` where
  *   an output is not a finite number
  */
 export function updateDatabaseCodes(
@@ -56,35 +57,48 @@ export function updateDatabaseCodes(
   const { codes, labels, bits, omega, u, onBit } = input;
   const rows = labels.length;
   checkBits(bits);
+  if (rows === 0) throw new HashingError('HASHING_EMPTY', 'The database has 0 rows, expected at least one.');
   checkLabels(labels, input.classCount);
   checkOmega(omega, rows);
   checkLength('A matrix of database codes', codes.length, rows * bits);
   checkLength('A matrix of outputs', u.length, omega.length * bits);
-  for (let i = 0; i < u.length; i++) {
-    if (!Number.isFinite(u[i]!)) {
-      throw new HashingError('HASHING_NOT_FINITE', `Output ${i} is ${u[i]!}, expected a finite number.`);
-    }
-  }
-
   const gram = gramOfOutputs(u, bits);
+  checkFinite(u, gram, bits);
   const { targets, entries, entryOfRow } = codeTargets(input);
-  const wordCount = wordsPerCode(bits);
-  const columns = splitWords(packCodes(codes, bits), wordCount);
-  const scratch = new Float64Array(rows);
-  let flippedBits = 0;
+  const kernel = createSweepKernel(rows, bits, entries);
+  kernel.targets.set(targets);
+  for (let row = 0; row < rows; row++) kernel.entryBytes[row] = 8 * entryOfRow[row]!;
+  const before = packCodes(codes, bits);
+  const words = kernel.columns.length;
+  kernel.columns.forEach((column, word) => {
+    for (let row = 0; row < rows; row++) column[row] = before[row * words + word]!;
+  });
   for (let bit = 0; bit < bits; bit++) {
-    const target = targets.subarray(bit * entries, (bit + 1) * entries);
-    flippedBits += updateBit(
-      columns,
-      bit,
-      target,
-      entryOfRow,
-      signTables(gram, bits, bit, wordCount),
-      scratch,
-    );
-    onBit?.(bit, unpackCodes(joinWords(columns), rows, bits));
+    fillSignTables(kernel.tables, gram, bits, bit);
+    kernel.update(bit);
+    onBit?.(bit, unpackCodes(packedCodes(kernel), rows, bits));
   }
-  return { codes: unpackCodes(joinWords(columns), rows, bits), flippedBits };
+  const after = packedCodes(kernel);
+  let flippedBits = 0;
+  for (let i = 0; i < after.length; i++) flippedBits += popcount(after[i]! ^ before[i]!);
+  return { codes: unpackCodes(after, rows, bits), flippedBits };
+}
+
+function packedCodes({ columns }: SweepKernel): Uint32Array {
+  const packed = new Uint32Array(columns.length * columns[0]!.length);
+  columns.forEach((column, word) => {
+    for (let row = 0; row < column.length; row++) packed[row * columns.length + word] = column[row]!;
+  });
+  return packed;
+}
+
+/** An output that is no number shows on the diagonal of UᵀU; only then are the outputs searched for it. */
+function checkFinite(u: Float32Array, gram: Float64Array, bits: number): void {
+  for (let k = 0; k < bits; k++) {
+    if (Number.isFinite(gram[k * bits + k]!)) continue;
+    const i = u.findIndex((value) => !Number.isFinite(value));
+    throw new HashingError('HASHING_NOT_FINITE', `Output ${i} is ${u[i]!}, expected a finite number.`);
+  }
 }
 
 function checkOmega(omega: Int32Array, rows: number): void {

@@ -23,10 +23,7 @@ export function initialWeights(layout: NetworkLayout, random: KeyedRandom): Netw
     if (spec.role === 'scale') {
       values.fill(1);
     } else if (spec.role !== 'offset') {
-      const bound = initialBound(spec, layout.featureWidth);
-      for (let i = 0; i < values.length; i++) {
-        values[i] = bound * (2 * random.unit(Purpose.initialWeights, 0, 0, spec.offset + i) - 1);
-      }
+      fillUniform(values, initialBound(spec, layout.featureWidth), random, spec.offset);
     }
   }
   return {
@@ -34,6 +31,15 @@ export function initialWeights(layout: NetworkLayout, random: KeyedRandom): Netw
     mean: new Float32Array(layout.statisticsCount),
     variance: new Float32Array(layout.statisticsCount).fill(1),
   };
+}
+
+/** Uniform in [-bound, bound), four values from each block of the generator, keyed by the first one's place. */
+function fillUniform(values: Float32Array, bound: number, random: KeyedRandom, offset: number): void {
+  const words = new Uint32Array(4);
+  for (let i = 0; i < values.length; i++) {
+    if (i % 4 === 0) random.block(Purpose.initialWeights, 0, 0, offset + i, words);
+    values[i] = bound * (words[i % 4]! / 2 ** 31 - 1);
+  }
 }
 
 function initialBound(spec: ParameterSpec, featureWidth: number): number {

@@ -28,21 +28,17 @@ export interface TrainingFeatures extends Features {
   readonly statistics: readonly Statistics[];
 }
 
-/** A convolution of eval mode: BatchNorm's scale is folded into the filter, the rest into the bias. */
-interface FoldedFilter {
-  readonly filter: Tensor4D;
-  readonly bias: Tensor1D;
-}
-
 type ApplyFilter = (layer: PlacedFilterLayer, x: Tensor4D) => Tensor4D;
 
 /** One network's weights on the current engine, and its computation in train and in eval mode. */
 export class Network {
   /** One per parameter, in layout order. */
   readonly variables: readonly Variable[];
+  /** Running statistics, one of each per BatchNorm. */
+  private readonly means: readonly Variable[];
+  private readonly variances: readonly Variable[];
+  /** The values that all of them look into. */
   private readonly weights: NetworkWeights;
-  /** Filters of eval mode by BatchNorm index, made when first needed after `setWeights`. */
-  private folded: FoldedFilter[] | null = null;
 
   constructor(readonly layout: NetworkLayout) {
     this.weights = {
@@ -50,9 +46,11 @@ export class Network {
       mean: new Float32Array(layout.statisticsCount),
       variance: new Float32Array(layout.statisticsCount),
     };
-    this.variables = layout.parameters.map((_spec, index) =>
-      tf.tidy(() => tf.variable(this.parameterTensor(index), true)),
-    );
+    const { parameters, mean, variance } = this.weights;
+    const perChannel = layout.batchNorms.map(({ offset, channels }) => ({ offset, shape: [channels] }));
+    this.variables = layout.parameters.map((place) => variableOver(parameters, place, true));
+    this.means = perChannel.map((place) => variableOver(mean, place, false));
+    this.variances = perChannel.map((place) => variableOver(variance, place, false));
   }
 
   /** Takes over a copy of these weights, in layout order. */
@@ -64,11 +62,14 @@ export class Network {
     own.parameters.set(weights.parameters);
     own.mean.set(weights.mean);
     own.variance.set(weights.variance);
-    // An engine may hold its own copy of a tensor's values, so new values need new tensors.
+    const { layout } = this;
     this.variables.forEach((variable, index) => {
-      tf.tidy(() => variable.assign(this.parameterTensor(index)));
+      refresh(variable, own.parameters, layout.parameters[index]!.offset);
     });
-    this.dropFolded();
+    layout.batchNorms.forEach(({ offset }, index) => {
+      refresh(this.means[index]!, own.mean, offset);
+      refresh(this.variances[index]!, own.variance, offset);
+    });
   }
 
   /**
@@ -96,23 +97,27 @@ export class Network {
 
   /** Eval mode: every BatchNorm normalises with its running statistics. */
   forwardEval(images: Tensor4D): Features {
-    this.folded ??= this.foldFilters();
-    const folded = this.folded;
+    const { layout, variables, means, variances } = this;
     return this.forward(images, (layer, x) => {
-      const { filter, bias } = folded[layer.statistics]!;
-      const filtered = convolve(layer, x, filter);
-      const shifted = tf.add<Tensor4D>(filtered, bias);
+      const filtered = convolve(layer, x, variables[layer.filter] as unknown as Tensor4D);
+      const normalised = tf.batchNorm(
+        filtered,
+        means[layer.statistics] as unknown as Tensor1D,
+        variances[layer.statistics] as unknown as Tensor1D,
+        variables[layer.offset] as unknown as Tensor1D,
+        variables[layer.scale] as unknown as Tensor1D,
+        layout.epsilon,
+      );
       filtered.dispose();
-      if (layer.activation === 'none') return shifted;
-      const output = layer.activation === 'relu' ? tf.relu(shifted) : tf.relu6(shifted);
-      shifted.dispose();
+      if (layer.activation === 'none') return normalised;
+      const output = layer.activation === 'relu' ? tf.relu(normalised) : tf.relu6(normalised);
+      normalised.dispose();
       return output;
     });
   }
 
   dispose(): void {
-    for (const variable of this.variables) variable.dispose();
-    this.dropFolded();
+    for (const variable of [...this.variables, ...this.means, ...this.variances]) variable.dispose();
   }
 
   private forward(images: Tensor4D, apply: ApplyFilter): Features {
@@ -125,47 +130,25 @@ export class Network {
     );
     return { featureMap, pooled, u };
   }
+}
 
-  private parameterTensor(index: number): Tensor {
-    const { shape } = this.layout.parameters[index]!;
-    return tf.tensor(this.parameterValues(index), [...shape], 'float32');
-  }
+/** A variable that looks into the flat vector `values`. */
+function variableOver(
+  values: Float32Array,
+  place: { readonly offset: number; readonly shape: readonly number[] },
+  trainable: boolean,
+): Variable {
+  return tf.tidy(() => tf.variable(viewOf(values, place.offset, place.shape), trainable));
+}
 
-  private parameterValues(index: number): Float32Array {
-    const { offset, size } = this.layout.parameters[index]!;
-    return this.weights.parameters.subarray(offset, offset + size);
-  }
+/** Makes a variable take up changed values: an engine may hold its own copy, so they need a new tensor. */
+function refresh(variable: Variable, values: Float32Array, offset: number): void {
+  tf.tidy(() => variable.assign(viewOf(values, offset, variable.shape)));
+}
 
-  private foldFilters(): FoldedFilter[] {
-    const result: FoldedFilter[] = [];
-    for (const layer of filterLayers(this.layout.layers)) {
-      const { offset, channels } = this.layout.batchNorms[layer.statistics]!;
-      const scale = this.parameterValues(layer.scale);
-      const shift = this.parameterValues(layer.offset);
-      const factor = new Float64Array(channels);
-      const bias = new Float32Array(channels);
-      for (let i = 0; i < channels; i++) {
-        factor[i] = scale[i]! / Math.sqrt(this.weights.variance[offset + i]! + this.layout.epsilon);
-        bias[i] = shift[i]! - this.weights.mean[offset + i]! * factor[i]!;
-      }
-      // Both kinds of filter have the output channel last (a depthwise filter's own last extent is 1).
-      const filter = this.parameterValues(layer.filter).map((value, i) => value * factor[i % channels]!);
-      const shape = this.layout.parameters[layer.filter]!.shape as [number, number, number, number];
-      result[layer.statistics] = tf.tidy(() => ({
-        filter: tf.keep(tf.tensor4d(filter, shape)),
-        bias: tf.keep(tf.tensor1d(bias)),
-      }));
-    }
-    return result;
-  }
-
-  private dropFolded(): void {
-    for (const { filter, bias } of this.folded ?? []) {
-      filter.dispose();
-      bias.dispose();
-    }
-    this.folded = null;
-  }
+function viewOf(values: Float32Array, offset: number, shape: readonly number[]): Tensor {
+  const size = shape.reduce((product, extent) => product * extent, 1);
+  return tf.tensor(values.subarray(offset, offset + size), [...shape], 'float32');
 }
 
 /** Copies the moments of one or two forward passes out of the engine. */
@@ -217,15 +200,4 @@ function convolve(layer: PlacedFilterLayer, x: Tensor4D, filter: Tensor4D): Tens
   return layer.kind === 'convolution'
     ? tf.conv2d(x, filter, layer.stride, layer.padding)
     : tf.depthwiseConv2d(x, filter, layer.stride, layer.padding);
-}
-
-function* filterLayers(layers: readonly PlacedLayer[]): Generator<PlacedFilterLayer> {
-  for (const layer of layers) {
-    if (layer.kind === 'residual') {
-      yield* filterLayers(layer.main);
-      yield* filterLayers(layer.shortcut);
-    } else if (layer.kind !== 'maxPool') {
-      yield layer;
-    }
-  }
 }

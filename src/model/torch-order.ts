@@ -4,49 +4,42 @@ import type { ParameterSpec } from './layout.js';
  * The shape in which PyTorch stores a parameter: filters `[out, in, height, width]`, depthwise filters
  * `[channels, 1, height, width]`, linear weights `[out, in]`, all else as here.
  */
-export function torchShape(spec: ParameterSpec): number[] {
-  const axes = torchAxes(spec);
-  return axes.map((axis) => spec.shape[axis]!);
+export function torchShape({ role, shape }: ParameterSpec): number[] {
+  const [first = 1, second = 1, third = 1, fourth = 1] = shape;
+  switch (role) {
+    case 'filter':
+      return [fourth, third, first, second];
+    case 'depthwiseFilter':
+      return [third, fourth, first, second];
+    case 'hashWeight':
+      return [second, first];
+    default:
+      return [first];
+  }
 }
 
 /** Puts a parameter's values from PyTorch's order into ours. */
 export function fromTorchOrder(values: Float32Array, spec: ParameterSpec): Float32Array<ArrayBuffer> {
-  const shape = torchShape(spec);
-  const strides = stridesOf(shape);
-  const axes = torchAxes(spec);
-  // How far one step along each of our axes moves in PyTorch's array.
-  const steps = spec.shape.map((_extent, axis) => strides[axes.indexOf(axis)]!);
-  const result = new Float32Array(spec.size);
-  const place = spec.shape.map(() => 0);
-  for (let target = 0, source = 0; target < result.length; target++) {
-    result[target] = values[source]!;
-    for (let axis = place.length - 1; axis >= 0; axis--) {
-      place[axis]!++;
-      source += steps[axis]!;
-      if (place[axis]! < spec.shape[axis]!) break;
-      source -= steps[axis]! * spec.shape[axis]!;
-      place[axis] = 0;
+  const [out = 1, input = 1, height = 1, width = 1] = torchShape(spec);
+  return reverseAxes(values, out, input, height * width);
+}
+
+/** Puts a parameter's values from our order into PyTorch's. */
+export function toTorchOrder(values: Float32Array, spec: ParameterSpec): Float32Array<ArrayBuffer> {
+  const [out = 1, input = 1, height = 1, width = 1] = torchShape(spec);
+  return reverseAxes(values, height * width, input, out);
+}
+
+/**
+ * `[a, b, c]` to `[c, b, a]`. With the window's two axes taken as one, every difference between the two orders is of
+ * this kind.
+ */
+function reverseAxes(values: Float32Array, a: number, b: number, c: number): Float32Array<ArrayBuffer> {
+  const result = new Float32Array(values.length);
+  for (let k = 0, target = 0; k < c; k++) {
+    for (let j = 0; j < b; j++) {
+      for (let i = 0, source = j * c + k; i < a; i++, source += b * c) result[target++] = values[source]!;
     }
   }
   return result;
-}
-
-/** Our axis that stands at each place in PyTorch's shape. */
-function torchAxes(spec: ParameterSpec): number[] {
-  switch (spec.role) {
-    case 'filter':
-      return [3, 2, 0, 1];
-    case 'depthwiseFilter':
-      return [2, 3, 0, 1];
-    case 'hashWeight':
-      return [1, 0];
-    default:
-      return [0];
-  }
-}
-
-function stridesOf(shape: readonly number[]): number[] {
-  const strides = shape.map(() => 1);
-  for (let axis = shape.length - 2; axis >= 0; axis--) strides[axis] = strides[axis + 1]! * shape[axis + 1]!;
-  return strides;
 }

@@ -96,5 +96,12 @@ export function nonFinitePart(payload: NodePayload): string | null {
     ['BatchNorm means', moments.mean],
     ['BatchNorm deviations', moments.squaredDeviations],
   ];
-  return parts.find(([, values]) => !values.every(Number.isFinite))?.[0] ?? null;
+  return parts.find(([, values]) => !allFinite(values))?.[0] ?? null;
+}
+
+/** Zero times a finite number is 0, times any other NaN; a sum is quicker than a comparison for each number. */
+function allFinite(values: Float32Array | Float64Array): boolean {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]! * 0;
+  return sum === 0;
 }

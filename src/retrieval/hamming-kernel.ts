@@ -1,4 +1,4 @@
-import { I32, instantiate, op, V128, type WasmFunction } from './wasm-module.js';
+import { I32, instantiate, op, V128, type WasmFunction } from '../wasm/module.js';
 
 /** Room for the counts of distances 0..64, one table for each of four interleaved items. */
 const HISTOGRAM_STRIDE = 512;

@@ -14,7 +14,7 @@ export function checkWrittenRun(document: unknown): WrittenRun {
   if (typeof document !== 'object' || document === null || Array.isArray(document)) {
     throw new RunFileError(
       'RUN_FIELD_INVALID',
-      `The run file holds ${show(document)}, but must hold the fields apiVersion, kind, metadata and spec.`,
+      `the run file holds ${show(document)}, but must hold the fields apiVersion, kind, metadata and spec`,
     );
   }
   const result = writtenRunSchema.safeParse(document);
@@ -52,16 +52,13 @@ export function isGroup(schema: z.ZodType): boolean {
 export function unknownField(path: Path): RunFileError {
   const suggestion = nearestSetting(path);
   const hint = suggestion === undefined ? '' : `; did you mean ${suggestion}?`;
-  return new RunFileError(
-    'RUN_FIELD_UNKNOWN',
-    `${dotted(path)} is not a field of a training run${hint || '.'}`,
-  );
+  return new RunFileError('RUN_FIELD_UNKNOWN', `${dotted(path)} is not a field of a training run${hint}`);
 }
 
 function invalidField(path: Path, value: unknown, expected: string): RunFileError {
   const names = expected.startsWith('one of ') ? expected.slice('one of '.length).split(', ') : [];
   const nearest = typeof value === 'string' ? nearestName(value, names) : undefined;
-  const hint = nearest === undefined ? '.' : `; did you mean ${nearest}?`;
+  const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
   return new RunFileError(
     'RUN_FIELD_INVALID',
     `${dotted(path)} is ${show(value)}, but must be ${expected}${hint}`,

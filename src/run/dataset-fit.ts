@@ -13,7 +13,7 @@ export function checkDatasetFit(run: TrainingRun, trainCount: number): void {
   if (dataset.sampleSize > trainCount) {
     throw new RunFileError(
       'RUN_DOES_NOT_FIT_DATASET',
-      `spec.dataset.sampleSize is ${dataset.sampleSize}, but the train split has only ${trainCount} images.`,
+      `spec.dataset.sampleSize is ${dataset.sampleSize}, but the train split has only ${trainCount} images`,
     );
   }
   // Every backbone halves the picture five times, rounding up.
@@ -28,8 +28,8 @@ export function checkDatasetFit(run: TrainingRun, trainCount: number): void {
     if (values < 2) {
       throw new RunFileError(
         'RUN_DOES_NOT_FIT_DATASET',
-        `A batch of ${rows} in ${schedule.microbatches} microbatches (spec.schedule.microbatches) leaves one with ` +
-          `${values} value per BatchNorm channel at ${model.imageSize} pixels, but each needs at least 2.`,
+        `a batch of ${rows} in ${schedule.microbatches} microbatches (spec.schedule.microbatches) leaves one with ` +
+          `${values} value per BatchNorm channel at ${model.imageSize} pixels, but each needs at least 2`,
       );
     }
   }

@@ -123,7 +123,7 @@ function lockedError(path: string, directory: string, holder: LockHolder | undef
   const who = holder === undefined ? 'another process' : `process ${holder.pid} on ${holder.host}`;
   return new RunFileError(
     'RUN_LOCKED',
-    `${directory} is in use by ${who}; if that is no longer so, remove ${path}.`,
+    `${directory} is in use by ${who}; if that is no longer so, remove ${path}`,
     ExitCode.cannotCreate,
   );
 }

@@ -59,5 +59,5 @@ function yamlValue(text: string): unknown {
 }
 
 function syntaxError(override: string, problem: string): RunFileError {
-  return new RunFileError('RUN_OVERRIDE_SYNTAX', `--set ${override} ${problem}.`);
+  return new RunFileError('RUN_OVERRIDE_SYNTAX', `--set ${override} ${problem}`);
 }

@@ -92,5 +92,5 @@ function paperSampleSize(kind: NonNullable<WrittenSpec['dataset']>['kind']): num
 
 /** The end of every path on which a run file leaves out what no default can know. */
 export function missing(field: string, expected: string): never {
-  throw new RunFileError('RUN_FIELD_MISSING', `${field} is missing and must be ${expected}.`);
+  throw new RunFileError('RUN_FIELD_MISSING', `${field} is missing and must be ${expected}`);
 }

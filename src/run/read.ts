@@ -47,7 +47,7 @@ function parseYaml(text: string, path: string): unknown {
       cause instanceof Error ? cause.message.split('\n')[0]!.replace(/[.:]$/, '') : String(cause);
     throw new RunFileError(
       'RUN_FILE_SYNTAX',
-      `${path} is not valid YAML: ${reason}.`,
+      `${path} is not valid YAML: ${reason}`,
       ExitCode.badConfiguration,
       {
         cause,
@@ -62,7 +62,7 @@ function readText(path: string): string {
     if (size > largestFileBytes) {
       throw new RunFileError(
         'RUN_FILE_UNREADABLE',
-        `${path} has ${size} bytes, but a run file has at most ${largestFileBytes}.`,
+        `${path} has ${size} bytes, but a run file has at most ${largestFileBytes}`,
       );
     }
     return readFileSync(path, 'utf8');
@@ -72,13 +72,13 @@ function readText(path: string): string {
     }
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') {
-      throw new RunFileError('RUN_FILE_MISSING', `There is no run file ${path}.`, ExitCode.missingInput, {
+      throw new RunFileError('RUN_FILE_MISSING', `there is no run file ${path}`, ExitCode.missingInput, {
         cause,
       });
     }
     throw new RunFileError(
       'RUN_FILE_UNREADABLE',
-      `The run file ${path} cannot be read (${code ?? String(cause)}).`,
+      `the run file ${path} cannot be read (${code ?? String(cause)})`,
       ExitCode.missingInput,
       { cause },
     );

@@ -57,7 +57,7 @@ function resolveOperation(given: NonNullable<WrittenSpec['operation']>): Operati
 function refuseContradictions({ spec }: TrainingRun): void {
   const { model, erasing } = spec;
   const refuse = (field: string, value: number, expected: string): never => {
-    throw new RunFileError('RUN_FIELD_INVALID', `${field} is ${value}, but must be ${expected}.`);
+    throw new RunFileError('RUN_FIELD_INVALID', `${field} is ${value}, but must be ${expected}`);
   };
   if (model.backbone !== 'mobilenet_v1' && model.width !== 1) {
     refuse('spec.model.width', model.width, `1 for ${model.backbone}, which has no channel multiplier`);

@@ -51,7 +51,7 @@ export class RunDirectory {
     if (mode === 'resume' && !existsSync(join(path, 'run.yaml'))) {
       throw new RunFileError(
         'RUN_ABSENT',
-        `There is no run in ${path} to resume; leave out --resume to begin one.`,
+        `there is no run in ${path} to resume; leave out --resume to begin one`,
         ExitCode.missingInput,
       );
     }
@@ -92,6 +92,13 @@ export class RunDirectory {
     this.attempt(() => writeFileAtomic(this.resultFile, `${JSON.stringify(result, null, 2)}\n`));
   }
 
+  /** What `writeResult` wrote, or null where there is none. */
+  readResult(): unknown {
+    return existsSync(this.resultFile)
+      ? this.attempt(() => JSON.parse(readFileSync(this.resultFile, 'utf8')))
+      : null;
+  }
+
   /** Adds one line to `events.jsonl`. */
   appendEvent(event: Record<string, unknown>): void {
     this.attempt(() => appendFileSync(this.eventsFile, `${JSON.stringify(event)}\n`));
@@ -117,7 +124,7 @@ export class RunDirectory {
     if (mode === 'new') {
       throw new RunFileError(
         'RUN_EXISTS',
-        `${this.path} already holds a run; add --resume to go on with it, or name another by --set metadata.name=NAME.`,
+        `${this.path} already holds a run; add --resume to go on with it, or name another by --set metadata.name=NAME`,
         ExitCode.cannotCreate,
       );
     }
@@ -125,7 +132,7 @@ export class RunDirectory {
     if (differences.length > 0) {
       throw new RunFileError(
         'RUN_DIFFERS',
-        `${this.path} holds a run of other settings: ${differences.join(', ')}; name another by --set metadata.name=NAME.`,
+        `${this.path} holds a run of other settings: ${differences.join(', ')}; name another by --set metadata.name=NAME`,
       );
     }
   }
@@ -140,7 +147,7 @@ export class RunDirectory {
       const { code } = cause as NodeJS.ErrnoException;
       throw new RunFileError(
         'RUN_DIRECTORY_UNUSABLE',
-        `The run directory ${this.path} cannot be written (${code ?? String(cause)}).`,
+        `the run directory ${this.path} cannot be written (${code ?? String(cause)})`,
         ExitCode.cannotCreate,
         { cause },
       );

@@ -4,6 +4,9 @@ import { loadSync } from '@grpc/proto-loader';
 import type { CoordinatorMessage } from './generated/fcaenet/v1/CoordinatorMessage.js';
 import type { TrainingClient, TrainingDefinition } from './generated/fcaenet/v1/Training.js';
 
+// Its own lines on stderr would stand beside our one sentence; every failure reaches us as an error.
+grpc.setLogVerbosity(grpc.logVerbosity.NONE);
+
 /** Raised whenever a change to `proto/` makes older peers misunderstand newer ones. */
 export const protocolVersion = 1;
 

@@ -1,17 +1,12 @@
 import { hostname } from 'node:os';
 import { openConsole } from '../console/console.js';
 import { onInterrupt } from '../console/interrupt.js';
-import { runWorker } from './session.js';
+import { runWorker, type WorkerOptions } from './session.js';
 
-export interface WorkOptions {
-  /** The coordinator, HOST:PORT. */
-  readonly connect: string;
-  /** The dataset's folder on this machine. */
-  readonly data: string;
-  readonly cache: { readonly directory: string; readonly limitBytes: number };
+type WorkOptions = Omit<WorkerOptions, 'name' | 'log' | 'signal'> & {
   /** Undefined is host name and process id. */
   readonly name: string | undefined;
-}
+};
 
 /**
  * `fcaenet worker`: works until the run is over. Ctrl-C, SIGTERM and the end of the process that started it make it

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { decodePixels } from '../data/pixels.js';
 import { KeyedRandom, Purpose } from '../data/random.js';
 import { signCodes } from '../hashing/codes.js';
 import { summarizeCodes } from '../hashing/similarity.js';
@@ -11,7 +12,6 @@ import { normalizeImages } from '../model/preprocess.js';
 import { payloadArrays } from '../reduction/payload.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { bytesOf } from '../transport/bytes.js';
-import { decodeImage } from './images/decode.js';
 import { probeJpeg } from './probe-image.js';
 
 const probeSeed = 20_211_004;
@@ -31,7 +31,7 @@ export async function probeDigest(
   const random = new KeyedRandom(probeSeed);
   const rows = Math.ceil(spec.schedule.batchSize / spec.schedule.microbatches);
   const size = spec.model.imageSize;
-  const picture = await decodeImage(probeJpeg, size, 'the probe picture');
+  const picture = await decodePixels(probeJpeg, size, 'of the probe');
   const batch = (shift: number) => {
     const pixels = new Uint8Array(rows * picture.length);
     for (let row = 0; row < rows; row++) {

@@ -52,6 +52,7 @@ export class WorkerRun {
         imageSize: spec.model.imageSize,
         cacheDirectory: cache.directory,
         cacheLimitBytes: cache.limitBytes,
+        onNotice: (message) => log.warn(message),
       });
     const images = { train: await open('train'), test: await open('test') };
     const ready: Ready = {

@@ -18,6 +18,8 @@ import { WorkerRun } from './run.js';
 export interface WorkerOptions {
   /** Where the coordinator listens, HOST:PORT. */
   readonly connect: string;
+  /** How long to try to reach it. */
+  readonly connectTimeoutSeconds: number;
   /** This worker's copy of the dataset. */
   readonly data: string;
   /** Folder of the decoded images; shared by the workers of a host. */
@@ -27,9 +29,6 @@ export interface WorkerOptions {
   /** Ends the worker at the next message. */
   readonly signal: AbortSignal;
 }
-
-/** How long to try to reach a coordinator. */
-const connectTimeoutMs = 30_000;
 
 type CoordinatorStream = ClientDuplexStream<WorkerMessage, CoordinatorMessage__Output>;
 
@@ -44,13 +43,13 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   const client = new TrainingClientType(address, credentials.createInsecure(), channelOptions);
   try {
     await new Promise<void>((resolve, reject) => {
-      client.waitForReady(Date.now() + connectTimeoutMs, (error) => {
+      client.waitForReady(Date.now() + 1000 * options.connectTimeoutSeconds, (error) => {
         if (!error) resolve();
         else {
           reject(
             new TransportError(
               'TRANSPORT_UNREACHABLE',
-              `no coordinator answers at ${address} within ${connectTimeoutMs / 1000} s`,
+              `no coordinator answered at ${address} within ${options.connectTimeoutSeconds} s`,
               { cause: error },
             ),
           );

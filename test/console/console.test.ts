@@ -65,13 +65,14 @@ test('a terminal gets a bar with rate, time left and notes, and log lines above 
   const console = openConsole(stream, {}, () => now);
   expect(console.isTerminal).toBe(true);
   const task = console.startTask({ name: 'training', total: 100, unit: 'images' });
+  task.update(40);
   now = 1000;
-  task.update(20, { loss: 0.123456 });
+  task.update(60, { loss: 0.123456 });
   console.log.info('a worker joined', { worker: 2 });
   task.finish();
   console.log.info('after');
   await new Promise(setImmediate);
-  expect(text()).toContain('20/100 | 20 images/s | 4s left | loss 0.1235');
+  expect(text()).toContain('60/100 | 20 images/s | 2s left | loss 0.1235');
   expect(text()).toContain('a worker joined  (worker 2)\n');
   expect(text().endsWith('after\n')).toBe(true);
 });
@@ -80,11 +81,11 @@ test('a person sees warnings and errors named as such', () => {
   const lines: string[] = [];
   const log = textLog({ write: (text) => lines.push(text) });
   log.info('plain');
-  log.warn('careful', { count: 3, share: 1 / 3, list: [1] });
+  log.warn('careful', { count: 3, share: 1 / 3, list: [1, 0.12345678] });
   log.error('broken');
   expect(lines).toEqual([
     'plain\n',
-    'warning: careful  (count 3, share 0.3333, list [1])\n',
+    'warning: careful  (count 3, share 0.3333, list [1,0.1235])\n',
     'error: broken\n',
   ]);
 });

@@ -29,9 +29,9 @@ function start(program: string) {
 test.each([
   [
     'a known error',
-    `throw new FcaenetError('A', 'The port is taken.', 69)`,
+    `throw new FcaenetError('A', 'the port is taken', 69)`,
     69,
-    'fcaenet: The port is taken.\n',
+    'fcaenet: the port is taken.\n',
   ],
   [
     'an unexpected error',

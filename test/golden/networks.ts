@@ -1,7 +1,7 @@
 import type { Activation, Layer, Padding, Trunk } from '../../src/model/architecture.js';
 import type { NetworkWeights } from '../../src/model/initial.js';
 import type { NetworkLayout, ParameterSpec } from '../../src/model/layout.js';
-import { fromTorchOrder, torchShape } from '../../src/model/torch-order.js';
+import { fromTorchOrder, torchShape, toTorchOrder } from '../../src/model/torch-order.js';
 import { values } from './support.js';
 
 /** The golden weights of a network: every tensor from its name, in our layout (`README.md`, resnet18.json). */
@@ -40,16 +40,7 @@ function goldenScale(spec: ParameterSpec, shape: readonly number[]): number {
 
 /** One parameter's part of a flat vector, in PyTorch's order. */
 export function inTorchOrder(flat: Float32Array, spec: ParameterSpec): Float32Array {
-  // Where each of our elements comes from, found by sending indices the other way (exact below 2^24 elements).
-  const origin = fromTorchOrder(
-    Float32Array.from({ length: spec.size }, (_, i) => i),
-    spec,
-  );
-  const result = new Float32Array(spec.size);
-  origin.forEach((source, i) => {
-    result[source] = flat[spec.offset + i]!;
-  });
-  return result;
+  return toTorchOrder(flat.subarray(spec.offset, spec.offset + spec.size), spec);
 }
 
 /** A picture `[B, C, H, W]` as `[B, H, W, C]`. */

@@ -30,10 +30,9 @@ interface SgdCase {
   momentum: number;
   weight_decay: number;
   r: number;
+  f32_deviation: number;
   steps: Step[];
 }
-
-const tolerance = 1e-5;
 
 describe('SGD steps of small networks', () => {
   useEngine();
@@ -41,6 +40,7 @@ describe('SGD steps of small networks', () => {
   it.each(readGolden<{ cases: SgdCase[] }>('sgd').cases)('$prefix', (golden) => {
     const { bits, K, gamma, shape, prefix } = golden;
     const [rows, , height, width] = shape;
+    const tolerance = Math.max(1e-5, 5 * golden.f32_deviation);
     const layout = describeNetwork(tinyTrunks[golden.model]!, { bits, height, width });
     const weights = goldenWeights(layout, prefix);
     const network = new Network(layout);
@@ -71,13 +71,17 @@ describe('SGD steps of small networks', () => {
       expect(relativeError(leaf.u, step.u.flat())).toBeLessThan(tolerance);
       const loss = leaf.losses.reduce((sum, term) => sum + term, 0);
       expect(relativeError([loss], [step.loss])).toBeLessThan(tolerance);
+      const largest = Math.max(...Object.values(step.gradients).flat().map(Math.abs));
       for (const spec of layout.parameters) {
-        const gradient = inTorchOrder(leaf.gradient, spec);
-        expect(relativeError(gradient, step.gradients[spec.name]!), spec.name).toBeLessThan(tolerance);
+        // A BatchNorm's scale before another BatchNorm has a gradient of near 0, the rest of far larger terms, so a
+        // hundredth of the step's largest gradient stands in where a tensor has none that large.
+        const gradient = [...inTorchOrder(leaf.gradient, spec), largest / 100];
+        const expected = [...step.gradients[spec.name]!, largest / 100];
+        expect(relativeError(gradient, expected), spec.name).toBeLessThan(tolerance);
       }
       optimizer.step(weights.parameters, leaf.gradient, golden.lr);
       updateRunningStatistics(layout, weights.mean, weights.variance, leaf.moments);
-      expectState(layout, weights, step.state_after);
+      expectState(layout, weights, step.state_after, tolerance);
     });
     network.dispose();
   });
@@ -88,6 +92,7 @@ function expectState(
   layout: NetworkLayout,
   weights: NetworkWeights,
   expected: Record<string, number[]>,
+  tolerance: number,
 ): void {
   const actual: Record<string, Float32Array> = {};
   for (const spec of layout.parameters) actual[spec.name] = inTorchOrder(weights.parameters, spec);

@@ -56,7 +56,10 @@ export function elementCount(shape: readonly number[]): number {
 export function values(name: string, shape: readonly number[], scale: number): Float32Array {
   const nameHash = hash(name);
   const factor = Math.fround(scale);
-  return Float32Array.from({ length: elementCount(shape) }, (_, i) => unitOf(nameHash, i) * factor);
+  // A loop, as networks have tens of millions of values and `Float32Array.from` takes ten times as long.
+  const result = new Float32Array(elementCount(shape));
+  for (let i = 0; i < result.length; i++) result[i] = unitOf(nameHash, i) * factor;
+  return result;
 }
 
 /** Row-major ±1. */

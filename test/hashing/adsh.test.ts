@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { adshObjective, updateDatabaseCodes } from '../../src/hashing/adsh.js';
-import { gramOfOutputs } from '../../src/hashing/bit-update.js';
+import { gramOfOutputs } from '../../src/hashing/targets.js';
 import { denseSums, denseSweep, generator, problems } from './dense.js';
 
 test('the objective by class sums equals the dense one', () => {
@@ -83,6 +83,22 @@ test('an argument of exactly zero gives +1', () => {
   }
 });
 
+test('a database of some size', () => {
+  const next = generator(21);
+  const [n, m, bits, classCount] = [1500, 20, 48, 30];
+  const problem = {
+    labels: Int32Array.from({ length: n }, () => Math.floor(classCount * next())),
+    bits,
+    classCount,
+    omega: Int32Array.from({ length: m }, (_, i) => 71 * i),
+    u: Float32Array.from({ length: m * bits }, () => 2 * next() - 1),
+    codes: Int8Array.from({ length: n * bits }, () => (next() < 0.5 ? -1 : 1)),
+    ratio: 1 / (classCount - 1),
+    gamma: 200,
+  };
+  expect(updateDatabaseCodes(problem).codes).toEqual(denseSweep(problem).codes);
+});
+
 test('a row that was sampled twice receives both outputs', () => {
   const next = generator(5);
   const u = Float32Array.from({ length: 3 * 5 }, () => 2 * next() - 1);
@@ -124,6 +140,7 @@ test.each([
   ['HASHING_NOT_FINITE', { u: Float32Array.of(0.5, Number.NaN) }, 'Output 1 is NaN'],
   ['HASHING_ROW', { omega: Int32Array.of(3) }, 'Sampled row 3'],
   ['HASHING_SHAPE', { u: Float32Array.of(0.5) }, '1 elements, expected 2'],
+  ['HASHING_EMPTY', { labels: new Int32Array(0), codes: new Int8Array(0) }, '0 rows'],
   ['HASHING_LABEL', { labels: Int32Array.of(0, 1, 2) }, 'Label 2'],
 ])('%s', (code, change, text) => {
   const input = {

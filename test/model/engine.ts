@@ -1,12 +1,9 @@
-import * as tf from '@tensorflow/tfjs-core';
-import '@tensorflow/tfjs-backend-cpu';
 import { beforeAll } from 'vitest';
-import { registerGradients } from '../../src/engine/gradients.js';
+import { loadEngine } from '../../src/engine/loader.js';
 
-/** Loads an engine once for the tests of a file. */
+/** Loads the engine once for the tests of a file. */
 export function useEngine(): void {
   beforeAll(async () => {
-    registerGradients();
-    await tf.setBackend('cpu');
+    await loadEngine('auto', { threads: 1 });
   });
 }

@@ -59,6 +59,20 @@ test('rankings and average precisions are those of a sorted list, for 1 to 64 bi
   );
 });
 
+test('a database of some size', async () => {
+  const [n, bits, classCount] = [5000, 48, 20];
+  const query = randomCodes(31, 3, bits);
+  const database = randomCodes(32, n, bits);
+  const databaseLabels = Int32Array.from({ length: n }, (_, i) => (i * 7919) % classCount);
+  const input = { bits, classCount, queryLabels: Int32Array.of(0, 7, 19), databaseLabels };
+  const codes = { queryCodes: packCodes(query, bits), databaseCodes: packCodes(database, bits) };
+  const { averagePrecisions } = await queryFigures({ ...input, ...codes, precisionAt: [] });
+  for (let row = 0; row < 3; row++) {
+    const order = sorted(itemsOf({ ...input, ...codes, query, database }, row));
+    expect(averagePrecisions[row]).toBeCloseTo(averagePrecisionOf(order), 12);
+  }
+});
+
 test('the tie-averaged precision is the mean over all orders of the database', async () => {
   const small = cases.filter(({ bits, databaseLabels }) => bits <= 4 && databaseLabels.length <= 6);
   await fc.assert(

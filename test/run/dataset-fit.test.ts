@@ -7,7 +7,7 @@ const tiny = ['spec.model.imageSize=32', 'spec.method=baseline'];
 test('as many samples as training images fit, one more does not', () => {
   checkDatasetFit(run('spec.dataset.sampleSize=500'), 500);
   expect(() => checkDatasetFit(run('spec.dataset.sampleSize=501'), 500)).toThrow(
-    'spec.dataset.sampleSize is 501, but the train split has only 500 images.',
+    'spec.dataset.sampleSize is 501, but the train split has only 500 images',
   );
 });
 
@@ -15,14 +15,14 @@ test('a last batch whose microbatch has one value per channel is refused', () =>
   // 400 = 6 · 64 + 16: two rows in each microbatch; 392 leaves 8 rows, one in each.
   checkDatasetFit(run(...tiny, 'spec.dataset.sampleSize=400'), 500);
   expect(() => checkDatasetFit(run(...tiny, 'spec.dataset.sampleSize=392'), 500)).toThrow(
-    'A batch of 8 in 8 microbatches (spec.schedule.microbatches) leaves one with 1 value per BatchNorm channel ' +
-      'at 32 pixels, but each needs at least 2.',
+    'a batch of 8 in 8 microbatches (spec.schedule.microbatches) leaves one with 1 value per BatchNorm channel ' +
+      'at 32 pixels, but each needs at least 2',
   );
 });
 
 test('a full batch in too many microbatches is refused', () => {
   expect(() => checkDatasetFit(run(...tiny, 'spec.schedule.microbatches=40'), 500)).toThrow(
-    'A batch of 64 in 40',
+    'a batch of 64 in 40',
   );
 });
 

@@ -28,12 +28,12 @@ test.each([
     'spec.shedule.epochs=1',
     'spec.shedule.epochs is not a field of a training run; did you mean spec.schedule?',
   ],
-  ['spec.bits.deep=1', 'spec.bits.deep is not a field of a training run.'],
+  ['spec.bits.deep=1', 'spec.bits.deep is not a field of a training run'],
   ['bits=12', 'bits is not a field of a training run; did you mean spec.bits?'],
-  ['spec.bits', '--set spec.bits must be PATH=VALUE, as in spec.bits=24.'],
-  ['=1', '--set =1 must be PATH=VALUE, as in spec.bits=24.'],
-  ['spec.schedule=1', '--set spec.schedule=1 names a group of settings, but must name one setting of it.'],
-  ['__proto__.polluted=1', '__proto__.polluted is not a field of a training run.'],
+  ['spec.bits', '--set spec.bits must be PATH=VALUE, as in spec.bits=24'],
+  ['=1', '--set =1 must be PATH=VALUE, as in spec.bits=24'],
+  ['spec.schedule=1', '--set spec.schedule=1 names a group of settings, but must name one setting of it'],
+  ['__proto__.polluted=1', '__proto__.polluted is not a field of a training run'],
 ])('--set %s is refused', (override, message) => {
   expect(() => run(override)).toThrow(message);
 });

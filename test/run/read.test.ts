@@ -32,43 +32,43 @@ test.each([
     '{learningRate: 1}',
     'run.yaml: spec.learningRate is not a field of a training run; did you mean spec.schedule.learningRate?',
   ],
-  ['{xyzzy: 1}', 'run.yaml: spec.xyzzy is not a field of a training run.'],
+  ['{xyzzy: 1}', 'run.yaml: spec.xyzzy is not a field of a training run'],
 ])('an unknown field %s is refused with the nearest name', (spec, message) => {
   expect(parse(withSpec(spec))).toEqual({ code: 'RUN_FIELD_UNKNOWN', message, exitCode: 78 });
 });
 
 test.each([
-  ['bits', '0', '0, but must be a whole number from 1 to 64.'],
-  ['bits', '65', '65, but must be a whole number from 1 to 64.'],
-  ['bits', '1.5', '1.5, but must be a whole number from 1 to 64.'],
-  ['bits', 'many', '"many", but must be a whole number from 1 to 64.'],
-  ['seed', '-1', '-1, but must be a whole number from 0 to 9007199254740991.'],
+  ['bits', '0', '0, but must be a whole number from 1 to 64'],
+  ['bits', '65', '65, but must be a whole number from 1 to 64'],
+  ['bits', '1.5', '1.5, but must be a whole number from 1 to 64'],
+  ['bits', 'many', '"many", but must be a whole number from 1 to 64'],
+  ['seed', '-1', '-1, but must be a whole number from 0 to 9007199254740991'],
   ['method', 'fcaent', '"fcaent", but must be one of baseline, srem, esrl, fcaenet; did you mean fcaenet?'],
-  ['dataset.sampleSize', '0', '0, but must be a whole number from 1 to 1000000000.'],
-  ['dataset.path', '""', '"", but must be a path.'],
-  ['model.backbone', 'vgg', '"vgg", but must be one of mobilenet_v1, resnet18, resnet50.'],
-  ['model.width', '0.1', '0.1, but must be a number from 0.25 to 1.'],
-  ['model.imageSize', '31', '31, but must be a whole number from 32 to 1024.'],
-  ['loss.gamma', '-1', '-1, but must be a number from 0 to 1000000.'],
-  ['loss.alpha', '.nan', 'NaN, but must be a number from 0 to 1000000.'],
-  ['loss.beta', '.inf', 'Infinity, but must be a number from 0 to 1000000.'],
-  ['erasing.regions', '0', '0, but must be a whole number from 1 to 1048576.'],
-  ['erasing.size', '65', '65, but must be at most spec.model.imageSize, 64 pixels.'],
-  ['schedule.iterations', '0', '0, but must be a whole number from 1 to 100000.'],
-  ['schedule.epochs', '0', '0, but must be a whole number from 1 to 100000.'],
-  ['schedule.batchSize', '0', '0, but must be a whole number from 1 to 65536.'],
-  ['schedule.microbatches', '0', '0, but must be a whole number from 1 to 4096.'],
-  ['schedule.learningRate', '0', '0, but must be a number from 1e-12 to 10.'],
-  ['schedule.decayAfter', '[6, 3]', '[6,3], but must be a rising list of at most 100 iterations.'],
-  ['schedule.decayFactor', '2', '2, but must be a number from 0.000001 to 1.'],
-  ['optimizer.momentum', '1', '1, but must be a number from 0 to below 1.'],
-  ['optimizer.weightDecay', '2', '2, but must be a number from 0 to 1.'],
-  ['engine.threadsPerMicrobatch', '0', '0, but must be a whole number from 1 to 256.'],
-  ['operation.workers', '0', '0, but must be a whole number from 1 to 1024 or auto.'],
-  ['operation.listen', 'here', '"here", but must be HOST:PORT with a port from 0 to 65535.'],
-  ['operation.listen', '[::1]:65536', '"[::1]:65536", but must be HOST:PORT with a port from 0 to 65535.'],
-  ['operation.metrics', 'on', '"on", but must be HOST:PORT with a port from 0 to 65535, auto or off.'],
-  ['operation.checkpoint.keep', '0', '0, but must be a whole number from 1 to 1000.'],
+  ['dataset.sampleSize', '0', '0, but must be a whole number from 1 to 1000000000'],
+  ['dataset.path', '""', '"", but must be a path'],
+  ['model.backbone', 'vgg', '"vgg", but must be one of mobilenet_v1, resnet18, resnet50'],
+  ['model.width', '0.1', '0.1, but must be a number from 0.25 to 1'],
+  ['model.imageSize', '31', '31, but must be a whole number from 32 to 1024'],
+  ['loss.gamma', '-1', '-1, but must be a number from 0 to 1000000'],
+  ['loss.alpha', '.nan', 'NaN, but must be a number from 0 to 1000000'],
+  ['loss.beta', '.inf', 'Infinity, but must be a number from 0 to 1000000'],
+  ['erasing.regions', '0', '0, but must be a whole number from 1 to 1048576'],
+  ['erasing.size', '65', '65, but must be at most spec.model.imageSize, 64 pixels'],
+  ['schedule.iterations', '0', '0, but must be a whole number from 1 to 100000'],
+  ['schedule.epochs', '0', '0, but must be a whole number from 1 to 100000'],
+  ['schedule.batchSize', '0', '0, but must be a whole number from 1 to 65536'],
+  ['schedule.microbatches', '0', '0, but must be a whole number from 1 to 4096'],
+  ['schedule.learningRate', '0', '0, but must be a number from 1e-12 to 10'],
+  ['schedule.decayAfter', '[6, 3]', '[6,3], but must be a rising list of at most 100 iterations'],
+  ['schedule.decayFactor', '2', '2, but must be a number from 0.000001 to 1'],
+  ['optimizer.momentum', '1', '1, but must be a number from 0 to below 1'],
+  ['optimizer.weightDecay', '2', '2, but must be a number from 0 to 1'],
+  ['engine.threadsPerMicrobatch', '0', '0, but must be a whole number from 1 to 256'],
+  ['operation.workers', '0', '0, but must be a whole number from 1 to 1024 or auto'],
+  ['operation.listen', 'here', '"here", but must be HOST:PORT with a port from 0 to 65535'],
+  ['operation.listen', '[::1]:65536', '"[::1]:65536", but must be HOST:PORT with a port from 0 to 65535'],
+  ['operation.metrics', 'on', '"on", but must be HOST:PORT with a port from 0 to 65535, auto or off'],
+  ['operation.checkpoint.keep', '0', '0, but must be a whole number from 1 to 1000'],
 ])('spec.%s=%s is refused with its value and bound', (field, value, end) => {
   expect(errorOf(() => run(`spec.${field}=${value}`))).toEqual({
     code: 'RUN_FIELD_INVALID',
@@ -79,7 +79,7 @@ test.each([
 
 test('the place of a wrong list entry is named', () => {
   expect(errorOf(() => run('spec.schedule.decayAfter=[0]')).message).toBe(
-    'run.yaml: spec.schedule.decayAfter[0] is 0, but must be a whole number from 1 to 100000.',
+    'run.yaml: spec.schedule.decayAfter[0] is 0, but must be a whole number from 1 to 100000',
   );
 });
 
@@ -91,13 +91,13 @@ test.each(['../up', '-dash', 'a/b', 'x'.repeat(64)])('the name %s, no folder’s
 
 test('a channel multiplier for a residual network is refused', () => {
   expect(errorOf(() => run('spec.model.backbone=resnet50', 'spec.model.width=0.5')).message).toBe(
-    'run.yaml: spec.model.width is 0.5, but must be 1 for resnet50, which has no channel multiplier.',
+    'run.yaml: spec.model.width is 0.5, but must be 1 for resnet50, which has no channel multiplier',
   );
 });
 
 test('more erased regions than pixels are refused', () => {
   expect(errorOf(() => run('spec.erasing.regions=4097')).message).toBe(
-    'run.yaml: spec.erasing.regions is 4097, but must be at most the picture’s 4096 pixels.',
+    'run.yaml: spec.erasing.regions is 4097, but must be at most the picture’s 4096 pixels',
   );
 });
 
@@ -120,7 +120,7 @@ test.each([
 test('YAML that cannot be parsed is refused in one line', () => {
   const { code, message } = parse('spec: {bits: [');
   expect(code).toBe('RUN_FILE_SYNTAX');
-  expect(message).toMatch(/^run\.yaml is not valid YAML: .*\.$/);
+  expect(message).toMatch(/^run\.yaml is not valid YAML: .*[^.]$/);
   expect(message).not.toContain('\n');
 });
 
@@ -133,13 +133,13 @@ test.each(['', '- 1', 'text'])('a document that is no mapping (%j) is refused', 
 });
 
 test('a group given as a value is refused', () => {
-  expect(parse(withSpec('24')).message).toBe('run.yaml: spec is 24, but must be a group of settings.');
+  expect(parse(withSpec('24')).message).toBe('run.yaml: spec is 24, but must be a group of settings');
 });
 
 test('a missing run file is named', () => {
   expect(errorOf(() => readTrainingRun('no/such.yaml'))).toEqual({
     code: 'RUN_FILE_MISSING',
-    message: 'There is no run file no/such.yaml.',
+    message: 'there is no run file no/such.yaml',
     exitCode: 66,
   });
 });
@@ -154,7 +154,7 @@ test('a file too large for a run file is refused', () => {
   const path = join(temporaryDirectory(), 'run.yaml');
   writeFileSync(path, ' '.repeat(1024 * 1024 + 1));
   expect(errorOf(() => readTrainingRun(path)).message).toBe(
-    `${path} has 1048577 bytes, but a run file has at most 1048576.`,
+    `${path} has 1048577 bytes, but a run file has at most 1048576`,
   );
 });
 

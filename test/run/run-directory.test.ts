@@ -40,7 +40,7 @@ test('a run that has begun is not begun anew', () => {
   begun(root);
   expect(() => RunDirectory.open(inside(root), 'new')).toThrow(
     `${join(root, 'test')} already holds a run; add --resume to go on with it, ` +
-      'or name another by --set metadata.name=NAME.',
+      'or name another by --set metadata.name=NAME',
   );
 });
 
@@ -54,7 +54,7 @@ test('a run that ended before its first checkpoint may be begun anew with other 
 test('only a run that is there can be resumed', () => {
   const root = temporaryDirectory();
   expect(() => RunDirectory.open(inside(root), 'resume')).toThrow(
-    `There is no run in ${join(root, 'test')} to resume; leave out --resume to begin one.`,
+    `there is no run in ${join(root, 'test')} to resume; leave out --resume to begin one`,
   );
   expect(existsSync(join(root, 'test'))).toBe(false);
   RunDirectory.open(inside(root), 'auto').release();
@@ -66,7 +66,7 @@ test.each<ResumeMode>(['resume', 'auto'])('%s refuses a run of other settings an
   begun(root);
   expect(() => RunDirectory.open(inside(root, 'spec.bits=12', 'spec.seed=7'), mode)).toThrow(
     `${join(root, 'test')} holds a run of other settings: spec.bits (24, now 12), spec.seed (0, now 7); ` +
-      'name another by --set metadata.name=NAME.',
+      'name another by --set metadata.name=NAME',
   );
   // The refusal leaves the run as it was, and free.
   const directory = RunDirectory.open(inside(root, 'spec.operation.workers=5'), mode);
@@ -78,7 +78,7 @@ test('a directory in use is refused, naming the process', () => {
   const directory = RunDirectory.open(inside(root), 'new');
   expect(() => RunDirectory.open(inside(root), 'auto')).toThrow(
     `${join(root, 'test')} is in use by process ${process.pid} on ${hostname()}; ` +
-      `if that is no longer so, remove ${join(root, 'test', 'lock')}.`,
+      `if that is no longer so, remove ${join(root, 'test', 'lock')}`,
   );
   directory.release();
   RunDirectory.open(inside(root), 'auto').release();
@@ -117,6 +117,6 @@ test('a place that cannot hold a directory is refused in one sentence', () => {
   const root = join(temporaryDirectory(), 'file');
   writeFileSync(root, '');
   expect(() => RunDirectory.open(inside(root), 'new')).toThrow(
-    `The run directory ${join(root, 'test')} cannot be written (ENOTDIR).`,
+    `the run directory ${join(root, 'test')} cannot be written (ENOTDIR)`,
   );
 });

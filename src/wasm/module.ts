@@ -1,4 +1,7 @@
-/** Just enough of WebAssembly's binary format to write a small kernel by hand. */
+/**
+ * Just enough of WebAssembly's binary format to write a small kernel by hand: what a loop of typed-array accesses leaves
+ * unused is bounds checks and vector instructions.
+ */
 
 /** The part of the JavaScript interface that is used here; TypeScript declares it with the browser's types only. */
 interface WebAssemblyInterface {
@@ -64,7 +67,15 @@ export const op = {
   greaterUnsigned: [0x4b],
   notLessUnsigned: [0x4f],
   add: [0x6a],
+  and: [0x71],
+  or: [0x72],
   shiftLeft: [0x74],
+  shiftRight: [0x76],
+  loadDouble: (offset: number) => [0x2b, 3, ...unsigned(offset)],
+  zeroDouble: [0x44, 0, 0, 0, 0, 0, 0, 0, 0],
+  notLessDouble: [0x66],
+  addDouble: [0xa0],
+  subtractDouble: [0xa1],
   loadVector: (offset: number) => [0xfd, 0x00, 4, ...unsigned(offset)],
   splatByte: (offset: number) => [0xfd, 0x07, 0, ...unsigned(offset)],
   storeVector: (offset: number) => [0xfd, 0x0b, 4, ...unsigned(offset)],

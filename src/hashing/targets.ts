@@ -1,26 +1,3 @@
-/** Codes of the database as columns of 32-bit words: word w of every row in `words[w]` `[n]`. */
-export type CodeColumns = readonly Int32Array[];
-
-/** Splits packed codes `[n, words]` into one array per word. */
-export function splitWords(packed: Uint32Array, wordCount: number): CodeColumns {
-  const rows = packed.length / wordCount;
-  return Array.from({ length: wordCount }, (_, word) => {
-    const column = new Int32Array(rows);
-    for (let row = 0; row < rows; row++) column[row] = packed[row * wordCount + word]!;
-    return column;
-  });
-}
-
-/** Inverse of `splitWords`. */
-export function joinWords(columns: CodeColumns): Uint32Array {
-  const rows = columns[0]!.length;
-  const packed = new Uint32Array(rows * columns.length);
-  columns.forEach((column, word) => {
-    for (let row = 0; row < rows; row++) packed[row * columns.length + word] = column[row]!;
-  });
-  return packed;
-}
-
 /** Rows that stay in the first-level cache while the Gram matrix is summed over them. */
 const GRAM_BLOCK = 64;
 
@@ -130,11 +107,10 @@ export function codeTargets(input: {
 }
 
 /**
- * Tables of U_restᵀU_k times the signs of eight bits, `[4 per word, 256]`: the sum over all tables of the entries chosen
- * by a code's bytes is V_rest U_restᵀU_k. Bit k itself and unused bits contribute nothing.
+ * Writes tables of U_restᵀU_k times the signs of eight bits, `[⌈bits / 8⌉, 256]`: the sum over all tables of the entries
+ * chosen by a code's bytes is V_rest U_restᵀU_k. Bit k itself and unused bits contribute nothing.
  */
-export function signTables(gram: Float64Array, bits: number, bit: number, wordCount: number): Float64Array {
-  const tables = new Float64Array(wordCount * 4 * 256);
+export function fillSignTables(tables: Float64Array, gram: Float64Array, bits: number, bit: number): void {
   for (let start = 0; start < bits; start += 8) {
     const base = start * 32;
     const weights = Float64Array.from({ length: 8 }, (_, offset) => {
@@ -148,81 +124,5 @@ export function signTables(gram: Float64Array, bits: number, bit: number, wordCo
         tables[base + half + value] = tables[base + value]! + 2 * weights[offset]!;
       }
     }
-  }
-  return tables;
-}
-
-/** Where a float64's sign is among its two 32-bit halves. */
-const SIGN_HALF = new Int32Array(Float64Array.of(-1).buffer)[1] === 0 ? 0 : 1;
-
-/**
- * Sets one bit of every row to the sign of its argument.
- *
- * @param target Q′_k by entry
- * @param scratch room for one number per row
- * @returns how many rows changed
- */
-export function updateBit(
-  columns: CodeColumns,
-  bit: number,
-  target: Float64Array,
-  entryOfRow: Int32Array,
-  tables: Float64Array,
-  scratch: Float64Array,
-): number {
-  const [low, high] = columns;
-  if (high === undefined) signArguments(scratch, low!, target, entryOfRow, tables);
-  else longSignArguments(scratch, low!, high, target, entryOfRow, tables);
-
-  // Half of a random start's signs change, which a branch predictor cannot know: the sign is read as a bit instead.
-  const halves = new Int32Array(scratch.buffer);
-  const column = columns[bit >>> 5]!;
-  const shift = bit & 31;
-  const others = ~(1 << shift);
-  let flipped = 0;
-  for (let row = 0; row < column.length; row++) {
-    const before = column[row]!;
-    const after = (before & others) | (((halves[2 * row + SIGN_HALF]! >>> 31) ^ 1) << shift);
-    column[row] = after;
-    flipped += ((before ^ after) >>> shift) & 1;
-  }
-  return flipped;
-}
-
-/** Arguments of sign for codes of one word; adding 0 turns −0 into +0. */
-function signArguments(
-  result: Float64Array,
-  column: Int32Array,
-  target: Float64Array,
-  entryOfRow: Int32Array,
-  t: Float64Array,
-): void {
-  for (let row = 0; row < column.length; row++) {
-    const a = column[row]!;
-    const sum =
-      t[a & 255]! + t[256 + ((a >>> 8) & 255)]! + (t[512 + ((a >>> 16) & 255)]! + t[768 + (a >>> 24)]!);
-    result[row] = target[entryOfRow[row]!]! - sum + 0;
-  }
-}
-
-/** The same for codes of two words. */
-function longSignArguments(
-  result: Float64Array,
-  low: Int32Array,
-  high: Int32Array,
-  target: Float64Array,
-  entryOfRow: Int32Array,
-  t: Float64Array,
-): void {
-  for (let row = 0; row < low.length; row++) {
-    const a = low[row]!;
-    const b = high[row]!;
-    const first =
-      t[a & 255]! + t[256 + ((a >>> 8) & 255)]! + (t[512 + ((a >>> 16) & 255)]! + t[768 + (a >>> 24)]!);
-    const second =
-      t[1024 + (b & 255)]! +
-      t[1280 + ((b >>> 8) & 255)]! +
-      (t[1536 + ((b >>> 16) & 255)]! + t[1792 + (b >>> 24)]!);
-    result[row] = target[entryOfRow[row]!]! - first - second + 0;
   }
 }

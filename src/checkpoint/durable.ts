@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto';
+import { open, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/** Bytes hashed and written at a time, so that other work of the process gets its turn between. */
+const CHUNK_BYTES = 4 * 2 ** 20;
+
+/** Writes a new file from consecutive pieces and waits until it is on the disk. */
+export async function writeDurably(
+  path: string,
+  pieces: readonly Uint8Array[],
+): Promise<{ bytes: number; sha256: string }> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  const handle = await open(path, 'wx');
+  try {
+    for (const piece of pieces) {
+      for (let start = 0; start < piece.length; start += CHUNK_BYTES) {
+        const chunk = piece.subarray(start, start + CHUNK_BYTES);
+        hash.update(chunk);
+        await handle.writeFile(chunk);
+        bytes += chunk.length;
+      }
+    }
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  return { bytes, sha256: hash.digest('hex') };
+}
+
+/** Waits until a directory's entries are on the disk: without it, a rename may be lost with the power. */
+export async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Renames within one directory, durably. */
+export async function renameDurably(from: string, to: string): Promise<void> {
+  await rename(from, to);
+  await syncDirectory(dirname(to));
+}

@@ -1,0 +1,101 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { CheckpointError } from './error.js';
+
+/** Version of the checkpoint's files; another one is refused. */
+export const FORMAT_VERSION = 1;
+
+const count = z.int().nonnegative();
+const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** Where the run stands: what is done is everything before this step. */
+const positionSchema = z.strictObject({
+  iteration: count,
+  /** May be one past the iteration's last: then its V-step is next. */
+  epoch: count,
+  step: count,
+  /** `evaluate`: the iteration's V-step is done and its evaluation, if due, is not. */
+  phase: z.enum(['train', 'evaluate']),
+  /** Optimiser steps done since the run began. */
+  globalStep: count,
+});
+export type RunPosition = Readonly<z.infer<typeof positionSchema>>;
+
+const manifestSchema = z.strictObject({
+  format: z.literal('fcaenet-checkpoint'),
+  formatVersion: count,
+  /** Rises with every change of the arithmetic that alters bits. */
+  arithmeticVersion: count,
+  /** Digest of all that the run's result depends on. */
+  trainingHash: z.string(),
+  /** Leadership under which the checkpoint was written. */
+  term: count,
+  position: positionSchema,
+  created: z.iso.datetime(),
+  /** Numerical identity of the workers; null where they had different ones. */
+  identity: z.string().nullable(),
+  metrics: z.record(z.string(), z.number()),
+  files: z.array(z.strictObject({ name: z.string(), bytes: count, sha256: sha256Schema })),
+});
+
+/** What a checkpoint is and what its files must contain. */
+export type CheckpointManifest = Readonly<z.infer<typeof manifestSchema>>;
+
+/** Hexadecimal SHA-256 of some bytes. */
+export function sha256(bytes: string | Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+function serialize(content: object): string {
+  const digest = sha256(JSON.stringify(content));
+  return `${JSON.stringify({ ...content, digest }, null, 2)}\n`;
+}
+
+/**
+ * The manifest's text; a digest over its own content makes it as hard to damage unseen as the files that it names.
+ *
+ * @throws CheckpointError `CHECKPOINT_MANIFEST` for content that could not be read back, such as a metric of NaN
+ */
+export function encodeManifest(manifest: CheckpointManifest): string {
+  return serialize(checked(manifest));
+}
+
+/**
+ * Reads a manifest's text.
+ *
+ * @throws CheckpointError `CHECKPOINT_MANIFEST` unless it is, to the byte, what `encodeManifest` writes;
+ *   `CHECKPOINT_FOREIGN` for another format version
+ */
+export function decodeManifest(text: string): CheckpointManifest {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch (error) {
+    throw new CheckpointError('CHECKPOINT_MANIFEST', 'The manifest is not JSON.', { cause: error });
+  }
+  if (typeof raw !== 'object' || raw === null) {
+    throw new CheckpointError('CHECKPOINT_MANIFEST', 'The manifest is not a JSON object.');
+  }
+  const { digest: _, ...content } = raw as Record<string, unknown>;
+  if (serialize(content) !== text) {
+    throw new CheckpointError('CHECKPOINT_MANIFEST', 'The manifest does not match its own digest.');
+  }
+  if (content.formatVersion !== FORMAT_VERSION) {
+    throw new CheckpointError(
+      'CHECKPOINT_FOREIGN',
+      `The formatVersion is ${String(content.formatVersion)}, expected ${FORMAT_VERSION}.`,
+    );
+  }
+  return checked(content);
+}
+
+function checked(content: object): CheckpointManifest {
+  const parsed = manifestSchema.safeParse(content);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  throw new CheckpointError(
+    'CHECKPOINT_MANIFEST',
+    `The manifest's ${issue.path.map(String).join('.')} is wrong (${issue.message}).`,
+    { cause: parsed.error },
+  );
+}

@@ -1,0 +1,78 @@
+import { type Console, openConsole } from '../console/console.js';
+import type { ProgressTask } from '../console/progress.js';
+import { checkDataset } from '../data/check.js';
+import { DatasetError } from '../data/error.js';
+import { makeSyntheticDataset } from '../data/synthetic/make.js';
+import { defaultSyntheticSettings } from '../data/synthetic/settings.js';
+import type { CheckDatasetOptions, MakeDatasetOptions } from './dataset.js';
+
+/** `fcaenet dataset make`. Throws what `makeSyntheticDataset` throws. */
+export async function makeDataset(directory: string, options: MakeDatasetOptions): Promise<void> {
+  const console = openConsole();
+  try {
+    await makeDatasetOn(console, directory, options);
+  } finally {
+    console.close();
+  }
+}
+
+/** The same on a console that is open already. */
+export async function makeDatasetOn(
+  console: Console,
+  directory: string,
+  { species, train, test, size, seed }: MakeDatasetOptions,
+): Promise<void> {
+  const defaults = defaultSyntheticSettings;
+  const settings = {
+    species: species ?? defaults.species,
+    trainPerSpecies: train ?? defaults.trainPerSpecies,
+    testPerSpecies: test ?? defaults.testPerSpecies,
+    size: size ?? defaults.size,
+    seed: seed ?? defaults.seed,
+  };
+  const progress = new Progress(console, 'drawing');
+  await makeSyntheticDataset(directory, settings, progress.update);
+  console.log.info('dataset ready', { directory, ...settings });
+}
+
+/**
+ * `fcaenet dataset check`.
+ * @throws DatasetError DATASET_IMAGE_DAMAGED where pictures do not decode, after the report
+ */
+export async function inspectDataset(directory: string, { deep }: CheckDatasetOptions): Promise<void> {
+  const console = openConsole();
+  try {
+    const progress = new Progress(console, 'decoding');
+    const { damagedImages = [], ...report } = await checkDataset(directory, {
+      deep,
+      onProgress: progress.update,
+    });
+    console.log.info('dataset', { directory, ...report });
+    for (const sentence of damagedImages) console.log.warn(sentence);
+    if (damagedImages.length > 0) {
+      const [first] = damagedImages;
+      throw new DatasetError(
+        'DATASET_IMAGE_DAMAGED',
+        `${damagedImages.length} of ${report.train + report.test} images in ${directory} cannot be decoded, the first: ${first}`,
+      );
+    }
+  } finally {
+    console.close();
+  }
+}
+
+/** A progress task that begins with the first report and ends with the last. */
+class Progress {
+  private task: ProgressTask | null = null;
+
+  constructor(
+    private readonly console: Console,
+    private readonly name: string,
+  ) {}
+
+  readonly update = (done: number, total: number): void => {
+    this.task ??= this.console.startTask({ name: this.name, total, unit: 'images' });
+    this.task.update(done);
+    if (done === total) this.task.finish();
+  };
+}

@@ -1,0 +1,53 @@
+import type { Command } from 'commander';
+import { addExamples, wholeNumber } from './options.js';
+
+/** Undefined settings are the generator's own. */
+export interface MakeDatasetOptions {
+  readonly species?: number;
+  readonly train?: number;
+  readonly test?: number;
+  readonly size?: number;
+  readonly seed?: number;
+}
+
+export interface CheckDatasetOptions {
+  /** Decode every picture. */
+  readonly deep: boolean;
+}
+
+export interface DatasetActions {
+  make(directory: string, options: MakeDatasetOptions): Promise<void>;
+  check(directory: string, options: CheckDatasetOptions): Promise<void>;
+}
+
+/** `fcaenet dataset make` and `fcaenet dataset check`. */
+export function registerDataset(program: Command, actions: DatasetActions): void {
+  const dataset = program.command('dataset').description('make a synthetic dataset, or check one');
+  const make = dataset
+    .command('make')
+    .description(
+      'draw a fine-grained dataset: the same pixels on every machine, in the layout of CUB-200-2011',
+    )
+    .argument('<DIR>', 'a folder that is empty or does not exist yet')
+    .option('--species <count>', 'species that differ in small parts only', wholeNumber(2, 20))
+    .option('--train <count>', 'training pictures of each species', wholeNumber(1, 10_000))
+    .option('--test <count>', 'test pictures of each species', wholeNumber(1, 10_000))
+    .option('--size <pixels>', 'side of a picture', wholeNumber(32, 512))
+    .option('--seed <number>', 'key of every random choice', wholeNumber(0, Number.MAX_SAFE_INTEGER));
+  addExamples(make, [
+    'npx fcaenet dataset make data/synthetic',
+    'npx fcaenet dataset make data/small --species 5 --train 20 --test 5',
+  ]);
+  make.action(async (directory: string, options: MakeDatasetOptions) => {
+    await actions.make(directory, options);
+  });
+  const check = dataset
+    .command('check')
+    .description('count the pictures of a dataset and say what is wrong with it')
+    .argument('<DIR>', 'a folder in the layout of CUB-200-2011')
+    .option('--deep', 'decode every picture', false);
+  addExamples(check, ['npx fcaenet dataset check data/synthetic --deep']);
+  check.action(async (directory: string, { deep }: CheckDatasetOptions) => {
+    await actions.check(directory, { deep });
+  });
+}

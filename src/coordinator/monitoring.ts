@@ -1,0 +1,101 @@
+import type { Console } from '../console/console.js';
+import type { TrainingRun } from '../run/training-run.js';
+import type { Fleet } from './fleet.js';
+import type { Identity } from './identity.js';
+import { memberStates } from './member.js';
+import { RunMetrics } from './metrics.js';
+import { MonitorServer } from './monitor-server.js';
+import { narrate } from './narration.js';
+import type { RunState } from './run-state.js';
+import type { TrainingObserver } from './training-loop.js';
+
+export interface MonitoringOptions {
+  readonly run: TrainingRun;
+  readonly console: Console;
+  readonly fleet: Fleet;
+  readonly state: RunState;
+  readonly stepsPerEpoch: number;
+}
+
+/** Shows a run while it goes on: on the console, and over HTTP for Prometheus and Kubernetes. */
+export class Monitoring {
+  readonly observer: TrainingObserver;
+
+  private constructor(
+    private readonly options: MonitoringOptions,
+    private readonly metrics: RunMetrics,
+    private readonly server: MonitorServer | null,
+  ) {
+    this.observer = observe(options, metrics);
+    this.setPosition();
+    options.fleet.pool.on('refused', (member, reason, sentence) => {
+      options.console.log.warn('answer refused', { worker: member.label, reason: sentence });
+      metrics.gradientRefused(reason);
+    });
+  }
+
+  /** Throws what `MonitorServer.start` throws. */
+  static async open(options: MonitoringOptions): Promise<Monitoring> {
+    const { fleet, run, console } = options;
+    const { pool } = fleet;
+    const metrics = new RunMetrics({
+      traffic: () => fleet.server.traffic,
+      workers: () => Object.fromEntries(memberStates.map((state) => [state, pool.count(state)])),
+      nowMs: () => performance.now(),
+    });
+    const address = run.spec.operation.metrics;
+    if (address === 'off') return new Monitoring(options, metrics, null);
+    const notReady = () => (pool.admitted().length > 0 ? null : 'no worker is there');
+    const server = await MonitorServer.start({ address, registry: metrics.registry, notReady });
+    console.log.info('metrics', { url: `http://${server.address}/metrics` });
+    return new Monitoring(options, metrics, server);
+  }
+
+  engineChosen(identity: Identity, device: string): void {
+    const { engine, engineVersion, instructionSet } = identity;
+    this.metrics.setEngine(engine, String(engineVersion), device, String(instructionSet));
+  }
+
+  checkpointWritten(name: string, bytes: number, seconds: number): void {
+    this.metrics.checkpointWritten(seconds);
+    this.options.console.log.info('checkpoint written', { name, bytes, seconds });
+  }
+
+  async close(): Promise<void> {
+    await this.server?.close();
+  }
+
+  private setPosition(): void {
+    const { iteration, epoch, globalStep } = this.options.state.position;
+    this.metrics.setPosition(iteration, epoch, globalStep);
+  }
+}
+
+/** The narration, with everything also counted. */
+function observe(
+  { run, console, state, stepsPerEpoch }: MonitoringOptions,
+  metrics: RunMetrics,
+): TrainingObserver {
+  const narration = narrate(console, run.spec, state, stepsPerEpoch);
+  return {
+    ...narration,
+    stepDone: (losses, seconds, images) => {
+      narration.stepDone(losses, seconds, images);
+      metrics.stepDone(losses, seconds, images);
+      const { iteration, epoch, globalStep } = state.position;
+      metrics.setPosition(iteration, epoch, globalStep);
+    },
+    codesUpdated: (iteration, flippedBits, seconds) => {
+      narration.codesUpdated(iteration, flippedBits, seconds);
+      metrics.codesUpdated(flippedBits, seconds);
+    },
+    evaluated: (iteration, evaluation) => {
+      narration.evaluated(iteration, evaluation);
+      metrics.evaluated(evaluation.mAP, evaluation.tieAveragedMAP);
+    },
+    redispatched: (leaves, departure) => {
+      narration.redispatched(leaves, departure);
+      metrics.microbatchesRedispatched(leaves);
+    },
+  };
+}

@@ -1,0 +1,195 @@
+import type { TensorMap } from '../checkpoint/safetensors.js';
+import type { CheckpointState } from '../checkpoint/state.js';
+import { CheckpointStore } from '../checkpoint/store.js';
+import type { Log } from '../console/log.js';
+import type { Dataset } from '../data/dataset.js';
+import type { ModelLayout } from '../model/layout.js';
+import { arithmeticVersion } from '../reduction/arithmetic-version.js';
+import type { RunDirectory } from '../run/run-directory.js';
+import { trainingHash } from '../run/training-hash.js';
+import type { TrainingRun } from '../run/training-run.js';
+import { CoordinatorError } from './error.js';
+import type { Identity } from './identity.js';
+import { SgdOptimizer } from './optimizer.js';
+import { type IterationRecord, RunState, type UntrainedFigures } from './run-state.js';
+
+export interface RunCheckpointsOptions {
+  readonly run: TrainingRun;
+  readonly directory: RunDirectory;
+  readonly dataset: Dataset;
+  readonly layout: ModelLayout;
+  readonly term: number;
+  readonly log: Log;
+}
+
+/** What a checkpoint's `history.json` holds besides the tensors: everything about the run that is not a tensor. */
+interface Records {
+  readonly datasetFingerprint: string;
+  readonly optimizerStarted: boolean;
+  readonly iterations: IterationRecord[];
+  readonly lossSums: number[];
+  readonly seconds: number;
+  readonly images: number;
+  readonly untrained: UntrainedFigures | null;
+}
+
+/** Turns a run's state into checkpoints and back. Saves run in the background, one after another, on copies. */
+export class RunCheckpoints {
+  private readonly store: CheckpointStore;
+  private readonly hash: string;
+  private pending: Promise<string | null> = Promise.resolve(null);
+  /** The run's best mAP that a checkpoint holds. */
+  private best = Number.NEGATIVE_INFINITY;
+
+  constructor(private readonly options: RunCheckpointsOptions) {
+    const { run, directory } = options;
+    this.store = new CheckpointStore(directory.checkpoints, { keep: run.spec.operation.checkpoint.keep });
+    this.hash = trainingHash(run);
+  }
+
+  /**
+   * The newest good checkpoint, or null where there is none yet.
+   * @throws CheckpointError where there are some but none can be used; CoordinatorError COORDINATOR_OTHER_DATASET
+   */
+  async restore(): Promise<{ state: RunState; identity: Identity | null } | null> {
+    const { dataset, log } = this.options;
+    const loaded = await this.store.loadNewest({ trainingHash: this.hash, arithmeticVersion });
+    if (!loaded) return null;
+    const { state: checkpoint, name, rejected } = loaded;
+    for (const { name: refused, reason } of rejected)
+      log.warn('checkpoint refused', { name: refused, reason });
+    const records = checkpoint.history as Records;
+    if (records.datasetFingerprint !== dataset.fingerprint) {
+      throw new CoordinatorError(
+        'COORDINATOR_OTHER_DATASET',
+        `Checkpoint ${name} was trained on a dataset with fingerprint ${records.datasetFingerprint.slice(0, 12)}…, but ${dataset.root} has ${dataset.fingerprint.slice(0, 12)}….`,
+      );
+    }
+    const state = this.stateFrom(checkpoint, records);
+    this.best = bestMAP(state.history);
+    const { iteration, epoch, step } = state.position;
+    log.info('resuming', { checkpoint: name, iteration: iteration + 1, epoch: epoch + 1, step: step + 1 });
+    return { state, identity: checkpoint.identity === null ? null : JSON.parse(checkpoint.identity) };
+  }
+
+  /**
+   * Copies the state and writes it while the caller goes on; waits only for the checkpoint before this one.
+   * @param onWritten told when the checkpoint is durable
+   */
+  async saveInBackground(
+    state: RunState,
+    identity: Identity | null,
+    onWritten: (name: string, bytes: number, seconds: number) => void,
+  ): Promise<void> {
+    await this.pending;
+    const mAP = bestMAP(state.history);
+    const isBest = mAP > this.best;
+    this.best = Math.max(this.best, mAP);
+    const saved = this.store.save(this.checkpointOf(state, identity), { best: isBest }).then((written) => {
+      onWritten(written.name, written.bytes, written.seconds);
+      return written.name;
+    });
+    // A failure is thrown by whoever waits next; until then it must not count as unhandled.
+    saved.catch(() => {});
+    this.pending = saved;
+  }
+
+  /** Waits for the last checkpoint and names it; throws what writing it threw. */
+  settled(): Promise<string | null> {
+    return this.pending;
+  }
+
+  private checkpointOf(state: RunState, identity: Identity | null): CheckpointState {
+    const { layout, run, dataset, term } = this.options;
+    const { weights, optimizer } = state;
+    const { bits } = run.spec;
+    const records: Records = {
+      datasetFingerprint: dataset.fingerprint,
+      optimizerStarted: optimizer.hasStarted,
+      iterations: state.history,
+      lossSums: [...state.lossSums],
+      seconds: state.seconds,
+      images: state.images,
+      untrained: state.untrained,
+    };
+    const mAP = state.history.at(-1)?.evaluation?.mAP;
+    return {
+      position: state.position,
+      term,
+      trainingHash: this.hash,
+      arithmeticVersion,
+      identity: identity && JSON.stringify(identity),
+      metrics: mAP === undefined ? {} : { mAP },
+      tensors: {
+        weights: {
+          ...parameterTensors(layout, weights.parameters),
+          ...Object.fromEntries(
+            layout.batchNorms.flatMap(({ meanName, varianceName, offset, channels }) =>
+              [[meanName, weights.mean] as const, [varianceName, weights.variance] as const].map(
+                ([name, values]) => [
+                  name,
+                  { shape: [channels], data: values.slice(offset, offset + channels) },
+                ],
+              ),
+            ),
+          ),
+        },
+        optimizer: parameterTensors(layout, optimizer.buffer),
+        codes: {
+          V: { shape: [state.codes.length / bits, bits], data: state.codes.slice() },
+          U: { shape: [state.u.length / bits, bits], data: state.u.slice() },
+        },
+      },
+      history: records,
+    };
+  }
+
+  private stateFrom({ tensors, position }: CheckpointState, records: Records): RunState {
+    const { layout, run } = this.options;
+    const gather = (from: TensorMap, into: Float32Array, name: string, offset: number) =>
+      into.set(from[name]!.data as Float32Array, offset);
+    const parameters = new Float32Array(layout.parameterCount);
+    const momentum = new Float32Array(layout.parameterCount);
+    for (const { name, offset } of layout.parameters) {
+      gather(tensors.weights, parameters, name, offset);
+      gather(tensors.optimizer, momentum, name, offset);
+    }
+    const mean = new Float32Array(layout.statisticsCount);
+    const variance = new Float32Array(layout.statisticsCount);
+    for (const { meanName, varianceName, offset } of layout.batchNorms) {
+      gather(tensors.weights, mean, meanName, offset);
+      gather(tensors.weights, variance, varianceName, offset);
+    }
+    const optimizer = new SgdOptimizer(run.spec.optimizer, momentum, records.optimizerStarted);
+    const state = new RunState(
+      { parameters, mean, variance },
+      optimizer,
+      tensors.codes.V!.data as Int8Array,
+      tensors.codes.U!.data as Float32Array,
+    );
+    state.position = position;
+    state.history = records.iterations;
+    state.lossSums = Float64Array.from(records.lossSums);
+    state.seconds = records.seconds;
+    state.images = records.images;
+    state.untrained = records.untrained;
+    return state;
+  }
+}
+
+/** Copies of a flat vector's parts, by parameter. */
+function parameterTensors(layout: ModelLayout, values: Float32Array): TensorMap {
+  return Object.fromEntries(
+    layout.parameters.map(({ name, shape, offset, size }) => [
+      name,
+      { shape: [...shape], data: values.slice(offset, offset + size) },
+    ]),
+  );
+}
+
+function bestMAP(history: readonly IterationRecord[]): number {
+  return Math.max(
+    Number.NEGATIVE_INFINITY,
+    ...history.map(({ evaluation }) => evaluation?.mAP ?? Number.NEGATIVE_INFINITY),
+  );
+}

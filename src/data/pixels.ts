@@ -1,0 +1,54 @@
+import { readFile } from 'node:fs/promises';
+import sharp from 'sharp';
+import { DatasetError } from './error.js';
+
+// A picture is decoded on one thread: workers already run one per core, and their pictures side by side.
+sharp.concurrency(1);
+// Every picture is read once and kept, packed, by its reader; libvips' own cache would only hold memory.
+sharp.cache(false);
+
+/** Names the code that turns files into pixels: another version may round differently. */
+export const decoderVersion = ['sharp', 'vips', 'mozjpeg', 'png']
+  .map((part) => `${part} ${sharp.versions[part as keyof typeof sharp.versions]}`)
+  .join(', ');
+
+/**
+ * Reads and decodes one picture; see {@link decodePixels}.
+ *
+ * @throws DatasetError DATASET_IMAGE_MISSING, DATASET_IMAGE_DAMAGED, naming the file
+ */
+export async function decodeImage(file: string, size: number): Promise<Uint8Array> {
+  const bytes = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
+    throw new DatasetError('DATASET_IMAGE_MISSING', `the image ${file} cannot be read (${cause.code})`, {
+      cause,
+    });
+  });
+  return decodePixels(bytes, size, file);
+}
+
+/**
+ * Decodes one picture and resizes the whole of it to a square: triangle filter scaled by the reduction
+ * (antialiased), sRGB, alpha dropped, grey repeated, orientation tags ignored.
+ *
+ * @param size side of the result in pixels
+ * @param name what an error calls the picture
+ * @returns uint8 pixels, [size, size, 3]
+ * @throws DatasetError DATASET_IMAGE_DAMAGED
+ */
+export async function decodePixels(bytes: Buffer, size: number, name: string): Promise<Uint8Array> {
+  try {
+    return await sharp(bytes, { failOn: 'error', autoOrient: false })
+      .removeAlpha()
+      .toColourspace('srgb')
+      .resize(size, size, { fit: 'fill', kernel: 'linear', fastShrinkOnLoad: false })
+      .raw()
+      .toBuffer();
+  } catch (cause) {
+    const reason = (cause as Error).message.trim().replaceAll(/\s+/g, ' ');
+    throw new DatasetError(
+      'DATASET_IMAGE_DAMAGED',
+      `the image ${name} (${bytes.length} bytes) cannot be decoded (${reason})`,
+      { cause },
+    );
+  }
+}

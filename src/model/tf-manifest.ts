@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { ExitCode } from '../errors.js';
+import { ModelError } from './error.js';
+
+/** A tensor as a weight file stores it. */
+export interface StoredTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** All tensors of a weight file by name, and the SHA-256 of its bytes in hexadecimal. */
+export interface StoredTensors {
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly sha256: string;
+}
+
+const manifestSchema = z.object({
+  weightsManifest: z.array(
+    z.object({
+      paths: z.array(z.string()),
+      weights: z.array(
+        z.object({
+          name: z.string(),
+          shape: z.array(z.number().int().nonnegative()),
+          dtype: z.literal('float32'),
+          quantization: z.never('quantised weights are not supported').optional(),
+        }),
+      ),
+    }),
+  ),
+});
+
+/**
+ * Reads a TF.js weights manifest (`model.json` and the shards beside it): little-endian float32, each group's shards
+ * concatenated. The digest covers `model.json` and then every shard in the manifest's order.
+ *
+ * @throws ModelError `MODEL_WEIGHTS_UNREADABLE` for a missing or unreadable file, `MODEL_WEIGHTS_MANIFEST` for one that
+ *   is no manifest of float32 weights or whose shards have another length than its shapes ask for
+ */
+export async function readTfManifest(path: string): Promise<StoredTensors> {
+  const text = await readWeights(path);
+  const digest = createHash('sha256').update(text);
+  const tensors = new Map<string, StoredTensor>();
+  for (const group of parseManifest(path, text).weightsManifest) {
+    const shards = [];
+    for (const shard of group.paths) shards.push(await readWeights(join(dirname(path), shard)));
+    for (const shard of shards) digest.update(shard);
+    const bytes = Buffer.concat(shards);
+    let position = 0;
+    for (const { name, shape } of group.weights) {
+      const length = shape.reduce((product, extent) => product * extent, 1);
+      if (position + 4 * length <= bytes.length) {
+        const data = new Float32Array(length);
+        for (let i = 0; i < length; i++) data[i] = bytes.readFloatLE(position + 4 * i);
+        tensors.set(name, { shape, data });
+      }
+      position += 4 * length;
+    }
+    if (position !== bytes.length) {
+      throw new ModelError(
+        'MODEL_WEIGHTS_MANIFEST',
+        `Shards ${group.paths.join(', ')} of ${path} hold ${bytes.length} bytes, expected ${position}.`,
+      );
+    }
+  }
+  return { tensors, sha256: digest.digest('hex') };
+}
+
+function parseManifest(path: string, text: Buffer): z.infer<typeof manifestSchema> {
+  try {
+    return manifestSchema.parse(JSON.parse(text.toString('utf8')));
+  } catch (cause) {
+    const reason =
+      cause instanceof z.ZodError
+        ? `${cause.issues[0]!.path.join('.')}: ${cause.issues[0]!.message}`
+        : String((cause as Error).message);
+    throw new ModelError(
+      'MODEL_WEIGHTS_MANIFEST',
+      `${path} is no TF.js manifest of float32 weights (${reason}).`,
+      { cause },
+    );
+  }
+}
+
+/** Reads a whole file of weights. */
+export async function readWeights(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw new ModelError(
+      'MODEL_WEIGHTS_UNREADABLE',
+      `Weights ${path} cannot be read (${(cause as NodeJS.ErrnoException).code}).`,
+      { cause, exitCode: ExitCode.missingInput },
+    );
+  }
+}

@@ -1,0 +1,125 @@
+import { type FileHandle, link, open, rename, rm, utimes } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
+
+/** What a packed file holds; files with another description are not read. */
+export interface CacheDescription {
+  /** of the dataset */
+  fingerprint: string;
+  split: string;
+  imageSize: number;
+  /** images of the split */
+  count: number;
+  decoder: string;
+}
+
+const HEADER_BYTES = 4096;
+/** After the pixels of a slot: its number plus one (a hole in the file reads as 0) and the CRC-32 of the pixels. */
+const SEAL_BYTES = 8;
+
+/** Bytes of the file for `description` when every slot is filled. */
+export function cacheFileBytes({ imageSize, count }: CacheDescription): number {
+  return HEADER_BYTES + count * (imageSize * imageSize * 3 + SEAL_BYTES);
+}
+
+/**
+ * Decoded pixels of a split at one size, one fixed slot per image, open to several processes at once: a slot is
+ * believed only when its seal fits, so an image that another process is just writing, or that a crash left half
+ * written, reads as absent. Two writers of a slot write the same bytes.
+ */
+export class CacheFile {
+  readonly #file: FileHandle;
+  readonly #pixelBytes: number;
+
+  private constructor(file: FileHandle, { imageSize }: CacheDescription) {
+    this.#file = file;
+    this.#pixelBytes = imageSize * imageSize * 3;
+  }
+
+  /** Opens the file, or makes it where it is absent, was damaged at its head, or has another length. */
+  static async open(path: string, description: CacheDescription): Promise<CacheFile> {
+    const existing = await openSound(path, description);
+    if (existing.file !== undefined) {
+      const now = new Date();
+      await utimes(path, now, now);
+      return new CacheFile(existing.file, description);
+    }
+    const fresh = `${path}.${process.pid}.new`;
+    await writeEmpty(fresh, description);
+    if (existing.found) {
+      await rename(fresh, path);
+    } else {
+      // Of several processes that make the file at once the first wins, and all use its file.
+      await link(fresh, path).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EEXIST') throw error;
+      });
+      await rm(fresh, { force: true });
+    }
+    return new CacheFile(await open(path, 'r+'), description);
+  }
+
+  /** The pixels of an image, [size, size, 3], or undefined where the slot is empty or damaged. */
+  async read(index: number): Promise<Uint8Array | undefined> {
+    const slot = new Uint8Array(this.#pixelBytes + SEAL_BYTES);
+    const { bytesRead } = await this.#file.read(slot, 0, slot.length, this.#offset(index));
+    if (bytesRead !== slot.length) return undefined;
+    const pixels = slot.subarray(0, this.#pixelBytes);
+    const seal = new DataView(slot.buffer, this.#pixelBytes, SEAL_BYTES);
+    if (seal.getUint32(0, true) !== index + 1) return undefined;
+    return seal.getUint32(4, true) === crc32(pixels) ? pixels : undefined;
+  }
+
+  /** @param pixels [size, size, 3] */
+  async write(index: number, pixels: Uint8Array): Promise<void> {
+    const slot = new Uint8Array(this.#pixelBytes + SEAL_BYTES);
+    slot.set(pixels);
+    const seal = new DataView(slot.buffer, this.#pixelBytes, SEAL_BYTES);
+    seal.setUint32(0, index + 1, true);
+    seal.setUint32(4, crc32(pixels), true);
+    await this.#file.write(slot, 0, slot.length, this.#offset(index));
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+
+  #offset(index: number): number {
+    return HEADER_BYTES + index * (this.#pixelBytes + SEAL_BYTES);
+  }
+}
+
+function headerOf(description: CacheDescription): Buffer {
+  const header = Buffer.alloc(HEADER_BYTES);
+  header.write(`fcaenet packed pixels 1\n${JSON.stringify(description)}\n`);
+  return header;
+}
+
+async function openSound(
+  path: string,
+  description: CacheDescription,
+): Promise<{ found: boolean; file?: FileHandle }> {
+  let file: FileHandle;
+  try {
+    file = await open(path, 'r+');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { found: false };
+    throw error;
+  }
+  const header = Buffer.alloc(HEADER_BYTES);
+  await file.read(header, 0, HEADER_BYTES, 0);
+  const { size } = await file.stat();
+  if (header.equals(headerOf(description)) && size === cacheFileBytes(description))
+    return { found: true, file };
+  await file.close();
+  return { found: true };
+}
+
+async function writeEmpty(path: string, description: CacheDescription): Promise<void> {
+  const file = await open(path, 'w');
+  try {
+    await file.write(headerOf(description));
+    // Slots that were never written are a hole and take no room on the disk.
+    await file.truncate(cacheFileBytes(description));
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { type CacheDescription, CacheFile, cacheFileBytes } from './cache-file.js';
+
+const SUFFIX = '.pixels';
+
+/** Either the file, or the reason why images go without one. */
+export type CacheFolderAnswer = { file: CacheFile } | { refusal: string };
+
+/**
+ * Opens the packed file of a split in a folder whose files together stay within a bound. Files of other datasets,
+ * sizes or decoders make room, the longest unused first; those of the same dataset, size and decoder stay. A process
+ * that has a removed file open goes on using it.
+ */
+export async function openInCacheFolder(
+  folder: string,
+  limitBytes: number,
+  description: CacheDescription,
+): Promise<CacheFolderAnswer> {
+  const needed = cacheFileBytes(description);
+  const family = familyOf(description);
+  const name = `${family}-${description.split}${SUFFIX}`;
+  try {
+    await mkdir(folder, { recursive: true });
+    const others = (await packedFiles(folder)).filter((file) => file.name !== name);
+    const relatives = others.filter((file) => file.name.startsWith(family));
+    const kept = relatives.reduce((sum, file) => sum + file.bytes, 0);
+    if (kept + needed > limitBytes) {
+      return {
+        refusal: `the ${description.split} split at ${description.imageSize} pixels needs ${needed} bytes of image cache${kept > 0 ? ` beside ${kept} of the same dataset` : ''}, more than the limit of ${limitBytes}, so its images are decoded each time`,
+      };
+    }
+    await makeRoom(
+      folder,
+      others.filter((file) => !relatives.includes(file)),
+      limitBytes - kept - needed,
+    );
+    return { file: await CacheFile.open(path.join(folder, name), description) };
+  } catch (error) {
+    return {
+      refusal: `the image cache ${folder} cannot be used (${(error as NodeJS.ErrnoException).code ?? error}), so images are decoded each time`,
+    };
+  }
+}
+
+interface PackedFile {
+  name: string;
+  bytes: number;
+  usedMs: number;
+}
+
+function familyOf({ fingerprint, imageSize, decoder }: CacheDescription): string {
+  const decoderHash = createHash('sha256').update(decoder).digest('hex').slice(0, 8);
+  return `${fingerprint.slice(0, 16)}-${decoderHash}-${imageSize}`;
+}
+
+async function packedFiles(folder: string): Promise<PackedFile[]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith(SUFFIX));
+  const files = await Promise.all(
+    names.map(async (name) => {
+      // Another process may remove a file between the two calls.
+      const status = await stat(path.join(folder, name)).catch(() => undefined);
+      return status && { name, bytes: status.size, usedMs: status.mtimeMs };
+    }),
+  );
+  return files.filter((file) => file !== undefined);
+}
+
+async function makeRoom(folder: string, files: PackedFile[], allowedBytes: number): Promise<void> {
+  let bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  for (const file of files.toSorted((left, right) => left.usedMs - right.usedMs)) {
+    if (bytes <= allowedBytes) return;
+    await rm(path.join(folder, file.name), { force: true });
+    bytes -= file.bytes;
+  }
+}

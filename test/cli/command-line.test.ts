@@ -1,0 +1,107 @@
+import { expect, test } from 'vitest';
+import { readTrainingRun } from '../../src/run/read.js';
+import { parseCommandLine } from './support.js';
+
+const quick = 'examples/quick.yaml';
+
+test('train reads the run file, then --set, then --workers', async () => {
+  expect(
+    await parseCommandLine(
+      ...['train', quick, '--workers', '3', '--set', 'spec.bits=12', '--set', 'metadata.name=x'],
+    ),
+  ).toEqual([
+    {
+      action: 'train',
+      options: [
+        {
+          run: readTrainingRun(quick, ['spec.bits=12', 'metadata.name=x', 'spec.operation.workers=3']),
+          resume: 'new',
+        },
+      ],
+    },
+  ]);
+});
+
+test.each([
+  ['train', [quick], 'new'],
+  ['train', [quick, '--resume'], 'resume'],
+  ['train', ['--resume', quick], 'resume'],
+  ['train', [quick, '--resume=auto'], 'auto'],
+  ['train', ['--resume=auto', quick], 'auto'],
+  ['coordinator', [quick, '--resume=auto'], 'auto'],
+])('%s %j: %s', async (command, args, resume) => {
+  const [call] = await parseCommandLine(command, ...args);
+  expect(call).toMatchObject({ options: [{ resume }] });
+});
+
+test('a worker shares the usual cache unless told another', async () => {
+  const needed = ['worker', '--connect', '[::1]:7400', '--data', 'd'];
+  const cache = { directory: '.cache/images', limitBytes: 32 * 1024 ** 3 };
+  expect(await parseCommandLine(...needed)).toEqual([
+    {
+      action: 'work',
+      options: [{ connect: '[::1]:7400', connectTimeoutSeconds: 30, data: 'd', cache, name: undefined }],
+    },
+  ]);
+  expect(
+    await parseCommandLine(...needed, '--cache', 'c', '--cache-limit-bytes', '0', '--name', 'w'),
+  ).toMatchObject([{ options: [{ cache: { directory: 'c', limitBytes: 0 }, name: 'w' }] }]);
+});
+
+test('evaluate takes data and workers from the run unless told', async () => {
+  expect(await parseCommandLine('evaluate', 'runs/a')).toEqual([
+    { action: 'evaluate', options: [{ runDirectory: 'runs/a', data: undefined, workers: undefined }] },
+  ]);
+  expect(await parseCommandLine('evaluate', 'runs/a', '--data', 'd', '--workers', '2')).toMatchObject([
+    { options: [{ data: 'd', workers: 2 }] },
+  ]);
+});
+
+test('dataset make and check', async () => {
+  expect(await parseCommandLine('dataset', 'make', 'd', '--species', '5', '--seed', '0')).toEqual([
+    { action: 'make', options: ['d', { species: 5, seed: 0 }] },
+  ]);
+  expect(await parseCommandLine('dataset', 'check', 'd', '--deep')).toEqual([
+    { action: 'check', options: ['d', { deep: true }] },
+  ]);
+});
+
+test('start takes a folder, workers and settings', async () => {
+  expect(await parseCommandLine('start')).toMatchObject([{ action: 'start', options: [{ set: [] }] }]);
+  expect(
+    await parseCommandLine('start', '--data', 'd', '--workers', '1', '--set', 'spec.bits=8'),
+  ).toMatchObject([{ options: [{ data: 'd', workers: 1, set: ['spec.bits=8'] }] }]);
+});
+
+const worker = ['worker', '--connect', 'host:1', '--data', 'd'];
+test.each([
+  [[], 'no command is given; --help lists them'],
+  [['trian', quick], "unknown command 'trian'; did you mean train?"],
+  [['train'], "missing required argument 'RUN.yaml'; --help lists what there is"],
+  [['train', quick, 'more'], /^too many arguments.* but got 2; --help lists what there is$/],
+  [['train', quick, '--wrokers', '2'], "unknown option '--wrokers'; did you mean --workers?"],
+  [['train', quick, '--resume=never'], /^unknown option '--resume=never'/],
+  [['train', quick, '--workers', '0'], /'0' is invalid\. It must be a whole number from 1 to 1024;/],
+  [['train', quick, '--workers', '1.5'], /'1\.5' is invalid\. It must be a whole number from 1 to 1024;/],
+  [['train', quick, '--set'], /^option '--set <path=value>' argument missing;/],
+  [['worker', '--data', 'd'], /^required option '--connect <host:port>' not specified;/],
+  [['worker', '--connect', 'host', '--data', 'd'], /'host' is invalid\. It must be HOST:PORT/],
+  [['worker', '--connect', 'host:0', '--data', 'd'], /'host:0' is invalid\. It must be HOST:PORT/],
+  [[...worker, '--cache-limit-bytes', '-1'], /'-1' is invalid\. It must be a whole number from 0 to/],
+  [['dataset'], 'no command is given; --help lists them'],
+  [['dataset', 'make', 'd', '--species', '21'], /'21' is invalid\. It must be a whole number from 2 to 20;/],
+])('%j is refused in one sentence with exit code 64', async (args, message) => {
+  await expect(parseCommandLine(...args)).rejects.toMatchObject({
+    name: 'UsageError',
+    code: 'USAGE',
+    exitCode: 64,
+    message: typeof message === 'string' ? message : expect.stringMatching(message),
+  });
+});
+
+test('errors of the run file are not errors of usage', async () => {
+  await expect(parseCommandLine('train', quick, '--set', 'spec.bits=0')).rejects.toMatchObject({
+    code: 'RUN_FIELD_INVALID',
+    exitCode: 78,
+  });
+});

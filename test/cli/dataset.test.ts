@@ -1,0 +1,77 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { loadDataset } from '../../src/data/dataset.js';
+import { jpegPicture } from '../data/pictures.js';
+import { smallCub, writeCub } from '../data/support.js';
+import { temporaryDirectory } from '../run/support.js';
+
+function fcaenet(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/cli.js', ...args], {
+    encoding: 'utf8',
+  });
+  const lines = stdout
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  return { status, lines, stderr };
+}
+
+test('dataset make draws a dataset that dataset check finds whole', async () => {
+  const root = join(temporaryDirectory(), 'small');
+  const made = fcaenet(
+    ...[
+      'dataset',
+      'make',
+      root,
+      '--species',
+      '3',
+      '--train',
+      '4',
+      '--test',
+      '2',
+      '--size',
+      '32',
+      '--seed',
+      '7',
+    ],
+  );
+  expect(made).toMatchObject({ status: 0, stderr: '' });
+  const checked = fcaenet('dataset', 'check', root, '--deep');
+  expect(checked).toMatchObject({ status: 0, stderr: '' });
+  expect(checked.lines).toContainEqual(
+    expect.objectContaining({ message: 'dataset', classes: 3, train: 12, test: 6 }),
+  );
+});
+
+test('dataset make does not touch a folder that holds something', async () => {
+  const root = temporaryDirectory();
+  await writeCub(root, smallCub());
+  const { status, stderr } = fcaenet('dataset', 'make', root);
+  expect(status).toBe(73);
+  expect(stderr).toMatch(/^fcaenet: [^\n]*\n$/);
+  expect((await loadDataset(root)).train.paths).toHaveLength(6);
+});
+
+test('dataset check names damaged pictures and lone classes, then ends with the exit code of bad data', async () => {
+  const root = temporaryDirectory();
+  const picture = await jpegPicture(1);
+  await writeCub(
+    root,
+    smallCub((id) => (id === 3 ? picture.subarray(0, 300) : picture)),
+  );
+  const { status, lines, stderr } = fcaenet('dataset', 'check', root, '--deep');
+  expect(stderr).toMatch(
+    /^fcaenet: 1 of 8 images in [^\n]* cannot be decoded, [^\n]*002\.Auk\/b\.jpg[^\n]*\n$/,
+  );
+  expect(status).toBe(65);
+  expect(lines).toContainEqual(
+    expect.objectContaining({ message: 'dataset', loneClasses: ['009.Little Tern'] }),
+  );
+});
+
+test('dataset check of a missing folder says how to get one', () => {
+  const { status, stderr } = fcaenet('dataset', 'check', 'no/such/folder');
+  expect(status).toBe(66);
+  expect(stderr).toMatch(/^fcaenet: the dataset folder no\/such\/folder does not exist[^\n]*\n$/);
+});

@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import { createProgram } from '../../src/commands/command-line.js';
+import { registerCommands } from '../../src/commands/commands.js';
+import { allCommands, parseCommandLine } from './support.js';
+
+const nothing = async () => {};
+const program = createProgram();
+registerCommands(program, {
+  train: nothing,
+  coordinate: nothing,
+  work: nothing,
+  evaluate: nothing,
+  dataset: { make: nothing, check: nothing },
+  start: nothing,
+});
+
+const commands = allCommands(program)
+  .filter((command) => command.commands.length === 0)
+  .map((command) =>
+    command.parent === program ? [command.name()] : [command.parent!.name(), command.name()],
+  );
+
+test('the commands are those that the documentation names', () => {
+  expect(commands.map((path) => path.join(' '))).toEqual([
+    'train',
+    'coordinator',
+    'worker',
+    'evaluate',
+    'dataset make',
+    'dataset check',
+    'start',
+  ]);
+});
+
+test.each(commands)('%s %s has help with examples', async (...path) => {
+  const printed = await parseCommandLine(...path.filter(Boolean), '--help');
+  const text = printed.map(({ options }) => String(options[0])).join('');
+  expect(text).toContain(`Usage: fcaenet ${path.filter(Boolean).join(' ')}`);
+  expect(text).toMatch(/Examples:\n {2}\$ np[mx] /);
+});
+
+test('every example in the help is a command line that parses', async () => {
+  const lines = (await Promise.all([[], ...commands].map((path) => parseCommandLine(...path, '--help'))))
+    .flat()
+    .flatMap(({ options }) => String(options[0]).split('\n'))
+    .map((line) => line.trim())
+    .filter((line) => line.startsWith('$ npx fcaenet '));
+  expect(lines.length).toBeGreaterThan(8);
+  for (const line of lines) {
+    await parseCommandLine(...line.slice('$ npx fcaenet '.length).split(' '));
+  }
+});
+
+test('the version is the package’s', async () => {
+  const [printed] = await parseCommandLine('--version');
+  expect(printed?.options[0]).toMatch(/^\d+\.\d+\.\d+\n$/);
+});

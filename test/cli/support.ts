@@ -1,0 +1,33 @@
+import { createProgram, runCommandLine } from '../../src/commands/command-line.js';
+import { registerCommands } from '../../src/commands/commands.js';
+
+/** Parses a command line with actions that only remember what they were asked. */
+export async function parseCommandLine(...args: string[]): Promise<{ action: string; options: unknown[] }[]> {
+  const calls: { action: string; options: unknown[] }[] = [];
+  const remember =
+    (action: string) =>
+    async (...options: unknown[]) => {
+      calls.push({ action, options });
+    };
+  const program = createProgram();
+  registerCommands(program, {
+    train: remember('train'),
+    coordinate: remember('coordinate'),
+    work: remember('work'),
+    evaluate: remember('evaluate'),
+    dataset: { make: remember('make'), check: remember('check') },
+    start: remember('start'),
+  });
+  program.configureOutput({ writeOut: (text) => calls.push({ action: 'print', options: [text] }) });
+  for (const command of allCommands(program)) {
+    command.configureOutput({ writeOut: (text) => calls.push({ action: 'print', options: [text] }) });
+  }
+  await runCommandLine(program, args);
+  return calls;
+}
+
+type Program = ReturnType<typeof createProgram>;
+
+export function allCommands(program: Program): Program[] {
+  return program.commands.flatMap((command) => [command, ...allCommands(command)]);
+}

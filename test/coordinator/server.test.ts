@@ -1,0 +1,316 @@
+import { once } from 'node:events';
+import { type ClientDuplexStream, credentials } from '@grpc/grpc-js';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { GradientStep, StepObserver } from '../../src/coordinator/gradient-step.js';
+import { runGradientStep } from '../../src/coordinator/gradient-step.js';
+import type { Member } from '../../src/coordinator/member.js';
+import { WorkerPool } from '../../src/coordinator/pool.js';
+import { CoordinatorServer } from '../../src/coordinator/server.js';
+import { encodeContext, encodeWeights } from '../../src/coordinator/snapshot.js';
+import { summarizeCodes } from '../../src/hashing/similarity.js';
+import { describeModel } from '../../src/model/layout.js';
+import { type NodePayload, payloadArrays, payloadBytes } from '../../src/reduction/payload.js';
+import { ReductionTree, type TreeNode } from '../../src/reduction/tree.js';
+import { readTrainingRun } from '../../src/run/read.js';
+import { bytesOf } from '../../src/transport/bytes.js';
+import type { CoordinatorMessage__Output } from '../../src/transport/generated/fcaenet/v1/CoordinatorMessage.js';
+import type { WorkerMessage } from '../../src/transport/generated/fcaenet/v1/WorkerMessage.js';
+import { channelOptions, protocolVersion, TrainingClientType } from '../../src/transport/service.js';
+import { byteLengthOf, chunksOf } from '../../src/transport/tensor-stream.js';
+
+const run = readTrainingRun('examples/quick.yaml');
+const layout = describeModel({ backbone: 'mobilenet_v1', width: 0.25, bits: 12, imageSize: 64 });
+const shape = { layout, passes: 1 } as const;
+const tree = new ReductionTree(8, 4);
+const identity = {
+  engine: 'onednn',
+  engineVersion: '1',
+  instructionSet: 'avx2',
+  buildHash: 'b',
+  threadsPerMicrobatch: 1,
+  microbatches: 4,
+  wirePrecision: 'float32',
+  arithmeticVersion: 1,
+  probeSha256: '0'.repeat(64),
+};
+const fingerprint = 'f'.repeat(64);
+const silent = { info: () => {}, warn: () => {}, error: () => {} };
+
+/** Speaks the protocol by hand, so that it can lie. */
+class ScriptedWorker {
+  readonly received: CoordinatorMessage__Output[] = [];
+  readonly stream: ClientDuplexStream<WorkerMessage, CoordinatorMessage__Output>;
+  private readonly client;
+  private transfers = 0;
+
+  constructor(address: string) {
+    this.client = new TrainingClientType(address, credentials.createInsecure(), channelOptions);
+    this.stream = this.client.join();
+    this.stream.on('data', (message: CoordinatorMessage__Output) => this.received.push(message));
+    this.stream.on('error', () => {});
+    // `next` listens anew for each message.
+    this.stream.setMaxListeners(0);
+  }
+
+  async next<Body extends NonNullable<CoordinatorMessage__Output['body']>>(body: Body) {
+    for (;;) {
+      const found = this.received.find((message) => message[body]);
+      if (found) return found[body]!;
+      await Promise.race([
+        once(this.stream, 'data'),
+        once(this.stream, 'close').then(() => Promise.reject(new Error(`closed before ${body}`))),
+      ]);
+    }
+  }
+
+  send(message: WorkerMessage): void {
+    this.stream.write({ term: 1, ...message });
+  }
+
+  async join(changed: object = {}): Promise<void> {
+    this.hello();
+    await this.next('welcome');
+    this.send({ ready: { identity: { ...identity, ...changed }, device: 'cpu', deterministic: true } });
+  }
+
+  hello(changed: object = {}): void {
+    const hello = { protocolVersion, workerName: 'w', instanceId: 'i', datasetFingerprint: fingerprint };
+    this.send({ hello: { ...hello, ...changed } });
+  }
+
+  answer(node: TreeNode, payload: NodePayload, position = { iteration: 0, epoch: 0, step: 0 }): void {
+    const parts = payloadArrays(payload).map(bytesOf);
+    const transfer = { id: ++this.transfers, byteLength: byteLengthOf(parts) };
+    this.send({ nodeResult: { position, node, transfer } });
+    for (const chunk of chunksOf(transfer.id, parts)) this.send({ chunk });
+  }
+
+  leave(): void {
+    this.stream.cancel();
+    this.client.close();
+  }
+}
+
+function payload(rows: number, value: number): NodePayload {
+  const { batchNorms, statisticsCount, parameterCount, bits } = layout;
+  return {
+    gradient: new Float32Array(parameterCount).fill(value),
+    u: new Float32Array(rows * bits).fill(value),
+    losses: new Float64Array(4).fill(value),
+    moments: {
+      passes: 1,
+      counts: new Float64Array(batchNorms.length).fill(rows),
+      mean: new Float64Array(statisticsCount).fill(value),
+      squaredDeviations: new Float64Array(statisticsCount),
+    },
+  };
+}
+
+function describedStep(): GradientStep {
+  const weights = {
+    parameters: new Float32Array(layout.parameterCount),
+    mean: new Float32Array(layout.statisticsCount),
+    variance: new Float32Array(layout.statisticsCount),
+  };
+  const codes = new Int8Array(4 * 12).fill(1);
+  const labels = Int32Array.of(0, 0, 1, 1);
+  return {
+    term: 1,
+    position: { iteration: 0, epoch: 0, step: 0 },
+    tree,
+    shape,
+    mostRows: 8,
+    weights: encodeWeights(1, 0, weights),
+    context: encodeContext(1, 0, summarizeCodes({ codes, labels, bits: 12, classCount: 2, ratio: 1 })),
+    leaf: (index) => ({ index }),
+    upcoming: () => new Uint8Array(0),
+  };
+}
+
+let pool: WorkerPool;
+let server: CoordinatorServer;
+let address: string;
+let workers: ScriptedWorker[];
+let refusals: [string, string][];
+const identities: string[] = [];
+
+const worker = () => {
+  const scripted = new ScriptedWorker(address);
+  workers.push(scripted);
+  return scripted;
+};
+const joined = async (changed?: object) => {
+  const scripted = worker();
+  await scripted.join(changed);
+  await scripted.next('admitted');
+  return scripted;
+};
+const observer: StepObserver = { redispatched: () => {}, computed: () => {}, waiting: () => {} };
+const step = (signal = new AbortController().signal, observe: Partial<StepObserver> = {}) =>
+  runGradientStep(pool, describedStep(), { ...observer, ...observe }, signal);
+
+beforeEach(async () => {
+  pool = new WorkerPool();
+  workers = [];
+  refusals = [];
+  pool.on('refused', (_, reason, sentence) => refusals.push([reason, sentence]));
+  const admission = { run, term: 1, datasetFingerprint: fingerprint, classCount: 2, identity: null };
+  server = new CoordinatorServer(admission, pool, silent, ({ engine }) => identities.push(engine as string));
+  address = await server.listen('127.0.0.1:0');
+});
+afterEach(async () => {
+  for (const scripted of workers) scripted.leave();
+  await server.close('the test is over');
+});
+
+describe('admission', () => {
+  test('a worker is joining until its identity fits, then ready', async () => {
+    const scripted = worker();
+    scripted.hello();
+    const welcome = await scripted.next('welcome');
+    expect(welcome).toMatchObject({ run: 'quick', slot: 0, classCount: 2 });
+    expect(JSON.parse(welcome.runFile)).toEqual(JSON.parse(JSON.stringify(run)));
+    expect([pool.count('joining'), pool.count('ready')]).toEqual([1, 0]);
+    scripted.send({ ready: { identity, device: 'cpu', deterministic: true } });
+    await scripted.next('admitted');
+    expect([pool.count('joining'), pool.count('ready')]).toEqual([0, 1]);
+    scripted.leave();
+    await once(pool, 'gone');
+    expect([pool.count('ready'), pool.count('gone')]).toEqual([0, 1]);
+  });
+
+  test.each([
+    ['another protocol', { protocolVersion: 99 }, /speaks protocol version 99, the coordinator 1/],
+    ['another dataset', { datasetFingerprint: 'abc' }, /fingerprint abc…, the run's ffffffffffff…/],
+  ])('%s is refused', async (_, changed, message) => {
+    const scripted = worker();
+    scripted.hello(changed);
+    expect((await scripted.next('refusal')).message).toMatch(message);
+    expect(pool.all()).toEqual([]);
+  });
+
+  test('a first message other than hello is refused', async () => {
+    const scripted = worker();
+    scripted.send({ heartbeat: {} });
+    expect((await scripted.next('refusal')).message).toMatch('the first message was heartbeat, not hello');
+  });
+
+  test.each([
+    ['instructionSet', 'avx512'],
+    ['probeSha256', '1'.repeat(64)],
+    ['threadsPerMicrobatch', 2],
+  ])('another %s than the first worker is refused with both values', async (field, value) => {
+    await joined();
+    const other = worker();
+    await other.join({ [field]: value });
+    const { code, message } = await other.next('refusal');
+    expect(code).toBe('NUMERICAL_IDENTITY');
+    expect(message).toContain(`${field} is ${value} where the run has ${identity[field as 'engine']}`);
+    expect(pool.admitted()).toHaveLength(1);
+  });
+});
+
+describe('a step', () => {
+  test('is summed from whatever nodes the workers send', async () => {
+    const [first, second] = [await joined(), await joined()];
+    const sum = step();
+    const works = await Promise.all([first, second].map((scripted) => scripted.next('gradientWork')));
+    expect(works.map(({ leaves }) => leaves.map(({ index }) => index))).toEqual([
+      [0, 1],
+      [2, 3],
+    ]);
+    first.answer({ level: 1, index: 0 }, payload(4, 1));
+    second.answer({ level: 0, index: 2 }, payload(2, 2));
+    second.answer({ level: 0, index: 3 }, payload(2, 3));
+    const { gradient, u, losses } = await sum;
+    expect(gradient[0]).toBe(6);
+    expect([...losses]).toEqual([6, 6, 6, 6]);
+    expect([u[0], u[4 * 12], u[6 * 12]]).toEqual([1, 2, 3]);
+    expect(pool.count('computing')).toBe(0);
+  });
+
+  test('goes to the others when a worker leaves', async () => {
+    const [first, second] = [await joined(), await joined()];
+    const redispatched: number[] = [];
+    const sum = step(undefined, { redispatched: (leaves) => redispatched.push(leaves) });
+    await first.next('gradientWork');
+    first.answer({ level: 0, index: 0 }, payload(2, 1));
+    await once(pool, 'node');
+    first.leave();
+    second.answer({ level: 1, index: 1 }, payload(4, 2));
+    await once(pool, 'gone');
+    second.answer({ level: 0, index: 1 }, payload(2, 4));
+    expect((await sum).gradient[0]).toBe(7);
+    expect(redispatched).toEqual([1]);
+  });
+
+  test('waits where nobody is there, and begins with the first worker', async () => {
+    let waits = 0;
+    const sum = step(undefined, { waiting: () => waits++ });
+    const late = await joined();
+    expect((await late.next('gradientWork')).leaves).toHaveLength(4);
+    late.answer(tree.root, payload(8, 5));
+    expect((await sum).gradient[0]).toBe(5);
+    expect(waits).toBe(1);
+  });
+
+  test('late answers to another step are dropped', async () => {
+    const scripted = await joined();
+    const sum = step();
+    scripted.answer(tree.root, payload(8, 9), { iteration: 0, epoch: 0, step: 7 });
+    scripted.answer(tree.root, payload(8, 5));
+    expect((await sum).gradient[0]).toBe(5);
+    expect(refusals).toEqual([]);
+  });
+
+  test('can be given up', async () => {
+    const controller = new AbortController();
+    const sum = step(controller.signal);
+    controller.abort(new Error('enough'));
+    await expect(sum).rejects.toThrow('enough');
+  });
+
+  const withNaN = () => {
+    const bad = payload(8, 1);
+    bad.gradient[17] = Number.NaN;
+    return bad;
+  };
+  const exactBytes = payloadBytes(shape, 8);
+  test.each<[string, (scripted: ScriptedWorker) => void, string, string]>([
+    [
+      'a gradient that is not finite',
+      (scripted) => scripted.answer(tree.root, withNaN()),
+      'non_finite',
+      'node 2/0 holds gradient that are not finite numbers',
+    ],
+    [
+      'a gradient of the wrong length',
+      (scripted) => scripted.answer(tree.root, payload(7, 1)),
+      'wrong_length',
+      `${exactBytes - 48} bytes are announced where node 2/0 has ${exactBytes}`,
+    ],
+    [
+      'a node that the tree does not have',
+      (scripted) => scripted.answer({ level: 5, index: 3 }, payload(8, 1)),
+      'unknown_node',
+      "node 5/3 is not part of the step's tree",
+    ],
+    [
+      'a chunk of nothing',
+      (scripted) => scripted.send({ chunk: { transfer: 4, offset: 0, data: Buffer.alloc(8) } }),
+      'bad_message',
+      'a chunk names transfer 4, which is not open',
+    ],
+  ])('%s is refused, counted, and computed by another', async (_, lie, reason, sentence) => {
+    const liar = await joined();
+    const sum = step();
+    await liar.next('gradientWork');
+    lie(liar);
+    expect(await liar.next('refusal')).toEqual({ code: reason.toUpperCase(), message: sentence });
+    const honest = await joined();
+    honest.answer(tree.root, payload(8, 5));
+    expect((await sum).gradient[0]).toBe(5);
+    expect(refusals).toEqual([[reason, sentence]]);
+    expect(pool.all().map(({ slot }: Member) => slot)).toHaveLength(1);
+  });
+});

@@ -1,0 +1,100 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import sharp from 'sharp';
+import { describe, expect, test } from 'vitest';
+import { decodeImage } from '../../src/data/pixels.js';
+import { jpegPicture } from './pictures.js';
+import { temporaryFolder } from './support.js';
+
+async function decoded(name: string, content: Uint8Array, size: number): Promise<number[]> {
+  const file = path.join(await temporaryFolder(), name);
+  await writeFile(file, content);
+  return [...(await decodeImage(file, size))];
+}
+
+const flat = (channels: 1 | 2 | 3 | 4, pixel: number[], width: number, height: number) =>
+  sharp(Buffer.from(Array.from({ length: width * height }, () => pixel).flat()), {
+    raw: { width, height, channels },
+  });
+
+/** Reduces the rows of a picture `side` wide from `side` to `size` values and turns it, so that two calls do both axes. */
+function triangleResize(picture: number[], side: number, size: number): number[] {
+  const scale = side / size;
+  const height = picture.length / side;
+  const turned = new Array<number>(size * height);
+  for (let target = 0; target < size; target += 1) {
+    const centre = (target + 0.5) * scale;
+    const weights = Array.from({ length: side }, (_, x) =>
+      Math.max(0, 1 - Math.abs(x + 0.5 - centre) / scale),
+    );
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    for (let y = 0; y < height; y += 1) {
+      const sum = weights.reduce((partial, weight, x) => partial + weight * picture[y * side + x]!, 0);
+      turned[target * height + y] = sum / total;
+    }
+  }
+  return turned;
+}
+
+describe('decodeImage', () => {
+  test('shows the whole picture in a square and repeats grey', async () => {
+    const picture = await flat(1, [90], 8, 20).png().toBuffer();
+    expect(await decoded('grey.png', picture, 4)).toEqual(new Array(48).fill(90));
+  });
+
+  test('drops alpha', async () => {
+    const picture = await flat(4, [10, 20, 30, 128], 6, 6).png().toBuffer();
+    expect(
+      (await decoded('alpha.png', picture, 2)).map(
+        (value, index) => Math.abs(value - [10, 20, 30][index % 3]!) <= 1,
+      ),
+    ).toEqual(new Array(12).fill(true));
+  });
+
+  test('turns CMYK into sRGB', async () => {
+    const picture = await flat(3, [255, 0, 0], 16, 16).toColourspace('cmyk').jpeg().toBuffer();
+    const [red, green, blue] = await decoded('cmyk.jpg', picture, 4);
+    expect(red).toBeGreaterThan(150);
+    expect(green).toBeLessThan(80);
+    expect(blue).toBeLessThan(80);
+  });
+
+  test('ignores the orientation tag', async () => {
+    const picture = sharp(Buffer.from([255, 255, 255, 0, 0, 0]), {
+      raw: { width: 2, height: 1, channels: 3 },
+    });
+    const upright = await picture.clone().png().toBuffer();
+    const tagged = await picture.clone().withMetadata({ orientation: 3 }).png().toBuffer();
+    expect(await decoded('tagged.png', tagged, 2)).toEqual(await decoded('upright.png', upright, 2));
+  });
+
+  test('averages with a triangle as wide as the reduction asks for', async () => {
+    const side = 90;
+    const size = 40;
+    const grey = Buffer.from(Array.from({ length: side * side }, (_, index) => (index * index * 7) % 256));
+    const picture = await sharp(grey, { raw: { width: side, height: side, channels: 1 } })
+      .png()
+      .toBuffer();
+    const pixels = await decoded('texture.png', picture, size);
+    const expected = triangleResize(triangleResize(Array.from(grey), side, size), side, size);
+    const difference = expected.reduce((sum, value, index) => sum + Math.abs(value - pixels[index * 3]!), 0);
+    expect(difference / expected.length).toBeLessThan(2);
+  });
+
+  test.each<[string, (picture: Buffer) => Uint8Array]>([
+    ['a truncated JPEG', (picture) => picture.subarray(0, picture.length / 2)],
+    ['a file without content', () => new Uint8Array(0)],
+    ['a file that is no picture', () => Buffer.from('These are words.')],
+  ])('refuses %s in one sentence that names it', async (_, damage) => {
+    await expect(decoded('hurt.jpg', damage(await jpegPicture(1)), 16)).rejects.toMatchObject({
+      code: 'DATASET_IMAGE_DAMAGED',
+      message: expect.stringMatching(
+        /^the image \S+hurt\.jpg \([0-9]+ bytes\) cannot be decoded \([^\n]+\)$/,
+      ),
+    });
+  });
+
+  test('refuses a file that is not there', async () => {
+    await expect(decodeImage('/nowhere/a.jpg', 16)).rejects.toMatchObject({ code: 'DATASET_IMAGE_MISSING' });
+  });
+});

@@ -1,0 +1,127 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { computeGradient, type GradientInput, type LeafResult } from '../../src/model/fcaenet.js';
+import type { Method } from '../../src/model/method.js';
+import { Network } from '../../src/model/network.js';
+import { relativeError } from '../golden/support.js';
+import { useEngine } from './engine.js';
+import {
+  bits,
+  databaseCodes,
+  databaseLabels,
+  databaseSummary,
+  tinyInput,
+  tinyLayout,
+  tinyWeights,
+} from './tiny.js';
+
+const rows = 4;
+const methods: Method[] = ['baseline', 'srem', 'esrl', 'fcaenet'];
+
+describe('the gradient of a microbatch', () => {
+  useEngine();
+  let network: Network;
+  beforeAll(() => {
+    network = new Network(tinyLayout);
+    network.setWeights(tinyWeights);
+  });
+  afterAll(() => network.dispose());
+
+  const gradientOf = (input: GradientInput) => computeGradient(network, input);
+
+  it.each([
+    ['baseline', 1, 1],
+    ['srem', 1, 2],
+    ['esrl', 2, 1],
+    ['fcaenet', 2, 2],
+  ] as const)('of %s runs %i images per anchor in pass 1, in %i passes', (method, images, passes) => {
+    const leaf = gradientOf(tinyInput(method, rows));
+    expect(leaf.moments.passes).toBe(passes);
+    // conv1 has 6 × 8 outputs per image; pass 2 sees the erased anchors alone.
+    const counts = [images * rows * 48, rows * 48].slice(0, passes);
+    const layers = tinyLayout.batchNorms.length;
+    expect(counts.map((_count, pass) => leaf.moments.counts[pass * layers])).toEqual(counts);
+    expect(leaf.positiveU !== null).toBe(images === 2);
+    expect(leaf.erasedU !== null).toBe(passes === 2);
+    expect(leaf.masks !== null).toBe(passes === 2);
+    expect(leaf.losses[2]! > 0).toBe(images === 2);
+    expect(leaf.losses[3]! > 0).toBe(passes === 2);
+  });
+
+  it.each(methods)('of %s equals equation 14 at the hash layer', (method) => {
+    const input = tinyInput(method, rows);
+    const leaf = gradientOf(input);
+    const { offset } = tinyLayout.parameters.at(-1)!;
+    const bias = leaf.gradient.subarray(offset, offset + bits);
+    expect(relativeError(bias, biasGradient(input, leaf))).toBeLessThan(1e-5);
+  });
+
+  it.each(methods)('of %s leaves no tensor behind', (method) => {
+    const before = tf.memory().numTensors;
+    gradientOf(tinyInput(method, rows));
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('is the same each time', () => {
+    const input = tinyInput('fcaenet', rows);
+    expect(gradientOf(input)).toEqual(gradientOf(input));
+  });
+
+  it('of fcaenet with β = 0 is that of esrl', () => {
+    const unweighted = gradientOf({ ...tinyInput('fcaenet', rows), beta: 0 });
+    expect(relativeError(unweighted.gradient, gradientOf(tinyInput('esrl', rows)).gradient)).toBeLessThan(
+      1e-6,
+    );
+  });
+
+  it.each([
+    ['fcaenet', null, 'MODEL_POSITIVES'],
+    ['baseline', tinyInput('esrl', rows).positives, 'MODEL_POSITIVES'],
+    ['esrl', new Float32Array(7), 'MODEL_SHAPE'],
+  ] as const)('of %s refuses positives that do not fit', (method, positives, code) => {
+    expect(() => gradientOf({ ...tinyInput(method, rows), positives })).toThrow(
+      expect.objectContaining({ code }),
+    );
+  });
+
+  it('refuses weights of another length', () => {
+    const weights = { ...tinyWeights, mean: new Float32Array(3) };
+    expect(() => network.setWeights(weights)).toThrow(
+      expect.objectContaining({
+        code: 'MODEL_SHAPE',
+        message: `A vector of running means has 3 elements, expected ${tinyLayout.statisticsCount}.`,
+      }),
+    );
+  });
+});
+
+/** Equation 14 in its dense form, over batch · n, summed over the rows of all branches. */
+function biasGradient(input: GradientInput, leaf: LeafResult): number[] {
+  const { ratio, databaseSize } = databaseSummary;
+  const sum = new Array<number>(bits).fill(0);
+  for (let row = 0; row < rows; row++) {
+    const u = leaf.u.subarray(row * bits, (row + 1) * bits);
+    const dense = new Array<number>(bits).fill(0);
+    for (let item = 0; item < databaseSize; item++) {
+      const v = databaseCodes.subarray(item * bits, (item + 1) * bits);
+      const similarity = databaseLabels[item] === input.labels[row] ? 1 : -ratio;
+      const residual = u.reduce((total, value, k) => total + value * v[k]!, 0) - bits * similarity;
+      for (let k = 0; k < bits; k++) dense[k]! += 2 * residual * v[k]!;
+    }
+    for (let k = 0; k < bits; k++) {
+      const i = row * bits + k;
+      const slope = 1 - u[k]! ** 2;
+      sum[k]! +=
+        (slope * (dense[k]! + 2 * input.gamma * (u[k]! - input.ownCodes[i]!))) / (rows * databaseSize);
+      for (const [weight, other] of [
+        [input.alpha, leaf.positiveU?.[i]],
+        [input.beta, leaf.erasedU?.[i]],
+      ] as const) {
+        if (other === undefined) continue;
+        const pull = (2 * weight * (u[k]! - other)) / (rows * bits);
+        sum[k]! += slope * pull - (1 - other ** 2) * pull;
+      }
+    }
+  }
+  return sum;
+}

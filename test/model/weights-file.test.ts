@@ -1,0 +1,281 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { NetworkWeights } from '../../src/model/initial.js';
+import { type Backbone, describeModel, type ModelLayout } from '../../src/model/layout.js';
+import { torchShape } from '../../src/model/torch-order.js';
+import { loadBackboneWeights } from '../../src/model/weights-file.js';
+import { inTorchOrder } from '../golden/networks.js';
+
+interface Tensor {
+  shape: readonly number[];
+  data: Float32Array;
+}
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'fcaenet-weights-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+function layoutOf(backbone: Backbone, width = 0.25): ModelLayout {
+  return describeModel({ backbone, width, bits: 8, imageSize: 64 });
+}
+
+/** Weights of which no two close to each other are equal. */
+function weightsOf(layout: ModelLayout): NetworkWeights {
+  const ramp = (length: number, start: number) =>
+    new Float32Array(length).map((_zero, i) => start + (i % 8191));
+  return {
+    parameters: ramp(layout.parameterCount, 1),
+    mean: ramp(layout.statisticsCount, 10_000),
+    variance: ramp(layout.statisticsCount, 20_000),
+  };
+}
+
+/** All zeros. */
+function initialOf(layout: ModelLayout): NetworkWeights {
+  return {
+    parameters: new Float32Array(layout.parameterCount),
+    mean: new Float32Array(layout.statisticsCount),
+    variance: new Float32Array(layout.statisticsCount),
+  };
+}
+
+const stored = new Map<ModelLayout, Map<string, Tensor>>();
+
+/** Every tensor of the backbone as its files store it, in a map to change at will. */
+function tensorsOf(layout: ModelLayout): Map<string, Tensor> {
+  const tensors = stored.get(layout) ?? storedTensors(layout);
+  stored.set(layout, tensors);
+  return new Map(tensors);
+}
+
+function storedTensors(layout: ModelLayout): Map<string, Tensor> {
+  const weights = weightsOf(layout);
+  const torch = layout.trunk.naming === 'torchvision';
+  const tensors = new Map<string, Tensor>();
+  for (const spec of layout.parameters.slice(0, -2)) {
+    tensors.set(spec.name, {
+      shape: torch ? torchShape(spec) : spec.shape,
+      data: torch
+        ? inTorchOrder(weights.parameters, spec)
+        : weights.parameters.slice(spec.offset, spec.offset + spec.size),
+    });
+  }
+  for (const { meanName, varianceName, offset, channels } of layout.batchNorms) {
+    tensors.set(meanName, { shape: [channels], data: weights.mean.slice(offset, offset + channels) });
+    tensors.set(varianceName, { shape: [channels], data: weights.variance.slice(offset, offset + channels) });
+  }
+  return tensors;
+}
+
+/** Writes a manifest with one shard per three tensors. */
+async function writeManifest(tensors: ReadonlyMap<string, Tensor>): Promise<string> {
+  const directory = await mkdtemp(join(folder, 'manifest-'));
+  const entries = [...tensors];
+  const weightsManifest = [];
+  for (let first = 0; first < entries.length; first += 3) {
+    const group = entries.slice(first, first + 3);
+    const path = `shard${first}`;
+    await writeFile(join(directory, path), Buffer.concat(group.map(([, { data }]) => bytesOf(data))));
+    weightsManifest.push({
+      paths: [path],
+      weights: group.map(([name, { shape }]) => ({ name, shape, dtype: 'float32' })),
+    });
+  }
+  await writeFile(join(directory, 'model.json'), JSON.stringify({ modelTopology: null, weightsManifest }));
+  return directory;
+}
+
+/** Writes a safetensors file: header length, JSON header, data. */
+async function writeSafetensors(tensors: ReadonlyMap<string, Tensor>, dtype = 'F32'): Promise<string> {
+  const header: Record<string, unknown> = {};
+  let position = 0;
+  for (const [name, { shape, data }] of tensors) {
+    header[name] = { dtype, shape, data_offsets: [position, position + data.byteLength] };
+    position += data.byteLength;
+  }
+  const text = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(text.length));
+  const path = join(await mkdtemp(join(folder, 'safetensors-')), 'weights.safetensors');
+  await writeFile(
+    path,
+    Buffer.concat([length, text, ...[...tensors.values()].map(({ data }) => bytesOf(data))]),
+  );
+  return path;
+}
+
+function bytesOf(data: Float32Array): Buffer {
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+}
+
+function load(layout: ModelLayout, path: string) {
+  return loadBackboneWeights(layout, path, initialOf(layout));
+}
+
+function sha256(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+const mobilenet = layoutOf('mobilenet_v1');
+const resnet = layoutOf('resnet18');
+
+describe('weight files', () => {
+  it.each([
+    ['a TF.js manifest', mobilenet, writeManifest, 'conv_preds/kernel'],
+    ['safetensors in torchvision names', resnet, writeSafetensors, 'fc.weight'],
+  ] as const)(
+    'of %s give every tensor its place and leave the hash layer',
+    async (_kind, layout, write, classifier) => {
+      const tensors = tensorsOf(layout);
+      tensors.set(classifier, { shape: [2, 2], data: new Float32Array(4) });
+      const loaded = await load(layout, await write(tensors));
+      const expected = weightsOf(layout);
+      expected.parameters.fill(0, layout.parameters.at(-2)!.offset);
+      expect(Buffer.compare(bytesOf(loaded.parameters), bytesOf(expected.parameters))).toBe(0);
+      expect(loaded.mean).toEqual(expected.mean);
+      expect(loaded.variance).toEqual(expected.variance);
+    },
+  );
+
+  it('are identified by the SHA-256 of their bytes', async () => {
+    const safetensors = await writeSafetensors(tensorsOf(resnet));
+    expect((await load(resnet, safetensors)).sha256).toBe(sha256(await readFile(safetensors)));
+    const manifest = await writeManifest(tensorsOf(mobilenet));
+    const model = await readFile(join(manifest, 'model.json'));
+    const shards = (JSON.parse(model.toString()) as { weightsManifest: { paths: [string] }[] })
+      .weightsManifest;
+    const bytes = await Promise.all(shards.map(({ paths }) => readFile(join(manifest, paths[0]))));
+    const loaded = await load(mobilenet, join(manifest, 'model.json'));
+    expect(loaded.sha256).toBe(sha256(Buffer.concat([model, ...bytes])));
+  });
+
+  it("may carry PyTorch's batch counters", async () => {
+    const tensors = tensorsOf(resnet);
+    tensors.set('bn1.num_batches_tracked', { shape: [1], data: new Float32Array(1) });
+    await expect(load(resnet, await writeSafetensors(tensors))).resolves.toBeDefined();
+  });
+});
+
+describe('weight files that do not fit', () => {
+  it('name a missing tensor', async () => {
+    const tensors = tensorsOf(mobilenet);
+    tensors.delete('conv_pw_3_bn/moving_mean');
+    const path = await writeManifest(tensors);
+    await expect(load(mobilenet, path)).rejects.toMatchObject({
+      code: 'MODEL_WEIGHTS_MISSING',
+      message: `Weights ${path} lack the tensor conv_pw_3_bn/moving_mean of mobilenet_v1 of width 0.25.`,
+    });
+  });
+
+  it('name an extra tensor', async () => {
+    const tensors = tensorsOf(resnet);
+    tensors.set('layer4.2.conv1.weight', { shape: [1], data: new Float32Array(1) });
+    const path = await writeSafetensors(tensors);
+    await expect(load(resnet, path)).rejects.toMatchObject({
+      code: 'MODEL_WEIGHTS_EXTRA',
+      message: `Weights ${path} hold the tensor layer4.2.conv1.weight, which resnet18 lacks.`,
+    });
+  });
+
+  it('name a misshapen tensor and both shapes', async () => {
+    const tensors = tensorsOf(resnet);
+    tensors.set('layer2.0.downsample.0.weight', { shape: [1, 1, 64, 128], data: new Float32Array(8192) });
+    const path = await writeSafetensors(tensors);
+    await expect(load(resnet, path)).rejects.toMatchObject({
+      code: 'MODEL_WEIGHTS_SHAPE',
+      message: `Tensor layer2.0.downsample.0.weight in ${path} has shape [1,1,64,128], expected [128,64,1,1] for resnet18.`,
+    });
+  });
+
+  it.each([
+    ['resnet50', layoutOf('resnet50'), 'resnet18', resnet, writeSafetensors],
+    [
+      'mobilenet_v1 of width 0.5',
+      layoutOf('mobilenet_v1', 0.5),
+      'mobilenet_v1 of width 0.25',
+      mobilenet,
+      writeManifest,
+    ],
+    ['mobilenet_v1 of width 0.25', mobilenet, 'resnet18', resnet, writeManifest],
+  ] as const)('tell that they are of %s', async (actual, other, expected, layout, write) => {
+    const path = await write(tensorsOf(other));
+    await expect(load(layout, path)).rejects.toMatchObject({
+      code: 'MODEL_WEIGHTS_BACKBONE',
+      message: `Weights ${path} are of the backbone ${actual}, expected ${expected}.`,
+    });
+  });
+
+  it('tell that they are of no known backbone', async () => {
+    const path = await writeSafetensors(
+      new Map([['encoder.weight', { shape: [1], data: new Float32Array(1) }]]),
+    );
+    await expect(load(resnet, path)).rejects.toMatchObject({
+      code: 'MODEL_WEIGHTS_BACKBONE',
+      message: `Weights ${path} hold no tensor of the backbone resnet18.`,
+    });
+  });
+
+  it('tell that a tensor is not of float32', async () => {
+    const tensors = tensorsOf(resnet);
+    const path = await writeSafetensors(tensors, 'I32');
+    await expect(load(resnet, path)).rejects.toMatchObject({
+      code: 'MODEL_WEIGHTS_DTYPE',
+      message: `Tensor conv1.weight in ${path} is not of type F32.`,
+    });
+  });
+
+  it('tell that a file is missing', async () => {
+    const path = join(folder, 'nowhere');
+    await expect(load(resnet, path)).rejects.toMatchObject({
+      code: 'MODEL_WEIGHTS_UNREADABLE',
+      message: `Weights ${path} cannot be read (ENOENT).`,
+    });
+    const manifest = await writeManifest(tensorsOf(mobilenet));
+    await rm(join(manifest, 'shard3'));
+    await expect(load(mobilenet, manifest)).rejects.toMatchObject({
+      code: 'MODEL_WEIGHTS_UNREADABLE',
+      message: `Weights ${join(manifest, 'shard3')} cannot be read (ENOENT).`,
+    });
+  });
+
+  it('tell that a file is of an unknown kind', async () => {
+    const path = join(folder, 'weights.pth');
+    await writeFile(path, '');
+    await expect(load(resnet, path)).rejects.toMatchObject({ code: 'MODEL_WEIGHTS_FORMAT' });
+  });
+
+  it('tell that a shard is cut short', async () => {
+    const manifest = await writeManifest(tensorsOf(mobilenet));
+    const shard = await readFile(join(manifest, 'shard0'));
+    await writeFile(join(manifest, 'shard0'), shard.subarray(0, shard.length - 4));
+    await expect(load(mobilenet, manifest)).rejects.toMatchObject({
+      code: 'MODEL_WEIGHTS_MANIFEST',
+      message: `Shards shard0 of ${join(manifest, 'model.json')} hold ${shard.length - 4} bytes, expected ${shard.length}.`,
+    });
+  });
+
+  it.each([
+    ['no JSON', '{'],
+    ['another schema', '{}'],
+    [
+      'quantised',
+      JSON.stringify({
+        weightsManifest: [
+          {
+            paths: [],
+            weights: [{ name: 'a', shape: [0], dtype: 'float32', quantization: { dtype: 'uint8' } }],
+          },
+        ],
+      }),
+    ],
+  ])('tell that a manifest is %s', async (_what, text) => {
+    const path = join(await mkdtemp(join(folder, 'broken-')), 'model.json');
+    await writeFile(path, text);
+    await expect(load(mobilenet, path)).rejects.toMatchObject({ code: 'MODEL_WEIGHTS_MANIFEST' });
+  });
+});

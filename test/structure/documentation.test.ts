@@ -1,0 +1,73 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { parseTrainingRun } from '../../src/run/read.js';
+import { parseCommandLine } from '../cli/support.js';
+
+const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...markdownIn('docs')];
+const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
+
+function markdownIn(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    return entry.isDirectory() ? markdownIn(path) : path.endsWith('.md') ? [path] : [];
+  });
+}
+
+/** Blocks of one language: `[page, content]`. */
+function blocks(language: string): [string, string][] {
+  return pages.flatMap((page) =>
+    [...readFileSync(page, 'utf8').matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)]
+      .filter((match) => match[1] === language)
+      .map((match): [string, string] => [page, match[2]!]),
+  );
+}
+
+const commands = blocks('sh').flatMap(([page, content]) =>
+  content
+    .replaceAll('\\\n', ' ')
+    .split('\n')
+    .map((line) => line.replace(/\s+#.*$/, '').trim())
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line): [string, string] => [page, line]),
+);
+
+test.each(commands)('%s: %s is a command that exists', async (_, line) => {
+  const words = line.split(/\s+/).filter((word) => !/^[A-Z_]+=/.test(word));
+  const [program, ...args] = words;
+  if (program === 'npx' && args[0] === 'fcaenet') {
+    await parseCommandLine(...args.slice(1));
+  } else if (program === 'npm') {
+    const script = args[0] === 'run' ? args[1]! : args[0]!;
+    expect([...Object.keys(scripts), 'install']).toContain(script);
+    if (script === 'start')
+      await parseCommandLine('start', ...args.slice(args.indexOf('--') + 1 || args.length));
+  } else if (program === '.ci/run') {
+    expect(statSync(program).mode & 0o111).not.toBe(0);
+  } else {
+    expect(['git', 'cd', 'curl', 'apt-get', 'sudo']).toContain(program);
+  }
+});
+
+test.each(blocks('yaml'))('%s: the run file parses', (page, content) => {
+  parseTrainingRun(content, page);
+});
+
+test.each(pages)('%s: links inside the project lead somewhere', (page) => {
+  const targets = [...readFileSync(page, 'utf8').matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g)].map(
+    (match) => join(dirname(page), match[1]!),
+  );
+  expect(targets.filter((target) => !existsSync(target))).toEqual([]);
+});
+
+test('docs/metrics.md lists the metrics that are exported', () => {
+  const exported = [...readFileSync('src/coordinator/metrics.ts', 'utf8').matchAll(/'(fcaenet_\w+)'/g)];
+  const listed = [...readFileSync('docs/metrics.md', 'utf8').matchAll(/^\| `(fcaenet_\w+)/gm)];
+  expect(listed.map((match) => match[1]!).sort()).toEqual(exported.map((match) => match[1]!).sort());
+});
+
+test('the map of the tree in CONTRIBUTING.md has every folder of src', () => {
+  const page = readFileSync('CONTRIBUTING.md', 'utf8');
+  const folders = readdirSync('src', { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  expect(folders.map(({ name }) => name).filter((name) => !page.includes(`src/${name}/`))).toEqual([]);
+});
