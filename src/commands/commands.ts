@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { type ControlOptions, registerControl } from './control.js';
 import { registerCoordinator } from './coordinator.js';
 import { type DatasetActions, registerDataset } from './dataset.js';
 import { type EvaluateOptions, registerEvaluate } from './evaluate.js';
@@ -14,6 +15,7 @@ export interface CommandActions {
   evaluate(options: EvaluateOptions): Promise<void>;
   readonly dataset: DatasetActions;
   start(options: StartOptions): Promise<void>;
+  control(options: ControlOptions): Promise<void>;
 }
 
 export function registerCommands(program: Command, actions: CommandActions): void {
@@ -23,4 +25,5 @@ export function registerCommands(program: Command, actions: CommandActions): voi
   registerEvaluate(program, actions.evaluate);
   registerDataset(program, actions.dataset);
   registerStart(program, actions.start);
+  registerControl(program, actions.control);
 }
