@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { RunDirectory } from '../../src/run/run-directory.js';
+import { askControlSocket } from '../../src/transport/control/socket.js';
 import { readEvents } from '../../src/transport/events/run-events.js';
-import { CommandLine, runCommandLine } from '../kit/command-line.js';
-import { streamedEvents } from '../kit/event-stream.js';
-import { NatsServer, natsMissing } from '../kit/nats-server.js';
+import { askRun } from '../kit/ask-run.js';
+import { CommandLine } from '../kit/command-line.js';
 import { type SmallRun, smallRun } from '../kit/small-run.js';
 
 let run: SmallRun;
@@ -14,92 +14,52 @@ beforeAll(async () => {
 });
 afterAll(() => run.remove());
 
-const train = (name: string, ...flags: string[]) => [
-  ...['train', run.runFile, '--set', `metadata.name=${name}`, '--workers', '2'],
-  ...flags,
-];
-
-/** What a control command prints; throws its sentence where it ends with another code than 0. */
-async function ask(...args: string[]): Promise<Record<string, unknown>> {
-  const { exitCode, stderr, stdout } = await runCommandLine(args, { cwd: run.folder });
-  if (exitCode !== 0) throw new Error(`${exitCode}: ${stderr}`);
-  return JSON.parse(stdout);
-}
-
 test('a run is asked by its directory: status, pause, checkpoint, resume, drain, stop', {
   timeout: 60_000,
 }, async () => {
-  const command = new CommandLine(train('asked'), { cwd: run.folder });
+  const name = ['--set', 'metadata.name=asked', '--workers', '2'];
+  const command = new CommandLine(['train', run.runFile, ...name], { cwd: run.folder });
   onTestFinished(() => command.kill('SIGKILL'));
+  const directory = RunDirectory.at(join(run.folder, 'runs', 'asked'));
+  const ask = async (request: { command: string; worker?: string }) =>
+    JSON.parse(await askControlSocket(directory.controlSocket, JSON.stringify(request)));
   await command.line('checkpoint written');
-  await ask('pause', '--run', 'asked');
-  await expect
-    .poll(() => ask('status'), { timeout: 20_000 })
-    .toMatchObject({ state: 'paused', run: 'asked', term: 1 });
-  const status = (await ask('status', '--run', 'runs/asked')) as {
+
+  expect(await ask({ command: 'pause' })).toMatchObject({ ok: true, run: 'asked', term: 1 });
+  await expect.poll(() => ask({ command: 'status' }), { timeout: 20_000 }).toMatchObject({ state: 'paused' });
+  const status = (await askRun(run.folder, 'status')) as {
     position: { globalStep: number };
     workers: { name: string; state: string }[];
     checkpoint: { name: string };
   };
   expect(status.workers.length).toBeGreaterThan(0);
-  expect((await ask('checkpoint')).checkpoint).toBe(
-    `term-000001-step-${String(status.position.globalStep).padStart(10, '0')}`,
+  const { checkpoint } = await ask({ command: 'checkpoint' });
+  expect(checkpoint).toBe(`term-000001-step-${String(status.position.globalStep).padStart(10, '0')}`);
+  const worker = status.workers[0]!.name;
+  expect(await askRun(run.folder, 'drain', worker, '--run', 'runs/asked')).toMatchObject({ worker });
+  await expect(askRun(run.folder, 'drain', 'nobody', '--run', 'asked')).rejects.toThrow(
+    '1: fcaenet: run asked refused: there is no worker nobody; status lists them by slot and name.',
   );
-  expect(await ask('drain', status.workers[0]!.name)).toMatchObject({ worker: status.workers[0]!.name });
-  await expect(ask('drain', 'nobody')).rejects.toThrow(
-    '1: fcaenet: run asked refused: there is no worker nobody',
-  );
-  expect(await ask('status')).toMatchObject({ position: status.position });
-  await ask('resume');
-  await command.line('checkpoint written', ({ name }) => !String(name).endsWith(status.checkpoint.name));
-  expect(await ask('stop')).toMatchObject({ state: 'stopping' });
+  expect(await ask({ command: 'status' })).toMatchObject({ position: status.position });
+
+  await ask({ command: 'resume' });
+  await command.line('checkpoint written', (line) => String(line.name) > checkpoint);
+  expect(await ask({ command: 'stop' })).toMatchObject({ state: 'stopping' });
   expect((await command.ended).exitCode).toBe(75);
-  const directory = RunDirectory.at(join(run.folder, 'runs', 'asked'));
   expect(existsSync(directory.controlSocket)).toBe(false);
-  await expect(ask('status', '--run', 'asked')).rejects.toThrow(
-    '69: fcaenet: no coordinator of run asked answers',
-  );
-  await expect(ask('status', '--run', 'other')).rejects.toThrow('69: fcaenet: there is no run other');
+
   const events = readEvents(directory);
   expect(events.map(({ sequence }) => sequence)).toEqual(events.map((_, index) => index + 1));
   const types = events.map(({ type }) => type);
   expect([types[0], types.at(-1)]).toEqual(['run.started', 'run.interrupted']);
   expect(types).toEqual(
-    expect.arrayContaining([
-      'worker.joined',
-      'checkpoint.written',
-      'run.paused',
-      'run.continued',
-      'worker.left',
-    ]),
+    expect.arrayContaining(['worker.joined', 'checkpoint.written', 'run.paused', 'run.continued']),
   );
 });
 
-test.skipIf(natsMissing !== '')(
-  `over NATS: events arrive in order, a server killed in mid-run loses none, control and lease work${natsMissing}`,
-  { timeout: 90_000 },
-  async () => {
-    const server = await NatsServer.start();
-    onTestFinished(() => server.remove());
-    const flags = ['--set', `spec.operation.nats.url=${server.url}`];
-    const command = new CommandLine(train('streamed', ...flags), { cwd: run.folder });
-    onTestFinished(() => command.kill('SIGKILL'));
-    await command.line('checkpoint written');
-    await ask('pause', '--run', 'streamed', '--nats', server.url);
-    const elsewhere = ['--set', 'spec.operation.runsDirectory=elsewhere'];
-    const second = await runCommandLine(train('streamed', ...flags, ...elsewhere), { cwd: run.folder });
-    expect([second.exitCode, second.stderr]).toEqual([
-      73,
-      expect.stringContaining(`run streamed is led by process ${command.pid}`),
-    ]);
-    await server.kill();
-    await ask('resume', '--run', 'streamed');
-    await command.line('NATS server lost; events wait for it');
-    await command.line('evaluated');
-    await server.start();
-    expect((await command.ended).exitCode).toBe(0);
-    const written = readEvents(RunDirectory.at(join(run.folder, 'runs', 'streamed')));
-    expect(written.at(-1)?.type).toBe('run.finished');
-    expect(await streamedEvents(server.url)).toEqual(written);
-  },
-);
+test('a run that does not go on, or is not there, is told in one sentence', async () => {
+  await expect(askRun(run.folder, 'status')).rejects.toThrow('69: fcaenet: no run is going on in runs');
+  await expect(askRun(run.folder, 'pause', '--run', 'other')).rejects.toThrow(
+    '69: fcaenet: there is no run other',
+  );
+});
