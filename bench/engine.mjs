@@ -1,5 +1,7 @@
 // Training images per second (forward, backward, SGD) of the engine `onednn` against Debian's PyTorch, on as many
-// threads, in one interleaved run. Needs `npm run build` and the package python3-torch.
+// threads, in one interleaved run. Needs the package python3-torch. The ratio by the processor's time is the one to
+// trust on a busy machine. On one thread PyTorch 1.13 computes 1×1 convolutions of fewer than 16 images with a slow
+// kernel of its own, so its ResNet-50 figure here says little.
 // usage: npm run bench:engine [-- NETWORK...]
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -9,7 +11,7 @@ import { createInterface } from 'node:readline';
 
 const here = import.meta.dirname;
 const threads = 1;
-const rounds = 7;
+const rounds = 5;
 const secondsPerTurn = 1;
 const cases = [
   { network: 'mobilenet_v1', batch: 16, size: 128 },
@@ -34,9 +36,11 @@ async function stepper(command, args) {
   const about = (await read()).replace('ready ', '');
   return {
     about,
+    /** Seconds that `steps` steps took: on the clock and on the processor. */
     async run(steps) {
       child.stdin.write(`${steps}\n`);
-      return Number(await read());
+      const [clock, processor] = (await read()).split(' ').map(Number);
+      return { clock, processor };
     },
     end: () => child.stdin.end(),
   };
@@ -55,33 +59,41 @@ for (const { network, batch, size } of cases.filter(
   const settings = [network, batch, size, threads].map(String);
   const ours = await stepper(process.execPath, [join(here, 'engine_steps.mjs'), ...settings]);
   const theirs = await stepper('/usr/bin/python3', [join(here, 'pytorch_engine.py'), ...settings]);
-  const rates = { ours: [], theirs: [] };
+  const sides = { ours, theirs };
   const steps = {};
-  for (const [name, side] of Object.entries({ ours, theirs })) {
+  for (const [name, side] of Object.entries(sides)) {
     await side.run(3);
-    steps[name] = Math.max(1, Math.round((secondsPerTurn * 3) / (await side.run(3))));
+    steps[name] = Math.max(1, Math.round((secondsPerTurn * 3) / (await side.run(3)).clock));
   }
+  const turns = [];
   for (let round = 0; round < rounds; round++) {
-    for (const [name, side] of Object.entries({ ours, theirs })) {
-      rates[name].push((steps[name] * batch) / (await side.run(steps[name])));
+    const turn = {};
+    for (const [name, side] of Object.entries(sides)) {
+      const { clock, processor } = await side.run(steps[name]);
+      const images = steps[name] * batch;
+      turn[name] = { imagesPerSecond: images / clock, imagesPerProcessorSecond: images / processor };
     }
+    turns.push(turn);
   }
-  const ratios = rates.ours.map((rate, round) => rate / rates.theirs[round]);
+  const ratios = (key) => turns.map(({ ours, theirs }) => ours[key] / theirs[key]);
   const result = {
     network,
     batch,
     size,
-    onednn: median(rates.ours),
-    pytorch: median(rates.theirs),
-    ratio: median(ratios),
-    ratios,
+    onednn: median(turns.map((turn) => turn.ours.imagesPerSecond)),
+    pytorch: median(turns.map((turn) => turn.theirs.imagesPerSecond)),
+    ratio: median(ratios('imagesPerSecond')),
+    processorRatio: median(ratios('imagesPerProcessorSecond')),
+    turns,
     engine: JSON.parse(ours.about),
     pytorchVersion: theirs.about,
   };
   results.push(result);
+  const spread = ratios('imagesPerProcessorSecond');
   console.log(
     `${network}@${size} b${batch}: ${result.onednn.toFixed(1)} images/s, PyTorch ${result.pytorch.toFixed(1)}, ` +
-      `ratio ${result.ratio.toFixed(2)} (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)})`,
+      `ratio ${result.ratio.toFixed(2)}, by processor time ${result.processorRatio.toFixed(2)} ` +
+      `(${Math.min(...spread).toFixed(2)} to ${Math.max(...spread).toFixed(2)})`,
   );
   ours.end();
   theirs.end();

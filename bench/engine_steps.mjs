@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import * as tf from '@tensorflow/tfjs-core';
 import { SgdOptimizer } from '../dist/coordinator/optimizer.js';
 import { KeyedRandom } from '../dist/data/random.js';
+import { copyValues } from '../dist/engine/copy-values.js';
 import { loadEngine } from '../dist/engine/loader.js';
 import { initialWeights } from '../dist/model/initial.js';
 import { describeModel } from '../dist/model/layout.js';
@@ -35,7 +36,7 @@ function step() {
       return tf.sum(tf.square(u));
     }, variables);
     for (const [index, { offset }] of layout.parameters.entries()) {
-      gradient.set(grads[variables[index].name].dataSync(), offset);
+      copyValues(grads[variables[index].name], gradient, offset);
     }
   });
   optimizer.step(weights.parameters, gradient, 1e-3);

@@ -193,6 +193,12 @@ void binary(Call& call) {
   const std::size_t count = call.length(0);
   (call.state().kernels->*kernel)(call.floats(0, count), call.floats(1, count), call.floats(2, count), count);
 }
+// (x, bias, y)
+void addRows(Call& call) {
+  const std::size_t channels = call.length(1), count = call.length(0);
+  call.state().kernels->addRows(call.floats(0, count), call.floats(1, channels), call.floats(2, count),
+                                count / channels, channels);
+}
 void sumMiddle(Call& call) {
   const std::size_t outer = call.size(2), middle = call.size(3), inner = call.size(4);
   call.state().kernels->sumMiddle(call.floats(0, outer * middle * inner), call.floats(1, outer * inner), outer, middle,
@@ -299,6 +305,7 @@ napi_value initialise(napi_env env, napi_value exports) {
       {"add", guarded<binary<&Kernels::add>>},
       {"subtract", guarded<binary<&Kernels::subtract>>},
       {"multiply", guarded<binary<&Kernels::multiply>>},
+      {"addRows", guarded<addRows>},
       {"sumMiddle", guarded<sumMiddle>},
   };
   for (const auto& entry : functions) {

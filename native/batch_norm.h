@@ -151,6 +151,12 @@ inline void batchNormInference(const fcaenet::BatchNormInference& p) {
   applyRows(p.x, p.y, p.rows, p.channels, p.mean, slope.data(), p.offset, Activation::none);
 }
 
+// y = x + bias, row by row; times 1 is exact.
+inline void addRows(const float* x, const float* bias, float* y, std::size_t rows, std::size_t channels) {
+  const std::vector<float> zeros(channels, 0.0f), ones(channels, 1.0f);
+  applyRows(x, y, rows, channels, zeros.data(), ones.data(), bias, Activation::none);
+}
+
 // With g = dy behind the activation, d = x − mean, k = 1/√(variance + ε):
 // dOffset = Σg, dScale = k Σgd, dx = scale·k·(g − Σg/rows − d·k²·Σgd/rows).
 // The input of the activation is computed again, with the very operations of the forward pass.

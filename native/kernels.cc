@@ -27,6 +27,7 @@ extern const Kernels FCAENET_TABLE = {
     FCAENET_VARIANT::add,
     FCAENET_VARIANT::subtract,
     FCAENET_VARIANT::multiply,
+    FCAENET_VARIANT::addRows,
     FCAENET_VARIANT::matrixProduct,
     FCAENET_VARIANT::sumMiddle,
 };

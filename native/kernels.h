@@ -57,6 +57,8 @@ struct Kernels {
   void (*add)(const float* a, const float* b, float* c, std::size_t count);
   void (*subtract)(const float* a, const float* b, float* c, std::size_t count);
   void (*multiply)(const float* a, const float* b, float* c, std::size_t count);
+  // y[rows, channels] = x[rows, channels] + bias[channels]
+  void (*addRows)(const float* x, const float* bias, float* y, std::size_t rows, std::size_t channels);
   // c[m, n] = op(a) · op(b), row-major; a is [m, depth] or, transposed, [depth, m], b likewise.
   void (*matrixProduct)(bool transposeA, bool transposeB, std::size_t m, std::size_t n, std::size_t depth,
                         const float* a, const float* b, float* c);

@@ -2,7 +2,7 @@
 // that the same sources were built with the same flags, compiler and oneDNN already.
 import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -123,14 +123,27 @@ export async function buildNative({ log = () => {} } = {}) {
   // A stamp must never describe another addon, even when this process is killed in between.
   rmSync(stamp, { force: true });
   const include = headersOfNode();
+  // Of its own, so that two builds at once do not link each other's objects.
+  const scratch = mkdtempSync(join(output, 'objects-'));
   const compile = ({ source, object, flags }) =>
-    run('g++', [...common, ...flags, `-I${include}`, '-c', join(native, source), '-o', join(output, object)]);
+    run('g++', [
+      ...common,
+      ...flags,
+      `-I${include}`,
+      '-c',
+      join(native, source),
+      '-o',
+      join(scratch, object),
+    ]);
   try {
     await Promise.all(units.map(compile));
-    const unfinished = join(output, `fcaenet.${process.pid}.node`);
-    const objects = units.map(({ object }) => join(output, object));
-    await run('g++', [...objects, ...linkFlags, '-o', unfinished]);
-    renameSync(unfinished, addon);
+    const linked = join(scratch, 'fcaenet.node');
+    const objects = units.map(({ object }) => join(scratch, object));
+    await run('g++', [...objects, ...linkFlags, '-o', linked]);
+    renameSync(linked, addon);
+    const written = join(scratch, 'build.json');
+    writeFileSync(written, `${JSON.stringify({ hash, compiler, flags, onednn }, null, 2)}\n`);
+    renameSync(written, stamp);
   } catch (cause) {
     const detail = String(cause.stderr ?? cause.message)
       .split('\n')
@@ -138,10 +151,9 @@ export async function buildNative({ log = () => {} } = {}) {
     throw new Error(`The native kernels did not compile (${detail ?? 'no message from g++'}): ${install}.`, {
       cause,
     });
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
   }
-  const written = join(output, `build.${process.pid}.json`);
-  writeFileSync(written, `${JSON.stringify({ hash, compiler, flags, onednn }, null, 2)}\n`);
-  renameSync(written, stamp);
   return { built: true, addon, hash, onednn };
 }
 

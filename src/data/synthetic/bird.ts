@@ -1,27 +1,40 @@
+import { clear } from './canvas.js';
+import { type Channels, type Colour, jitter, pack } from './colour.js';
 import type { Draws } from './draws.js';
 import { inBar, inEllipse, inPolygon } from './shapes.js';
 import { type Markings, markingColours } from './species.js';
 
-/** A colour as 0xRRGGBB, or `clear` where nothing is painted. */
-export type Colour = number;
-export const clear: Colour = -1;
+/** What plumage of a kind adds to grey. */
+const bodyTints: readonly Channels[] = [
+  [44, -4, -36],
+  [-8, 30, -38],
+  [-34, -2, 38],
+  [34, -30, 26],
+  [30, 26, -24],
+];
+const wingTints: readonly Channels[] = [
+  [34, -14, -30],
+  [-28, -20, 40],
+  [-26, 22, -26],
+  [40, 40, 34],
+];
+const PLUMAGE_VARIATION = 16;
 
-export function colour(red: number, green: number, blue: number): Colour {
-  const byte = (value: number) => Math.min(255, Math.max(0, value));
-  return (byte(red) << 16) | (byte(green) << 8) | byte(blue);
+function plumage(tint: Channels, grey: number, draws: Draws): Channels {
+  const vary = (amount: number) => grey + amount + draws.between(-PLUMAGE_VARIATION, PLUMAGE_VARIATION);
+  return [vary(tint[0]), vary(tint[1]), vary(tint[2])];
 }
 
-/** Half the length of a bird in its own coordinates: x forward to the beak, y down. */
-export const birdReach = 1000;
-
 const tailCorners = [-380, -110, -300, 130, -960, 270, -1000, 40];
-const beakCorners = [660, -370, 1000, -215, 660, -120];
+const beakCorners = [640, -400, 1000, -215, 640, -90];
 
 /**
  * A bird of one species in the coordinates of its body. Marked parts wear the species' colours with a little
  * variation; the plumage between them is drawn anew for each bird and says nothing about the species.
  */
 export class Bird {
+  /** half its length in its own coordinates: x forward to the beak, y down */
+  static readonly reach = 1000;
   readonly #crown: Colour;
   readonly #beak: Colour;
   readonly #breast: Colour;
@@ -35,49 +48,40 @@ export class Bird {
   readonly #headTurn: number;
 
   constructor(markings: Markings, draws: Draws) {
-    const marking = (index: number) => {
-      const [red, green, blue] = markingColours[index]!;
-      return colour(
-        red + draws.between(-14, 14),
-        green + draws.between(-14, 14),
-        blue + draws.between(-14, 14),
-      );
-    };
+    const marking = (index: number) => jitter(markingColours[index]!, 14, draws);
     this.#crown = marking(markings.crown);
     this.#beak = marking(markings.beak);
     this.#breast = marking(markings.breast);
     this.#wingBar = marking(markings.wingBar);
     this.#tail = marking(markings.tail);
 
-    const grey = draws.between(95, 165);
-    const plumage = [draws.between(-34, 34), draws.between(-34, 34), draws.between(-34, 34)];
-    const shade = (amount: number) =>
-      colour(grey + amount + plumage[0]!, grey + amount + plumage[1]!, grey + amount + plumage[2]!);
-    this.#body = shade(0);
-    this.#head = shade(draws.between(-22, 22));
-    this.#wing = shade(draws.between(-46, -26));
-    this.#leg = shade(-60);
+    const grey = draws.between(100, 160);
+    const body = plumage(bodyTints[markings.body]!, grey, draws);
+    this.#body = pack(body);
+    this.#head = jitter(body, 20, draws);
+    this.#wing = pack(plumage(wingTints[markings.wing]!, grey - 20, draws));
+    this.#leg = pack([grey - 60, grey - 60, grey - 60]);
     this.#wingTilt = draws.between(-60, 60);
     this.#headTurn = draws.between(-50, 50);
   }
 
   /** The topmost colour at a point, `clear` outside the bird. */
-  colourAt(x: number, y: number): Colour {
+  colourAt(x: number, y: number): Colour | typeof clear {
     if (x < -1000 || x > 1000 || y < -560 || y > 640) return clear;
     const headY = y + this.#headTurn;
     if (inEllipse(x, headY, 470, -250, 250, 240)) {
       if (inEllipse(x, headY, 560, -270, 46, 46)) return 0x0c0c0c;
-      return headY < -330 ? this.#crown : this.#head;
+      return headY < -290 ? this.#crown : this.#head;
     }
     if (inPolygon(x, headY, beakCorners)) return this.#beak;
     const wingY = y + Math.trunc((this.#wingTilt * (x + 100)) / 400);
     if (inEllipse(x, wingY, -120, 10, 380, 190)) {
-      return x > -220 && x < -50 ? this.#wingBar : this.#wing;
+      return x > -240 && x < -30 ? this.#wingBar : this.#wing;
     }
     if (inEllipse(x, y, 0, 60, 540, 330)) {
-      return inEllipse(x, y, 400, 160, 240, 230) ? this.#breast : this.#body;
+      return inEllipse(x, y, 390, 150, 260, 250) ? this.#breast : this.#body;
     }
-    if (inPolygon(x, y, tailCorners)) return x < -620 ? this.#tail : this.#body;
+    if (inPolygon(x, y, tailCorners)) return x < -560 ? this.#tail : this.#body;
     if (inBar(x, y, 40, 360, 60, 620, 24) || inBar(x, y, -90, 360, -60, 620, 24)) return this.#leg;
     return clear;
   }

@@ -75,6 +75,8 @@ export interface Addon {
   add(a: Values, b: Values, c: Values): void;
   subtract(a: Values, b: Values, c: Values): void;
   multiply(a: Values, b: Values, c: Values): void;
+  /** y[row, channel] = x[row, channel] + bias[channel] */
+  addRows(x: Values, bias: Values, y: Values): void;
   /** y[outer, inner] = factor · Σ over the middle of x[outer, middle, inner]. */
   sumMiddle(x: Values, y: Values, outer: number, middle: number, inner: number, factor: number): void;
 }

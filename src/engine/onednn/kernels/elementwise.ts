@@ -1,6 +1,6 @@
 import { RELU_GRADIENT } from '../../gradients.js';
 import type { Addon } from '../addon.js';
-import { areFloats, type NativeKernel, sameShape, sizeOf } from './kernel.js';
+import { areFloats, type NativeKernel, sameShape } from './kernel.js';
 
 function relu(limit: number): NativeKernel {
   return ({ inputs, backend }) => {
@@ -21,31 +21,32 @@ const reluGradient: NativeKernel = ({ inputs, attrs, backend }) => {
   return dx.info;
 };
 
-/** Native where the shapes agree; a plain loop where `b` repeats along the leading axes of `a` (biases, scalars). */
-function binary(
-  native: ((addon: Addon) => Addon['add']) | undefined,
-  scalar: (a: number, b: number) => number,
-): NativeKernel {
+interface BinaryNatives {
+  /** For operands of the same shape. */
+  readonly equal?: (addon: Addon) => Addon['add'];
+  /** For a second operand that repeats along the leading axes of the first. */
+  readonly rows?: (addon: Addon) => Addon['addRows'];
+}
+
+/** Arithmetic of operands of the same shape, or of which the second repeats along the first's leading axes. */
+function binary(natives: BinaryNatives, scalar: (a: number, b: number) => number): NativeKernel {
   return ({ inputs, backend }) => {
     const a = inputs.a!;
     const b = inputs.b!;
-    if (!areFloats(a, b)) {
-      return undefined;
-    }
     const equal = sameShape(a.shape, b.shape);
     const trailing = a.shape.slice(a.shape.length - b.shape.length);
-    if (!equal && !(a.shape.length > b.shape.length && sameShape(trailing, b.shape))) {
+    if (!areFloats(a, b) || !(equal || (a.shape.length > b.shape.length && sameShape(trailing, b.shape)))) {
       return undefined;
     }
     const [left, right] = [backend.floats(a), backend.floats(b)];
     const { info, values } = backend.output(a.shape);
-    if (equal && native) {
+    const native = equal ? natives.equal : natives.rows;
+    if (native && right.length > 0) {
       native(backend.addon)(left, right, values);
       return info;
     }
-    const period = sizeOf(b.shape);
-    for (let start = 0; start < values.length; start += period) {
-      for (let i = 0; i < period; i++) {
+    for (let start = 0; start < values.length; start += right.length) {
+      for (let i = 0; i < right.length; i++) {
         values[start + i] = scalar(left[start + i]!, right[i]!);
       }
     }
@@ -71,18 +72,9 @@ export const elementwiseKernels: { [name: string]: NativeKernel } = {
   Relu: relu(Number.POSITIVE_INFINITY),
   Relu6: relu(6),
   [RELU_GRADIENT]: reluGradient,
-  Add: binary(
-    (addon) => addon.add,
-    (a, b) => a + b,
-  ),
-  Sub: binary(
-    (addon) => addon.subtract,
-    (a, b) => a - b,
-  ),
-  Multiply: binary(
-    (addon) => addon.multiply,
-    (a, b) => a * b,
-  ),
-  RealDiv: binary(undefined, (a, b) => a / b),
+  Add: binary({ equal: (addon) => addon.add, rows: (addon) => addon.addRows }, (a, b) => a + b),
+  Sub: binary({ equal: (addon) => addon.subtract }, (a, b) => a - b),
+  Multiply: binary({ equal: (addon) => addon.multiply }, (a, b) => a * b),
+  RealDiv: binary({}, (a, b) => a / b),
   AddN: addN,
 };

@@ -1,0 +1,154 @@
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import sharp from 'sharp';
+import { DatasetError } from '../error.js';
+import { KeyedRandom } from '../random.js';
+import { paintScene } from './scene.js';
+import { refuseImpossible, type SyntheticSettings } from './settings.js';
+import { speciesName } from './species.js';
+
+/** Changes whenever the same settings give other files. */
+const VERSION = 1;
+/** Says whose folder it is: written before the first picture, and marked complete after the last. */
+const STAMP = 'synthetic.json';
+const JPEG_QUALITY = 92;
+/** Pictures of the test split are numbered from here, so that they do not change with the size of the train split. */
+const FIRST_TEST_PICTURE = 2 ** 31;
+
+interface Picture {
+  species: number;
+  picture: number;
+  /** below images/ */
+  file: string;
+  train: boolean;
+}
+
+/**
+ * Writes the synthetic fine-grained dataset in the layout of CUB-200-2011: species of birds that share shape, poses,
+ * plumage and surroundings and differ in the colours of five small parts. A folder that has it already is left as it
+ * is; one that an interruption left half done, or that has another synthetic dataset, is written anew.
+ *
+ * @param onProgress told after each picture
+ * @throws DatasetError DATASET_SETTINGS, or DATASET_FOLDER_OCCUPIED for a folder with other things in it
+ */
+export async function makeSyntheticDataset(
+  directory: string,
+  settings: SyntheticSettings,
+  onProgress?: (done: number, total: number) => void,
+): Promise<void> {
+  refuseImpossible(settings);
+  const complete = stampText(settings, true);
+  const found = await stampOf(directory);
+  if (found === complete) return;
+  if (found === undefined) await refuseForeign(directory);
+  await mkdir(directory, { recursive: true });
+  await writeFile(path.join(directory, STAMP), stampText(settings, false));
+  await rm(path.join(directory, 'images'), { recursive: true, force: true });
+  const pictures = plan(settings);
+  await writePictures(path.join(directory, 'images'), pictures, settings, onProgress);
+  await writeLists(directory, pictures, settings.species);
+  await writeFile(path.join(directory, STAMP), complete);
+}
+
+function stampText(settings: SyntheticSettings, complete: boolean): string {
+  const { species, trainPerSpecies, testPerSpecies, size, seed } = settings;
+  const stamp = { version: VERSION, complete, species, trainPerSpecies, testPerSpecies, size, seed };
+  return `${JSON.stringify(stamp, undefined, 2)}\n`;
+}
+
+async function stampOf(directory: string): Promise<string | undefined> {
+  return readFile(path.join(directory, STAMP), 'utf8').catch(() => undefined);
+}
+
+async function refuseForeign(directory: string): Promise<void> {
+  let entries: string[];
+  try {
+    entries = await readdir(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw new DatasetError(
+      'DATASET_FOLDER_OCCUPIED',
+      `${directory} cannot hold a synthetic dataset because it is not a readable folder (${(error as NodeJS.ErrnoException).code})`,
+      { cause: error },
+    );
+  }
+  if (entries.length > 0) {
+    throw new DatasetError(
+      'DATASET_FOLDER_OCCUPIED',
+      `the folder ${directory} has ${entries.length} other entries (such as ${entries.sort()[0]}) where an empty or new folder was expected`,
+    );
+  }
+}
+
+function plan({ species, trainPerSpecies, testPerSpecies }: SyntheticSettings): Picture[] {
+  return Array.from({ length: species }, (_, bird) => {
+    const name = speciesName(bird);
+    const file = (number: number) => `${name}/${name.slice(4)}_${String(number).padStart(5, '0')}.jpg`;
+    const train = Array.from({ length: trainPerSpecies }, (_, picture) => ({
+      species: bird,
+      picture,
+      file: file(picture + 1),
+      train: true,
+    }));
+    const test = Array.from({ length: testPerSpecies }, (_, picture) => ({
+      species: bird,
+      picture: FIRST_TEST_PICTURE + picture,
+      file: file(trainPerSpecies + picture + 1),
+      train: false,
+    }));
+    return [...train, ...test];
+  }).flat();
+}
+
+async function writePictures(
+  imagesRoot: string,
+  pictures: readonly Picture[],
+  { species, size, seed }: SyntheticSettings,
+  onProgress: ((done: number, total: number) => void) | undefined,
+): Promise<void> {
+  const random = new KeyedRandom(seed);
+  for (let bird = 0; bird < species; bird += 1) {
+    await mkdir(path.join(imagesRoot, speciesName(bird)), { recursive: true });
+  }
+  let done = 0;
+  let writing: Promise<void> = Promise.resolve();
+  try {
+    for (const { species: bird, picture, file } of pictures) {
+      const pixels = paintScene(random, bird, picture, size);
+      // The next picture is painted while this one is compressed and written.
+      await writing;
+      writing = writeJpeg(path.join(imagesRoot, file), pixels, size);
+      done += 1;
+      onProgress?.(done, pictures.length);
+    }
+  } finally {
+    // Nothing is written any more once this function has ended, however it ends.
+    await writing;
+  }
+}
+
+async function writeJpeg(file: string, pixels: Uint8Array, size: number): Promise<void> {
+  const jpeg = await sharp(pixels, { raw: { width: size, height: size, channels: 3 } })
+    .jpeg({ quality: JPEG_QUALITY, chromaSubsampling: '4:4:4' })
+    .toBuffer();
+  await writeFile(file, jpeg);
+}
+
+async function writeLists(directory: string, pictures: readonly Picture[], species: number): Promise<void> {
+  const list = (line: (picture: Picture) => string | number) =>
+    pictures.map((picture, index) => `${index + 1} ${line(picture)}\n`).join('');
+  const classes = Array.from({ length: species }, (_, bird) => `${bird + 1} ${speciesName(bird)}\n`);
+  await writeFile(
+    path.join(directory, 'images.txt'),
+    list(({ file }) => file),
+  );
+  await writeFile(
+    path.join(directory, 'image_class_labels.txt'),
+    list((picture) => picture.species + 1),
+  );
+  await writeFile(
+    path.join(directory, 'train_test_split.txt'),
+    list(({ train }) => (train ? 1 : 0)),
+  );
+  await writeFile(path.join(directory, 'classes.txt'), classes.join(''));
+}
