@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { type AuditOptions, registerAudit } from './audit.js';
 import { registerCoordinator } from './coordinator.js';
 import { type DatasetActions, registerDataset } from './dataset.js';
 import { type EvaluateOptions, registerEvaluate } from './evaluate.js';
@@ -12,6 +13,7 @@ export interface CommandActions {
   coordinate(options: TrainOptions): Promise<void>;
   work(options: WorkerOptions): Promise<void>;
   evaluate(options: EvaluateOptions): Promise<void>;
+  audit(options: AuditOptions): Promise<void>;
   readonly dataset: DatasetActions;
   start(options: StartOptions): Promise<void>;
 }
@@ -21,6 +23,7 @@ export function registerCommands(program: Command, actions: CommandActions): voi
   registerCoordinator(program, actions.coordinate);
   registerWorker(program, actions.work);
   registerEvaluate(program, actions.evaluate);
+  registerAudit(program, actions.audit);
   registerDataset(program, actions.dataset);
   registerStart(program, actions.start);
 }

@@ -12,6 +12,7 @@ import type { TrainingRun } from '../run/training-run.js';
 import { CoordinatorError } from './error.js';
 import { Fleet } from './fleet.js';
 import { Interruption } from './interruption.js';
+import { Ledger } from './ledger/ledger.js';
 import { Monitoring } from './monitoring.js';
 import { RunCheckpoints } from './persistence.js';
 import { describeResult, type RunResult } from './result.js';
@@ -80,6 +81,15 @@ class Coordination {
     const sampler = this.openSampler();
     const checkpoints = new RunCheckpoints({ run, directory, dataset, layout, term, log });
     const restored = this.options.resume === 'new' ? null : await checkpoints.restore();
+    if (restored) {
+      const { iteration, epoch, step } = restored.state.position;
+      log.info('resuming', {
+        checkpoint: restored.name,
+        iteration: iteration + 1,
+        epoch: epoch + 1,
+        step: step + 1,
+      });
+    }
     const state = restored?.state ?? (await this.begin());
     const finished = state.position.iteration === run.spec.schedule.iterations && directory.readResult();
     if (finished) {
@@ -94,6 +104,11 @@ class Coordination {
       classCount: dataset.classNames.length,
       identity: restored?.identity ?? null,
     };
+    const ledger = await Ledger.open(
+      directory.ledgerFile,
+      checkpoints.ledgerHeader,
+      restored?.ledger ?? null,
+    );
     const fleet = new Fleet({
       admission,
       localWorkers,
@@ -115,7 +130,7 @@ class Coordination {
     try {
       await fleet.open();
       const save = () =>
-        checkpoints.saveInBackground(state, admission.identity, (name, bytes, seconds) =>
+        checkpoints.saveInBackground(state, admission.identity, ledger, (name, bytes, seconds) =>
           monitoring.checkpointWritten(name, bytes, seconds),
         );
       const loop = new TrainingLoop({
@@ -127,6 +142,7 @@ class Coordination {
         pool: fleet.pool,
         state,
         observer: monitoring.observer,
+        ledger,
         signal: interruption.signal,
         checkpoint: save,
       });
@@ -153,6 +169,7 @@ class Coordination {
     } finally {
       await fleet.close(ending);
       await monitoring.close();
+      await ledger.close();
     }
   }
 

@@ -13,13 +13,14 @@ import type { TrainingRun } from './training-run.js';
 export type ResumeMode = 'new' | 'resume' | 'auto';
 
 /**
- * `runs/NAME`: `run.yaml` (every setting as decided), `checkpoints/`, `events.jsonl` and, at the end,
- * `result.json`. One process at a time holds it.
+ * `runs/NAME`: `run.yaml` (every setting as decided), `checkpoints/`, `events.jsonl`, `ledger.jsonl`
+ * and, at the end, `result.json`. One process at a time holds it.
  */
 export class RunDirectory {
   readonly runFile: string;
   readonly resultFile: string;
   readonly eventsFile: string;
+  readonly ledgerFile: string;
   readonly checkpoints: string;
   private readonly termFile: string;
 
@@ -30,6 +31,7 @@ export class RunDirectory {
     this.runFile = join(path, 'run.yaml');
     this.resultFile = join(path, 'result.json');
     this.eventsFile = join(path, 'events.jsonl');
+    this.ledgerFile = join(path, 'ledger.jsonl');
     this.checkpoints = join(path, 'checkpoints');
     this.termFile = join(path, 'term');
   }

@@ -4,13 +4,15 @@ export type TransportErrorCode =
   | 'TRANSPORT_PORT_IN_USE'
   | 'TRANSPORT_CANNOT_LISTEN'
   | 'TRANSPORT_UNREACHABLE'
-  | 'TRANSPORT_BAD_MESSAGE';
+  | 'TRANSPORT_BAD_MESSAGE'
+  | 'TRANSPORT_DAMAGED';
 
 const exitCodes: Record<TransportErrorCode, ExitCode> = {
   TRANSPORT_PORT_IN_USE: exit.unavailable,
   TRANSPORT_CANNOT_LISTEN: exit.unavailable,
   TRANSPORT_UNREACHABLE: exit.unavailable,
   TRANSPORT_BAD_MESSAGE: exit.protocol,
+  TRANSPORT_DAMAGED: exit.protocol,
 };
 
 /** What goes wrong between two processes: addresses, ports, streams and the shape of messages. */

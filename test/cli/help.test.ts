@@ -10,6 +10,7 @@ registerCommands(program, {
   coordinate: nothing,
   work: nothing,
   evaluate: nothing,
+  audit: nothing,
   dataset: { make: nothing, check: nothing },
   start: nothing,
 });
@@ -26,6 +27,7 @@ test('the commands are those that the documentation names', () => {
     'coordinator',
     'worker',
     'evaluate',
+    'audit',
     'dataset make',
     'dataset check',
     'start',
