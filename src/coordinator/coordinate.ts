@@ -167,7 +167,7 @@ class Coordination {
       ending = 'it finished';
       return result;
     } finally {
-      await fleet.close(ending);
+      await fleet.close(ending, ending !== 'it finished');
       await monitoring.close();
       await ledger.close();
     }

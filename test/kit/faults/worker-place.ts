@@ -1,5 +1,5 @@
 import { CommandLine } from '../command-line.js';
-import { TcpProxy } from '../tcp-proxy.js';
+import { DisturbedLine } from './disturbed-line.js';
 import { LyingRelay } from './lying-relay.js';
 import type { Fault } from './schedule.js';
 import { Supervised } from './supervisor.js';
@@ -11,13 +11,13 @@ export class WorkerPlace {
   private constructor(
     private readonly cwd: string,
     private readonly name: string,
-    private readonly proxy: TcpProxy,
+    private readonly proxy: DisturbedLine,
     private readonly liar: { readonly relay: LyingRelay; readonly address: string } | null,
   ) {}
 
   /** @param lies whether its answers may have to be falsified; the relay for it costs time */
   static async open(cwd: string, name: string, lies: boolean): Promise<WorkerPlace> {
-    const proxy = await TcpProxy.open();
+    const proxy = await DisturbedLine.open();
     const liar = lies ? await LyingRelay.open() : null;
     if (liar) liar.relay.target = proxy.address;
     return new WorkerPlace(cwd, name, proxy, liar);
