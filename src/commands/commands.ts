@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type AuditOptions, registerAudit } from './audit.js';
+import { type ControlOptions, registerControl } from './control.js';
 import { registerCoordinator } from './coordinator.js';
 import { type DatasetActions, registerDataset } from './dataset.js';
 import { type EvaluateOptions, registerEvaluate } from './evaluate.js';
@@ -16,6 +17,7 @@ export interface CommandActions {
   audit(options: AuditOptions): Promise<void>;
   readonly dataset: DatasetActions;
   start(options: StartOptions): Promise<void>;
+  control(options: ControlOptions): Promise<void>;
 }
 
 export function registerCommands(program: Command, actions: CommandActions): void {
@@ -26,4 +28,5 @@ export function registerCommands(program: Command, actions: CommandActions): voi
   registerAudit(program, actions.audit);
   registerDataset(program, actions.dataset);
   registerStart(program, actions.start);
+  registerControl(program, actions.control);
 }

@@ -13,6 +13,7 @@ registerCommands(program, {
   audit: nothing,
   dataset: { make: nothing, check: nothing },
   start: nothing,
+  control: nothing,
 });
 
 const commands = allCommands(program)
@@ -31,6 +32,12 @@ test('the commands are those that the documentation names', () => {
     'dataset make',
     'dataset check',
     'start',
+    'status',
+    'pause',
+    'resume',
+    'checkpoint',
+    'stop',
+    'drain',
   ]);
 });
 

@@ -18,6 +18,7 @@ export async function parseCommandLine(...args: string[]): Promise<{ action: str
     audit: remember('audit'),
     dataset: { make: remember('make'), check: remember('check') },
     start: remember('start'),
+    control: remember('control'),
   });
   program.configureOutput({ writeOut: (text) => calls.push({ action: 'print', options: [text] }) });
   for (const command of allCommands(program)) {
