@@ -10,6 +10,7 @@ runMain(async () => {
     train: async (options) => (await import('./coordinator/command.js')).train(options),
     coordinate: async (options) => (await import('./coordinator/command.js')).lead(options),
     evaluate: async (options) => (await import('./coordinator/command.js')).evaluate(options),
+    audit: async (options) => (await import('./coordinator/command.js')).audit(options),
     work: async (options) => (await import('./worker/command.js')).work(options),
     dataset: {
       make: async (directory, options) =>

@@ -16,6 +16,7 @@ import { CoordinatorError } from './error.js';
 import { Fleet } from './fleet.js';
 import { Interruption } from './interruption.js';
 import { type Leading, lead } from './leading.js';
+import { Ledger } from './ledger/ledger.js';
 import { Monitoring } from './monitoring.js';
 import { RunCheckpoints } from './persistence.js';
 import { describeResult, type RunResult } from './result.js';
@@ -90,6 +91,15 @@ class Coordination {
     const sampler = this.openSampler();
     const checkpoints = new RunCheckpoints({ run, directory, dataset, layout, term, fence: leadership, log });
     const restored = this.options.resume === 'new' ? null : await checkpoints.restore();
+    if (restored) {
+      const { iteration, epoch, step } = restored.state.position;
+      log.info('resuming', {
+        checkpoint: restored.name,
+        iteration: iteration + 1,
+        epoch: epoch + 1,
+        step: step + 1,
+      });
+    }
     const state = restored?.state ?? (await this.begin());
     const finished = state.position.iteration === run.spec.schedule.iterations && directory.readResult();
     if (finished) {
@@ -104,6 +114,11 @@ class Coordination {
       classCount: dataset.classNames.length,
       identity: restored?.identity ?? null,
     };
+    const ledger = await Ledger.open(
+      directory.ledgerFile,
+      checkpoints.ledgerHeader,
+      restored?.ledger ?? null,
+    );
     const fleet = new Fleet({
       admission,
       localWorkers,
@@ -127,12 +142,12 @@ class Coordination {
     let ending = 'it failed';
     const publish = (body: RunEventBody) => events.publish(state, body);
     const written = monitoring.checkpointWritten.bind(monitoring);
-    const save = () => checkpoints.saveInBackground(state, admission.identity, written);
+    const save = () => checkpoints.saveInBackground(state, admission.identity, ledger, written);
     const control = new RunControl({
       run: run.metadata.name,
       term,
       describe: () => monitoring.describe(),
-      checkpoint: () => checkpoints.saveAndWait(state, admission.identity, written),
+      checkpoint: () => checkpoints.saveAndWait(state, admission.identity, ledger, written),
       stop: () => interruption.interrupt(interrupted(run, null)),
       drain: (worker) => fleet.drain(worker),
       onPaused: () => publish({ type: 'run.paused' }),
@@ -152,6 +167,7 @@ class Coordination {
         pool: fleet.pool,
         state,
         observer: monitoring.observer,
+        ledger,
         signal: interruption.signal,
         beforeStep: () => control.beforeStep(),
         checkpoint: save,
@@ -186,8 +202,9 @@ class Coordination {
       throw error;
     } finally {
       await service.close();
-      await fleet.close(ending);
+      await fleet.close(ending, ending !== 'it finished');
       await monitoring.close();
+      await ledger.close();
     }
   }
 

@@ -88,7 +88,7 @@ export async function evaluateRun(
     const context = { pool: fleet.pool, spec, dataset, term: 0, signal: interruption.signal, onProgress };
     return { step, report: await evaluateCodes(context, weights, state.codes, null) };
   } finally {
-    await fleet.close('the evaluation is over');
+    await fleet.close('the evaluation is over', false);
     restoreSignals();
   }
 }

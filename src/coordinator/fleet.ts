@@ -66,10 +66,10 @@ export class Fleet {
     return true;
   }
 
-  /** Sends every worker home and waits for the local ones to end. */
-  async close(reason: string): Promise<void> {
+  /** Sends every worker home, or to wait for the run to go on, and waits for the local ones to end. */
+  async close(reason: string, resumable: boolean): Promise<void> {
     this.pool.removeAllListeners('gone');
-    await this.server.close(reason);
+    await this.server.close(reason, resumable);
     await this.local?.stop();
   }
 }

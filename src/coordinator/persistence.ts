@@ -10,6 +10,8 @@ import { trainingHash } from '../run/training-hash.js';
 import type { TrainingRun } from '../run/training-run.js';
 import { CoordinatorError } from './error.js';
 import type { Identity } from './identity.js';
+import type { LedgerHeader } from './ledger/entry.js';
+import type { Ledger, LedgerPosition } from './ledger/ledger.js';
 import { SgdOptimizer } from './optimizer.js';
 import { type IterationRecord, RunState, type UntrainedFigures } from './run-state.js';
 
@@ -32,6 +34,17 @@ interface Records {
   readonly seconds: number;
   readonly images: number;
   readonly untrained: UntrainedFigures | null;
+  /** The sample ledger's chain up to this checkpoint. */
+  readonly ledger: string;
+}
+
+/** A run as a checkpoint has it. */
+export interface RestoredRun {
+  /** The checkpoint's. */
+  readonly name: string;
+  readonly state: RunState;
+  readonly identity: Identity | null;
+  readonly ledger: LedgerPosition;
 }
 
 /** Turns a run's state into checkpoints and back. Saves run in the background, one after another, on copies. */
@@ -55,7 +68,7 @@ export class RunCheckpoints {
    * The newest good checkpoint, or null where there is none yet.
    * @throws CheckpointError where there are some but none can be used; CoordinatorError COORDINATOR_OTHER_DATASET
    */
-  async restore(): Promise<{ state: RunState; identity: Identity | null } | null> {
+  async restore(): Promise<RestoredRun | null> {
     const { dataset, log } = this.options;
     const loaded = await this.store.loadNewest({ trainingHash: this.hash, arithmeticVersion });
     if (!loaded) return null;
@@ -71,25 +84,33 @@ export class RunCheckpoints {
     }
     const state = this.stateFrom(checkpoint, records);
     this.best = bestMAP(state.history);
-    const { iteration, epoch, step } = state.position;
-    log.info('resuming', { checkpoint: name, iteration: iteration + 1, epoch: epoch + 1, step: step + 1 });
-    return { state, identity: checkpoint.identity === null ? null : JSON.parse(checkpoint.identity) };
+    return {
+      name,
+      state,
+      identity: checkpoint.identity === null ? null : JSON.parse(checkpoint.identity),
+      ledger: { steps: state.position.globalStep, hash: records.ledger },
+    };
   }
 
   /**
-   * Copies the state and writes it while the caller goes on; waits only for the checkpoint before this one.
+   * Copies the state and writes it while the caller goes on; waits only for the checkpoint before this one. The ledger
+   * is made durable up to the state's position first.
    * @param onWritten told when the checkpoint is durable
    */
   async saveInBackground(
     state: RunState,
     identity: Identity | null,
+    ledger: Ledger,
     onWritten: (name: string, bytes: number, seconds: number) => void,
   ): Promise<void> {
     await this.pending;
     const mAP = bestMAP(state.history);
     const isBest = mAP > this.best;
     this.best = Math.max(this.best, mAP);
-    const saved = this.store.save(this.checkpointOf(state, identity), { best: isBest }).then((written) => {
+    const checkpoint = this.checkpointOf(state, identity);
+    const saved = ledger.sync().then(async (hash) => {
+      const history = { ...checkpoint.history, ledger: hash };
+      const written = await this.store.save({ ...checkpoint, history }, { best: isBest });
       onWritten(written.name, written.bytes, written.seconds);
       return written.name;
     });
@@ -98,13 +119,25 @@ export class RunCheckpoints {
     this.pending = saved;
   }
 
+  /** Which run the ledger of this run is of. */
+  get ledgerHeader(): LedgerHeader {
+    return {
+      format: 'fcaenet-ledger',
+      formatVersion: 1,
+      trainingHash: this.hash,
+      datasetFingerprint: this.options.dataset.fingerprint,
+      arithmeticVersion,
+    };
+  }
+
   /** The same, and waits until it is durable. @returns its name */
   async saveAndWait(
     state: RunState,
     identity: Identity | null,
+    ledger: Ledger,
     onWritten: (name: string, bytes: number, seconds: number) => void,
   ): Promise<string> {
-    await this.saveInBackground(state, identity, onWritten);
+    await this.saveInBackground(state, identity, ledger, onWritten);
     // One that another caller began in this moment is as good: it is no older.
     return (await this.pending)!;
   }
@@ -114,14 +147,18 @@ export class RunCheckpoints {
     return this.pending;
   }
 
-  private checkpointOf(state: RunState, identity: Identity | null): CheckpointState {
+  /** The state's copy, all but the ledger's hash. */
+  private checkpointOf(
+    state: RunState,
+    identity: Identity | null,
+  ): CheckpointState & { history: Omit<Records, 'ledger'> } {
     const { layout, run, dataset, term } = this.options;
     const { weights, optimizer } = state;
     const { bits } = run.spec;
-    const records: Records = {
+    const records: Omit<Records, 'ledger'> = {
       datasetFingerprint: dataset.fingerprint,
       optimizerStarted: optimizer.hasStarted,
-      iterations: state.history,
+      iterations: [...state.history],
       lossSums: [...state.lossSums],
       seconds: state.seconds,
       images: state.images,

@@ -14,14 +14,15 @@ import type { TrainingRun } from './training-run.js';
 export type ResumeMode = 'new' | 'resume' | 'auto';
 
 /**
- * `runs/NAME`: `run.yaml` (every setting as decided), `checkpoints/`, `terms/`, `events.jsonl` and, at the end,
- * `result.json`. One process at a time holds it, for as long as it goes on renewing its lock; one that was passed over
+ * `runs/NAME`: `run.yaml` (every setting as decided), `checkpoints/`, `terms/`, `events.jsonl`, `ledger.jsonl`
+ * and, at the end, `result.json`. One process at a time holds it, for as long as it goes on renewing its lock; one that was passed over
  * after a pause is told by `isHeld`.
  */
 export class RunDirectory {
   readonly runFile: string;
   readonly resultFile: string;
   readonly eventsFile: string;
+  readonly ledgerFile: string;
   readonly checkpoints: string;
   readonly controlSocket: string;
   readonly terms: Terms;
@@ -33,6 +34,7 @@ export class RunDirectory {
     this.runFile = join(path, 'run.yaml');
     this.resultFile = join(path, 'result.json');
     this.eventsFile = join(path, 'events.jsonl');
+    this.ledgerFile = join(path, 'ledger.jsonl');
     this.checkpoints = join(path, 'checkpoints');
     this.controlSocket = join(path, 'control.sock');
     this.terms = new Terms(join(path, 'terms'));

@@ -5,6 +5,7 @@ export type TransportErrorCode =
   | 'TRANSPORT_CANNOT_LISTEN'
   | 'TRANSPORT_UNREACHABLE'
   | 'TRANSPORT_BAD_MESSAGE'
+  | 'TRANSPORT_DAMAGED'
   | 'TRANSPORT_NATS_SETTINGS'
   | 'TRANSPORT_NATS_LEASE_HELD'
   | 'TRANSPORT_CONTROL_UNREACHABLE'
@@ -15,6 +16,7 @@ const exitCodes: Record<TransportErrorCode, ExitCode> = {
   TRANSPORT_CANNOT_LISTEN: exit.unavailable,
   TRANSPORT_UNREACHABLE: exit.unavailable,
   TRANSPORT_BAD_MESSAGE: exit.protocol,
+  TRANSPORT_DAMAGED: exit.protocol,
   TRANSPORT_NATS_SETTINGS: exit.badConfiguration,
   TRANSPORT_NATS_LEASE_HELD: exit.cannotCreate,
   TRANSPORT_CONTROL_UNREACHABLE: exit.unavailable,

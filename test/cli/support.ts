@@ -15,6 +15,7 @@ export async function parseCommandLine(...args: string[]): Promise<{ action: str
     coordinate: remember('coordinate'),
     work: remember('work'),
     evaluate: remember('evaluate'),
+    audit: remember('audit'),
     dataset: { make: remember('make'), check: remember('check') },
     start: remember('start'),
     control: remember('control'),

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type ClientDuplexStream, credentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -38,6 +39,7 @@ const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
 /** Speaks the protocol by hand, so that it can lie. */
 class ScriptedWorker {
+  readonly instanceId = randomUUID();
   readonly received: CoordinatorMessage__Output[] = [];
   readonly stream: ClientDuplexStream<WorkerMessage, CoordinatorMessage__Output>;
   private readonly client;
@@ -74,7 +76,14 @@ class ScriptedWorker {
   }
 
   hello(changed: object = {}): void {
-    const hello = { protocolVersion, workerName: 'w', instanceId: 'i', datasetFingerprint: fingerprint };
+    const { instanceId } = this;
+    const hello = {
+      protocolVersion,
+      workerName: 'w',
+      instanceId,
+      datasetFingerprint: fingerprint,
+      session: 1,
+    };
     this.send({ hello: { ...hello, ...changed } });
   }
 
@@ -160,7 +169,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   for (const scripted of workers) scripted.leave();
-  await server.close('the test is over');
+  await server.close('the test is over', false);
 });
 
 describe('admission', () => {
