@@ -114,6 +114,7 @@ class Coordination {
       classCount: dataset.classNames.length,
       identity: restored?.identity ?? null,
     };
+    leadership.check();
     const ledger = await Ledger.open(
       directory.ledgerFile,
       checkpoints.ledgerHeader,
