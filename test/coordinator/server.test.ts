@@ -189,7 +189,7 @@ describe('admission', () => {
   });
 
   test.each([
-    ['another protocol', { protocolVersion: 99 }, /speaks protocol version 99, the coordinator 1/],
+    ['another protocol', { protocolVersion: 99 }, /speaks protocol version 99, the coordinator 2/],
     ['another dataset', { datasetFingerprint: 'abc' }, /fingerprint abc…, the run's ffffffffffff…/],
   ])('%s is refused', async (_, changed, message) => {
     const scripted = worker();
