@@ -40,6 +40,13 @@ export function acquireLock(path: string, directory: string): RunLock {
   throw lockedError(path, directory, undefined);
 }
 
+/** Whether a process that lives, as far as can be told from here, has the lock file at `path`. */
+export function isLocked(path: string): boolean {
+  const found = read(path);
+  const holder = found === undefined ? undefined : parseHolder(found);
+  return found !== undefined && (holder === undefined || holder.host !== hostname() || lives(holder));
+}
+
 /** Creates the file with its whole content at once, which writing it in place would not. */
 function create(path: string, content: string): boolean {
   const temporary = `${path}.${process.pid}.tmp`;

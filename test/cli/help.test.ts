@@ -11,6 +11,7 @@ registerCommands(program, {
   work: nothing,
   evaluate: nothing,
   audit: nothing,
+  runs: { list: nothing, compare: nothing },
   dataset: { make: nothing, check: nothing },
   start: nothing,
 });
@@ -28,6 +29,8 @@ test('the commands are those that the documentation names', () => {
     'worker',
     'evaluate',
     'audit',
+    'runs list',
+    'runs compare',
     'dataset make',
     'dataset check',
     'start',
