@@ -23,6 +23,7 @@ runMain(async () => {
       check: async (directory, options) =>
         (await import('./commands/dataset-actions.js')).inspectDataset(directory, options),
     },
+    control: async (options) => (await import('./commands/control-action.js')).control(options),
     start: async (options) => (await import('./commands/start-action.js')).start(options),
   });
   await runCommandLine(program, process.argv.slice(2));

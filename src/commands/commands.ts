@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type AuditOptions, registerAudit } from './audit.js';
+import { type ControlOptions, registerControl } from './control.js';
 import { registerCoordinator } from './coordinator.js';
 import { type DatasetActions, registerDataset } from './dataset.js';
 import { type EvaluateOptions, registerEvaluate } from './evaluate.js';
@@ -18,6 +19,7 @@ export interface CommandActions {
   readonly runs: RunsActions;
   readonly dataset: DatasetActions;
   start(options: StartOptions): Promise<void>;
+  control(options: ControlOptions): Promise<void>;
 }
 
 export function registerCommands(program: Command, actions: CommandActions): void {
@@ -29,4 +31,5 @@ export function registerCommands(program: Command, actions: CommandActions): voi
   registerRuns(program, actions.runs);
   registerDataset(program, actions.dataset);
   registerStart(program, actions.start);
+  registerControl(program, actions.control);
 }

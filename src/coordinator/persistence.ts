@@ -1,6 +1,6 @@
 import type { TensorMap } from '../checkpoint/safetensors.js';
 import type { CheckpointState } from '../checkpoint/state.js';
-import { CheckpointStore } from '../checkpoint/store.js';
+import { CheckpointStore, type Fence } from '../checkpoint/store.js';
 import type { Log } from '../console/log.js';
 import type { Dataset } from '../data/dataset.js';
 import type { ModelLayout } from '../model/layout.js';
@@ -21,6 +21,7 @@ export interface RunCheckpointsOptions {
   readonly dataset: Dataset;
   readonly layout: ModelLayout;
   readonly term: number;
+  readonly fence: Fence;
   readonly log: Log;
 }
 
@@ -56,7 +57,10 @@ export class RunCheckpoints {
 
   constructor(private readonly options: RunCheckpointsOptions) {
     const { run, directory } = options;
-    this.store = new CheckpointStore(directory.checkpoints, { keep: run.spec.operation.checkpoint.keep });
+    this.store = new CheckpointStore(directory.checkpoints, {
+      keep: run.spec.operation.checkpoint.keep,
+      fence: options.fence,
+    });
     this.hash = trainingHash(run);
   }
 
@@ -124,6 +128,18 @@ export class RunCheckpoints {
       datasetFingerprint: this.options.dataset.fingerprint,
       arithmeticVersion,
     };
+  }
+
+  /** The same, and waits until it is durable. @returns its name */
+  async saveAndWait(
+    state: RunState,
+    identity: Identity | null,
+    ledger: Ledger,
+    onWritten: (name: string, bytes: number, seconds: number) => void,
+  ): Promise<string> {
+    await this.saveInBackground(state, identity, ledger, onWritten);
+    // One that another caller began in this moment is as good: it is no older.
+    return (await this.pending)!;
   }
 
   /** Waits for the last checkpoint and names it; throws what writing it threw. */

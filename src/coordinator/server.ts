@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import * as grpc from '@grpc/grpc-js';
 import type { Log } from '../console/log.js';
 import { formatAddress, isLoopback, parseAddress } from '../run/address.js';
@@ -15,6 +16,7 @@ import { CoordinatorError } from './error.js';
 import { type Identity, identityDifferences } from './identity.js';
 import { Member, type WorkerStream } from './member.js';
 import type { WorkerPool } from './pool.js';
+import { WorkerLogs } from './worker-logs.js';
 
 /** How often workers say that they live. */
 const heartbeatMs = 2_000;
@@ -24,6 +26,8 @@ const heartbeatMs = 2_000;
  */
 const silenceMs = 60_000;
 const mostWorkers = 1_024;
+/** How long workers have to take leave when the run ends. */
+const goodbyeMs = 1_000;
 
 /** What the server needs to know of the run to admit workers. */
 export interface Admission {
@@ -38,6 +42,7 @@ export interface Admission {
 /** The gRPC side of the coordinator: accepts workers, checks them, and passes what they send to the pool. */
 export class CoordinatorServer {
   readonly traffic: Traffic = { sentBytes: 0, receivedBytes: 0 };
+  readonly workerLogs: WorkerLogs;
   private readonly server = new grpc.Server(channelOptions);
   private watch: NodeJS.Timeout | undefined;
   private closing = false;
@@ -48,6 +53,9 @@ export class CoordinatorServer {
     private readonly log: Log,
     private readonly onIdentity: (identity: Identity, device: string) => void,
   ) {
+    this.workerLogs = new WorkerLogs(log);
+    // For what the pool itself says to a worker.
+    pool.term = admission.term;
     this.server.addService(coordinatorService(this.traffic), {
       Join: (stream: WorkerStream) => this.accept(stream),
     });
@@ -88,23 +96,30 @@ export class CoordinatorServer {
         }
       });
     });
-    this.watch = setInterval(() => this.dropSilent(), heartbeatMs);
+    this.watch = setInterval(() => {
+      this.dropSilent();
+      for (const member of this.pool.all()) void member.outbox.send({ term: this.admission.term, alive: {} });
+    }, heartbeatMs);
     return formatAddress(host, bound);
   }
 
-  /** Tells every worker that the run is over, then closes the port. */
-  async close(reason: string): Promise<void> {
+  /**
+   * Tells every worker that the run is over, or that it may be gone on with later, then closes the port. Waits no
+   * longer than a second for workers that no longer listen.
+   */
+  async close(reason: string, resumable: boolean): Promise<void> {
     this.closing = true;
     clearInterval(this.watch);
     const { term } = this.admission;
-    await Promise.all(
+    const told = Promise.all(
       this.pool.all().map(async (member) => {
-        await member.outbox.send({ term, finish: { reason } });
+        await member.outbox.send({ term, finish: { reason, resumable } });
         member.stream.end();
       }),
     );
+    await Promise.race([told, setTimeout(goodbyeMs)]);
     await new Promise<void>((resolve) => {
-      const force = setTimeout(() => this.server.forceShutdown(), 1_000);
+      const force = globalThis.setTimeout(() => this.server.forceShutdown(), goodbyeMs);
       this.server.tryShutdown(() => {
         clearTimeout(force);
         resolve();
@@ -177,7 +192,22 @@ export class CoordinatorServer {
       return null;
     }
     const name = hello.workerName.slice(0, 100).replace(/[^\w.:-]/g, '_');
-    const member = new Member(this.pool.freeSlot(), name, hello.instanceId.slice(0, 64), stream, Date.now());
+    const instance = hello.instanceId.slice(0, 64);
+    const twin = this.pool.all().find(({ instanceId }) => instanceId === instance);
+    if (twin && twin.session >= hello.session) {
+      this.refuse(
+        stream,
+        'SESSION_SUPERSEDED',
+        `the worker opened session ${hello.session}, but its session ${twin.session} is there already`,
+      );
+      return null;
+    }
+    // What is left of a stream that was cut without a word; its worker has noticed and is back.
+    if (twin) {
+      this.pool.remove(twin, { reason: 'it came back on a new stream', failure: null });
+      twin.stream.end();
+    }
+    const member = new Member(this.pool.freeSlot(), name, instance, hello.session, stream, Date.now());
     this.pool.add(member);
     const welcome = {
       run: run.metadata.name,
@@ -202,7 +232,8 @@ export class CoordinatorServer {
     else if (message.failure) {
       const { code, exitCode } = message.failure;
       depart(`it failed: ${message.failure.message}`, { code, exitCode });
-    } else if (message.leaving) depart(`it left: ${message.leaving.reason}`);
+    } else if (message.logLine) this.workerLogs.write(member, message.logLine);
+    else if (message.leaving) depart(`it left: ${message.leaving.reason}`);
     else if (message.nodeResult) {
       const result = message.nodeResult;
       const { node, mostNodeBytes } = pool.bounds;

@@ -36,6 +36,8 @@ export interface TrainingLoopOptions {
   readonly ledger: Ledger;
   /** Ends the loop between two steps, with nothing half done in the state. */
   readonly signal: AbortSignal;
+  /** Awaited before each step and each evaluation; holds the loop while the run is paused. */
+  readonly beforeStep: () => Promise<void>;
   /** Called at every position where the run file asks for a checkpoint; awaited before the loop goes on. */
   readonly checkpoint: () => Promise<void>;
 }
@@ -68,6 +70,7 @@ export class TrainingLoop {
     const steps = sampler.batches();
     if (state.position.epoch === 0 && state.position.step === 0) state.lossSums.fill(0);
     while (state.position.epoch < schedule.epochs) {
+      await this.options.beforeStep();
       const { epoch, step } = state.position;
       const started = performance.now();
       const { positions } = sampler.batch(iteration, epoch, step);
@@ -111,6 +114,7 @@ export class TrainingLoop {
     const { spec, state, observer } = this.options;
     const { iteration } = state.position;
     const isLast = iteration + 1 === spec.schedule.iterations;
+    await this.options.beforeStep();
     if (evaluationIsDue(spec, iteration)) {
       const started = performance.now();
       const { maxQueries } = spec.operation.evaluation;

@@ -94,12 +94,16 @@ export const TrainingClientType = grpc.makeClientConstructor(
   options?: grpc.ClientOptions,
 ) => TrainingClient;
 
-/** Channel settings of both ends. Messages are bounded: a chunk is 1 MiB and nothing else comes near it. */
+/**
+ * Channel settings of both ends. Messages are bounded: a chunk is 1 MiB and nothing else comes near it. Keepalive is
+ * the last resort on a connection that was cut without a word, and it must outlast a microbatch, during which a worker
+ * answers nothing; a worker itself notices sooner, by the coordinator's `alive`.
+ */
 export const channelOptions = {
   'grpc.max_receive_message_length': 4 << 20,
   'grpc.max_send_message_length': 4 << 20,
-  'grpc.keepalive_time_ms': 20_000,
-  'grpc.keepalive_timeout_ms': 20_000,
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 30_000,
   // The default window of 64 KiB caps a transfer at 64 KiB a round trip.
   'grpc-node.flow_control_window': 8 << 20,
 } as const;

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { openConsole } from '../console/console.js';
 import { onInterrupt } from '../console/interrupt.js';
-import { runWorker, type WorkerOptions } from './session.js';
+import { runWorker, type WorkerOptions } from './worker.js';
 
 type WorkOptions = Omit<WorkerOptions, 'name' | 'log' | 'signal'> & {
   /** Undefined is host name and process id. */
@@ -10,7 +10,8 @@ type WorkOptions = Omit<WorkerOptions, 'name' | 'log' | 'signal'> & {
 
 /**
  * `fcaenet worker`: works until the run is over. Ctrl-C, SIGTERM and the end of the process that started it make it
- * leave the run; what it had not answered goes to others. Throws what `runWorker` throws.
+ * leave the run with exit code 0, at the latest after the microbatch it computes; what it had not answered goes to
+ * others. Throws what `runWorker` throws.
  */
 export async function work(options: WorkOptions): Promise<void> {
   const leave = new AbortController();

@@ -14,6 +14,7 @@ registerCommands(program, {
   runs: { list: nothing, compare: nothing },
   dataset: { make: nothing, check: nothing },
   start: nothing,
+  control: nothing,
 });
 
 const commands = allCommands(program)
@@ -34,6 +35,12 @@ test('the commands are those that the documentation names', () => {
     'dataset make',
     'dataset check',
     'start',
+    'status',
+    'pause',
+    'resume',
+    'checkpoint',
+    'stop',
+    'drain',
   ]);
 });
 

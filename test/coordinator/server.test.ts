@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type ClientDuplexStream, credentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -39,6 +40,7 @@ const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
 /** Speaks the protocol by hand, so that it can lie. */
 class ScriptedWorker {
+  readonly instanceId = randomUUID();
   readonly received: CoordinatorMessage__Output[] = [];
   readonly stream: ClientDuplexStream<WorkerMessage, CoordinatorMessage__Output>;
   private readonly client;
@@ -75,7 +77,14 @@ class ScriptedWorker {
   }
 
   hello(changed: object = {}): void {
-    const hello = { protocolVersion, workerName: 'w', instanceId: 'i', datasetFingerprint: fingerprint };
+    const { instanceId } = this;
+    const hello = {
+      protocolVersion,
+      workerName: 'w',
+      instanceId,
+      datasetFingerprint: fingerprint,
+      session: 1,
+    };
     this.send({ hello: { ...hello, ...changed } });
   }
 
@@ -161,7 +170,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   for (const scripted of workers) scripted.leave();
-  await server.close('the test is over');
+  await server.close('the test is over', false);
 });
 
 describe('admission', () => {
@@ -320,9 +329,8 @@ describe('a step', () => {
   });
 
   test('an answer that is damaged on its way is counted, its worker not refused, and its work done by another', async () => {
-    const proxy = await TcpProxy.open();
-    proxy.target = address;
-    const unlucky = new ScriptedWorker(proxy.address);
+    const proxy = await TcpProxy.to(address);
+    const unlucky = new ScriptedWorker(`127.0.0.1:${proxy.port}`);
     workers.push(unlucky);
     await unlucky.join();
     await unlucky.next('admitted');
@@ -337,6 +345,6 @@ describe('a step', () => {
     const honest = await joined();
     honest.answer(tree.root, payload(8, 5));
     expect((await sum).gradient[0]).toBe(5);
-    proxy.close();
+    await proxy.close();
   });
 });

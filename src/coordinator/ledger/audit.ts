@@ -6,6 +6,7 @@ import { describeModel } from '../../model/layout.js';
 import { checkDatasetFit } from '../../run/dataset-fit.js';
 import { readTrainingRun } from '../../run/read.js';
 import { RunDirectory } from '../../run/run-directory.js';
+import { readersFence } from '../leadership.js';
 import { RunCheckpoints } from '../persistence.js';
 import { codesSha256, type RunResult, weightsSha256 } from '../result.js';
 import { LedgerError } from './error.js';
@@ -45,7 +46,15 @@ export async function auditRun(options: {
   const dataset = await loadDataset(options.data ?? spec.dataset.path);
   checkDatasetFit(run, dataset.train.labels.length);
   const layout = describeModel({ ...spec.model, bits: spec.bits });
-  const checkpoints = new RunCheckpoints({ run, directory, dataset, layout, term: 0, log: options.log });
+  const checkpoints = new RunCheckpoints({
+    run,
+    directory,
+    dataset,
+    layout,
+    term: 0,
+    fence: readersFence(directory),
+    log: options.log,
+  });
   const { steps, hashes } = await readLedger(directory.ledgerFile, checkpoints.ledgerHeader);
   const sampler = new TripletSampler({
     random: new KeyedRandom(spec.seed),

@@ -5,6 +5,7 @@ import { CheckpointStore } from '../../checkpoint/store.js';
 import { readTrainingRun } from '../../run/read.js';
 import { RunDirectory } from '../../run/run-directory.js';
 import type { TrainingRun } from '../../run/training-run.js';
+import { readersFence } from '../leadership.js';
 import type { RunResult } from '../result.js';
 import type { IterationRecord } from '../run-state.js';
 
@@ -54,7 +55,10 @@ export async function readRunContent(path: string): Promise<RunContent> {
   const directory = RunDirectory.at(path);
   const run = readTrainingRun(directory.runFile);
   const result = directory.readResult() as RunResult | null;
-  const entries = await new CheckpointStore(directory.checkpoints, { keep: 1 }).list();
+  const entries = await new CheckpointStore(directory.checkpoints, {
+    keep: 1,
+    fence: readersFence(directory),
+  }).list();
   const newest = entries.find(({ manifest }) => manifest !== null);
   const history = newest ? await readHistory(join(directory.checkpoints, newest.name)) : null;
   const position = newest?.manifest?.position;
