@@ -117,7 +117,7 @@ function single(gradient: Gradient): GradConfig['gradFunc'] {
  * tensor until the whole backward pass is done; each belongs to one operation, and no gradient here is the tensor it
  * came from, so they can go at once and their memory serves the next operation while it is still in the cache.
  */
-export function releasing(gradients: NamedGradientMap, used: Tensor[]): NamedGradientMap {
+function releasing(gradients: NamedGradientMap, used: Tensor[]): NamedGradientMap {
   const names = Object.keys(gradients);
   const last = names.at(-1)!;
   const compute = gradients[last]!;
@@ -125,7 +125,7 @@ export function releasing(gradients: NamedGradientMap, used: Tensor[]): NamedGra
     ...gradients,
     [last]: () => {
       const result = compute();
-      tf.dispose(used);
+      for (const tensor of used) tensor.dispose();
       return result;
     },
   };

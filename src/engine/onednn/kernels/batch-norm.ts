@@ -86,7 +86,8 @@ export function registerBatchNormGradient(): void {
           { x, dy, scale, offset, mean, variance },
           attributes,
         ) as Tensor[];
-      tf.dispose([...(dys as Tensor[]), ...saved]);
+      // As in `registerGradients`: nothing else needs them.
+      for (const tensor of [...(dys as Tensor[]), ...saved]) tensor.dispose();
       return { x: () => gradients[0]!, scale: () => gradients[1]!, offset: () => gradients[2]! };
     },
   });
