@@ -9,6 +9,7 @@ import { loadBackboneWeights } from '../model/weights-file.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
 import { type ResumeMode, RunDirectory } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
+import { CheckpointPace } from './checkpoint-pace.js';
 import { CoordinatorError } from './error.js';
 import { Fleet } from './fleet.js';
 import { Interruption } from './interruption.js';
@@ -114,10 +115,15 @@ class Coordination {
     let ending = 'it failed';
     try {
       await fleet.open();
-      const save = () =>
-        checkpoints.saveInBackground(state, admission.identity, (name, bytes, seconds) =>
-          monitoring.checkpointWritten(name, bytes, seconds),
-        );
+      const now = () => performance.now() / 1000;
+      const pace = new CheckpointPace(run.spec.operation.checkpoint.everySteps, now());
+      const save = () => {
+        pace.begun(now());
+        return checkpoints.saveInBackground(state, admission.identity, (name, bytes, seconds) => {
+          pace.written(seconds);
+          monitoring.checkpointWritten(name, bytes, seconds);
+        });
+      };
       const loop = new TrainingLoop({
         spec: run.spec,
         term,
@@ -128,6 +134,7 @@ class Coordination {
         state,
         observer: monitoring.observer,
         signal: interruption.signal,
+        checkpointIsDue: (globalStep) => pace.isDue(globalStep, now()),
         checkpoint: save,
       });
       try {
