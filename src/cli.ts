@@ -10,6 +10,7 @@ runMain(async () => {
     train: async (options) => (await import('./coordinator/command.js')).train(options),
     coordinate: async (options) => (await import('./coordinator/command.js')).lead(options),
     evaluate: async (options) => (await import('./coordinator/command.js')).evaluate(options),
+    audit: async (options) => (await import('./coordinator/command.js')).audit(options),
     work: async (options) => (await import('./worker/command.js')).work(options),
     dataset: {
       make: async (directory, options) =>
@@ -17,6 +18,7 @@ runMain(async () => {
       check: async (directory, options) =>
         (await import('./commands/dataset-actions.js')).inspectDataset(directory, options),
     },
+    control: async (options) => (await import('./commands/control-action.js')).control(options),
     start: async (options) => (await import('./commands/start-action.js')).start(options),
   });
   await runCommandLine(program, process.argv.slice(2));

@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { type AuditOptions, registerAudit } from './audit.js';
+import { type ControlOptions, registerControl } from './control.js';
 import { registerCoordinator } from './coordinator.js';
 import { type DatasetActions, registerDataset } from './dataset.js';
 import { type EvaluateOptions, registerEvaluate } from './evaluate.js';
@@ -12,8 +14,10 @@ export interface CommandActions {
   coordinate(options: TrainOptions): Promise<void>;
   work(options: WorkerOptions): Promise<void>;
   evaluate(options: EvaluateOptions): Promise<void>;
+  audit(options: AuditOptions): Promise<void>;
   readonly dataset: DatasetActions;
   start(options: StartOptions): Promise<void>;
+  control(options: ControlOptions): Promise<void>;
 }
 
 export function registerCommands(program: Command, actions: CommandActions): void {
@@ -21,6 +25,8 @@ export function registerCommands(program: Command, actions: CommandActions): voi
   registerCoordinator(program, actions.coordinate);
   registerWorker(program, actions.work);
   registerEvaluate(program, actions.evaluate);
+  registerAudit(program, actions.audit);
   registerDataset(program, actions.dataset);
   registerStart(program, actions.start);
+  registerControl(program, actions.control);
 }

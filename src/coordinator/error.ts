@@ -1,12 +1,14 @@
 import { type ExitCode, ExitCode as exit, FcaenetError } from '../errors.js';
 
 export type CoordinatorErrorCode =
+  | 'COORDINATOR_DEPOSED'
   | 'COORDINATOR_INTERRUPTED'
   | 'COORDINATOR_NOTHING_TO_EVALUATE'
   | 'COORDINATOR_OTHER_DATASET'
   | 'COORDINATOR_PLAIN_TEXT_REFUSED';
 
 const exitCodes: Record<CoordinatorErrorCode, ExitCode> = {
+  COORDINATOR_DEPOSED: exit.failed,
   COORDINATOR_INTERRUPTED: exit.interrupted,
   COORDINATOR_NOTHING_TO_EVALUATE: exit.missingInput,
   COORDINATOR_OTHER_DATASET: exit.badData,

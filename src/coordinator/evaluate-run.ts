@@ -11,6 +11,7 @@ import { CoordinatorError } from './error.js';
 import { evaluateCodes } from './evaluation.js';
 import { Fleet, localWorkerCount } from './fleet.js';
 import { Interruption } from './interruption.js';
+import { readersFence } from './leadership.js';
 import { RunCheckpoints } from './persistence.js';
 import { encodeWeights } from './snapshot.js';
 
@@ -37,7 +38,15 @@ export async function evaluateRun(
   const { spec } = run;
   const dataset = await loadDataset(spec.dataset.path);
   const layout = describeModel({ ...spec.model, bits: spec.bits });
-  const checkpoints = new RunCheckpoints({ run, directory, dataset, layout, term: 0, log: console.log });
+  const checkpoints = new RunCheckpoints({
+    run,
+    directory,
+    dataset,
+    layout,
+    term: 0,
+    fence: readersFence(directory),
+    log: console.log,
+  });
   const restored = await checkpoints.restore();
   if (!restored) {
     throw new CoordinatorError(

@@ -11,7 +11,7 @@ export interface Departure {
 }
 
 /** Why an answer was not taken. */
-export type Refusal = 'bad_message' | 'unknown_node' | 'wrong_length' | 'non_finite';
+export type Refusal = 'bad_message' | 'damaged' | 'unknown_node' | 'wrong_length' | 'non_finite';
 
 interface PoolEvents {
   ready: [member: Member];

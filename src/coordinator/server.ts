@@ -5,7 +5,13 @@ import { formatAddress, isLoopback, parseAddress } from '../run/address.js';
 import type { TrainingRun } from '../run/training-run.js';
 import { TransportError } from '../transport/error.js';
 import type { WorkerMessage__Output } from '../transport/generated/fcaenet/v1/WorkerMessage.js';
-import { channelOptions, coordinatorService, protocolVersion, type Traffic } from '../transport/service.js';
+import {
+  channelOptions,
+  coordinatorService,
+  damageOf,
+  protocolVersion,
+  type Traffic,
+} from '../transport/service.js';
 import { CoordinatorError } from './error.js';
 import { type Identity, identityDifferences } from './identity.js';
 import { Member, type WorkerStream } from './member.js';
@@ -131,6 +137,15 @@ export class CoordinatorServer {
       stream.end();
     });
     stream.on('data', (message: WorkerMessage__Output) => {
+      const damage = damageOf(message);
+      if (damage) {
+        // The line is to blame, not the worker: it is not refused, and may connect again.
+        if (member) this.pool.emit('refused', member, 'damaged', damage.message);
+        else this.log.warn('refused a worker', { code: damage.code, reason: damage.message });
+        depart(damage.message);
+        stream.end();
+        return;
+      }
       try {
         if (!member) member = this.greet(stream, message);
         else this.receive(member, message, depart);

@@ -67,6 +67,13 @@ export const defaultOperation: Operation = {
   evaluation: { every: 1, maxQueries: null, precisionAt: [1, 5, 10, 100], untrained: false },
   checkpoint: { everyIterations: 1, everySteps: 'auto', keep: 3 },
   cache: { directory: '.cache/images', limitBytes: 32 * 1024 ** 3 },
+  lease: { seconds: 30 },
+  nats: {
+    url: null,
+    credentials: null,
+    tls: { ca: null, cert: null, key: null },
+    bufferedEvents: 10_000,
+  },
   debug: { objectivePerBit: false },
 };
 

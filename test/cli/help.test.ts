@@ -10,8 +10,10 @@ registerCommands(program, {
   coordinate: nothing,
   work: nothing,
   evaluate: nothing,
+  audit: nothing,
   dataset: { make: nothing, check: nothing },
   start: nothing,
+  control: nothing,
 });
 
 const commands = allCommands(program)
@@ -26,9 +28,16 @@ test('the commands are those that the documentation names', () => {
     'coordinator',
     'worker',
     'evaluate',
+    'audit',
     'dataset make',
     'dataset check',
     'start',
+    'status',
+    'pause',
+    'resume',
+    'checkpoint',
+    'stop',
+    'drain',
   ]);
 });
 

@@ -15,8 +15,10 @@ export async function parseCommandLine(...args: string[]): Promise<{ action: str
     coordinate: remember('coordinate'),
     work: remember('work'),
     evaluate: remember('evaluate'),
+    audit: remember('audit'),
     dataset: { make: remember('make'), check: remember('check') },
     start: remember('start'),
+    control: remember('control'),
   });
   program.configureOutput({ writeOut: (text) => calls.push({ action: 'print', options: [text] }) });
   for (const command of allCommands(program)) {

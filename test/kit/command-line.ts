@@ -58,6 +58,11 @@ export class CommandLine {
     this.process.kill(signal);
   }
 
+  /** Calls `listener` with every log line from now on. */
+  onLine(listener: (line: LogLine) => void): void {
+    this.listeners.add(listener);
+  }
+
   /** The first log line with this message, past or to come; rejects when the process ends before it. */
   async line(message: string, matches: (line: LogLine) => boolean = () => true): Promise<LogLine> {
     const wanted = (line: LogLine) => line.message === message && matches(line);
