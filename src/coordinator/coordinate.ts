@@ -169,6 +169,7 @@ class Coordination {
         observer: monitoring.observer,
         ledger,
         signal: interruption.signal,
+        checkpointIsDue: (globalStep) => checkpoints.isDue(globalStep),
         beforeStep: () => control.beforeStep(),
         checkpoint: save,
       });
