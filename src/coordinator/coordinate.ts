@@ -170,6 +170,7 @@ class Coordination {
         observer: monitoring.observer,
         ledger,
         signal: interruption.signal,
+        checkpointIsDue: (globalStep) => checkpoints.isDue(globalStep),
         beforeStep: () => control.beforeStep(),
         checkpoint: save,
       });

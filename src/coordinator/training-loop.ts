@@ -36,6 +36,8 @@ export interface TrainingLoopOptions {
   readonly ledger: Ledger;
   /** Ends the loop between two steps, with nothing half done in the state. */
   readonly signal: AbortSignal;
+  /** Asked after every step, with the number of steps since the beginning of the run. */
+  readonly checkpointIsDue: (globalStep: number) => boolean;
   /** Awaited before each step and each evaluation; holds the loop while the run is paused. */
   readonly beforeStep: () => Promise<void>;
   /** Called at every position where the run file asks for a checkpoint; awaited before the loop goes on. */
@@ -76,17 +78,17 @@ export class TrainingLoop {
       const { positions } = sampler.batch(iteration, epoch, step);
       const description = this.describe(context);
       const sum = await runGradientStep(pool, description, observer, signal);
-      await this.record(description, sum.gradient);
+      // Recorded, applied and advanced with no await between: whoever saves meanwhile finds ledger and state in step.
+      const recorded = this.record(description, sum.gradient);
       state.applyStep(layout, learningRate, positions, sum);
       state.position = advance(state.position, steps);
+      await recorded;
       const seconds = (performance.now() - started) / 1000;
       const images = positions.length * imagesPerAnchor(spec.method);
       state.seconds += seconds;
       state.images += images;
       observer.stepDone(sum.losses, seconds, images);
-      const { everySteps } = operation.checkpoint;
-      if (everySteps !== null && state.position.globalStep % everySteps === 0)
-        await this.options.checkpoint();
+      if (this.options.checkpointIsDue(state.position.globalStep)) await this.options.checkpoint();
     }
     const started = performance.now();
     const { codes, flippedBits } = updateDatabaseCodes({
@@ -191,7 +193,7 @@ export class TrainingLoop {
     return encodeWeights(term, state.position.globalStep, state.weights);
   }
 
-  /** Writes down who was in the step and what came of it, before it changes the weights. */
+  /** Writes down who was in the step and what came of it; the state still stands before it. */
   private record({ tree, batchSha256: batch }: DescribedStep, gradient: Float32Array): Promise<void> {
     const { term, state, ledger } = this.options;
     const { iteration, epoch, step, globalStep } = state.position;

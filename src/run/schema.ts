@@ -68,7 +68,12 @@ const operation = group({
   }),
   checkpoint: group({
     everyIterations: wholeNumber(1, 100_000),
-    everySteps: wholeNumber(1, 1_000_000_000).nullable(),
+    everySteps: z
+      .union(
+        [z.literal('auto'), wholeNumber(1, 1_000_000_000)],
+        'a whole number from 1 to 1000000000, auto or null',
+      )
+      .nullable(),
     keep: wholeNumber(1, 1000),
   }),
   cache: group({ directory: path, limitBytes: wholeNumber(0, Number.MAX_SAFE_INTEGER) }),
