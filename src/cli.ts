@@ -18,6 +18,7 @@ runMain(async () => {
         (await import('./commands/dataset-actions.js')).inspectDataset(directory, options),
     },
     start: async (options) => (await import('./commands/start-action.js')).start(options),
+    makeCerts: async (options) => (await import('./commands/certs-action.js')).makeCerts(options),
   });
   await runCommandLine(program, process.argv.slice(2));
   return undefined;

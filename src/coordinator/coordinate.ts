@@ -9,6 +9,7 @@ import { loadBackboneWeights } from '../model/weights-file.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
 import { type ResumeMode, RunDirectory } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
+import { readTlsFiles } from '../transport/tls-files.js';
 import { CoordinatorError } from './error.js';
 import { Fleet } from './fleet.js';
 import { Interruption } from './interruption.js';
@@ -16,7 +17,7 @@ import { Monitoring } from './monitoring.js';
 import { RunCheckpoints } from './persistence.js';
 import { describeResult, type RunResult } from './result.js';
 import { RunState } from './run-state.js';
-import type { Admission } from './server.js';
+import type { Admission, Protection } from './server.js';
 import { TrainingLoop } from './training-loop.js';
 
 export interface CoordinateOptions {
@@ -25,6 +26,8 @@ export interface CoordinateOptions {
   readonly console: Console;
   /** Worker processes to start on this machine; 0 waits for workers from elsewhere. */
   readonly localWorkers: number;
+  /** What workers must show besides their certificate; null asks for none. */
+  readonly joinToken: string | null;
 }
 
 /**
@@ -36,6 +39,11 @@ export interface CoordinateOptions {
 export async function coordinate(options: CoordinateOptions): Promise<{ result: RunResult; file: string }> {
   const { run, console } = options;
   const { log } = console;
+  const { tls: tlsFiles } = run.spec.operation;
+  const protection = {
+    tls: tlsFiles && readTlsFiles(tlsFiles),
+    joinToken: options.joinToken,
+  };
   const interruption = new Interruption();
   const restoreSignals = onInterrupt((signal) => {
     log.info('stopping', { signal });
@@ -47,7 +55,7 @@ export async function coordinate(options: CoordinateOptions): Promise<{ result: 
     interruption.check();
     const directory = RunDirectory.open(run, options.resume);
     try {
-      const result = await new Coordination(options, dataset, directory, interruption).run();
+      const result = await new Coordination(options, dataset, directory, interruption, protection).run();
       return { result, file: directory.resultFile };
     } finally {
       directory.release();
@@ -67,6 +75,7 @@ class Coordination {
     private readonly dataset: Dataset,
     private readonly directory: RunDirectory,
     private readonly interruption: Interruption,
+    private readonly protection: Protection,
   ) {
     const { spec } = options.run;
     this.layout = describeModel({ ...spec.model, bits: spec.bits });
@@ -97,6 +106,7 @@ class Coordination {
     const fleet = new Fleet({
       admission,
       localWorkers,
+      protection: this.protection,
       log,
       onIdentity: (identity, device) => {
         this.device = device;

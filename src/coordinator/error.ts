@@ -2,12 +2,14 @@ import { type ExitCode, ExitCode as exit, FcaenetError } from '../errors.js';
 
 export type CoordinatorErrorCode =
   | 'COORDINATOR_INTERRUPTED'
+  | 'COORDINATOR_JOIN_TOKEN_MISSING'
   | 'COORDINATOR_NOTHING_TO_EVALUATE'
   | 'COORDINATOR_OTHER_DATASET'
   | 'COORDINATOR_PLAIN_TEXT_REFUSED';
 
 const exitCodes: Record<CoordinatorErrorCode, ExitCode> = {
   COORDINATOR_INTERRUPTED: exit.interrupted,
+  COORDINATOR_JOIN_TOKEN_MISSING: exit.badConfiguration,
   COORDINATOR_NOTHING_TO_EVALUATE: exit.missingInput,
   COORDINATOR_OTHER_DATASET: exit.badData,
   COORDINATOR_PLAIN_TEXT_REFUSED: exit.badConfiguration,

@@ -41,6 +41,7 @@ export class Monitoring {
     const metrics = new RunMetrics({
       traffic: () => fleet.server.traffic,
       workers: () => Object.fromEntries(memberStates.map((state) => [state, pool.count(state)])),
+      refusedConnections: () => fleet.server.refusals.totals(),
       nowMs: () => performance.now(),
     });
     const address = run.spec.operation.metrics;

@@ -4,13 +4,27 @@ export type TransportErrorCode =
   | 'TRANSPORT_PORT_IN_USE'
   | 'TRANSPORT_CANNOT_LISTEN'
   | 'TRANSPORT_UNREACHABLE'
-  | 'TRANSPORT_BAD_MESSAGE';
+  | 'TRANSPORT_BAD_MESSAGE'
+  | 'TRANSPORT_TLS_FILE_UNREADABLE'
+  | 'TRANSPORT_TLS_FILE_INVALID'
+  | 'TRANSPORT_TLS_NOT_VALID_NOW'
+  | 'TRANSPORT_TLS_KEY_MISMATCH'
+  | 'TRANSPORT_JOIN_TOKEN_INVALID'
+  | 'TRANSPORT_CERTIFICATES_EXIST'
+  | 'TRANSPORT_CERTIFICATES_UNWRITABLE';
 
 const exitCodes: Record<TransportErrorCode, ExitCode> = {
   TRANSPORT_PORT_IN_USE: exit.unavailable,
   TRANSPORT_CANNOT_LISTEN: exit.unavailable,
   TRANSPORT_UNREACHABLE: exit.unavailable,
   TRANSPORT_BAD_MESSAGE: exit.protocol,
+  TRANSPORT_TLS_FILE_UNREADABLE: exit.missingInput,
+  TRANSPORT_TLS_FILE_INVALID: exit.badConfiguration,
+  TRANSPORT_TLS_NOT_VALID_NOW: exit.badConfiguration,
+  TRANSPORT_TLS_KEY_MISMATCH: exit.badConfiguration,
+  TRANSPORT_JOIN_TOKEN_INVALID: exit.badConfiguration,
+  TRANSPORT_CERTIFICATES_EXIST: exit.cannotCreate,
+  TRANSPORT_CERTIFICATES_UNWRITABLE: exit.cannotCreate,
 };
 
 /** What goes wrong between two processes: addresses, ports, streams and the shape of messages. */

@@ -1,17 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { type ClientDuplexStream, credentials } from '@grpc/grpc-js';
+import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { Log } from '../console/log.js';
 import { type Dataset, loadDataset } from '../data/dataset.js';
 import { ExitCode, FcaenetError } from '../errors.js';
 import { payloadArrays } from '../reduction/payload.js';
 import { bytesOf } from '../transport/bytes.js';
+import { diallingOf } from '../transport/credentials.js';
 import { TransportError } from '../transport/error.js';
 import type { CoordinatorMessage__Output } from '../transport/generated/fcaenet/v1/CoordinatorMessage.js';
 import type { WorkerMessage } from '../transport/generated/fcaenet/v1/WorkerMessage.js';
 import { Outbox } from '../transport/outbox.js';
 import { channelOptions, protocolVersion, TrainingClientType } from '../transport/service.js';
 import { byteLengthOf, chunksOf, TransferReceiver } from '../transport/tensor-stream.js';
+import type { TlsMaterial } from '../transport/tls-files.js';
 import { WorkerError } from './error.js';
 import { WorkerRun } from './run.js';
 
@@ -24,6 +26,10 @@ export interface WorkerOptions {
   readonly data: string;
   /** Folder of the decoded images; shared by the workers of a host. */
   readonly cache: { readonly directory: string; readonly limitBytes: number };
+  /** Null speaks plain text. */
+  readonly tls: TlsMaterial | null;
+  /** What the coordinator may ask for; null where this worker was given none. */
+  readonly joinToken: string | null;
   readonly name: string;
   readonly log: Log;
   /** Ends the worker at the next message. */
@@ -40,7 +46,8 @@ type CoordinatorStream = ClientDuplexStream<WorkerMessage, CoordinatorMessage__O
 export async function runWorker(options: WorkerOptions): Promise<void> {
   const dataset = await loadDataset(options.data);
   const address = options.connect;
-  const client = new TrainingClientType(address, credentials.createInsecure(), channelOptions);
+  const { credentials, options: tlsOptions } = diallingOf(address, options.tls);
+  const client = new TrainingClientType(address, credentials, { ...channelOptions, ...tlsOptions });
   try {
     await new Promise<void>((resolve, reject) => {
       client.waitForReady(Date.now() + 1000 * options.connectTimeoutSeconds, (error) => {
@@ -102,6 +109,7 @@ class Session {
         workerName: name,
         instanceId: randomUUID(),
         datasetFingerprint: this.dataset.fingerprint,
+        joinToken: this.options.joinToken ?? '',
       },
     });
     try {

@@ -40,7 +40,17 @@ test('a worker shares the usual cache unless told another', async () => {
   expect(await parseCommandLine(...needed)).toEqual([
     {
       action: 'work',
-      options: [{ connect: '[::1]:7400', connectTimeoutSeconds: 30, data: 'd', cache, name: undefined }],
+      options: [
+        {
+          connect: '[::1]:7400',
+          connectTimeoutSeconds: 30,
+          data: 'd',
+          cache,
+          tls: undefined,
+          joinTokenFile: undefined,
+          name: undefined,
+        },
+      ],
     },
   ]);
   expect(

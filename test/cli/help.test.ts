@@ -12,6 +12,7 @@ registerCommands(program, {
   evaluate: nothing,
   dataset: { make: nothing, check: nothing },
   start: nothing,
+  makeCerts: nothing,
 });
 
 const commands = allCommands(program)
@@ -29,6 +30,7 @@ test('the commands are those that the documentation names', () => {
     'dataset make',
     'dataset check',
     'start',
+    'certs make',
   ]);
 });
 

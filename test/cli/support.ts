@@ -17,6 +17,7 @@ export async function parseCommandLine(...args: string[]): Promise<{ action: str
     evaluate: remember('evaluate'),
     dataset: { make: remember('make'), check: remember('check') },
     start: remember('start'),
+    makeCerts: remember('makeCerts'),
   });
   program.configureOutput({ writeOut: (text) => calls.push({ action: 'print', options: [text] }) });
   for (const command of allCommands(program)) {
