@@ -1,5 +1,6 @@
 import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { copyValues } from '../engine/copy-values.js';
 import { attentionMap } from './attention.js';
 import type { BatchNormMoments } from './batch-norm-moments.js';
 import { type ErasingSettings, eraseImage, erasingMask } from './erasing.js';
@@ -57,7 +58,7 @@ export function computeGradient(network: Network, input: GradientInput): LeafRes
       return loss;
     }, variables);
     layout.parameters.forEach(({ offset }, index) => {
-      gradient.set(grads[variables[index]!.name]!.dataSync(), offset);
+      copyValues(grads[variables[index]!.name]!, gradient, offset);
     });
   });
   return { ...forward!, gradient };

@@ -2,7 +2,12 @@ import { expect, test } from 'vitest';
 import { checkDatasetFit } from '../../src/run/dataset-fit.js';
 import { run } from './support.js';
 
-const tiny = ['spec.model.imageSize=32', 'spec.method=baseline'];
+const tiny = [
+  'spec.model.imageSize=32',
+  'spec.method=baseline',
+  'spec.dataset.sampleSize=400',
+  'spec.schedule.microbatches=8',
+];
 
 test('as many samples as training images fit, one more does not', () => {
   checkDatasetFit(run('spec.dataset.sampleSize=500'), 500);
@@ -27,6 +32,6 @@ test('a full batch in too many microbatches is refused', () => {
 });
 
 test('one row is enough where the last map has more pixels, or the positive shares the batch', () => {
-  checkDatasetFit(run('spec.model.imageSize=33', 'spec.dataset.sampleSize=392', 'spec.method=baseline'), 500);
-  checkDatasetFit(run('spec.model.imageSize=32', 'spec.dataset.sampleSize=392', 'spec.method=esrl'), 500);
+  checkDatasetFit(run(...tiny, 'spec.dataset.sampleSize=392', 'spec.model.imageSize=33'), 500);
+  checkDatasetFit(run(...tiny, 'spec.dataset.sampleSize=392', 'spec.method=esrl'), 500);
 });
