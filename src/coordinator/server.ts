@@ -233,7 +233,13 @@ export class CoordinatorServer {
   ): void {
     member.lastHeardAt = Date.now();
     const { pool } = this;
-    if (message.chunk) member.receiver.accept(message.chunk);
+    const joining = member.state === 'joining';
+    const isAnswer = message.chunk || message.nodeResult || message.encodeResult;
+    // The probe has not been seen yet, or was seen and would be a second one.
+    if (joining ? isAnswer : message.ready) {
+      const when = joining ? 'before' : 'after';
+      pool.refuse(member, 'bad_message', `${message.body} came ${when} the worker was admitted`);
+    } else if (message.chunk) member.receiver.accept(message.chunk);
     else if (message.ready) this.admit(member, message.ready.identity, message.ready.device, depart);
     else if (message.failure) {
       const { code, exitCode } = message.failure;

@@ -20,10 +20,11 @@ export class Intruder {
     this.closed = new Promise((resolve) => this.session.once('close', resolve));
   }
 
-  /** Opens a Join call and sends `frames`; resolves with gRPC's status and its message, or null where there is none. */
+  /** Opens a Join call and sends `frames`, and nothing more where it `ends`; resolves with gRPC's status and its message, or null where there is none. */
   async join(
     frames: readonly Buffer[],
     headers: Record<string, string> = {},
+    ends = false,
   ): Promise<{ status: number; message: string } | null> {
     const call = this.session.request({
       ':method': 'POST',
@@ -47,6 +48,7 @@ export class Intruder {
     });
     call.resume();
     for (const frame of frames) call.write(frame);
+    if (ends) call.end();
     return answer;
   }
 
