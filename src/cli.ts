@@ -10,13 +10,20 @@ runMain(async () => {
     train: async (options) => (await import('./coordinator/command.js')).train(options),
     coordinate: async (options) => (await import('./coordinator/command.js')).lead(options),
     evaluate: async (options) => (await import('./coordinator/command.js')).evaluate(options),
+    audit: async (options) => (await import('./coordinator/command.js')).audit(options),
     work: async (options) => (await import('./worker/command.js')).work(options),
+    runs: {
+      list: async (folder) => (await import('./coordinator/runs/show-runs.js')).showRuns(folder),
+      compare: async (first, second) =>
+        (await import('./coordinator/runs/show-runs.js')).showComparison(first, second),
+    },
     dataset: {
       make: async (directory, options) =>
         (await import('./commands/dataset-actions.js')).makeDataset(directory, options),
       check: async (directory, options) =>
         (await import('./commands/dataset-actions.js')).inspectDataset(directory, options),
     },
+    control: async (options) => (await import('./commands/control-action.js')).control(options),
     start: async (options) => (await import('./commands/start-action.js')).start(options),
     makeCerts: async (options) => (await import('./commands/certs-action.js')).makeCerts(options),
   });

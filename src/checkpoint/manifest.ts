@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { CheckpointError } from './error.js';
 
 /** Version of the checkpoint's files; another one is refused. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 
 const count = z.int().nonnegative();
 const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);

@@ -19,6 +19,14 @@ export interface RejectedCheckpoint {
   readonly reason: string;
 }
 
+/** Keeps what several coordinators of a run write apart; see `Leadership`. */
+export interface Fence {
+  /** Whether a checkpoint belongs to the run, rather than to a coordinator that had been replaced when it wrote. */
+  accepts(term: number, name: string): boolean;
+  /** Called before anything in the directory is replaced or removed; throws where another coordinator has the run. */
+  check(): void;
+}
+
 /** One checkpoint of a run. */
 export interface CheckpointEntry {
   readonly name: string;
@@ -31,7 +39,8 @@ export interface CheckpointEntry {
 /**
  * The checkpoints of one run: directories `term-…-step-…`, each complete from the moment it has that name, and two text
  * files `latest` and `best` that name one of them. The newest is the one of the highest term, then step; `latest` is for
- * people and scripts, and loading does not depend on it.
+ * people and scripts, and loading does not depend on it. What a coordinator wrote after another had replaced it is not
+ * seen.
  *
  * Reading changes nothing, so any process may read while one trains. Saves run one after another.
  */
@@ -42,11 +51,12 @@ export class CheckpointStore {
 
   /**
    * @param directory created by the first save
+   * @param options.fence null where one coordinator at most ever has the directory
    * @param options.keep newest checkpoints that stay besides `latest` and `best`, at least 1
    */
   constructor(
     private readonly directory: string,
-    private readonly options: { keep: number },
+    private readonly options: { keep: number; fence: Fence | null },
   ) {}
 
   /**
@@ -115,15 +125,20 @@ export class CheckpointStore {
     const name = `term-${String(state.term).padStart(6, '0')}-step-${String(globalStep).padStart(10, '0')}`;
     const temporary = join(this.directory, `${TEMPORARY}${name}`);
     try {
+      this.options.fence?.check();
       await this.prepare();
       const bytes = await this.writeFiles(temporary, state);
+      this.options.fence?.check();
       await this.publish(temporary, name);
+      this.options.fence?.check();
       await this.point('latest', name);
       if (best) await this.point('best', name);
       await this.removeOld(name);
       return { name, bytes, seconds: (performance.now() - start) / 1000 };
     } catch (error) {
       await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
+      // Another coordinator removes what this one was writing: that is the better reason.
+      this.options.fence?.check();
       throw new CheckpointError(
         'CHECKPOINT_WRITE',
         `Checkpoint ${name} cannot be written: ${reasonOf(error)}.`,
@@ -232,7 +247,9 @@ export class CheckpointStore {
       if (NAME.test(name) && !places.has(name)) places.set(name, join(this.directory, entry));
     }
     const order = (name: string) => NAME.exec(name)!.slice(1).map(Number) as [number, number];
+    const { fence } = this.options;
     return [...places]
+      .filter(([name]) => fence === null || fence.accepts(order(name)[0], name))
       .map(([name, path]) => ({ name, path, order: order(name) }))
       .sort((a, b) => b.order[0] - a.order[0] || b.order[1] - a.order[1]);
   }

@@ -1,8 +1,11 @@
 import type { Command } from 'commander';
+import { type AuditOptions, registerAudit } from './audit.js';
 import { type MakeCertificatesOptions, registerCerts } from './certs.js';
+import { type ControlOptions, registerControl } from './control.js';
 import { type CoordinatorOptions, registerCoordinator } from './coordinator.js';
 import { type DatasetActions, registerDataset } from './dataset.js';
 import { type EvaluateOptions, registerEvaluate } from './evaluate.js';
+import { type RunsActions, registerRuns } from './runs.js';
 import { registerStart, type StartOptions } from './start.js';
 import { registerTrain, type TrainOptions } from './train.js';
 import { registerWorker, type WorkerOptions } from './worker.js';
@@ -13,8 +16,11 @@ export interface CommandActions {
   coordinate(options: CoordinatorOptions): Promise<void>;
   work(options: WorkerOptions): Promise<void>;
   evaluate(options: EvaluateOptions): Promise<void>;
+  audit(options: AuditOptions): Promise<void>;
+  readonly runs: RunsActions;
   readonly dataset: DatasetActions;
   start(options: StartOptions): Promise<void>;
+  control(options: ControlOptions): Promise<void>;
   makeCerts(options: MakeCertificatesOptions): Promise<void>;
 }
 
@@ -23,7 +29,10 @@ export function registerCommands(program: Command, actions: CommandActions): voi
   registerCoordinator(program, actions.coordinate);
   registerWorker(program, actions.work);
   registerEvaluate(program, actions.evaluate);
+  registerAudit(program, actions.audit);
+  registerRuns(program, actions.runs);
   registerDataset(program, actions.dataset);
   registerStart(program, actions.start);
+  registerControl(program, actions.control);
   registerCerts(program, actions.makeCerts);
 }

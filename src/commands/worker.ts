@@ -6,8 +6,10 @@ import { UsageError } from './usage.js';
 export interface WorkerOptions {
   /** The coordinator, HOST:PORT. */
   readonly connect: string;
-  /** How long to try to reach it. */
+  /** How long to try to reach it the first time. */
   readonly connectTimeoutSeconds: number;
+  /** How long to try to reach it again when it is gone; 0 never tries. */
+  readonly reconnectTimeoutSeconds: number;
   /** The dataset's folder on this machine. */
   readonly data: string;
   /** Folder of decoded images, shared by the workers of a machine, and its bound in bytes. */
@@ -25,6 +27,7 @@ export interface WorkerOptions {
 interface Flags {
   readonly connect: string;
   readonly connectTimeout: number;
+  readonly reconnectTimeout: number;
   readonly data: string;
   readonly cache: string;
   readonly cacheLimitBytes: number;
@@ -42,7 +45,13 @@ export function registerWorker(program: Command, work: (options: WorkerOptions) 
     .description('compute for a coordinator, before or during its run')
     .requiredOption('--connect <host:port>', 'where the coordinator listens', dialledAddress)
     .requiredOption('--data <dir>', 'the dataset on this machine')
-    .option('--connect-timeout <seconds>', 'how long to try to reach it', wholeNumber(1, 86_400), 30)
+    .option('--connect-timeout <seconds>', 'how long to try to reach it at first', wholeNumber(1, 86_400), 30)
+    .option(
+      '--reconnect-timeout <seconds>',
+      'how long to look for it when it is gone, 0 for not at all',
+      wholeNumber(0, 604_800),
+      600,
+    )
     .option('--cache <dir>', 'folder of decoded images', defaultOperation.cache.directory)
     .option(
       '--cache-limit-bytes <count>',
@@ -57,10 +66,11 @@ export function registerWorker(program: Command, work: (options: WorkerOptions) 
   addJoinTokenOption(command);
   addExamples(command, ['npx fcaenet worker --connect 127.0.0.1:7400 --data data/CUB_200_2011']);
   command.action(async (options: Flags) => {
-    const { connect, connectTimeout, data, cache: directory, cacheLimitBytes: limitBytes, name } = options;
+    const { connect, data, cache: directory, cacheLimitBytes: limitBytes, name } = options;
     await work({
       connect,
-      connectTimeoutSeconds: connectTimeout,
+      connectTimeoutSeconds: options.connectTimeout,
+      reconnectTimeoutSeconds: options.reconnectTimeout,
       data,
       cache: { directory, limitBytes },
       tls: tlsOf(options),

@@ -5,6 +5,7 @@ import { makeJoinToken, readJoinToken } from '../transport/join-token.js';
 import { type CoordinateOptions, coordinate } from './coordinate.js';
 import { evaluateRun } from './evaluate-run.js';
 import { localWorkerCount } from './fleet.js';
+import { auditRun } from './ledger/audit.js';
 
 interface RunOptions {
   readonly run: TrainingRun;
@@ -47,6 +48,18 @@ export async function evaluate(options: {
       ...figures,
       worstClassAP: ranked[0],
       bestClassAP: ranked.at(-1),
+    });
+  });
+}
+
+/** `fcaenet audit`: what a run's ledger proves. Throws what `auditRun` throws. */
+export async function audit(options: {
+  readonly runDirectory: string;
+  readonly data: string | undefined;
+}): Promise<void> {
+  await withConsole(async ({ log }) => {
+    log.info('the run is complete, and every sample was used exactly once per epoch', {
+      ...(await auditRun({ ...options, log })),
     });
   });
 }

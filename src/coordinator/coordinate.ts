@@ -3,19 +3,25 @@ import { onInterrupt } from '../console/interrupt.js';
 import { type Dataset, loadDataset } from '../data/dataset.js';
 import { KeyedRandom } from '../data/random.js';
 import { TripletSampler } from '../data/sampler.js';
+import { FcaenetError } from '../errors.js';
 import { initialWeights } from '../model/initial.js';
 import { describeModel, type ModelLayout } from '../model/layout.js';
 import { loadBackboneWeights } from '../model/weights-file.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
 import { type ResumeMode, RunDirectory } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
+import type { RunEventBody } from '../transport/events/run-event.js';
 import { readTlsFiles } from '../transport/tls-files.js';
+import { openControl } from './control-service.js';
 import { CoordinatorError } from './error.js';
 import { Fleet } from './fleet.js';
 import { Interruption } from './interruption.js';
+import { type Leading, lead } from './leading.js';
+import { Ledger } from './ledger/ledger.js';
 import { Monitoring } from './monitoring.js';
 import { RunCheckpoints } from './persistence.js';
 import { describeResult, type RunResult } from './result.js';
+import { RunControl } from './run-control.js';
 import { RunState } from './run-state.js';
 import type { Admission, Protection } from './server.js';
 import { TrainingLoop } from './training-loop.js';
@@ -55,7 +61,10 @@ export async function coordinate(options: CoordinateOptions): Promise<{ result: 
     interruption.check();
     const directory = RunDirectory.open(run, options.resume);
     try {
-      const result = await new Coordination(options, dataset, directory, interruption, protection).run();
+      const onDeposed = interruption.interrupt.bind(interruption);
+      const result = await lead({ run, directory, log, onDeposed }, (leading) =>
+        new Coordination(options, dataset, directory, interruption, leading, protection).run(),
+      );
       return { result, file: directory.resultFile };
     } finally {
       directory.release();
@@ -75,6 +84,7 @@ class Coordination {
     private readonly dataset: Dataset,
     private readonly directory: RunDirectory,
     private readonly interruption: Interruption,
+    private readonly leading: Leading,
     private readonly protection: Protection,
   ) {
     const { spec } = options.run;
@@ -85,10 +95,20 @@ class Coordination {
     const { dataset, directory, interruption, layout } = this;
     const { run, console, localWorkers } = this.options;
     const { log } = console;
-    const term = directory.nextTerm();
+    const { leadership, events, link } = this.leading;
+    const { term } = leadership;
     const sampler = this.openSampler();
-    const checkpoints = new RunCheckpoints({ run, directory, dataset, layout, term, log });
+    const checkpoints = new RunCheckpoints({ run, directory, dataset, layout, term, fence: leadership, log });
     const restored = this.options.resume === 'new' ? null : await checkpoints.restore();
+    if (restored) {
+      const { iteration, epoch, step } = restored.state.position;
+      log.info('resuming', {
+        checkpoint: restored.name,
+        iteration: iteration + 1,
+        epoch: epoch + 1,
+        step: step + 1,
+      });
+    }
     const state = restored?.state ?? (await this.begin());
     const finished = state.position.iteration === run.spec.schedule.iterations && directory.readResult();
     if (finished) {
@@ -103,6 +123,11 @@ class Coordination {
       classCount: dataset.classNames.length,
       identity: restored?.identity ?? null,
     };
+    const ledger = await Ledger.open(
+      directory.ledgerFile,
+      checkpoints.ledgerHeader,
+      restored?.ledger ?? null,
+    );
     const fleet = new Fleet({
       admission,
       localWorkers,
@@ -120,14 +145,29 @@ class Coordination {
       fleet,
       state,
       stepsPerEpoch: sampler.batches(),
+      events,
+      link,
+      term,
     });
     let ending = 'it failed';
+    const publish = (body: RunEventBody) => events.publish(state, body);
+    const written = monitoring.checkpointWritten.bind(monitoring);
+    const save = () => checkpoints.saveInBackground(state, admission.identity, ledger, written);
+    const control = new RunControl({
+      run: run.metadata.name,
+      term,
+      describe: () => monitoring.describe(),
+      checkpoint: () => checkpoints.saveAndWait(state, admission.identity, ledger, written),
+      stop: () => interruption.interrupt(interrupted(run, null)),
+      drain: (worker) => fleet.drain(worker),
+      onPaused: () => publish({ type: 'run.paused' }),
+      onContinued: () => publish({ type: 'run.continued' }),
+      signal: interruption.signal,
+    });
+    const service = await openControl({ run: run.metadata.name, control, directory, leadership, link, log });
+    publish(restored ? { type: 'run.resumed' } : { type: 'run.started' });
     try {
       await fleet.open();
-      const save = () =>
-        checkpoints.saveInBackground(state, admission.identity, (name, bytes, seconds) =>
-          monitoring.checkpointWritten(name, bytes, seconds),
-        );
       const loop = new TrainingLoop({
         spec: run.spec,
         term,
@@ -137,32 +177,45 @@ class Coordination {
         pool: fleet.pool,
         state,
         observer: monitoring.observer,
+        ledger,
         signal: interruption.signal,
+        checkpointIsDue: (globalStep) => checkpoints.isDue(globalStep),
+        beforeStep: () => control.beforeStep(),
         checkpoint: save,
       });
       try {
         await loop.run();
       } catch (error) {
         if (error !== interruption.error) throw error;
+        leadership.check();
         await save();
         ending = 'it was interrupted';
         const name = await checkpoints.settled();
+        publish({ type: 'run.interrupted', checkpoint: name });
         throw error instanceof CoordinatorError && error.code === 'COORDINATOR_INTERRUPTED'
           ? interrupted(run, name)
           : error;
       }
       await checkpoints.settled();
-      const result = describeResult(run, dataset, state, {
+      const result = describeResult(run, dataset, state, term, {
         identity: admission.identity!,
         device: this.device,
         workers: fleet.size,
       });
+      leadership.check();
       directory.writeResult(result);
+      const { mAP, weightsSha256, codesSha256 } = result;
+      publish({ type: 'run.finished', mAP, weightsSha256, codesSha256 });
       ending = 'it finished';
       return result;
+    } catch (error) {
+      if (ending === 'it failed') publish({ type: 'run.failed', ...describeFailure(error) });
+      throw error;
     } finally {
-      await fleet.close(ending);
+      await service.close();
+      await fleet.close(ending, ending !== 'it finished');
       await monitoring.close();
+      await ledger.close();
     }
   }
 
@@ -206,4 +259,11 @@ function interrupted(run: TrainingRun, checkpoint: string | null): CoordinatorEr
     'COORDINATOR_INTERRUPTED',
     `run ${run.metadata.name} was interrupted; ${saved}, and the same command with --resume=auto goes on`,
   );
+}
+
+function describeFailure(error: unknown): { code: string; reason: string } {
+  return {
+    code: error instanceof FcaenetError ? error.code : 'UNEXPECTED',
+    reason: error instanceof Error ? error.message : String(error),
+  };
 }

@@ -1,5 +1,5 @@
 import type { RunPosition } from '../checkpoint/manifest.js';
-import type { TripletSampler } from '../data/sampler.js';
+import type { TripletBatch, TripletSampler } from '../data/sampler.js';
 import { packCodes, wordsPerCode } from '../hashing/codes.js';
 import type { ModelLayout } from '../model/layout.js';
 import { usesErasing, usesPositives } from '../model/method.js';
@@ -7,6 +7,7 @@ import { ReductionTree } from '../reduction/tree.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { bytesOf } from '../transport/bytes.js';
 import type { GradientStep } from './gradient-step.js';
+import { batchSha256, type LeafImages } from './ledger/entry.js';
 import { advance } from './schedule.js';
 import type { IterationMessage, WeightsMessages } from './snapshot.js';
 
@@ -22,8 +23,25 @@ interface StepDescription {
   readonly context: IterationMessage;
 }
 
+export interface DescribedStep extends GradientStep {
+  /** Digest of who is in the batch, for the ledger. */
+  readonly batchSha256: string;
+}
+
+/** A batch's images by microbatch, as they are sent. */
+export function leafImages(tree: ReductionTree, batch: TripletBatch, withPositives: boolean): LeafImages[] {
+  return tree.leaves.map((index) => {
+    const { start, end } = tree.rowsOf(index);
+    return {
+      index,
+      anchors: bytesOf(batch.anchors.subarray(start, end)),
+      positives: withPositives ? bytesOf(batch.positives.subarray(start, end)) : new Uint8Array(0),
+    };
+  });
+}
+
 /** The step at a position, cut into its microbatches, with one step of look-ahead for the image loaders. */
-export function describeStep(description: StepDescription): GradientStep {
+export function describeStep(description: StepDescription): DescribedStep {
   const { spec, term, position, sampler, codes, layout, weights, context } = description;
   const { iteration, epoch, step } = position;
   const { batchSize, microbatches } = spec.schedule;
@@ -33,6 +51,7 @@ export function describeStep(description: StepDescription): GradientStep {
   const words = wordsPerCode(bits);
   const ownCodes = packCodes(gatherRows(codes, batch.anchors, bits), bits);
   const withPositives = usesPositives(spec.method);
+  const images = new Map(leafImages(tree, batch, withPositives).map((leaf) => [leaf.index, leaf]));
   const passes = usesErasing(spec.method) ? 2 : 1;
   return {
     term,
@@ -42,12 +61,14 @@ export function describeStep(description: StepDescription): GradientStep {
     mostRows: batchSize,
     weights,
     context,
+    batchSha256: batchSha256(images.values()),
     leaf: (index) => {
       const { start, end } = tree.rowsOf(index);
+      const { anchors, positives } = images.get(index)!;
       return {
         index,
-        anchors: bufferOf(batch.anchors.subarray(start, end)),
-        positives: withPositives ? bufferOf(batch.positives.subarray(start, end)) : Buffer.alloc(0),
+        anchors: bufferOf(anchors),
+        positives: bufferOf(positives),
         ownCodes: bufferOf(ownCodes.subarray(start * words, end * words)),
       };
     },

@@ -1,6 +1,7 @@
 import { type ExitCode, ExitCode as exit, FcaenetError } from '../errors.js';
 
 export type CoordinatorErrorCode =
+  | 'COORDINATOR_DEPOSED'
   | 'COORDINATOR_INTERRUPTED'
   | 'COORDINATOR_JOIN_TOKEN_MISSING'
   | 'COORDINATOR_NOTHING_TO_EVALUATE'
@@ -8,6 +9,7 @@ export type CoordinatorErrorCode =
   | 'COORDINATOR_PLAIN_TEXT_REFUSED';
 
 const exitCodes: Record<CoordinatorErrorCode, ExitCode> = {
+  COORDINATOR_DEPOSED: exit.failed,
   COORDINATOR_INTERRUPTED: exit.interrupted,
   COORDINATOR_JOIN_TOKEN_MISSING: exit.badConfiguration,
   COORDINATOR_NOTHING_TO_EVALUATE: exit.missingInput,

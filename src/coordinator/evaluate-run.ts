@@ -12,6 +12,7 @@ import { CoordinatorError } from './error.js';
 import { evaluateCodes } from './evaluation.js';
 import { Fleet, localWorkerCount } from './fleet.js';
 import { Interruption } from './interruption.js';
+import { readersFence } from './leadership.js';
 import { RunCheckpoints } from './persistence.js';
 import { encodeWeights } from './snapshot.js';
 
@@ -38,7 +39,15 @@ export async function evaluateRun(
   const { spec } = run;
   const dataset = await loadDataset(spec.dataset.path);
   const layout = describeModel({ ...spec.model, bits: spec.bits });
-  const checkpoints = new RunCheckpoints({ run, directory, dataset, layout, term: 0, log: console.log });
+  const checkpoints = new RunCheckpoints({
+    run,
+    directory,
+    dataset,
+    layout,
+    term: 0,
+    fence: readersFence(directory),
+    log: console.log,
+  });
   const restored = await checkpoints.restore();
   if (!restored) {
     throw new CoordinatorError(
@@ -81,7 +90,7 @@ export async function evaluateRun(
     const context = { pool: fleet.pool, spec, dataset, term: 0, signal: interruption.signal, onProgress };
     return { step, report: await evaluateCodes(context, weights, state.codes, null) };
   } finally {
-    await fleet.close('the evaluation is over');
+    await fleet.close('the evaluation is over', false);
     restoreSignals();
   }
 }

@@ -60,10 +60,19 @@ export class Fleet {
     }
   }
 
-  /** Sends every worker home and waits for the local ones to end. */
-  async close(reason: string): Promise<void> {
+  /** Sends one worker home, by its slot or name; others take what it holds. False where there is none. */
+  drain(worker: string): boolean {
+    const member = this.pool.all().find(({ slot, name }) => name === worker || String(slot) === worker);
+    if (member === undefined) return false;
+    const { term } = this.options.admission;
+    void member.outbox.send({ term, finish: { reason: 'it was drained' } }).then(() => member.stream.end());
+    return true;
+  }
+
+  /** Sends every worker home, or to wait for the run to go on, and waits for the local ones to end. */
+  async close(reason: string, resumable: boolean): Promise<void> {
     this.pool.removeAllListeners('gone');
-    await this.server.close(reason);
+    await this.server.close(reason, resumable);
     await this.local?.stop();
   }
 }

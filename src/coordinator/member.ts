@@ -16,7 +16,7 @@ export const memberStates: readonly MemberState[] = ['joining', 'ready', 'comput
 
 export type WorkerStream = ServerDuplexStream<WorkerMessage__Output, CoordinatorMessage | Buffer>;
 
-/** One worker process, for as long as its stream lives. */
+/** One stream of a worker process, for as long as it lives. */
 export class Member {
   state: MemberState = 'joining';
   /** Unanswered pieces of work; the pool reports `computing` while there are any. */
@@ -33,7 +33,10 @@ export class Member {
     /** Small number, reused after its owner is gone: the worker's name in logs and metrics. */
     readonly slot: number,
     readonly name: string,
+    /** Drawn at each start of the worker process. */
     readonly instanceId: string,
+    /** Which stream of the process this is, from 1. */
+    readonly session: number,
     readonly stream: WorkerStream,
     now: number,
   ) {

@@ -9,6 +9,11 @@ export interface MetricsSources {
   workers(): Readonly<Record<string, number>>;
   /** Connections that were not let in, by reason. */
   refusedConnections(): Readonly<Record<string, number>>;
+  /** Run events so far. */
+  events(): { readonly published: number; readonly lost: number };
+  /** Null where no NATS server is configured. */
+  natsConnected(): boolean | null;
+  readonly term: number;
   nowMs(): number;
 }
 
@@ -60,6 +65,8 @@ export class RunMetrics {
     'Microbatches handed out again because their worker left.',
   );
 
+  private readonly term = this.gauge('fcaenet_term', 'The coordinator’s leadership term.');
+
   constructor(private readonly sources: MetricsSources) {
     const { registry } = this;
     const read = <Metric extends Gauge | Counter>(update: (metric: Metric) => void) =>
@@ -99,6 +106,29 @@ export class RunMetrics {
         }
       }),
     });
+    new Counter({
+      name: 'fcaenet_events_published_total',
+      help: 'Run events that arrived everywhere they go.',
+      registers: [registry],
+      collect: read<Counter>((counter) => counter.inc(sources.events().published)),
+    });
+    new Counter({
+      name: 'fcaenet_events_lost_total',
+      help: 'Run events given up because their place could not be reached.',
+      registers: [registry],
+      collect: read<Counter>((counter) => counter.inc(sources.events().lost)),
+    });
+    new Gauge({
+      name: 'fcaenet_nats_connected',
+      help: 'Whether the NATS server is reached; absent where none is configured.',
+      registers: [registry],
+      collect: read<Gauge>((gauge) => {
+        gauge.remove();
+        const connected = sources.natsConnected();
+        if (connected !== null) gauge.set(connected ? 1 : 0);
+      }),
+    });
+    this.term.set(sources.term);
     new Gauge({
       name: 'fcaenet_checkpoint_age_seconds',
       help: 'Time since this process wrote its last checkpoint; absent before the first.',

@@ -1,11 +1,16 @@
 import type { Console } from '../console/console.js';
 import type { TrainingRun } from '../run/training-run.js';
+import type { NatsLink } from '../transport/events/nats-link.js';
+import type { RunEventBody } from '../transport/events/run-event.js';
+import type { EventReporter } from './event-reporter.js';
+import { reportTraining, reportWorkers } from './event-sources.js';
 import type { Fleet } from './fleet.js';
 import type { Identity } from './identity.js';
 import { memberStates } from './member.js';
 import { RunMetrics } from './metrics.js';
 import { MonitorServer } from './monitor-server.js';
 import { narrate } from './narration.js';
+import type { RunStatus } from './run-control.js';
 import type { RunState } from './run-state.js';
 import type { TrainingObserver } from './training-loop.js';
 
@@ -15,18 +20,25 @@ export interface MonitoringOptions {
   readonly fleet: Fleet;
   readonly state: RunState;
   readonly stepsPerEpoch: number;
+  readonly events: EventReporter;
+  readonly link: NatsLink | null;
+  readonly term: number;
 }
 
 /** Shows a run while it goes on: on the console, and over HTTP for Prometheus and Kubernetes. */
 export class Monitoring {
   readonly observer: TrainingObserver;
+  private lastCheckpoint: { name: string; writtenMs: number } | null = null;
 
   private constructor(
     private readonly options: MonitoringOptions,
     private readonly metrics: RunMetrics,
     private readonly server: MonitorServer | null,
   ) {
-    this.observer = observe(options, metrics);
+    const { events, state, fleet } = options;
+    const publish = (body: RunEventBody) => events.publish(state, body);
+    this.observer = reportTraining(observe(options, metrics), state, publish);
+    reportWorkers(fleet.pool, publish);
     this.setPosition();
     options.fleet.pool.on('refused', (member, reason, sentence) => {
       options.console.log.warn('answer refused', { worker: member.label, reason: sentence });
@@ -36,12 +48,15 @@ export class Monitoring {
 
   /** Throws what `MonitorServer.start` throws. */
   static async open(options: MonitoringOptions): Promise<Monitoring> {
-    const { fleet, run, console } = options;
+    const { fleet, run, console, events, link, term } = options;
     const { pool } = fleet;
     const metrics = new RunMetrics({
       traffic: () => fleet.server.traffic,
       workers: () => Object.fromEntries(memberStates.map((state) => [state, pool.count(state)])),
       refusedConnections: () => fleet.server.refusals.totals(),
+      events: () => events.counts,
+      natsConnected: () => link?.connected ?? null,
+      term,
       nowMs: () => performance.now(),
     });
     const address = run.spec.operation.metrics;
@@ -59,7 +74,25 @@ export class Monitoring {
 
   checkpointWritten(name: string, bytes: number, seconds: number): void {
     this.metrics.checkpointWritten(seconds);
+    this.lastCheckpoint = { name, writtenMs: performance.now() };
+    const { events, state } = this.options;
+    events.publish(state, { type: 'checkpoint.written', checkpoint: name, bytes, seconds });
     this.options.console.log.info('checkpoint written', { name, bytes, seconds });
+  }
+
+  /** What `fcaenet status` prints, apart from whether the run is held. */
+  describe(): Omit<RunStatus, 'state'> {
+    const { state, fleet } = this.options;
+    const { lastCheckpoint } = this;
+    return {
+      position: state.position,
+      workers: fleet.pool.all().map(({ slot, name, state }) => ({ slot, name, state })),
+      mAP: state.history.findLast(({ evaluation }) => evaluation !== null)?.evaluation?.mAP ?? null,
+      checkpoint: lastCheckpoint && {
+        name: lastCheckpoint.name,
+        ageSeconds: (performance.now() - lastCheckpoint.writtenMs) / 1000,
+      },
+    };
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,6 @@
 import type { TensorMap } from '../checkpoint/safetensors.js';
 import type { CheckpointState } from '../checkpoint/state.js';
-import { CheckpointStore } from '../checkpoint/store.js';
+import { CheckpointStore, type Fence } from '../checkpoint/store.js';
 import type { Log } from '../console/log.js';
 import type { Dataset } from '../data/dataset.js';
 import type { ModelLayout } from '../model/layout.js';
@@ -8,8 +8,11 @@ import { arithmeticVersion } from '../reduction/arithmetic-version.js';
 import type { RunDirectory } from '../run/run-directory.js';
 import { trainingHash } from '../run/training-hash.js';
 import type { TrainingRun } from '../run/training-run.js';
+import { CheckpointPace } from './checkpoint-pace.js';
 import { CoordinatorError } from './error.js';
 import type { Identity } from './identity.js';
+import type { LedgerHeader } from './ledger/entry.js';
+import type { Ledger, LedgerPosition } from './ledger/ledger.js';
 import { SgdOptimizer } from './optimizer.js';
 import { type IterationRecord, RunState, type UntrainedFigures } from './run-state.js';
 
@@ -19,6 +22,7 @@ export interface RunCheckpointsOptions {
   readonly dataset: Dataset;
   readonly layout: ModelLayout;
   readonly term: number;
+  readonly fence: Fence;
   readonly log: Log;
 }
 
@@ -31,27 +35,48 @@ interface Records {
   readonly seconds: number;
   readonly images: number;
   readonly untrained: UntrainedFigures | null;
+  /** The sample ledger's chain up to this checkpoint. */
+  readonly ledger: string;
+}
+
+/** A run as a checkpoint has it. */
+export interface RestoredRun {
+  /** The checkpoint's. */
+  readonly name: string;
+  readonly state: RunState;
+  readonly identity: Identity | null;
+  readonly ledger: LedgerPosition;
 }
 
 /** Turns a run's state into checkpoints and back. Saves run in the background, one after another, on copies. */
 export class RunCheckpoints {
   private readonly store: CheckpointStore;
   private readonly hash: string;
+  private readonly pace: CheckpointPace;
   private pending: Promise<string | null> = Promise.resolve(null);
   /** The run's best mAP that a checkpoint holds. */
   private best = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly options: RunCheckpointsOptions) {
     const { run, directory } = options;
-    this.store = new CheckpointStore(directory.checkpoints, { keep: run.spec.operation.checkpoint.keep });
+    this.store = new CheckpointStore(directory.checkpoints, {
+      keep: run.spec.operation.checkpoint.keep,
+      fence: options.fence,
+    });
     this.hash = trainingHash(run);
+    this.pace = new CheckpointPace(run.spec.operation.checkpoint.everySteps, secondsNow());
+  }
+
+  /** Whether the run file asks for a checkpoint after this many steps, which may depend on what the last one took. */
+  isDue(globalStep: number): boolean {
+    return this.pace.isDue(globalStep, secondsNow());
   }
 
   /**
    * The newest good checkpoint, or null where there is none yet.
    * @throws CheckpointError where there are some but none can be used; CoordinatorError COORDINATOR_OTHER_DATASET
    */
-  async restore(): Promise<{ state: RunState; identity: Identity | null } | null> {
+  async restore(): Promise<RestoredRun | null> {
     const { dataset, log } = this.options;
     const loaded = await this.store.loadNewest({ trainingHash: this.hash, arithmeticVersion });
     if (!loaded) return null;
@@ -67,31 +92,64 @@ export class RunCheckpoints {
     }
     const state = this.stateFrom(checkpoint, records);
     this.best = bestMAP(state.history);
-    const { iteration, epoch, step } = state.position;
-    log.info('resuming', { checkpoint: name, iteration: iteration + 1, epoch: epoch + 1, step: step + 1 });
-    return { state, identity: checkpoint.identity === null ? null : JSON.parse(checkpoint.identity) };
+    return {
+      name,
+      state,
+      identity: checkpoint.identity === null ? null : JSON.parse(checkpoint.identity),
+      ledger: { steps: state.position.globalStep, hash: records.ledger },
+    };
   }
 
   /**
-   * Copies the state and writes it while the caller goes on; waits only for the checkpoint before this one.
+   * Copies the state and writes it while the caller goes on; waits only for the checkpoint before this one. The ledger
+   * is made durable up to the state's position first.
    * @param onWritten told when the checkpoint is durable
    */
   async saveInBackground(
     state: RunState,
     identity: Identity | null,
+    ledger: Ledger,
     onWritten: (name: string, bytes: number, seconds: number) => void,
   ): Promise<void> {
     await this.pending;
     const mAP = bestMAP(state.history);
     const isBest = mAP > this.best;
     this.best = Math.max(this.best, mAP);
-    const saved = this.store.save(this.checkpointOf(state, identity), { best: isBest }).then((written) => {
+    const begunAt = secondsNow();
+    this.pace.begun(begunAt);
+    const checkpoint = this.checkpointOf(state, identity);
+    const saved = ledger.sync().then(async (hash) => {
+      const history = { ...checkpoint.history, ledger: hash };
+      const written = await this.store.save({ ...checkpoint, history }, { best: isBest });
       onWritten(written.name, written.bytes, written.seconds);
       return written.name;
     });
     // A failure is thrown by whoever waits next; until then it must not count as unhandled.
-    saved.catch(() => {});
+    saved.catch(() => {}).finally(() => this.pace.written(secondsNow() - begunAt));
     this.pending = saved;
+  }
+
+  /** Which run the ledger of this run is of. */
+  get ledgerHeader(): LedgerHeader {
+    return {
+      format: 'fcaenet-ledger',
+      formatVersion: 1,
+      trainingHash: this.hash,
+      datasetFingerprint: this.options.dataset.fingerprint,
+      arithmeticVersion,
+    };
+  }
+
+  /** The same, and waits until it is durable. @returns its name */
+  async saveAndWait(
+    state: RunState,
+    identity: Identity | null,
+    ledger: Ledger,
+    onWritten: (name: string, bytes: number, seconds: number) => void,
+  ): Promise<string> {
+    await this.saveInBackground(state, identity, ledger, onWritten);
+    // One that another caller began in this moment is as good: it is no older.
+    return (await this.pending)!;
   }
 
   /** Waits for the last checkpoint and names it; throws what writing it threw. */
@@ -99,14 +157,18 @@ export class RunCheckpoints {
     return this.pending;
   }
 
-  private checkpointOf(state: RunState, identity: Identity | null): CheckpointState {
+  /** The state's copy, all but the ledger's hash. */
+  private checkpointOf(
+    state: RunState,
+    identity: Identity | null,
+  ): CheckpointState & { history: Omit<Records, 'ledger'> } {
     const { layout, run, dataset, term } = this.options;
     const { weights, optimizer } = state;
     const { bits } = run.spec;
-    const records: Records = {
+    const records: Omit<Records, 'ledger'> = {
       datasetFingerprint: dataset.fingerprint,
       optimizerStarted: optimizer.hasStarted,
-      iterations: state.history,
+      iterations: [...state.history],
       lossSums: [...state.lossSums],
       seconds: state.seconds,
       images: state.images,
@@ -175,6 +237,10 @@ export class RunCheckpoints {
     state.untrained = records.untrained;
     return state;
   }
+}
+
+function secondsNow(): number {
+  return performance.now() / 1000;
 }
 
 /** Copies of a flat vector's parts, by parameter. */

@@ -11,7 +11,7 @@ export interface Departure {
 }
 
 /** Why an answer was not taken. */
-export type Refusal = 'bad_message' | 'unknown_node' | 'wrong_length' | 'non_finite';
+export type Refusal = 'bad_message' | 'damaged' | 'unknown_node' | 'wrong_length' | 'non_finite';
 
 interface PoolEvents {
   ready: [member: Member];
@@ -40,6 +40,8 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   private readonly members = new Map<number, Member>();
   /** Members that left, over the whole run. */
   departed = 0;
+  /** The coordinator's leadership term; set by the server. */
+  term = 0;
   bounds: ResultBounds = { node: () => null, mostNodeBytes: 0, encoded: () => null, mostEncodedBytes: 0 };
 
   constructor() {
@@ -94,7 +96,7 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   refuse(member: Member, refusal: Refusal, sentence: string): void {
     if (member.state === 'gone') return;
     this.emit('refused', member, refusal, sentence);
-    member.stream.write({ refusal: { code: refusal.toUpperCase(), message: sentence } });
+    member.stream.write({ term: this.term, refusal: { code: refusal.toUpperCase(), message: sentence } });
     member.stream.end();
     this.remove(member, { reason: `its answer was refused: ${sentence}`, failure: null });
   }

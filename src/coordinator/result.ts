@@ -27,12 +27,14 @@ export function describeResult(
   run: TrainingRun,
   dataset: Dataset,
   state: RunState,
+  term: number,
   fleet: { readonly identity: Identity; readonly device: string; readonly workers: number },
 ) {
   const { spec } = run;
   const last = state.history.at(-1)?.evaluation ?? null;
   return {
     run: run.metadata.name,
+    term,
     dataset: {
       path: spec.dataset.path,
       fingerprint: dataset.fingerprint,

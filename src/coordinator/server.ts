@@ -1,10 +1,17 @@
+import { setTimeout } from 'node:timers/promises';
 import * as grpc from '@grpc/grpc-js';
 import type { Log } from '../console/log.js';
 import { formatAddress, isLoopback, parseAddress } from '../run/address.js';
 import type { TrainingRun } from '../run/training-run.js';
 import type { WorkerMessage__Output } from '../transport/generated/fcaenet/v1/WorkerMessage.js';
 import { isJoinToken, joinTokenVariable } from '../transport/join-token.js';
-import { channelOptions, coordinatorService, protocolVersion, type Traffic } from '../transport/service.js';
+import {
+  channelOptions,
+  coordinatorService,
+  damageOf,
+  protocolVersion,
+  type Traffic,
+} from '../transport/service.js';
 import type { TlsMaterial } from '../transport/tls-files.js';
 import { CoordinatorError } from './error.js';
 import { Door, type HandshakeLimits, handshakeLimits, type Visitor } from './handshake.js';
@@ -12,6 +19,7 @@ import { type Identity, identityDifferences } from './identity.js';
 import { Member, type WorkerStream } from './member.js';
 import type { WorkerPool } from './pool.js';
 import { Refusals } from './refusals.js';
+import { WorkerLogs } from './worker-logs.js';
 
 /** How often workers say that they live. */
 const heartbeatMs = 2_000;
@@ -25,6 +33,8 @@ const mostWorkers = 1_024;
 const mostStreams = 4;
 /** A connection without a stream is no worker's. */
 const idleMs = 60_000;
+/** How long workers have to take leave when the run ends. */
+const goodbyeMs = 1_000;
 
 /** What the server needs to know of the run to admit workers. */
 export interface Admission {
@@ -53,6 +63,7 @@ export class CoordinatorServer {
   });
   private readonly door: Door;
   private readonly visitors = new WeakMap<WorkerStream, Visitor>();
+  readonly workerLogs: WorkerLogs;
   private watch: NodeJS.Timeout | undefined;
   private closing = false;
 
@@ -74,6 +85,9 @@ export class CoordinatorServer {
       onRefused: (reason, sentence, address) => this.refusals.add(reason, sentence, address),
     });
     pool.on('gone', ({ stream }) => this.dismiss(stream));
+    this.workerLogs = new WorkerLogs(log);
+    // For what the pool itself says to a worker.
+    pool.term = admission.term;
     this.server.addService(coordinatorService(this.traffic), {
       Join: (stream: WorkerStream) => this.accept(stream),
     });
@@ -105,29 +119,33 @@ export class CoordinatorServer {
       }
     }
     const bound = await this.door.listen(host, port);
-    this.watch = setInterval(() => this.dropSilent(), heartbeatMs);
+    this.watch = setInterval(() => {
+      this.dropSilent();
+      for (const member of this.pool.all()) void member.outbox.send({ term: this.admission.term, alive: {} });
+    }, heartbeatMs);
     return formatAddress(host, bound);
   }
 
-  /** Tells every worker that the run is over, then closes the port. */
-  async close(reason: string): Promise<void> {
+  /**
+   * Tells every worker that the run is over, or that it may be gone on with later, then closes the port. Waits no
+   * longer than a second for workers that no longer listen.
+   */
+  async close(reason: string, resumable: boolean): Promise<void> {
     this.closing = true;
     clearInterval(this.watch);
     this.door.close();
     const { term } = this.admission;
-    await Promise.all(
+    const told = Promise.all(
       this.pool.all().map(async (member) => {
-        await member.outbox.send({ term, finish: { reason } });
+        await member.outbox.send({ term, finish: { reason, resumable } });
         member.stream.end();
       }),
     );
-    await new Promise<void>((resolve) => {
-      const force = setTimeout(() => this.server.forceShutdown(), 1_000);
-      this.server.tryShutdown(() => {
-        clearTimeout(force);
-        resolve();
-      });
-    });
+    await Promise.race([told, setTimeout(goodbyeMs)]);
+    const closed = new Promise<void>((resolve) => this.server.tryShutdown(() => resolve()));
+    await Promise.race([closed, setTimeout(goodbyeMs)]);
+    // A connection that was cut without a word does not close even now; nobody waits for it.
+    this.server.forceShutdown();
   }
 
   private accept(stream: WorkerStream): void {
@@ -162,6 +180,15 @@ export class CoordinatorServer {
     stream.on('data', (message: WorkerMessage__Output) => {
       // What a refused worker had sent before it heard of it.
       if (visitor.state === 'refused') return;
+      const damage = damageOf(message);
+      if (damage) {
+        // The line is to blame, not the worker: it is not refused, and may connect again.
+        if (member) this.pool.emit('refused', member, 'damaged', damage.message);
+        else this.door.refuse(visitor, 'damaged', damage.message);
+        depart(damage.message);
+        stream.end();
+        return;
+      }
       try {
         if (!member) member = this.greet(stream, message);
         else this.receive(member, message, depart);
@@ -212,7 +239,22 @@ export class CoordinatorServer {
       return null;
     }
     const name = hello.workerName.slice(0, 100).replace(/[^\w.:-]/g, '_');
-    const member = new Member(this.pool.freeSlot(), name, hello.instanceId.slice(0, 64), stream, Date.now());
+    const instance = hello.instanceId.slice(0, 64);
+    const twin = this.pool.all().find(({ instanceId }) => instanceId === instance);
+    if (twin && twin.session >= hello.session) {
+      this.refuse(
+        stream,
+        'SESSION_SUPERSEDED',
+        `the worker opened session ${hello.session}, but its session ${twin.session} is there already`,
+      );
+      return null;
+    }
+    // What is left of a stream that was cut without a word; its worker has noticed and is back.
+    if (twin) {
+      this.pool.remove(twin, { reason: 'it came back on a new stream', failure: null });
+      twin.stream.end();
+    }
+    const member = new Member(this.pool.freeSlot(), name, instance, hello.session, stream, Date.now());
     this.pool.add(member);
     this.door.welcome(this.visitors.get(stream)!);
     const welcome = {
@@ -244,7 +286,8 @@ export class CoordinatorServer {
     else if (message.failure) {
       const { code, exitCode } = message.failure;
       depart(`it failed: ${message.failure.message}`, { code, exitCode });
-    } else if (message.leaving) depart(`it left: ${message.leaving.reason}`);
+    } else if (message.logLine) this.workerLogs.write(member, message.logLine);
+    else if (message.leaving) depart(`it left: ${message.leaving.reason}`);
     else if (message.nodeResult) {
       const result = message.nodeResult;
       const { node, mostNodeBytes } = pool.bounds;

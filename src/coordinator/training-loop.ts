@@ -5,9 +5,10 @@ import { type CodeSummary, softRatio, summarizeCodes } from '../hashing/similari
 import type { ModelLayout } from '../model/layout.js';
 import { imagesPerAnchor } from '../model/method.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
-import { describeStep } from './describe-step.js';
+import { type DescribedStep, describeStep } from './describe-step.js';
 import { evaluateCodes } from './evaluation.js';
 import { runGradientStep, type StepObserver } from './gradient-step.js';
+import type { Ledger } from './ledger/ledger.js';
 import type { WorkerPool } from './pool.js';
 import type { EvaluationRecord, RunState } from './run-state.js';
 import { advance, evaluationIsDue, learningRateAt } from './schedule.js';
@@ -32,8 +33,13 @@ export interface TrainingLoopOptions {
   readonly pool: WorkerPool;
   readonly state: RunState;
   readonly observer: TrainingObserver;
+  readonly ledger: Ledger;
   /** Ends the loop between two steps, with nothing half done in the state. */
   readonly signal: AbortSignal;
+  /** Asked after every step, with the number of steps since the beginning of the run. */
+  readonly checkpointIsDue: (globalStep: number) => boolean;
+  /** Awaited before each step and each evaluation; holds the loop while the run is paused. */
+  readonly beforeStep: () => Promise<void>;
   /** Called at every position where the run file asks for a checkpoint; awaited before the loop goes on. */
   readonly checkpoint: () => Promise<void>;
 }
@@ -66,20 +72,23 @@ export class TrainingLoop {
     const steps = sampler.batches();
     if (state.position.epoch === 0 && state.position.step === 0) state.lossSums.fill(0);
     while (state.position.epoch < schedule.epochs) {
+      await this.options.beforeStep();
       const { epoch, step } = state.position;
       const started = performance.now();
       const { positions } = sampler.batch(iteration, epoch, step);
-      const sum = await runGradientStep(pool, this.describe(context), observer, signal);
+      const description = this.describe(context);
+      const sum = await runGradientStep(pool, description, observer, signal);
+      // Recorded, applied and advanced with no await between: whoever saves meanwhile finds ledger and state in step.
+      const recorded = this.record(description, sum.gradient);
       state.applyStep(layout, learningRate, positions, sum);
       state.position = advance(state.position, steps);
+      await recorded;
       const seconds = (performance.now() - started) / 1000;
       const images = positions.length * imagesPerAnchor(spec.method);
       state.seconds += seconds;
       state.images += images;
       observer.stepDone(sum.losses, seconds, images);
-      const { everySteps } = operation.checkpoint;
-      if (everySteps !== null && state.position.globalStep % everySteps === 0)
-        await this.options.checkpoint();
+      if (this.options.checkpointIsDue(state.position.globalStep)) await this.options.checkpoint();
     }
     const started = performance.now();
     const { codes, flippedBits } = updateDatabaseCodes({
@@ -105,6 +114,7 @@ export class TrainingLoop {
     const { spec, state, observer } = this.options;
     const { iteration } = state.position;
     const isLast = iteration + 1 === spec.schedule.iterations;
+    await this.options.beforeStep();
     if (evaluationIsDue(spec, iteration)) {
       const started = performance.now();
       const { maxQueries } = spec.operation.evaluation;
@@ -181,6 +191,14 @@ export class TrainingLoop {
   private weights(): WeightsMessages {
     const { term, state } = this.options;
     return encodeWeights(term, state.position.globalStep, state.weights);
+  }
+
+  /** Writes down who was in the step and what came of it; the state still stands before it. */
+  private record({ tree, batchSha256: batch }: DescribedStep, gradient: Float32Array): Promise<void> {
+    const { term, state, ledger } = this.options;
+    const { iteration, epoch, step, globalStep } = state.position;
+    const leaves = tree.leaves.map((index) => tree.rowCount(index));
+    return ledger.record({ term, iteration, epoch, step, globalStep, batch, leaves }, gradient);
   }
 
   private describe(context: IterationMessage) {

@@ -1,86 +1,153 @@
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import {
+  closeSync,
+  fstatSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
 import { ExitCode } from '../errors.js';
 import { RunFileError } from './error.js';
 
-interface LockHolder {
+/** One process among those of all hosts. */
+export interface ProcessName {
   readonly pid: number;
   readonly host: string;
   /** When the process was started, in clock ticks since boot; null where the system does not tell. */
   readonly processStart: string | null;
 }
 
-/** A file that says which process has a run directory. */
-export interface RunLock {
-  /** Gives the directory back; harmless when called again. */
-  release(): void;
+interface LockHolder extends ProcessName {
+  /** How long the lock counts after it was last renewed. */
+  readonly leaseSeconds: number;
 }
 
 /**
- * Takes the lock file at `path`. The lock of a process of this host that no longer lives is taken over.
+ * A file that says which process has a run directory. Its holder shows that it goes on by writing it again; the file's
+ * time of change counts, which one clock sets for everybody who shares the file system.
+ */
+export class RunLock {
+  private released = false;
+
+  /**
+   * @param file stays open: it is this lock whatever happens at the path, and renewing it touches no successor's
+   */
+  constructor(
+    private readonly path: string,
+    private readonly file: number,
+    private readonly content: string,
+  ) {}
+
+  /** Whether no other process has taken the directory. */
+  isHeld(): boolean {
+    if (this.released) return false;
+    try {
+      const [own, there] = [fstatSync(this.file), statSync(this.path)];
+      return own.ino === there.ino && own.dev === there.dev;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Makes the lease last from now on; false when another process has taken the directory. */
+  renew(): boolean {
+    if (!this.isHeld()) return false;
+    writeSync(this.file, this.content, 0);
+    return true;
+  }
+
+  /** Gives the directory back; harmless when called again. */
+  release(): void {
+    if (this.released) return;
+    if (this.isHeld()) rmSync(this.path, { force: true });
+    this.released = true;
+    closeSync(this.file);
+  }
+}
+
+/**
+ * Takes the lock file at `path`. The lock of a process of this host that no longer lives is taken over, and any that
+ * was not renewed for as long as its holder said.
  *
+ * @param leaseSeconds how long the lock counts after it was last renewed
  * @throws RunFileError RUN_LOCKED, naming the holder
  */
-export function acquireLock(path: string, directory: string): RunLock {
-  const own = JSON.stringify(ownHolder());
+export function acquireLock(path: string, directory: string, leaseSeconds: number): RunLock {
+  const own = JSON.stringify({ ...ownProcess(), leaseSeconds } satisfies LockHolder);
   for (let attempt = 0; attempt < 10; attempt++) {
-    if (create(path, own)) {
-      return { release: () => releaseIfOwn(path, own) };
-    }
+    const { lock, nowMs } = create(path, own);
+    if (lock !== undefined) return lock;
     const found = read(path);
     if (found === undefined) {
       continue; // released in this moment
     }
-    const holder = parseHolder(found);
-    if (holder === undefined || holder.host !== hostname() || lives(holder)) {
+    const { content, ageSeconds } = { ...found, ageSeconds: Math.max(0, nowMs - found.renewedMs) / 1000 };
+    const holder = parseHolder(content);
+    const isFresh = ageSeconds <= (holder?.leaseSeconds ?? leaseSeconds);
+    if (isFresh && (holder === undefined || !isDead(holder))) {
       throw lockedError(path, directory, holder);
     }
-    removeStale(path, found);
+    removeStale(path, content);
   }
   throw lockedError(path, directory, undefined);
 }
 
-/** Creates the file with its whole content at once, which writing it in place would not. */
-function create(path: string, content: string): boolean {
-  const temporary = `${path}.${process.pid}.tmp`;
-  writeFileSync(temporary, content);
+/** Whether a process that goes on, as far as can be told from here, has the lock file at `path`. */
+export function isLocked(path: string): boolean {
+  const found = read(path);
+  if (found === undefined) return false;
+  const holder = parseHolder(found.content);
+  if (holder === undefined) return true;
+  return !isDead(holder) && Date.now() - found.renewedMs <= 1000 * holder.leaseSeconds;
+}
+
+/**
+ * Creates the file with its whole content at once, which writing it in place would not.
+ * @returns the lock, unless there is one; and the time by the file system's clock
+ */
+function create(path: string, content: string): { lock: RunLock | undefined; nowMs: number } {
+  const temporary = `${path}.${randomUUID()}.tmp`;
+  const file = openSync(temporary, 'w');
+  let lock: RunLock | undefined;
   try {
+    writeSync(file, content);
     linkSync(temporary, path);
-    return true;
+    lock = new RunLock(path, file, content);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') {
-      return false;
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+      throw error;
     }
-    throw error;
   } finally {
     rmSync(temporary, { force: true });
   }
+  const nowMs = fstatSync(file).mtimeMs;
+  if (lock === undefined) closeSync(file);
+  return { lock, nowMs };
 }
 
 /** Moves the lock away before looking at it again, so that of two processes only one removes it. */
 function removeStale(path: string, expected: string): void {
-  const aside = `${path}.${process.pid}.stale`;
+  const aside = `${path}.${randomUUID()}.stale`;
   try {
     renameSync(path, aside);
   } catch {
     return; // another process was first
   }
-  if (read(aside) !== expected) {
+  if (read(aside)?.content !== expected) {
     // The other process was first and has taken the lock already: give its file back.
     linkSync(aside, path);
   }
   rmSync(aside, { force: true });
 }
 
-function releaseIfOwn(path: string, own: string): void {
-  if (read(path) === own) {
-    rmSync(path, { force: true });
-  }
-}
-
-function read(path: string): string | undefined {
+function read(path: string): { content: string; renewedMs: number } | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    return { content: readFileSync(path, 'utf8'), renewedMs: statSync(path).mtimeMs };
   } catch {
     return undefined;
   }
@@ -95,18 +162,21 @@ function parseHolder(content: string): LockHolder | undefined {
   }
 }
 
-function ownHolder(): LockHolder {
+/** What tells this process from every other one. */
+export function ownProcess(): ProcessName {
   return { pid: process.pid, host: hostname(), processStart: processStart(process.pid) };
 }
 
-function lives(holder: LockHolder): boolean {
+/** Whether the process is one of this host that has ended. */
+export function isDead(named: ProcessName): boolean {
+  if (named.host !== hostname()) return false;
   try {
-    process.kill(holder.pid, 0);
+    process.kill(named.pid, 0);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
   }
   // The same number may be another process by now.
-  return holder.processStart === null || processStart(holder.pid) === holder.processStart;
+  return named.processStart !== null && processStart(named.pid) !== named.processStart;
 }
 
 function processStart(pid: number): string | null {

@@ -66,8 +66,15 @@ export const defaultOperation: Operation = {
   tls: null,
   metrics: 'auto',
   evaluation: { every: 1, maxQueries: null, precisionAt: [1, 5, 10, 100], untrained: false },
-  checkpoint: { everyIterations: 1, everySteps: null, keep: 3 },
+  checkpoint: { everyIterations: 1, everySteps: 'auto', keep: 3 },
   cache: { directory: '.cache/images', limitBytes: 32 * 1024 ** 3 },
+  lease: { seconds: 30 },
+  nats: {
+    url: null,
+    credentials: null,
+    tls: { ca: null, cert: null, key: null },
+    bufferedEvents: 10_000,
+  },
   debug: { objectivePerBit: false },
 };
 

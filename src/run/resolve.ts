@@ -50,6 +50,12 @@ function resolveOperation(given: NonNullable<WrittenSpec['operation']>): Operati
     evaluation: { ...defaultOperation.evaluation, ...given.evaluation },
     checkpoint: { ...defaultOperation.checkpoint, ...given.checkpoint },
     cache: { ...defaultOperation.cache, ...given.cache },
+    lease: { ...defaultOperation.lease, ...given.lease },
+    nats: {
+      ...defaultOperation.nats,
+      ...given.nats,
+      tls: { ...defaultOperation.nats.tls, ...given.nats?.tls },
+    },
     debug: { ...defaultOperation.debug, ...given.debug },
   };
 }

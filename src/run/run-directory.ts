@@ -4,8 +4,9 @@ import { stringify } from 'yaml';
 import { ExitCode } from '../errors.js';
 import { writeFileAtomic } from './atomic-file.js';
 import { RunFileError } from './error.js';
-import { acquireLock, type RunLock } from './lock.js';
+import { acquireLock, isLocked, type RunLock } from './lock.js';
 import { readTrainingRun } from './read.js';
+import { Terms } from './terms.js';
 import { trainingDifferences } from './training-hash.js';
 import type { TrainingRun } from './training-run.js';
 
@@ -13,15 +14,18 @@ import type { TrainingRun } from './training-run.js';
 export type ResumeMode = 'new' | 'resume' | 'auto';
 
 /**
- * `runs/NAME`: `run.yaml` (every setting as decided), `checkpoints/`, `events.jsonl` and, at the end,
- * `result.json`. One process at a time holds it.
+ * `runs/NAME`: `run.yaml` (every setting as decided), `checkpoints/`, `terms/`, `events.jsonl`, `ledger.jsonl`
+ * and, at the end, `result.json`. One process at a time holds it, for as long as it goes on renewing its lock; one that was passed over
+ * after a pause is told by `isHeld`.
  */
 export class RunDirectory {
   readonly runFile: string;
   readonly resultFile: string;
   readonly eventsFile: string;
+  readonly ledgerFile: string;
   readonly checkpoints: string;
-  private readonly termFile: string;
+  readonly controlSocket: string;
+  readonly terms: Terms;
 
   private constructor(
     readonly path: string,
@@ -30,8 +34,10 @@ export class RunDirectory {
     this.runFile = join(path, 'run.yaml');
     this.resultFile = join(path, 'result.json');
     this.eventsFile = join(path, 'events.jsonl');
+    this.ledgerFile = join(path, 'ledger.jsonl');
     this.checkpoints = join(path, 'checkpoints');
-    this.termFile = join(path, 'term');
+    this.controlSocket = join(path, 'control.sock');
+    this.terms = new Terms(join(path, 'terms'));
   }
 
   /** The names of the files in `path`, without taking it: for readers of a run. */
@@ -55,7 +61,7 @@ export class RunDirectory {
         ExitCode.missingInput,
       );
     }
-    const directory = RunDirectory.take(path);
+    const directory = RunDirectory.take(path, run.spec.operation.lease.seconds);
     try {
       directory.refuseOther(run, mode);
       directory.attempt(() => writeFileAtomic(directory.runFile, stringify(run)));
@@ -74,17 +80,36 @@ export class RunDirectory {
     );
   }
 
+  /** Whether a process has the directory at this moment. */
+  get isLocked(): boolean {
+    return isLocked(join(this.path, 'lock'));
+  }
+
   /**
    * A leadership number higher than any that was given out here before, also to a coordinator that was killed
-   * before it wrote anything else.
+   * before it wrote anything else. From here on nothing that a lower term writes counts.
+   * @param above the term is higher than this too
    */
-  nextTerm(): number {
+  nextTerm(above = 0): number {
     return this.attempt(() => {
-      const last = existsSync(this.termFile) ? Number.parseInt(readFileSync(this.termFile, 'utf8'), 10) : 0;
-      const term = (Number.isSafeInteger(last) ? last : 0) + 1;
-      writeFileAtomic(this.termFile, `${term}\n`);
-      return term;
+      const checkpoints = existsSync(this.checkpoints) ? readdirSync(this.checkpoints) : [];
+      const found = {
+        // One that a later one of its name was about to replace stands in for it; see CheckpointStore.
+        checkpoints: checkpoints.map((name) => name.replace(/^\.replaced-/, '')).filter(isNoTemporary),
+        finished: existsSync(this.resultFile),
+      };
+      return this.terms.grant(found, above);
     });
+  }
+
+  /** Whether this process still has the directory, and `term` is the highest that was granted. */
+  isHeld(term: number): boolean {
+    return this.lock?.isHeld() === true && this.terms.highest() === term;
+  }
+
+  /** Shows others that this process goes on; false when one of them has taken the directory. */
+  renew(): boolean {
+    return this.lock?.renew() === true;
   }
 
   /** Replaces `result.json` at once. */
@@ -92,15 +117,26 @@ export class RunDirectory {
     this.attempt(() => writeFileAtomic(this.resultFile, `${JSON.stringify(result, null, 2)}\n`));
   }
 
-  /** What `writeResult` wrote, or null where there is none. */
+  /** What `writeResult` wrote, or null where there is none, or only one that a higher term had no part in. */
   readResult(): unknown {
-    return existsSync(this.resultFile)
-      ? this.attempt(() => JSON.parse(readFileSync(this.resultFile, 'utf8')))
-      : null;
+    if (!existsSync(this.resultFile)) return null;
+    return this.attempt(() => {
+      const result = JSON.parse(readFileSync(this.resultFile, 'utf8')) as { term?: number };
+      return this.terms.acceptsResult(result.term ?? 0) ? result : null;
+    });
+  }
+
+  /** Ends a line of `events.jsonl` that a crash cut short, so that the next event has a line of its own. */
+  endEventLine(): void {
+    this.attempt(() => {
+      if (!existsSync(this.eventsFile)) return;
+      const text = readFileSync(this.eventsFile);
+      if (text.length > 0 && text.at(-1) !== 0x0a) appendFileSync(this.eventsFile, '\n');
+    });
   }
 
   /** Adds one line to `events.jsonl`. */
-  appendEvent(event: Record<string, unknown>): void {
+  appendEvent(event: object): void {
     this.attempt(() => appendFileSync(this.eventsFile, `${JSON.stringify(event)}\n`));
   }
 
@@ -109,11 +145,11 @@ export class RunDirectory {
     this.lock?.release();
   }
 
-  private static take(path: string): RunDirectory {
+  private static take(path: string, leaseSeconds: number): RunDirectory {
     const unlocked = RunDirectory.at(path);
     return unlocked.attempt(() => {
       mkdirSync(unlocked.checkpoints, { recursive: true });
-      return new RunDirectory(path, acquireLock(join(path, 'lock'), path));
+      return new RunDirectory(path, acquireLock(join(path, 'lock'), path, leaseSeconds));
     });
   }
 
@@ -153,4 +189,8 @@ export class RunDirectory {
       );
     }
   }
+}
+
+function isNoTemporary(name: string): boolean {
+  return !name.startsWith('.') && name !== 'latest' && name !== 'best';
 }

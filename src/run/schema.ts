@@ -37,6 +37,10 @@ const name = z
     /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
     '1 to 63 letters, digits, dots, dashes or underscores, beginning with a letter or digit',
   );
+const natsExpected = 'nats://HOST:PORT or null';
+const natsUrl = z
+  .string(natsExpected)
+  .refine((text) => isAddress(text.replace(/^(nats|tls):\/\//, '')) && text.includes('://'), natsExpected);
 const decayExpected = 'a rising list of at most 100 iterations';
 const decayAfter = z
   .array(wholeNumber(1, 100_000), decayExpected)
@@ -67,10 +71,22 @@ const operation = group({
   }),
   checkpoint: group({
     everyIterations: wholeNumber(1, 100_000),
-    everySteps: wholeNumber(1, 1_000_000_000).nullable(),
+    everySteps: z
+      .union(
+        [z.literal('auto'), wholeNumber(1, 1_000_000_000)],
+        'a whole number from 1 to 1000000000, auto or null',
+      )
+      .nullable(),
     keep: wholeNumber(1, 1000),
   }),
   cache: group({ directory: path, limitBytes: wholeNumber(0, Number.MAX_SAFE_INTEGER) }),
+  lease: group({ seconds: wholeNumber(1, 3600) }),
+  nats: group({
+    url: natsUrl.nullable(),
+    credentials: path.nullable(),
+    tls: group({ ca: path.nullable(), cert: path.nullable(), key: path.nullable() }),
+    bufferedEvents: wholeNumber(1, 1_000_000),
+  }),
   debug: group({ objectivePerBit: flag }),
 });
 

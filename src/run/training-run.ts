@@ -103,8 +103,11 @@ export interface Operation {
   };
   readonly checkpoint: {
     readonly everyIterations: number;
-    /** Steps between checkpoints inside an iteration; null writes none there. */
-    readonly everySteps: number | null;
+    /**
+     * Steps between checkpoints inside an iteration; null writes none there, auto as many as take at most a fiftieth of
+     * the time.
+     */
+    readonly everySteps: number | 'auto' | null;
     /** Checkpoints kept beside the best and the last. */
     readonly keep: number;
   };
@@ -113,8 +116,25 @@ export interface Operation {
     readonly directory: string;
     readonly limitBytes: number;
   };
+  readonly lease: {
+    /** A coordinator that shows no sign of life for this long may be replaced by another. */
+    readonly seconds: number;
+  };
+  readonly nats: NatsSettings;
   readonly debug: {
     /** Reports the objective after each bit of a V-step. */
     readonly objectivePerBit: boolean;
   };
+}
+
+/** The NATS server that run events, control requests and the lease go through, besides the run directory. */
+export interface NatsSettings {
+  /** nats://HOST:PORT, or tls://HOST:PORT where plain text is refused; null is none. */
+  readonly url: string | null;
+  /** A .creds file, as `nsc` makes it. */
+  readonly credentials: string | null;
+  /** PEM files; those that are null are not sent. */
+  readonly tls: { readonly ca: string | null; readonly cert: string | null; readonly key: string | null };
+  /** Events kept for a server that does not answer; further ones push out the oldest, which are counted as lost. */
+  readonly bufferedEvents: number;
 }

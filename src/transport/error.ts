@@ -11,7 +11,12 @@ export type TransportErrorCode =
   | 'TRANSPORT_TLS_KEY_MISMATCH'
   | 'TRANSPORT_JOIN_TOKEN_INVALID'
   | 'TRANSPORT_CERTIFICATES_EXIST'
-  | 'TRANSPORT_CERTIFICATES_UNWRITABLE';
+  | 'TRANSPORT_CERTIFICATES_UNWRITABLE'
+  | 'TRANSPORT_DAMAGED'
+  | 'TRANSPORT_NATS_SETTINGS'
+  | 'TRANSPORT_NATS_LEASE_HELD'
+  | 'TRANSPORT_CONTROL_UNREACHABLE'
+  | 'TRANSPORT_CONTROL_REFUSED';
 
 const exitCodes: Record<TransportErrorCode, ExitCode> = {
   TRANSPORT_PORT_IN_USE: exit.unavailable,
@@ -25,6 +30,11 @@ const exitCodes: Record<TransportErrorCode, ExitCode> = {
   TRANSPORT_JOIN_TOKEN_INVALID: exit.badConfiguration,
   TRANSPORT_CERTIFICATES_EXIST: exit.cannotCreate,
   TRANSPORT_CERTIFICATES_UNWRITABLE: exit.cannotCreate,
+  TRANSPORT_DAMAGED: exit.protocol,
+  TRANSPORT_NATS_SETTINGS: exit.badConfiguration,
+  TRANSPORT_NATS_LEASE_HELD: exit.cannotCreate,
+  TRANSPORT_CONTROL_UNREACHABLE: exit.unavailable,
+  TRANSPORT_CONTROL_REFUSED: exit.failed,
 };
 
 /** What goes wrong between two processes: addresses, ports, streams and the shape of messages. */

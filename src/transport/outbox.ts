@@ -13,6 +13,7 @@ interface Writable<Message> {
 export class Outbox<Message> {
   private tail: Promise<void> = Promise.resolve();
   private closed = false;
+  private stopWaiting: (() => void) | null = null;
 
   constructor(private readonly stream: Writable<Message>) {}
 
@@ -32,8 +33,10 @@ export class Outbox<Message> {
     return this.tail;
   }
 
+  /** A stream whose peer fell silent may never drain nor close, so this also ends the wait for it. */
   close(): void {
     this.closed = true;
+    this.stopWaiting?.();
   }
 
   private drained(): Promise<void> {
@@ -41,8 +44,10 @@ export class Outbox<Message> {
       const done = () => {
         this.stream.off('drain', done);
         this.stream.off('close', done);
+        this.stopWaiting = null;
         resolve();
       };
+      this.stopWaiting = done;
       this.stream.once('drain', done);
       this.stream.once('close', done);
     });

@@ -3,7 +3,7 @@ import { openConsole } from '../console/console.js';
 import { onInterrupt } from '../console/interrupt.js';
 import { readJoinToken } from '../transport/join-token.js';
 import { readTlsFiles, type TlsFiles } from '../transport/tls-files.js';
-import { runWorker, type WorkerOptions } from './session.js';
+import { runWorker, type WorkerOptions } from './worker.js';
 
 type WorkOptions = Omit<WorkerOptions, 'name' | 'tls' | 'joinToken' | 'log' | 'signal'> & {
   /** Undefined speaks plain text. */
@@ -16,7 +16,8 @@ type WorkOptions = Omit<WorkerOptions, 'name' | 'tls' | 'joinToken' | 'log' | 's
 
 /**
  * `fcaenet worker`: works until the run is over. Ctrl-C, SIGTERM and the end of the process that started it make it
- * leave the run; what it had not answered goes to others. Throws what `runWorker` throws.
+ * leave the run with exit code 0, at the latest after the microbatch it computes; what it had not answered goes to
+ * others. Throws what `runWorker` throws.
  */
 export async function work(options: WorkOptions): Promise<void> {
   const leave = new AbortController();

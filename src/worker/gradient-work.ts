@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { unpackCodes } from '../hashing/codes.js';
 import type { CodeSummary } from '../hashing/similarity.js';
 import { computeGradient } from '../model/fcaenet.js';
@@ -33,12 +34,13 @@ export interface FinishedNode {
 
 /**
  * Computes the microbatches of one piece of work, each alone, and yields the fewest tree nodes that cover them, each
- * as soon as it is complete.
+ * as soon as it is complete. Ends early, between two microbatches, when nobody waits for them any more.
  * @throws WorkerError when the work contradicts the run
  */
 export async function* computeGradientWork(
   context: GradientContext,
   work: GradientWork__Output,
+  signal: AbortSignal,
 ): AsyncGenerator<FinishedNode> {
   const tree = new ReductionTree(work.batchRows, work.microbatches);
   const leaves = work.leaves.map((leaf) => leaf.index);
@@ -49,6 +51,9 @@ export async function* computeGradientWork(
   let computeSeconds = 0;
   let imageWaitSeconds = 0;
   for (const leaf of work.leaves) {
+    // A microbatch is computed without looking up: what came meanwhile, signals among it, has its turn here.
+    await setImmediate();
+    if (signal.aborted) return;
     const started = performance.now();
     const inputs = await loadLeaf(context, tree, leaf);
     const loaded = performance.now();

@@ -11,7 +11,6 @@ import type { EncodeWork__Output } from '../transport/generated/fcaenet/v1/Encod
 import type { GradientWork__Output } from '../transport/generated/fcaenet/v1/GradientWork.js';
 import type { IterationContext__Output } from '../transport/generated/fcaenet/v1/IterationContext.js';
 import type { Ready } from '../transport/generated/fcaenet/v1/Ready.js';
-import type { Welcome__Output } from '../transport/generated/fcaenet/v1/Welcome.js';
 import { computeEncodeWork } from './encode-work.js';
 import { WorkerError } from './error.js';
 import { computeGradientWork, type FinishedNode } from './gradient-work.js';
@@ -34,13 +33,11 @@ export class WorkerRun {
 
   /** Loads the engine, builds the network and computes the probe. Throws what each of them throws. */
   static async prepare(
-    welcome: Welcome__Output,
+    { spec }: TrainingRun,
     dataset: Dataset,
     cache: { readonly directory: string; readonly limitBytes: number },
     log: Log,
   ): Promise<WorkerRun> {
-    // Checked by the coordinator's parser before it was sent.
-    const { spec } = JSON.parse(welcome.runFile) as TrainingRun;
     const { threadsPerMicrobatch } = spec.engine;
     const { description } = await loadEngine(spec.engine.name, { threads: threadsPerMicrobatch });
     const layout = describeModel({ ...spec.model, bits: spec.bits });
@@ -115,7 +112,7 @@ export class WorkerRun {
     };
   }
 
-  computeGradients(work: GradientWork__Output): AsyncGenerator<FinishedNode> {
+  computeGradients(work: GradientWork__Output, signal: AbortSignal): AsyncGenerator<FinishedNode> {
     if (!this.summary) {
       throw new WorkerError(
         'WORKER_BAD_WORK',
@@ -130,7 +127,7 @@ export class WorkerRun {
       trainImages: this.images.train,
       trainLabels: this.dataset.train.labels,
     };
-    return computeGradientWork(context, work);
+    return computeGradientWork(context, work, signal);
   }
 
   encode(work: EncodeWork__Output): Promise<Uint8Array> {

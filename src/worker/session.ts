@@ -1,125 +1,105 @@
-import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import type { ClientDuplexStream } from '@grpc/grpc-js';
-import type { Log } from '../console/log.js';
-import { type Dataset, loadDataset } from '../data/dataset.js';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ExitCode, FcaenetError } from '../errors.js';
 import { payloadArrays } from '../reduction/payload.js';
 import { bytesOf } from '../transport/bytes.js';
-import { diallingOf } from '../transport/credentials.js';
-import { TransportError } from '../transport/error.js';
 import type { CoordinatorMessage__Output } from '../transport/generated/fcaenet/v1/CoordinatorMessage.js';
+import type { Hello } from '../transport/generated/fcaenet/v1/Hello.js';
+import type { Welcome__Output } from '../transport/generated/fcaenet/v1/Welcome.js';
 import type { WorkerMessage } from '../transport/generated/fcaenet/v1/WorkerMessage.js';
 import { Outbox } from '../transport/outbox.js';
-import { channelOptions, protocolVersion, TrainingClientType } from '../transport/service.js';
 import { byteLengthOf, chunksOf, TransferReceiver } from '../transport/tensor-stream.js';
-import type { TlsMaterial } from '../transport/tls-files.js';
+import type { CoordinatorStream } from './connection.js';
 import { WorkerError } from './error.js';
-import { WorkerRun } from './run.js';
+import type { WorkerRun } from './run.js';
+import type { RunMemory } from './run-memory.js';
+import type { StreamedLog } from './streamed-log.js';
 
-export interface WorkerOptions {
-  /** Where the coordinator listens, HOST:PORT. */
-  readonly connect: string;
-  /** How long to try to reach it. */
-  readonly connectTimeoutSeconds: number;
-  /** This worker's copy of the dataset. */
-  readonly data: string;
-  /** Folder of the decoded images; shared by the workers of a host. */
-  readonly cache: { readonly directory: string; readonly limitBytes: number };
-  /** Null speaks plain text. */
-  readonly tls: TlsMaterial | null;
-  /** What the coordinator may ask for; null where this worker was given none. */
-  readonly joinToken: string | null;
-  readonly name: string;
-  readonly log: Log;
-  /** Ends the worker at the next message. */
+/** How often a worker looks whether its coordinator is still there, before the welcome says otherwise. */
+const firstHeartbeatMs = 2_000;
+/** Looks in a row that find nothing new before the coordinator counts as gone. */
+const mostSilentLooks = 6;
+/** How long a goodbye may take on a stream that may be dead. */
+const goodbyeMs = 1_000;
+
+export interface SessionOptions {
+  readonly hello: Hello;
+  readonly memory: RunMemory;
+  readonly log: StreamedLog;
+  /** Makes the worker leave between two microbatches. */
   readonly signal: AbortSignal;
+  /** Called when the coordinator has admitted this worker; `kept`: with what an earlier session had prepared. */
+  readonly onAdmitted: (kept: boolean) => void;
 }
-
-type CoordinatorStream = ClientDuplexStream<WorkerMessage, CoordinatorMessage__Output>;
 
 /**
- * Joins a run and works for it until the run is over, the signal fires or the coordinator is gone.
- * @throws TransportError when no coordinator answers; WorkerError when it refuses this worker or vanishes; and what
- * the worker's own failure was, after telling the coordinator
+ * How a session ended that was nobody's failure.
+ * - `over`: the run is finished.
+ * - `left`: this worker was told to stop.
+ * - `paused`: the coordinator stopped before the run's end and may come back.
+ * - `lost`: the stream broke, fell silent, or belongs to a coordinator that no longer leads.
+ * - `dismissed`: the coordinator did not take an answer of this worker, which had been admitted.
  */
-export async function runWorker(options: WorkerOptions): Promise<void> {
-  const dataset = await loadDataset(options.data);
-  const address = options.connect;
-  const { credentials, options: tlsOptions } = diallingOf(address, options.tls);
-  const client = new TrainingClientType(address, credentials, { ...channelOptions, ...tlsOptions });
-  try {
-    await new Promise<void>((resolve, reject) => {
-      client.waitForReady(Date.now() + 1000 * options.connectTimeoutSeconds, (error) => {
-        if (!error) resolve();
-        else {
-          reject(
-            new TransportError(
-              'TRANSPORT_UNREACHABLE',
-              `no coordinator answered at ${address} within ${options.connectTimeoutSeconds} s`,
-              { cause: error },
-            ),
-          );
-        }
-      });
-    });
-    await new Session(options, dataset, client.join()).run();
-  } finally {
-    client.close();
-  }
-}
+export type SessionEnding =
+  | { readonly how: 'over' }
+  | { readonly how: 'left' }
+  | {
+      readonly how: 'paused' | 'lost' | 'dismissed';
+      readonly reason: string;
+      /** Whether a coordinator that may lead was there at all. */
+      readonly welcomed: boolean;
+    };
 
 /** One membership: a stream, and the work that arrives on it, done in order. */
-class Session {
+export class Session {
   private readonly outbox: Outbox<WorkerMessage>;
   private readonly receiver = new TransferReceiver();
+  private readonly ended = new AbortController();
   private term = 0;
   private lastTransfer = 0;
   private worker: WorkerRun | null = null;
+  private admitted = false;
+  private kept = false;
+  private silentLooks = 0;
   private heartbeat: NodeJS.Timeout | undefined;
   /** Work is done one piece after another, in the order it came. */
   private work: Promise<void> = Promise.resolve();
-  private settle!: { resolve: () => void; reject: (error: unknown) => void };
-  private settled = false;
+  private settle!: { resolve: (ending: SessionEnding) => void; reject: (error: unknown) => void };
 
   constructor(
-    private readonly options: WorkerOptions,
-    private readonly dataset: Dataset,
+    private readonly options: SessionOptions,
     private readonly stream: CoordinatorStream,
   ) {
     this.outbox = new Outbox(stream);
   }
 
-  async run(): Promise<void> {
-    const { signal, name } = this.options;
-    const ended = new Promise<void>((resolve, reject) => {
+  /**
+   * Works until the session ends.
+   * @throws WorkerError WORKER_REFUSED when the coordinator does not admit this worker; and what the worker's own
+   * failure was, after telling the coordinator
+   */
+  async run(): Promise<SessionEnding> {
+    const { signal, hello, log } = this.options;
+    const ending = new Promise<SessionEnding>((resolve, reject) => {
       this.settle = { resolve, reject };
     });
     this.stream.on('data', (message: CoordinatorMessage__Output) => this.receive(message));
-    this.stream.on('error', (error) => this.lost(error));
-    this.stream.on('end', () => this.lost());
-    const leave = () => {
-      void this.send({ leaving: { reason: 'it was told to stop' } }).then(() => this.finish());
-    };
+    this.stream.on('error', (error) => this.lose(error.message));
+    this.stream.on('end', () => this.lose('it ended the stream'));
+    const leave = () =>
+      void this.sayLast({ leaving: { reason: 'it was told to stop' } }, () => this.finish({ how: 'left' }));
     signal.addEventListener('abort', leave, { once: true });
     if (signal.aborted) leave();
-    void this.send({
-      hello: {
-        protocolVersion,
-        workerName: name,
-        instanceId: randomUUID(),
-        datasetFingerprint: this.dataset.fingerprint,
-        joinToken: this.options.joinToken ?? '',
-      },
-    });
+    this.beat(firstHeartbeatMs);
+    void this.send({ hello });
     try {
-      await ended;
+      return await ending;
     } finally {
       signal.removeEventListener('abort', leave);
+      log.detach();
       clearInterval(this.heartbeat);
       await this.closeStream();
-      await this.work.catch(() => {});
-      await this.worker?.close();
+      await this.work;
     }
   }
 
@@ -127,51 +107,70 @@ class Session {
     return this.outbox.send({ term: this.term, ...message });
   }
 
+  /** Sends a message after which nothing follows, waiting no longer for it than a goodbye may take. */
+  private async sayLast(message: WorkerMessage, then: () => void): Promise<void> {
+    // No new work meanwhile, and none of what is queued.
+    this.ended.abort();
+    await Promise.race([this.send(message), sleep(goodbyeMs)]);
+    then();
+  }
+
   /** Half-closes and waits a moment for what was written to leave. */
   private async closeStream(): Promise<void> {
     this.outbox.close();
     if (this.stream.closed || this.stream.destroyed) return;
     this.stream.end();
-    await Promise.race([
-      once(this.stream, 'close'),
-      new Promise((resolve) => setTimeout(resolve, 1_000)),
-    ]).catch(() => {});
+    await Promise.race([once(this.stream, 'close'), sleep(goodbyeMs)]).catch(() => {});
     this.stream.cancel();
   }
 
-  private finish(error?: unknown): void {
-    if (this.settled) return;
-    this.settled = true;
-    if (error === undefined) this.settle.resolve();
-    else this.settle.reject(error);
+  private finish(ending: SessionEnding): void {
+    this.ended.abort();
+    this.settle.resolve(ending);
   }
 
-  private lost(cause?: unknown): void {
-    const why = cause instanceof Error ? ` (${cause.message})` : '';
-    this.finish(
-      new WorkerError('WORKER_LOST_COORDINATOR', `the coordinator at ${this.options.connect} is gone${why}`, {
-        cause,
-      }),
-    );
+  private interrupt(how: 'paused' | 'lost' | 'dismissed', reason: string): void {
+    this.finish({ how, reason, welcomed: this.term > 0 });
+  }
+
+  private lose(reason: string): void {
+    this.interrupt('lost', reason);
   }
 
   /** Ends the session with a failure of this worker, after telling the coordinator what it was. */
   private fail(error: unknown): void {
-    if (this.settled) return;
+    if (this.ended.signal.aborted) return;
     const known =
       error instanceof FcaenetError
         ? error
         : new FcaenetError('WORKER_UNEXPECTED', String(error), ExitCode.failed, { cause: error });
     const { code, message, exitCode } = known;
-    void this.send({ failure: { code, message, exitCode } }).then(() => this.finish(error));
+    void this.sayLast({ failure: { code, message, exitCode } }, () => this.settle.reject(error));
+  }
+
+  /**
+   * Says that this worker lives, and looks whether the coordinator does. Looks are counted instead of time: after a
+   * long microbatch the clock has moved on although everything that came meanwhile is still unread.
+   */
+  private beat(everyMs: number): void {
+    clearInterval(this.heartbeat);
+    this.heartbeat = setInterval(() => {
+      if (++this.silentLooks > mostSilentLooks) {
+        this.stream.cancel();
+        this.lose(`nothing came from it for ${Math.round((mostSilentLooks * everyMs) / 1000)} s`);
+      } else if (this.term > 0) void this.send({ heartbeat: this.worker?.imageStatistics() ?? {} });
+    }, everyMs);
   }
 
   private enqueue(task: () => Promise<void>): void {
-    this.work = this.work.then(() => (this.settled ? undefined : task())).catch((error) => this.fail(error));
+    this.work = this.work
+      .then(() => (this.ended.signal.aborted ? undefined : task()))
+      .catch((error) => this.fail(error));
   }
 
   private receive(message: CoordinatorMessage__Output): void {
-    if (this.settled) return;
+    this.silentLooks = 0;
+    if (this.ended.signal.aborted) return;
     try {
       this.handle(message);
     } catch (error) {
@@ -180,29 +179,53 @@ class Session {
   }
 
   private handle(message: CoordinatorMessage__Output): void {
-    // An old leader that wakes up must not be obeyed.
-    if (message.term < this.term) return;
-    if (message.welcome) {
-      const { welcome } = message;
-      this.term = message.term;
-      this.heartbeat = setInterval(() => {
-        void this.send({ heartbeat: this.worker?.imageStatistics() ?? {} });
-      }, welcome.heartbeatMs);
-      this.enqueue(async () => {
-        const { cache, log } = this.options;
-        this.worker = await WorkerRun.prepare(welcome, this.dataset, cache, log);
-        await this.send({ ready: this.worker.ready });
-      });
-    } else if (message.refusal) {
-      this.finish(
-        new WorkerError('WORKER_REFUSED', `the coordinator refused this worker: ${message.refusal.message}`),
-      );
-    } else if (message.finish) {
-      this.options.log.info('the run is over', { reason: message.finish.reason });
-      this.finish();
-    } else if (message.chunk) {
-      this.receiver.accept(message.chunk);
-    } else if (message.iterationContext) {
+    if (message.welcome) this.enter(message.welcome, message.term);
+    // An old leader that wakes up must not be obeyed, not even when it sends this worker home.
+    else if (message.term < (this.term || this.options.memory.term)) {
+      if (this.term === 0) this.lose(this.oldTerm(message.term));
+    } else if (message.refusal) this.sentAway(message.refusal.message);
+    else if (message.finish) {
+      const { reason, resumable } = message.finish;
+      if (resumable) this.interrupt('paused', reason);
+      else this.finish({ how: 'over' });
+    } else if (message.admitted) {
+      this.admitted = true;
+      this.options.onAdmitted(this.kept);
+    } else if (message.chunk) this.receiver.accept(message.chunk);
+    else this.takeWork(message);
+  }
+
+  private enter(welcome: Welcome__Output, term: number): void {
+    const { memory, log } = this.options;
+    if (!memory.follow(welcome.run, term)) {
+      this.lose(this.oldTerm(term));
+      return;
+    }
+    this.term = term;
+    this.beat(welcome.heartbeatMs);
+    log.attach((logLine) => void this.send({ logLine }));
+    this.enqueue(async () => {
+      const { run, kept } = await memory.prepare(welcome);
+      this.worker = run;
+      this.kept = kept;
+      await this.send({ ready: run.ready });
+    });
+  }
+
+  private oldTerm(term: number): string {
+    return `it leads under term ${term}, but the run has had term ${this.options.memory.term}`;
+  }
+
+  private sentAway(reason: string): void {
+    if (this.admitted) this.interrupt('dismissed', reason);
+    else {
+      this.ended.abort();
+      this.settle.reject(new WorkerError('WORKER_REFUSED', `the coordinator refused this worker: ${reason}`));
+    }
+  }
+
+  private takeWork(message: CoordinatorMessage__Output): void {
+    if (message.iterationContext) {
       const context = message.iterationContext;
       this.enqueue(async () => this.prepared().setIterationContext(context));
     } else if (message.weights) {
@@ -217,8 +240,8 @@ class Session {
       const work = message.gradientWork;
       this.prepared().prefetch(work);
       this.enqueue(async () => {
-        for await (const finished of this.prepared().computeGradients(work)) {
-          if (this.settled) return;
+        for await (const finished of this.prepared().computeGradients(work, this.ended.signal)) {
+          if (this.ended.signal.aborted) return;
           const { node, computeSeconds, imageWaitSeconds } = finished;
           await this.sendTensors(payloadArrays(finished.payload).map(bytesOf), (transfer) => ({
             nodeResult: { position: work.position, node, transfer, computeSeconds, imageWaitSeconds },

@@ -48,7 +48,7 @@ afterAll(() => rm(compiled, { recursive: true, force: true }));
 /** A directory with checkpoints of steps 1 and 2. */
 async function twoCheckpoints(): Promise<string> {
   const directory = await temporaryDirectory();
-  const store = new CheckpointStore(directory, { keep: 3 });
+  const store = new CheckpointStore(directory, { keep: 3, fence: null });
   await store.save(stateAt(1), { best: false });
   await store.save(stateAt(2), { best: true });
   return directory;
@@ -67,14 +67,14 @@ test.each([
       await cp(before, directory, { recursive: true });
       const exit = await run(process.execPath, [child, directory, step, deadly]);
 
-      const loaded = await new CheckpointStore(directory, { keep: 1 }).loadNewest(thisRun);
+      const loaded = await new CheckpointStore(directory, { keep: 1, fence: null }).loadNewest(thisRun);
       expect(loaded!.rejected, `operation ${deadly}`).toEqual([]);
       const { globalStep } = loaded!.state.position;
       expect([2, step], `operation ${deadly}`).toContain(globalStep);
       expect(loaded!.state).toEqual(stateAt(globalStep));
       if (exit.signal === null) expect(globalStep).toBe(step);
 
-      const next = new CheckpointStore(directory, { keep: 1 });
+      const next = new CheckpointStore(directory, { keep: 1, fence: null });
       await next.save(stateAt(9), { best: true });
       expect(await leftovers(directory), `operation ${deadly}`).toEqual([]);
       expect((await next.list()).map(({ name }) => name)).toEqual(['term-000001-step-0000000009']);
@@ -117,7 +117,7 @@ test('a disk that takes no more is an error that leaves what was there', async (
   ]);
   expect(JSON.parse(output)).toMatchObject({ code: 'CHECKPOINT_WRITE: EFBIG' });
   expect(await leftovers(directory)).toEqual([]);
-  const store = new CheckpointStore(directory, { keep: 3 });
+  const store = new CheckpointStore(directory, { keep: 3, fence: null });
   expect(await store.loadNewest(thisRun)).toMatchObject({ state: stateAt(2), rejected: [] });
   expect((await store.list()).length).toBe(2);
 });

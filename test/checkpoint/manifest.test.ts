@@ -43,6 +43,6 @@ test('what could not be read back is not written', () => {
 test('another format version is foreign', () => {
   const text = encodeManifest({ ...manifest, formatVersion: FORMAT_VERSION + 1 });
   expect(() => decodeManifest(text)).toThrow(
-    expect.objectContaining({ code: 'CHECKPOINT_FOREIGN', message: 'The formatVersion is 2, expected 1.' }),
+    expect.objectContaining({ code: 'CHECKPOINT_FOREIGN', message: 'The formatVersion is 3, expected 2.' }),
   );
 });

@@ -19,7 +19,7 @@ let directory: string;
 let store: CheckpointStore;
 beforeEach(async () => {
   directory = join(await temporaryDirectory(), 'checkpoints');
-  store = new CheckpointStore(directory, { keep: 3 });
+  store = new CheckpointStore(directory, { keep: 3, fence: null });
 });
 
 const nameOf = (step: number, term = 1) =>
@@ -27,7 +27,7 @@ const nameOf = (step: number, term = 1) =>
 const checkpoints = async () =>
   (await readdir(directory)).filter((entry) => entry.startsWith('term-')).sort();
 const pointer = async (name: string) => (await readFile(join(directory, name), 'utf8')).trim();
-const fresh = () => new CheckpointStore(directory, { keep: 3 });
+const fresh = () => new CheckpointStore(directory, { keep: 3, fence: null });
 
 test('a state comes back as it was, to the bit', async () => {
   const state = stateAt(7, { identity: null });
@@ -133,11 +133,11 @@ test('every file belongs to its own checkpoint', async () => {
 });
 
 test('after a damaged checkpoint training goes on, and its end is what is kept', async () => {
-  store = new CheckpointStore(directory, { keep: 1 });
+  store = new CheckpointStore(directory, { keep: 1, fence: null });
   await store.save(stateAt(1), { best: true });
   await store.save(stateAt(5), { best: false });
   await flipBit(join(directory, nameOf(5), 'weights.safetensors'));
-  const resumed = new CheckpointStore(directory, { keep: 1 });
+  const resumed = new CheckpointStore(directory, { keep: 1, fence: null });
   expect((await resumed.loadNewest(thisRun))!.name).toBe(nameOf(1));
   await resumed.save(stateAt(3), { best: false });
   expect((await fresh().loadNewest(thisRun))!.name).toBe(nameOf(3));

@@ -44,6 +44,7 @@ test('a worker shares the usual cache unless told another', async () => {
         {
           connect: '[::1]:7400',
           connectTimeoutSeconds: 30,
+          reconnectTimeoutSeconds: 600,
           data: 'd',
           cache,
           tls: undefined,

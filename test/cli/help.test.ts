@@ -10,8 +10,11 @@ registerCommands(program, {
   coordinate: nothing,
   work: nothing,
   evaluate: nothing,
+  audit: nothing,
+  runs: { list: nothing, compare: nothing },
   dataset: { make: nothing, check: nothing },
   start: nothing,
+  control: nothing,
   makeCerts: nothing,
 });
 
@@ -27,9 +30,18 @@ test('the commands are those that the documentation names', () => {
     'coordinator',
     'worker',
     'evaluate',
+    'audit',
+    'runs list',
+    'runs compare',
     'dataset make',
     'dataset check',
     'start',
+    'status',
+    'pause',
+    'resume',
+    'checkpoint',
+    'stop',
+    'drain',
     'certs make',
   ]);
 });

@@ -15,9 +15,12 @@ export async function parseCommandLine(...args: string[]): Promise<{ action: str
     coordinate: remember('coordinate'),
     work: remember('work'),
     evaluate: remember('evaluate'),
+    audit: remember('audit'),
+    runs: { list: remember('list'), compare: remember('compare') },
     dataset: { make: remember('make'), check: remember('check') },
     start: remember('start'),
     makeCerts: remember('makeCerts'),
+    control: remember('control'),
   });
   program.configureOutput({ writeOut: (text) => calls.push({ action: 'print', options: [text] }) });
   for (const command of allCommands(program)) {

@@ -49,7 +49,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 afterEach(async () => {
-  await server?.close('the test is over');
+  await server?.close('the test is over', false);
   server = undefined;
 });
 
@@ -144,7 +144,7 @@ test('beyond loopback there must be certificates and a token', async () => {
     const admission = { run, term: 1, datasetFingerprint: fingerprint, classCount: 2, identity: null };
     const open = new CoordinatorServer(admission, new WorkerPool(), silent, () => {}, protection);
     return open.listen('0.0.0.0:0').then(
-      () => open.close('listened').then(() => 'listened'),
+      () => open.close('listened', false).then(() => 'listened'),
       (error) => error.code,
     );
   };

@@ -11,14 +11,28 @@ interface World {
   workers: Record<string, number>;
   refused: Record<string, number>;
   notReady: string | null;
+  events: { published: number; lost: number };
+  natsConnected: boolean | null;
 }
 
 async function start(address = '127.0.0.1:0') {
-  const world: World = { nowMs: 0, sentBytes: 0, receivedBytes: 0, workers: {}, refused: {}, notReady: null };
+  const world: World = {
+    nowMs: 0,
+    sentBytes: 0,
+    receivedBytes: 0,
+    workers: {},
+    refused: {},
+    notReady: null,
+    events: { published: 0, lost: 0 },
+    natsConnected: null,
+  };
   const metrics = new RunMetrics({
     traffic: () => world,
     workers: () => world.workers,
     refusedConnections: () => world.refused,
+    events: () => world.events,
+    natsConnected: () => world.natsConnected,
+    term: 4,
     nowMs: () => world.nowMs,
   });
   const monitor = await MonitorServer.start({
@@ -160,4 +174,20 @@ test('an idle connection does not keep the server from closing', async () => {
   await new Promise((resolve) => socket.once('connect', resolve));
   await monitor.close();
   socket.destroy();
+});
+
+test('events, the NATS connection and the term are scraped; without a server there is no connection', async () => {
+  const { world, scrape } = await start();
+  expect((await scrape()).filter((line) => line.startsWith('fcaenet_nats_connected'))).toEqual([]);
+  Object.assign(world, { events: { published: 12, lost: 3 }, natsConnected: false });
+  expect(await scrape()).toEqual(
+    expect.arrayContaining([
+      'fcaenet_term 4',
+      'fcaenet_events_published_total 12',
+      'fcaenet_events_lost_total 3',
+      'fcaenet_nats_connected 0',
+    ]),
+  );
+  world.natsConnected = true;
+  expect(await scrape()).toContain('fcaenet_nats_connected 1');
 });

@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type ClientDuplexStream, credentials } from '@grpc/grpc-js';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { GradientStep, StepObserver } from '../../src/coordinator/gradient-step.js';
 import { runGradientStep } from '../../src/coordinator/gradient-step.js';
 import type { Member } from '../../src/coordinator/member.js';
@@ -17,6 +18,7 @@ import type { CoordinatorMessage__Output } from '../../src/transport/generated/f
 import type { WorkerMessage } from '../../src/transport/generated/fcaenet/v1/WorkerMessage.js';
 import { channelOptions, protocolVersion, TrainingClientType } from '../../src/transport/service.js';
 import { byteLengthOf, chunksOf } from '../../src/transport/tensor-stream.js';
+import { TcpProxy } from '../kit/tcp-proxy.js';
 
 const run = readTrainingRun('examples/quick.yaml');
 const layout = describeModel({ backbone: 'mobilenet_v1', width: 0.25, bits: 12, imageSize: 64 });
@@ -34,10 +36,12 @@ const identity = {
   probeSha256: '0'.repeat(64),
 };
 const fingerprint = 'f'.repeat(64);
-const silent = { info: () => {}, warn: () => {}, error: () => {} };
+let warnings: unknown[][] = [];
+const log = { info: () => {}, warn: (...line: unknown[]) => void warnings.push(line), error: () => {} };
 
 /** Speaks the protocol by hand, so that it can lie. */
 class ScriptedWorker {
+  readonly instanceId = randomUUID();
   readonly received: CoordinatorMessage__Output[] = [];
   readonly stream: ClientDuplexStream<WorkerMessage, CoordinatorMessage__Output>;
   private readonly client;
@@ -76,7 +80,14 @@ class ScriptedWorker {
   }
 
   hello(changed: object = {}): void {
-    const hello = { protocolVersion, workerName: 'w', instanceId: 'i', datasetFingerprint: fingerprint };
+    const { instanceId } = this;
+    const hello = {
+      protocolVersion,
+      workerName: 'w',
+      instanceId,
+      datasetFingerprint: fingerprint,
+      session: 1,
+    };
     this.send({ hello: { ...hello, ...changed } });
   }
 
@@ -155,9 +166,10 @@ beforeEach(async () => {
   pool = new WorkerPool();
   workers = [];
   refusals = [];
+  warnings = [];
   pool.on('refused', (_, reason, sentence) => refusals.push([reason, sentence]));
   const admission = { run, term: 1, datasetFingerprint: fingerprint, classCount: 2, identity: null };
-  server = new CoordinatorServer(admission, pool, silent, ({ engine }) => identities.push(engine as string), {
+  server = new CoordinatorServer(admission, pool, log, ({ engine }) => identities.push(engine as string), {
     tls: null,
     joinToken: null,
   });
@@ -165,7 +177,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   for (const scripted of workers) scripted.leave();
-  await server.close('the test is over');
+  await server.close('the test is over', false);
 });
 
 describe('admission', () => {
@@ -185,7 +197,11 @@ describe('admission', () => {
   });
 
   test.each([
-    ['another protocol', { protocolVersion: 99 }, /speaks protocol version 99, the coordinator 1/],
+    [
+      'another protocol',
+      { protocolVersion: 99 },
+      new RegExp(`speaks protocol version 99, the coordinator ${protocolVersion}`),
+    ],
     ['another dataset', { datasetFingerprint: 'abc' }, /fingerprint abc…, the run's ffffffffffff…/],
   ])('%s is refused', async (_, changed, message) => {
     const scripted = worker();
@@ -212,6 +228,52 @@ describe('admission', () => {
     expect(code).toBe('NUMERICAL_IDENTITY');
     expect(message).toContain(`${field} is ${value} where the run has ${identity[field as 'engine']}`);
     expect(pool.admitted()).toHaveLength(1);
+  });
+});
+
+describe('a worker that comes back', () => {
+  test('is a member by its newest stream; the older one is gone, and its work goes on', async () => {
+    const old = await joined();
+    const sum = step();
+    await old.next('gradientWork');
+    const reasons: string[] = [];
+    pool.on('gone', (_, { reason }) => reasons.push(reason));
+    const fresh = worker();
+    fresh.hello({ instanceId: old.instanceId, session: 2 });
+    await fresh.next('welcome');
+    expect(reasons).toEqual(['it came back on a new stream']);
+    fresh.send({ ready: { identity, device: 'cpu', deterministic: true } });
+    expect((await fresh.next('gradientWork')).leaves).toHaveLength(4);
+    fresh.answer(tree.root, payload(8, 5));
+    expect((await sum).gradient[0]).toBe(5);
+    expect(pool.all()).toHaveLength(1);
+  });
+
+  test('is not replaced by a stream that it opened before', async () => {
+    const newer = worker();
+    newer.hello({ session: 2 });
+    await newer.next('welcome');
+    const late = worker();
+    late.hello({ instanceId: newer.instanceId, session: 1 });
+    expect(await late.next('refusal')).toEqual({
+      code: 'SESSION_SUPERSEDED',
+      message: 'the worker opened session 1, but its session 2 is there already',
+    });
+    expect(pool.all()).toHaveLength(1);
+  });
+
+  test('hears that the coordinator lives', async () => {
+    const scripted = await joined();
+    await scripted.next('alive');
+  });
+
+  test('what it logs is logged under its name', async () => {
+    const scripted = await joined();
+    scripted.send({ logLine: { level: 'WARN', message: 'a slow disk', fields: '{"ms":7}' } });
+    await vi.waitFor(() => expect(warnings).toHaveLength(1));
+    expect(warnings).toEqual([
+      ['worker log', { worker: 'worker 0 (w)', said: 'a slow disk', fields: { ms: 7 } }],
+    ]);
   });
 });
 
@@ -317,5 +379,25 @@ describe('a step', () => {
     expect((await sum).gradient[0]).toBe(5);
     expect(refusals).toEqual([[reason, sentence]]);
     expect(pool.all().map(({ slot }: Member) => slot)).toHaveLength(1);
+  });
+
+  test('an answer that is damaged on its way is counted, its worker not refused, and its work done by another', async () => {
+    const proxy = await TcpProxy.to(address);
+    const unlucky = new ScriptedWorker(`127.0.0.1:${proxy.port}`);
+    workers.push(unlucky);
+    await unlucky.join();
+    await unlucky.next('admitted');
+    const sum = step();
+    await unlucky.next('gradientWork');
+    const ended = once(unlucky.stream, 'end');
+    proxy.corruptNext('up');
+    unlucky.answer(tree.root, payload(8, 1));
+    await ended;
+    expect(unlucky.received.some(({ refusal }) => refusal)).toBe(false);
+    expect(refusals).toEqual([['damaged', expect.stringMatching(/^a message of \d+ bytes arrived damaged/)]]);
+    const honest = await joined();
+    honest.answer(tree.root, payload(8, 5));
+    expect((await sum).gradient[0]).toBe(5);
+    await proxy.close();
   });
 });

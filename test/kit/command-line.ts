@@ -17,6 +17,7 @@ export interface Ending {
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly stderr: string;
+  readonly stdout: string;
 }
 
 /** The real command line as a process of its own, seen through its log. */
@@ -25,6 +26,7 @@ export class CommandLine {
   readonly ended: Promise<Ending>;
   private readonly process: ChildProcess;
   private stderr = '';
+  private stdout = '';
   private readonly listeners = new Set<(line: LogLine) => void>();
 
   constructor(args: readonly string[], options: { cwd: string; env?: NodeJS.ProcessEnv }) {
@@ -34,6 +36,9 @@ export class CommandLine {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.process = child;
+    child.stdout.on('data', (data: Buffer) => {
+      this.stdout += data.toString();
+    });
     createInterface({ input: child.stdout }).on('line', (text) => {
       if (!text.startsWith('{')) return;
       const line = JSON.parse(text) as LogLine;
@@ -44,7 +49,9 @@ export class CommandLine {
       this.stderr += data.toString();
     });
     this.ended = new Promise((resolve) => {
-      child.once('close', (exitCode, signal) => resolve({ exitCode, signal, stderr: this.stderr }));
+      child.once('close', (exitCode, signal) =>
+        resolve({ exitCode, signal, stderr: this.stderr, stdout: this.stdout }),
+      );
     });
     running.add(child);
     child.once('close', () => running.delete(child));
@@ -56,6 +63,11 @@ export class CommandLine {
 
   kill(signal: NodeJS.Signals): void {
     this.process.kill(signal);
+  }
+
+  /** Calls `listener` with every log line from now on. */
+  onLine(listener: (line: LogLine) => void): void {
+    this.listeners.add(listener);
   }
 
   /** The first log line with this message, past or to come; rejects when the process ends before it. */

@@ -76,9 +76,7 @@ export async function fuzz({ address, seed, messages, hello }: FuzzOptions): Pro
     const message = kind === 1 ? draws.bytes(draws.below(300)) : mutated(draws);
     const compressed = draws.below(10) === 0 ? 1 : 0;
     const lies = draws.below(20) === 0;
-    const frame = lies
-      ? grpcFrame(message, draws.below(2 ** 32))
-      : grpcFrame(message, undefined, compressed);
+    const frame = lies ? grpcFrame(message, draws.below(2 ** 32)) : grpcFrame(message, undefined, compressed);
     const welcome = { hello: { ...hello, instanceId: `fuzz-${index}`, workerName: `fuzz-${index}` } };
     const frames = kind < 3 ? [frame] : [grpcFrame(requestSerialize({ term: 0, ...welcome })), frame];
     const intruder = new Intruder(address);

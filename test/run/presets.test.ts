@@ -11,8 +11,15 @@ const operation = {
   tls: null,
   metrics: 'auto',
   evaluation: { every: 1, maxQueries: null, precisionAt: [1, 5, 10, 100], untrained: false },
-  checkpoint: { everyIterations: 1, everySteps: null, keep: 3 },
+  checkpoint: { everyIterations: 1, everySteps: 'auto', keep: 3 },
   cache: { directory: '.cache/images', limitBytes: 34_359_738_368 },
+  lease: { seconds: 30 },
+  nats: {
+    url: null,
+    credentials: null,
+    tls: { ca: null, cert: null, key: null },
+    bufferedEvents: 10_000,
+  },
   debug: { objectivePerBit: false },
 } as const;
 

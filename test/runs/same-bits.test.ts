@@ -75,6 +75,9 @@ test('killed with SIGKILL in the middle and resumed with another number of worke
   expect(resumed.exitCode).toBe(0);
   expect(resumed.lines.find(({ message }) => message === 'resuming')).toBeDefined();
   expect(await digests('killed')).toEqual(expected);
+  const audit = await runCommandLine(['audit', 'runs/killed'], { cwd: small.folder });
+  expect([audit.exitCode, audit.stderr]).toEqual([0, '']);
+  expect(audit.lines.at(-1)).toMatchObject({ steps: 12, samples: 20, terms: [1, 2], ...expected });
 });
 
 test('Ctrl-C ends with a durable checkpoint and exit code 75, and the run goes on to the same bits', async () => {

@@ -1,0 +1,102 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { defaultOperation } from '../run/presets.js';
+import { readTrainingRun } from '../run/read.js';
+import { RunDirectory } from '../run/run-directory.js';
+import type { NatsSettings } from '../run/training-run.js';
+import { controlReplySchema } from '../transport/control/message.js';
+import { askNats } from '../transport/control/nats.js';
+import { askControlSocket } from '../transport/control/socket.js';
+import { TransportError } from '../transport/error.js';
+import type { ControlOptions } from './control.js';
+
+const runsDirectory = defaultOperation.runsDirectory;
+
+/**
+ * Asks a run's coordinator and prints its answer, one JSON object.
+ * @throws TransportError TRANSPORT_CONTROL_UNREACHABLE when no coordinator answers, TRANSPORT_CONTROL_REFUSED with its
+ *   reason, TRANSPORT_BAD_MESSAGE for an answer that is none
+ */
+export async function control({ request, run, nats }: ControlOptions): Promise<void> {
+  const directory = directoryOf(run, nats !== undefined);
+  const name = directory === null ? run! : basename(directory.path);
+  const text = JSON.stringify(request);
+  let answer: string;
+  try {
+    answer = await ask(directory, name, nats, text);
+  } catch (cause) {
+    if (cause instanceof TransportError) throw cause;
+    throw new TransportError(
+      'TRANSPORT_CONTROL_UNREACHABLE',
+      `no coordinator of run ${name} answers (${(cause as Error).message}); only a run that is going on can be asked`,
+      { cause },
+    );
+  }
+  const reply = parseReply(answer, name);
+  if (!reply.ok)
+    throw new TransportError('TRANSPORT_CONTROL_REFUSED', `run ${name} refused: ${reply.message}`);
+  const { ok: _, ...fields } = reply;
+  process.stdout.write(`${JSON.stringify(fields)}\n`);
+}
+
+function ask(
+  directory: RunDirectory | null,
+  name: string,
+  url: string | undefined,
+  text: string,
+): Promise<string> {
+  const settings = natsSettings(directory, url);
+  if (directory !== null && url === undefined && (settings === null || existsSync(directory.controlSocket))) {
+    return askControlSocket(directory.controlSocket, text);
+  }
+  return askNats(settings!, name, text);
+}
+
+/** The run's own settings, with another server when one is given. */
+function natsSettings(directory: RunDirectory | null, url: string | undefined): NatsSettings | null {
+  const own =
+    directory !== null && existsSync(directory.runFile)
+      ? readTrainingRun(directory.runFile).spec.operation.nats
+      : defaultOperation.nats;
+  const settings = { ...own, url: url ?? own.url };
+  return settings.url === null ? null : settings;
+}
+
+/** Where the run is; null where only its name is known, which is enough to ask over NATS. */
+function directoryOf(run: string | undefined, hasServer: boolean): RunDirectory | null {
+  if (run === undefined) return theOneThatGoesOn();
+  const found = [run, join(runsDirectory, run)].find((path) => existsSync(join(path, 'run.yaml')));
+  if (found !== undefined) return RunDirectory.at(found);
+  if (hasServer) return null;
+  throw new TransportError(
+    'TRANSPORT_CONTROL_UNREACHABLE',
+    `there is no run ${run}: neither ${run} nor ${join(runsDirectory, run)} is a run’s directory`,
+  );
+}
+
+function theOneThatGoesOn(): RunDirectory {
+  const names = existsSync(runsDirectory) ? readdirSync(runsDirectory) : [];
+  const goingOn = names
+    .map((name) => RunDirectory.at(join(runsDirectory, name)))
+    .filter(({ controlSocket }) => existsSync(controlSocket));
+  if (goingOn.length === 1) return goingOn[0]!;
+  const found = goingOn.map(({ path }) => basename(path)).join(', ');
+  throw new TransportError(
+    'TRANSPORT_CONTROL_UNREACHABLE',
+    goingOn.length === 0
+      ? `no run is going on in ${runsDirectory}; --run names one that is elsewhere`
+      : `several runs are going on in ${runsDirectory} (${found}); --run names one`,
+  );
+}
+
+function parseReply(text: string, name: string) {
+  try {
+    return controlReplySchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new TransportError(
+      'TRANSPORT_BAD_MESSAGE',
+      `run ${name} answered ${JSON.stringify(text.slice(0, 80))}, but must answer with one JSON object`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,24 @@
+/**
+ * How many lines may still be written: `burst` at once, `perSecond` in the long run. Has no clock: times come in.
+ */
+export class LineBudget {
+  private left: number;
+  private filledAtMs: number | undefined;
+
+  constructor(
+    private readonly perSecond: number,
+    private readonly burst: number,
+  ) {
+    this.left = burst;
+  }
+
+  /** Takes one line out of the budget; false when there is none left. */
+  take(nowMs: number): boolean {
+    const passedMs = Math.max(0, nowMs - (this.filledAtMs ?? nowMs));
+    this.filledAtMs = nowMs;
+    this.left = Math.min(this.burst, this.left + (passedMs / 1000) * this.perSecond);
+    if (this.left < 1) return false;
+    this.left--;
+    return true;
+  }
+}

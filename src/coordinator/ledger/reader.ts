@@ -1,0 +1,54 @@
+import { readFile } from 'node:fs/promises';
+import { type LedgerHeader, type LedgerStep, readHeader, readStep } from './entry.js';
+import { LedgerError } from './error.js';
+
+/** A ledger whose chain holds from its first line to the last that was asked for. */
+export interface LedgerPrefix {
+  readonly steps: readonly LedgerStep[];
+  /** The chain's hash after each step; `hashes[0]` is the header's. */
+  readonly hashes: readonly string[];
+  /** The lines themselves, header first. */
+  readonly lines: readonly string[];
+}
+
+/**
+ * Reads a ledger and checks its chain.
+ * @param limit steps to read; what stands after them is not looked at
+ * @throws LedgerError LEDGER_MISSING, LEDGER_DAMAGED, or LEDGER_FOREIGN where the header is not the expected one
+ */
+export async function readLedger(
+  path: string,
+  expected: LedgerHeader,
+  limit = Number.POSITIVE_INFINITY,
+): Promise<LedgerPrefix> {
+  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw new LedgerError('LEDGER_MISSING', `the ledger ${path} cannot be read (${cause.code})`, { cause });
+  });
+  const lines = text.split('\n');
+  // Every line has an end, so what follows the last end is nothing, or a line that was not written whole.
+  const rest = lines.pop()!;
+  if (rest !== '' && lines.length <= limit) {
+    throw new LedgerError(
+      'LEDGER_DAMAGED',
+      `the ledger ${path} ends in the middle of line ${lines.length + 1}`,
+    );
+  }
+  if (lines.length === 0) throw new LedgerError('LEDGER_DAMAGED', `the ledger ${path} is empty`);
+  const { header, hash } = readHeader(lines[0]!);
+  for (const field of ['trainingHash', 'datasetFingerprint', 'arithmeticVersion'] as const) {
+    if (header[field] === expected[field]) continue;
+    throw new LedgerError(
+      'LEDGER_FOREIGN',
+      `the ledger ${path} is of a run with ${field} ${header[field]}, expected ${expected[field]}`,
+    );
+  }
+  const hashes = [hash];
+  const steps: LedgerStep[] = [];
+  const wanted = lines.slice(0, limit + 1);
+  for (const line of wanted.slice(1)) {
+    const read = readStep(line, hashes.at(-1)!, steps.length);
+    steps.push(read.step);
+    hashes.push(read.hash);
+  }
+  return { steps, hashes, lines: wanted };
+}

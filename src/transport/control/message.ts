@@ -1,0 +1,60 @@
+import * as z from 'zod';
+import { FcaenetError } from '../../errors.js';
+
+/** What may be asked of a run's coordinator. */
+export const controlRequestSchema = z.discriminatedUnion('command', [
+  z.strictObject({ command: z.literal('status') }),
+  z.strictObject({ command: z.literal('pause') }),
+  z.strictObject({ command: z.literal('resume') }),
+  z.strictObject({ command: z.literal('checkpoint') }),
+  z.strictObject({ command: z.literal('stop') }),
+  /** The worker's name or slot. */
+  z.strictObject({ command: z.literal('drain'), worker: z.string().min(1).max(256) }),
+]);
+export type ControlRequest = z.output<typeof controlRequestSchema>;
+
+/** The answer: one JSON object, what it says besides depending on the request. */
+export const controlReplySchema = z.discriminatedUnion('ok', [
+  z.looseObject({ ok: z.literal(true), run: z.string(), term: z.number() }),
+  z.object({ ok: z.literal(false), code: z.string(), message: z.string() }),
+]);
+export type ControlReply = z.output<typeof controlReplySchema>;
+
+/** Carries out a request; throws FcaenetErrors for what it refuses. */
+export type ControlHandler = (request: ControlRequest) => Promise<ControlReply>;
+
+/** The most bytes of a request, and of a reply. */
+export const controlBounds = { requestBytes: 4_096, replyBytes: 1 << 20 } as const;
+
+/** Time that a coordinator has for an answer: a checkpoint has to be written in it. */
+export const controlTimeoutMs = 60_000;
+
+/** Answers the text of a request, whatever it is. */
+export async function answerControl(text: string, handler: ControlHandler): Promise<string> {
+  return JSON.stringify(await replyTo(text, handler));
+}
+
+async function replyTo(text: string, handler: ControlHandler): Promise<ControlReply> {
+  if (Buffer.byteLength(text) > controlBounds.requestBytes) {
+    return refusal('CONTROL_TOO_LONG', `the request has more than ${controlBounds.requestBytes} bytes`);
+  }
+  let request: ControlRequest;
+  try {
+    request = controlRequestSchema.parse(JSON.parse(text));
+  } catch {
+    return refusal(
+      'CONTROL_UNKNOWN',
+      `the request is ${JSON.stringify(text.slice(0, 80))}, but must be JSON with a command that exists`,
+    );
+  }
+  try {
+    return await handler(request);
+  } catch (error) {
+    const code = error instanceof FcaenetError ? error.code : 'CONTROL_FAILED';
+    return refusal(code, (error as Error).message.replace(/\.$/, ''));
+  }
+}
+
+function refusal(code: string, message: string): ControlReply {
+  return { ok: false, code, message };
+}

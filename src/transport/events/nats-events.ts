@@ -1,0 +1,134 @@
+import type { JetStreamClient, JetStreamManager, NatsConnection } from 'nats';
+import { type NatsLink, natsTimeoutMs, runToken } from './nats-link.js';
+import { compareEvents, parseRunEvent, type RunEvent } from './run-event.js';
+import type { RunEvents } from './run-events.js';
+
+export const eventStream = 'FCAENET_EVENTS';
+export const eventSubjects = 'fcaenet.events.>';
+
+/** How long `close` waits for a server that is there. */
+const closeMs = 3_000;
+const retryMs = 250;
+
+export interface NatsEventsOptions {
+  readonly link: NatsLink;
+  readonly run: string;
+  readonly term: number;
+  /** Events kept while the server is away. */
+  readonly capacity: number;
+  /** What was published before this process, oldest first: the stream gets what it lacks of it. */
+  readonly earlier: readonly RunEvent[];
+}
+
+/**
+ * Events in a JetStream stream, in order: one is sent when the one before is acknowledged. What is not acknowledged is
+ * kept, within a bound, and sent again after the stream has been asked for the last event it has; so that nothing
+ * acknowledged is lost, and nothing is there twice, however long the server was away.
+ */
+export class NatsEvents implements RunEvents {
+  readonly counts = { published: 0, lost: 0 };
+  private pending: RunEvent[];
+  private closing = false;
+  private ended: Promise<void> | null = null;
+  private wake = () => {};
+
+  constructor(private readonly options: NatsEventsOptions) {
+    this.pending = options.earlier.slice(-options.capacity);
+    this.ended = this.pump();
+  }
+
+  publish(event: RunEvent): void {
+    this.pending.push(event);
+    // The first may be on its way: giving it up could leave it in the stream and count it as lost.
+    while (this.pending.length > this.options.capacity) {
+      this.pending.splice(Math.min(1, this.pending.length - 1), 1);
+      this.counts.lost++;
+    }
+    this.wake();
+  }
+
+  async close(): Promise<void> {
+    this.closing = true;
+    this.wake();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, closeMs);
+    });
+    await Promise.race([this.ended, late]);
+    clearTimeout(timer);
+    this.counts.lost += this.pending.length;
+    this.pending = [];
+  }
+
+  private async pump(): Promise<void> {
+    const { link } = this.options;
+    let stream: JetStreamClient | null = null;
+    while (!this.closing || this.pending.length > 0) {
+      if (this.pending.length === 0) {
+        await new Promise<void>((resolve) => {
+          this.wake = resolve;
+        });
+        continue;
+      }
+      const connection = await link.get(retryMs);
+      try {
+        if (connection === null) {
+          stream = null;
+          // Nobody waits for a server that is away when the run is over.
+          if (this.closing) return;
+          continue;
+        }
+        stream ??= await this.open(connection);
+        const event = this.pending[0];
+        if (event === undefined) continue;
+        await stream.publish(subjectOf(event), JSON.stringify(event), {
+          msgID: `${event.run}/${event.term}/${event.sequence}`,
+          timeout: natsTimeoutMs,
+        });
+        this.arrived(1);
+      } catch (error) {
+        stream = null;
+        link.warn('events', error);
+        await new Promise((resolve) => setTimeout(resolve, retryMs));
+      }
+    }
+  }
+
+  /** Makes the stream where there is none, and drops from what is pending what the stream has. */
+  private async open(connection: NatsConnection): Promise<JetStreamClient> {
+    const manager = await this.options.link.jetStreamManager(connection);
+    const last = await lastEvent(manager, this.options.run);
+    if (last !== null) {
+      const index = this.pending.findIndex((event) => compareEvents(event, last) > 0);
+      this.arrived(index < 0 ? this.pending.length : index);
+    }
+    return connection.jetstream({ timeout: natsTimeoutMs });
+  }
+
+  private arrived(count: number): void {
+    const arrived = this.pending.splice(0, count);
+    this.counts.published += arrived.filter(({ term }) => term === this.options.term).length;
+  }
+}
+
+function subjectOf({ run, type }: RunEvent): string {
+  return `fcaenet.events.${runToken(run)}.${type}`;
+}
+
+async function lastEvent(manager: JetStreamManager, run: string): Promise<RunEvent | null> {
+  const filter = `fcaenet.events.${runToken(run)}.>`;
+  try {
+    const message = await manager.streams.getMessage(eventStream, { last_by_subj: filter });
+    return parseRunEvent(message.string());
+  } catch (error) {
+    const { code, err_code } = (error as { api_error?: { code: number; err_code: number } }).api_error ?? {};
+    if (code !== 404) throw error;
+    if (err_code === streamNotFound) {
+      await manager.streams.add({ name: eventStream, subjects: [eventSubjects] });
+    }
+    return null;
+  }
+}
+
+/** The server's code for a stream that is not there. */
+const streamNotFound = 10_059;

@@ -1,0 +1,154 @@
+import { readFileSync } from 'node:fs';
+import {
+  type ConnectionOptions,
+  connect,
+  credsAuthenticator,
+  Events,
+  type JetStreamManager,
+  type NatsConnection,
+} from 'nats';
+import type { Log } from '../../console/log.js';
+import type { NatsSettings } from '../../run/training-run.js';
+import { TransportError } from '../error.js';
+
+/** Time for a request to the server, and between attempts to reach it. */
+export const natsTimeoutMs = 2_000;
+const retryMs = 250;
+
+/** How to reach the configured server. @throws TransportError TRANSPORT_NATS_SETTINGS for a file that cannot be read */
+export function natsOptions(settings: NatsSettings, name: string): ConnectionOptions {
+  const { url, credentials, tls } = settings;
+  const read = (path: string | null) => (path === null ? undefined : readSetting(path));
+  const creds = read(credentials);
+  const [ca, cert, key] = [read(tls.ca), read(tls.cert), read(tls.key)];
+  const isTls = url?.startsWith('tls://') || ca !== undefined || cert !== undefined;
+  return {
+    servers: url!.replace(/^\w+:\/\//, ''),
+    name,
+    timeout: natsTimeoutMs,
+    pingInterval: 5_000,
+    ...(creds === undefined ? {} : { authenticator: credsAuthenticator(Buffer.from(creds)) }),
+    ...(isTls ? { tls: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) } } : {}),
+  };
+}
+
+function readSetting(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new TransportError(
+      'TRANSPORT_NATS_SETTINGS',
+      `${path}, which spec.operation.nats names, cannot be read (${code}); it must be a PEM or .creds file`,
+      { cause },
+    );
+  }
+}
+
+/**
+ * A connection to a NATS server that may come and go. Nothing waits for it but those who ask for it; it is tried again
+ * until it is closed.
+ */
+export class NatsLink {
+  private connection: NatsConnection | null = null;
+  private closed = false;
+  private waiting: (() => void)[] = [];
+  private readonly listeners: ((connection: NatsConnection) => void)[] = [];
+  connected = false;
+
+  /** Begins to connect. Throws what `natsOptions` throws. */
+  constructor(
+    settings: NatsSettings,
+    name: string,
+    private readonly log: Log,
+  ) {
+    const options = { ...natsOptions(settings, name), maxReconnectAttempts: -1, reconnectTimeWait: retryMs };
+    void this.keepConnecting({ ...options, ignoreAuthErrorAbort: true });
+  }
+
+  /** Waits for a connection, at most so long; null where there is none. */
+  async get(withinMs: number): Promise<NatsConnection | null> {
+    const deadline = performance.now() + withinMs;
+    while (!this.connected && !this.closed) {
+      const leftMs = deadline - performance.now();
+      if (leftMs <= 0) return null;
+      await this.change(leftMs);
+    }
+    return this.closed ? null : this.connection;
+  }
+
+  /** Calls back with the connection, which is one object for the link's whole life, once there is one. */
+  onFirstConnection(listener: (connection: NatsConnection) => void): void {
+    if (this.connection !== null) listener(this.connection);
+    else this.listeners.push(listener);
+  }
+
+  jetStreamManager(connection: NatsConnection): Promise<JetStreamManager> {
+    return connection.jetstreamManager({ timeout: natsTimeoutMs, checkAPI: false });
+  }
+
+  /** Says what the server refused or left unanswered. */
+  warn(what: string, error: unknown): void {
+    if (!this.closed) this.log.warn('NATS request failed', { what, reason: (error as Error).message });
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    this.wake();
+    await this.connection?.close();
+  }
+
+  private async keepConnecting(options: ConnectionOptions): Promise<void> {
+    let told = false;
+    while (!this.closed && this.connection === null) {
+      try {
+        const connection = await connect(options);
+        if (this.closed) return await connection.close();
+        this.connection = connection;
+      } catch (error) {
+        if (!told)
+          this.log.warn('NATS server not reached; trying again', { reason: (error as Error).message });
+        told = true;
+        await this.change(retryMs);
+      }
+    }
+    if (this.connection === null) return;
+    this.set(true);
+    for (const listener of this.listeners) listener(this.connection);
+    for await (const { type } of this.connection.status()) {
+      if (type === Events.Disconnect) this.set(false);
+      if (type === Events.Reconnect) this.set(true);
+    }
+    this.set(false);
+  }
+
+  private set(connected: boolean): void {
+    if (this.connected !== connected && !this.closed) {
+      if (connected) this.log.info('NATS connected', { server: this.connection!.getServer() });
+      else this.log.warn('NATS server lost; events wait for it');
+    }
+    this.connected = connected;
+    this.wake();
+  }
+
+  private wake(): void {
+    const { waiting } = this;
+    this.waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  private change(withinMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, withinMs);
+      this.waiting.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+}
+
+/** A run's name as one token of a subject or key: dots separate tokens, and `=` is in no name. */
+export function runToken(run: string): string {
+  return run.replaceAll('.', '=2E');
+}

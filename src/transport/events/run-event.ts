@@ -1,0 +1,104 @@
+import * as z from 'zod';
+
+/*
+ * The schema of run events, as docs/events.md describes it. Readers ignore fields they do not know.
+ */
+
+const position = z.object({
+  /** Iterations finished, epochs finished in this one, steps finished in this one. */
+  iteration: z.number().int().nonnegative(),
+  epoch: z.number().int().nonnegative(),
+  step: z.number().int().nonnegative(),
+  /** Optimiser steps since the beginning of the run. */
+  globalStep: z.number().int().nonnegative(),
+  phase: z.enum(['train', 'evaluate']),
+});
+
+const envelope = {
+  run: z.string(),
+  term: z.number().int().positive(),
+  /** From 1 within a term, without gaps. */
+  sequence: z.number().int().positive(),
+  /** ISO 8601, UTC. */
+  time: z.iso.datetime(),
+  position,
+};
+
+const worker = { worker: z.string() };
+
+const bodies = {
+  'run.started': {},
+  'run.resumed': {},
+  'run.paused': {},
+  'run.continued': {},
+  'run.finished': { mAP: z.number().nullable(), weightsSha256: z.string(), codesSha256: z.string() },
+  'run.interrupted': { checkpoint: z.string().nullable() },
+  'run.failed': { code: z.string(), reason: z.string() },
+  'iteration.finished': {
+    iteration: z.number().int().positive(),
+    /** Mean over the iteration's steps, by term. */
+    losses: z.record(z.string(), z.number()),
+    flippedBits: z.number().int().nonnegative(),
+    seconds: z.number(),
+  },
+  'iteration.evaluated': {
+    iteration: z.number().int().positive(),
+    mAP: z.number(),
+    tieAveragedMAP: z.number(),
+    queries: z.number().int(),
+  },
+  'checkpoint.written': { checkpoint: z.string(), bytes: z.number().int(), seconds: z.number() },
+  'worker.joined': worker,
+  'worker.left': { ...worker, reason: z.string() },
+  'worker.refused': { ...worker, code: z.string(), reason: z.string() },
+  'worker.set-aside': { ...worker, reason: z.string() },
+} as const;
+type Bodies = typeof bodies;
+export type RunEventType = keyof Bodies;
+export const runEventTypes = Object.keys(bodies) as RunEventType[];
+
+/** What happened, apart from when and where. */
+export type RunEventBody = {
+  [Type in RunEventType]: { readonly type: Type } & {
+    -readonly [Field in keyof Bodies[Type]]: z.output<Extract<Bodies[Type][Field], z.ZodType>>;
+  };
+}[RunEventType];
+
+/** One event of a run. Its identity is (run, term, sequence). */
+export type RunEvent = z.output<z.ZodObject<typeof envelope>> & RunEventBody;
+
+const schemas = Object.fromEntries(
+  runEventTypes.map((type) => [type, z.object({ ...envelope, ...bodies[type], type: z.literal(type) })]),
+) as unknown as Record<string, z.ZodType<RunEvent>>;
+const typed = z.object({ type: z.enum(runEventTypes) });
+
+/** Reads one event from JSON; null when it is none of ours. */
+export function parseRunEvent(text: string): RunEvent | null {
+  try {
+    const json: unknown = JSON.parse(text);
+    return schemas[typed.parse(json).type]!.parse(json);
+  } catch {
+    return null;
+  }
+}
+
+/** Negative, zero or positive as `left` comes before, is, or comes after `right`. */
+export function compareEvents(
+  left: Pick<RunEvent, 'term' | 'sequence'>,
+  right: Pick<RunEvent, 'term' | 'sequence'>,
+): number {
+  return left.term - right.term || left.sequence - right.sequence;
+}
+
+/**
+ * The events that count, of those in the order they were written: what a coordinator wrote after a higher term had
+ * begun came too late, and what was written twice counts once.
+ */
+export function eventsThatCount(events: Iterable<RunEvent>): RunEvent[] {
+  const counted: RunEvent[] = [];
+  for (const event of events) {
+    const last = counted.at(-1);
+    if (last === undefined || compareEvents(event, last) > 0) counted.push(event);
+  }
+  return counted;
+}

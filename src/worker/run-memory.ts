@@ -1,0 +1,57 @@
+import type { Log } from '../console/log.js';
+import type { Dataset } from '../data/dataset.js';
+import { trainingHash } from '../run/training-hash.js';
+import type { TrainingRun } from '../run/training-run.js';
+import type { Welcome__Output } from '../transport/generated/fcaenet/v1/Welcome.js';
+import { WorkerRun } from './run.js';
+
+export interface RunMemoryOptions {
+  readonly dataset: Dataset;
+  readonly cache: { readonly directory: string; readonly limitBytes: number };
+  readonly log: Log;
+}
+
+/**
+ * What a worker keeps from one session to the next: the engine, network, images and probe of the run, which are as
+ * good for the same run's next coordinator, and the highest term it has seen of it.
+ */
+export class RunMemory {
+  private prepared: { readonly key: string; readonly run: WorkerRun } | null = null;
+  private leader: { readonly run: string; readonly term: number } | null = null;
+
+  constructor(private readonly options: RunMemoryOptions) {}
+
+  /** The highest term seen of the last run; 0 before the first. */
+  get term(): number {
+    return this.leader?.term ?? 0;
+  }
+
+  /** Whether a coordinator of this term may lead: false below the highest term seen of the same run. */
+  follow(run: string, term: number): boolean {
+    if (this.leader?.run === run && term < this.leader.term) return false;
+    this.leader = { run, term };
+    return true;
+  }
+
+  /**
+   * The run ready to compute: the one at hand where the training settings are those of the
+   * welcome, else another. Throws what `WorkerRun.prepare` throws.
+   */
+  async prepare(welcome: Welcome__Output): Promise<{ readonly run: WorkerRun; readonly kept: boolean }> {
+    // Checked by the coordinator's parser before it was sent.
+    const file = JSON.parse(welcome.runFile) as TrainingRun;
+    const key = trainingHash(file);
+    if (this.prepared?.key === key) return { run: this.prepared.run, kept: true };
+    await this.close();
+    const { dataset, cache, log } = this.options;
+    const run = await WorkerRun.prepare(file, dataset, cache, log);
+    this.prepared = { key, run };
+    return { run, kept: false };
+  }
+
+  async close(): Promise<void> {
+    const { prepared } = this;
+    this.prepared = null;
+    await prepared?.run.close();
+  }
+}

@@ -1,0 +1,71 @@
+import { LineBudget } from '../console/line-budget.js';
+import type { Log, LogFields } from '../console/log.js';
+import type { LogLine } from '../transport/generated/fcaenet/v1/LogLine.js';
+
+/** Lines kept while no coordinator is there to read them. */
+const mostWaiting = 50;
+const linesPerSecond = 10;
+const burst = 50;
+/** Letters of a message and of its fields; the coordinator cuts what is longer. */
+export const mostMessageLetters = 1_000;
+export const mostFieldsLetters = 4_000;
+
+/**
+ * A log whose lines go to the coordinator as well, as many as its rate allows; the next line that goes says how many
+ * did not.
+ */
+export class StreamedLog implements Log {
+  private readonly budget = new LineBudget(linesPerSecond, burst);
+  private readonly waiting: LogLine[] = [];
+  private dropped = 0;
+  private send: ((line: LogLine) => void) | null = null;
+
+  constructor(
+    private readonly local: Log,
+    private readonly nowMs: () => number = () => performance.now(),
+  ) {}
+
+  info(message: string, fields?: LogFields): void {
+    this.local.info(message, fields);
+    this.add('INFO', message, fields);
+  }
+
+  warn(message: string, fields?: LogFields): void {
+    this.local.warn(message, fields);
+    this.add('WARN', message, fields);
+  }
+
+  error(message: string, fields?: LogFields): void {
+    this.local.error(message, fields);
+    this.add('ERROR', message, fields);
+  }
+
+  /** From now on lines go to `send`, those first that have waited for it. */
+  attach(send: (line: LogLine) => void): void {
+    this.send = send;
+    for (const line of this.waiting.splice(0)) send(line);
+  }
+
+  detach(): void {
+    this.send = null;
+  }
+
+  private add(level: NonNullable<LogLine['level']>, message: string, fields: LogFields = {}): void {
+    const full = this.send === null && this.waiting.length === mostWaiting;
+    if (full || !this.budget.take(this.nowMs())) {
+      this.dropped++;
+      return;
+    }
+    const text = Object.keys(fields).length === 0 ? '' : JSON.stringify(fields);
+    const line: LogLine = {
+      level,
+      message: message.slice(0, mostMessageLetters),
+      // Half a JSON object is none.
+      fields: text.length > mostFieldsLetters ? '' : text,
+      dropped: this.dropped,
+    };
+    this.dropped = 0;
+    if (this.send) this.send(line);
+    else this.waiting.push(line);
+  }
+}
