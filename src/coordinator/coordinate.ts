@@ -115,7 +115,8 @@ class Coordination {
       identity: restored?.identity ?? null,
     };
     const ledger = await Ledger.open(
-      directory.ledgerFile,
+      directory.ledgerFileOf(term),
+      directory.ledgerFiles(term),
       checkpoints.ledgerHeader,
       restored?.ledger ?? null,
     );
