@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { parseAddress } from '../run/address.js';
+import { isNatsUrl, parseAddress } from '../run/address.js';
 import { readTrainingRun } from '../run/read.js';
 import type { ResumeMode } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
@@ -65,6 +65,12 @@ export function dialledAddress(text: string): string {
   if (address === undefined || address.port === 0) {
     throw new InvalidArgumentError('It must be HOST:PORT with a port from 1 to 65535.');
   }
+  return text;
+}
+
+/** Parser of an option that says where a NATS server is. */
+export function natsUrl(text: string): string {
+  if (!isNatsUrl(text)) throw new InvalidArgumentError('It must be nats://HOST:PORT or tls://HOST:PORT.');
   return text;
 }
 

@@ -1,6 +1,9 @@
 import { ExitCode, FcaenetError } from '../errors.js';
 import { interruptProcess } from './interrupt.js';
 
+/** How long whatever is left open may keep a process whose work is done. */
+const lingerMs = 2_000;
+
 /**
  * Runs a program and turns whatever ends it into one sentence on stderr and an exit code: never a stack trace,
  * except of unexpected errors when FCAENET_DEBUG=1.
@@ -22,6 +25,8 @@ export function runMain(main: () => Promise<number | undefined>): void {
   process.on('SIGTERM', () => interruptProcess('SIGTERM'));
   main().then((code) => {
     process.exitCode = code ?? ExitCode.finished;
+    // Keeps nothing alive itself: it ends what a connection to a peer that fell silent would keep for minutes.
+    setTimeout(() => process.exit(), lingerMs).unref();
   }, end);
 }
 

@@ -114,6 +114,7 @@ class Coordination {
       classCount: dataset.classNames.length,
       identity: restored?.identity ?? null,
     };
+    leadership.check();
     const ledger = await Ledger.open(
       directory.ledgerFileOf(term),
       directory.ledgerFiles(term),
@@ -170,6 +171,7 @@ class Coordination {
         observer: monitoring.observer,
         ledger,
         signal: interruption.signal,
+        checkpointIsDue: (globalStep) => checkpoints.isDue(globalStep),
         beforeStep: () => control.beforeStep(),
         checkpoint: save,
       });

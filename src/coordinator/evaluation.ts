@@ -45,15 +45,18 @@ export async function evaluateCodes(
     (done) => onProgress(done, queries.length),
     signal,
   );
-  return evaluateRetrieval({
-    queryCodes: new Uint32Array(bytes.buffer),
-    queryLabels: Int32Array.from(queries, (query) => dataset.test.labels[query]!),
-    databaseCodes: packCodes(codes, bits),
-    databaseLabels: dataset.train.labels,
-    bits,
-    classCount: dataset.classNames.length,
-    precisionAt: spec.operation.evaluation.precisionAt,
-  });
+  return evaluateRetrieval(
+    {
+      queryCodes: new Uint32Array(bytes.buffer),
+      queryLabels: Int32Array.from(queries, (query) => dataset.test.labels[query]!),
+      databaseCodes: packCodes(codes, bits),
+      databaseLabels: dataset.train.labels,
+      bits,
+      classCount: dataset.classNames.length,
+      precisionAt: spec.operation.evaluation.precisionAt,
+    },
+    signal,
+  );
 }
 
 function chooseQueries(seed: number, count: number, maxQueries: number | null): Uint32Array {

@@ -8,6 +8,7 @@ import { arithmeticVersion } from '../reduction/arithmetic-version.js';
 import type { RunDirectory } from '../run/run-directory.js';
 import { trainingHash } from '../run/training-hash.js';
 import type { TrainingRun } from '../run/training-run.js';
+import { CheckpointPace } from './checkpoint-pace.js';
 import { CoordinatorError } from './error.js';
 import type { Identity } from './identity.js';
 import type { LedgerHeader } from './ledger/entry.js';
@@ -51,6 +52,7 @@ export interface RestoredRun {
 export class RunCheckpoints {
   private readonly store: CheckpointStore;
   private readonly hash: string;
+  private readonly pace: CheckpointPace;
   private pending: Promise<string | null> = Promise.resolve(null);
   /** The run's best mAP that a checkpoint holds. */
   private best = Number.NEGATIVE_INFINITY;
@@ -62,6 +64,12 @@ export class RunCheckpoints {
       fence: options.fence,
     });
     this.hash = trainingHash(run);
+    this.pace = new CheckpointPace(run.spec.operation.checkpoint.everySteps, secondsNow());
+  }
+
+  /** Whether the run file asks for a checkpoint after this many steps, which may depend on what the last one took. */
+  isDue(globalStep: number): boolean {
+    return this.pace.isDue(globalStep, secondsNow());
   }
 
   /**
@@ -107,6 +115,8 @@ export class RunCheckpoints {
     const mAP = bestMAP(state.history);
     const isBest = mAP > this.best;
     this.best = Math.max(this.best, mAP);
+    const begunAt = secondsNow();
+    this.pace.begun(begunAt);
     const checkpoint = this.checkpointOf(state, identity);
     const saved = ledger.sync().then(async (hash) => {
       const history = { ...checkpoint.history, ledger: hash };
@@ -115,7 +125,7 @@ export class RunCheckpoints {
       return written.name;
     });
     // A failure is thrown by whoever waits next; until then it must not count as unhandled.
-    saved.catch(() => {});
+    saved.catch(() => {}).finally(() => this.pace.written(secondsNow() - begunAt));
     this.pending = saved;
   }
 
@@ -227,6 +237,10 @@ export class RunCheckpoints {
     state.untrained = records.untrained;
     return state;
   }
+}
+
+function secondsNow(): number {
+  return performance.now() / 1000;
 }
 
 /** Copies of a flat vector's parts, by parameter. */

@@ -36,6 +36,8 @@ export interface TrainingLoopOptions {
   readonly ledger: Ledger;
   /** Ends the loop between two steps, with nothing half done in the state. */
   readonly signal: AbortSignal;
+  /** Asked after every step, with the number of steps since the beginning of the run. */
+  readonly checkpointIsDue: (globalStep: number) => boolean;
   /** Awaited before each step and each evaluation; holds the loop while the run is paused. */
   readonly beforeStep: () => Promise<void>;
   /** Called at every position where the run file asks for a checkpoint; awaited before the loop goes on. */
@@ -86,9 +88,7 @@ export class TrainingLoop {
       state.seconds += seconds;
       state.images += images;
       observer.stepDone(sum.losses, seconds, images);
-      const { everySteps } = operation.checkpoint;
-      if (everySteps !== null && state.position.globalStep % everySteps === 0)
-        await this.options.checkpoint();
+      if (this.options.checkpointIsDue(state.position.globalStep)) await this.options.checkpoint();
     }
     const started = performance.now();
     const { codes, flippedBits } = updateDatabaseCodes({

@@ -46,15 +46,18 @@ export async function measureUntrained(
     featureWidth,
   );
   const mean = featureMean(database, featureWidth);
-  const { mAP: randomProjection } = await evaluateRetrieval({
-    queryCodes: packCodes(projectionCodes(queries, mean, projection, bits), bits),
-    queryLabels,
-    databaseCodes: packCodes(projectionCodes(database, mean, projection, bits), bits),
-    databaseLabels,
-    bits,
-    classCount: dataset.classNames.length,
-    precisionAt: [],
-  });
+  const { mAP: randomProjection } = await evaluateRetrieval(
+    {
+      queryCodes: packCodes(projectionCodes(queries, mean, projection, bits), bits),
+      queryLabels,
+      databaseCodes: packCodes(projectionCodes(database, mean, projection, bits), bits),
+      databaseLabels,
+      bits,
+      classCount: dataset.classNames.length,
+      precisionAt: [],
+    },
+    context.signal,
+  );
   return { colorHistogram, randomProjection };
 }
 

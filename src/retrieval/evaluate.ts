@@ -48,16 +48,19 @@ const PAIRS_PER_TURN = 2 ** 25;
  * queries, so that a coordinator's heartbeats go on.
  *
  * @param input.precisionAt numbers k of first places, each at least 1
- * @throws RetrievalError `RETRIEVAL_SHAPE`, `RETRIEVAL_EMPTY` without queries or items, `RETRIEVAL_PRECISION_AT`
+ * @param signal gives up between two groups of queries
+ * @throws RetrievalError `RETRIEVAL_SHAPE`, `RETRIEVAL_EMPTY` without queries or items, `RETRIEVAL_PRECISION_AT`; the
+ * signal's reason when aborted
  */
 export async function evaluateRetrieval(
   input: RetrievalInput & { precisionAt: readonly number[] },
+  signal?: AbortSignal,
 ): Promise<RetrievalReport> {
   const { queryLabels, databaseLabels, classCount } = input;
   const queries = queryLabels.length;
   if (queries === 0)
     throw new RetrievalError('RETRIEVAL_EMPTY', 'There are 0 queries, expected at least one.');
-  const figures = await queryFigures(input);
+  const figures = await queryFigures(input, signal);
   const sums = new Float64Array(classCount);
   const sizes = new Int32Array(classCount);
   for (let query = 0; query < queries; query++) {
@@ -79,6 +82,7 @@ export async function evaluateRetrieval(
 /** The figures behind `evaluateRetrieval`, query by query. */
 export async function queryFigures(
   input: RetrievalInput & { precisionAt: readonly number[] },
+  signal?: AbortSignal,
 ): Promise<QueryFigures> {
   const { queryCodes, queryLabels, bits } = input;
   const queries = queryLabels.length;
@@ -99,7 +103,10 @@ export async function queryFigures(
   const precisions = input.precisionAt.map(() => new Float64Array(queries));
   const queriesPerTurn = Math.ceil(PAIRS_PER_TURN / index.size);
   for (let query = 0; query < queries; query++) {
-    if (query > 0 && query % queriesPerTurn === 0) await setImmediate();
+    if (query > 0 && query % queriesPerTurn === 0) {
+      await setImmediate();
+      signal?.throwIfAborted();
+    }
     const ranked = index.rank(queryCodes, query, queryLabels[query]!);
     averagePrecisions[query] = averagePrecision(ranked);
     tieAveraged[query] = tieAveragedPrecision(ranked, harmonic);

@@ -65,7 +65,7 @@ export const defaultOperation: Operation = {
   listen: '127.0.0.1:0',
   metrics: 'auto',
   evaluation: { every: 1, maxQueries: null, precisionAt: [1, 5, 10, 100], untrained: false },
-  checkpoint: { everyIterations: 1, everySteps: null, keep: 3 },
+  checkpoint: { everyIterations: 1, everySteps: 'auto', keep: 3 },
   cache: { directory: '.cache/images', limitBytes: 32 * 1024 ** 3 },
   lease: { seconds: 30 },
   nats: {

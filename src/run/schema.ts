@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { parseAddress } from './address.js';
+import { isNatsUrl, parseAddress } from './address.js';
 import { backbones, engineNames, methods } from './training-run.js';
 
 /*
@@ -37,10 +37,8 @@ const name = z
     /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
     '1 to 63 letters, digits, dots, dashes or underscores, beginning with a letter or digit',
   );
-const natsExpected = 'nats://HOST:PORT or null';
-const natsUrl = z
-  .string(natsExpected)
-  .refine((text) => isAddress(text.replace(/^(nats|tls):\/\//, '')) && text.includes('://'), natsExpected);
+const natsExpected = 'nats://HOST:PORT, tls://HOST:PORT or null';
+const natsUrl = z.string(natsExpected).refine(isNatsUrl, natsExpected);
 const decayExpected = 'a rising list of at most 100 iterations';
 const decayAfter = z
   .array(wholeNumber(1, 100_000), decayExpected)
@@ -70,7 +68,12 @@ const operation = group({
   }),
   checkpoint: group({
     everyIterations: wholeNumber(1, 100_000),
-    everySteps: wholeNumber(1, 1_000_000_000).nullable(),
+    everySteps: z
+      .union(
+        [z.literal('auto'), wholeNumber(1, 1_000_000_000)],
+        'a whole number from 1 to 1000000000, auto or null',
+      )
+      .nullable(),
     keep: wholeNumber(1, 1000),
   }),
   cache: group({ directory: path, limitBytes: wholeNumber(0, Number.MAX_SAFE_INTEGER) }),

@@ -101,8 +101,11 @@ export interface Operation {
   };
   readonly checkpoint: {
     readonly everyIterations: number;
-    /** Steps between checkpoints inside an iteration; null writes none there. */
-    readonly everySteps: number | null;
+    /**
+     * Steps between checkpoints inside an iteration; null writes none there, auto as many as take at most a fiftieth of
+     * the time.
+     */
+    readonly everySteps: number | 'auto' | null;
     /** Checkpoints kept beside the best and the last. */
     readonly keep: number;
   };

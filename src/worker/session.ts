@@ -43,7 +43,12 @@ export interface SessionOptions {
 export type SessionEnding =
   | { readonly how: 'over' }
   | { readonly how: 'left' }
-  | { readonly how: 'paused' | 'lost' | 'dismissed'; readonly reason: string };
+  | {
+      readonly how: 'paused' | 'lost' | 'dismissed';
+      readonly reason: string;
+      /** Whether a coordinator that may lead was there at all. */
+      readonly welcomed: boolean;
+    };
 
 /** One membership: a stream, and the work that arrives on it, done in order. */
 export class Session {
@@ -124,8 +129,12 @@ export class Session {
     this.settle.resolve(ending);
   }
 
+  private interrupt(how: 'paused' | 'lost' | 'dismissed', reason: string): void {
+    this.finish({ how, reason, welcomed: this.term > 0 });
+  }
+
   private lose(reason: string): void {
-    this.finish({ how: 'lost', reason });
+    this.interrupt('lost', reason);
   }
 
   /** Ends the session with a failure of this worker, after telling the coordinator what it was. */
@@ -177,7 +186,8 @@ export class Session {
     } else if (message.refusal) this.sentAway(message.refusal.message);
     else if (message.finish) {
       const { reason, resumable } = message.finish;
-      this.finish(resumable ? { how: 'paused', reason } : { how: 'over' });
+      if (resumable) this.interrupt('paused', reason);
+      else this.finish({ how: 'over' });
     } else if (message.admitted) {
       this.admitted = true;
       this.options.onAdmitted(this.kept);
@@ -207,7 +217,7 @@ export class Session {
   }
 
   private sentAway(reason: string): void {
-    if (this.admitted) this.finish({ how: 'dismissed', reason });
+    if (this.admitted) this.interrupt('dismissed', reason);
     else {
       this.ended.abort();
       this.settle.reject(new WorkerError('WORKER_REFUSED', `the coordinator refused this worker: ${reason}`));

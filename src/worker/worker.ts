@@ -59,10 +59,9 @@ class Worker {
   private dismissals = 0;
   /** Since the last admission. */
   private failedAttempts = 0;
-  /** Why the coordinator is gone; null before the first admission. */
+  /** Why the coordinator is gone; null before the first welcome. */
   private gone: string | null = null;
   private awaySince = performance.now();
-  private isAdmitted = false;
 
   constructor(
     private readonly options: WorkerOptions,
@@ -82,7 +81,7 @@ class Worker {
         if (ending.how === 'dismissed' && ++this.dismissals > mostDismissals) {
           throw new WorkerError('WORKER_REFUSED', `the coordinator refused this worker: ${ending.reason}`);
         }
-        this.note(ending.reason);
+        this.note(ending);
       }
       this.failedAttempts++;
       if (this.secondsLeft <= 0) throw this.givenUp();
@@ -124,18 +123,15 @@ class Worker {
       this.log.info('reconnected', { awaySeconds, attempts: this.failedAttempts, kept });
     }
     this.failedAttempts = 0;
-    this.isAdmitted = true;
   }
 
-  /** A session has ended, so the coordinator is gone from now on, if this worker had been admitted. */
-  private note(reason: string): void {
+  private note({ reason, welcomed }: { readonly reason: string; readonly welcomed: boolean }): void {
     const fields = { address: this.options.connect, reason };
-    if (this.isAdmitted) {
+    if (welcomed) {
       this.gone = reason;
       this.awaySince = performance.now();
       this.log.warn('the coordinator is gone; looking for it', fields);
-    } else this.log.warn('the coordinator did not admit this worker; trying again', fields);
-    this.isAdmitted = false;
+    } else this.log.warn('no coordinator welcomed this worker; trying again', fields);
   }
 
   private get secondsLeft(): number {

@@ -114,3 +114,19 @@ test('errors of the run file are not errors of usage', async () => {
     exitCode: 78,
   });
 });
+
+test('a control command is a request for a run, by its directory or over a NATS server', async () => {
+  expect(await parseCommandLine('status')).toEqual([
+    { action: 'control', options: [{ request: { command: 'status' }, run: undefined, nats: undefined }] },
+  ]);
+  const flags = ['--run', 'quick', '--nats', 'tls://[::1]:4222'];
+  expect(await parseCommandLine('drain', 'local-1', ...flags)).toEqual([
+    {
+      action: 'control',
+      options: [{ request: { command: 'drain', worker: 'local-1' }, run: 'quick', nats: 'tls://[::1]:4222' }],
+    },
+  ]);
+  for (const url of ['127.0.0.1:4222', 'http://127.0.0.1:4222', 'nats://127.0.0.1']) {
+    await expect(parseCommandLine('pause', '--nats', url)).rejects.toThrow('It must be nats://HOST:PORT');
+  }
+});

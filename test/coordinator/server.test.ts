@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type ClientDuplexStream, credentials } from '@grpc/grpc-js';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { GradientStep, StepObserver } from '../../src/coordinator/gradient-step.js';
 import { runGradientStep } from '../../src/coordinator/gradient-step.js';
 import type { Member } from '../../src/coordinator/member.js';
@@ -36,7 +36,8 @@ const identity = {
   probeSha256: '0'.repeat(64),
 };
 const fingerprint = 'f'.repeat(64);
-const silent = { info: () => {}, warn: () => {}, error: () => {} };
+let warnings: unknown[][] = [];
+const log = { info: () => {}, warn: (...line: unknown[]) => void warnings.push(line), error: () => {} };
 
 /** Speaks the protocol by hand, so that it can lie. */
 class ScriptedWorker {
@@ -163,9 +164,10 @@ beforeEach(async () => {
   pool = new WorkerPool();
   workers = [];
   refusals = [];
+  warnings = [];
   pool.on('refused', (_, reason, sentence) => refusals.push([reason, sentence]));
   const admission = { run, term: 1, datasetFingerprint: fingerprint, classCount: 2, identity: null };
-  server = new CoordinatorServer(admission, pool, silent, ({ engine }) => identities.push(engine as string));
+  server = new CoordinatorServer(admission, pool, log, ({ engine }) => identities.push(engine as string));
   address = await server.listen('127.0.0.1:0');
 });
 afterEach(async () => {
@@ -221,6 +223,52 @@ describe('admission', () => {
     expect(code).toBe('NUMERICAL_IDENTITY');
     expect(message).toContain(`${field} is ${value} where the run has ${identity[field as 'engine']}`);
     expect(pool.admitted()).toHaveLength(1);
+  });
+});
+
+describe('a worker that comes back', () => {
+  test('is a member by its newest stream; the older one is gone, and its work goes on', async () => {
+    const old = await joined();
+    const sum = step();
+    await old.next('gradientWork');
+    const reasons: string[] = [];
+    pool.on('gone', (_, { reason }) => reasons.push(reason));
+    const fresh = worker();
+    fresh.hello({ instanceId: old.instanceId, session: 2 });
+    await fresh.next('welcome');
+    expect(reasons).toEqual(['it came back on a new stream']);
+    fresh.send({ ready: { identity, device: 'cpu', deterministic: true } });
+    expect((await fresh.next('gradientWork')).leaves).toHaveLength(4);
+    fresh.answer(tree.root, payload(8, 5));
+    expect((await sum).gradient[0]).toBe(5);
+    expect(pool.all()).toHaveLength(1);
+  });
+
+  test('is not replaced by a stream that it opened before', async () => {
+    const newer = worker();
+    newer.hello({ session: 2 });
+    await newer.next('welcome');
+    const late = worker();
+    late.hello({ instanceId: newer.instanceId, session: 1 });
+    expect(await late.next('refusal')).toEqual({
+      code: 'SESSION_SUPERSEDED',
+      message: 'the worker opened session 1, but its session 2 is there already',
+    });
+    expect(pool.all()).toHaveLength(1);
+  });
+
+  test('hears that the coordinator lives', async () => {
+    const scripted = await joined();
+    await scripted.next('alive');
+  });
+
+  test('what it logs is logged under its name', async () => {
+    const scripted = await joined();
+    scripted.send({ logLine: { level: 'WARN', message: 'a slow disk', fields: '{"ms":7}' } });
+    await vi.waitFor(() => expect(warnings).toHaveLength(1));
+    expect(warnings).toEqual([
+      ['worker log', { worker: 'worker 0 (w)', said: 'a slow disk', fields: { ms: 7 } }],
+    ]);
   });
 });
 

@@ -25,6 +25,7 @@ export class CommandLine {
   readonly ended: Promise<Ending>;
   private readonly process: ChildProcess;
   private stderr = '';
+  stdout = '';
   private readonly listeners = new Set<(line: LogLine) => void>();
 
   constructor(args: readonly string[], options: { cwd: string; env?: NodeJS.ProcessEnv }) {
@@ -34,6 +35,9 @@ export class CommandLine {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.process = child;
+    child.stdout.on('data', (data: Buffer) => {
+      this.stdout += data.toString();
+    });
     createInterface({ input: child.stdout }).on('line', (text) => {
       if (!text.startsWith('{')) return;
       const line = JSON.parse(text) as LogLine;
@@ -86,7 +90,7 @@ export class CommandLine {
 export async function runCommandLine(
   args: readonly string[],
   options: { cwd: string; env?: NodeJS.ProcessEnv },
-): Promise<Ending & { lines: LogLine[] }> {
+): Promise<Ending & { lines: LogLine[]; stdout: string }> {
   const command = new CommandLine(args, options);
-  return { ...(await command.ended), lines: command.lines };
+  return { ...(await command.ended), lines: command.lines, stdout: command.stdout };
 }

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NatsSettings } from '../../src/run/training-run.js';
+import { freePort } from './free-port.js';
 
 /** Empty where the server is installed; else why tests that need it are skipped, for their title. */
 export const natsMissing =
@@ -25,10 +25,12 @@ export class NatsServer {
   private constructor(
     private readonly folder: string,
     private readonly port: number,
+    private readonly flags: readonly string[],
   ) {}
 
-  static async start(): Promise<NatsServer> {
-    const server = new NatsServer(mkdtempSync(join(tmpdir(), 'fcaenet-nats-')), await freePort());
+  /** @param flags of nats-server, besides those for its address and JetStream */
+  static async start(flags: readonly string[] = []): Promise<NatsServer> {
+    const server = new NatsServer(mkdtempSync(join(tmpdir(), 'fcaenet-nats-')), await freePort(), flags);
     await server.start();
     return server;
   }
@@ -48,7 +50,7 @@ export class NatsServer {
 
   /** Starts it where it was, and waits until it takes connections. */
   async start(): Promise<void> {
-    const flags = ['-a', '127.0.0.1', '-p', String(this.port), '-js', '-sd', this.folder];
+    const flags = ['-a', '127.0.0.1', '-p', String(this.port), '-js', '-sd', this.folder, ...this.flags];
     const child = spawn('nats-server', flags, { stdio: 'ignore' });
     this.process = child;
     running.add(child);
@@ -81,14 +83,4 @@ export class NatsServer {
       socket.once('error', () => resolve(false));
     });
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -134,16 +134,29 @@ test('codes that say nothing give about the share of the class, whatever the ord
   expect(Math.abs(tieAveraged[0]! - 0.25)).toBeLessThan(0.002);
 });
 
+const many = () => ({
+  databaseCodes: new Uint32Array(2 ** 16),
+  databaseLabels: new Int32Array(2 ** 16),
+  bits: 8,
+  classCount: 1,
+  queryCodes: new Uint32Array(1600),
+  queryLabels: new Int32Array(1600).fill(1),
+  precisionAt: [],
+});
+
 test('the event loop runs while many queries are evaluated', async () => {
   let turns = 0;
   const timer = setInterval(() => turns++, 0);
-  const size = 2 ** 16;
-  const labels = new Int32Array(size);
-  const input = { databaseCodes: new Uint32Array(size), databaseLabels: labels, bits: 8, classCount: 1 };
-  const queries = { queryCodes: new Uint32Array(1600), queryLabels: new Int32Array(1600).fill(1) };
-  await evaluateRetrieval({ ...input, ...queries, precisionAt: [] });
+  await evaluateRetrieval(many());
   clearInterval(timer);
   expect(turns).toBeGreaterThan(0);
+});
+
+test('an evaluation can be given up in the middle', async () => {
+  const controller = new AbortController();
+  const evaluation = evaluateRetrieval(many(), controller.signal);
+  controller.abort(new Error('enough'));
+  await expect(evaluation).rejects.toThrow('enough');
 });
 
 test.each([

@@ -10,7 +10,7 @@ const operation = {
   listen: '127.0.0.1:0',
   metrics: 'auto',
   evaluation: { every: 1, maxQueries: null, precisionAt: [1, 5, 10, 100], untrained: false },
-  checkpoint: { everyIterations: 1, everySteps: null, keep: 3 },
+  checkpoint: { everyIterations: 1, everySteps: 'auto', keep: 3 },
   cache: { directory: '.cache/images', limitBytes: 34_359_738_368 },
   lease: { seconds: 30 },
   nats: {

@@ -134,4 +134,4 @@ test('a cut without a word is noticed and heals: the newest stream of a worker i
   } finally {
     await link.close();
   }
-});
+}, 60_000);

@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import { CheckpointPace } from '../../src/coordinator/checkpoint-pace.js';
+
+test('every so many steps, whatever the time', () => {
+  const pace = new CheckpointPace(3, 0);
+  expect([1, 2, 3, 4, 6].map((step) => pace.isDue(step, 0))).toEqual([false, false, true, false, true]);
+});
+
+test('never', () => {
+  expect(new CheckpointPace(null, 0).isDue(1, 1e9)).toBe(false);
+});
+
+test('auto writes every ten seconds where that is cheap', () => {
+  const pace = new CheckpointPace('auto', 100);
+  expect([109.9, 110].map((now) => pace.isDue(1, now))).toEqual([false, true]);
+  pace.begun(110);
+  pace.written(0.1);
+  expect([119.9, 120].map((now) => pace.isDue(1, now))).toEqual([false, true]);
+});
+
+test('auto takes at most a fiftieth of the time', () => {
+  const pace = new CheckpointPace('auto', 0);
+  pace.begun(10);
+  pace.written(2);
+  expect([109.9, 110].map((now) => pace.isDue(1, now))).toEqual([false, true]);
+});
+
+test('auto does not begin another while one is being written', () => {
+  const pace = new CheckpointPace('auto', 0);
+  pace.begun(10);
+  expect(pace.isDue(1, 1_000)).toBe(false);
+});

@@ -1,0 +1,219 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { credentials, Server, ServerCredentials } from '@grpc/grpc-js';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { WorkerStream } from '../../src/coordinator/member.js';
+import type { Dataset } from '../../src/data/dataset.js';
+import type { CoordinatorMessage } from '../../src/transport/generated/fcaenet/v1/CoordinatorMessage.js';
+import type { WorkerMessage__Output } from '../../src/transport/generated/fcaenet/v1/WorkerMessage.js';
+import { coordinatorService } from '../../src/transport/service.js';
+import { type Connection, dial } from '../../src/worker/connection.js';
+import type { WorkerRun } from '../../src/worker/run.js';
+import { RunMemory } from '../../src/worker/run-memory.js';
+import { Session, type SessionEnding } from '../../src/worker/session.js';
+import { StreamedLog } from '../../src/worker/streamed-log.js';
+
+const silent = { info: () => {}, warn: () => {}, error: () => {} };
+
+/** Prepares nothing: these sessions get no work. */
+class EmptyMemory extends RunMemory {
+  override async prepare() {
+    return { run: { ready: {}, imageStatistics: () => ({}) } as unknown as WorkerRun, kept: true };
+  }
+}
+
+/** A coordinator that says what the test tells it to. */
+let server: Server;
+let address: string;
+let joined: (stream: WorkerStream) => void;
+let connections: Connection[];
+let memory: RunMemory;
+
+beforeEach(async () => {
+  connections = [];
+  const cache = { directory: 'unused', limitBytes: 0 };
+  memory = new EmptyMemory({ dataset: {} as Dataset, cache, log: silent });
+  server = new Server();
+  server.addService(coordinatorService({ sentBytes: 0, receivedBytes: 0 }), {
+    Join: (stream: WorkerStream) => {
+      stream.on('error', () => {});
+      stream.on('end', () => stream.end());
+      joined(stream);
+    },
+  });
+  const port = await new Promise<number>((resolve, reject) =>
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    ),
+  );
+  address = `127.0.0.1:${port}`;
+});
+afterEach(() => {
+  for (const connection of connections) connection.close();
+  server.forceShutdown();
+});
+
+/** Opens a session; `stream` is the coordinator's end of it, after the hello. */
+async function open(signal = new AbortController().signal) {
+  const arrived = new Promise<WorkerStream>((resolve) => {
+    joined = resolve;
+  });
+  const connection = await dial(address, credentials.createInsecure(), 5_000, signal);
+  connections.push(connection);
+  const admissions: boolean[] = [];
+  const ending = new Session(
+    {
+      hello: { workerName: 'w', session: 1 },
+      memory,
+      log: new StreamedLog(silent),
+      signal,
+      onAdmitted: (kept) => admissions.push(kept),
+    },
+    connection.stream,
+  ).run();
+  const stream = await arrived;
+  const received: WorkerMessage__Output[] = [];
+  stream.on('data', (message: WorkerMessage__Output) => received.push(message));
+  await once(stream, 'data');
+  const say = (message: CoordinatorMessage) => stream.write(message);
+  const welcome = async (term: number, run = 'birds') => {
+    say({ term, welcome: { run, runFile: '{}', heartbeatMs: 50 } });
+    await once(stream, 'data');
+  };
+  return { ending, stream, received, admissions, say, welcome };
+}
+
+test('the run is over', async () => {
+  const { ending, say, welcome } = await open();
+  await welcome(1);
+  say({ term: 1, finish: { reason: 'it finished', resumable: false } });
+  expect(await ending).toEqual<SessionEnding>({ how: 'over' });
+});
+
+test('the coordinator stops, and may come back', async () => {
+  const { ending, say, welcome } = await open();
+  await welcome(1);
+  say({ term: 1, finish: { reason: 'it was interrupted', resumable: true } });
+  expect(await ending).toEqual({ how: 'paused', reason: 'it was interrupted', welcomed: true });
+});
+
+test('a worker that is told to stop says so', async () => {
+  const controller = new AbortController();
+  const { ending, received, welcome } = await open(controller.signal);
+  await welcome(1);
+  controller.abort();
+  expect(await ending).toEqual({ how: 'left' });
+  expect(received.find(({ leaving }) => leaving)).toMatchObject({
+    leaving: { reason: 'it was told to stop' },
+  });
+});
+
+test('a coordinator that falls silent is gone, one that says that it lives is not', async () => {
+  const { ending, say, welcome } = await open();
+  await welcome(1);
+  const alive = setInterval(() => say({ term: 1, alive: {} }), 50);
+  await expect(
+    Promise.race([ending, new Promise((resolve) => setTimeout(resolve, 600, 'there'))]),
+  ).resolves.toBe('there');
+  clearInterval(alive);
+  expect(await ending).toEqual({ how: 'lost', reason: 'nothing came from it for 0 s', welcomed: true });
+});
+
+test('a stream that ends or breaks is a lost coordinator', async () => {
+  const first = await open();
+  await first.welcome(1);
+  first.stream.end();
+  expect(await first.ending).toEqual({ how: 'lost', reason: 'it ended the stream', welcomed: true });
+  const second = await open();
+  server.forceShutdown();
+  expect(await second.ending).toMatchObject({ how: 'lost', welcomed: false });
+});
+
+describe('refusals', () => {
+  test('before admission end the worker', async () => {
+    const { ending, say } = await open();
+    say({ term: 1, refusal: { code: 'PROTOCOL_VERSION', message: 'too old' } });
+    await expect(ending).rejects.toMatchObject({
+      code: 'WORKER_REFUSED',
+      message: 'the coordinator refused this worker: too old',
+    });
+  });
+
+  test('of an answer end the session', async () => {
+    const { ending, say, welcome, admissions } = await open();
+    await welcome(1);
+    say({ term: 1, admitted: {} });
+    say({ term: 1, refusal: { code: 'NON_FINITE', message: 'it holds NaN' } });
+    expect(await ending).toEqual({ how: 'dismissed', reason: 'it holds NaN', welcomed: true });
+    expect(admissions).toEqual([true]);
+  });
+});
+
+describe('of an old leader', () => {
+  const enterTerm = async (term: number, run?: string) => {
+    const session = await open();
+    await session.welcome(term, run);
+    session.say({ term, finish: { reason: 'x', resumable: true } });
+    await session.ending;
+  };
+
+  test('a welcome is not followed, in any later session', async () => {
+    await enterTerm(5);
+    const { ending, say } = await open();
+    say({ term: 4, welcome: { run: 'birds', runFile: '{}', heartbeatMs: 50 } });
+    expect(await ending).toEqual({
+      how: 'lost',
+      reason: 'it leads under term 4, but the run has had term 5',
+      welcomed: false,
+    });
+  });
+
+  test('a refusal does not end the worker', async () => {
+    await enterTerm(5);
+    const { ending, say } = await open();
+    say({ term: 4, refusal: { code: 'DATASET_FINGERPRINT', message: 'other' } });
+    expect(await ending).toMatchObject({ how: 'lost', welcomed: false });
+  });
+
+  test('messages inside a session are ignored', async () => {
+    const { ending, say, welcome } = await open();
+    await welcome(5);
+    say({ term: 4, finish: { reason: 'an old leader says so', resumable: false } });
+    say({ term: 5, finish: { reason: 'the leader says so', resumable: true } });
+    expect(await ending).toMatchObject({ how: 'paused', reason: 'the leader says so' });
+  });
+
+  test('terms of another run are its own', async () => {
+    await enterTerm(5);
+    await enterTerm(1, 'aircraft');
+    expect(memory.term).toBe(1);
+  });
+});
+
+describe('dialling', () => {
+  test('a port where nobody listens is refused at once', async () => {
+    server.forceShutdown();
+    const signal = new AbortController().signal;
+    await expect(dial('127.0.0.1:1', credentials.createInsecure(), 5_000, signal)).rejects.toMatchObject({
+      code: 'TRANSPORT_UNREACHABLE',
+    });
+  });
+
+  test('a port that does not answer is given up', async () => {
+    const mute = createServer().listen(0, '127.0.0.1');
+    await once(mute, 'listening');
+    const { port } = mute.address() as { port: number };
+    const signal = new AbortController().signal;
+    await expect(dial(`127.0.0.1:${port}`, credentials.createInsecure(), 300, signal)).rejects.toThrow(
+      `no coordinator answered at 127.0.0.1:${port}: nothing came within 300 ms`,
+    );
+    mute.close();
+  });
+
+  test('can be stopped', async () => {
+    const controller = new AbortController();
+    const attempt = dial('127.0.0.1:1', credentials.createInsecure(), 5_000, controller.signal);
+    controller.abort(new Error('enough'));
+    await expect(attempt).rejects.toThrow('enough');
+  });
+});
