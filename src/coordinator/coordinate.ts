@@ -125,7 +125,8 @@ class Coordination {
     };
     leadership.check();
     const ledger = await Ledger.open(
-      directory.ledgerFile,
+      directory.ledgerFileOf(term),
+      directory.ledgerFiles(term),
       checkpoints.ledgerHeader,
       restored?.ledger ?? null,
     );
