@@ -7,6 +7,8 @@ export interface MetricsSources {
   traffic(): { readonly sentBytes: number; readonly receivedBytes: number };
   /** Workers by state. */
   workers(): Readonly<Record<string, number>>;
+  /** Lines of the workers' logs that were not written so far. */
+  droppedWorkerLogLines(): number;
   /** Run events so far. */
   events(): { readonly published: number; readonly lost: number };
   /** Null where no NATS server is configured. */
@@ -92,6 +94,12 @@ export class RunMetrics {
       help: 'Bytes of messages received from workers.',
       registers: [registry],
       collect: read<Counter>((counter) => counter.inc(sources.traffic().receivedBytes)),
+    });
+    new Counter({
+      name: 'fcaenet_worker_log_lines_dropped_total',
+      help: 'Lines of worker logs left out of the coordinator’s log to bound their rate.',
+      registers: [registry],
+      collect: read<Counter>((counter) => counter.inc(sources.droppedWorkerLogLines())),
     });
     new Counter({
       name: 'fcaenet_events_published_total',

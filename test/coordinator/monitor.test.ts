@@ -10,6 +10,7 @@ interface World {
   receivedBytes: number;
   workers: Record<string, number>;
   notReady: string | null;
+  droppedWorkerLogLines: number;
   events: { published: number; lost: number };
   natsConnected: boolean | null;
 }
@@ -21,12 +22,14 @@ async function start(address = '127.0.0.1:0') {
     receivedBytes: 0,
     workers: {},
     notReady: null,
+    droppedWorkerLogLines: 0,
     events: { published: 0, lost: 0 },
     natsConnected: null,
   };
   const metrics = new RunMetrics({
     traffic: () => world,
     workers: () => world.workers,
+    droppedWorkerLogLines: () => world.droppedWorkerLogLines,
     events: () => world.events,
     natsConnected: () => world.natsConnected,
     term: 4,

@@ -22,11 +22,11 @@ export class TcpProxy {
     server.on('connection', (socket) => this.link(socket));
   }
 
-  /** Opens a free port that leads to `target`, HOST:PORT. */
-  static async to(target: string): Promise<TcpProxy> {
+  /** Opens a free port of `host` that leads to `target`, HOST:PORT. */
+  static async to(target: string, host = '127.0.0.1'): Promise<TcpProxy> {
     const at = target.lastIndexOf(':');
     const server = createServer({ allowHalfOpen: true });
-    server.listen(0, '127.0.0.1');
+    server.listen(0, host);
     await once(server, 'listening');
     return new TcpProxy(server, { host: target.slice(0, at), port: Number(target.slice(at + 1)) });
   }
