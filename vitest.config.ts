@@ -9,7 +9,8 @@ export default defineConfig({
     maxWorkers: 2,
     // Concurrent tests start processes of their own.
     maxConcurrency: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Generous: tests of whole runs take seconds, but also end on a machine that is busy with other work.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });

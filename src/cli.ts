@@ -12,6 +12,11 @@ runMain(async () => {
     evaluate: async (options) => (await import('./coordinator/command.js')).evaluate(options),
     audit: async (options) => (await import('./coordinator/command.js')).audit(options),
     work: async (options) => (await import('./worker/command.js')).work(options),
+    runs: {
+      list: async (folder) => (await import('./coordinator/runs/show-runs.js')).showRuns(folder),
+      compare: async (first, second) =>
+        (await import('./coordinator/runs/show-runs.js')).showComparison(first, second),
+    },
     dataset: {
       make: async (directory, options) =>
         (await import('./commands/dataset-actions.js')).makeDataset(directory, options),

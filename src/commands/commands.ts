@@ -4,6 +4,7 @@ import { type ControlOptions, registerControl } from './control.js';
 import { registerCoordinator } from './coordinator.js';
 import { type DatasetActions, registerDataset } from './dataset.js';
 import { type EvaluateOptions, registerEvaluate } from './evaluate.js';
+import { type RunsActions, registerRuns } from './runs.js';
 import { registerStart, type StartOptions } from './start.js';
 import { registerTrain, type TrainOptions } from './train.js';
 import { registerWorker, type WorkerOptions } from './worker.js';
@@ -15,6 +16,7 @@ export interface CommandActions {
   work(options: WorkerOptions): Promise<void>;
   evaluate(options: EvaluateOptions): Promise<void>;
   audit(options: AuditOptions): Promise<void>;
+  readonly runs: RunsActions;
   readonly dataset: DatasetActions;
   start(options: StartOptions): Promise<void>;
   control(options: ControlOptions): Promise<void>;
@@ -26,6 +28,7 @@ export function registerCommands(program: Command, actions: CommandActions): voi
   registerWorker(program, actions.work);
   registerEvaluate(program, actions.evaluate);
   registerAudit(program, actions.audit);
+  registerRuns(program, actions.runs);
   registerDataset(program, actions.dataset);
   registerStart(program, actions.start);
   registerControl(program, actions.control);

@@ -78,9 +78,11 @@ export class TrainingLoop {
       const { positions } = sampler.batch(iteration, epoch, step);
       const description = this.describe(context);
       const sum = await runGradientStep(pool, description, observer, signal);
-      await this.record(description, sum.gradient);
+      // Recorded, applied and advanced with no await between: whoever saves meanwhile finds ledger and state in step.
+      const recorded = this.record(description, sum.gradient);
       state.applyStep(layout, learningRate, positions, sum);
       state.position = advance(state.position, steps);
+      await recorded;
       const seconds = (performance.now() - started) / 1000;
       const images = positions.length * imagesPerAnchor(spec.method);
       state.seconds += seconds;
@@ -191,7 +193,7 @@ export class TrainingLoop {
     return encodeWeights(term, state.position.globalStep, state.weights);
   }
 
-  /** Writes down who was in the step and what came of it, before it changes the weights. */
+  /** Writes down who was in the step and what came of it; the state still stands before it. */
   private record({ tree, batchSha256: batch }: DescribedStep, gradient: Float32Array): Promise<void> {
     const { term, state, ledger } = this.options;
     const { iteration, epoch, step, globalStep } = state.position;

@@ -97,6 +97,15 @@ export function acquireLock(path: string, directory: string, leaseSeconds: numbe
   throw lockedError(path, directory, undefined);
 }
 
+/** Whether a process that goes on, as far as can be told from here, has the lock file at `path`. */
+export function isLocked(path: string): boolean {
+  const found = read(path);
+  if (found === undefined) return false;
+  const holder = parseHolder(found.content);
+  if (holder === undefined) return true;
+  return !isDead(holder) && Date.now() - found.renewedMs <= 1000 * holder.leaseSeconds;
+}
+
 /**
  * Creates the file with its whole content at once, which writing it in place would not.
  * @returns the lock, unless there is one; and the time by the file system's clock

@@ -4,7 +4,7 @@ import { stringify } from 'yaml';
 import { ExitCode } from '../errors.js';
 import { writeFileAtomic } from './atomic-file.js';
 import { RunFileError } from './error.js';
-import { acquireLock, type RunLock } from './lock.js';
+import { acquireLock, isLocked, type RunLock } from './lock.js';
 import { readTrainingRun } from './read.js';
 import { Terms } from './terms.js';
 import { trainingDifferences } from './training-hash.js';
@@ -78,6 +78,11 @@ export class RunDirectory {
       existsSync(this.resultFile) ||
       (existsSync(this.checkpoints) && readdirSync(this.checkpoints).length > 0)
     );
+  }
+
+  /** Whether a process has the directory at this moment. */
+  get isLocked(): boolean {
+    return isLocked(join(this.path, 'lock'));
   }
 
   /**

@@ -16,6 +16,7 @@ export async function parseCommandLine(...args: string[]): Promise<{ action: str
     work: remember('work'),
     evaluate: remember('evaluate'),
     audit: remember('audit'),
+    runs: { list: remember('list'), compare: remember('compare') },
     dataset: { make: remember('make'), check: remember('check') },
     start: remember('start'),
     control: remember('control'),

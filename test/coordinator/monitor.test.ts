@@ -170,6 +170,12 @@ test('an idle connection does not keep the server from closing', async () => {
   socket.destroy();
 });
 
+test('lines of workers that were left out are scraped', async () => {
+  const { world, scrape } = await start();
+  world.droppedWorkerLogLines = 9;
+  expect(await scrape()).toContain('fcaenet_worker_log_lines_dropped_total 9');
+});
+
 test('events, the NATS connection and the term are scraped; without a server there is no connection', async () => {
   const { world, scrape } = await start();
   expect((await scrape()).filter((line) => line.startsWith('fcaenet_nats_connected'))).toEqual([]);

@@ -18,6 +18,7 @@ import type { CoordinatorMessage__Output } from '../../src/transport/generated/f
 import type { WorkerMessage } from '../../src/transport/generated/fcaenet/v1/WorkerMessage.js';
 import { channelOptions, protocolVersion, TrainingClientType } from '../../src/transport/service.js';
 import { byteLengthOf, chunksOf } from '../../src/transport/tensor-stream.js';
+import { TcpProxy } from '../kit/tcp-proxy.js';
 
 const run = readTrainingRun('examples/quick.yaml');
 const layout = describeModel({ backbone: 'mobilenet_v1', width: 0.25, bits: 12, imageSize: 64 });
@@ -191,7 +192,11 @@ describe('admission', () => {
   });
 
   test.each([
-    ['another protocol', { protocolVersion: 99 }, /speaks protocol version 99, the coordinator 1/],
+    [
+      'another protocol',
+      { protocolVersion: 99 },
+      new RegExp(`speaks protocol version 99, the coordinator ${protocolVersion}`),
+    ],
     ['another dataset', { datasetFingerprint: 'abc' }, /fingerprint abc…, the run's ffffffffffff…/],
   ])('%s is refused', async (_, changed, message) => {
     const scripted = worker();
@@ -369,5 +374,25 @@ describe('a step', () => {
     expect((await sum).gradient[0]).toBe(5);
     expect(refusals).toEqual([[reason, sentence]]);
     expect(pool.all().map(({ slot }: Member) => slot)).toHaveLength(1);
+  });
+
+  test('an answer that is damaged on its way is counted, its worker not refused, and its work done by another', async () => {
+    const proxy = await TcpProxy.to(address);
+    const unlucky = new ScriptedWorker(`127.0.0.1:${proxy.port}`);
+    workers.push(unlucky);
+    await unlucky.join();
+    await unlucky.next('admitted');
+    const sum = step();
+    await unlucky.next('gradientWork');
+    const ended = once(unlucky.stream, 'end');
+    proxy.corruptNext('up');
+    unlucky.answer(tree.root, payload(8, 1));
+    await ended;
+    expect(unlucky.received.some(({ refusal }) => refusal)).toBe(false);
+    expect(refusals).toEqual([['damaged', expect.stringMatching(/^a message of \d+ bytes arrived damaged/)]]);
+    const honest = await joined();
+    honest.answer(tree.root, payload(8, 5));
+    expect((await sum).gradient[0]).toBe(5);
+    await proxy.close();
   });
 });

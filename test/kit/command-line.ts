@@ -17,6 +17,7 @@ export interface Ending {
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly stderr: string;
+  readonly stdout: string;
 }
 
 /** The real command line as a process of its own, seen through its log. */
@@ -25,6 +26,7 @@ export class CommandLine {
   readonly ended: Promise<Ending>;
   private readonly process: ChildProcess;
   private stderr = '';
+  private stdout = '';
   private readonly listeners = new Set<(line: LogLine) => void>();
 
   /** @param options.within a command that runs the rest of its arguments, such as `ip netns exec NAME` */
@@ -39,6 +41,9 @@ export class CommandLine {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.process = child;
+    child.stdout.on('data', (data: Buffer) => {
+      this.stdout += data.toString();
+    });
     createInterface({ input: child.stdout }).on('line', (text) => {
       if (!text.startsWith('{')) return;
       const line = JSON.parse(text) as LogLine;
@@ -49,7 +54,9 @@ export class CommandLine {
       this.stderr += data.toString();
     });
     this.ended = new Promise((resolve) => {
-      child.once('close', (exitCode, signal) => resolve({ exitCode, signal, stderr: this.stderr }));
+      child.once('close', (exitCode, signal) =>
+        resolve({ exitCode, signal, stderr: this.stderr, stdout: this.stdout }),
+      );
     });
     running.add(child);
     child.once('close', () => running.delete(child));

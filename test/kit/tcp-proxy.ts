@@ -8,27 +8,48 @@ interface LinkState {
   delayMs: number;
   /** Bytes a second in each direction; infinite at first. */
   bytesPerSecond: number;
+  /** Bits still to be flipped on the way to the target (up) and from it (down); shared by all connections. */
+  readonly corruptions: Record<Direction, number>;
 }
+
+export type Direction = 'up' | 'down';
+
+/** Bytes in one piece of a stream that are surely part of a tensor. */
+const largePieceBytes = 8 << 10;
 
 /** A bad network between two processes on this machine: a port of loopback that leads to another. */
 export class TcpProxy {
   private readonly links = new Set<{ readonly state: LinkState; readonly ends: readonly [Socket, Socket] }>();
-  private fresh: LinkState = { isPaused: false, delayMs: 0, bytesPerSecond: Number.POSITIVE_INFINITY };
+  private fresh: LinkState = {
+    isPaused: false,
+    delayMs: 0,
+    bytesPerSecond: Number.POSITIVE_INFINITY,
+    corruptions: { up: 0, down: 0 },
+  };
 
   private constructor(
     private readonly server: Server,
-    private readonly target: { readonly host: string; readonly port: number },
+    private target: { readonly host: string; readonly port: number } | null,
   ) {
     server.on('connection', (socket) => this.link(socket));
   }
 
-  /** Opens a free port of `host` that leads to `target`, HOST:PORT. */
-  static async to(target: string, host = '127.0.0.1'): Promise<TcpProxy> {
-    const at = target.lastIndexOf(':');
+  /** Opens a free port of `host` that leads to `target`, HOST:PORT; to nowhere where it is null. */
+  static async to(target: string | null, host = '127.0.0.1'): Promise<TcpProxy> {
     const server = createServer({ allowHalfOpen: true });
     server.listen(0, host);
     await once(server, 'listening');
-    return new TcpProxy(server, { host: target.slice(0, at), port: Number(target.slice(at + 1)) });
+    return new TcpProxy(server, placeOf(target));
+  }
+
+  /** From now on new connections lead to `target`, HOST:PORT; null refuses them. */
+  leadTo(target: string | null): void {
+    this.target = placeOf(target);
+  }
+
+  /** Flips one bit in the middle of the next large piece that goes to the target (`up`) or comes from it (`down`). */
+  corruptNext(direction: Direction): void {
+    this.fresh.corruptions[direction]++;
   }
 
   get port(): number {
@@ -77,12 +98,16 @@ export class TcpProxy {
   }
 
   private link(near: Socket): void {
+    if (this.target === null) {
+      near.resetAndDestroy();
+      return;
+    }
     const far = connect({ ...this.target, allowHalfOpen: true });
     const link = { state: { ...this.fresh }, ends: [near, far] as const };
     this.links.add(link);
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
+    for (const [from, to, direction] of [
+      [near, far, 'up'],
+      [far, near, 'down'],
     ] as const) {
       from.setNoDelay(true);
       from.on('error', () => to.destroy());
@@ -91,16 +116,26 @@ export class TcpProxy {
         // A paused link tells nobody that its other end is gone.
         if (!link.state.isPaused) to.destroy();
       });
-      from.pipe(passing(link.state)).pipe(to);
+      from.pipe(passing(link.state, direction)).pipe(to);
     }
   }
 }
 
+function placeOf(target: string | null): { host: string; port: number } | null {
+  if (target === null) return null;
+  const at = target.lastIndexOf(':');
+  return { host: target.slice(0, at), port: Number(target.slice(at + 1)) };
+}
+
 /** Passes bytes on as the state of the link allows, in order. */
-function passing(state: LinkState): Transform {
+function passing(state: LinkState, direction: Direction): Transform {
   return new Transform({
     highWaterMark: 64 << 10,
     transform(chunk: Buffer, _, done) {
+      if (state.corruptions[direction] > 0 && chunk.length >= largePieceBytes) {
+        state.corruptions[direction]--;
+        chunk[chunk.length >> 1]! ^= 1;
+      }
       const readyAt = performance.now() + state.delayMs + (1000 * chunk.length) / state.bytesPerSecond;
       const attempt = () => {
         if (state.isPaused) setTimeout(attempt, 20).unref();

@@ -61,8 +61,8 @@ export class Ledger {
   }
 
   /**
-   * Records a step. Resolves when the step before it is in the chain; its own digest is computed meanwhile on another
-   * thread.
+   * Records a step; a `sync` that is called from now on includes it. Resolves when the step before it is in the chain;
+   * its own digest is computed meanwhile on another thread.
    * @param gradient the summed gradient `[parameters]`, free to change once this was called
    * @throws LedgerError LEDGER_WRITE when an earlier line could not be written
    */

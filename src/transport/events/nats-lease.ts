@@ -91,7 +91,9 @@ export class NatsLease {
   private async update(bucket: KV, revision: number): Promise<boolean> {
     const holder: Holder = { term: this.term, ...ownProcess() };
     try {
-      this.revision = await bucket.update(runToken(this.run), JSON.stringify(holder), revision);
+      this.revision = await bucket.put(runToken(this.run), JSON.stringify(holder), {
+        previousSeq: revision,
+      });
       return true;
     } catch (error) {
       if ((error as { api_error?: { err_code?: number } }).api_error?.err_code !== wrongLastSequence)

@@ -53,7 +53,7 @@ export function faultsFromSeed(
     delayMs: below(200),
     worker: below(run.workers),
     durationMs: 200 + below(1_000),
-    change: 1 + below(12),
+    change: 1 + below(36),
   })).sort((a, b) => a.step - b.step);
 }
 

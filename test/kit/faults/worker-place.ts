@@ -1,5 +1,5 @@
 import { CommandLine } from '../command-line.js';
-import { DisturbedLine } from './disturbed-line.js';
+import { TcpProxy } from '../tcp-proxy.js';
 import { LyingRelay } from './lying-relay.js';
 import type { Fault } from './schedule.js';
 import { Supervised } from './supervisor.js';
@@ -7,19 +7,21 @@ import { Supervised } from './supervisor.js';
 /** One worker with its own line to the coordinator, and whatever happens to the two of them. */
 export class WorkerPlace {
   private process: Supervised | null = null;
+  private coordinator: string | null = null;
+  private isCut = false;
 
   private constructor(
     private readonly cwd: string,
     private readonly name: string,
-    private readonly proxy: DisturbedLine,
+    private readonly proxy: TcpProxy,
     private readonly liar: { readonly relay: LyingRelay; readonly address: string } | null,
   ) {}
 
   /** @param lies whether its answers may have to be falsified; the relay for it costs time */
   static async open(cwd: string, name: string, lies: boolean): Promise<WorkerPlace> {
-    const proxy = await DisturbedLine.open();
+    const proxy = await TcpProxy.to(null);
     const liar = lies ? await LyingRelay.open() : null;
-    if (liar) liar.relay.target = proxy.address;
+    if (liar) liar.relay.target = addressOf(proxy);
     return new WorkerPlace(cwd, name, proxy, liar);
   }
 
@@ -33,8 +35,9 @@ export class WorkerPlace {
 
   /** The coordinator listens here now; the worker starts when there is the first. */
   coordinatorAt(address: string): void {
-    this.proxy.target = address;
-    const dialled = this.liar?.address ?? this.proxy.address;
+    this.coordinator = address;
+    if (!this.isCut) this.proxy.leadTo(address);
+    const dialled = this.liar?.address ?? addressOf(this.proxy);
     const flags = ['--connect', dialled, '--data', 'data', '--cache', 'cache', '--name', this.name];
     this.process ??= new Supervised(() => new CommandLine(['worker', ...flags], { cwd: this.cwd }));
   }
@@ -48,13 +51,16 @@ export class WorkerPlace {
       process?.kill('SIGSTOP');
       setTimeout(() => process?.kill('SIGCONT'), durationMs);
     } else if (kind === 'cut') {
+      this.isCut = true;
+      proxy.leadTo(null);
       proxy.cut();
-      setTimeout(() => proxy.restore(), durationMs);
-    } else if (kind === 'slow') {
-      proxy.bytesPerSecond = 2_000_000;
       setTimeout(() => {
-        proxy.bytesPerSecond = null;
+        this.isCut = false;
+        proxy.leadTo(this.coordinator);
       }, durationMs);
+    } else if (kind === 'slow') {
+      proxy.throttle(2_000_000);
+      setTimeout(() => proxy.throttle(Number.POSITIVE_INFINITY), durationMs);
     } else if (kind === 'corrupt-up') proxy.corruptNext('up');
     else if (kind === 'corrupt-down') proxy.corruptNext('down');
     else if (kind === 'nan' || kind === 'length') liar?.relay.lieNext(kind);
@@ -63,6 +69,10 @@ export class WorkerPlace {
   async close(): Promise<void> {
     await this.process?.stop();
     this.liar?.relay.close();
-    this.proxy.close();
+    await this.proxy.close();
   }
+}
+
+function addressOf(proxy: TcpProxy): string {
+  return `127.0.0.1:${proxy.port}`;
 }

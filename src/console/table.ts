@@ -1,0 +1,17 @@
+/** A column of a table for people. */
+export interface Column {
+  readonly title: string;
+  /** Numbers stand to the right. */
+  readonly isNumber: boolean;
+}
+
+/** A table in plain text, each line ended; every row has a cell for each column. */
+export function formatTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
+  const widths = columns.map(({ title }, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, i) => (columns[i]!.isNumber ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
+      .join('  ')
+      .trimEnd();
+  return [columns.map(({ title }) => title), ...rows].map((cells) => `${line(cells)}\n`).join('');
+}

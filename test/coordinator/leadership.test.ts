@@ -1,0 +1,93 @@
+import { readdirSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { CheckpointStore } from '../../src/checkpoint/store.js';
+import { CoordinatorError } from '../../src/coordinator/error.js';
+import { EventReporter } from '../../src/coordinator/event-reporter.js';
+import { Leadership, readersFence } from '../../src/coordinator/leadership.js';
+import type { RunState } from '../../src/coordinator/run-state.js';
+import { RunDirectory } from '../../src/run/run-directory.js';
+import { readEvents } from '../../src/transport/events/run-events.js';
+import { stateAt, thisRun } from '../checkpoint/states.js';
+import { run, temporaryDirectory } from '../run/support.js';
+
+const log = { info: () => {}, warn: () => {}, error: () => {} };
+const nats = run().spec.operation.nats;
+
+/** A coordinator of the run in `root`, as far as leading and writing goes. */
+async function coordinator(root: string, leaseSeconds = 30) {
+  const settings = [`runsDirectory=${root}`, `lease.seconds=${leaseSeconds}`];
+  const directory = RunDirectory.open(run(...settings.map((each) => `spec.operation.${each}`)), 'auto');
+  const deposed: unknown[] = [];
+  const onDeposed = (error: unknown) => deposed.push(error);
+  const leadership = await Leadership.take({ directory, natsLease: null, leaseSeconds, log, onDeposed });
+  onTestFinished(async () => {
+    await leadership.release();
+    directory.release();
+  });
+  const store = new CheckpointStore(directory.checkpoints, { keep: 3, fence: leadership });
+  const events = new EventReporter({ run: 'test', directory, leadership, link: null, nats, log });
+  const save = (step: number) => store.save(stateAt(step, { term: leadership.term }), { best: false });
+  return { directory, leadership, store, events, save, deposed };
+}
+
+/** Another coordinator takes the run from one that showed no sign of life. */
+async function successor(root: string) {
+  utimesSync(join(root, 'test', 'lock'), 0, 0);
+  return coordinator(root);
+}
+
+const isDeposed = expect.objectContaining({ code: 'COORDINATOR_DEPOSED', exitCode: 1 });
+
+test('a coordinator that was replaced writes no checkpoint and no event, and is told once', async () => {
+  const root = temporaryDirectory();
+  const old = await coordinator(root);
+  await old.save(1);
+  const next = await successor(root);
+  expect(next.leadership.term).toBe(old.leadership.term + 1);
+  await expect(old.save(2)).rejects.toEqual(isDeposed);
+  expect(() => old.leadership.check()).toThrow(isDeposed);
+  const state = { position: stateAt(1).position } as RunState;
+  old.events.publish(state, { type: 'run.paused' });
+  next.events.publish(state, { type: 'run.resumed' });
+  expect(readEvents(next.directory).map(({ term, type }) => ({ term, type }))).toEqual([
+    { term: next.leadership.term, type: 'run.resumed' },
+  ]);
+  expect(old.deposed).toEqual([isDeposed]);
+  expect(old.deposed[0]).toBeInstanceOf(CoordinatorError);
+  expect((await next.store.loadNewest(thisRun))?.state.position.step).toBe(1);
+});
+
+test('a coordinator that renews its lease in time is not replaced; one that lost it finds out by itself', async () => {
+  const root = temporaryDirectory();
+  const old = await coordinator(root, 1);
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  expect(() => RunDirectory.open(run(`spec.operation.runsDirectory=${root}`), 'auto')).toThrow(
+    'is in use by',
+  );
+  await successor(root);
+  await expect.poll(() => old.deposed, { timeout: 2_000 }).toEqual([isDeposed]);
+});
+
+test('a checkpoint that slips through after the next term began is never read, nor removed', async () => {
+  const root = temporaryDirectory();
+  const old = await coordinator(root);
+  await old.save(1);
+  await old.save(2);
+  const next = await successor(root);
+  // Stopped between its look at the lease and the renaming: without the fence that is what it does.
+  const blind = new CheckpointStore(old.directory.checkpoints, { keep: 3, fence: null });
+  const late = await blind.save(stateAt(3, { term: old.leadership.term }), { best: true });
+  const readers = [next.leadership, readersFence(RunDirectory.at(old.directory.path))];
+  for (const fence of readers) {
+    const store = new CheckpointStore(old.directory.checkpoints, { keep: 1, fence });
+    expect((await store.loadNewest(thisRun))?.state.position.step).toBe(2);
+    expect((await store.list()).map(({ name }) => name)).not.toContain(late.name);
+  }
+  // The next coordinator dies before it writes anything; the one after it does not read the late one either.
+  const third = await successor(root);
+  expect((await third.store.loadNewest(thisRun))?.state.position.step).toBe(2);
+  for (const step of [4, 5, 6, 7]) await third.save(step);
+  expect((await third.store.loadNewest(thisRun))?.state.position.step).toBe(7);
+  expect(readdirSync(old.directory.checkpoints)).toContain(late.name);
+});

@@ -1,0 +1,210 @@
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { auditRun } from '../../src/coordinator/ledger/audit.js';
+import { compareRuns } from '../../src/coordinator/runs/compare-runs.js';
+import { comparisonTables, runsTable } from '../../src/coordinator/runs/show-runs.js';
+import { ExitCode } from '../../src/errors.js';
+import { CommandLine, runCommandLine } from '../kit/command-line.js';
+import { type SmallRun, smallRun } from '../kit/small-run.js';
+
+/** Four steps. */
+const short = ['spec.schedule.iterations=1', 'spec.schedule.decayAfter=[]'];
+let small: SmallRun;
+let one: string;
+let other: string;
+let killed: string;
+const silent = { info: () => {}, warn: () => {}, error: () => {} };
+
+const train = (name: string, ...settings: string[]) => [
+  'train',
+  small.runFile,
+  '--workers',
+  '1',
+  ...[`metadata.name=${name}`, ...settings].flatMap((setting) => ['--set', setting]),
+];
+
+beforeAll(async () => {
+  small = await smallRun();
+  [one, other, killed] = ['one', 'other', 'killed'].map((name) => join(small.folder, 'runs', name)) as [
+    string,
+    string,
+    string,
+  ];
+  const first = await runCommandLine(train('one', ...short), { cwd: small.folder });
+  expect([first.exitCode, first.stderr]).toEqual([0, '']);
+  const second = await runCommandLine(train('other', ...short, 'spec.seed=1', 'spec.loss.gamma=100'), {
+    cwd: small.folder,
+  });
+  expect([second.exitCode, second.stderr]).toEqual([0, '']);
+  const third = new CommandLine(train('killed'), { cwd: small.folder });
+  await third.line('checkpoint written', ({ name }) => String(name).endsWith('2'));
+  const running = await runCommandLine(['runs'], { cwd: small.folder });
+  expect(running.lines).toContainEqual(expect.objectContaining({ run: 'killed', state: 'running' }));
+  third.kill('SIGKILL');
+  await third.ended;
+});
+afterAll(() => small.remove());
+
+describe('runs', () => {
+  test('are listed with state, position and mAP', async () => {
+    const { exitCode, stderr, lines } = await runCommandLine(['runs', 'list', 'runs'], { cwd: small.folder });
+    expect([exitCode, stderr]).toEqual([0, '']);
+    const { mAP, seconds } = await small.result('one');
+    const finished = { state: 'finished', method: 'fcaenet', bits: 12, iteration: 1, iterations: 1, step: 4 };
+    expect(lines).toMatchObject([
+      { run: 'killed', state: 'interrupted', iterations: 3, iteration: 0, mAP: null },
+      { run: 'one', ...finished, mAP, seconds },
+      { run: 'other', ...finished },
+    ]);
+  });
+
+  test('are a table for people', () => {
+    const run = { method: 'fcaenet', bits: 12, iteration: 1, iterations: 3, step: 4 } as const;
+    const table = runsTable([
+      { ...run, run: 'a', state: 'finished', mAP: 0.51239, seconds: 12.4 },
+      { ...run, run: 'long-name', state: 'interrupted', mAP: null, seconds: null },
+    ]);
+    expect(table).toBe(
+      [
+        'run        state        method   bits  iteration  step     mAP  seconds',
+        'a          finished     fcaenet    12        1/3     4  0.5124       12',
+        'long-name  interrupted  fcaenet    12        1/3     4       -        -',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  test('are compared by settings, digests, gradients and mAP', async () => {
+    const comparison = await compareRuns(one, other);
+    expect(comparison.settings).toEqual({
+      'spec.seed': { first: 0, second: 1 },
+      'spec.loss.gamma': { first: 200, second: 100 },
+    });
+    const { weightsSha256, mAP } = await small.result('one');
+    expect(comparison.digests.weightsSha256.first).toBe(weightsSha256);
+    expect(comparison.digests.weightsSha256.second).not.toBe(weightsSha256);
+    expect(comparison.digests.dataset.first).toBe(comparison.digests.dataset.second);
+    expect(comparison.partedAtStep).toBe(0);
+    expect(comparison.mAP).toMatchObject([{ iteration: 1, first: mAP }]);
+    expect(comparisonTables(comparison)).toMatch(/^spec\.loss\.gamma +200 +100$/m);
+  });
+
+  test('that are one run differ in nothing', async () => {
+    const { settings, partedAtStep } = await compareRuns(one, one);
+    expect([settings, partedAtStep]).toEqual([{}, null]);
+  });
+
+  test('a run that cannot be read is a warning, and a folder that is not there an error', async () => {
+    const broken = join(small.folder, 'broken', 'x');
+    cpSync(one, broken, { recursive: true });
+    writeFileSync(join(broken, 'run.yaml'), 'spec: [');
+    const { lines, exitCode } = await runCommandLine(['runs', 'broken'], { cwd: small.folder });
+    expect(lines).toMatchObject([{ level: 'warn', message: 'a run cannot be read', path: 'broken/x' }]);
+    expect(exitCode).toBe(0);
+    const absent = await runCommandLine(['runs', 'nowhere'], { cwd: small.folder });
+    expect(absent.stderr).toBe('fcaenet: the folder of runs nowhere cannot be read (ENOENT).\n');
+    expect(absent.exitCode).toBe(ExitCode.missingInput);
+  });
+});
+
+describe('an audit', () => {
+  /** What the audit says of a copy of the finished run that was changed. */
+  async function audited(change: (copy: string) => void): Promise<unknown> {
+    const copy = join(small.folder, 'runs', 'copy');
+    cpSync(one, copy, { recursive: true });
+    try {
+      change(copy);
+      return await auditRun({ runDirectory: copy, data: join(small.folder, 'data'), log: silent });
+    } catch (error) {
+      return error;
+    } finally {
+      rmSync(copy, { recursive: true });
+    }
+  }
+  const edit = (file: string, change: (text: string) => string) => (copy: string) =>
+    writeFileSync(join(copy, file), change(readFileSync(join(copy, file), 'utf8')));
+  const lastLineLeftOut = (text: string) => `${text.split('\n').slice(0, -2).join('\n')}\n`;
+
+  test('finds nothing in a copy that was not changed', async () => {
+    const { weightsSha256, codesSha256 } = await small.result('one');
+    expect(await audited(() => {})).toMatchObject({ steps: 4, samples: 20, weightsSha256, codesSha256 });
+  });
+
+  test.each<[string, (copy: string) => void, string, RegExp]>([
+    [
+      'a step is missing at the end',
+      edit('ledger.jsonl', lastLineLeftOut),
+      'LEDGER_UNFINISHED',
+      /^the ledger ends after 3 of the run's 4 steps$/,
+    ],
+    [
+      'the result has other digests',
+      edit('result.json', (text) => text.replace(/"codesSha256": "\w{4}/, '"codesSha256": "0000')),
+      'LEDGER_MISMATCH',
+      /^the result has codesSha256 0000\w+, but the final checkpoint has \w+$/,
+    ],
+    [
+      'there is no result',
+      (copy) => rmSync(join(copy, 'result.json')),
+      'LEDGER_UNFINISHED',
+      /copy has no result yet$/,
+    ],
+    [
+      'the final checkpoint is missing',
+      (copy) => rmSync(join(copy, 'checkpoints', 'term-000001-step-0000000004'), { recursive: true }),
+      'LEDGER_UNFINISHED',
+      /^the newest checkpoint has 0 of the run's 1 iterations$/,
+    ],
+    [
+      'there is no ledger',
+      (copy) => rmSync(join(copy, 'ledger.jsonl')),
+      'LEDGER_MISSING',
+      /cannot be read \(ENOENT\)$/,
+    ],
+    [
+      'the ledger is of another run',
+      (copy) => cpSync(join(other, 'ledger.jsonl'), join(copy, 'ledger.jsonl')),
+      'LEDGER_FOREIGN',
+      /is of a run with trainingHash \w+, expected \w+$/,
+    ],
+  ])('says that %s', async (_, change, code, sentence) => {
+    expect(await audited(change)).toMatchObject({
+      code,
+      exitCode: 65,
+      message: expect.stringMatching(sentence),
+    });
+  });
+
+  test('notices a gradient that is not the one the checkpoint follows from, however well the chain was forged', async () => {
+    const { readLedger } = await import('../../src/coordinator/ledger/reader.js');
+    const { chainStart, ledgerLine, readHeader } = await import('../../src/coordinator/ledger/entry.js');
+    const forge = async (copy: string) => {
+      const path = join(copy, 'ledger.jsonl');
+      const { header } = readHeader(readFileSync(path, 'utf8').split('\n')[0]!);
+      const { steps } = await readLedger(path, header);
+      const lines = [ledgerLine(header, chainStart)];
+      for (const step of steps.with(2, { ...steps[2]!, gradientSha256: '0'.repeat(64) })) {
+        lines.push(ledgerLine(step, lines.at(-1)!.hash));
+      }
+      writeFileSync(path, lines.map(({ text }) => `${text}\n`).join(''));
+    };
+    const forged = join(small.folder, 'runs', 'forged');
+    cpSync(one, forged, { recursive: true });
+    await forge(forged);
+    const audit = await runCommandLine(['audit', 'runs/forged'], { cwd: small.folder });
+    expect(audit.stderr).toMatch(
+      /^fcaenet: the ledger ends with hash \w+ after step 4, but the final checkpoint [^\n]+\.\n$/,
+    );
+    expect(audit.exitCode).toBe(ExitCode.badData);
+    rmSync(forged, { recursive: true });
+  });
+
+  test('of a run that was killed says how far it got', async () => {
+    const audit = await runCommandLine(['audit', killed], { cwd: small.folder });
+    expect(audit.stderr).toMatch(
+      /^fcaenet: the ledger ends [^\n]+ of the run's 12 steps\.\n$|middle of line/,
+    );
+    expect(audit.exitCode).toBe(ExitCode.badData);
+  });
+});

@@ -1,0 +1,65 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { RunDirectory } from '../../src/run/run-directory.js';
+import { askControlSocket } from '../../src/transport/control/socket.js';
+import { readEvents } from '../../src/transport/events/run-events.js';
+import { askRun } from '../kit/ask-run.js';
+import { CommandLine } from '../kit/command-line.js';
+import { type SmallRun, smallRun } from '../kit/small-run.js';
+
+let run: SmallRun;
+beforeAll(async () => {
+  run = await smallRun();
+});
+afterAll(() => run.remove());
+
+test('a run is asked by its directory: status, pause, checkpoint, resume, drain, stop', {
+  timeout: 60_000,
+}, async () => {
+  const name = ['--set', 'metadata.name=asked', '--workers', '2'];
+  const command = new CommandLine(['train', run.runFile, ...name], { cwd: run.folder });
+  onTestFinished(() => command.kill('SIGKILL'));
+  const directory = RunDirectory.at(join(run.folder, 'runs', 'asked'));
+  const ask = async (request: { command: string; worker?: string }) =>
+    JSON.parse(await askControlSocket(directory.controlSocket, JSON.stringify(request)));
+  await command.line('checkpoint written');
+
+  expect(await ask({ command: 'pause' })).toMatchObject({ ok: true, run: 'asked', term: 1 });
+  await expect.poll(() => ask({ command: 'status' }), { timeout: 20_000 }).toMatchObject({ state: 'paused' });
+  const status = (await askRun(run.folder, 'status')) as {
+    position: { globalStep: number };
+    workers: { name: string; state: string }[];
+    checkpoint: { name: string };
+  };
+  expect(status.workers.length).toBeGreaterThan(0);
+  const { checkpoint } = await ask({ command: 'checkpoint' });
+  expect(checkpoint).toBe(`term-000001-step-${String(status.position.globalStep).padStart(10, '0')}`);
+  const worker = status.workers[0]!.name;
+  expect(await askRun(run.folder, 'drain', worker, '--run', 'runs/asked')).toMatchObject({ worker });
+  await expect(askRun(run.folder, 'drain', 'nobody', '--run', 'asked')).rejects.toThrow(
+    '1: fcaenet: run asked refused: there is no worker nobody; status lists them by slot and name.',
+  );
+  expect(await ask({ command: 'status' })).toMatchObject({ position: status.position });
+
+  await ask({ command: 'resume' });
+  await command.line('checkpoint written', (line) => String(line.name) > checkpoint);
+  expect(await ask({ command: 'stop' })).toMatchObject({ state: 'stopping' });
+  expect((await command.ended).exitCode).toBe(75);
+  expect(existsSync(directory.controlSocket)).toBe(false);
+
+  const events = readEvents(directory);
+  expect(events.map(({ sequence }) => sequence)).toEqual(events.map((_, index) => index + 1));
+  const types = events.map(({ type }) => type);
+  expect([types[0], types.at(-1)]).toEqual(['run.started', 'run.interrupted']);
+  expect(types).toEqual(
+    expect.arrayContaining(['worker.joined', 'checkpoint.written', 'run.paused', 'run.continued']),
+  );
+});
+
+test('a run that does not go on, or is not there, is told in one sentence', async () => {
+  await expect(askRun(run.folder, 'status')).rejects.toThrow('69: fcaenet: no run is going on in runs');
+  await expect(askRun(run.folder, 'pause', '--run', 'other')).rejects.toThrow(
+    '69: fcaenet: there is no run other',
+  );
+});

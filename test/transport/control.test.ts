@@ -1,0 +1,108 @@
+import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import {
+  type ControlHandler,
+  controlBounds,
+  controlRequestSchema,
+} from '../../src/transport/control/message.js';
+import { askNats, serveNatsControl } from '../../src/transport/control/nats.js';
+import { askControlSocket, serveControlSocket } from '../../src/transport/control/socket.js';
+import { TransportError } from '../../src/transport/error.js';
+import { NatsLink } from '../../src/transport/events/nats-link.js';
+import { NatsServer, natsMissing } from '../kit/nats-server.js';
+import { temporaryDirectory } from '../run/support.js';
+
+const silent = { info: () => {}, warn: () => {}, error: () => {} };
+const echo: ControlHandler = async (request) => ({ ok: true, run: 'quick', term: 3, request });
+
+async function serve(handler: ControlHandler) {
+  const path = join(temporaryDirectory(), 'control.sock');
+  const service = await serveControlSocket(path, handler);
+  onTestFinished(() => service.close(true));
+  const ask = async (text: string) => JSON.parse(await askControlSocket(path, text));
+  return { path, service, ask };
+}
+
+test('a request is answered; the socket is for its owner alone and goes with its server', async () => {
+  const { path, service, ask } = await serve(echo);
+  const request = { command: 'drain', worker: 'local-1' };
+  expect(await ask(JSON.stringify(request))).toEqual({ ok: true, run: 'quick', term: 3, request });
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  await service.close(true);
+  expect(existsSync(path)).toBe(false);
+  await expect(ask('{}')).rejects.toThrow('ENOENT');
+});
+
+test('a server that was replaced leaves its successor’s socket', async () => {
+  const { path, service } = await serve(echo);
+  rmSync(path);
+  writeFileSync(path, 'the successor’s');
+  await service.close(false);
+  expect(existsSync(path)).toBe(true);
+});
+
+test.each([
+  ['no JSON', 'status', 'CONTROL_UNKNOWN'],
+  ['an unknown command', '{"command":"explode"}', 'CONTROL_UNKNOWN'],
+  ['an unknown field', '{"command":"pause","for":"ever"}', 'CONTROL_UNKNOWN'],
+  ['a worker without a name', '{"command":"drain","worker":""}', 'CONTROL_UNKNOWN'],
+  ['more than a request may have', ' '.repeat(controlBounds.requestBytes + 1), 'CONTROL_TOO_LONG'],
+])('%s is refused with a code', async (_, text, code) => {
+  const { ask } = await serve(echo);
+  expect(await ask(text)).toMatchObject({ ok: false, code });
+});
+
+test('what the handler throws is answered, with its code when it has one', async () => {
+  const { ask } = await serve(async ({ command }) => {
+    if (command === 'pause') throw new TransportError('TRANSPORT_UNREACHABLE', 'nobody is there.');
+    throw new Error('something broke');
+  });
+  expect(await ask('{"command":"pause"}')).toEqual({
+    ok: false,
+    code: 'TRANSPORT_UNREACHABLE',
+    message: 'nobody is there',
+  });
+  expect(await ask('{"command":"stop"}')).toMatchObject({ ok: false, code: 'CONTROL_FAILED' });
+});
+
+test('a peer that says nothing or hangs up hurts nobody', async () => {
+  const { path, ask } = await serve(echo);
+  const mute = createConnection(path);
+  const rude = createConnection(path, () => rude.end('{"comm'));
+  expect(await ask('{"command":"status"}')).toMatchObject({ ok: true });
+  mute.destroy();
+});
+
+test('a path too long for a socket is refused with its length', async () => {
+  const path = join(temporaryDirectory(), 'x'.repeat(120));
+  await expect(serveControlSocket(path, echo)).rejects.toThrow('more than the 100');
+});
+
+test.skipIf(natsMissing !== '')(
+  `over NATS the leader answers, and one that was replaced does not${natsMissing}`,
+  async () => {
+    const server = await NatsServer.start();
+    onTestFinished(() => server.remove());
+    const [old, leader] = ['old', 'leader'].map((name) => {
+      const link = new NatsLink(server.settings, name, silent);
+      onTestFinished(() => link.close());
+      return link;
+    });
+    serveNatsControl(
+      old!,
+      'a.b',
+      async () => ({ ok: true, run: 'a.b', term: 1 }),
+      () => false,
+    );
+    await old!.get(2_000);
+    const request = controlRequestSchema.parse({ command: 'status' });
+    serveNatsControl(leader!, 'a.b', echo, () => true);
+    await leader!.get(2_000);
+    await (await leader!.get(0))!.flush();
+    const reply = JSON.parse(await askNats(server.settings, 'a.b', JSON.stringify(request)));
+    expect(reply).toEqual({ ok: true, run: 'quick', term: 3, request });
+    await expect(askNats(server.settings, 'other', '{}')).rejects.toThrow('503');
+  },
+);
