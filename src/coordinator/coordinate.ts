@@ -56,7 +56,7 @@ export async function coordinate(options: CoordinateOptions): Promise<{ result: 
     interruption.interrupt(interrupted(run, null));
   });
   try {
-    const dataset = await loadDataset(run.spec.dataset.path);
+    const dataset = await interruption.during(loadDataset(run.spec.dataset.path));
     checkDatasetFit(run, dataset.train.labels.length);
     interruption.check();
     const directory = RunDirectory.open(run, options.resume);
@@ -99,7 +99,7 @@ class Coordination {
     const { term } = leadership;
     const sampler = this.openSampler();
     const checkpoints = new RunCheckpoints({ run, directory, dataset, layout, term, fence: leadership, log });
-    const restored = this.options.resume === 'new' ? null : await checkpoints.restore();
+    const restored = this.options.resume === 'new' ? null : await interruption.during(checkpoints.restore());
     if (restored) {
       const { iteration, epoch, step } = restored.state.position;
       log.info('resuming', {
@@ -109,7 +109,7 @@ class Coordination {
         step: step + 1,
       });
     }
-    const state = restored?.state ?? (await this.begin());
+    const state = restored?.state ?? (await interruption.during(this.begin()));
     const finished = state.position.iteration === run.spec.schedule.iterations && directory.readResult();
     if (finished) {
       log.info('the run had finished', { run: run.metadata.name });
@@ -256,7 +256,7 @@ class Coordination {
 }
 
 function interrupted(run: TrainingRun, checkpoint: string | null): CoordinatorError {
-  const saved = checkpoint === null ? 'before its first step' : `checkpoint ${checkpoint} is written`;
+  const saved = checkpoint === null ? 'it was only starting' : `checkpoint ${checkpoint} is written`;
   return new CoordinatorError(
     'COORDINATOR_INTERRUPTED',
     `run ${run.metadata.name} was interrupted; ${saved}, and the same command with --resume=auto goes on`,

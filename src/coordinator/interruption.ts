@@ -20,4 +20,23 @@ export class Interruption {
   check(): void {
     this.signal.throwIfAborted();
   }
+
+  /**
+   * What `work` gives; rejects with the reason as soon as there is one, and leaves the work to itself. For work that
+   * only reads.
+   */
+  async during<Result>(work: Promise<Result>): Promise<Result> {
+    const { signal } = this;
+    let interrupted = () => {};
+    const reason = new Promise<never>((_, reject) => {
+      interrupted = () => reject(signal.reason);
+      if (signal.aborted) interrupted();
+      else signal.addEventListener('abort', interrupted, { once: true });
+    });
+    try {
+      return await Promise.race([work, reason]);
+    } finally {
+      signal.removeEventListener('abort', interrupted);
+    }
+  }
 }

@@ -9,6 +9,8 @@ export interface MetricsSources {
   workers(): Readonly<Record<string, number>>;
   /** Connections that were not let in, by reason. */
   refusedConnections(): Readonly<Record<string, number>>;
+  /** Lines of the workers' logs that were not written so far. */
+  droppedWorkerLogLines(): number;
   /** Run events so far. */
   events(): { readonly published: number; readonly lost: number };
   /** Null where no NATS server is configured. */
@@ -105,6 +107,12 @@ export class RunMetrics {
           counter.inc({ reason }, count);
         }
       }),
+    });
+    new Counter({
+      name: 'fcaenet_worker_log_lines_dropped_total',
+      help: 'Lines of worker logs left out of the coordinator’s log to bound their rate.',
+      registers: [registry],
+      collect: read<Counter>((counter) => counter.inc(sources.droppedWorkerLogLines())),
     });
     new Counter({
       name: 'fcaenet_events_published_total',

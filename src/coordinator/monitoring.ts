@@ -54,6 +54,7 @@ export class Monitoring {
       traffic: () => fleet.server.traffic,
       workers: () => Object.fromEntries(memberStates.map((state) => [state, pool.count(state)])),
       refusedConnections: () => fleet.server.refusals.totals(),
+      droppedWorkerLogLines: () => fleet.server.workerLogs.dropped,
       events: () => events.counts,
       natsConnected: () => link?.connected ?? null,
       term,

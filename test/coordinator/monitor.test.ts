@@ -11,6 +11,7 @@ interface World {
   workers: Record<string, number>;
   refused: Record<string, number>;
   notReady: string | null;
+  droppedWorkerLogLines: number;
   events: { published: number; lost: number };
   natsConnected: boolean | null;
 }
@@ -23,6 +24,7 @@ async function start(address = '127.0.0.1:0') {
     workers: {},
     refused: {},
     notReady: null,
+    droppedWorkerLogLines: 0,
     events: { published: 0, lost: 0 },
     natsConnected: null,
   };
@@ -30,6 +32,7 @@ async function start(address = '127.0.0.1:0') {
     traffic: () => world,
     workers: () => world.workers,
     refusedConnections: () => world.refused,
+    droppedWorkerLogLines: () => world.droppedWorkerLogLines,
     events: () => world.events,
     natsConnected: () => world.natsConnected,
     term: 4,
@@ -174,6 +177,12 @@ test('an idle connection does not keep the server from closing', async () => {
   await new Promise((resolve) => socket.once('connect', resolve));
   await monitor.close();
   socket.destroy();
+});
+
+test('lines of workers that were left out are scraped', async () => {
+  const { world, scrape } = await start();
+  world.droppedWorkerLogLines = 9;
+  expect(await scrape()).toContain('fcaenet_worker_log_lines_dropped_total 9');
 });
 
 test('events, the NATS connection and the term are scraped; without a server there is no connection', async () => {

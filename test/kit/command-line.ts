@@ -28,8 +28,13 @@ export class CommandLine {
   stdout = '';
   private readonly listeners = new Set<(line: LogLine) => void>();
 
-  constructor(args: readonly string[], options: { cwd: string; env?: NodeJS.ProcessEnv }) {
-    const child = spawn(process.execPath, [program, ...args], {
+  /** @param options.within a command that runs the rest of its arguments, such as `ip netns exec NAME` */
+  constructor(
+    args: readonly string[],
+    options: { cwd: string; env?: NodeJS.ProcessEnv; within?: readonly string[] },
+  ) {
+    const [command, ...rest] = [...(options.within ?? []), process.execPath, program, ...args];
+    const child = spawn(command!, rest, {
       cwd: options.cwd,
       env: { ...process.env, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],

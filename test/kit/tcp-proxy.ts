@@ -34,10 +34,10 @@ export class TcpProxy {
     server.on('connection', (socket) => this.link(socket));
   }
 
-  /** Opens a free port that leads to `target`, HOST:PORT; to nowhere where it is null. */
-  static async to(target: string | null): Promise<TcpProxy> {
+  /** Opens a free port of `host` that leads to `target`, HOST:PORT; to nowhere where it is null. */
+  static async to(target: string | null, host = '127.0.0.1'): Promise<TcpProxy> {
     const server = createServer({ allowHalfOpen: true });
-    server.listen(0, '127.0.0.1');
+    server.listen(0, host);
     await once(server, 'listening');
     return new TcpProxy(server, placeOf(target));
   }
