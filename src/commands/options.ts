@@ -34,6 +34,14 @@ export function addWorkersOption(command: Command, description: string): Command
   return command.option('--workers <count>', description, wholeNumber(1, 1024));
 }
 
+/** Gives a command `--join-token-file FILE`. */
+export function addJoinTokenOption(command: Command): Command {
+  return command.option(
+    '--join-token-file <file>',
+    'file of the token that workers of the run share (default: $FCAENET_JOIN_TOKEN, if it is set)',
+  );
+}
+
 /** The run a command line describes: the run file, changed by `--set` and `--workers`. */
 export function readRun(path: string, options: RunFileOptions): TrainingRun {
   const workers = options.workers === undefined ? [] : [`spec.operation.workers=${options.workers}`];

@@ -7,6 +7,8 @@ export interface MetricsSources {
   traffic(): { readonly sentBytes: number; readonly receivedBytes: number };
   /** Workers by state. */
   workers(): Readonly<Record<string, number>>;
+  /** Connections that were not let in, by reason. */
+  refusedConnections(): Readonly<Record<string, number>>;
   /** Run events so far. */
   events(): { readonly published: number; readonly lost: number };
   /** Null where no NATS server is configured. */
@@ -92,6 +94,17 @@ export class RunMetrics {
       help: 'Bytes of messages received from workers.',
       registers: [registry],
       collect: read<Counter>((counter) => counter.inc(sources.traffic().receivedBytes)),
+    });
+    new Counter({
+      name: 'fcaenet_refused_connections_total',
+      help: 'Connections that were not let in, by reason.',
+      labelNames: ['reason'],
+      registers: [registry],
+      collect: read<Counter>((counter) => {
+        for (const [reason, count] of Object.entries(sources.refusedConnections())) {
+          counter.inc({ reason }, count);
+        }
+      }),
     });
     new Counter({
       name: 'fcaenet_events_published_total',

@@ -59,6 +59,7 @@ const operation = group({
   exactness: oneOf(['strict', 'best-effort']),
   runsDirectory: path,
   listen,
+  tls: z.strictObject({ certificate: path, key: path, authority: path }, 'a group of settings').nullable(),
   metrics,
   evaluation: group({
     every: wholeNumber(1, 100_000),

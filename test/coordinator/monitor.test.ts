@@ -9,6 +9,7 @@ interface World {
   sentBytes: number;
   receivedBytes: number;
   workers: Record<string, number>;
+  refused: Record<string, number>;
   notReady: string | null;
   events: { published: number; lost: number };
   natsConnected: boolean | null;
@@ -20,6 +21,7 @@ async function start(address = '127.0.0.1:0') {
     sentBytes: 0,
     receivedBytes: 0,
     workers: {},
+    refused: {},
     notReady: null,
     events: { published: 0, lost: 0 },
     natsConnected: null,
@@ -27,6 +29,7 @@ async function start(address = '127.0.0.1:0') {
   const metrics = new RunMetrics({
     traffic: () => world,
     workers: () => world.workers,
+    refusedConnections: () => world.refused,
     events: () => world.events,
     natsConnected: () => world.natsConnected,
     term: 4,
@@ -45,7 +48,12 @@ async function start(address = '127.0.0.1:0') {
 
 test('what a run reports is what is scraped', async () => {
   const { world, metrics, get, scrape } = await start();
-  Object.assign(world, { sentBytes: 100, receivedBytes: 20, workers: { ready: 1, computing: 2 } });
+  Object.assign(world, {
+    sentBytes: 100,
+    receivedBytes: 20,
+    workers: { ready: 1, computing: 2 },
+    refused: { no_hello: 4 },
+  });
   metrics.setEngine('onednn', '2.6.0', 'cpu', 'avx512');
   metrics.setPosition(3, 1, 52);
   metrics.stepDone(Float64Array.of(1.5, 0.5, 0.25, 0.125), 0.5, 192);
@@ -77,6 +85,7 @@ test('what a run reports is what is scraped', async () => {
       'fcaenet_bytes_sent_total 100',
       'fcaenet_bytes_received_total 20',
       'fcaenet_gradient_refused_total{reason="non_finite"} 1',
+      'fcaenet_refused_connections_total{reason="no_hello"} 4',
       'fcaenet_redispatched_microbatches_total 3',
     ]),
   );
