@@ -83,8 +83,11 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleOut
       if (message === 'waiting for workers') for (const place of places) place.coordinatorAt(String(address));
       if (message !== 'checkpoint written') return;
       const done = Number(String(checkpoint).split('-').at(-1));
+      /** Two of a kind at one moment would be one: the second finds nothing left to disturb. */
+      const kinds = new Set<string>();
       for (const fault of waiting) {
-        if (fault.step > done) continue;
+        if (fault.step > done || kinds.has(fault.kind)) continue;
+        kinds.add(fault.kind);
         waiting.delete(fault);
         setTimeout(() => apply(fault), fault.delayMs);
       }
