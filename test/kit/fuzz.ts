@@ -1,4 +1,5 @@
 import { createConnection } from 'node:net';
+import { seal } from '../../src/transport/checksum.js';
 import type { WorkerMessage } from '../../src/transport/generated/fcaenet/v1/WorkerMessage.js';
 import { coordinatorService, protocolVersion } from '../../src/transport/service.js';
 import { closed, grpcFrame, Intruder } from './intruder.js';
@@ -21,7 +22,12 @@ const valid: readonly WorkerMessage[] = [
   { leaving: { reason: 'z' } },
 ];
 const { requestSerialize } = coordinatorService({ sentBytes: 0, receivedBytes: 0 }).Join;
-const corpus = valid.map((message) => requestSerialize({ term: 1, ...message }));
+/** A checksum's field: its tag, and room for four bytes. */
+const room = Buffer.of((15 << 3) | 5, 0, 0, 0, 0);
+/** Encoded, without the checksum at the end: that comes after what is done to them. */
+const corpus = valid.map((message) =>
+  requestSerialize({ term: 1, ...message }).subarray(0, -room.byteLength),
+);
 
 /** Random numbers keyed by a seed (mulberry32): a failing message can be made again. */
 class Draws {
@@ -42,13 +48,13 @@ class Draws {
 /** A valid message with some bytes changed, taken out, put in, or said again. */
 function mutated(draws: Draws): Buffer {
   let bytes = Buffer.from(corpus[draws.below(corpus.length)]!);
-  for (let times = 1 + draws.below(4); times > 0; times--) {
+  for (let times = 1 + draws.below(3); times > 0; times--) {
     const at = draws.below(bytes.byteLength + 1);
     const [before, after] = [bytes.subarray(0, at), bytes.subarray(at)];
-    const change = draws.below(4);
-    if (change === 0) bytes = Buffer.concat([before, draws.bytes(1), after.subarray(1)]);
-    else if (change === 1) bytes = Buffer.concat([before, after.subarray(draws.below(8))]);
-    else if (change === 2) bytes = Buffer.concat([before, draws.bytes(draws.below(12)), after]);
+    const change = draws.below(8);
+    if (change > 2) bytes = Buffer.concat([before, draws.bytes(1), after.subarray(1)]);
+    else if (change === 0) bytes = Buffer.concat([before, after.subarray(draws.below(8))]);
+    else if (change === 1) bytes = Buffer.concat([before, draws.bytes(draws.below(12)), after]);
     else bytes = Buffer.concat([bytes, bytes.subarray(at)]);
   }
   return bytes;
@@ -73,7 +79,9 @@ export async function fuzz({ address, seed, messages, hello }: FuzzOptions): Pro
       socket.end(draws.bytes(draws.below(200)));
       return closed(socket);
     }
-    const message = kind === 1 ? draws.bytes(draws.below(300)) : mutated(draws);
+    const bare = kind === 1 ? draws.bytes(draws.below(300)) : mutated(draws);
+    // A right checksum leads past the first check, to the decoder and what comes after it.
+    const message = draws.below(4) === 0 ? bare : seal(Buffer.concat([bare, room]));
     const compressed = draws.below(10) === 0 ? 1 : 0;
     const lies = draws.below(20) === 0;
     const frame = lies ? grpcFrame(message, draws.below(2 ** 32)) : grpcFrame(message, undefined, compressed);

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CommandLine, runCommandLine } from '../kit/command-line.js';
@@ -80,4 +80,12 @@ test('the local workers of train speak TLS and show their run’s token, which i
   );
   expect(await run.ended).toMatchObject({ exitCode: 0, stderr: '' });
   expect(JSON.stringify(run.lines)).not.toContain('a-token-of-this-very-test');
+  const folder = join(small.folder, 'runs', 'local');
+  const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) =>
+    entry.isFile(),
+  );
+  expect(files.map(({ name }) => name)).toContain('run.yaml');
+  for (const { parentPath, name } of files) {
+    expect((await readFile(join(parentPath, name))).includes('a-token-of-this-very-test')).toBe(false);
+  }
 }, 60_000);

@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest';
+import { fuzzedRun } from '../kit/fuzzed-run.js';
+
+test('100,000 fuzzed messages are refused and counted in bounded memory; the run ends with its bits', async () => {
+  const { endings, refused, grownMiB, results } = await fuzzedRun({
+    seed: 2,
+    before: 99_000,
+    during: 1_000,
+    iterations: 12,
+  });
+  expect(endings).toEqual(Array(3).fill({ exitCode: 0, stderr: '' }));
+  expect(refused).toBeGreaterThanOrEqual(99_000);
+  expect(grownMiB).toBeLessThan(256);
+  expect(results[1]).toEqual(results[0]);
+}, 1_800_000);
