@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { type AuditOptions, registerAudit } from './audit.js';
+import { type MakeCertificatesOptions, registerCerts } from './certs.js';
 import { type ControlOptions, registerControl } from './control.js';
-import { registerCoordinator } from './coordinator.js';
+import { type CoordinatorOptions, registerCoordinator } from './coordinator.js';
 import { type DatasetActions, registerDataset } from './dataset.js';
 import { type EvaluateOptions, registerEvaluate } from './evaluate.js';
 import { type RunsActions, registerRuns } from './runs.js';
@@ -12,7 +13,7 @@ import { registerWorker, type WorkerOptions } from './worker.js';
 /** What the commands do, apart from how they are written on a command line. */
 export interface CommandActions {
   train(options: TrainOptions): Promise<void>;
-  coordinate(options: TrainOptions): Promise<void>;
+  coordinate(options: CoordinatorOptions): Promise<void>;
   work(options: WorkerOptions): Promise<void>;
   evaluate(options: EvaluateOptions): Promise<void>;
   audit(options: AuditOptions): Promise<void>;
@@ -20,6 +21,7 @@ export interface CommandActions {
   readonly dataset: DatasetActions;
   start(options: StartOptions): Promise<void>;
   control(options: ControlOptions): Promise<void>;
+  makeCerts(options: MakeCertificatesOptions): Promise<void>;
 }
 
 export function registerCommands(program: Command, actions: CommandActions): void {
@@ -32,4 +34,5 @@ export function registerCommands(program: Command, actions: CommandActions): voi
   registerDataset(program, actions.dataset);
   registerStart(program, actions.start);
   registerControl(program, actions.control);
+  registerCerts(program, actions.makeCerts);
 }

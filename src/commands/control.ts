@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { ControlRequest } from '../transport/control/message.js';
-import { addExamples } from './options.js';
+import { addExamples, natsUrl } from './options.js';
 
 export interface ControlOptions {
   readonly request: ControlRequest;
@@ -49,6 +49,10 @@ interface RunOptions {
 function addRunOptions(command: Command, examples: readonly string[]): void {
   command
     .option('--run <run>', 'the run’s name or directory (default: the one that is going on in runs/)')
-    .option('--nats <url>', 'ask over this NATS server (default: by the socket in the run directory)');
+    .option(
+      '--nats <url>',
+      'ask over this NATS server (default: by the socket in the run directory)',
+      natsUrl,
+    );
   addExamples(command, examples);
 }

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { parseAddress } from '../run/address.js';
+import { isNatsUrl, parseAddress } from '../run/address.js';
 import { readTrainingRun } from '../run/read.js';
 import type { ResumeMode } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
@@ -34,6 +34,14 @@ export function addWorkersOption(command: Command, description: string): Command
   return command.option('--workers <count>', description, wholeNumber(1, 1024));
 }
 
+/** Gives a command `--join-token-file FILE`. */
+export function addJoinTokenOption(command: Command): Command {
+  return command.option(
+    '--join-token-file <file>',
+    'file of the token that workers of the run share (default: $FCAENET_JOIN_TOKEN, if it is set)',
+  );
+}
+
 /** The run a command line describes: the run file, changed by `--set` and `--workers`. */
 export function readRun(path: string, options: RunFileOptions): TrainingRun {
   const workers = options.workers === undefined ? [] : [`spec.operation.workers=${options.workers}`];
@@ -65,6 +73,12 @@ export function dialledAddress(text: string): string {
   if (address === undefined || address.port === 0) {
     throw new InvalidArgumentError('It must be HOST:PORT with a port from 1 to 65535.');
   }
+  return text;
+}
+
+/** Parser of an option that says where a NATS server is. */
+export function natsUrl(text: string): string {
+  if (!isNatsUrl(text)) throw new InvalidArgumentError('It must be nats://HOST:PORT or tls://HOST:PORT.');
   return text;
 }
 

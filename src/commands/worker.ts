@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { defaultOperation } from '../run/presets.js';
-import { addExamples, dialledAddress, wholeNumber } from './options.js';
+import { addExamples, addJoinTokenOption, dialledAddress, wholeNumber } from './options.js';
+import { UsageError } from './usage.js';
 
 export interface WorkerOptions {
   /** The coordinator, HOST:PORT. */
@@ -13,6 +14,12 @@ export interface WorkerOptions {
   readonly data: string;
   /** Folder of decoded images, shared by the workers of a machine, and its bound in bytes. */
   readonly cache: { readonly directory: string; readonly limitBytes: number };
+  /** Undefined speaks plain text. */
+  readonly tls:
+    | { readonly certificate: string; readonly key: string; readonly authority: string }
+    | undefined;
+  /** Undefined takes the token from the environment, if it is there. */
+  readonly joinTokenFile: string | undefined;
   /** Undefined is host name and process id. */
   readonly name: string | undefined;
 }
@@ -24,6 +31,10 @@ interface Flags {
   readonly data: string;
   readonly cache: string;
   readonly cacheLimitBytes: number;
+  readonly tlsCertificate?: string;
+  readonly tlsKey?: string;
+  readonly tlsAuthority?: string;
+  readonly joinTokenFile?: string;
   readonly name?: string;
 }
 
@@ -48,7 +59,11 @@ export function registerWorker(program: Command, work: (options: WorkerOptions) 
       wholeNumber(0, Number.MAX_SAFE_INTEGER),
       defaultOperation.cache.limitBytes,
     )
+    .option('--tls-certificate <file>', 'this worker’s certificate (PEM); goes with the next two')
+    .option('--tls-key <file>', 'its key')
+    .option('--tls-authority <file>', 'the authority of the coordinator’s certificate')
     .option('--name <name>', 'what logs call this worker (default: host name and process id)');
+  addJoinTokenOption(command);
   addExamples(command, ['npx fcaenet worker --connect 127.0.0.1:7400 --data data/CUB_200_2011']);
   command.action(async (options: Flags) => {
     const { connect, data, cache: directory, cacheLimitBytes: limitBytes, name } = options;
@@ -58,7 +73,17 @@ export function registerWorker(program: Command, work: (options: WorkerOptions) 
       reconnectTimeoutSeconds: options.reconnectTimeout,
       data,
       cache: { directory, limitBytes },
+      tls: tlsOf(options),
+      joinTokenFile: options.joinTokenFile,
       name,
     });
   });
+}
+
+function tlsOf({ tlsCertificate, tlsKey, tlsAuthority }: Flags): WorkerOptions['tls'] {
+  if (tlsCertificate !== undefined && tlsKey !== undefined && tlsAuthority !== undefined) {
+    return { certificate: tlsCertificate, key: tlsKey, authority: tlsAuthority };
+  }
+  if (tlsCertificate === undefined && tlsKey === undefined && tlsAuthority === undefined) return undefined;
+  throw new UsageError('--tls-certificate, --tls-key and --tls-authority only work together');
 }

@@ -1,7 +1,8 @@
 import { type Console, openConsole } from '../console/console.js';
 import type { ResumeMode } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
-import { coordinate } from './coordinate.js';
+import { makeJoinToken, readJoinToken } from '../transport/join-token.js';
+import { type CoordinateOptions, coordinate } from './coordinate.js';
 import { evaluateRun } from './evaluate-run.js';
 import { localWorkerCount } from './fleet.js';
 import { auditRun } from './ledger/audit.js';
@@ -17,13 +18,19 @@ export function train({ run, resume }: RunOptions): Promise<void> {
 }
 
 /** The same on a console that is open already. */
-export function trainOn(console: Console, run: TrainingRun, resume: ResumeMode): Promise<void> {
-  return carryOut(console, run, resume, localWorkerCount(run));
+export async function trainOn(console: Console, run: TrainingRun, resume: ResumeMode): Promise<void> {
+  const joinToken = readJoinToken(null, process.env) ?? makeJoinToken();
+  await carryOut(console, { run, resume, localWorkers: localWorkerCount(run), joinToken });
 }
 
 /** `fcaenet coordinator`: the same for workers that are started elsewhere. */
-export function lead({ run, resume }: RunOptions): Promise<void> {
-  return withConsole((console) => carryOut(console, run, resume, 0));
+export async function lead({
+  run,
+  resume,
+  joinTokenFile,
+}: RunOptions & { readonly joinTokenFile: string | undefined }): Promise<void> {
+  const joinToken = readJoinToken(joinTokenFile ?? null, process.env);
+  await withConsole((console) => carryOut(console, { run, resume, localWorkers: 0, joinToken }));
 }
 
 /** `fcaenet evaluate`: the figures of a run's newest checkpoint. Throws what `evaluateRun` throws. */
@@ -66,13 +73,8 @@ async function withConsole(body: (console: Console) => Promise<void>): Promise<v
   }
 }
 
-async function carryOut(
-  console: Console,
-  run: TrainingRun,
-  resume: ResumeMode,
-  localWorkers: number,
-): Promise<void> {
-  const { result, file } = await coordinate({ run, resume, console, localWorkers });
+async function carryOut(console: Console, options: Omit<CoordinateOptions, 'console'>): Promise<void> {
+  const { result, file } = await coordinate({ ...options, console });
   const { mAP, tieAveragedMAP, precisionAt, untrained, seconds, imagesPerSecond, workers } = result;
   console.log.info('run finished', {
     run: result.run,

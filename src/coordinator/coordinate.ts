@@ -11,6 +11,7 @@ import { checkDatasetFit } from '../run/dataset-fit.js';
 import { type ResumeMode, RunDirectory } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
 import type { RunEventBody } from '../transport/events/run-event.js';
+import { readTlsFiles } from '../transport/tls-files.js';
 import { openControl } from './control-service.js';
 import { CoordinatorError } from './error.js';
 import { Fleet } from './fleet.js';
@@ -22,7 +23,7 @@ import { RunCheckpoints } from './persistence.js';
 import { describeResult, type RunResult } from './result.js';
 import { RunControl } from './run-control.js';
 import { RunState } from './run-state.js';
-import type { Admission } from './server.js';
+import type { Admission, Protection } from './server.js';
 import { TrainingLoop } from './training-loop.js';
 
 export interface CoordinateOptions {
@@ -31,6 +32,8 @@ export interface CoordinateOptions {
   readonly console: Console;
   /** Worker processes to start on this machine; 0 waits for workers from elsewhere. */
   readonly localWorkers: number;
+  /** What workers must show besides their certificate; null asks for none. */
+  readonly joinToken: string | null;
 }
 
 /**
@@ -42,6 +45,11 @@ export interface CoordinateOptions {
 export async function coordinate(options: CoordinateOptions): Promise<{ result: RunResult; file: string }> {
   const { run, console } = options;
   const { log } = console;
+  const { tls: tlsFiles } = run.spec.operation;
+  const protection = {
+    tls: tlsFiles && readTlsFiles(tlsFiles),
+    joinToken: options.joinToken,
+  };
   const interruption = new Interruption();
   const restoreSignals = onInterrupt((signal) => {
     log.info('stopping', { signal });
@@ -55,7 +63,7 @@ export async function coordinate(options: CoordinateOptions): Promise<{ result: 
     try {
       const onDeposed = interruption.interrupt.bind(interruption);
       const result = await lead({ run, directory, log, onDeposed }, (leading) =>
-        new Coordination(options, dataset, directory, interruption, leading).run(),
+        new Coordination(options, dataset, directory, interruption, leading, protection).run(),
       );
       return { result, file: directory.resultFile };
     } finally {
@@ -77,6 +85,7 @@ class Coordination {
     private readonly directory: RunDirectory,
     private readonly interruption: Interruption,
     private readonly leading: Leading,
+    private readonly protection: Protection,
   ) {
     const { spec } = options.run;
     this.layout = describeModel({ ...spec.model, bits: spec.bits });
@@ -114,14 +123,17 @@ class Coordination {
       classCount: dataset.classNames.length,
       identity: restored?.identity ?? null,
     };
+    leadership.check();
     const ledger = await Ledger.open(
-      directory.ledgerFile,
+      directory.ledgerFileOf(term),
+      directory.ledgerFiles(term),
       checkpoints.ledgerHeader,
       restored?.ledger ?? null,
     );
     const fleet = new Fleet({
       admission,
       localWorkers,
+      protection: this.protection,
       log,
       onIdentity: (identity, device) => {
         this.device = device;

@@ -3,6 +3,7 @@ import { type ExitCode, ExitCode as exit, FcaenetError } from '../errors.js';
 export type CoordinatorErrorCode =
   | 'COORDINATOR_DEPOSED'
   | 'COORDINATOR_INTERRUPTED'
+  | 'COORDINATOR_JOIN_TOKEN_MISSING'
   | 'COORDINATOR_NOTHING_TO_EVALUATE'
   | 'COORDINATOR_OTHER_DATASET'
   | 'COORDINATOR_PLAIN_TEXT_REFUSED';
@@ -10,6 +11,7 @@ export type CoordinatorErrorCode =
 const exitCodes: Record<CoordinatorErrorCode, ExitCode> = {
   COORDINATOR_DEPOSED: exit.failed,
   COORDINATOR_INTERRUPTED: exit.interrupted,
+  COORDINATOR_JOIN_TOKEN_MISSING: exit.badConfiguration,
   COORDINATOR_NOTHING_TO_EVALUATE: exit.missingInput,
   COORDINATOR_OTHER_DATASET: exit.badData,
   COORDINATOR_PLAIN_TEXT_REFUSED: exit.badConfiguration,

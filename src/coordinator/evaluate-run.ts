@@ -7,6 +7,7 @@ import type { RetrievalReport } from '../retrieval/evaluate.js';
 import { readTrainingRun } from '../run/read.js';
 import { RunDirectory } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
+import { makeJoinToken } from '../transport/join-token.js';
 import { CoordinatorError } from './error.js';
 import { evaluateCodes } from './evaluation.js';
 import { Fleet, localWorkerCount } from './fleet.js';
@@ -70,6 +71,7 @@ export async function evaluateRun(
   };
   const fleet = new Fleet({
     admission,
+    protection: { tls: null, joinToken: makeJoinToken() },
     localWorkers: localWorkerCount(run),
     log: console.log,
     onIdentity: () => {},
@@ -97,7 +99,12 @@ export async function evaluateRun(
 function readAsEvaluated(directory: RunDirectory, { data, workers }: EvaluateRunOptions): TrainingRun {
   const run = readTrainingRun(directory.runFile);
   const { spec } = run;
-  const operation = { ...spec.operation, listen: '127.0.0.1:0', workers: workers ?? spec.operation.workers };
+  const operation = {
+    ...spec.operation,
+    listen: '127.0.0.1:0',
+    tls: null,
+    workers: workers ?? spec.operation.workers,
+  };
   return {
     ...run,
     spec: { ...spec, dataset: { ...spec.dataset, path: data ?? spec.dataset.path }, operation },

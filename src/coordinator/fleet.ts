@@ -5,12 +5,13 @@ import type { TrainingRun } from '../run/training-run.js';
 import type { Identity } from './identity.js';
 import { LocalWorkers } from './local-workers.js';
 import { WorkerPool } from './pool.js';
-import { type Admission, CoordinatorServer } from './server.js';
+import { type Admission, CoordinatorServer, type Protection } from './server.js';
 
 export interface FleetOptions {
   readonly admission: Admission;
   /** Worker processes to start on this machine; 0 waits for workers from elsewhere. */
   readonly localWorkers: number;
+  readonly protection: Protection;
   readonly log: Log;
   readonly onIdentity: (identity: Identity, device: string) => void;
   /** Called when the local workers ended and will not be started again. */
@@ -25,8 +26,8 @@ export class Fleet {
   private mostAdmitted = 0;
 
   constructor(private readonly options: FleetOptions) {
-    const { admission, log, onIdentity } = options;
-    this.server = new CoordinatorServer(admission, this.pool, log, onIdentity);
+    const { admission, protection, log, onIdentity } = options;
+    this.server = new CoordinatorServer(admission, this.pool, log, onIdentity, protection);
     this.pool.on('ready', () => {
       this.mostAdmitted = Math.max(this.mostAdmitted, this.pool.admitted().length);
     });
@@ -40,7 +41,7 @@ export class Fleet {
 
   /** Opens the port and starts the local workers. Throws what `CoordinatorServer.listen` throws. */
   async open(): Promise<void> {
-    const { admission, localWorkers, log, onExhausted } = this.options;
+    const { admission, localWorkers, protection, log, onExhausted } = this.options;
     const { dataset, operation } = admission.run.spec;
     const address = await this.server.listen(operation.listen);
     log.info('waiting for workers', { address, localWorkers });
@@ -48,7 +49,9 @@ export class Fleet {
       const { cache } = operation;
       this.local = new LocalWorkers({
         count: localWorkers,
-        address,
+        address: dialledHere(address),
+        tls: operation.tls,
+        joinToken: protection.joinToken,
         dataset: dataset.path,
         cache,
         log,
@@ -72,6 +75,11 @@ export class Fleet {
     await this.server.close(reason, resumable);
     await this.local?.stop();
   }
+}
+
+/** The address by which processes of this machine reach a coordinator that listens on all of its addresses. */
+function dialledHere(address: string): string {
+  return address.replace(/^0\.0\.0\.0:/, '127.0.0.1:').replace(/^\[::\]:/, '[::1]:');
 }
 
 /** How many workers `train` starts: as the run file says, or one per core, as more than microbatches are no use. */

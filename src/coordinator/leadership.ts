@@ -70,9 +70,15 @@ export class Leadership implements Fence {
   }
 
   private async renew(): Promise<void> {
+    const { directory, natsLease, log } = this.options;
     if (this.deposed) return;
-    if (!this.options.directory.renew() || !this.isHeld()) this.depose();
-    else if ((await this.options.natsLease?.renew()) === 'lost') this.depose();
+    try {
+      if (!directory.renew() || !this.isHeld()) this.depose();
+      else if ((await natsLease?.renew()) === 'lost') this.depose();
+    } catch (error) {
+      // A disk that fails for a moment is no other coordinator.
+      log.warn('lease not renewed', { reason: (error as Error).message });
+    }
   }
 
   private depose(): CoordinatorError {

@@ -3,6 +3,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Log } from '../console/log.js';
 import { ExitCode, FcaenetError } from '../errors.js';
+import { joinTokenVariable } from '../transport/join-token.js';
+import type { TlsFiles } from '../transport/tls-files.js';
 
 /** How often the processes of one place may be started again after they were killed. */
 const restartsPerPlace = 3;
@@ -23,6 +25,10 @@ export interface LocalWorkersOptions {
   readonly count: number;
   /** Where the coordinator listens. */
   readonly address: string;
+  /** The coordinator's own files, which its workers use as well; null for plain text. */
+  readonly tls: TlsFiles | null;
+  /** Null where none is asked for. */
+  readonly joinToken: string | null;
   readonly dataset: string;
   readonly cache: { readonly directory: string; readonly limitBytes: number };
   readonly log: Log;
@@ -57,7 +63,7 @@ export class LocalWorkers {
   }
 
   private start(place: number, restartsLeft: number): void {
-    const { address, dataset, cache, log } = this.options;
+    const { address, tls, joinToken, dataset, cache, log } = this.options;
     const program = fileURLToPath(new URL('../cli.js', import.meta.url));
     const flags = [
       ['--connect', address],
@@ -65,13 +71,24 @@ export class LocalWorkers {
       ['--cache', cache.directory],
       ['--cache-limit-bytes', String(cache.limitBytes)],
       ['--name', `local-${place}`],
+      ...(tls
+        ? [
+            ['--tls-certificate', tls.certificate],
+            ['--tls-key', tls.key],
+            ['--tls-authority', tls.authority],
+          ]
+        : []),
     ].flat();
     // The IPC channel tells the worker that its parent lives: it leaves when the channel closes. A group of its own
     // keeps the terminal's Ctrl-C from it: the coordinator decides when it stops.
     const child = fork(program, ['worker', ...flags], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       detached: true,
-      env: { ...process.env, OMP_WAIT_POLICY: 'PASSIVE' },
+      env: {
+        ...process.env,
+        OMP_WAIT_POLICY: 'PASSIVE',
+        ...(joinToken === null ? {} : { [joinTokenVariable]: joinToken }),
+      },
     });
     this.processes.add(child);
     let sentence = '';

@@ -7,6 +7,8 @@ export interface MetricsSources {
   traffic(): { readonly sentBytes: number; readonly receivedBytes: number };
   /** Workers by state. */
   workers(): Readonly<Record<string, number>>;
+  /** Connections that were not let in, by reason. */
+  refusedConnections(): Readonly<Record<string, number>>;
   /** Lines of the workers' logs that were not written so far. */
   droppedWorkerLogLines(): number;
   /** Run events so far. */
@@ -94,6 +96,17 @@ export class RunMetrics {
       help: 'Bytes of messages received from workers.',
       registers: [registry],
       collect: read<Counter>((counter) => counter.inc(sources.traffic().receivedBytes)),
+    });
+    new Counter({
+      name: 'fcaenet_refused_connections_total',
+      help: 'Connections that were not let in, by reason.',
+      labelNames: ['reason'],
+      registers: [registry],
+      collect: read<Counter>((counter) => {
+        for (const [reason, count] of Object.entries(sources.refusedConnections())) {
+          counter.inc({ reason }, count);
+        }
+      }),
     });
     new Counter({
       name: 'fcaenet_worker_log_lines_dropped_total',

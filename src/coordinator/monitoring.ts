@@ -53,6 +53,7 @@ export class Monitoring {
     const metrics = new RunMetrics({
       traffic: () => fleet.server.traffic,
       workers: () => Object.fromEntries(memberStates.map((state) => [state, pool.count(state)])),
+      refusedConnections: () => fleet.server.refusals.totals(),
       droppedWorkerLogLines: () => fleet.server.workerLogs.dropped,
       events: () => events.counts,
       natsConnected: () => link?.connected ?? null,

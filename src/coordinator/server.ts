@@ -3,8 +3,8 @@ import * as grpc from '@grpc/grpc-js';
 import type { Log } from '../console/log.js';
 import { formatAddress, isLoopback, parseAddress } from '../run/address.js';
 import type { TrainingRun } from '../run/training-run.js';
-import { TransportError } from '../transport/error.js';
 import type { WorkerMessage__Output } from '../transport/generated/fcaenet/v1/WorkerMessage.js';
+import { isJoinToken, joinTokenVariable } from '../transport/join-token.js';
 import {
   channelOptions,
   coordinatorService,
@@ -12,10 +12,13 @@ import {
   protocolVersion,
   type Traffic,
 } from '../transport/service.js';
+import type { TlsMaterial } from '../transport/tls-files.js';
 import { CoordinatorError } from './error.js';
+import { Door, type HandshakeLimits, handshakeLimits, type Visitor } from './handshake.js';
 import { type Identity, identityDifferences } from './identity.js';
 import { Member, type WorkerStream } from './member.js';
 import type { WorkerPool } from './pool.js';
+import { Refusals } from './refusals.js';
 import { WorkerLogs } from './worker-logs.js';
 
 /** How often workers say that they live. */
@@ -26,6 +29,10 @@ const heartbeatMs = 2_000;
  */
 const silenceMs = 60_000;
 const mostWorkers = 1_024;
+/** A worker needs one; a second is refused with the reason, and more by HTTP/2 itself. */
+const mostStreams = 4;
+/** A connection without a stream is no worker's. */
+const idleMs = 60_000;
 /** How long workers have to take leave when the run ends. */
 const goodbyeMs = 1_000;
 
@@ -39,11 +46,24 @@ export interface Admission {
   identity: Identity | null;
 }
 
+/** What a worker must have to be heard; null asks for nothing. */
+export interface Protection {
+  readonly tls: TlsMaterial | null;
+  readonly joinToken: string | null;
+}
+
 /** The gRPC side of the coordinator: accepts workers, checks them, and passes what they send to the pool. */
 export class CoordinatorServer {
   readonly traffic: Traffic = { sentBytes: 0, receivedBytes: 0 };
+  readonly refusals: Refusals;
+  private readonly server = new grpc.Server({
+    ...channelOptions,
+    'grpc.max_concurrent_streams': mostStreams,
+    'grpc.max_connection_idle_ms': idleMs,
+  });
+  private readonly door: Door;
+  private readonly visitors = new WeakMap<WorkerStream, Visitor>();
   readonly workerLogs: WorkerLogs;
-  private readonly server = new grpc.Server(channelOptions);
   private watch: NodeJS.Timeout | undefined;
   private closing = false;
 
@@ -52,7 +72,19 @@ export class CoordinatorServer {
     private readonly pool: WorkerPool,
     private readonly log: Log,
     private readonly onIdentity: (identity: Identity, device: string) => void,
+    private readonly protection: Protection,
+    limits: HandshakeLimits = handshakeLimits,
   ) {
+    this.refusals = new Refusals(log, () => performance.now());
+    // TLS ends at the door, so that gRPC sees the connections of workers alone.
+    const connections = this.server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
+    this.door = new Door({
+      tls: protection.tls,
+      limits,
+      admit: (socket) => connections.injectConnection(socket),
+      onRefused: (reason, sentence, address) => this.refusals.add(reason, sentence, address),
+    });
+    pool.on('gone', ({ stream }) => this.dismiss(stream));
     this.workerLogs = new WorkerLogs(log);
     // For what the pool itself says to a worker.
     pool.term = admission.term;
@@ -64,38 +96,29 @@ export class CoordinatorServer {
   /**
    * Starts to listen.
    * @returns the address workers dial
-   * @throws CoordinatorError when the address is not loopback: plain text never leaves the machine
+   * @throws CoordinatorError beyond loopback without certificates or join token: plain text never leaves the machine
    * @throws TransportError when the port is taken
    */
   async listen(address: string): Promise<string> {
     // The run file's schema has checked the form.
     const { host, port } = parseAddress(address)!;
     if (!isLoopback(host)) {
-      throw new CoordinatorError(
-        'COORDINATOR_PLAIN_TEXT_REFUSED',
-        `spec.operation.listen is ${address}, but without certificates the coordinator only listens on loopback, such as 127.0.0.1:${port}`,
-      );
+      const { tls, joinToken } = this.protection;
+      const loopback = `so the coordinator only listens on loopback, such as 127.0.0.1:${port}`;
+      if (tls === null) {
+        throw new CoordinatorError(
+          'COORDINATOR_PLAIN_TEXT_REFUSED',
+          `spec.operation.listen is ${address}, but spec.operation.tls names no certificates, ${loopback}`,
+        );
+      }
+      if (joinToken === null) {
+        throw new CoordinatorError(
+          'COORDINATOR_JOIN_TOKEN_MISSING',
+          `spec.operation.listen is ${address}, but there is no join token (--join-token-file or ${joinTokenVariable}), ${loopback}`,
+        );
+      }
     }
-    const bound = await new Promise<number>((resolve, reject) => {
-      this.server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error, actual) => {
-        if (!error) resolve(actual);
-        else if (/EADDRINUSE|in use|No address added/i.test(error.message)) {
-          reject(
-            new TransportError(
-              'TRANSPORT_PORT_IN_USE',
-              `port ${port} on ${host} is in use; choose another with --set spec.operation.listen=HOST:PORT (port 0 takes any free one)`,
-              { cause: error },
-            ),
-          );
-        } else {
-          reject(
-            new TransportError('TRANSPORT_CANNOT_LISTEN', `cannot listen on ${address}: ${error.message}`, {
-              cause: error,
-            }),
-          );
-        }
-      });
-    });
+    const bound = await this.door.listen(host, port);
     this.watch = setInterval(() => {
       this.dropSilent();
       for (const member of this.pool.all()) void member.outbox.send({ term: this.admission.term, alive: {} });
@@ -110,6 +133,7 @@ export class CoordinatorServer {
   async close(reason: string, resumable: boolean): Promise<void> {
     this.closing = true;
     clearInterval(this.watch);
+    this.door.close();
     const { term } = this.admission;
     const told = Promise.all(
       this.pool.all().map(async (member) => {
@@ -126,22 +150,41 @@ export class CoordinatorServer {
 
   private accept(stream: WorkerStream): void {
     let member: Member | null = null;
+    const visitor = this.door.visitor(stream.getPeer());
+    if (!visitor || visitor.streaming || visitor.state === 'refused') {
+      const message = 'this connection has had its stream, and a worker needs one';
+      this.refusals.add('too_many_streams', message, visitor?.address ?? stream.getPeer());
+      stream.on('error', () => {});
+      stream.write({ term: this.admission.term, refusal: { code: 'TOO_MANY_STREAMS', message } });
+      stream.end();
+      return;
+    }
+    visitor.streaming = true;
+    this.visitors.set(stream, visitor);
     const depart = (reason: string, failure: { code: string; exitCode: number } | null = null) => {
       if (member) this.pool.remove(member, { reason, failure });
     };
     // A stream that was cancelled or reset reports an error first; 'close' may follow or not.
     stream.on('error', (error) => depart(`its stream broke (${error.message})`));
     stream.on('close', () => depart('its stream closed'));
+    // gRPC's own verdict: a message above the limit, one that does not decode, a call that was cancelled.
+    stream.on('cancelled', () => {
+      depart('its stream was cancelled');
+      const fault = 'its call was cancelled, or its message was too large or damaged';
+      if (!member) this.door.refuse(visitor, 'broken_call', fault);
+    });
     stream.on('end', () => {
       depart('it ended its stream');
       stream.end();
     });
     stream.on('data', (message: WorkerMessage__Output) => {
+      // What a refused worker had sent before it heard of it.
+      if (visitor.state === 'refused') return;
       const damage = damageOf(message);
       if (damage) {
         // The line is to blame, not the worker: it is not refused, and may connect again.
         if (member) this.pool.emit('refused', member, 'damaged', damage.message);
-        else this.log.warn('refused a worker', { code: damage.code, reason: damage.message });
+        else this.door.refuse(visitor, 'damaged', damage.message);
         depart(damage.message);
         stream.end();
         return;
@@ -170,6 +213,13 @@ export class CoordinatorServer {
         'PROTOCOL_VERSION',
         `the worker speaks protocol version ${hello.protocolVersion}, the coordinator ${protocolVersion}`,
       );
+      return null;
+    }
+    const { joinToken } = this.protection;
+    if (joinToken !== null && !isJoinToken(joinToken, hello.joinToken)) {
+      const [code, what] =
+        hello.joinToken === '' ? ['JOIN_TOKEN_MISSING', 'no'] : ['JOIN_TOKEN_WRONG', 'another'];
+      this.refuse(stream, code, `the worker has ${what} join token than the run's`);
       return null;
     }
     if (hello.datasetFingerprint !== datasetFingerprint) {
@@ -206,6 +256,7 @@ export class CoordinatorServer {
     }
     const member = new Member(this.pool.freeSlot(), name, instance, hello.session, stream, Date.now());
     this.pool.add(member);
+    this.door.welcome(this.visitors.get(stream)!);
     const welcome = {
       run: run.metadata.name,
       runFile: JSON.stringify(run),
@@ -224,7 +275,13 @@ export class CoordinatorServer {
   ): void {
     member.lastHeardAt = Date.now();
     const { pool } = this;
-    if (message.chunk) member.receiver.accept(message.chunk);
+    const joining = member.state === 'joining';
+    const isAnswer = message.chunk || message.nodeResult || message.encodeResult;
+    // The probe has not been seen yet, or was seen and would be a second one.
+    if (joining ? isAnswer : message.ready) {
+      const when = joining ? 'before' : 'after';
+      pool.refuse(member, 'bad_message', `${message.body} came ${when} the worker was admitted`);
+    } else if (message.chunk) member.receiver.accept(message.chunk);
     else if (message.ready) this.admit(member, message.ready.identity, message.ready.device, depart);
     else if (message.failure) {
       const { code, exitCode } = message.failure;
@@ -295,14 +352,21 @@ export class CoordinatorServer {
     void member.outbox.send({ term: admission.term, admitted: {} });
     const { engine, engineVersion } = offered;
     this.log.info('worker joined', { worker: member.label, engine, engineVersion, device });
+    this.door.admit(this.visitors.get(member.stream)!);
     this.pool.admit(member);
   }
 
   private refuse(stream: WorkerStream, code: string, message: string): void {
     if (this.closing) return;
-    this.log.warn('refused a worker', { code, reason: message });
     stream.write({ term: this.admission.term, refusal: { code, message } });
     stream.end();
+    const visitor = this.visitors.get(stream);
+    if (visitor) this.door.refuse(visitor, code.toLowerCase(), message);
+  }
+
+  private dismiss(stream: WorkerStream): void {
+    const visitor = this.visitors.get(stream);
+    if (visitor && !this.closing) this.door.dismiss(visitor);
   }
 
   private dropSilent(): void {

@@ -15,3 +15,8 @@ export function formatAddress(host: string, port: number): string {
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
+
+/** Whether the text says where a NATS server is: nats://HOST:PORT, or tls://HOST:PORT. */
+export function isNatsUrl(text: string): boolean {
+  return /^(nats|tls):\/\//.test(text) && parseAddress(text.replace(/^\w+:\/\//, '')) !== undefined;
+}

@@ -63,6 +63,7 @@ export const defaultOperation: Operation = {
   exactness: 'strict',
   runsDirectory: 'runs',
   listen: '127.0.0.1:0',
+  tls: null,
   metrics: 'auto',
   evaluation: { every: 1, maxQueries: null, precisionAt: [1, 5, 10, 100], untrained: false },
   checkpoint: { everyIterations: 1, everySteps: 'auto', keep: 3 },

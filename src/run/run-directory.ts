@@ -14,7 +14,7 @@ import type { TrainingRun } from './training-run.js';
 export type ResumeMode = 'new' | 'resume' | 'auto';
 
 /**
- * `runs/NAME`: `run.yaml` (every setting as decided), `checkpoints/`, `terms/`, `events.jsonl`, `ledger.jsonl`
+ * `runs/NAME`: `run.yaml` (every setting as decided), `checkpoints/`, `terms/`, `events.jsonl`, the ledger
  * and, at the end, `result.json`. One process at a time holds it, for as long as it goes on renewing its lock; one that was passed over
  * after a pause is told by `isHeld`.
  */
@@ -22,7 +22,6 @@ export class RunDirectory {
   readonly runFile: string;
   readonly resultFile: string;
   readonly eventsFile: string;
-  readonly ledgerFile: string;
   readonly checkpoints: string;
   readonly controlSocket: string;
   readonly terms: Terms;
@@ -34,7 +33,6 @@ export class RunDirectory {
     this.runFile = join(path, 'run.yaml');
     this.resultFile = join(path, 'result.json');
     this.eventsFile = join(path, 'events.jsonl');
-    this.ledgerFile = join(path, 'ledger.jsonl');
     this.checkpoints = join(path, 'checkpoints');
     this.controlSocket = join(path, 'control.sock');
     this.terms = new Terms(join(path, 'terms'));
@@ -78,6 +76,23 @@ export class RunDirectory {
       existsSync(this.resultFile) ||
       (existsSync(this.checkpoints) && readdirSync(this.checkpoints).length > 0)
     );
+  }
+
+  /** Where the coordinator of a term keeps the sample ledger: one that was replaced has no part in its successor's. */
+  ledgerFileOf(term: number): string {
+    return join(this.path, `ledger-${String(term).padStart(6, '0')}.jsonl`);
+  }
+
+  /** The ledgers of terms below `below` that are there, the highest term's first: that one counts. */
+  ledgerFiles(below = Number.POSITIVE_INFINITY): string[] {
+    if (!existsSync(this.path)) return [];
+    const terms = readdirSync(this.path).map((name) =>
+      Number(/^ledger-(\d{6,})\.jsonl$/.exec(name)?.[1] ?? 0),
+    );
+    return terms
+      .filter((term) => term > 0 && term < below)
+      .sort((a, b) => b - a)
+      .map((term) => this.ledgerFileOf(term));
   }
 
   /** Whether a process has the directory at this moment. */

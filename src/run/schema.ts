@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { parseAddress } from './address.js';
+import { isNatsUrl, parseAddress } from './address.js';
 import { backbones, engineNames, methods } from './training-run.js';
 
 /*
@@ -37,10 +37,8 @@ const name = z
     /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
     '1 to 63 letters, digits, dots, dashes or underscores, beginning with a letter or digit',
   );
-const natsExpected = 'nats://HOST:PORT or null';
-const natsUrl = z
-  .string(natsExpected)
-  .refine((text) => isAddress(text.replace(/^(nats|tls):\/\//, '')) && text.includes('://'), natsExpected);
+const natsExpected = 'nats://HOST:PORT, tls://HOST:PORT or null';
+const natsUrl = z.string(natsExpected).refine(isNatsUrl, natsExpected);
 const decayExpected = 'a rising list of at most 100 iterations';
 const decayAfter = z
   .array(wholeNumber(1, 100_000), decayExpected)
@@ -61,6 +59,7 @@ const operation = group({
   exactness: oneOf(['strict', 'best-effort']),
   runsDirectory: path,
   listen,
+  tls: z.strictObject({ certificate: path, key: path, authority: path }, 'a group of settings').nullable(),
   metrics,
   evaluation: group({
     every: wholeNumber(1, 100_000),

@@ -88,6 +88,8 @@ export interface Operation {
   readonly runsDirectory: string;
   /** Where workers connect, HOST:PORT; port 0 takes a free one. */
   readonly listen: string;
+  /** The coordinator's PEM files; null speaks plain text, which only loopback may. */
+  readonly tls: { readonly certificate: string; readonly key: string; readonly authority: string } | null;
   /** Where /metrics is served, HOST:PORT; auto is 127.0.0.1:9464 or, when taken, a free port; off is nowhere. */
   readonly metrics: string;
   readonly evaluation: {

@@ -1,9 +1,15 @@
 import { hostname } from 'node:os';
 import { openConsole } from '../console/console.js';
 import { onInterrupt } from '../console/interrupt.js';
+import { readJoinToken } from '../transport/join-token.js';
+import { readTlsFiles, type TlsFiles } from '../transport/tls-files.js';
 import { runWorker, type WorkerOptions } from './worker.js';
 
-type WorkOptions = Omit<WorkerOptions, 'name' | 'log' | 'signal'> & {
+type WorkOptions = Omit<WorkerOptions, 'name' | 'tls' | 'joinToken' | 'log' | 'signal'> & {
+  /** Undefined speaks plain text. */
+  readonly tls: TlsFiles | undefined;
+  /** Undefined takes the token from the environment, if it is there. */
+  readonly joinTokenFile: string | undefined;
   /** Undefined is host name and process id. */
   readonly name: string | undefined;
 };
@@ -21,6 +27,8 @@ export async function work(options: WorkOptions): Promise<void> {
   try {
     await runWorker({
       ...options,
+      tls: options.tls ? readTlsFiles(options.tls) : null,
+      joinToken: readJoinToken(options.joinTokenFile ?? null, process.env),
       name: options.name ?? `${hostname()}:${process.pid}`,
       log: openConsole().log,
       signal: leave.signal,

@@ -1,4 +1,5 @@
-import { type ChannelCredentials, type ClientDuplexStream, connectivityState } from '@grpc/grpc-js';
+import { type ClientDuplexStream, connectivityState } from '@grpc/grpc-js';
+import type { Dialling } from '../transport/credentials.js';
 import { TransportError } from '../transport/error.js';
 import type { CoordinatorMessage__Output } from '../transport/generated/fcaenet/v1/CoordinatorMessage.js';
 import type { TrainingClient } from '../transport/generated/fcaenet/v1/Training.js';
@@ -21,12 +22,13 @@ export interface Connection {
  */
 export async function dial(
   address: string,
-  credentials: ChannelCredentials,
+  { credentials, options }: Dialling,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<Connection> {
   const client = new TrainingClientType(address, credentials, {
     ...channelOptions,
+    ...options,
     'grpc.use_local_subchannel_pool': 1,
   });
   try {

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { credentials } from '@grpc/grpc-js';
 import type { Log } from '../console/log.js';
 import { loadDataset } from '../data/dataset.js';
 import type { FcaenetError } from '../errors.js';
+import { diallingOf } from '../transport/credentials.js';
 import { TransportError } from '../transport/error.js';
 import { protocolVersion } from '../transport/service.js';
+import type { TlsMaterial } from '../transport/tls-files.js';
 import { retryDelayMs } from './back-off.js';
 import { dial } from './connection.js';
 import { WorkerError } from './error.js';
@@ -29,6 +30,10 @@ export interface WorkerOptions {
   readonly data: string;
   /** Folder of the decoded images; shared by the workers of a host. */
   readonly cache: { readonly directory: string; readonly limitBytes: number };
+  /** Null speaks plain text. */
+  readonly tls: TlsMaterial | null;
+  /** What the coordinator may ask for; null where this worker was given none. */
+  readonly joinToken: string | null;
   readonly name: string;
   readonly log: Log;
   /** Ends the worker between two microbatches. */
@@ -92,17 +97,18 @@ class Worker {
 
   /** One session; null when no coordinator was reached. */
   private async attempt(): Promise<SessionEnding | null> {
-    const { connect, signal, name } = this.options;
+    const { connect, tls, joinToken, signal, name } = this.options;
     const { memory, log } = this;
     try {
       const timeoutMs = Math.max(1, Math.min(attemptMs, 1000 * this.secondsLeft));
-      const connection = await dial(connect, credentials.createInsecure(), timeoutMs, signal);
+      const connection = await dial(connect, diallingOf(connect, tls), timeoutMs, signal);
       const hello = {
         protocolVersion,
         workerName: name,
         instanceId: this.instanceId,
         datasetFingerprint: this.datasetFingerprint,
         session: ++this.sessions,
+        joinToken: joinToken ?? '',
       };
       const onAdmitted = (kept: boolean) => this.admitted(kept);
       try {

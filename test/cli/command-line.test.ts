@@ -47,6 +47,8 @@ test('a worker shares the usual cache unless told another', async () => {
           reconnectTimeoutSeconds: 600,
           data: 'd',
           cache,
+          tls: undefined,
+          joinTokenFile: undefined,
           name: undefined,
         },
       ],
@@ -55,6 +57,28 @@ test('a worker shares the usual cache unless told another', async () => {
   expect(
     await parseCommandLine(...needed, '--cache', 'c', '--cache-limit-bytes', '0', '--name', 'w'),
   ).toMatchObject([{ options: [{ cache: { directory: 'c', limitBytes: 0 }, name: 'w' }] }]);
+});
+
+test('a worker takes certificate, key and authority together, and its token from a file', async () => {
+  const flags = [
+    '--tls-certificate',
+    'c',
+    '--tls-key',
+    'k',
+    '--tls-authority',
+    'a',
+    '--join-token-file',
+    't',
+  ];
+  expect(await parseCommandLine('worker', '--connect', 'host:1', '--data', 'd', ...flags)).toMatchObject([
+    { options: [{ tls: { certificate: 'c', key: 'k', authority: 'a' }, joinTokenFile: 't' }] },
+  ]);
+});
+
+test('certs make takes the coordinator’s names', async () => {
+  expect(await parseCommandLine('certs', 'make', 'd', '--name', 'a.example', '--name', '10.0.0.5')).toEqual([
+    { action: 'makeCerts', options: [{ directory: 'd', names: ['a.example', '10.0.0.5'], days: 365 }] },
+  ]);
 });
 
 test('evaluate takes data and workers from the run unless told', async () => {
@@ -97,6 +121,9 @@ test.each([
   [['worker', '--connect', 'host', '--data', 'd'], /'host' is invalid\. It must be HOST:PORT/],
   [['worker', '--connect', 'host:0', '--data', 'd'], /'host:0' is invalid\. It must be HOST:PORT/],
   [[...worker, '--cache-limit-bytes', '-1'], /'-1' is invalid\. It must be a whole number from 0 to/],
+  [[...worker, '--tls-key', 'k'], '--tls-certificate, --tls-key and --tls-authority only work together'],
+  [['certs', 'make', 'd', '--name', 'a:1'], /'a:1' is invalid\. It must be a host name or an IP address/],
+  [['certs', 'make', 'd', '--days', '0'], /'0' is invalid\. It must be a whole number from 1 to 3650;/],
   [['dataset'], 'no command is given; --help lists them'],
   [['dataset', 'make', 'd', '--species', '21'], /'21' is invalid\. It must be a whole number from 2 to 20;/],
 ])('%j is refused in one sentence with exit code 64', async (args, message) => {
@@ -113,4 +140,20 @@ test('errors of the run file are not errors of usage', async () => {
     code: 'RUN_FIELD_INVALID',
     exitCode: 78,
   });
+});
+
+test('a control command is a request for a run, by its directory or over a NATS server', async () => {
+  expect(await parseCommandLine('status')).toEqual([
+    { action: 'control', options: [{ request: { command: 'status' }, run: undefined, nats: undefined }] },
+  ]);
+  const flags = ['--run', 'quick', '--nats', 'tls://[::1]:4222'];
+  expect(await parseCommandLine('drain', 'local-1', ...flags)).toEqual([
+    {
+      action: 'control',
+      options: [{ request: { command: 'drain', worker: 'local-1' }, run: 'quick', nats: 'tls://[::1]:4222' }],
+    },
+  ]);
+  for (const url of ['127.0.0.1:4222', 'http://127.0.0.1:4222', 'nats://127.0.0.1']) {
+    await expect(parseCommandLine('pause', '--nats', url)).rejects.toThrow('It must be nats://HOST:PORT');
+  }
 });

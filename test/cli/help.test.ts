@@ -15,6 +15,7 @@ registerCommands(program, {
   dataset: { make: nothing, check: nothing },
   start: nothing,
   control: nothing,
+  makeCerts: nothing,
 });
 
 const commands = allCommands(program)
@@ -41,6 +42,7 @@ test('the commands are those that the documentation names', () => {
     'checkpoint',
     'stop',
     'drain',
+    'certs make',
   ]);
 });
 

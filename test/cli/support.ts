@@ -19,6 +19,7 @@ export async function parseCommandLine(...args: string[]): Promise<{ action: str
     runs: { list: remember('list'), compare: remember('compare') },
     dataset: { make: remember('make'), check: remember('check') },
     start: remember('start'),
+    makeCerts: remember('makeCerts'),
     control: remember('control'),
   });
   program.configureOutput({ writeOut: (text) => calls.push({ action: 'print', options: [text] }) });

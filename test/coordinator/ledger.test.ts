@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -69,9 +69,12 @@ for (const iteration of [0, 1]) {
 
 let folder: string;
 let path: string;
+/** The next term's. */
+let next: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'fcaenet-ledger-'));
-  path = join(folder, 'ledger.jsonl');
+  path = join(folder, 'ledger-000001.jsonl');
+  next = join(folder, 'ledger-000002.jsonl');
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
@@ -84,7 +87,7 @@ async function write(ledger: Ledger, from: number, to: number): Promise<string> 
 }
 
 async function wholeLedger(): Promise<string[]> {
-  const ledger = await Ledger.open(path, header, null);
+  const ledger = await Ledger.open(path, [], header, null);
   await write(ledger, 0, steps.length);
   await ledger.close();
   return readFileSync(path, 'utf8').split('\n').slice(0, -1);
@@ -98,41 +101,42 @@ test('what is recorded is read back, and proves that each sample was used once p
 });
 
 test('a ledger is cut back to a checkpoint, and what follows continues its chain', async () => {
-  const first = await Ledger.open(path, header, null);
+  const first = await Ledger.open(path, [], header, null);
   const hash = await write(first, 0, 5);
   await write(first, 5, 8);
   await first.close();
-  const second = await Ledger.open(path, header, { steps: 5, hash });
+  const second = await Ledger.open(next, [path], header, { steps: 5, hash });
   await write(second, 5, steps.length);
   await second.close();
-  expect((await readLedger(path, header)).steps).toEqual(steps);
+  expect((await readLedger(next, header)).steps).toEqual(steps);
+  expect(existsSync(path)).toBe(false);
 });
 
 test('a last line that a kill cut in two does not matter after the checkpoint', async () => {
   const lines = await wholeLedger();
   const { hash } = JSON.parse(lines[5]!) as { hash: string };
   writeFileSync(path, `${lines.slice(0, 6).join('\n')}\n${lines[6]!.slice(0, 100)}`);
-  const ledger = await Ledger.open(path, header, { steps: 5, hash });
+  const ledger = await Ledger.open(next, [path], header, { steps: 5, hash });
   await write(ledger, 5, steps.length);
   await ledger.close();
-  expect(readFileSync(path, 'utf8')).toBe(`${lines.join('\n')}\n`);
+  expect(readFileSync(next, 'utf8')).toBe(`${lines.join('\n')}\n`);
 });
 
 test('who still has the ledger open after another took it over writes to nothing that is read', async () => {
-  const old = await Ledger.open(path, header, null);
+  const old = await Ledger.open(path, [], header, null);
   const hash = await write(old, 0, 3);
-  const successor = await Ledger.open(path, header, { steps: 3, hash });
+  const successor = await Ledger.open(next, [path], header, { steps: 3, hash });
   await write(old, 3, 6);
   await write(successor, 3, 4);
   await Promise.all([old.close(), successor.close()]);
-  expect((await readLedger(path, header)).steps).toEqual(steps.slice(0, 4));
+  expect((await readLedger(next, header)).steps).toEqual(steps.slice(0, 4));
 });
 
 test('a resumed ledger that does not lead to the checkpoint is refused', async () => {
   const lines = await wholeLedger();
   const { hash } = JSON.parse(lines[5]!) as { hash: string };
   const open = (position: { steps: number; hash: string }, expected = header) =>
-    Ledger.open(path, expected, position);
+    Ledger.open(next, [path], expected, position);
   await expect(open({ steps: 4, hash })).rejects.toMatchObject({
     code: 'LEDGER_MISMATCH',
     message: expect.stringMatching(/has hash \S+ after step 4, but the checkpoint was written at /),
@@ -148,12 +152,27 @@ test('a resumed ledger that does not lead to the checkpoint is refused', async (
   await rm(path);
   await expect(open({ steps: 5, hash })).rejects.toMatchObject({
     code: 'LEDGER_MISSING',
-    message: expect.stringMatching(/ledger\.jsonl cannot be read \(ENOENT\)$/),
+    message: expect.stringMatching(/ledger-000001\.jsonl cannot be read \(ENOENT\)$/),
+  });
+});
+
+test('of several ledgers the highest term’s that leads to the checkpoint is continued', async () => {
+  const lines = await wholeLedger();
+  const { hash } = JSON.parse(lines[5]!) as { hash: string };
+  const stray = join(folder, 'ledger-000000.jsonl');
+  writeFileSync(stray, 'written by a coordinator that had been replaced\n');
+  const ledger = await Ledger.open(next, [stray, path], header, { steps: 5, hash });
+  await write(ledger, 5, steps.length);
+  await ledger.close();
+  expect((await readLedger(next, header)).steps).toEqual(steps);
+  await expect(Ledger.open(next, [], header, { steps: 5, hash })).rejects.toMatchObject({
+    code: 'LEDGER_MISSING',
+    message: 'there is no ledger, but the checkpoint was written after step 5',
   });
 });
 
 test('a ledger that cannot be written is an error', async () => {
-  await expect(Ledger.open(join(folder, 'nowhere', 'ledger.jsonl'), header, null)).rejects.toMatchObject({
+  await expect(Ledger.open(join(folder, 'nowhere', 'ledger.jsonl'), [], header, null)).rejects.toMatchObject({
     code: 'LEDGER_WRITE',
     exitCode: 74,
     message: expect.stringMatching(/cannot be written \(ENOENT\)$/),

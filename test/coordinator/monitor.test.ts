@@ -9,6 +9,7 @@ interface World {
   sentBytes: number;
   receivedBytes: number;
   workers: Record<string, number>;
+  refused: Record<string, number>;
   notReady: string | null;
   droppedWorkerLogLines: number;
   events: { published: number; lost: number };
@@ -21,6 +22,7 @@ async function start(address = '127.0.0.1:0') {
     sentBytes: 0,
     receivedBytes: 0,
     workers: {},
+    refused: {},
     notReady: null,
     droppedWorkerLogLines: 0,
     events: { published: 0, lost: 0 },
@@ -29,6 +31,7 @@ async function start(address = '127.0.0.1:0') {
   const metrics = new RunMetrics({
     traffic: () => world,
     workers: () => world.workers,
+    refusedConnections: () => world.refused,
     droppedWorkerLogLines: () => world.droppedWorkerLogLines,
     events: () => world.events,
     natsConnected: () => world.natsConnected,
@@ -48,7 +51,12 @@ async function start(address = '127.0.0.1:0') {
 
 test('what a run reports is what is scraped', async () => {
   const { world, metrics, get, scrape } = await start();
-  Object.assign(world, { sentBytes: 100, receivedBytes: 20, workers: { ready: 1, computing: 2 } });
+  Object.assign(world, {
+    sentBytes: 100,
+    receivedBytes: 20,
+    workers: { ready: 1, computing: 2 },
+    refused: { no_hello: 4 },
+  });
   metrics.setEngine('onednn', '2.6.0', 'cpu', 'avx512');
   metrics.setPosition(3, 1, 52);
   metrics.stepDone(Float64Array.of(1.5, 0.5, 0.25, 0.125), 0.5, 192);
@@ -80,6 +88,7 @@ test('what a run reports is what is scraped', async () => {
       'fcaenet_bytes_sent_total 100',
       'fcaenet_bytes_received_total 20',
       'fcaenet_gradient_refused_total{reason="non_finite"} 1',
+      'fcaenet_refused_connections_total{reason="no_hello"} 4',
       'fcaenet_redispatched_microbatches_total 3',
     ]),
   );

@@ -48,7 +48,9 @@ class ScriptedWorker {
   private transfers = 0;
 
   constructor(address: string) {
-    this.client = new TrainingClientType(address, credentials.createInsecure(), channelOptions);
+    // As processes of their own: clients of one process would share a connection.
+    const options = { ...channelOptions, 'grpc.use_local_subchannel_pool': 1 };
+    this.client = new TrainingClientType(address, credentials.createInsecure(), options);
     this.stream = this.client.join();
     this.stream.on('data', (message: CoordinatorMessage__Output) => this.received.push(message));
     this.stream.on('error', () => {});
@@ -167,7 +169,10 @@ beforeEach(async () => {
   warnings = [];
   pool.on('refused', (_, reason, sentence) => refusals.push([reason, sentence]));
   const admission = { run, term: 1, datasetFingerprint: fingerprint, classCount: 2, identity: null };
-  server = new CoordinatorServer(admission, pool, log, ({ engine }) => identities.push(engine as string));
+  server = new CoordinatorServer(admission, pool, log, ({ engine }) => identities.push(engine as string), {
+    tls: null,
+    joinToken: null,
+  });
   address = await server.listen('127.0.0.1:0');
 });
 afterEach(async () => {

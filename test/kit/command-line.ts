@@ -17,7 +17,6 @@ export interface Ending {
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly stderr: string;
-  readonly stdout: string;
 }
 
 /** The real command line as a process of its own, seen through its log. */
@@ -26,7 +25,7 @@ export class CommandLine {
   readonly ended: Promise<Ending>;
   private readonly process: ChildProcess;
   private stderr = '';
-  private stdout = '';
+  stdout = '';
   private readonly listeners = new Set<(line: LogLine) => void>();
 
   /** @param options.within a command that runs the rest of its arguments, such as `ip netns exec NAME` */
@@ -54,9 +53,7 @@ export class CommandLine {
       this.stderr += data.toString();
     });
     this.ended = new Promise((resolve) => {
-      child.once('close', (exitCode, signal) =>
-        resolve({ exitCode, signal, stderr: this.stderr, stdout: this.stdout }),
-      );
+      child.once('close', (exitCode, signal) => resolve({ exitCode, signal, stderr: this.stderr }));
     });
     running.add(child);
     child.once('close', () => running.delete(child));
@@ -98,7 +95,7 @@ export class CommandLine {
 export async function runCommandLine(
   args: readonly string[],
   options: { cwd: string; env?: NodeJS.ProcessEnv },
-): Promise<Ending & { lines: LogLine[] }> {
+): Promise<Ending & { lines: LogLine[]; stdout: string }> {
   const command = new CommandLine(args, options);
-  return { ...(await command.ended), lines: command.lines };
+  return { ...(await command.ended), lines: command.lines, stdout: command.stdout };
 }

@@ -25,10 +25,12 @@ export class NatsServer {
   private constructor(
     private readonly folder: string,
     private readonly port: number,
+    private readonly flags: readonly string[],
   ) {}
 
-  static async start(): Promise<NatsServer> {
-    const server = new NatsServer(mkdtempSync(join(tmpdir(), 'fcaenet-nats-')), await freePort());
+  /** @param flags of nats-server, besides those for its address and JetStream */
+  static async start(flags: readonly string[] = []): Promise<NatsServer> {
+    const server = new NatsServer(mkdtempSync(join(tmpdir(), 'fcaenet-nats-')), await freePort(), flags);
     await server.start();
     return server;
   }
@@ -48,7 +50,7 @@ export class NatsServer {
 
   /** Starts it where it was, and waits until it takes connections. */
   async start(): Promise<void> {
-    const flags = ['-a', '127.0.0.1', '-p', String(this.port), '-js', '-sd', this.folder];
+    const flags = ['-a', '127.0.0.1', '-p', String(this.port), '-js', '-sd', this.folder, ...this.flags];
     const child = spawn('nats-server', flags, { stdio: 'ignore' });
     this.process = child;
     running.add(child);

@@ -8,6 +8,7 @@ const operation = {
   exactness: 'strict',
   runsDirectory: 'runs',
   listen: '127.0.0.1:0',
+  tls: null,
   metrics: 'auto',
   evaluation: { every: 1, maxQueries: null, precisionAt: [1, 5, 10, 100], untrained: false },
   checkpoint: { everyIterations: 1, everySteps: 'auto', keep: 3 },

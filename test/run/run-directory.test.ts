@@ -120,3 +120,18 @@ test('a place that cannot hold a directory is refused in one sentence', () => {
     `the run directory ${join(root, 'test')} cannot be written (ENOTDIR)`,
   );
 });
+
+test('each term has a ledger of its own, and the highest counts', () => {
+  const directory = RunDirectory.open(inside(temporaryDirectory()), 'new');
+  expect(directory.ledgerFiles()).toEqual([]);
+  for (const term of [2, 10, 1]) writeFileSync(directory.ledgerFileOf(term), '');
+  expect(directory.ledgerFiles()).toEqual([10, 2, 1].map((term) => directory.ledgerFileOf(term)));
+  expect(directory.ledgerFiles(10)).toEqual([2, 1].map((term) => directory.ledgerFileOf(term)));
+});
+
+test('a directory is locked while a process has it', () => {
+  const directory = RunDirectory.open(inside(temporaryDirectory()), 'new');
+  expect(RunDirectory.at(directory.path).isLocked).toBe(true);
+  directory.release();
+  expect(RunDirectory.at(directory.path).isLocked).toBe(false);
+});

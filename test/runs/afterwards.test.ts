@@ -134,7 +134,7 @@ describe('an audit', () => {
   test.each<[string, (copy: string) => void, string, RegExp]>([
     [
       'a step is missing at the end',
-      edit('ledger.jsonl', lastLineLeftOut),
+      edit('ledger-000001.jsonl', lastLineLeftOut),
       'LEDGER_UNFINISHED',
       /^the ledger ends after 3 of the run's 4 steps$/,
     ],
@@ -158,13 +158,13 @@ describe('an audit', () => {
     ],
     [
       'there is no ledger',
-      (copy) => rmSync(join(copy, 'ledger.jsonl')),
+      (copy) => rmSync(join(copy, 'ledger-000001.jsonl')),
       'LEDGER_MISSING',
-      /cannot be read \(ENOENT\)$/,
+      /^there is no ledger in .*copy$/,
     ],
     [
       'the ledger is of another run',
-      (copy) => cpSync(join(other, 'ledger.jsonl'), join(copy, 'ledger.jsonl')),
+      (copy) => cpSync(join(other, 'ledger-000001.jsonl'), join(copy, 'ledger-000001.jsonl')),
       'LEDGER_FOREIGN',
       /is of a run with trainingHash \w+, expected \w+$/,
     ],
@@ -180,7 +180,7 @@ describe('an audit', () => {
     const { readLedger } = await import('../../src/coordinator/ledger/reader.js');
     const { chainStart, ledgerLine, readHeader } = await import('../../src/coordinator/ledger/entry.js');
     const forge = async (copy: string) => {
-      const path = join(copy, 'ledger.jsonl');
+      const path = join(copy, 'ledger-000001.jsonl');
       const { header } = readHeader(readFileSync(path, 'utf8').split('\n')[0]!);
       const { steps } = await readLedger(path, header);
       const lines = [ledgerLine(header, chainStart)];

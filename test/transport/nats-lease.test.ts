@@ -87,6 +87,17 @@ test.skipIf(isMissing)(
   },
 );
 
+test.skipIf(isMissing)(
+  `a longer lease than the bucket was made for is kept as long${natsMissing}`,
+  async () => {
+    const { link, bucket, lease } = await start(1);
+    await lease.acquire();
+    expect((await (await bucket()).status()).ttl).toBe(1_000);
+    await new NatsLease(link, 'other', 60).acquire();
+    expect((await (await bucket()).status()).ttl).toBe(60_000);
+  },
+);
+
 test('a file of the settings that cannot be read is named', () => {
   const settings = {
     url: 'tls://127.0.0.1:4222',

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { credentials, Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { WorkerStream } from '../../src/coordinator/member.js';
 import type { Dataset } from '../../src/data/dataset.js';
+import { diallingOf } from '../../src/transport/credentials.js';
 import type { CoordinatorMessage } from '../../src/transport/generated/fcaenet/v1/CoordinatorMessage.js';
 import type { WorkerMessage__Output } from '../../src/transport/generated/fcaenet/v1/WorkerMessage.js';
 import { coordinatorService } from '../../src/transport/service.js';
@@ -58,7 +59,7 @@ async function open(signal = new AbortController().signal) {
   const arrived = new Promise<WorkerStream>((resolve) => {
     joined = resolve;
   });
-  const connection = await dial(address, credentials.createInsecure(), 5_000, signal);
+  const connection = await dial(address, diallingOf(address, null), 5_000, signal);
   connections.push(connection);
   const admissions: boolean[] = [];
   const ending = new Session(
@@ -194,7 +195,7 @@ describe('dialling', () => {
   test('a port where nobody listens is refused at once', async () => {
     server.forceShutdown();
     const signal = new AbortController().signal;
-    await expect(dial('127.0.0.1:1', credentials.createInsecure(), 5_000, signal)).rejects.toMatchObject({
+    await expect(dial('127.0.0.1:1', diallingOf(address, null), 5_000, signal)).rejects.toMatchObject({
       code: 'TRANSPORT_UNREACHABLE',
     });
   });
@@ -204,7 +205,7 @@ describe('dialling', () => {
     await once(mute, 'listening');
     const { port } = mute.address() as { port: number };
     const signal = new AbortController().signal;
-    await expect(dial(`127.0.0.1:${port}`, credentials.createInsecure(), 300, signal)).rejects.toThrow(
+    await expect(dial(`127.0.0.1:${port}`, diallingOf(address, null), 300, signal)).rejects.toThrow(
       `no coordinator answered at 127.0.0.1:${port}: nothing came within 300 ms`,
     );
     mute.close();
@@ -212,7 +213,7 @@ describe('dialling', () => {
 
   test('can be stopped', async () => {
     const controller = new AbortController();
-    const attempt = dial('127.0.0.1:1', credentials.createInsecure(), 5_000, controller.signal);
+    const attempt = dial('127.0.0.1:1', diallingOf(address, null), 5_000, controller.signal);
     controller.abort(new Error('enough'));
     await expect(attempt).rejects.toThrow('enough');
   });

@@ -55,7 +55,11 @@ export async function auditRun(options: {
     fence: readersFence(directory),
     log: options.log,
   });
-  const { steps, hashes } = await readLedger(directory.ledgerFile, checkpoints.ledgerHeader);
+  const [ledgerFile] = directory.ledgerFiles();
+  if (ledgerFile === undefined) {
+    throw new LedgerError('LEDGER_MISSING', `there is no ledger in ${options.runDirectory}`);
+  }
+  const { steps, hashes } = await readLedger(ledgerFile, checkpoints.ledgerHeader);
   const sampler = new TripletSampler({
     random: new KeyedRandom(spec.seed),
     labels: dataset.train.labels,

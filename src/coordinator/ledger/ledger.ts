@@ -36,24 +36,31 @@ export class Ledger {
   }
 
   /**
-   * Begins a ledger, or cuts the one that is there back to a checkpoint's position. Either is written to a new file
-   * that replaces the old one, so that a coordinator that was believed dead goes on writing to a file nobody reads.
+   * Begins a term's ledger, with the lines up to a checkpoint's position of the ledger before it. Each term has a file of
+   * its own, so that a coordinator that was believed dead goes on writing to a file that nobody reads.
+   * @param path the term's file
+   * @param earlier ledgers of lower terms, the highest first; removed once this one is durable
    * @param position null at the beginning of a run
-   * @throws LedgerError where the ledger does not lead to that position; LEDGER_WRITE
+   * @throws LedgerError where no earlier ledger leads to that position, what is wrong with the first; LEDGER_WRITE
    */
-  static async open(path: string, header: LedgerHeader, position: LedgerPosition | null): Promise<Ledger> {
+  static async open(
+    path: string,
+    earlier: readonly string[],
+    header: LedgerHeader,
+    position: LedgerPosition | null,
+  ): Promise<Ledger> {
     const first = ledgerLine(header, chainStart);
     const { lines, hash } =
       position === null || position.steps === 0
         ? { lines: [first.text], hash: first.hash }
-        : await readUpTo(path, header, position);
+        : await readUpTo(earlier, header, position);
     const temporary = `${path}.tmp`;
     try {
       await rm(temporary, { force: true });
       await writeDurably(temporary, [Buffer.from(lines.map((line) => `${line}\n`).join(''))]);
-      // Opened before it has its name: from then on another coordinator may replace it.
       const file = await open(temporary, 'a');
       await renameDurably(temporary, path);
+      for (const old of earlier) await rm(old, { force: true });
       return new Ledger(path, file, hash);
     } catch (error) {
       throw writeError(path, error);
@@ -116,7 +123,26 @@ export class Ledger {
   }
 }
 
-async function readUpTo(path: string, header: LedgerHeader, { steps, hash }: LedgerPosition) {
+/** The first lines of the first ledger that leads to the position. */
+async function readUpTo(paths: readonly string[], header: LedgerHeader, position: LedgerPosition) {
+  const reasons: unknown[] = [];
+  for (const path of paths) {
+    try {
+      return await readOneUpTo(path, header, position);
+    } catch (error) {
+      reasons.push(error);
+    }
+  }
+  throw (
+    reasons[0] ??
+    new LedgerError(
+      'LEDGER_MISSING',
+      `there is no ledger, but the checkpoint was written after step ${position.steps}`,
+    )
+  );
+}
+
+async function readOneUpTo(path: string, header: LedgerHeader, { steps, hash }: LedgerPosition) {
   const { lines, hashes } = await readLedger(path, header, steps);
   const found = hashes[steps];
   if (found === undefined) {

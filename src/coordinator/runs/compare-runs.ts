@@ -57,6 +57,7 @@ export async function compareRuns(first: string, second: string): Promise<RunCom
 
 /** Of every step in a run's ledger; as far as it can be read, because whether it holds is the audit's question. */
 async function gradientDigests(path: string): Promise<string[]> {
-  const text = await readFile(RunDirectory.at(path).ledgerFile, 'utf8').catch(() => '');
+  const [file] = RunDirectory.at(path).ledgerFiles();
+  const text = file === undefined ? '' : await readFile(file, 'utf8').catch(() => '');
   return [...text.matchAll(/"gradientSha256":"([0-9a-f]{64})"/g)].map((match) => match[1]!);
 }

@@ -1,4 +1,4 @@
-import { type KV, StorageType } from 'nats';
+import { type KV, type NatsConnection, nanos, StorageType } from 'nats';
 import * as z from 'zod';
 import { isDead, ownProcess } from '../../run/lock.js';
 import { TransportError } from '../error.js';
@@ -103,6 +103,14 @@ export class NatsLease {
     }
   }
 
+  /** All runs share the bucket: the longest lease decides when the server drops one that is not renewed. */
+  private async keepLongEnough(connection: NatsConnection, bucket: KV): Promise<void> {
+    const { ttl } = await bucket.status();
+    if (ttl >= this.leaseSeconds * 1000) return;
+    const manager = await this.link.jetStreamManager(connection);
+    await manager.streams.update(`KV_${leaseBucket}`, { max_age: nanos(this.leaseSeconds * 1000) });
+  }
+
   /** What `use` makes of the bucket; null where the server does not answer. */
   private async attempt<Value>(use: (bucket: KV) => Promise<Value>): Promise<Value | null> {
     const connection = await this.link.get(natsTimeoutMs);
@@ -114,6 +122,7 @@ export class NatsLease {
         storage: StorageType.File,
         timeout: natsTimeoutMs,
       });
+      await this.keepLongEnough(connection, bucket);
       return await use(bucket);
     } catch (error) {
       this.link.warn('lease', error);

@@ -6,8 +6,10 @@ import {
   Events,
   type JetStreamManager,
   type NatsConnection,
+  type TlsOptions,
 } from 'nats';
 import type { Log } from '../../console/log.js';
+import { parseAddress } from '../../run/address.js';
 import type { NatsSettings } from '../../run/training-run.js';
 import { TransportError } from '../error.js';
 
@@ -21,14 +23,23 @@ export function natsOptions(settings: NatsSettings, name: string): ConnectionOpt
   const read = (path: string | null) => (path === null ? undefined : readSetting(path));
   const creds = read(credentials);
   const [ca, cert, key] = [read(tls.ca), read(tls.cert), read(tls.key)];
+  const server = url!.replace(/^\w+:\/\//, '');
+  // A certificate for an address is checked against it; the client by itself would look for `localhost` there.
+  const { host } = parseAddress(server)!;
+  const secure: TlsOptions & { host: string } = {
+    host,
+    ...(ca && { ca }),
+    ...(cert && { cert }),
+    ...(key && { key }),
+  };
   const isTls = url?.startsWith('tls://') || ca !== undefined || cert !== undefined;
   return {
-    servers: url!.replace(/^\w+:\/\//, ''),
+    servers: server,
     name,
     timeout: natsTimeoutMs,
     pingInterval: 5_000,
     ...(creds === undefined ? {} : { authenticator: credsAuthenticator(Buffer.from(creds)) }),
-    ...(isTls ? { tls: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) } } : {}),
+    ...(isTls ? { tls: secure } : {}),
   };
 }
 

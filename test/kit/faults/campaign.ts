@@ -1,12 +1,22 @@
 import { runCommandLine } from '../command-line.js';
+import { natsMissing } from '../nats-server.js';
 import { type SmallRun, smallRun } from '../small-run.js';
 import { canFillDisk, runSchedule, type ScheduleOutcome } from './run-schedule.js';
-import { coordinatorFaults, type Fault, type FaultKind, faultsFromSeed, workerFaults } from './schedule.js';
+import {
+  coordinatorFaults,
+  type Fault,
+  type FaultKind,
+  faultsFromSeed,
+  surroundingFaults,
+  workerFaults,
+} from './schedule.js';
 
 /** What may go wrong on this machine. */
-export const possibleFaults: readonly FaultKind[] = [...workerFaults, ...coordinatorFaults].filter(
-  (kind) => kind !== 'disk-full' || canFillDisk(),
-);
+export const possibleFaults: readonly FaultKind[] = [
+  ...workerFaults,
+  ...coordinatorFaults.filter((kind) => kind !== 'disk-full' || canFillDisk()),
+  ...surroundingFaults.filter((kind) => kind !== 'nats-stop' || natsMissing === ''),
+];
 
 export interface CampaignSettings {
   readonly workers: number;

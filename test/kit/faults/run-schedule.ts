@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as passMs } from 'node:timers/promises';
 import type { RunResult } from '../../../src/coordinator/result.js';
 import { CommandLine, runCommandLine } from '../command-line.js';
+import { NatsServer } from '../nats-server.js';
 import { killWhileWriting } from './kill-while-writing.js';
 import type { Fault } from './schedule.js';
 import { Supervised } from './supervisor.js';
@@ -38,7 +40,7 @@ export interface ScheduleOutcome {
  * @throws when the run does not come to its end, with the last words of every process
  */
 export async function runSchedule(options: ScheduleOptions): Promise<ScheduleOutcome> {
-  const { folder, runFile, name, workers, faults, settings, limitMs } = options;
+  const { folder, runFile, name, workers, faults, limitMs } = options;
   const started = performance.now();
   const directory = join(folder, 'runs', name);
   const waiting = new Set(faults);
@@ -52,6 +54,18 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleOut
     }),
   );
 
+  const nats = faults.some(({ kind }) => kind === 'nats-stop') ? await NatsServer.start() : null;
+  const settings = nats ? [...options.settings, `spec.operation.nats.url=${nats.url}`] : options.settings;
+  /** One after another: what is stopped already cannot be stopped. */
+  let outages = Promise.resolve();
+  const stopNats = (durationMs: number) => {
+    outages = outages.then(async () => {
+      await nats?.kill();
+      await passMs(durationMs);
+      await nats?.start();
+    });
+  };
+
   const apply = (fault: Fault): void => {
     const process = coordinator.current;
     happened.push(fault);
@@ -59,6 +73,7 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleOut
     else if (fault.kind === 'coordinator-kill-writing') {
       killWhileWriting(join(directory, 'checkpoints'), fault.change, () => process.kill('SIGKILL'));
     } else if (fault.kind === 'disk-full') limitFileSize(process.pid);
+    else if (fault.kind === 'nats-stop') stopNats(fault.durationMs);
     else places[fault.worker]!.apply(fault);
   };
   const start = (): CommandLine => {
@@ -94,7 +109,8 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleOut
     throw new Error(words.join('\n'), { cause: error });
   } finally {
     clearTimeout(timer);
-    await Promise.all([coordinator.stop(), ...places.map((place) => place.close())]);
+    await Promise.all([coordinator.stop(), outages, ...places.map((place) => place.close())]);
+    await nats?.remove();
   }
   const audit = await runCommandLine(['audit', `runs/${name}`], { cwd: folder });
   const result = JSON.parse(await readFile(join(directory, 'result.json'), 'utf8')) as RunResult;

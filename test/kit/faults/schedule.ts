@@ -14,9 +14,12 @@ export const workerFaults = [
 /** Faults of the coordinator. */
 export const coordinatorFaults = ['coordinator-kill', 'coordinator-kill-writing', 'disk-full'] as const;
 
+/** Faults of what the coordinator leans on. */
+export const surroundingFaults = ['nats-stop'] as const;
+
 export type WorkerFaultKind = (typeof workerFaults)[number];
 export type CoordinatorFaultKind = (typeof coordinatorFaults)[number];
-export type FaultKind = WorkerFaultKind | CoordinatorFaultKind;
+export type FaultKind = WorkerFaultKind | CoordinatorFaultKind | (typeof surroundingFaults)[number];
 
 /** Something that goes wrong once, when the checkpoint after `step` steps is written, or a moment later. */
 export interface Fault {
@@ -26,7 +29,7 @@ export interface Fault {
   readonly delayMs: number;
   /** Which worker, for the faults of a worker. */
   readonly worker: number;
-  /** How long a stop, a cut or a slow line lasts. */
+  /** How long a stop, a cut, a slow line or the absence of NATS lasts. */
   readonly durationMs: number;
   /** For `coordinator-kill-writing`: before which change of the checkpoints' folder, counted from 1. */
   readonly change: number;
@@ -63,6 +66,7 @@ export function describeFault({ kind, step, worker, durationMs, change }: Fault)
     stop: ` for ${durationMs} ms`,
     cut: ` for ${durationMs} ms`,
     slow: ` for ${durationMs} ms`,
+    'nats-stop': ` for ${durationMs} ms`,
     'coordinator-kill-writing': ` at change ${change}`,
   };
   const whom = (workerFaults as readonly string[]).includes(kind) ? ` worker ${worker}` : '';

@@ -1,0 +1,14 @@
+import { openConsole } from '../console/console.js';
+import { makeCertificates } from '../transport/certificates.js';
+import type { MakeCertificatesOptions } from './certs.js';
+
+/** `fcaenet certs make`. Throws what `makeCertificates` throws. */
+export async function makeCerts(options: MakeCertificatesOptions): Promise<void> {
+  const console = openConsole();
+  try {
+    await makeCertificates({ ...options, nowMs: Date.now() });
+    console.log.info('certificates ready', { ...options });
+  } finally {
+    console.close();
+  }
+}

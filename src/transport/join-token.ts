@@ -1,0 +1,50 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { TransportError } from './error.js';
+
+/** Where a process finds its run's join token when no file is named. Never a flag: those are seen by every user. */
+export const joinTokenVariable = 'FCAENET_JOIN_TOKEN';
+
+const [shortest, longest] = [16, 256];
+
+/** A token that cannot be guessed: 256 bits in 43 characters. */
+export function makeJoinToken(): string {
+  return randomBytes(32).toString('base64url');
+}
+
+/**
+ * The token that this process was given: that in the file, else that in the environment, else null.
+ * @throws TransportError TRANSPORT_JOIN_TOKEN_INVALID; the sentence never holds the token
+ */
+export function readJoinToken(file: string | null, environment: NodeJS.ProcessEnv): string | null {
+  if (file !== null) return checked(textOf(file), file);
+  const token = environment[joinTokenVariable];
+  return token === undefined ? null : checked(token, joinTokenVariable);
+}
+
+/** Whether a worker offers the run's token, in a time that says nothing of either. */
+export function isJoinToken(expected: string, offered: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(expected), digest(offered));
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new TransportError(
+      'TRANSPORT_JOIN_TOKEN_INVALID',
+      `the join token file ${file} cannot be read (${(cause as NodeJS.ErrnoException).code})`,
+      { cause },
+    );
+  }
+}
+
+function checked(text: string, source: string): string {
+  const token = text.trim();
+  if (/^[\x21-\x7e]+$/.test(token) && token.length >= shortest && token.length <= longest) return token;
+  throw new TransportError(
+    'TRANSPORT_JOIN_TOKEN_INVALID',
+    `the join token in ${source} has ${token.length} characters, but must be ${shortest} to ${longest} letters, digits or signs without spaces`,
+  );
+}

@@ -1,0 +1,105 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { TransportError } from './error.js';
+
+/** Paths of PEM files. */
+export interface TlsFiles {
+  /** This process's certificate, followed by intermediate ones if there are any. */
+  readonly certificate: string;
+  readonly key: string;
+  /** Certificates of the authority that peers' certificates come from. */
+  readonly authority: string;
+}
+
+/** What {@link TlsFiles} hold, checked. */
+export interface TlsMaterial {
+  readonly certificate: Buffer;
+  readonly key: Buffer;
+  readonly authority: Buffer;
+}
+
+const largestFileBytes = 1 << 20;
+const pemBlock = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
+
+/**
+ * Reads certificate, key and authority, and checks what would otherwise show only as a connection that fails.
+ * @param nowMs what certificates must be valid at
+ * @throws TransportError TRANSPORT_TLS_FILE_UNREADABLE, TRANSPORT_TLS_FILE_INVALID, TRANSPORT_TLS_NOT_VALID_NOW or
+ * TRANSPORT_TLS_KEY_MISMATCH
+ */
+export function readTlsFiles(files: TlsFiles, nowMs = Date.now()): TlsMaterial {
+  const certificate = read(files.certificate, 'certificate');
+  const authority = read(files.authority, 'authority');
+  const key = read(files.key, 'key');
+  for (const [path, bytes] of [
+    [files.certificate, certificate],
+    [files.authority, authority],
+  ] as const) {
+    for (const each of certificatesIn(path, bytes)) checkValidity(path, each, nowMs);
+  }
+  const [own] = certificatesIn(files.certificate, certificate);
+  if (!own!.checkPrivateKey(privateKeyIn(files.key, key))) {
+    throw new TransportError(
+      'TRANSPORT_TLS_KEY_MISMATCH',
+      `the key ${files.key} does not belong to the certificate ${files.certificate}`,
+    );
+  }
+  return { certificate, key, authority };
+}
+
+function read(path: string, what: string): Buffer {
+  try {
+    const { size } = statSync(path);
+    if (size > largestFileBytes) {
+      throw new TransportError(
+        'TRANSPORT_TLS_FILE_INVALID',
+        `the TLS ${what} ${path} has ${size} bytes, but a PEM file has at most ${largestFileBytes}`,
+      );
+    }
+    return readFileSync(path);
+  } catch (cause) {
+    if (cause instanceof TransportError) throw cause;
+    const { code } = cause as NodeJS.ErrnoException;
+    const why = code === 'ENOENT' || code === 'ENOTDIR' ? 'does not exist' : `cannot be read (${code})`;
+    throw new TransportError('TRANSPORT_TLS_FILE_UNREADABLE', `the TLS ${what} ${path} ${why}`, { cause });
+  }
+}
+
+function certificatesIn(path: string, bytes: Buffer): X509Certificate[] {
+  const blocks = bytes.toString('latin1').match(pemBlock) ?? [];
+  try {
+    if (blocks.length > 0) return blocks.map((block) => new X509Certificate(block));
+  } catch (cause) {
+    throw new TransportError(
+      'TRANSPORT_TLS_FILE_INVALID',
+      `${path} holds a certificate that cannot be decoded, but must be certificates in PEM form`,
+      { cause },
+    );
+  }
+  throw new TransportError(
+    'TRANSPORT_TLS_FILE_INVALID',
+    `${path} holds no "BEGIN CERTIFICATE", but must be certificates in PEM form`,
+  );
+}
+
+function privateKeyIn(path: string, bytes: Buffer) {
+  try {
+    return createPrivateKey(bytes);
+  } catch (cause) {
+    throw new TransportError(
+      'TRANSPORT_TLS_FILE_INVALID',
+      `${path} holds no private key in PEM form, or one with a passphrase`,
+      { cause },
+    );
+  }
+}
+
+function checkValidity(path: string, certificate: X509Certificate, nowMs: number): void {
+  const [from, to] = [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
+  if (nowMs >= from && nowMs <= to) return;
+  const day = (ms: number) => new Date(ms).toISOString();
+  throw new TransportError(
+    'TRANSPORT_TLS_NOT_VALID_NOW',
+    `the certificate in ${path} is valid from ${day(from)} to ${day(to)}, but it is ${day(nowMs)}`,
+  );
+}

@@ -1,0 +1,234 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect as connectTcp } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
+import { gzipSync } from 'node:zlib';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { handshakeLimits } from '../../src/coordinator/handshake.js';
+import { WorkerPool } from '../../src/coordinator/pool.js';
+import { CoordinatorServer, type Protection } from '../../src/coordinator/server.js';
+import { readTrainingRun } from '../../src/run/read.js';
+import { makeCertificates, tlsFilesIn } from '../../src/transport/certificates.js';
+import { diallingOf } from '../../src/transport/credentials.js';
+import { makeJoinToken } from '../../src/transport/join-token.js';
+import { channelOptions, protocolVersion, TrainingClientType } from '../../src/transport/service.js';
+import { readTlsFiles, type TlsMaterial } from '../../src/transport/tls-files.js';
+import { closed, grpcFrame, Intruder, sendRaw } from '../kit/intruder.js';
+
+const run = readTrainingRun('examples/quick.yaml');
+const fingerprint = 'f'.repeat(64);
+const silent = { info: () => {}, warn: () => {}, error: () => {} };
+const token = makeJoinToken();
+const hello = { protocolVersion, workerName: 'w', instanceId: 'i', datasetFingerprint: fingerprint };
+const folder = mkdtempSync(join(tmpdir(), 'fcaenet-intruders-'));
+const limits = { ...handshakeLimits, helloMs: 300, readyMs: 400, lingerMs: 50 };
+
+let coordinator: TlsMaterial;
+let worker: TlsMaterial;
+let stranger: TlsMaterial;
+let expired: TlsMaterial;
+let server: CoordinatorServer | undefined;
+let pool: WorkerPool;
+
+beforeAll(async () => {
+  const dayMs = 86_400_000;
+  const nowMs = Date.now();
+  const make = async (name: string, madeAtMs: number) => {
+    const directory = join(folder, name);
+    await makeCertificates({ directory, names: ['coordinator.example'], days: 1, nowMs: madeAtMs });
+    return directory;
+  };
+  const own = await make('own', nowMs);
+  coordinator = readTlsFiles(tlsFilesIn(own, 'coordinator'));
+  worker = readTlsFiles(tlsFilesIn(own, 'worker'));
+  stranger = readTlsFiles(tlsFilesIn(await make('stranger', nowMs), 'worker'));
+  const old = nowMs - 3 * dayMs;
+  expired = readTlsFiles(tlsFilesIn(await make('expired', old), 'worker'), old);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+afterEach(async () => {
+  await server?.close('the test is over', false);
+  server = undefined;
+});
+
+async function listen(protection: Partial<Protection> = {}, changed: Partial<typeof limits> = {}) {
+  pool = new WorkerPool();
+  const admission = { run, term: 1, datasetFingerprint: fingerprint, classCount: 2, identity: null };
+  const whole = { tls: null, joinToken: null, ...protection };
+  server = new CoordinatorServer(admission, pool, silent, () => {}, whole, { ...limits, ...changed });
+  return server.listen('127.0.0.1:0');
+}
+
+/** Waits until so many connections were refused for this reason, and for no other. */
+async function refused(reason: string, times = 1): Promise<void> {
+  await expect.poll(() => server!.refusals.totals(), { timeout: 3_000 }).toEqual({ [reason]: times });
+}
+
+/** What a worker with these credentials and this hello is told. */
+async function knock(address: string, tls: TlsMaterial | null, changed: object = {}): Promise<string> {
+  const { credentials, options } = diallingOf(address, tls);
+  const own = { ...channelOptions, ...options, 'grpc.use_local_subchannel_pool': 1 };
+  const client = new TrainingClientType(address, credentials, own);
+  const stream = client.join();
+  try {
+    return await new Promise((resolve) => {
+      stream.on('error', (error) => resolve(`error: ${error.message}`));
+      stream.on('data', (message) => resolve(message.refusal?.code ?? message.body));
+      stream.write({ term: 0, hello: { ...hello, ...changed } });
+    });
+  } finally {
+    stream.cancel();
+    client.close();
+  }
+}
+
+test('a worker with a certificate of the authority and the token is welcome, by address and by name', async () => {
+  const address = await listen({ tls: coordinator, joinToken: token });
+  expect(await knock(address, worker, { joinToken: token })).toBe('welcome');
+  const byName = address.replace('127.0.0.1', 'localhost');
+  expect(await knock(byName, worker, { joinToken: token, instanceId: 'j' })).toBe('welcome');
+  expect(server!.refusals.totals()).toEqual({});
+});
+
+test('a worker does not talk to a coordinator whose certificate names another host', async () => {
+  const address = await listen({ tls: worker, joinToken: null });
+  expect(await knock(address, worker)).toMatch(/^error: /);
+});
+
+test.each([
+  ['of another authority', () => stranger, 'untrusted_certificate'],
+  ['that has expired', () => expired, 'expired_certificate'],
+] as const)('a certificate %s is refused and counted', async (_, certificate, reason) => {
+  const address = await listen({ tls: coordinator });
+  const [host, port] = address.split(':');
+  const { certificate: cert, key } = certificate();
+  const socket = connectTls({ host, port: Number(port), cert, key, ca: coordinator.authority });
+  await closed(socket);
+  await refused(reason);
+});
+
+test('no certificate is refused and counted', async () => {
+  const address = await listen({ tls: coordinator });
+  const [host, port] = address.split(':');
+  const socket = connectTls({ host, port: Number(port), ca: coordinator.authority, ALPNProtocols: ['h2'] });
+  await closed(socket);
+  await refused('no_certificate');
+});
+
+test('TLS 1.1 and plain text are refused where TLS is on', async () => {
+  const address = await listen({ tls: coordinator });
+  await sendRaw(address, Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'));
+  await refused('tls_failed');
+  const [host, port] = address.split(':');
+  const { certificate: cert, key, authority: ca } = worker;
+  const old = { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
+  const socket = connectTls({ host, port: Number(port), cert, key, ca, ...old });
+  await closed(socket);
+  await refused('tls_failed', 2);
+});
+
+test.each([
+  ['missing', {}, 'JOIN_TOKEN_MISSING'],
+  ['wrong', { joinToken: makeJoinToken() }, 'JOIN_TOKEN_WRONG'],
+])('a %s token is refused and counted', async (_, changed, code) => {
+  const address = await listen({ joinToken: token });
+  expect(await knock(address, null, changed)).toBe(code);
+  await refused(code.toLowerCase());
+  expect(pool.all()).toEqual([]);
+});
+
+test('beyond loopback there must be certificates and a token', async () => {
+  const refusal = async (protection: Protection) => {
+    const admission = { run, term: 1, datasetFingerprint: fingerprint, classCount: 2, identity: null };
+    const open = new CoordinatorServer(admission, new WorkerPool(), silent, () => {}, protection);
+    return open.listen('0.0.0.0:0').then(
+      () => open.close('listened', false).then(() => 'listened'),
+      (error) => error.code,
+    );
+  };
+  expect(await refusal({ tls: null, joinToken: token })).toBe('COORDINATOR_PLAIN_TEXT_REFUSED');
+  expect(await refusal({ tls: coordinator, joinToken: null })).toBe('COORDINATOR_JOIN_TOKEN_MISSING');
+  expect(await refusal({ tls: coordinator, joinToken: token })).toBe('listened');
+});
+
+test('a message of 1 GiB is refused by its announcement, before there is room for it', async () => {
+  const address = await listen();
+  const before = process.memoryUsage().rss;
+  const intruder = new Intruder(address);
+  expect(await intruder.join([grpcFrame(Buffer.alloc(100), 2 ** 30)])).toEqual({
+    status: 8,
+    message: `Received message larger than max (${2 ** 30} vs ${4 << 20})`,
+  });
+  await refused('broken_call');
+  await intruder.closed;
+  expect(process.memoryUsage().rss - before).toBeLessThan(200 << 20);
+});
+
+test('a small message that unpacks to a large one is refused', async () => {
+  const address = await listen();
+  const intruder = new Intruder(address);
+  const bomb = gzipSync(Buffer.alloc(256 << 20), { level: 9 });
+  const answer = await intruder.join([grpcFrame(bomb, bomb.byteLength, 1)], { 'grpc-encoding': 'gzip' });
+  expect(answer?.status).toBe(8);
+  await refused('broken_call');
+});
+
+test('one connection has one stream; its first goes on', async () => {
+  const address = await listen({}, { helloMs: 60_000, readyMs: 60_000 });
+  const intruder = new Intruder(address);
+  const open = Array.from({ length: 4 }, () => intruder.join([]));
+  await refused('too_many_streams', 3);
+  intruder.leave();
+  await Promise.all(open);
+});
+
+test.each([
+  ['silence', async (address: string) => sendRaw(address, Buffer.alloc(0)), 'no_hello'],
+  ['half a preface', async (address: string) => sendRaw(address, Buffer.from('PRI * HTTP')), 'no_hello'],
+  ['a call without a hello', async (address: string) => void new Intruder(address).join([]), 'no_hello'],
+  [
+    'HTTP/1',
+    async (address: string) => sendRaw(address, Buffer.from('GET / HTTP/1.1\r\n\r\n\r\n')),
+    'not_http2',
+  ],
+])('%s does not hold a connection', async (_, intrude, reason) => {
+  const address = await listen();
+  await intrude(address);
+  await refused(reason);
+});
+
+test('a worker that is welcomed but never ready does not hold its place', async () => {
+  const address = await listen();
+  const { credentials } = diallingOf(address, null);
+  const client = new TrainingClientType(address, credentials, channelOptions);
+  const stream = client.join();
+  stream.on('error', () => {});
+  stream.write({ term: 0, hello });
+  stream.resume();
+  await expect.poll(() => pool.all().length).toBe(1);
+  await refused('not_ready');
+  await expect.poll(() => pool.all().length).toBe(0);
+  client.close();
+});
+
+test('connections that have not said hello are bounded, for one address and altogether', async () => {
+  const address = await listen({}, { helloMs: 60_000, mostKnockingPerAddress: 3, mostKnocking: 3 });
+  const [host, port] = address.split(':');
+  const sockets = Array.from({ length: 5 }, () => connectTcp(Number(port), host));
+  for (const socket of sockets) socket.on('error', () => {});
+  await refused('too_many_handshakes', 2);
+  for (const socket of sockets) socket.destroy();
+  await expect.poll(() => server!.refusals.totals().closed_early).toBe(3);
+});
+
+test('connections are bounded', async () => {
+  const address = await listen({}, { mostConnections: 1, helloMs: 60_000 });
+  const [host, port] = address.split(':');
+  const first = connectTcp(Number(port), host);
+  await once(first, 'connect');
+  await sendRaw(address, Buffer.alloc(0));
+  await refused('too_many_connections');
+  first.destroy();
+});
