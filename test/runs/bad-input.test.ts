@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -162,27 +163,33 @@ test('no coordinator where the worker was told to look', async () => {
 });
 
 test.each([
-  ['start-up, before any worker is there', 'waiting for workers'],
-  ['training', 'worker joined'],
-  ['evaluation and the V-step before it', 'database codes updated'],
-  ['writing a checkpoint', 'evaluated'],
-])('Ctrl-C in %s ends with 75 and the run can go on', async (_, moment) => {
-  const name = `stopped-${++names}`;
-  const command = [
-    'train',
-    small.runFile,
-    '--workers',
-    '1',
-    '--set',
-    `metadata.name=${name}`,
-    '--resume=auto',
-  ];
-  const run = new CommandLine(command, { cwd: small.folder });
-  await run.line(moment);
-  run.kill('SIGINT');
-  const { exitCode, stderr } = await run.ended;
-  expect(stderr).toMatch(/^fcaenet: run stopped-\d+ was interrupted; checkpoint [^\n]+ goes on\.\n$/);
-  expect(exitCode).toBe(ExitCode.interrupted);
-  const again = await runCommandLine(command, { cwd: small.folder });
-  expect([again.exitCode, again.stderr]).toEqual([0, '']);
-});
+  ['SIGINT', 'start-up, before any worker is there', 'waiting for workers'],
+  ['SIGTERM', 'training', 'worker joined'],
+  ['SIGINT', 'evaluation and the V-step before it', 'database codes updated'],
+  ['SIGTERM', 'writing a checkpoint', 'evaluated'],
+] as const)(
+  '%s in %s ends with 75 and a durable checkpoint, and the run can go on',
+  async (signal, _, moment) => {
+    const name = `stopped-${++names}`;
+    const command = [
+      'train',
+      small.runFile,
+      '--workers',
+      '1',
+      '--set',
+      `metadata.name=${name}`,
+      '--resume=auto',
+    ];
+    const run = new CommandLine(command, { cwd: small.folder });
+    await run.line(moment);
+    run.kill(signal);
+    const { exitCode, stderr } = await run.ended;
+    expect(stderr).toMatch(/^fcaenet: run stopped-\d+ was interrupted; checkpoint [^\n]+ goes on\.\n$/);
+    expect(exitCode).toBe(ExitCode.interrupted);
+    const checkpoint = /checkpoint (term-\S+)/.exec(stderr)![1]!;
+    const manifest = join(small.folder, 'runs', name, 'checkpoints', checkpoint, 'manifest.json');
+    expect(existsSync(manifest)).toBe(true);
+    const again = await runCommandLine(command, { cwd: small.folder });
+    expect([again.exitCode, again.stderr]).toEqual([0, '']);
+  },
+);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, existsSync, openSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -132,26 +132,4 @@ test('SIGTERM while the dataset is read ends with 75 at once', async () => {
     stderr:
       'fcaenet: run slow was interrupted; it was only starting, and the same command with --resume=auto goes on.\n',
   });
-});
-
-test.each([
-  ['waiting for workers', 'no worker is there; waiting for one'],
-  ['training', 'worker joined'],
-  ['the V-step and evaluation', 'database codes updated'],
-  ['writing a checkpoint', 'evaluated'],
-])('SIGTERM to a coordinator in %s ends with a durable checkpoint and 75', async (phase, moment) => {
-  const port = await freePort();
-  const name = phase.replaceAll(' ', '-');
-  const run = coordinator(name, port);
-  const workers = moment.startsWith('no worker') ? [] : [worker(port, 'w', '--reconnect-timeout', '0')];
-  await run.line(moment);
-  run.kill('SIGTERM');
-  const { exitCode, stderr } = await run.ended;
-  expect(stderr).toMatch(
-    /^fcaenet: run \S+ was interrupted; checkpoint term-\S+ is written, [^\n]+ goes on\.\n$/,
-  );
-  expect(exitCode).toBe(75);
-  const checkpoint = /checkpoint (term-\S+)/.exec(stderr)![1]!;
-  expect(existsSync(join(small.folder, 'runs', name, 'checkpoints', checkpoint, 'manifest.json'))).toBe(true);
-  for (const each of workers) expect((await each.ended).exitCode).toBe(0);
 });
