@@ -122,6 +122,7 @@ class Coordination {
     const fleet = new Fleet({
       admission,
       localWorkers,
+      minWorkers: run.spec.operation.membership.minWorkers,
       log,
       onIdentity: (identity, device) => {
         this.device = device;
@@ -149,7 +150,7 @@ class Coordination {
       describe: () => monitoring.describe(),
       checkpoint: () => checkpoints.saveAndWait(state, admission.identity, ledger, written),
       stop: () => interruption.interrupt(interrupted(run, null)),
-      drain: (worker) => fleet.drain(worker),
+      drain: (worker) => fleet.pool.drain(worker),
       onPaused: () => publish({ type: 'run.paused' }),
       onContinued: () => publish({ type: 'run.continued' }),
       signal: interruption.signal,

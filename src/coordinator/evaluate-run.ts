@@ -71,6 +71,7 @@ export async function evaluateRun(
   const fleet = new Fleet({
     admission,
     localWorkers: localWorkerCount(run),
+    minWorkers: 1,
     log: console.log,
     onIdentity: () => {},
     onExhausted: (error) => interruption.interrupt(error),

@@ -27,6 +27,9 @@ async function start(address = '127.0.0.1:0') {
   const metrics = new RunMetrics({
     traffic: () => world,
     workers: () => world.workers,
+    waitingSince: () => null,
+    minWorkers: 1,
+    spareWorkers: () => 0,
     events: () => world.events,
     natsConnected: () => world.natsConnected,
     term: 4,
