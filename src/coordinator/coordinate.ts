@@ -134,6 +134,7 @@ class Coordination {
       admission,
       localWorkers,
       protection: this.protection,
+      minWorkers: run.spec.operation.membership.minWorkers,
       log,
       onIdentity: (identity, device) => {
         this.device = device;
@@ -161,7 +162,7 @@ class Coordination {
       describe: () => monitoring.describe(),
       checkpoint: () => checkpoints.saveAndWait(state, admission.identity, ledger, written),
       stop: () => interruption.interrupt(interrupted(run, null)),
-      drain: (worker) => fleet.drain(worker),
+      drain: (worker) => fleet.pool.drain(worker),
       onPaused: () => publish({ type: 'run.paused' }),
       onContinued: () => publish({ type: 'run.continued' }),
       signal: interruption.signal,

@@ -1,4 +1,5 @@
 import type { RunPosition } from '../checkpoint/manifest.js';
+import { KeyedRandom } from '../data/random.js';
 import type { TripletBatch, TripletSampler } from '../data/sampler.js';
 import { packCodes, wordsPerCode } from '../hashing/codes.js';
 import type { ModelLayout } from '../model/layout.js';
@@ -10,6 +11,7 @@ import type { GradientStep } from './gradient-step.js';
 import { batchSha256, type LeafImages } from './ledger/entry.js';
 import { advance } from './schedule.js';
 import type { IterationMessage, WeightsMessages } from './snapshot.js';
+import { verifiedLeaves } from './verified-leaves.js';
 
 interface StepDescription {
   readonly spec: TrainingRunSpec;
@@ -61,6 +63,14 @@ export function describeStep(description: StepDescription): DescribedStep {
     mostRows: batchSize,
     weights,
     context,
+    verified: verifiedLeaves(
+      new KeyedRandom(spec.seed),
+      spec.operation.verification.rate,
+      position,
+      tree.leaves,
+      microbatches,
+    ),
+    strict: spec.operation.exactness === 'strict',
     batchSha256: batchSha256(images.values()),
     leaf: (index) => {
       const { start, end } = tree.rowsOf(index);

@@ -45,12 +45,13 @@ export function runEncodeJob(
     job.images.subarray(batch * encodeBatchSize, (batch + 1) * encodeBatchSize);
 
   const feed = (member: Member): void => {
+    if (pool.waiting !== null || member.state === 'draining') return;
     const held = owed.get(member) ?? new Set();
     owed.set(member, held);
     while (held.size < batchesInFlight && waiting.length > 0) {
       const batch = waiting.shift()!;
       held.add(batch);
-      sendWeights(member, job.weights);
+      void sendWeights(member, job.weights);
       pool.account(member, 1);
       void member.outbox.send({
         term: job.term,
@@ -81,13 +82,16 @@ export function runEncodeJob(
     const onGone = (member: Member): void => {
       waiting.unshift(...(owed.get(member) ?? []));
       owed.delete(member);
-      for (const other of pool.admitted()) feed(other);
+      feedAll();
+    };
+    const feedAll = (): void => {
+      for (const member of pool.admitted()) feed(member);
     };
     const onAbort = (): void => finish(() => reject(signal.reason));
     const finish = (settle: () => void): void => {
       pool.off('encoded', onEncoded);
       pool.off('gone', onGone);
-      pool.off('ready', feed);
+      pool.off('ready', feedAll);
       signal.removeEventListener('abort', onAbort);
       for (const [member, held] of owed) pool.account(member, -held.size);
       settle();
@@ -103,7 +107,7 @@ export function runEncodeJob(
     }
     pool.on('encoded', onEncoded);
     pool.on('gone', onGone);
-    pool.on('ready', feed);
+    pool.on('ready', feedAll);
     signal.addEventListener('abort', onAbort, { once: true });
     pool.bounds = {
       ...pool.bounds,
@@ -111,6 +115,6 @@ export function runEncodeJob(
       encoded: (result) =>
         result.request === request ? imagesOf(result.batch).length * job.bytesPerImage : null,
     };
-    for (const member of pool.admitted()) feed(member);
+    feedAll();
   });
 }

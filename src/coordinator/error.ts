@@ -2,6 +2,8 @@ import { type ExitCode, ExitCode as exit, FcaenetError } from '../errors.js';
 
 export type CoordinatorErrorCode =
   | 'COORDINATOR_DEPOSED'
+  | 'COORDINATOR_CONTRADICTION'
+  | 'COORDINATOR_ILLEGAL_TRANSITION'
   | 'COORDINATOR_INTERRUPTED'
   | 'COORDINATOR_JOIN_TOKEN_MISSING'
   | 'COORDINATOR_NOTHING_TO_EVALUATE'
@@ -10,6 +12,8 @@ export type CoordinatorErrorCode =
 
 const exitCodes: Record<CoordinatorErrorCode, ExitCode> = {
   COORDINATOR_DEPOSED: exit.failed,
+  COORDINATOR_CONTRADICTION: exit.failed,
+  COORDINATOR_ILLEGAL_TRANSITION: exit.failed,
   COORDINATOR_INTERRUPTED: exit.interrupted,
   COORDINATOR_JOIN_TOKEN_MISSING: exit.badConfiguration,
   COORDINATOR_NOTHING_TO_EVALUATE: exit.missingInput,

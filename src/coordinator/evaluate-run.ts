@@ -73,6 +73,7 @@ export async function evaluateRun(
     admission,
     protection: { tls: null, joinToken: makeJoinToken() },
     localWorkers: localWorkerCount(run),
+    minWorkers: 1,
     log: console.log,
     onIdentity: () => {},
     onExhausted: (error) => interruption.interrupt(error),

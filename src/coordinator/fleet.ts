@@ -4,7 +4,7 @@ import type { FcaenetError } from '../errors.js';
 import type { TrainingRun } from '../run/training-run.js';
 import type { Identity } from './identity.js';
 import { LocalWorkers } from './local-workers.js';
-import { WorkerPool } from './pool.js';
+import { type Waiting, WorkerPool } from './pool.js';
 import { type Admission, CoordinatorServer, type Protection } from './server.js';
 
 export interface FleetOptions {
@@ -12,6 +12,8 @@ export interface FleetOptions {
   /** Worker processes to start on this machine; 0 waits for workers from elsewhere. */
   readonly localWorkers: number;
   readonly protection: Protection;
+  /** Work is only handed out while so many are there. */
+  readonly minWorkers: number;
   readonly log: Log;
   readonly onIdentity: (identity: Identity, device: string) => void;
   /** Called when the local workers ended and will not be started again. */
@@ -20,17 +22,24 @@ export interface FleetOptions {
 
 /** The workers of one coordinator: the port they dial, the pool they are in, and those that run on this machine. */
 export class Fleet {
-  readonly pool = new WorkerPool();
+  readonly pool: WorkerPool;
   readonly server: CoordinatorServer;
   private local: LocalWorkers | null = null;
   private mostAdmitted = 0;
 
   constructor(private readonly options: FleetOptions) {
     const { admission, protection, log, onIdentity } = options;
+    this.pool = new WorkerPool(options.minWorkers);
     this.server = new CoordinatorServer(admission, this.pool, log, onIdentity, protection);
     this.pool.on('ready', () => {
       this.mostAdmitted = Math.max(this.mostAdmitted, this.pool.admitted().length);
     });
+    this.pool.on('gathering', (waiting) => {
+      if (waiting && waiting.needed > 1) log.info(describeWaiting(waiting), { needed: waiting.needed });
+    });
+    this.pool.on('setAside', (member, fault, reason) =>
+      log.warn('worker set aside', { worker: member.label, fault, reason }),
+    );
     this.pool.on('gone', (member, { reason }) => log.warn('worker left', { worker: member.label, reason }));
   }
 
@@ -60,15 +69,6 @@ export class Fleet {
     }
   }
 
-  /** Sends one worker home, by its slot or name; others take what it holds. False where there is none. */
-  drain(worker: string): boolean {
-    const member = this.pool.all().find(({ slot, name }) => name === worker || String(slot) === worker);
-    if (member === undefined) return false;
-    const { term } = this.options.admission;
-    void member.outbox.send({ term, finish: { reason: 'it was drained' } }).then(() => member.stream.end());
-    return true;
-  }
-
   /** Sends every worker home, or to wait for the run to go on, and waits for the local ones to end. */
   async close(reason: string, resumable: boolean): Promise<void> {
     this.pool.removeAllListeners('gone');
@@ -86,4 +86,9 @@ function dialledHere(address: string): string {
 export function localWorkerCount(run: TrainingRun): number {
   const { workers } = run.spec.operation;
   return workers === 'auto' ? Math.min(availableParallelism(), run.spec.schedule.microbatches) : workers;
+}
+
+/** The waiting state in words. */
+export function describeWaiting({ present, needed, since }: Waiting): string {
+  return `${present} of ${needed} ${needed === 1 ? 'worker' : 'workers'}; waiting since ${since.toISOString()}`;
 }

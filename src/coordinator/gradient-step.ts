@@ -8,14 +8,20 @@ import {
 } from '../reduction/payload.js';
 import { StepReduction } from '../reduction/step-reduction.js';
 import type { ReductionTree } from '../reduction/tree.js';
-import type { CoordinatorMessage } from '../transport/generated/fcaenet/v1/CoordinatorMessage.js';
 import type { Leaf } from '../transport/generated/fcaenet/v1/Leaf.js';
 import type { NodeResult__Output } from '../transport/generated/fcaenet/v1/NodeResult.js';
 import type { Position } from '../transport/generated/fcaenet/v1/Position.js';
 import { assignLeaves } from './assignment.js';
+import { LeafShares } from './leaf-shares.js';
 import type { Member } from './member.js';
 import type { Departure, WorkerPool } from './pool.js';
+import { sendGradientWork } from './send-gradient-work.js';
 import { type IterationMessage, sendContext, sendWeights, type WeightsMessages } from './snapshot.js';
+import { StepVerification } from './step-verification.js';
+import { Strikes } from './strikes.js';
+
+/** How often deadlines are looked at. */
+const lookMs = 100;
 
 /** Everything about one step that does not depend on who computes it. */
 export interface GradientStep {
@@ -27,6 +33,10 @@ export interface GradientStep {
   readonly mostRows: number;
   readonly weights: WeightsMessages;
   readonly context: IterationMessage;
+  /** Present leaves to compute twice and compare. */
+  readonly verified: readonly number[];
+  /** Whether answers that contradict each other end the run where nobody can decide. */
+  readonly strict: boolean;
   /** The work of one present leaf. */
   leaf(index: number): Leaf;
   /** Images of the next step's rows that would fall to the same leaves, as uint32 bytes. */
@@ -37,15 +47,21 @@ export interface GradientStep {
 export interface StepObserver {
   /** Leaves went out again because their worker left. */
   redispatched(leaves: number, departure: Departure): void;
+  /** Leaves were not answered in time and went out a second time. */
+  overdue(member: Member, leaves: number): void;
+  /** A leaf was computed by more than one worker. */
+  compared(leaf: number, outcome: 'agreed' | 'contradiction'): void;
   computed(member: Member, result: NodeResult__Output): void;
-  /** No worker is there; called once each time the step has to wait. */
+  /** Too few workers are there; called each time the step has to wait. */
   waiting(): void;
 }
 
 /**
  * Computes one step's summed gradient on whatever workers there are: hands out the microbatches, sums what comes
- * back in tree order, and hands the microbatches of a worker that leaves to the others.
+ * back in tree order, hands the microbatches of a worker that leaves to the others, and those of a straggler a second
+ * time. The first answer counts; later ones are compared with it.
  * @returns the sum over the whole batch; rejects with the signal's reason when aborted
+ * @throws CoordinatorError COORDINATOR_CONTRADICTION when workers contradict each other and nobody can decide
  */
 export function runGradientStep(
   pool: WorkerPool,
@@ -53,116 +69,221 @@ export function runGradientStep(
   observer: StepObserver,
   signal: AbortSignal,
 ): Promise<NodePayload> {
-  const { tree, shape, position } = step;
-  const reduction = new StepReduction<NodePayload>(tree, (left, right) =>
-    mergePayloads(shape.layout, left, right),
-  );
-  /** Leaves each worker still owes. */
-  const owed = new Map<Member, Set<number>>();
+  return new StepInProgress(pool, step, observer, signal).run();
+}
 
-  const dispatch = (leaves: readonly number[]): void => {
-    const workers = pool.admitted();
-    if (workers.length === 0) {
-      observer.waiting();
-      return;
-    }
-    for (const { worker, leaves: share } of assignLeaves(leaves, workers)) {
-      const held = owed.get(worker) ?? new Set();
-      for (const leaf of share) held.add(leaf);
-      owed.set(worker, held);
-      sendContext(worker, step.context);
-      sendWeights(worker, step.weights);
-      pool.account(worker, share.length);
-      const message: CoordinatorMessage = {
-        term: step.term,
-        gradientWork: {
-          position,
-          weightsVersion: step.weights.version,
-          batchRows: tree.batchRows,
-          microbatches: tree.microbatches,
-          leaves: share.map((leaf) => step.leaf(leaf)),
-          upcomingImages: Buffer.from(step.upcoming(share)),
-        },
-      };
-      void worker.outbox.send(message);
-    }
-  };
+class StepInProgress {
+  private reduction!: StepReduction<NodePayload>;
+  private readonly shares = new LeafShares<Member>();
+  private readonly verification: StepVerification;
+  /** Members whose answers are part of the sum. */
+  private readonly contributors = new Set<Member>();
+  private readonly watch: NodeJS.Timeout;
+  private settle!: { resolve: (sum: NodePayload) => void; reject: (error: unknown) => void };
+  private isOver = false;
 
-  /** Leaves that nobody owes and no answer has covered. */
-  const unassigned = (): number[] => {
-    const assigned = new Set([...owed.values()].flatMap((leaves) => [...leaves]));
-    return reduction.missingLeaves().filter((leaf) => !assigned.has(leaf));
-  };
+  constructor(
+    private readonly pool: WorkerPool,
+    private readonly step: GradientStep,
+    private readonly observer: StepObserver,
+    private readonly signal: AbortSignal,
+  ) {
+    this.verification = new StepVerification(step, pool, observer, {
+      hand: (leaf, member) => this.hand(member, [leaf]),
+      owes: (member, leaf) => this.shares.owes(member, leaf),
+      isOwed: (leaf) => this.shares.isOwed(leaf),
+      isUsed: (member) => this.contributors.has(member),
+      discard: () => this.begin(),
+      fail: (error) => this.end(() => this.settle.reject(error)),
+    });
+    this.watch = setInterval(() => this.expire(), lookMs);
+    this.begin();
+  }
 
-  const isCurrent = (result: NodeResult__Output): boolean =>
-    result.position !== null &&
-    result.node !== null &&
-    result.position.iteration === position.iteration &&
-    result.position.epoch === position.epoch &&
-    result.position.step === position.step;
-
-  return new Promise((resolve, reject) => {
-    const onNode = (member: Member, result: NodeResult__Output, bytes: Uint8Array): void => {
-      if (!isCurrent(result)) return;
-      const node = result.node!;
-      const rows = tree.rowsUnder(node);
-      const payload = payloadFrom(bytes, shape, rows.end - rows.start);
-      const bad = nonFinitePart(payload);
-      if (bad) {
-        pool.refuse(
-          member,
-          'non_finite',
-          `node ${node.level}/${node.index} holds ${bad} that are not finite numbers`,
-        );
-        return;
+  run(): Promise<NodePayload> {
+    const { pool, signal } = this;
+    return new Promise((resolve, reject) => {
+      this.settle = { resolve, reject };
+      pool.on('node', this.onNode);
+      pool.on('gone', this.onGone);
+      pool.on('ready', this.onReady);
+      pool.on('gathering', this.dispatchUnassigned);
+      signal.addEventListener('abort', this.onAbort, { once: true });
+      if (signal.aborted) this.onAbort();
+      else if (pool.contradiction) this.end(() => reject(pool.contradiction));
+      else {
+        this.setBounds();
+        this.dispatch(this.step.tree.leaves);
+        this.verification.begin();
       }
-      const held = owed.get(member);
-      const answered = tree.leavesUnder(node).filter((leaf) => held?.delete(leaf));
-      pool.account(member, -answered.length);
-      reduction.fill(node, payload);
-      observer.computed(member, result);
-      const sum = reduction.sum;
-      if (sum) finish(() => resolve(sum));
-    };
-    const onGone = (member: Member, departure: Departure): void => {
-      const lost = owed.get(member)?.size ?? 0;
-      owed.delete(member);
-      const leaves = unassigned();
-      if (lost > 0) observer.redispatched(lost, departure);
-      if (leaves.length > 0) dispatch(leaves);
-    };
-    const onReady = (): void => {
-      const leaves = unassigned();
-      if (leaves.length > 0) dispatch(leaves);
-    };
-    const onAbort = (): void => finish(() => reject(signal.reason));
-    const finish = (settle: () => void): void => {
-      pool.off('node', onNode);
-      pool.off('gone', onGone);
-      pool.off('ready', onReady);
-      signal.removeEventListener('abort', onAbort);
-      for (const [member, leaves] of owed) pool.account(member, -leaves.size);
-      settle();
-    };
+    });
+  }
 
-    if (signal.aborted) {
-      reject(signal.reason);
+  private begin(): void {
+    const { tree, shape } = this.step;
+    this.contributors.clear();
+    this.reduction = new StepReduction<NodePayload>(tree, (left, right) =>
+      mergePayloads(shape.layout, left, right),
+    );
+  }
+
+  private dispatch(leaves: readonly number[]): void {
+    const workers = this.pool.available();
+    if (workers.length === 0) {
+      this.observer.waiting();
       return;
     }
-    pool.on('node', onNode);
-    pool.on('gone', onGone);
-    pool.on('ready', onReady);
-    signal.addEventListener('abort', onAbort, { once: true });
-    pool.bounds = {
-      ...pool.bounds,
-      mostNodeBytes: payloadBytes(shape, step.mostRows),
+    const free = workers.filter((worker) => !leaves.some((leaf) => this.shares.owes(worker, leaf)));
+    if (free.length > 0) {
+      for (const { worker, leaves: share } of assignLeaves(leaves, free)) this.hand(worker, share);
+      return;
+    }
+    // Each worker owes some of them already; none is asked for the same one twice.
+    for (const leaf of leaves) {
+      const other = workers.find((worker) => !this.shares.owes(worker, leaf));
+      if (other) this.hand(other, [leaf]);
+    }
+  }
+
+  private hand(worker: Member, leaves: readonly number[]): void {
+    this.shares.give(worker, leaves, nowSeconds());
+    this.pool.account(worker, leaves.length);
+    sendGradientWork(worker, this.step, leaves);
+  }
+
+  /** Hands out the leaves that nobody owes in time and no answer has covered. */
+  private readonly dispatchUnassigned = (): void => {
+    if (this.isOver) return;
+    const leaves = this.reduction.missingLeaves().filter((leaf) => !this.shares.isInTime(leaf));
+    if (leaves.length > 0) this.dispatch(leaves);
+  };
+
+  private readonly onNode = (member: Member, result: NodeResult__Output, bytes: Uint8Array): void => {
+    if (!this.isOfThisStep(result)) return;
+    const node = result.node!;
+    const { tree } = this.step;
+    if (!this.isOver && !this.take(member, result, bytes)) return;
+    const leaves = tree.contains(node) ? tree.leavesUnder(node) : [];
+    const { owed, late, seconds } = this.shares.answer(member, leaves, nowSeconds());
+    if (owed > 0 && late === 0) this.pool.deadlines.observe(seconds / owed);
+    member.overdue -= late;
+    this.pool.account(member, -owed);
+    this.verification.hear(member, result.leafDigests, this.isOver);
+    this.finishWhenWhole();
+  };
+
+  /** Puts an answer into the sum; false when it cannot be true, and its worker was refused. */
+  private take(member: Member, result: NodeResult__Output, bytes: Uint8Array): boolean {
+    const { tree, shape } = this.step;
+    const node = result.node!;
+    const rows = tree.rowsUnder(node);
+    const payload = payloadFrom(bytes, shape, rows.end - rows.start);
+    const bad = nonFinitePart(payload);
+    if (bad) {
+      this.pool.refuse(
+        member,
+        'non_finite',
+        `node ${node.level}/${node.index} holds ${bad} that are not finite numbers`,
+      );
+      return false;
+    }
+    if (this.reduction.fill(node, payload)) this.contributors.add(member);
+    this.observer.computed(member, result);
+    return true;
+  }
+
+  private finishWhenWhole(): void {
+    const { sum } = this.reduction;
+    if (!this.isOver && sum && this.verification.isSettled) this.end(() => this.settle.resolve(sum));
+    if (this.isOver && this.shares.isEmpty) this.forget();
+  }
+
+  private readonly onGone = (member: Member, departure: Departure): void => {
+    const lost = this.shares.drop(member).length;
+    if (this.isOver) {
+      if (this.shares.isEmpty) this.forget();
+      return;
+    }
+    if (lost > 0) this.observer.redispatched(lost, departure);
+    this.dispatchUnassigned();
+    this.verification.replace(member);
+    this.finishWhenWhole();
+  };
+
+  private readonly onReady = (member: Member): void => {
+    if (this.isOver) return;
+    // Ahead of its first work, while the others go on.
+    member.isReceiving = true;
+    sendContext(member, this.step.context);
+    void sendWeights(member, this.step.weights).then(() => {
+      member.isReceiving = false;
+    });
+    this.dispatchUnassigned();
+  };
+
+  private readonly onAbort = (): void => this.end(() => this.settle.reject(this.signal.reason));
+
+  /** Lets others compute too what is overdue. */
+  private expire(): void {
+    const { pool, shares } = this;
+    const expired = shares.expire(nowSeconds(), (leaves) => pool.deadlines.secondsFor(leaves));
+    for (const { worker, leaves } of expired) {
+      worker.overdue += leaves.length;
+      if (this.isOver) continue;
+      const hasOthers = pool.admitted().some((other) => other !== worker && other.overdue === 0);
+      if (!hasOthers) continue;
+      this.observer.overdue(worker, leaves.length);
+      if (pool.strikes.count(worker, nowSeconds())) {
+        pool.setAside(worker, 'slow', `it missed ${Strikes.rule}`);
+        continue;
+      }
+      this.dispatchUnassigned();
+      this.verification.replace(worker);
+    }
+    this.finishWhenWhole();
+  }
+
+  /** Ends the step. Answers that are still to come are listened for, to know who is free and to compare them. */
+  private end(settle: () => void): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.pool.off('ready', this.onReady);
+    this.pool.off('gathering', this.dispatchUnassigned);
+    this.signal.removeEventListener('abort', this.onAbort);
+    // The sum's memory is not held for stragglers.
+    this.begin();
+    if (this.shares.isEmpty) this.forget();
+    settle();
+  }
+
+  private forget(): void {
+    clearInterval(this.watch);
+    this.pool.off('node', this.onNode);
+    this.pool.off('gone', this.onGone);
+  }
+
+  private isOfThisStep({ position, node }: NodeResult__Output): boolean {
+    const { iteration, epoch, step } = this.step.position;
+    return (
+      node !== null && position?.iteration === iteration && position.epoch === epoch && position.step === step
+    );
+  }
+
+  private setBounds(): void {
+    const { tree, shape, mostRows } = this.step;
+    this.pool.bounds = {
+      ...this.pool.bounds,
+      mostNodeBytes: payloadBytes(shape, mostRows),
       node: (result) => {
-        if (!isCurrent(result)) return null;
+        if (!this.isOfThisStep(result)) return null;
         if (!tree.contains(result.node!) || tree.leavesUnder(result.node!).length === 0) return 'unknown';
         const rows = tree.rowsUnder(result.node!);
         return payloadBytes(shape, rows.end - rows.start);
       },
     };
-    dispatch(tree.leaves);
-  });
+  }
+}
+
+function nowSeconds(): number {
+  return performance.now() / 1000;
 }

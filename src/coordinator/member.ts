@@ -3,22 +3,38 @@ import type { CoordinatorMessage } from '../transport/generated/fcaenet/v1/Coord
 import type { WorkerMessage__Output } from '../transport/generated/fcaenet/v1/WorkerMessage.js';
 import { Outbox } from '../transport/outbox.js';
 import { TransferReceiver } from '../transport/tensor-stream.js';
+import { CoordinatorError } from './error.js';
 
 /**
  * Life of one worker process as the coordinator sees it.
  * - `joining`: the stream is open; the worker is checking itself (engine, probe microbatch). Gets no work.
  * - `ready`: admitted, holds no work.
  * - `computing`: holds microbatches or encode batches that it has not answered yet.
+ * - `draining`: finishes what it holds, or has handed it back, and gets no new work. Entered when the worker says that
+ *   it leaves, when it is drained by request, and when the coordinator sets it aside.
  * - `gone`: the stream ended, or the coordinator ended it. Never comes back: a restarted worker is a new member.
  */
-export type MemberState = 'joining' | 'ready' | 'computing' | 'gone';
-export const memberStates: readonly MemberState[] = ['joining', 'ready', 'computing', 'gone'];
+export type MemberState = 'joining' | 'ready' | 'computing' | 'draining' | 'gone';
+export const memberStates: readonly MemberState[] = ['joining', 'ready', 'computing', 'draining', 'gone'];
+
+/** Where each state may lead. */
+const transitions: Readonly<Record<MemberState, readonly MemberState[]>> = {
+  joining: ['ready', 'gone'],
+  ready: ['computing', 'draining', 'gone'],
+  computing: ['ready', 'draining', 'gone'],
+  draining: ['gone'],
+  gone: [],
+};
 
 export type WorkerStream = ServerDuplexStream<WorkerMessage__Output, CoordinatorMessage | Buffer>;
 
 /** One stream of a worker process, for as long as it lives. */
 export class Member {
-  state: MemberState = 'joining';
+  private current: MemberState = 'joining';
+  /** Of the unanswered microbatches, those whose deadline has passed. While there are any it gets no more. */
+  overdue = 0;
+  /** Whether the first weights are still on their way to a worker that joined during a step. */
+  isReceiving = false;
   /** Unanswered pieces of work; the pool reports `computing` while there are any. */
   outstanding = 0;
   /** Version of the weights this worker was sent last; null before the first. */
@@ -42,6 +58,24 @@ export class Member {
   ) {
     this.lastHeardAt = now;
     this.outbox = new Outbox(stream);
+  }
+
+  get state(): MemberState {
+    return this.current;
+  }
+
+  /**
+   * The only way from one state to another.
+   * @throws CoordinatorError COORDINATOR_ILLEGAL_TRANSITION where the state does not lead there
+   */
+  moveTo(next: MemberState): void {
+    if (!transitions[this.current].includes(next)) {
+      throw new CoordinatorError(
+        'COORDINATOR_ILLEGAL_TRANSITION',
+        `${this.label} is ${this.current}, which leads to ${transitions[this.current].join(' or ') || 'nothing'}, not to ${next}`,
+      );
+    }
+    this.current = next;
   }
 
   get label(): string {

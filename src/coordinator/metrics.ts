@@ -11,6 +11,11 @@ export interface MetricsSources {
   refusedConnections(): Readonly<Record<string, number>>;
   /** Lines of the workers' logs that were not written so far. */
   droppedWorkerLogLines(): number;
+  /** Unix time in milliseconds since when too few workers are there; null while there are enough. */
+  waitingSince(): number | null;
+  readonly minWorkers: number;
+  /** Workers beyond the microbatches of a step. */
+  spareWorkers(): number;
   /** Run events so far. */
   events(): { readonly published: number; readonly lost: number };
   /** Null where no NATS server is configured. */
@@ -69,6 +74,21 @@ export class RunMetrics {
 
   private readonly term = this.gauge('fcaenet_term', 'The coordinator’s leadership term.');
 
+  private readonly overdue = this.counter(
+    'fcaenet_overdue_microbatches_total',
+    'Microbatches not answered in time, which others computed too.',
+  );
+  private readonly compared = this.counter(
+    'fcaenet_compared_microbatches_total',
+    'Microbatches computed by more than one worker, by what the comparison gave.',
+    ['outcome'],
+  );
+  private readonly setAside = this.counter(
+    'fcaenet_workers_set_aside_total',
+    'Workers set aside for the rest of the run, by fault.',
+    ['fault'],
+  );
+
   constructor(private readonly sources: MetricsSources) {
     const { registry } = this;
     const read = <Metric extends Gauge | Counter>(update: (metric: Metric) => void) =>
@@ -84,6 +104,19 @@ export class RunMetrics {
       collect: read<Gauge>((gauge) => {
         for (const [state, count] of Object.entries(sources.workers())) gauge.set({ state }, count);
       }),
+    });
+    this.gauge('fcaenet_min_workers', 'Workers without whom no work is handed out.').set(sources.minWorkers);
+    new Gauge({
+      name: 'fcaenet_spare_workers',
+      help: 'Workers beyond the microbatches of a step.',
+      registers: [registry],
+      collect: read<Gauge>((gauge) => gauge.set(sources.spareWorkers())),
+    });
+    new Gauge({
+      name: 'fcaenet_waiting_since_seconds',
+      help: 'Unix time since when too few workers are there; 0 while there are enough.',
+      registers: [registry],
+      collect: read<Gauge>((gauge) => gauge.set((sources.waitingSince() ?? 0) / 1000)),
     });
     new Counter({
       name: 'fcaenet_bytes_sent_total',
@@ -187,6 +220,18 @@ export class RunMetrics {
 
   gradientRefused(reason: string): void {
     this.refused.inc({ reason });
+  }
+
+  microbatchesOverdue(count: number): void {
+    this.overdue.inc(count);
+  }
+
+  microbatchCompared(outcome: 'agreed' | 'contradiction'): void {
+    this.compared.inc({ outcome });
+  }
+
+  workerSetAside(fault: string): void {
+    this.setAside.inc({ fault });
   }
 
   microbatchesRedispatched(count: number): void {

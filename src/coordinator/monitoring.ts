@@ -4,7 +4,7 @@ import type { NatsLink } from '../transport/events/nats-link.js';
 import type { RunEventBody } from '../transport/events/run-event.js';
 import type { EventReporter } from './event-reporter.js';
 import { reportTraining, reportWorkers } from './event-sources.js';
-import type { Fleet } from './fleet.js';
+import { describeWaiting, type Fleet } from './fleet.js';
 import type { Identity } from './identity.js';
 import { memberStates } from './member.js';
 import { RunMetrics } from './metrics.js';
@@ -40,6 +40,7 @@ export class Monitoring {
     this.observer = reportTraining(observe(options, metrics), state, publish);
     reportWorkers(fleet.pool, publish);
     this.setPosition();
+    fleet.pool.on('setAside', (_, fault) => metrics.workerSetAside(fault));
     options.fleet.pool.on('refused', (member, reason, sentence) => {
       options.console.log.warn('answer refused', { worker: member.label, reason: sentence });
       metrics.gradientRefused(reason);
@@ -55,6 +56,9 @@ export class Monitoring {
       workers: () => Object.fromEntries(memberStates.map((state) => [state, pool.count(state)])),
       refusedConnections: () => fleet.server.refusals.totals(),
       droppedWorkerLogLines: () => fleet.server.workerLogs.dropped,
+      waitingSince: () => pool.waiting?.since.getTime() ?? null,
+      minWorkers: pool.minWorkers,
+      spareWorkers: () => Math.max(0, pool.admitted().length - run.spec.schedule.microbatches),
       events: () => events.counts,
       natsConnected: () => link?.connected ?? null,
       term,
@@ -62,7 +66,7 @@ export class Monitoring {
     });
     const address = run.spec.operation.metrics;
     if (address === 'off') return new Monitoring(options, metrics, null);
-    const notReady = () => (pool.admitted().length > 0 ? null : 'no worker is there');
+    const notReady = () => pool.waiting && describeWaiting(pool.waiting);
     const server = await MonitorServer.start({ address, registry: metrics.registry, notReady });
     console.log.info('metrics', { url: `http://${server.address}/metrics` });
     return new Monitoring(options, metrics, server);
@@ -127,6 +131,14 @@ function observe(
     evaluated: (iteration, evaluation) => {
       narration.evaluated(iteration, evaluation);
       metrics.evaluated(evaluation.mAP, evaluation.tieAveragedMAP);
+    },
+    overdue: (member, leaves) => {
+      narration.overdue(member, leaves);
+      metrics.microbatchesOverdue(leaves);
+    },
+    compared: (leaf, outcome) => {
+      narration.compared(leaf, outcome);
+      metrics.microbatchCompared(outcome);
     },
     redispatched: (leaves, departure) => {
       narration.redispatched(leaves, departure);

@@ -52,7 +52,12 @@ export function narrate(
     },
     redispatched: (microbatches, { reason }) =>
       log.warn('microbatches handed out again', { microbatches, reason }),
+    overdue: ({ label }, microbatches) =>
+      log.warn('a worker is late; others compute the same', { worker: label, microbatches }),
+    compared: (microbatch, outcome) => {
+      if (outcome === 'contradiction') log.error('workers contradict each other', { microbatch });
+    },
     computed: () => {},
-    waiting: () => log.warn('no worker is there; waiting for one'),
+    waiting: () => log.warn('too few workers are there; waiting for more'),
   };
 }

@@ -23,12 +23,6 @@ import { WorkerLogs } from './worker-logs.js';
 
 /** How often workers say that they live. */
 const heartbeatMs = 2_000;
-/**
- * A worker that says nothing for this long is given up. Generous, because a worker computes a microbatch without
- * looking up; a process that dies closes its socket and is noticed at once.
- */
-const silenceMs = 60_000;
-const mostWorkers = 1_024;
 /** A worker needs one; a second is refused with the reason, and more by HTTP/2 itself. */
 const mostStreams = 4;
 /** A connection without a stream is no worker's. */
@@ -230,16 +224,22 @@ export class CoordinatorServer {
       );
       return null;
     }
-    if (this.pool.all().length >= mostWorkers) {
+    const { maxWorkers } = run.spec.operation.membership;
+    if (this.pool.all().length >= maxWorkers) {
       this.refuse(
         stream,
         'TOO_MANY_WORKERS',
-        `the run already has ${mostWorkers} workers, the most it takes`,
+        `the run already has ${maxWorkers} workers, as many as spec.operation.membership.maxWorkers allows`,
       );
       return null;
     }
     const name = hello.workerName.slice(0, 100).replace(/[^\w.:-]/g, '_');
     const instance = hello.instanceId.slice(0, 64);
+    const fault = this.pool.whySetAside(instance);
+    if (fault !== null) {
+      this.refuse(stream, 'SET_ASIDE', `the worker was set aside: ${fault}`);
+      return null;
+    }
     const twin = this.pool.all().find(({ instanceId }) => instanceId === instance);
     if (twin && twin.session >= hello.session) {
       this.refuse(
@@ -287,7 +287,7 @@ export class CoordinatorServer {
       const { code, exitCode } = message.failure;
       depart(`it failed: ${message.failure.message}`, { code, exitCode });
     } else if (message.logLine) this.workerLogs.write(member, message.logLine);
-    else if (message.leaving) depart(`it left: ${message.leaving.reason}`);
+    else if (message.leaving) pool.leave(member, message.leaving.reason);
     else if (message.nodeResult) {
       const result = message.nodeResult;
       const { node, mostNodeBytes } = pool.bounds;
@@ -371,6 +371,7 @@ export class CoordinatorServer {
 
   private dropSilent(): void {
     const now = Date.now();
+    const silenceMs = 1000 * this.admission.run.spec.operation.membership.silenceSeconds;
     for (const member of this.pool.all()) {
       const silentMs = now - member.lastHeardAt;
       if (silentMs <= silenceMs) continue;

@@ -27,11 +27,11 @@ export interface WeightsMessages {
   readonly messages: readonly Buffer[];
 }
 
-/** Sends these weights to a worker that has not got them yet. */
-export function sendWeights(member: Member, { version, messages }: WeightsMessages): void {
-  if (member.weightsVersion === version) return;
+/** Sends these weights to a worker that has not got them yet; resolves when they are handed to its stream. */
+export function sendWeights(member: Member, { version, messages }: WeightsMessages): Promise<void> {
+  if (member.weightsVersion === version) return Promise.resolve();
   member.weightsVersion = version;
-  void member.outbox.sendAll(messages);
+  return member.outbox.sendAll(messages);
 }
 
 /** What a step needs to know of V, as a message; encoded once for all workers. */

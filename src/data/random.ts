@@ -23,6 +23,8 @@ export const Purpose = {
   projection: 8,
   /** which queries an evaluation of a part uses */
   evaluation: 9,
+  /** which microbatches are computed twice to compare them */
+  verification: 10,
 } as const;
 export type Purpose = (typeof Purpose)[keyof typeof Purpose];
 

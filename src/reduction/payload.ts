@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type BatchNormMoments, mergeMoments } from '../model/batch-norm-moments.js';
 import type { NetworkLayout } from '../model/layout.js';
 
@@ -59,6 +60,15 @@ export function payloadArrays(payload: NodePayload): (Float64Array | Float32Arra
     payload.gradient,
     payload.u,
   ];
+}
+
+/** SHA-256 over the payload's bytes as they are sent. */
+export function payloadDigest(payload: NodePayload): Buffer {
+  const hash = createHash('sha256');
+  for (const { buffer, byteOffset, byteLength } of payloadArrays(payload)) {
+    hash.update(new Uint8Array(buffer, byteOffset, byteLength));
+  }
+  return hash.digest();
 }
 
 /** Views into a received payload of `payloadBytes(shape, rows)` bytes at the start of an aligned buffer. */

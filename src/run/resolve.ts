@@ -50,6 +50,8 @@ function resolveOperation(given: NonNullable<WrittenSpec['operation']>): Operati
     evaluation: { ...defaultOperation.evaluation, ...given.evaluation },
     checkpoint: { ...defaultOperation.checkpoint, ...given.checkpoint },
     cache: { ...defaultOperation.cache, ...given.cache },
+    membership: { ...defaultOperation.membership, ...given.membership },
+    verification: { ...defaultOperation.verification, ...given.verification },
     lease: { ...defaultOperation.lease, ...given.lease },
     nats: {
       ...defaultOperation.nats,

@@ -78,6 +78,12 @@ const operation = group({
     keep: wholeNumber(1, 1000),
   }),
   cache: group({ directory: path, limitBytes: wholeNumber(0, Number.MAX_SAFE_INTEGER) }),
+  membership: group({
+    minWorkers: wholeNumber(1, 1024),
+    maxWorkers: wholeNumber(1, 1024),
+    silenceSeconds: wholeNumber(5, 86_400),
+  }),
+  verification: group({ rate: numberFrom(0, 1) }),
   lease: group({ seconds: wholeNumber(1, 3600) }),
   nats: group({
     url: natsUrl.nullable(),

@@ -116,6 +116,18 @@ export interface Operation {
     readonly directory: string;
     readonly limitBytes: number;
   };
+  readonly membership: {
+    /** Work is only handed out while at least this many workers are there. */
+    readonly minWorkers: number;
+    /** More workers than this are refused. */
+    readonly maxWorkers: number;
+    /** A worker that says nothing for this long is given up. */
+    readonly silenceSeconds: number;
+  };
+  readonly verification: {
+    /** Share of microbatches that a second worker computes too, to compare. */
+    readonly rate: number;
+  };
   readonly lease: {
     /** A coordinator that shows no sign of life for this long may be replaced by another. */
     readonly seconds: number;

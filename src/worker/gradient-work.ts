@@ -4,7 +4,7 @@ import type { CodeSummary } from '../hashing/similarity.js';
 import { computeGradient } from '../model/fcaenet.js';
 import type { Network } from '../model/network.js';
 import { normalizeImages } from '../model/preprocess.js';
-import { mergePayloads, type NodePayload } from '../reduction/payload.js';
+import { mergePayloads, type NodePayload, payloadDigest } from '../reduction/payload.js';
 import { StepReduction } from '../reduction/step-reduction.js';
 import { nodeKey, ReductionTree, type TreeNode } from '../reduction/tree.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
@@ -28,6 +28,8 @@ export interface GradientContext {
 export interface FinishedNode {
   readonly node: TreeNode;
   readonly payload: NodePayload;
+  /** SHA-256 of every microbatch under the node, before it was summed. */
+  readonly leafDigests: readonly { readonly index: number; readonly sha256: Buffer }[];
   readonly computeSeconds: number;
   readonly imageWaitSeconds: number;
 }
@@ -48,6 +50,7 @@ export async function* computeGradientWork(
   const reduction = new StepReduction<NodePayload>(tree, (left, right) =>
     mergePayloads(context.network.layout, left, right),
   );
+  const digests = new Map<number, Buffer>();
   let computeSeconds = 0;
   let imageWaitSeconds = 0;
   for (const leaf of work.leaves) {
@@ -58,6 +61,8 @@ export async function* computeGradientWork(
     const inputs = await loadLeaf(context, tree, leaf);
     const loaded = performance.now();
     const payload = computeGradient(context.network, { ...inputs, ...settings(context, work.batchRows) });
+    // Before it is summed: a sum reuses the memory of its left part.
+    digests.set(leaf.index, payloadDigest(payload));
     reduction.fill({ level: 0, index: leaf.index }, payload);
     imageWaitSeconds += (loaded - started) / 1000;
     computeSeconds += (performance.now() - loaded) / 1000;
@@ -65,7 +70,8 @@ export async function* computeGradientWork(
       const sum = awaited.has(nodeKey(node)) ? reduction.take(node) : undefined;
       if (!sum) continue;
       awaited.delete(nodeKey(node));
-      yield { node, payload: sum, computeSeconds, imageWaitSeconds };
+      const leafDigests = tree.leavesUnder(node).map((index) => ({ index, sha256: digests.get(index)! }));
+      yield { node, payload: sum, leafDigests, computeSeconds, imageWaitSeconds };
       computeSeconds = 0;
       imageWaitSeconds = 0;
     }

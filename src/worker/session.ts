@@ -242,9 +242,16 @@ export class Session {
       this.enqueue(async () => {
         for await (const finished of this.prepared().computeGradients(work, this.ended.signal)) {
           if (this.ended.signal.aborted) return;
-          const { node, computeSeconds, imageWaitSeconds } = finished;
+          const { node, leafDigests, computeSeconds, imageWaitSeconds } = finished;
           await this.sendTensors(payloadArrays(finished.payload).map(bytesOf), (transfer) => ({
-            nodeResult: { position: work.position, node, transfer, computeSeconds, imageWaitSeconds },
+            nodeResult: {
+              position: work.position,
+              node,
+              transfer,
+              leafDigests: [...leafDigests],
+              computeSeconds,
+              imageWaitSeconds,
+            },
           }));
         }
         this.prepared().prefetchUpcoming(work);

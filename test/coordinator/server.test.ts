@@ -1,144 +1,27 @@
-import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { type ClientDuplexStream, credentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { GradientStep, StepObserver } from '../../src/coordinator/gradient-step.js';
+import type { StepObserver } from '../../src/coordinator/gradient-step.js';
 import { runGradientStep } from '../../src/coordinator/gradient-step.js';
 import type { Member } from '../../src/coordinator/member.js';
 import { WorkerPool } from '../../src/coordinator/pool.js';
 import { CoordinatorServer } from '../../src/coordinator/server.js';
-import { encodeContext, encodeWeights } from '../../src/coordinator/snapshot.js';
-import { summarizeCodes } from '../../src/hashing/similarity.js';
-import { describeModel } from '../../src/model/layout.js';
-import { type NodePayload, payloadArrays, payloadBytes } from '../../src/reduction/payload.js';
-import { ReductionTree, type TreeNode } from '../../src/reduction/tree.js';
+import { payloadBytes } from '../../src/reduction/payload.js';
 import { readTrainingRun } from '../../src/run/read.js';
-import { bytesOf } from '../../src/transport/bytes.js';
-import type { CoordinatorMessage__Output } from '../../src/transport/generated/fcaenet/v1/CoordinatorMessage.js';
-import type { WorkerMessage } from '../../src/transport/generated/fcaenet/v1/WorkerMessage.js';
-import { channelOptions, protocolVersion, TrainingClientType } from '../../src/transport/service.js';
-import { byteLengthOf, chunksOf } from '../../src/transport/tensor-stream.js';
+import { protocolVersion } from '../../src/transport/service.js';
+import {
+  describedStep,
+  fingerprint,
+  identity,
+  payload,
+  ScriptedWorker,
+  shape,
+  tree,
+} from '../kit/scripted-worker.js';
 import { TcpProxy } from '../kit/tcp-proxy.js';
 
 const run = readTrainingRun('examples/quick.yaml');
-const layout = describeModel({ backbone: 'mobilenet_v1', width: 0.25, bits: 12, imageSize: 64 });
-const shape = { layout, passes: 1 } as const;
-const tree = new ReductionTree(8, 4);
-const identity = {
-  engine: 'onednn',
-  engineVersion: '1',
-  instructionSet: 'avx2',
-  buildHash: 'b',
-  threadsPerMicrobatch: 1,
-  microbatches: 4,
-  wirePrecision: 'float32',
-  arithmeticVersion: 1,
-  probeSha256: '0'.repeat(64),
-};
-const fingerprint = 'f'.repeat(64);
 let warnings: unknown[][] = [];
 const log = { info: () => {}, warn: (...line: unknown[]) => void warnings.push(line), error: () => {} };
-
-/** Speaks the protocol by hand, so that it can lie. */
-class ScriptedWorker {
-  readonly instanceId = randomUUID();
-  readonly received: CoordinatorMessage__Output[] = [];
-  readonly stream: ClientDuplexStream<WorkerMessage, CoordinatorMessage__Output>;
-  private readonly client;
-  private transfers = 0;
-
-  constructor(address: string) {
-    // As processes of their own: clients of one process would share a connection.
-    const options = { ...channelOptions, 'grpc.use_local_subchannel_pool': 1 };
-    this.client = new TrainingClientType(address, credentials.createInsecure(), options);
-    this.stream = this.client.join();
-    this.stream.on('data', (message: CoordinatorMessage__Output) => this.received.push(message));
-    this.stream.on('error', () => {});
-    // `next` listens anew for each message.
-    this.stream.setMaxListeners(0);
-  }
-
-  async next<Body extends NonNullable<CoordinatorMessage__Output['body']>>(body: Body) {
-    for (;;) {
-      const found = this.received.find((message) => message[body]);
-      if (found) return found[body]!;
-      await Promise.race([
-        once(this.stream, 'data'),
-        once(this.stream, 'close').then(() => Promise.reject(new Error(`closed before ${body}`))),
-      ]);
-    }
-  }
-
-  send(message: WorkerMessage): void {
-    this.stream.write({ term: 1, ...message });
-  }
-
-  async join(changed: object = {}): Promise<void> {
-    this.hello();
-    await this.next('welcome');
-    this.send({ ready: { identity: { ...identity, ...changed }, device: 'cpu', deterministic: true } });
-  }
-
-  hello(changed: object = {}): void {
-    const { instanceId } = this;
-    const hello = {
-      protocolVersion,
-      workerName: 'w',
-      instanceId,
-      datasetFingerprint: fingerprint,
-      session: 1,
-    };
-    this.send({ hello: { ...hello, ...changed } });
-  }
-
-  answer(node: TreeNode, payload: NodePayload, position = { iteration: 0, epoch: 0, step: 0 }): void {
-    const parts = payloadArrays(payload).map(bytesOf);
-    const transfer = { id: ++this.transfers, byteLength: byteLengthOf(parts) };
-    this.send({ nodeResult: { position, node, transfer } });
-    for (const chunk of chunksOf(transfer.id, parts)) this.send({ chunk });
-  }
-
-  leave(): void {
-    this.stream.cancel();
-    this.client.close();
-  }
-}
-
-function payload(rows: number, value: number): NodePayload {
-  const { batchNorms, statisticsCount, parameterCount, bits } = layout;
-  return {
-    gradient: new Float32Array(parameterCount).fill(value),
-    u: new Float32Array(rows * bits).fill(value),
-    losses: new Float64Array(4).fill(value),
-    moments: {
-      passes: 1,
-      counts: new Float64Array(batchNorms.length).fill(rows),
-      mean: new Float64Array(statisticsCount).fill(value),
-      squaredDeviations: new Float64Array(statisticsCount),
-    },
-  };
-}
-
-function describedStep(): GradientStep {
-  const weights = {
-    parameters: new Float32Array(layout.parameterCount),
-    mean: new Float32Array(layout.statisticsCount),
-    variance: new Float32Array(layout.statisticsCount),
-  };
-  const codes = new Int8Array(4 * 12).fill(1);
-  const labels = Int32Array.of(0, 0, 1, 1);
-  return {
-    term: 1,
-    position: { iteration: 0, epoch: 0, step: 0 },
-    tree,
-    shape,
-    mostRows: 8,
-    weights: encodeWeights(1, 0, weights),
-    context: encodeContext(1, 0, summarizeCodes({ codes, labels, bits: 12, classCount: 2, ratio: 1 })),
-    leaf: (index) => ({ index }),
-    upcoming: () => new Uint8Array(0),
-  };
-}
 
 let pool: WorkerPool;
 let server: CoordinatorServer;
@@ -158,7 +41,13 @@ const joined = async (changed?: object) => {
   await scripted.next('admitted');
   return scripted;
 };
-const observer: StepObserver = { redispatched: () => {}, computed: () => {}, waiting: () => {} };
+const observer: StepObserver = {
+  redispatched: () => {},
+  overdue: () => {},
+  compared: () => {},
+  computed: () => {},
+  waiting: () => {},
+};
 const step = (signal = new AbortController().signal, observe: Partial<StepObserver> = {}) =>
   runGradientStep(pool, describedStep(), { ...observer, ...observe }, signal);
 

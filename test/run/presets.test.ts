@@ -13,6 +13,8 @@ const operation = {
   evaluation: { every: 1, maxQueries: null, precisionAt: [1, 5, 10, 100], untrained: false },
   checkpoint: { everyIterations: 1, everySteps: 'auto', keep: 3 },
   cache: { directory: '.cache/images', limitBytes: 34_359_738_368 },
+  membership: { minWorkers: 1, maxWorkers: 64, silenceSeconds: 60 },
+  verification: { rate: 0.001 },
   lease: { seconds: 30 },
   nats: {
     url: null,

@@ -1,0 +1,22 @@
+import type { CoordinatorMessage } from '../transport/generated/fcaenet/v1/CoordinatorMessage.js';
+import type { GradientStep } from './gradient-step.js';
+import type { Member } from './member.js';
+import { sendContext, sendWeights } from './snapshot.js';
+
+/** Sends a worker some leaves of a step, after what it needs for them and has not got yet. */
+export function sendGradientWork(worker: Member, step: GradientStep, leaves: readonly number[]): void {
+  sendContext(worker, step.context);
+  void sendWeights(worker, step.weights);
+  const message: CoordinatorMessage = {
+    term: step.term,
+    gradientWork: {
+      position: step.position,
+      weightsVersion: step.weights.version,
+      batchRows: step.tree.batchRows,
+      microbatches: step.tree.microbatches,
+      leaves: leaves.map((leaf) => step.leaf(leaf)),
+      upcomingImages: Buffer.from(step.upcoming(leaves)),
+    },
+  };
+  void worker.outbox.send(message);
+}

@@ -1,0 +1,145 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { type ClientDuplexStream, credentials } from '@grpc/grpc-js';
+import type { GradientStep } from '../../src/coordinator/gradient-step.js';
+import { encodeContext, encodeWeights } from '../../src/coordinator/snapshot.js';
+import { summarizeCodes } from '../../src/hashing/similarity.js';
+import { describeModel } from '../../src/model/layout.js';
+import { type NodePayload, payloadArrays } from '../../src/reduction/payload.js';
+import { ReductionTree, type TreeNode } from '../../src/reduction/tree.js';
+import { bytesOf } from '../../src/transport/bytes.js';
+import type { CoordinatorMessage__Output } from '../../src/transport/generated/fcaenet/v1/CoordinatorMessage.js';
+import type { WorkerMessage } from '../../src/transport/generated/fcaenet/v1/WorkerMessage.js';
+import { channelOptions, protocolVersion, TrainingClientType } from '../../src/transport/service.js';
+import { byteLengthOf, chunksOf } from '../../src/transport/tensor-stream.js';
+
+export const layout = describeModel({ backbone: 'mobilenet_v1', width: 0.25, bits: 12, imageSize: 64 });
+export const shape = { layout, passes: 1 } as const;
+export const tree = new ReductionTree(8, 4);
+export const identity = {
+  engine: 'onednn',
+  engineVersion: '1',
+  instructionSet: 'avx2',
+  buildHash: 'b',
+  threadsPerMicrobatch: 1,
+  microbatches: 4,
+  wirePrecision: 'float32',
+  arithmeticVersion: 1,
+  probeSha256: '0'.repeat(64),
+};
+export const fingerprint = 'f'.repeat(64);
+/** Speaks the protocol by hand, so that it can lie. */
+export class ScriptedWorker {
+  readonly instanceId = randomUUID();
+  readonly received: CoordinatorMessage__Output[] = [];
+  readonly stream: ClientDuplexStream<WorkerMessage, CoordinatorMessage__Output>;
+  private readonly client;
+  private transfers = 0;
+
+  constructor(address: string) {
+    this.client = new TrainingClientType(address, credentials.createInsecure(), {
+      ...channelOptions,
+      // As processes of their own: clients of one process would share a connection.
+      'grpc.use_local_subchannel_pool': 1,
+    });
+    this.stream = this.client.join();
+    this.stream.on('data', (message: CoordinatorMessage__Output) => this.received.push(message));
+    this.stream.on('error', () => {});
+    // `next` listens anew for each message.
+    this.stream.setMaxListeners(0);
+  }
+
+  async next<Body extends NonNullable<CoordinatorMessage__Output['body']>>(body: Body) {
+    for (;;) {
+      const found = this.received.find((message) => message[body]);
+      if (found) return found[body]!;
+      await Promise.race([
+        once(this.stream, 'data'),
+        once(this.stream, 'close').then(() => Promise.reject(new Error(`closed before ${body}`))),
+      ]);
+    }
+  }
+
+  send(message: WorkerMessage): void {
+    this.stream.write({ term: 1, ...message });
+  }
+
+  async join(changed: object = {}): Promise<void> {
+    this.hello();
+    await this.next('welcome');
+    this.send({ ready: { identity: { ...identity, ...changed }, device: 'cpu', deterministic: true } });
+  }
+
+  hello(changed: object = {}): void {
+    const { instanceId } = this;
+    const hello = {
+      protocolVersion,
+      workerName: 'w',
+      instanceId,
+      datasetFingerprint: fingerprint,
+      session: 1,
+    };
+    this.send({ hello: { ...hello, ...changed } });
+  }
+
+  /** @param value what the worker says it computed for every leaf under the node */
+  answer(
+    node: TreeNode,
+    payload: NodePayload,
+    position = { iteration: 0, epoch: 0, step: 0 },
+    value = payload.gradient[0]!,
+  ): void {
+    const parts = payloadArrays(payload).map(bytesOf);
+    const transfer = { id: ++this.transfers, byteLength: byteLengthOf(parts) };
+    // The digest of a leaf is that of `value`, whatever it was summed into.
+    const sha256 = createHash('sha256').update(String(value)).digest();
+    const leafDigests = tree.leavesUnder(node).map((index) => ({ index, sha256 }));
+    this.send({ nodeResult: { position, node, transfer, leafDigests } });
+    for (const chunk of chunksOf(transfer.id, parts)) this.send({ chunk });
+  }
+
+  leave(): void {
+    this.stream.cancel();
+    this.client.close();
+  }
+}
+
+export function payload(rows: number, value: number): NodePayload {
+  const { batchNorms, statisticsCount, parameterCount, bits } = layout;
+  return {
+    gradient: new Float32Array(parameterCount).fill(value),
+    u: new Float32Array(rows * bits).fill(value),
+    losses: new Float64Array(4).fill(value),
+    moments: {
+      passes: 1,
+      counts: new Float64Array(batchNorms.length).fill(rows),
+      mean: new Float64Array(statisticsCount).fill(value),
+      squaredDeviations: new Float64Array(statisticsCount),
+    },
+  };
+}
+
+/** The first step of a run, of eight rows in four microbatches. */
+export function describedStep(changed: Partial<GradientStep> = {}): GradientStep {
+  const weights = {
+    parameters: new Float32Array(layout.parameterCount),
+    mean: new Float32Array(layout.statisticsCount),
+    variance: new Float32Array(layout.statisticsCount),
+  };
+  const codes = new Int8Array(4 * 12).fill(1);
+  const labels = Int32Array.of(0, 0, 1, 1);
+  return {
+    term: 1,
+    position: { iteration: 0, epoch: 0, step: 0 },
+    tree,
+    shape,
+    mostRows: 8,
+    verified: [],
+    strict: true,
+    weights: encodeWeights(1, 0, weights),
+    context: encodeContext(1, 0, summarizeCodes({ codes, labels, bits: 12, classCount: 2, ratio: 1 })),
+    leaf: (index) => ({ index }),
+    upcoming: () => new Uint8Array(0),
+    ...changed,
+  };
+}
