@@ -53,7 +53,7 @@ describe('runs', () => {
     const { mAP, seconds } = await small.result('one');
     const finished = { state: 'finished', method: 'fcaenet', bits: 12, iteration: 1, iterations: 1, step: 4 };
     expect(lines).toMatchObject([
-      { run: 'killed', state: 'interrupted', iterations: 3, iteration: 0, mAP: null },
+      { run: 'killed', state: 'interrupted', iterations: 3 },
       { run: 'one', ...finished, mAP, seconds },
       { run: 'other', ...finished },
     ]);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type FileHandle, link, open, rename, rm, utimes } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 
@@ -43,7 +44,7 @@ export class CacheFile {
       await utimes(path, now, now);
       return new CacheFile(existing.file, description);
     }
-    const fresh = `${path}.${process.pid}.new`;
+    const fresh = `${path}.${randomUUID()}.new`;
     await writeEmpty(fresh, description);
     if (existing.found) {
       await rename(fresh, path);
