@@ -1,6 +1,8 @@
 import { bytesOf } from '../transport/bytes.js';
 import type { EncodeResult__Output } from '../transport/generated/fcaenet/v1/EncodeResult.js';
 import type { EncodeWork } from '../transport/generated/fcaenet/v1/EncodeWork.js';
+import { DeadlineEstimator } from './deadline.js';
+import { LeafShares } from './leaf-shares.js';
 import type { Member } from './member.js';
 import type { WorkerPool } from './pool.js';
 import { sendWeights, type WeightsMessages } from './snapshot.js';
@@ -9,6 +11,8 @@ import { sendWeights, type WeightsMessages } from './snapshot.js';
 export const encodeBatchSize = 64;
 /** Batches a worker holds at a time: one to compute, one whose images it loads. */
 const batchesInFlight = 2;
+/** How often deadlines are looked at. */
+const lookMs = 100;
 
 export interface EncodeJob {
   readonly term: number;
@@ -24,7 +28,7 @@ export interface EncodeJob {
 let lastRequest = 0;
 
 /**
- * Has the workers encode images in fixed batches; the batches of a worker that leaves go to others.
+ * Has the workers encode images in fixed batches; the batches of a worker that leaves or is late go to others.
  * @param onProgress called with the number of images done so far
  * @returns `images.length × bytesPerImage` bytes in the order of `images`; rejects with the signal's reason when aborted
  */
@@ -39,18 +43,24 @@ export function runEncodeJob(
   const batches = Math.ceil(job.images.length / encodeBatchSize);
   const waiting = Array.from({ length: batches }, (_, batch) => batch);
   const owed = new Map<Member, Set<number>>();
+  const shares = new LeafShares<Member>();
+  const deadlines = new DeadlineEstimator();
+  const late = new Set<Member>();
+  const completed = new Set<number>();
   let done = 0;
 
   const imagesOf = (batch: number): Uint32Array =>
     job.images.subarray(batch * encodeBatchSize, (batch + 1) * encodeBatchSize);
 
   const feed = (member: Member): void => {
-    if (pool.waiting !== null || member.state === 'draining') return;
+    if (pool.waiting !== null || member.state === 'draining' || late.has(member)) return;
     const held = owed.get(member) ?? new Set();
     owed.set(member, held);
     while (held.size < batchesInFlight && waiting.length > 0) {
       const batch = waiting.shift()!;
+      if (completed.has(batch)) continue;
       held.add(batch);
+      shares.give(member, [batch], performance.now() / 1000);
       void sendWeights(member, job.weights);
       pool.account(member, 1);
       void member.outbox.send({
@@ -73,6 +83,14 @@ export function runEncodeJob(
       const held = owed.get(member);
       if (!held?.delete(result.batch)) return;
       pool.account(member, -1);
+      const { seconds, late: wasLate } = shares.answer(member, [result.batch], performance.now() / 1000);
+      if (wasLate === 0) deadlines.observe(seconds);
+      late.delete(member);
+      if (completed.has(result.batch)) {
+        feed(member);
+        return;
+      }
+      completed.add(result.batch);
       output.set(bytes, result.batch * encodeBatchSize * job.bytesPerImage);
       done += imagesOf(result.batch).length;
       onProgress(done);
@@ -80,15 +98,33 @@ export function runEncodeJob(
       else feed(member);
     };
     const onGone = (member: Member): void => {
-      waiting.unshift(...(owed.get(member) ?? []));
+      shares.drop(member);
+      takeBack(owed.get(member) ?? []);
       owed.delete(member);
+      feedAll();
+    };
+    const takeBack = (batches: Iterable<number>): void => {
+      waiting.unshift(...[...batches].filter((batch) => !completed.has(batch) && !waiting.includes(batch)));
+    };
+    const expire = (): void => {
+      const others = (member: Member) =>
+        pool.admitted().some((other) => other !== member && !late.has(other));
+      for (const { worker, leaves } of shares.expire(performance.now() / 1000, (count) =>
+        deadlines.secondsFor(count),
+      )) {
+        if (!others(worker)) continue;
+        late.add(worker);
+        takeBack(leaves);
+      }
       feedAll();
     };
     const feedAll = (): void => {
       for (const member of pool.admitted()) feed(member);
     };
     const onAbort = (): void => finish(() => reject(signal.reason));
+    const watch = setInterval(expire, lookMs);
     const finish = (settle: () => void): void => {
+      clearInterval(watch);
       pool.off('encoded', onEncoded);
       pool.off('gone', onGone);
       pool.off('ready', feedAll);
@@ -98,10 +134,12 @@ export function runEncodeJob(
     };
 
     if (signal.aborted) {
+      clearInterval(watch);
       reject(signal.reason);
       return;
     }
     if (batches === 0) {
+      clearInterval(watch);
       resolve(output);
       return;
     }
