@@ -155,7 +155,10 @@ class Coordination {
     let ending = 'it failed';
     const publish = (body: RunEventBody) => events.publish(state, body);
     const written = monitoring.checkpointWritten.bind(monitoring);
-    const save = () => checkpoints.saveInBackground(state, admission.identity, ledger, written);
+    const save = () => {
+      fleet.pool.throwContradiction();
+      return checkpoints.saveInBackground(state, admission.identity, ledger, written);
+    };
     const control = new RunControl({
       run: run.metadata.name,
       term,
@@ -206,6 +209,7 @@ class Coordination {
         workers: fleet.size,
       });
       leadership.check();
+      fleet.pool.throwContradiction();
       directory.writeResult(result);
       const { mAP, weightsSha256, codesSha256 } = result;
       publish({ type: 'run.finished', mAP, weightsSha256, codesSha256 });

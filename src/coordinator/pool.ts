@@ -76,6 +76,11 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     this.setMaxListeners(0);
   }
 
+  /** Keeps a result that nobody could decide on from becoming durable. */
+  throwContradiction(): void {
+    if (this.contradiction) throw this.contradiction;
+  }
+
   freeSlot(): number {
     let slot = 0;
     while (this.members.has(slot)) slot++;
