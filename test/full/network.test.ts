@@ -5,11 +5,11 @@ import { NetworkNamespace, whyNoNamespaces } from '../kit/network-namespace.js';
 import { type SmallRun, smallRun } from '../kit/small-run.js';
 import { TcpProxy } from '../kit/tcp-proxy.js';
 
-/** Long enough for a network to be away for twenty seconds in the middle. */
+/** Long enough for a network to be away for twenty seconds in the middle, while the others go on without it. */
 const longer = [
-  'spec.schedule.iterations=12',
+  'spec.schedule.iterations=100',
   'spec.schedule.epochs=5',
-  'spec.operation.checkpoint.everySteps=20',
+  'spec.operation.checkpoint.everySteps=200',
 ];
 const withoutComplaint = { exitCode: 0, signal: null, stderr: '' };
 
