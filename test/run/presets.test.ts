@@ -126,7 +126,7 @@ test('examples/cub.yaml is the schedule whose figures are published', () => {
       iterations: 8,
       epochs: 3,
       batchSize: 64,
-      microbatches: 4,
+      microbatches: 8,
       learningRate: 0.006,
       decayAfter: [6],
       decayFactor: 0.1,
