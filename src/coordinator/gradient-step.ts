@@ -51,7 +51,6 @@ export interface StepObserver {
   overdue(member: Member, leaves: number): void;
   /** A leaf was computed by more than one worker. */
   compared(leaf: number, outcome: 'agreed' | 'contradiction'): void;
-  computed(member: Member, result: NodeResult__Output): void;
   /** Too few workers are there; called each time the step has to wait. */
   waiting(): void;
 }
@@ -188,7 +187,6 @@ class StepInProgress {
       return false;
     }
     if (this.reduction.fill(node, payload)) this.contributors.add(member);
-    this.observer.computed(member, result);
     return true;
   }
 

@@ -57,7 +57,6 @@ export function narrate(
     compared: (microbatch, outcome) => {
       if (outcome === 'contradiction') log.error('workers contradict each other', { microbatch });
     },
-    computed: () => {},
     waiting: () => log.warn('too few workers are there; waiting for more'),
   };
 }

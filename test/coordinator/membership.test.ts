@@ -36,7 +36,6 @@ const step = (changed: Partial<GradientStep> = {}, observe: Partial<StepObserver
       redispatched: () => {},
       overdue: () => {},
       compared: (_, outcome) => compared.push(outcome),
-      computed: () => {},
       waiting: () => {},
       ...observe,
     },

@@ -45,7 +45,6 @@ const observer: StepObserver = {
   redispatched: () => {},
   overdue: () => {},
   compared: () => {},
-  computed: () => {},
   waiting: () => {},
 };
 const step = (signal = new AbortController().signal, observe: Partial<StepObserver> = {}) =>
