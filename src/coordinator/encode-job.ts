@@ -119,7 +119,7 @@ export function runEncodeJob(
       feedAll();
     };
     const feedAll = (): void => {
-      for (const member of pool.admitted()) feed(member);
+      for (const member of pool.available()) feed(member);
     };
     const onAbort = (): void => finish(() => reject(signal.reason));
     const watch = setInterval(expire, lookMs);

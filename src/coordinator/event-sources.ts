@@ -6,13 +6,15 @@ import type { TrainingObserver } from './training-loop.js';
 
 type Publish = (body: RunEventBody) => void;
 
-/** Publishes who comes and goes. */
+/** Publishes who comes and goes, and who is not let in. */
 export function reportWorkers(pool: WorkerPool, publish: Publish): void {
   pool.on('ready', ({ label }) => publish({ type: 'worker.joined', worker: label }));
   pool.on('gone', ({ label }, { reason }) => publish({ type: 'worker.left', worker: label, reason }));
   pool.on('refused', ({ label }, refusal, reason) =>
     publish({ type: 'worker.refused', worker: label, code: refusal.toUpperCase(), reason }),
   );
+  pool.on('turnedAway', (worker, code, reason) => publish({ type: 'worker.refused', worker, code, reason }));
+  pool.on('setAside', ({ label }, _, reason) => publish({ type: 'worker.set-aside', worker: label, reason }));
 }
 
 /** The observer, with what a run achieves also published. */

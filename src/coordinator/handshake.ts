@@ -43,6 +43,8 @@ export type VisitorState = 'knocking' | 'welcomed' | 'in' | 'refused';
 export interface Visitor {
   readonly address: string;
   readonly socket: Socket;
+  /** What its worker calls itself; null before its hello. */
+  name: string | null;
   state: VisitorState;
   /** Whether it has opened its one stream. */
   streaming: boolean;
@@ -56,7 +58,7 @@ export interface DoorOptions {
   /** Takes a connection that speaks HTTP/2 and, where TLS is on, has a certificate of the authority. */
   readonly admit: (socket: Socket) => void;
   /** @param reason a word for a metric; @param sentence for the log */
-  readonly onRefused: (reason: string, sentence: string, address: string) => void;
+  readonly onRefused: (reason: string, sentence: string, visitor: Pick<Visitor, 'address' | 'name'>) => void;
 }
 
 /**
@@ -76,7 +78,10 @@ export class Door {
     this.listener.on('drop', (connection) => {
       const address = connection?.remoteAddress ?? 'unknown';
       const most = options.limits.mostConnections;
-      options.onRefused('too_many_connections', `there are ${most} connections already`, address);
+      options.onRefused('too_many_connections', `there are ${most} connections already`, {
+        address,
+        name: null,
+      });
     });
   }
 
@@ -117,7 +122,7 @@ export class Door {
   /** Counts a refusal and closes the connection: one with a stream after the time to read why there. */
   refuse(visitor: Visitor, reason: string, sentence: string): void {
     if (visitor.state === 'refused') return;
-    this.options.onRefused(reason, sentence, visitor.address);
+    this.options.onRefused(reason, sentence, visitor);
     this.dismiss(visitor, visitor.streaming ? this.options.limits.lingerMs : 0);
   }
 
@@ -142,7 +147,14 @@ export class Door {
     const address = socket.remoteAddress ?? 'unknown';
     const peer = `${address}:${socket.remotePort}`;
     const { helloMs, mostKnocking, mostKnockingPerAddress } = this.options.limits;
-    const visitor: Visitor = { address, socket, state: 'knocking', streaming: false, deadline: undefined };
+    const visitor: Visitor = {
+      address,
+      socket,
+      name: null,
+      state: 'knocking',
+      streaming: false,
+      deadline: undefined,
+    };
     // Whatever breaks here is seen by 'close'.
     socket.on('error', () => {});
     const knocking = [...this.visitors.values()].filter(({ state }) => state === 'knocking');

@@ -29,6 +29,8 @@ export interface Waiting {
 interface PoolEvents {
   ready: [member: Member];
   gone: [member: Member, departure: Departure];
+  /** A worker was not let in; at a bounded rate, as strangers may ask as often as they like. */
+  turnedAway: [name: string, code: string, sentence: string];
   setAside: [member: Member, fault: Fault, sentence: string];
   /** The number of workers fell below the least, or reached it. */
   gathering: [waiting: Waiting | null];

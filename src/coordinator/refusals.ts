@@ -12,18 +12,22 @@ export class Refusals {
     private readonly nowMs: () => number,
   ) {}
 
-  /** @param reason one of a few words, lower case */
-  add(reason: string, sentence: string, address: string): void {
+  /**
+   * @param reason one of a few words, lower case
+   * @returns whether it was logged
+   */
+  add(reason: string, sentence: string, address: string): boolean {
     const count = this.counts.get(reason) ?? { total: 0, unlogged: 0, loggedAtMs: Number.NEGATIVE_INFINITY };
     this.counts.set(reason, count);
     count.total++;
     count.unlogged++;
     const now = this.nowMs();
-    if (now - count.loggedAtMs < quietMs) return;
+    if (now - count.loggedAtMs < quietMs) return false;
     const more = count.unlogged > 1 ? { times: count.unlogged } : {};
     this.log.warn('refused a connection', { code: reason.toUpperCase(), reason: sentence, address, ...more });
     count.unlogged = 0;
     count.loggedAtMs = now;
+    return true;
   }
 
   /** Refusals so far, by reason. */

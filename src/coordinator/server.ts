@@ -76,7 +76,10 @@ export class CoordinatorServer {
       tls: protection.tls,
       limits,
       admit: (socket) => connections.injectConnection(socket),
-      onRefused: (reason, sentence, address) => this.refusals.add(reason, sentence, address),
+      onRefused: (reason, sentence, { address, name }) => {
+        const wasLogged = this.refusals.add(reason, sentence, address);
+        if (wasLogged && name !== null) pool.emit('turnedAway', name, reason.toUpperCase(), sentence);
+      },
     });
     pool.on('gone', ({ stream }) => this.dismiss(stream));
     this.workerLogs = new WorkerLogs(log);
@@ -115,7 +118,10 @@ export class CoordinatorServer {
     const bound = await this.door.listen(host, port);
     this.watch = setInterval(() => {
       this.dropSilent();
-      for (const member of this.pool.all()) void member.outbox.send({ term: this.admission.term, alive: {} });
+      for (const { outbox } of this.pool.all()) {
+        // What is on its way is as good a sign of life; to one that does not read, more would only pile up.
+        if (outbox.isIdle) void outbox.send({ term: this.admission.term, alive: {} });
+      }
     }, heartbeatMs);
     return formatAddress(host, bound);
   }
@@ -201,6 +207,8 @@ export class CoordinatorServer {
       this.refuse(stream, 'HELLO_MISSING', `the first message was ${message.body ?? 'empty'}, not hello`);
       return null;
     }
+    const name = hello.workerName.slice(0, 100).replace(/[^\w.:-]/g, '_');
+    this.visitors.get(stream)!.name = name;
     if (hello.protocolVersion !== protocolVersion) {
       this.refuse(
         stream,
@@ -233,7 +241,6 @@ export class CoordinatorServer {
       );
       return null;
     }
-    const name = hello.workerName.slice(0, 100).replace(/[^\w.:-]/g, '_');
     const instance = hello.instanceId.slice(0, 64);
     const fault = this.pool.whySetAside(instance);
     if (fault !== null) {
@@ -369,16 +376,17 @@ export class CoordinatorServer {
     if (visitor && !this.closing) this.door.dismiss(visitor);
   }
 
+  /** Gives up who says nothing, and who takes nothing of what waits for it in this process's memory. */
   private dropSilent(): void {
     const now = Date.now();
     const silenceMs = 1000 * this.admission.run.spec.operation.membership.silenceSeconds;
     for (const member of this.pool.all()) {
       const silentMs = now - member.lastHeardAt;
-      if (silentMs <= silenceMs) continue;
-      this.pool.remove(member, {
-        reason: `it said nothing for ${Math.round(silentMs / 1000)} s`,
-        failure: null,
-      });
+      const { stalledMs } = member.outbox;
+      if (Math.max(silentMs, stalledMs) <= silenceMs) continue;
+      const seconds = Math.round(Math.max(silentMs, stalledMs) / 1000);
+      const reason = `it ${silentMs > silenceMs ? 'said' : 'read'} nothing for ${seconds} s`;
+      this.pool.remove(member, { reason, failure: null });
       member.stream.end();
     }
   }

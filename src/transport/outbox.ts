@@ -13,6 +13,8 @@ interface Writable<Message> {
 export class Outbox<Message> {
   private tail: Promise<void> = Promise.resolve();
   private closed = false;
+  private queued = 0;
+  private fullSinceMs: number | null = null;
   private stopWaiting: (() => void) | null = null;
 
   constructor(private readonly stream: Writable<Message>) {}
@@ -24,13 +26,28 @@ export class Outbox<Message> {
 
   /** Sends several messages with nothing between them; they are drawn one by one as the stream takes them. */
   sendAll(messages: Iterable<Message>): Promise<void> {
+    this.queued++;
     this.tail = this.tail.then(async () => {
       for (const message of messages) {
-        if (this.closed) return;
+        if (this.closed) break;
         if (!this.stream.write(message)) await this.drained();
       }
+      this.queued--;
     });
     return this.tail;
+  }
+
+  /** Whether everything was handed to the stream. */
+  get isIdle(): boolean {
+    return this.queued === 0;
+  }
+
+  /**
+   * Milliseconds for which the peer has taken nothing although its stream is full; 0 while it takes what there is.
+   * A peer that reads slowly starts anew with every message.
+   */
+  get stalledMs(): number {
+    return this.fullSinceMs === null ? 0 : performance.now() - this.fullSinceMs;
   }
 
   /** A stream whose peer fell silent may never drain nor close, so this also ends the wait for it. */
@@ -40,8 +57,10 @@ export class Outbox<Message> {
   }
 
   private drained(): Promise<void> {
+    this.fullSinceMs = performance.now();
     return new Promise((resolve) => {
       const done = () => {
+        this.fullSinceMs = null;
         this.stream.off('drain', done);
         this.stream.off('close', done);
         this.stopWaiting = null;

@@ -26,6 +26,11 @@ export class RunMemory {
     return this.leader?.term ?? 0;
   }
 
+  /** The last run's name; empty before the first. */
+  get runName(): string {
+    return this.leader?.run ?? '';
+  }
+
   /** Whether a coordinator of this term may lead: false below the highest term seen of the same run. */
   follow(run: string, term: number): boolean {
     if (this.leader?.run === run && term < this.leader.term) return false;

@@ -213,7 +213,8 @@ export class Session {
   }
 
   private oldTerm(term: number): string {
-    return `it leads under term ${term}, but the run has had term ${this.options.memory.term}`;
+    const { memory } = this.options;
+    return `it leads run ${memory.runName} under term ${term}, but this worker has followed term ${memory.term} of it: an old leader, or a run begun anew under the same name, which only workers started since can join`;
   }
 
   private sentAway(reason: string): void {

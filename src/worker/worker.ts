@@ -9,6 +9,7 @@ import { protocolVersion } from '../transport/service.js';
 import type { TlsMaterial } from '../transport/tls-files.js';
 import { retryDelayMs } from './back-off.js';
 import { dial } from './connection.js';
+import { whyUnreachable } from './diagnosis.js';
 import { WorkerError } from './error.js';
 import { RunMemory } from './run-memory.js';
 import { Session, type SessionEnding } from './session.js';
@@ -66,6 +67,8 @@ class Worker {
   private failedAttempts = 0;
   /** Why the coordinator is gone; null before the first welcome. */
   private gone: string | null = null;
+  /** Why the last coordinator that was reached did not welcome this worker. */
+  private unwelcome: string | null = null;
   private awaySince = performance.now();
 
   constructor(
@@ -80,6 +83,8 @@ class Worker {
     while (!signal.aborted) {
       const ending = await this.attempt();
       if (signal.aborted) return;
+      // Whoever set it up wrong should not have to wait for the time limit to hear of it.
+      if (ending === null && this.failedAttempts === 0) await this.explain();
       if (ending) {
         if (ending.how === 'over' || ending.how === 'left') return;
         if (ending.how === 'paused' && reconnectTimeoutSeconds === 0) return;
@@ -89,7 +94,7 @@ class Worker {
         this.note(ending);
       }
       this.failedAttempts++;
-      if (this.secondsLeft <= 0) throw this.givenUp();
+      if (this.secondsLeft <= 0) throw await this.givenUp();
       const delayMs = retryDelayMs(this.failedAttempts, performance.now() - this.awaySince, Math.random());
       await sleep(Math.min(delayMs, 1000 * this.secondsLeft), undefined, { signal }).catch(() => {});
     }
@@ -137,7 +142,16 @@ class Worker {
       this.gone = reason;
       this.awaySince = performance.now();
       this.log.warn('the coordinator is gone; looking for it', fields);
-    } else this.log.warn('no coordinator welcomed this worker; trying again', fields);
+    } else {
+      this.unwelcome = reason;
+      this.log.warn('no coordinator welcomed this worker; trying again', fields);
+    }
+  }
+
+  private async explain(): Promise<void> {
+    const { connect, tls } = this.options;
+    const reason = (await whyUnreachable(connect, tls)) ?? 'the connection failed';
+    this.log.warn('no coordinator answered; trying again', { address: connect, reason });
   }
 
   private get secondsLeft(): number {
@@ -146,12 +160,13 @@ class Worker {
     return limit - (performance.now() - this.awaySince) / 1000;
   }
 
-  private givenUp(): FcaenetError {
-    const { connect, connectTimeoutSeconds, reconnectTimeoutSeconds } = this.options;
+  private async givenUp(): Promise<FcaenetError> {
+    const { connect, tls, connectTimeoutSeconds, reconnectTimeoutSeconds } = this.options;
     if (this.gone === null) {
+      const reason = (await whyUnreachable(connect, tls)) ?? this.unwelcome;
       return new TransportError(
         'TRANSPORT_UNREACHABLE',
-        `no coordinator answered at ${connect} within ${connectTimeoutSeconds} s`,
+        `no coordinator answered at ${connect} within ${connectTimeoutSeconds} s${reason === null ? '' : `: ${reason}`}`,
       );
     }
     const wait =

@@ -1,16 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CommandLine, runCommandLine } from '../kit/command-line.js';
+import { HeldRun } from '../kit/held-run.js';
 import { NetworkNamespace, whyNoNamespaces } from '../kit/network-namespace.js';
 import { type SmallRun, smallRun } from '../kit/small-run.js';
 import { TcpProxy } from '../kit/tcp-proxy.js';
 
-/** Long enough for a network to be away for twenty seconds in the middle, while the others go on without it. */
-const longer = [
-  'spec.schedule.iterations=100',
-  'spec.schedule.epochs=5',
-  'spec.operation.checkpoint.everySteps=200',
-];
+/** 120 steps: more than pass while a request to hold the run is on its way. */
+const longer = ['spec.schedule.iterations=30'];
 const withoutComplaint = { exitCode: 0, signal: null, stderr: '' };
 
 let small: SmallRun;
@@ -44,18 +41,21 @@ afterAll(() => small.remove());
 
 test('a line that is cut without a word is given up, and the newest stream of its worker is the member', async () => {
   const run = new CommandLine(command('coordinator', 'cut'), { cwd: small.folder });
-  const address = String((await run.line('waiting for workers')).address);
-  const link = await TcpProxy.to(address);
+  const held = await HeldRun.of(run, small.folder, 'cut');
+  const link = await TcpProxy.to(held.address);
   try {
-    const [near, far] = [worker(address, 'near'), worker(`127.0.0.1:${link.port}`, 'far')];
+    const [near, far] = [worker(held.address, 'near'), worker(`127.0.0.1:${link.port}`, 'far')];
     await Promise.all([joined(run, 'near'), joined(run, 'far')]);
+    await held.advance(2);
     link.pause();
     // New connections pass; the old one stays as it is, silent.
     link.admitNew();
+    await held.advance(2);
     await far.line('the coordinator is gone; looking for it', ({ reason }) =>
       /^nothing came/.test(`${reason}`),
     );
     expect(await far.line('reconnected')).toMatchObject({ kept: true });
+    await held.ask('resume');
     expect(await run.ended).toMatchObject(withoutComplaint);
     expect(await near.ended).toMatchObject(withoutComplaint);
     expect(await far.ended).toMatchObject(withoutComplaint);
@@ -73,19 +73,29 @@ describe.skipIf(missing !== null)(`three networks (${missing ?? 'this machine ca
     const cables: TcpProxy[] = [];
     try {
       const run = new CommandLine(command('coordinator', 'namespaces'), { cwd: small.folder });
-      const address = String((await run.line('waiting for workers')).address);
+      const held = await HeldRun.of(run, small.folder, 'namespaces');
       // The coordinator listens on loopback, which is another one in each network.
-      for (const { outside } of networks) cables.push(await TcpProxy.to(address, outside));
+      for (const { outside } of networks) cables.push(await TcpProxy.to(held.address, outside));
       const workers = networks.map(({ within, outside }, index) =>
         worker(`${outside}:${cables[index]!.port}`, `network-${index}`, within),
       );
       await Promise.all(workers.map((_, index) => joined(run, `network-${index}`)));
+      const before = await held.advance(2);
       networks[1]!.cut();
-      await sleep(20_000);
-      networks[1]!.mend();
+      const mended = sleep(20_000).then(() => networks[1]!.mend());
+      // The first of these steps has handed microbatches to the worker that is cut off.
+      const without = await held.advance(4);
+      expect(without.globalStep).toBeGreaterThan(before.globalStep);
+      expect(workers[1]!.lines.filter(({ message }) => message === 'reconnected')).toEqual([]);
+      await mended;
       expect(await workers[1]!.line('reconnected')).toMatchObject({ kept: true });
+      await held.advance(2);
+      // From here on there is nobody else: what is computed, the one computes that was cut off.
+      for (const index of [0, 2]) workers[index]!.kill('SIGTERM');
+      for (const index of [0, 2]) expect(await workers[index]!.ended).toMatchObject(withoutComplaint);
+      await held.ask('resume');
       expect(await run.ended).toMatchObject(withoutComplaint);
-      for (const each of workers) expect(await each.ended).toMatchObject(withoutComplaint);
+      expect(await workers[1]!.ended).toMatchObject(withoutComplaint);
       expect(workers[1]!.lines.filter(({ message }) => message === 'engine ready')).toHaveLength(1);
       expect(await digests('namespaces')).toEqual(expected);
     } finally {

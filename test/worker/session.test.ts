@@ -164,7 +164,8 @@ describe('of an old leader', () => {
     say({ term: 4, welcome: { run: 'birds', runFile: '{}', heartbeatMs: 50 } });
     expect(await ending).toEqual({
       how: 'lost',
-      reason: 'it leads under term 4, but the run has had term 5',
+      reason:
+        'it leads run birds under term 4, but this worker has followed term 5 of it: an old leader, or a run begun anew under the same name, which only workers started since can join',
       welcomed: false,
     });
   });

@@ -1,0 +1,114 @@
+import { connect, isIP, type Socket } from 'node:net';
+import { checkServerIdentity, connect as connectTls } from 'node:tls';
+import { parseAddress } from '../run/address.js';
+import { oldestTls } from '../transport/credentials.js';
+import type { TlsMaterial } from '../transport/tls-files.js';
+
+/** How long one look may take. */
+const lookMs = 3_000;
+/** A coordinator closes on a certificate that it does not accept as soon as it has seen it. */
+const closeMs = 500;
+/** How HTTP/2 begins, which a TLS port answers with an alert (RFC 8446, 6). */
+const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+const tlsAlert = 0x15;
+
+/** What codes of Node and OpenSSL mean to someone who has to change a flag or a file. */
+const meanings: readonly (readonly [RegExp, string])[] = [
+  [/^ECONNREFUSED$/, 'nobody listens there'],
+  [/^(ENOTFOUND|EAI_AGAIN)$/, 'its host name is not known'],
+  [/^(EHOSTUNREACH|ENETUNREACH)$/, 'there is no way to its network'],
+  [
+    /SELF_SIGNED|UNABLE_TO_(VERIFY|GET)|CERT_(UNTRUSTED|SIGNATURE)/,
+    "the coordinator's certificate is not of the authority in --tls-authority",
+  ],
+  [/CERT_HAS_EXPIRED|CERT_NOT_YET_VALID/, "the coordinator's certificate is not valid now"],
+  [
+    /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG/,
+    'it does not speak TLS, but this worker was given certificates',
+  ],
+  [
+    /ALERT_(CERTIFICATE|UNKNOWN_CA|BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE)|CERTIFICATE_REQUIRED/,
+    "the coordinator does not accept this worker's certificate",
+  ],
+  [/ALERT_PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL/, `it does not speak ${oldestTls} or newer`],
+];
+
+/**
+ * Looks once, with a connection of its own, why no coordinator can be reached: gRPC says little more than that it
+ * failed.
+ * @returns words that end a sentence, or null where nothing is wrong up to HTTP/2
+ */
+export async function whyUnreachable(address: string, tls: TlsMaterial | null): Promise<string | null> {
+  const { host, port } = parseAddress(address) ?? { host: address, port: 0 };
+  return tls === null ? await lookInPlainText(host, port) : await lookByTls(host, port, tls);
+}
+
+function lookInPlainText(host: string, port: number): Promise<string | null> {
+  return look(connect({ host, port }), (socket, found) => {
+    socket.once('connect', () => {
+      socket.write(preface);
+      setTimeout(() => found(null), closeMs);
+    });
+    socket.once('data', (data) =>
+      found(
+        data[0] === tlsAlert
+          ? 'it speaks TLS: give this worker --tls-certificate, --tls-key and --tls-authority'
+          : null,
+      ),
+    );
+    socket.once('close', () => found('it closes connections as soon as they are made'));
+  });
+}
+
+function lookByTls(host: string, port: number, tls: TlsMaterial): Promise<string | null> {
+  const socket = connectTls({
+    host,
+    port,
+    cert: tls.certificate,
+    key: tls.key,
+    ca: tls.authority,
+    minVersion: oldestTls,
+    ALPNProtocols: ['h2'],
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate),
+  });
+  return look(socket, (_, found) => {
+    let isSecure = false;
+    socket.once('secureConnect', () => {
+      isSecure = true;
+      setTimeout(() => found(null), closeMs);
+    });
+    // In TLS 1.3 the client has finished before the server has seen its certificate.
+    socket.once('close', () =>
+      found(
+        isSecure
+          ? "it closes the connection once it has seen this worker's certificate; its log says why"
+          : 'it closes the connection instead of speaking TLS',
+      ),
+    );
+  });
+}
+
+function look(
+  socket: Socket,
+  watch: (socket: Socket, found: (what: string | null) => void) => void,
+): Promise<string | null> {
+  return new Promise((resolve) => {
+    const found = (what: string | null) => {
+      clearTimeout(late);
+      resolve(what);
+      socket.destroy();
+    };
+    const late = setTimeout(() => found(`nothing came within ${lookMs / 1000} s`), lookMs);
+    socket.once('error', (error: NodeJS.ErrnoException) => found(meaningOf(error)));
+    watch(socket, found);
+  });
+}
+
+function meaningOf(error: NodeJS.ErrnoException): string {
+  const code = error.code ?? '';
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    return `the coordinator's certificate is for another host (${error.message.replace(/^.*altnames: /, '')})`;
+  }
+  return meanings.find(([pattern]) => pattern.test(code))?.[1] ?? error.message;
+}
