@@ -5,10 +5,12 @@ import {
   type PayloadShape,
   payloadBytes,
   payloadFrom,
+  receivedDigest,
 } from '../reduction/payload.js';
 import { StepReduction } from '../reduction/step-reduction.js';
 import type { ReductionTree } from '../reduction/tree.js';
 import type { Leaf } from '../transport/generated/fcaenet/v1/Leaf.js';
+import type { LeafDigest__Output } from '../transport/generated/fcaenet/v1/LeafDigest.js';
 import type { NodeResult__Output } from '../transport/generated/fcaenet/v1/NodeResult.js';
 import type { Position } from '../transport/generated/fcaenet/v1/Position.js';
 import { assignLeaves } from './assignment.js';
@@ -147,7 +149,11 @@ class StepInProgress {
   private hand(worker: Member, leaves: readonly number[]): void {
     this.shares.give(worker, leaves, nowSeconds());
     this.pool.account(worker, leaves.length);
-    sendGradientWork(worker, this.step, leaves);
+    // What is to be compared comes alone, so that this process can see for itself what was computed.
+    const { verified } = this.step;
+    for (const leaf of leaves) if (verified.includes(leaf)) sendGradientWork(worker, this.step, [leaf]);
+    const others = leaves.filter((leaf) => !verified.includes(leaf));
+    if (others.length > 0) sendGradientWork(worker, this.step, others);
   }
 
   /** Hands out the leaves that nobody owes in time and no answer has covered. */
@@ -161,15 +167,52 @@ class StepInProgress {
     if (!this.isOfThisStep(result)) return;
     const node = result.node!;
     const { tree } = this.step;
-    if (!this.isOver && !this.take(member, result, bytes)) return;
     const leaves = tree.contains(node) ? tree.leavesUnder(node) : [];
+    const digests = this.digestsOf(member, result, leaves, bytes);
+    if (!digests) return;
+    if (!this.isOver && !this.take(member, result, bytes)) return;
     const { owed, late, seconds } = this.shares.answer(member, leaves, nowSeconds());
     if (owed > 0 && late === 0) this.pool.deadlines.observe(seconds / owed);
     member.overdue -= late;
     this.pool.account(member, -owed);
-    this.verification.hear(member, result.leafDigests, this.isOver);
+    this.verification.hear(member, digests, this.isOver);
     this.finishWhenWhole();
   };
+
+  /**
+   * What the member computed, by leaf. A leaf that is compared and came alone is hashed here, before a sum reuses its
+   * memory; of leaves that were summed under way there is only the worker's word.
+   * @returns null when its word is not what came, and it was refused
+   */
+  private digestsOf(
+    member: Member,
+    { leafDigests, node }: NodeResult__Output,
+    leaves: readonly number[],
+    bytes: Uint8Array,
+  ): LeafDigest__Output[] | null {
+    const { verified } = this.step;
+    if (leaves.length > 1) {
+      const compared = leaves.find((leaf) => verified.includes(leaf));
+      if (compared === undefined) return leafDigests;
+      const sentence = `microbatch ${compared} is compared and must come alone, but came in node ${node!.level}/${node!.index}`;
+      this.pool.refuse(member, 'bad_message', sentence);
+      return null;
+    }
+    const leaf = leaves[0]!;
+    if (!verified.includes(leaf) && !this.verification.isInQuestion(leaf, member)) return leafDigests;
+    const sha256 = receivedDigest(bytes);
+    const claimed = leafDigests.find(({ index }) => index === leaf)?.sha256;
+    if (claimed && !sha256.equals(claimed)) {
+      const [said, found] = [claimed, sha256].map((digest) => `${digest.toString('hex').slice(0, 12)}…`);
+      this.pool.refuse(
+        member,
+        'wrong_digest',
+        `microbatch ${leaf} came with digest ${said}, but what came has ${found}`,
+      );
+      return null;
+    }
+    return [{ index: leaf, sha256 }];
+  }
 
   /** Puts an answer into the sum; false when it cannot be true, and its worker was refused. */
   private take(member: Member, result: NodeResult__Output, bytes: Uint8Array): boolean {

@@ -25,6 +25,10 @@ export class LeafWitnesses<Worker> {
     return this.statements.get(leaf)?.has(worker) === true;
   }
 
+  othersStated(leaf: number, worker: Worker): boolean {
+    return [...(this.statements.get(leaf)?.keys() ?? [])].some((each) => each !== worker);
+  }
+
   verdict(leaf: number): Verdict<Worker> {
     const statements = [...(this.statements.get(leaf) ?? [])];
     const byDigest = new Map<string, Worker[]>();

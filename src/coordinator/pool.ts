@@ -14,7 +14,13 @@ export interface Departure {
 }
 
 /** Why an answer was not taken. */
-export type Refusal = 'bad_message' | 'damaged' | 'unknown_node' | 'wrong_length' | 'non_finite';
+export type Refusal =
+  | 'bad_message'
+  | 'damaged'
+  | 'unknown_node'
+  | 'wrong_length'
+  | 'wrong_digest'
+  | 'non_finite';
 
 /** Why a worker is set aside for the rest of the run. */
 export type Fault = 'slow' | 'wrong';

@@ -45,6 +45,11 @@ export class StepVerification {
     return this.asked.size === 0 && this.contested.size === 0;
   }
 
+  /** Whether what this worker says of the leaf will be compared with what others said. */
+  isInQuestion(leaf: number, member: Member): boolean {
+    return this.asked.has(leaf) || this.contested.has(leaf) || this.witnesses.othersStated(leaf, member);
+  }
+
   /** A worker that was asked is gone or late: others are asked instead. */
   replace(member: Member): void {
     for (const [leaf, asked] of [...this.asked]) {

@@ -71,6 +71,11 @@ export function payloadDigest(payload: NodePayload): Buffer {
   return hash.digest();
 }
 
+/** The same of a payload that has arrived. */
+export function receivedDigest(bytes: Uint8Array): Buffer {
+  return createHash('sha256').update(bytes).digest();
+}
+
 /** Views into a received payload of `payloadBytes(shape, rows)` bytes at the start of an aligned buffer. */
 export function payloadFrom(bytes: Uint8Array, shape: PayloadShape, rows: number): NodePayload {
   const buffer = bytes.buffer as ArrayBuffer;

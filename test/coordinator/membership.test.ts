@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { type EncodeJob, encodeBatchSize, runEncodeJob } from '../../src/coordinator/encode-job.js';
+import { reportWorkers } from '../../src/coordinator/event-sources.js';
 import { describeWaiting } from '../../src/coordinator/fleet.js';
 import {
   type GradientStep,
@@ -9,10 +11,11 @@ import {
 import { Member, type MemberState, memberStates, type WorkerStream } from '../../src/coordinator/member.js';
 import { WorkerPool } from '../../src/coordinator/pool.js';
 import { CoordinatorServer } from '../../src/coordinator/server.js';
+import { encodeWeights } from '../../src/coordinator/snapshot.js';
 import { readTrainingRun } from '../../src/run/read.js';
+import type { RunEventBody } from '../../src/transport/events/run-event.js';
 import { describedStep, fingerprint, payload, ScriptedWorker, tree } from '../kit/scripted-worker.js';
 
-const run = readTrainingRun('examples/quick.yaml', ['spec.operation.membership.maxWorkers=4']);
 const log = { info: () => {}, warn: () => {}, error: () => {} };
 
 let pool: WorkerPool;
@@ -45,7 +48,15 @@ const step = (changed: Partial<GradientStep> = {}, observe: Partial<StepObserver
 const hurry = () => {
   for (let i = 0; i < 64; i++) pool.deadlines.observe(0.001);
 };
-const open = async (minWorkers = 1) => {
+const at = (number: number) => ({ iteration: 0, epoch: 0, step: number });
+/** A step whose weights are more than a connection takes at once. */
+const large = (version: number): Partial<GradientStep> => {
+  const none = new Float32Array(0);
+  const weights = { parameters: new Float32Array(4 << 20), mean: none, variance: none };
+  return { position: at(version), weights: encodeWeights(1, version, weights) };
+};
+const open = async (minWorkers = 1, ...settings: string[]) => {
+  const run = readTrainingRun('examples/quick.yaml', ['spec.operation.membership.maxWorkers=4', ...settings]);
   pool = new WorkerPool(minWorkers);
   const admission = { run, term: 1, datasetFingerprint: fingerprint, classCount: 2, identity: null };
   server = new CoordinatorServer(admission, pool, log, () => {}, { tls: null, joinToken: null });
@@ -211,11 +222,44 @@ describe('verification', () => {
   test('a microbatch is computed twice and compared', async () => {
     const [first, second] = [await joined(), await joined()];
     const sum = step({ verified: [0] });
-    first.answer({ level: 1, index: 0 }, payload(4, 1));
+    await first.next('gradientWork');
+    await vi.waitFor(() => expect(first.workReceived()).toEqual([[0], [1]]));
+    await vi.waitFor(() => expect(second.workReceived()).toEqual([[2, 3], [0]]));
+    first.answer(leaf(0), payload(2, 1));
+    first.answer(leaf(1), payload(2, 1));
     second.answer({ level: 1, index: 1 }, payload(4, 1));
     second.answer(leaf(0), payload(2, 1));
-    expect((await sum).gradient[0]).toBe(2);
+    expect((await sum).gradient[0]).toBe(3);
     expect(compared).toEqual(['agreed']);
+  });
+
+  test('what came is compared, not what a worker says of it', async () => {
+    const [first, second] = [await joined(), await joined()];
+    const sum = step({ verified: [0] });
+    // As after a fault of its memory: the digest is that of what it computed, the numbers are others.
+    first.answer(leaf(0), payload(2, 9), undefined, 1);
+    expect(await first.next('refusal')).toMatchObject({
+      code: 'WRONG_DIGEST',
+      message: expect.stringMatching(
+        /^microbatch 0 came with digest [0-9a-f]{12}…, but what came has [0-9a-f]{12}…$/,
+      ),
+    });
+    second.answer({ level: 1, index: 1 }, payload(4, 1));
+    second.answer(leaf(0), payload(2, 1));
+    second.answer(leaf(1), payload(2, 1));
+    expect((await sum).gradient[0]).toBe(3);
+  });
+
+  test('a microbatch that is compared comes alone', async () => {
+    const [first, second] = [await joined(), await joined()];
+    const sum = step({ verified: [0] });
+    first.answer({ level: 1, index: 0 }, payload(4, 1));
+    expect((await first.next('refusal')).message).toBe(
+      'microbatch 0 is compared and must come alone, but came in node 1/0',
+    );
+    second.answer({ level: 1, index: 1 }, payload(4, 1));
+    for (const index of [0, 1]) second.answer(leaf(index), payload(2, 1));
+    expect((await sum).gradient[0]).toBe(3);
   });
 
   test('a third worker decides, the odd one is set aside and not let in again, its answers are not used', async () => {
@@ -224,7 +268,8 @@ describe('verification', () => {
     pool.on('setAside', (member, fault) => odd.push(`${member.slot} ${fault}`));
     // Shares are 0 and 1, 2, 3; the wrong one computed what is verified.
     const sum = step({ verified: [0] });
-    first.answer({ level: 1, index: 0 }, payload(4, 9));
+    first.answer(leaf(0), payload(2, 9));
+    first.answer(leaf(1), payload(2, 9));
     second.answer(leaf(2), payload(2, 1));
     third.answer(leaf(3), payload(2, 1));
     second.answer(leaf(0), payload(2, 1));
@@ -244,7 +289,7 @@ describe('verification', () => {
     const [first, second] = [await joined(), await joined()];
     const sum = step({ verified: [0] });
     const ended = expect(sum).rejects.toMatchObject({ code: 'COORDINATOR_CONTRADICTION' });
-    first.answer({ level: 1, index: 0 }, payload(4, 9));
+    first.answer(leaf(0), payload(2, 9));
     second.answer({ level: 1, index: 1 }, payload(4, 1));
     second.answer(leaf(0), payload(2, 1));
     await ended;
@@ -253,19 +298,157 @@ describe('verification', () => {
   test('with one worker nothing waits for a second', async () => {
     const only = await joined();
     const sum = step({ verified: [0, 1, 2, 3] });
-    only.answer(tree.root, payload(8, 5));
-    expect((await sum).gradient[0]).toBe(5);
+    for (const index of [0, 1, 2, 3]) only.answer(leaf(index), payload(2, 5));
+    expect((await sum).gradient[0]).toBe(20);
   });
 });
 
-test('a late joiner gets the weights at once, while the others compute', async () => {
+describe('a late joiner', () => {
+  beforeEach(() => open());
+
+  test('gets the weights at once, while the others compute', async () => {
+    const first = await joined();
+    const sum = step();
+    await first.next('gradientWork');
+    const late = await joined();
+    await late.next('weights');
+    expect(late.received.some(({ gradientWork }) => gradientWork)).toBe(false);
+    first.answer(tree.root, payload(8, 5));
+    await sum;
+  });
+
+  test('delays no step while its weights are on their way', async () => {
+    const first = await joined();
+    const during = step(large(0));
+    await first.next('gradientWork');
+    const late = await joined();
+    late.stream.pause();
+    first.answer(tree.root, payload(8, 5), at(0));
+    await during;
+    // All of the work falls to the first: where the other had a share, these would wait for it.
+    for (const number of [1, 2, 3]) {
+      const sum = step(large(number));
+      first.answer(tree.root, payload(8, number), at(number));
+      expect((await sum).gradient[0]).toBe(number);
+    }
+    expect(pool.all()[1]).toMatchObject({ isReceiving: true, outstanding: 0 });
+    late.stream.resume();
+    await vi.waitFor(() => expect(pool.all()[1]!.isReceiving).toBe(false), { timeout: 10_000 });
+    const sum = step(large(4));
+    first.answer({ level: 1, index: 0 }, payload(4, 1), at(4));
+    late.answer({ level: 1, index: 1 }, payload(4, 2), at(4));
+    expect((await sum).gradient[0]).toBe(3);
+  });
+});
+
+describe('a worker that does not read', () => {
+  test('holds one step of work in memory at most, and is given up', async () => {
+    await open(1, 'spec.operation.membership.silenceSeconds=5');
+    const [first, second] = [await joined(), await joined()];
+    const mute = pool.all()[1]!;
+    second.stream.pause();
+    // It says that it lives, all the same.
+    const beat = setInterval(() => second.send({ heartbeat: {} }), 200);
+    const gone = once(pool, 'gone');
+    try {
+      hurry();
+      const unfinished = step(large(0));
+      first.answer({ level: 1, index: 0 }, payload(4, 1), at(0));
+      await vi.waitFor(() => expect(mute.overdue).toBe(2), { timeout: 5_000 });
+      first.answer({ level: 1, index: 1 }, payload(4, 1), at(0));
+      await unfinished;
+      for (const number of [1, 2, 3, 4, 5]) {
+        const sum = step(large(number));
+        first.answer(tree.root, payload(8, number), at(number));
+        await sum;
+      }
+      expect(mute.weightsVersion).toBe(0);
+      const [, { reason }] = (await gone) as [Member, { reason: string }];
+      expect(reason).toMatch(/^it read nothing for \d s$/);
+    } finally {
+      clearInterval(beat);
+    }
+  });
+});
+
+test('a worker that is late again and again is set aside', async () => {
   await open();
-  const first = await joined();
-  const sum = step();
-  await first.next('gradientWork');
-  const late = await joined();
-  await late.next('weights');
-  expect(late.received.some(({ gradientWork }) => gradientWork)).toBe(false);
-  first.answer(tree.root, payload(8, 5));
-  await sum;
+  const [first, second] = [await joined(), await joined()];
+  const slow = pool.all()[1]!;
+  const published: RunEventBody[] = [];
+  reportWorkers(pool, (body) => published.push(body));
+  for (let number = 0; slow.state !== 'gone'; number++) {
+    hurry();
+    const sum = step({ position: at(number) });
+    first.answer({ level: 1, index: 0 }, payload(4, 1), at(number));
+    await vi.waitFor(() => expect(slow.overdue === 2 || slow.state === 'gone').toBe(true), {
+      timeout: 5_000,
+    });
+    first.answer({ level: 1, index: 1 }, payload(4, 1), at(number), 1);
+    await sum;
+    second.answer({ level: 1, index: 1 }, payload(4, 1), at(number), 1);
+    await vi.waitFor(() => expect(slow.overdue === 0 || slow.state === 'gone').toBe(true));
+  }
+  const reason = 'it missed more than 8 deadlines within 10 minutes';
+  expect((await second.next('refusal')).message).toBe(reason);
+  expect(published).toEqual([
+    { type: 'worker.set-aside', worker: 'worker 1 (w)', reason },
+    { type: 'worker.left', worker: 'worker 1 (w)', reason: `it was set aside: ${reason}` },
+  ]);
+});
+
+test('a worker that is not let in is published, at the rate of the log', async () => {
+  await open();
+  const published: RunEventBody[] = [];
+  reportWorkers(pool, (body) => published.push(body));
+  for (let i = 0; i < 3; i++) {
+    const stranger = new ScriptedWorker(address);
+    workers.push(stranger);
+    stranger.hello({ datasetFingerprint: 'abc', workerName: 'rack 3' });
+    await stranger.next('refusal');
+  }
+  expect(published).toEqual([
+    {
+      type: 'worker.refused',
+      worker: 'rack_3',
+      code: 'DATASET_FINGERPRINT',
+      reason: expect.stringMatching(/^the worker's dataset has fingerprint abc…/),
+    },
+  ]);
+});
+
+describe('encoding', () => {
+  test('the batches of a worker that is late go to others, and its own answer may still come', async () => {
+    await open();
+    const [first, second] = [await joined(), await joined()];
+    const bytesPerImage = 2;
+    const job: EncodeJob = {
+      term: 1,
+      output: 'CODES',
+      split: 'TEST',
+      images: Uint32Array.from({ length: 4 * encodeBatchSize }, (_, i) => i),
+      bytesPerImage,
+      weights: describedStep().weights,
+    };
+    const progress: number[] = [];
+    const done = runEncodeJob(pool, job, (images) => progress.push(images), new AbortController().signal);
+    const given = (worker: ScriptedWorker) => worker.received.flatMap(({ encodeWork }) => encodeWork ?? []);
+    const answer = (worker: ScriptedWorker, batch: number) => {
+      const { request } = given(worker).find((work) => work.batch === batch)!;
+      worker.answerEncode(request, batch, encodeBatchSize * bytesPerImage, batch + 1);
+    };
+    await vi.waitFor(() => expect(given(first).map(({ batch }) => batch)).toEqual([0, 1]));
+    await vi.waitFor(() => expect(given(second).map(({ batch }) => batch)).toEqual([2, 3]));
+    for (const batch of [0, 1]) answer(first, batch);
+    // What the first took is what the second is measured by.
+    await vi.waitFor(() => expect(given(first).map(({ batch }) => batch)).toEqual([0, 1, 2, 3]), {
+      timeout: 10_000,
+    });
+    answer(first, 2);
+    answer(second, 3);
+    const encoded = await done;
+    expect(progress).toEqual([64, 128, 192, 256]);
+    expect([...encoded.filter((_, i) => i % (encodeBatchSize * bytesPerImage) === 0)]).toEqual([1, 2, 3, 4]);
+    expect(pool.all().map(({ outstanding }) => outstanding)).toEqual([0, 0]);
+  });
 });

@@ -1,11 +1,11 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type ClientDuplexStream, credentials } from '@grpc/grpc-js';
 import type { GradientStep } from '../../src/coordinator/gradient-step.js';
 import { encodeContext, encodeWeights } from '../../src/coordinator/snapshot.js';
 import { summarizeCodes } from '../../src/hashing/similarity.js';
 import { describeModel } from '../../src/model/layout.js';
-import { type NodePayload, payloadArrays } from '../../src/reduction/payload.js';
+import { type NodePayload, payloadArrays, payloadDigest } from '../../src/reduction/payload.js';
 import { ReductionTree, type TreeNode } from '../../src/reduction/tree.js';
 import { bytesOf } from '../../src/transport/bytes.js';
 import type { CoordinatorMessage__Output } from '../../src/transport/generated/fcaenet/v1/CoordinatorMessage.js';
@@ -82,6 +82,13 @@ export class ScriptedWorker {
     this.send({ hello: { ...hello, ...changed } });
   }
 
+  /** The leaves of each piece of gradient work so far. */
+  workReceived(): number[][] {
+    return this.received.flatMap(({ gradientWork }) =>
+      gradientWork ? [gradientWork.leaves.map(({ index }) => index)] : [],
+    );
+  }
+
   /** @param value what the worker says it computed for every leaf under the node */
   answer(
     node: TreeNode,
@@ -91,17 +98,26 @@ export class ScriptedWorker {
   ): void {
     const parts = payloadArrays(payload).map(bytesOf);
     const transfer = { id: ++this.transfers, byteLength: byteLengthOf(parts) };
-    // The digest of a leaf is that of `value`, whatever it was summed into.
-    const sha256 = createHash('sha256').update(String(value)).digest();
-    const leafDigests = tree.leavesUnder(node).map((index) => ({ index, sha256 }));
+    const leafDigests = tree.leavesUnder(node).map((index) => ({ index, sha256: leafDigest(index, value) }));
     this.send({ nodeResult: { position, node, transfer, leafDigests } });
     for (const chunk of chunksOf(transfer.id, parts)) this.send({ chunk });
+  }
+
+  /** Answers encode work with `value` in every byte. */
+  answerEncode(request: number, batch: number, byteLength: number, value: number): void {
+    const transfer = { id: ++this.transfers, byteLength };
+    this.send({ encodeResult: { request, batch, transfer } });
+    for (const chunk of chunksOf(transfer.id, [Buffer.alloc(byteLength, value)])) this.send({ chunk });
   }
 
   leave(): void {
     this.stream.cancel();
     this.client.close();
   }
+}
+
+function leafDigest(index: number, value: number): Buffer {
+  return payloadDigest(payload(tree.rowCount(index), value));
 }
 
 export function payload(rows: number, value: number): NodePayload {
