@@ -185,6 +185,7 @@ class Coordination {
         observer: monitoring.observer,
         ledger,
         signal: interruption.signal,
+        beforeFinishing: (globalStep) => checkpoints.beforeFinishing(globalStep),
         checkpointIsDue: (globalStep) => checkpoints.isDue(globalStep),
         beforeStep: () => control.beforeStep(),
         checkpoint: save,

@@ -52,14 +52,14 @@ export async function evaluateRun(
   if (!restored) {
     throw new CoordinatorError(
       'COORDINATOR_NOTHING_TO_EVALUATE',
-      `${options.runDirectory} has no checkpoint yet, so there are no codes to evaluate.`,
+      `${options.runDirectory} has no checkpoint yet, so there are no codes to evaluate`,
     );
   }
   const { state, identity } = restored;
   const interruption = new Interruption();
   const restoreSignals = onInterrupt(() =>
     interruption.interrupt(
-      new CoordinatorError('COORDINATOR_INTERRUPTED', 'The evaluation was interrupted; nothing was changed.'),
+      new CoordinatorError('COORDINATOR_INTERRUPTED', 'the evaluation was interrupted; nothing was changed'),
     ),
   );
   const admission = {

@@ -72,6 +72,11 @@ export class RunCheckpoints {
     return this.pace.isDue(globalStep, secondsNow());
   }
 
+  /** Waits, where the run file bounds what a crash may lose, until a step may be finished. Throws what writing threw. */
+  async beforeFinishing(globalStep: number): Promise<void> {
+    if (!this.pace.mayFinish(globalStep)) await this.pending;
+  }
+
   /**
    * The newest good checkpoint, or null where there is none yet.
    * @throws CheckpointError where there are some but none can be used; CoordinatorError COORDINATOR_OTHER_DATASET
@@ -87,11 +92,12 @@ export class RunCheckpoints {
     if (records.datasetFingerprint !== dataset.fingerprint) {
       throw new CoordinatorError(
         'COORDINATOR_OTHER_DATASET',
-        `Checkpoint ${name} was trained on a dataset with fingerprint ${records.datasetFingerprint.slice(0, 12)}…, but ${dataset.root} has ${dataset.fingerprint.slice(0, 12)}….`,
+        `checkpoint ${name} was trained on a dataset with fingerprint ${records.datasetFingerprint.slice(0, 12)}…, but ${dataset.root} has ${dataset.fingerprint.slice(0, 12)}…`,
       );
     }
     const state = this.stateFrom(checkpoint, records);
     this.best = bestMAP(state.history);
+    this.pace.durable(state.position.globalStep);
     return {
       name,
       state,
@@ -121,6 +127,7 @@ export class RunCheckpoints {
     const saved = ledger.sync().then(async (hash) => {
       const history = { ...checkpoint.history, ledger: hash };
       const written = await this.store.save({ ...checkpoint, history }, { best: isBest });
+      this.pace.durable(checkpoint.position.globalStep);
       onWritten(written.name, written.bytes, written.seconds);
       return written.name;
     });

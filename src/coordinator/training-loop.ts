@@ -38,6 +38,8 @@ export interface TrainingLoopOptions {
   readonly signal: AbortSignal;
   /** Asked after every step, with the number of steps since the beginning of the run. */
   readonly checkpointIsDue: (globalStep: number) => boolean;
+  /** Awaited before a step counts as done, with its number since the beginning of the run. */
+  readonly beforeFinishing: (globalStep: number) => Promise<void>;
   /** Awaited before each step and each evaluation; holds the loop while the run is paused. */
   readonly beforeStep: () => Promise<void>;
   /** Called at every position where the run file asks for a checkpoint; awaited before the loop goes on. */
@@ -78,6 +80,7 @@ export class TrainingLoop {
       const { positions } = sampler.batch(iteration, epoch, step);
       const description = this.describe(context);
       const sum = await runGradientStep(pool, description, observer, signal);
+      await this.options.beforeFinishing(state.position.globalStep + 1);
       // Recorded, applied and advanced with no await between: whoever saves meanwhile finds ledger and state in step.
       const recorded = this.record(description, sum.gradient);
       state.applyStep(layout, learningRate, positions, sum);

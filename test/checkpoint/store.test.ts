@@ -12,7 +12,9 @@ import {
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { readSafetensors } from '../../src/checkpoint/safetensors.js';
+import { readState } from '../../src/checkpoint/state.js';
 import { CheckpointStore } from '../../src/checkpoint/store.js';
+import { failure } from '../kit/failure.js';
 import { flipBit, leftovers, stateAt, temporaryDirectory, thisRun } from './states.js';
 
 let directory: string;
@@ -123,6 +125,18 @@ test.each(files.flatMap((file) => damages.map(([what, damage]) => ({ file, what,
     ]);
   },
 );
+
+test('a file that is not what was written is told apart from one that is not there', async () => {
+  const { name } = await store.save(stateAt(1), { best: false });
+  const file = join(directory, name, 'weights.safetensors');
+  await flipBit(file);
+  const read = () => readState(join(directory, name), thisRun);
+  await expect(read()).rejects.toEqual(failure('CHECKPOINT_DAMAGED', /^weights\.safetensors has SHA-256 /));
+  await truncate(file, 8);
+  await expect(read()).rejects.toEqual(failure('CHECKPOINT_DAMAGED', 'weights.safetensors has 8 bytes'));
+  await rm(file);
+  await expect(read()).rejects.toEqual(failure('CHECKPOINT_DAMAGED', 'weights.safetensors cannot be read'));
+});
 
 test('every file belongs to its own checkpoint', async () => {
   await store.save(stateAt(1), { best: false });

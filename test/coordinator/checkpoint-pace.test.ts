@@ -30,3 +30,21 @@ test('auto does not begin another while one is being written', () => {
   pace.begun(10);
   expect(pace.isDue(1, 1_000)).toBe(false);
 });
+
+test('no step is done while more steps than asked for would be lost with it', () => {
+  const pace = new CheckpointPace(3, 0);
+  expect([1, 3, 4].map((step) => pace.mayFinish(step))).toEqual([true, true, false]);
+  pace.durable(3);
+  expect([4, 6, 7].map((step) => pace.mayFinish(step))).toEqual([true, true, false]);
+  // As after resuming from a checkpoint that a shorter interval left, and one that is older.
+  pace.durable(5);
+  pace.durable(3);
+  expect([8, 9].map((step) => pace.mayFinish(step))).toEqual([true, false]);
+});
+
+test('auto and never do not wait', () => {
+  expect((['auto', null] as const).map((every) => new CheckpointPace(every, 0).mayFinish(1e9))).toEqual([
+    true,
+    true,
+  ]);
+});

@@ -153,6 +153,15 @@ test('a taken port ends in one sentence that names it', async () => {
   });
 });
 
+test('an address that is not this machine’s ends in one sentence', async () => {
+  // Of a network that is reserved for documentation (RFC 5737).
+  await expect(start('192.0.2.1:9464')).rejects.toMatchObject({
+    code: 'TRANSPORT_CANNOT_LISTEN',
+    exitCode: 69,
+    message: 'metrics cannot be served on 192.0.2.1:9464 (EADDRNOTAVAIL)',
+  });
+});
+
 test('auto takes a free port when the usual one is taken', async () => {
   const other = createServer();
   // Whether this server or another process has the port, it is taken.

@@ -101,7 +101,32 @@ describe('admission', () => {
   test('a first message other than hello is refused', async () => {
     const scripted = worker();
     scripted.send({ heartbeat: {} });
-    expect((await scripted.next('refusal')).message).toMatch('the first message was heartbeat, not hello');
+    expect(await scripted.next('refusal')).toEqual({
+      code: 'HELLO_MISSING',
+      message: 'the first message was heartbeat, not hello',
+    });
+  });
+
+  test('a worker without a numerical identity is refused', async () => {
+    const scripted = worker();
+    scripted.hello();
+    await scripted.next('welcome');
+    scripted.send({ ready: { device: 'cpu' } });
+    expect(await scripted.next('refusal')).toEqual({
+      code: 'IDENTITY_MISSING',
+      message: 'the worker sent no numerical identity',
+    });
+  });
+
+  test('an answer before admission is refused', async () => {
+    const scripted = worker();
+    scripted.hello();
+    await scripted.next('welcome');
+    scripted.send({ chunk: { transfer: 1, offset: 0, data: Buffer.alloc(1) } });
+    expect(await scripted.next('refusal')).toEqual({
+      code: 'BAD_MESSAGE',
+      message: 'chunk came before the worker was admitted',
+    });
   });
 
   test.each([
@@ -116,6 +141,16 @@ describe('admission', () => {
     expect(code).toBe('NUMERICAL_IDENTITY');
     expect(message).toContain(`${field} is ${value} where the run has ${identity[field as 'engine']}`);
     expect(pool.admitted()).toHaveLength(1);
+  });
+});
+
+test('a second stream of a connection is refused with the reason', async () => {
+  const scripted = worker();
+  await scripted.join();
+  await scripted.next('admitted');
+  expect(await scripted.openAnotherStream()).toEqual({
+    code: 'TOO_MANY_STREAMS',
+    message: 'this connection has had its stream, and a worker needs one',
   });
 });
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { RunDirectory } from '../../src/run/run-directory.js';
+import { askControlSocket } from '../../src/transport/control/socket.js';
 import { readEvents } from '../../src/transport/events/run-events.js';
 import { askRun } from '../kit/ask-run.js';
 import { CommandLine, runCommandLine } from '../kit/command-line.js';
@@ -48,7 +49,10 @@ async function takeOver(args: string[]): Promise<{ command: CommandLine; refusal
 }
 
 test('a stopped coordinator is replaced; when it wakes it writes nothing that counts, and ends', async () => {
-  const flags = ['--resume=auto', '--set', 'spec.operation.lease.seconds=3'];
+  // Longer than it takes to start a command on a busy machine: the first to ask must find the lease fresh.
+  const flags = ['--resume=auto', '--set', 'spec.operation.lease.seconds=15'];
+  const control = (command: string) =>
+    askControlSocket(join(run.folder, 'runs', 'stopped', 'control.sock'), JSON.stringify({ command }));
   const old = start(...train('stopped', ...flags));
   await old.line('checkpoint written');
   old.kill('SIGSTOP');
@@ -57,6 +61,7 @@ test('a stopped coordinator is replaced; when it wakes it writes nothing that co
   for (const refusal of refusals)
     expect(refusal).toContain(`73: fcaenet: runs/stopped is in use by process ${old.pid}`);
   await next.line('checkpoint written');
+  await control('pause');
   old.kill('SIGCONT');
   const woken = await old.ended;
   expect([woken.exitCode, woken.stderr]).toEqual([
@@ -65,6 +70,7 @@ test('a stopped coordinator is replaced; when it wakes it writes nothing that co
   ]);
   // Its farewell left the lock and the socket to its successor.
   expect(await askRun(run.folder, 'status', '--run', 'stopped')).toMatchObject({ term: 2 });
+  await control('resume');
   expect((await next.ended).exitCode).toBe(0);
   expect(await hashes('stopped')).toEqual(undisturbed);
   const directory = RunDirectory.at(join(run.folder, 'runs', 'stopped'));

@@ -103,6 +103,14 @@ export class ScriptedWorker {
     for (const chunk of chunksOf(transfer.id, parts)) this.send({ chunk });
   }
 
+  /** Opens one more stream on the same connection. @returns how it is refused */
+  async openAnotherStream(): Promise<CoordinatorMessage__Output['refusal']> {
+    const stream = this.client.join();
+    stream.on('error', () => {});
+    const [message] = (await once(stream, 'data')) as [CoordinatorMessage__Output];
+    return message.refusal;
+  }
+
   /** Answers encode work with `value` in every byte. */
   answerEncode(request: number, batch: number, byteLength: number, value: number): void {
     const transfer = { id: ++this.transfers, byteLength };

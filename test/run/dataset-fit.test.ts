@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { checkDatasetFit } from '../../src/run/dataset-fit.js';
+import { failure } from '../kit/failure.js';
 import { run } from './support.js';
 
 const tiny = [
@@ -12,7 +13,10 @@ const tiny = [
 test('as many samples as training images fit, one more does not', () => {
   checkDatasetFit(run('spec.dataset.sampleSize=500'), 500);
   expect(() => checkDatasetFit(run('spec.dataset.sampleSize=501'), 500)).toThrow(
-    'spec.dataset.sampleSize is 501, but the train split has only 500 images',
+    failure(
+      'RUN_DOES_NOT_FIT_DATASET',
+      'spec.dataset.sampleSize is 501, but the train split has only 500 images',
+    ),
   );
 });
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { applyOverrides } from '../../src/run/overrides.js';
+import { failure } from '../kit/failure.js';
 import { run } from './support.js';
 
 test.each([
@@ -30,10 +31,14 @@ test.each([
   ],
   ['spec.bits.deep=1', 'spec.bits.deep is not a field of a training run'],
   ['bits=12', 'bits is not a field of a training run; did you mean spec.bits?'],
-  ['spec.bits', '--set spec.bits must be PATH=VALUE, as in spec.bits=24'],
-  ['=1', '--set =1 must be PATH=VALUE, as in spec.bits=24'],
   ['spec.schedule=1', '--set spec.schedule=1 names a group of settings, but must name one setting of it'],
   ['__proto__.polluted=1', '__proto__.polluted is not a field of a training run'],
 ])('--set %s is refused', (override, message) => {
   expect(() => run(override)).toThrow(message);
+});
+
+test.each(['spec.bits', '=1'])('--set %s is no override', (override) => {
+  expect(() => run(override)).toThrow(
+    failure('RUN_OVERRIDE_SYNTAX', `--set ${override} must be PATH=VALUE, as in spec.bits=24`),
+  );
 });

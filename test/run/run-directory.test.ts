@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readTrainingRun } from '../../src/run/read.js';
 import { type ResumeMode, RunDirectory } from '../../src/run/run-directory.js';
+import { failure } from '../kit/failure.js';
 import { run, temporaryDirectory } from './support.js';
 
 function inside(root: string, ...overrides: string[]) {
@@ -39,8 +40,11 @@ test('a run that has begun is not begun anew', () => {
   const root = temporaryDirectory();
   begun(root);
   expect(() => RunDirectory.open(inside(root), 'new')).toThrow(
-    `${join(root, 'test')} already holds a run; add --resume to go on with it, ` +
-      'or name another by --set metadata.name=NAME',
+    failure(
+      'RUN_EXISTS',
+      `${join(root, 'test')} already holds a run; add --resume to go on with it, ` +
+        'or name another by --set metadata.name=NAME',
+    ),
   );
 });
 
@@ -54,7 +58,10 @@ test('a run that ended before its first checkpoint may be begun anew with other 
 test('only a run that is there can be resumed', () => {
   const root = temporaryDirectory();
   expect(() => RunDirectory.open(inside(root), 'resume')).toThrow(
-    `there is no run in ${join(root, 'test')} to resume; leave out --resume to begin one`,
+    failure(
+      'RUN_ABSENT',
+      `there is no run in ${join(root, 'test')} to resume; leave out --resume to begin one`,
+    ),
   );
   expect(existsSync(join(root, 'test'))).toBe(false);
   RunDirectory.open(inside(root), 'auto').release();
@@ -65,8 +72,11 @@ test.each<ResumeMode>(['resume', 'auto'])('%s refuses a run of other settings an
   const root = temporaryDirectory();
   begun(root);
   expect(() => RunDirectory.open(inside(root, 'spec.bits=12', 'spec.seed=7'), mode)).toThrow(
-    `${join(root, 'test')} holds a run of other settings: spec.bits (24, now 12), spec.seed (0, now 7); ` +
-      'name another by --set metadata.name=NAME',
+    failure(
+      'RUN_DIFFERS',
+      `${join(root, 'test')} holds a run of other settings: spec.bits (24, now 12), spec.seed (0, now 7); ` +
+        'name another by --set metadata.name=NAME',
+    ),
   );
   // The refusal leaves the run as it was, and free.
   const directory = RunDirectory.open(inside(root, 'spec.operation.workers=5'), mode);
@@ -77,8 +87,11 @@ test('a directory in use is refused, naming the process', () => {
   const root = temporaryDirectory();
   const directory = RunDirectory.open(inside(root), 'new');
   expect(() => RunDirectory.open(inside(root), 'auto')).toThrow(
-    `${join(root, 'test')} is in use by process ${process.pid} on ${hostname()}; ` +
-      `if that is no longer so, remove ${join(root, 'test', 'lock')}`,
+    failure(
+      'RUN_LOCKED',
+      `${join(root, 'test')} is in use by process ${process.pid} on ${hostname()}; ` +
+        `if that is no longer so, remove ${join(root, 'test', 'lock')}`,
+    ),
   );
   directory.release();
   RunDirectory.open(inside(root), 'auto').release();
@@ -117,7 +130,7 @@ test('a place that cannot hold a directory is refused in one sentence', () => {
   const root = join(temporaryDirectory(), 'file');
   writeFileSync(root, '');
   expect(() => RunDirectory.open(inside(root), 'new')).toThrow(
-    `the run directory ${join(root, 'test')} cannot be written (ENOTDIR)`,
+    failure('RUN_DIRECTORY_UNUSABLE', `the run directory ${join(root, 'test')} cannot be written (ENOTDIR)`),
   );
 });
 

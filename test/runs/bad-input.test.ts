@@ -7,6 +7,8 @@ import { encodeSafetensors } from '../../src/checkpoint/safetensors.js';
 import { ExitCode } from '../../src/errors.js';
 import { describeModel } from '../../src/model/layout.js';
 import { torchShape } from '../../src/model/torch-order.js';
+import { RunDirectory } from '../../src/run/run-directory.js';
+import { readEvents } from '../../src/transport/events/run-events.js';
 import { jpegPicture } from '../data/pictures.js';
 import { CommandLine, runCommandLine } from '../kit/command-line.js';
 import { type SmallRun, smallRun } from '../kit/small-run.js';
@@ -44,6 +46,8 @@ test('a truncated JPEG ends the run with its name, when a worker meets it', asyn
   const { exitCode, stderr } = await train('spec.dataset.path=truncated', 'spec.dataset.sampleSize=32');
   expect(stderr).toMatch(/^fcaenet: [^\n]*001\.Kind\/0\.jpg[^\n]*cannot be decoded[^\n]*\n$/);
   expect(exitCode).toBe(ExitCode.badData);
+  const directory = RunDirectory.at(join(small.folder, 'runs', `bad-${names}`));
+  expect(readEvents(directory).at(-1)).toMatchObject({ type: 'run.failed', code: 'COORDINATOR_NO_WORKERS' });
 });
 
 test('an image that is in the list but not there', async () => {

@@ -130,6 +130,25 @@ test('a stream that ends or breaks is a lost coordinator', async () => {
   expect(await second.ending).toMatchObject({ how: 'lost', welcomed: false });
 });
 
+test('work that comes before the welcome ends the worker, and the coordinator hears why', async () => {
+  const { ending, received, say } = await open();
+  say({ term: 1, gradientWork: {} });
+  await expect(ending).rejects.toMatchObject({ code: 'WORKER_BAD_WORK', exitCode: 76 });
+  expect(received.find(({ failure }) => failure)).toMatchObject({
+    failure: { code: 'WORKER_BAD_WORK', message: expect.stringContaining('before it admitted this worker') },
+  });
+});
+
+test('a failure that nobody foresaw is told to the coordinator too', async () => {
+  memory.prepare = () => Promise.reject(new RangeError('out of luck'));
+  const { ending, received, say } = await open();
+  say({ term: 1, welcome: { run: 'birds', runFile: '{}', heartbeatMs: 50 } });
+  await expect(ending).rejects.toThrow('out of luck');
+  expect(received.find(({ failure }) => failure)).toMatchObject({
+    failure: { code: 'WORKER_UNEXPECTED', message: 'RangeError: out of luck', exitCode: 1 },
+  });
+});
+
 describe('refusals', () => {
   test('before admission end the worker', async () => {
     const { ending, say } = await open();

@@ -1,0 +1,80 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const program = join(import.meta.dirname, '..', '..', 'dist', 'cli.js');
+const running = new Set();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** The command line as a process of its own, seen through its log of JSON lines. */
+export class RunProcess {
+  lines = [];
+  hasEnded = false;
+
+  constructor(args, cwd) {
+    this.child = spawn(process.execPath, [program, ...args], { cwd, stdio: ['ignore', 'pipe', 'inherit'] });
+    running.add(this.child);
+    this.ended = once(this.child, 'close').then(() => {
+      this.hasEnded = true;
+      running.delete(this.child);
+    });
+    createInterface({ input: this.child.stdout }).on('line', (text) => {
+      if (text.startsWith('{')) this.lines.push(JSON.parse(text));
+    });
+  }
+
+  /** The first log line of this message from `from` on. */
+  async line(message, matches = () => true, from = 0) {
+    for (;;) {
+      const found = this.lines.slice(from).find((line) => line.message === message && matches(line));
+      if (found) return found;
+      if (this.hasEnded) throw new Error(`a process ended before '${message}'`);
+      await sleep(10);
+    }
+  }
+
+  async end(signal) {
+    this.child.kill(signal);
+    await this.ended;
+  }
+}
+
+/** Steps that a coordinator has done and the seconds that they took in all, from its metrics. */
+export async function stepsDone(url) {
+  const text = await (await fetch(url)).text();
+  const value = (name) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
+  return {
+    steps: value('fcaenet_step_seconds_count'),
+    seconds: value('fcaenet_step_seconds_sum'),
+    globalStep: value('fcaenet_step'),
+  };
+}
+
+/** Waits for the next step to be done. @returns the seconds that it took */
+export async function nextStep(url, since) {
+  for (;;) {
+    const now = await stepsDone(url);
+    if (now.steps > since.steps)
+      return { now, seconds: now.seconds - since.seconds, steps: now.steps - since.steps };
+    await sleep(5);
+  }
+}
+
+export async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)];
+}

@@ -1,0 +1,124 @@
+import { once } from 'node:events';
+import { createServer as createHttp2Server } from 'node:http2';
+import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { createServer as createTlsServer } from 'node:tls';
+import { afterEach, beforeAll, expect, test } from 'vitest';
+import { Door, handshakeLimits } from '../../src/coordinator/handshake.js';
+import { makeCertificates, tlsFilesIn } from '../../src/transport/certificates.js';
+import { readTlsFiles, type TlsMaterial } from '../../src/transport/tls-files.js';
+import { whyUnreachable } from '../../src/worker/diagnosis.js';
+import { freePort } from '../kit/free-port.js';
+import { temporaryDirectory } from '../run/support.js';
+
+const material: Record<string, TlsMaterial> = {};
+let close: (() => void)[] = [];
+
+beforeAll(async () => {
+  const folder = temporaryDirectory();
+  for (const authority of ['ours', 'elsewhere']) {
+    const directory = join(folder, authority);
+    await makeCertificates({ directory, names: [`${authority}.example`], days: 1, nowMs: Date.now() });
+    for (const holder of ['coordinator', 'worker'] as const) {
+      material[`${authority} ${holder}`] = readTlsFiles(tlsFilesIn(directory, holder));
+    }
+  }
+});
+afterEach(() => {
+  for (const each of close) each();
+  close = [];
+});
+
+/** A coordinator's port, as far as TLS and the first bytes of HTTP/2. */
+async function door(tls: string | null, host = '127.0.0.1'): Promise<string> {
+  const open = new Door({
+    tls: tls === null ? null : material[tls]!,
+    limits: handshakeLimits,
+    admit: () => {},
+    onRefused: () => {},
+  });
+  close.push(() => open.close());
+  return `${host}:${await open.listen(host, 0)}`;
+}
+
+async function listening(server: Server): Promise<string> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  close.push(() => server.close());
+  return `127.0.0.1:${(server.address() as { port: number }).port}`;
+}
+
+const ours = () => material['ours worker']!;
+
+test('nothing is wrong', async () => {
+  expect(await whyUnreachable(await door('ours coordinator'), ours())).toBeNull();
+  expect(await whyUnreachable(await door(null), null)).toBeNull();
+});
+
+test('nobody listens', async () => {
+  const address = `127.0.0.1:${await freePort()}`;
+  expect(await whyUnreachable(address, null)).toBe('nobody listens there');
+  expect(await whyUnreachable(address, ours())).toBe('nobody listens there');
+});
+
+test('the coordinator is of another authority', async () => {
+  expect(await whyUnreachable(await door('elsewhere coordinator'), ours())).toBe(
+    "the coordinator's certificate is not of the authority in --tls-authority",
+  );
+});
+
+test('the coordinator is certified for another host', async () => {
+  // Every certificate is also for 127.0.0.1, but not for the rest of that network.
+  expect(await whyUnreachable(await door('ours coordinator', '127.0.0.2'), ours())).toMatch(
+    /^the coordinator's certificate is for another host \(.*ours\.example.*\)$/,
+  );
+});
+
+test('the worker is of another authority', async () => {
+  const { authority } = ours();
+  const stranger = { ...material['elsewhere worker']!, authority };
+  expect(await whyUnreachable(await door('ours coordinator'), stranger)).toBe(
+    "it closes the connection once it has seen this worker's certificate; its log says why",
+  );
+});
+
+test('a server says that it does not accept the certificate', async () => {
+  const { certificate, key, authority } = material['ours coordinator']!;
+  const server = createTlsServer(
+    {
+      cert: certificate,
+      key,
+      ca: authority,
+      requestCert: true,
+      rejectUnauthorized: true,
+      ALPNProtocols: ['h2'],
+    },
+    (socket) => socket.on('error', () => {}),
+  );
+  server.on('tlsClientError', () => {});
+  const stranger = { ...material['elsewhere worker']!, authority: ours().authority };
+  expect(await whyUnreachable(await listening(server), stranger)).toMatch(
+    /^(the coordinator does not accept this worker's certificate|it closes the connection once)/,
+  );
+});
+
+test('one side speaks TLS and the other does not', async () => {
+  expect(await whyUnreachable(await door('ours coordinator'), null)).toBe(
+    'it speaks TLS: give this worker --tls-certificate, --tls-key and --tls-authority',
+  );
+  expect(await whyUnreachable(await door(null), ours())).toMatch(
+    /instead of speaking TLS$|does not speak TLS/,
+  );
+  const http2 = createHttp2Server() as unknown as Server;
+  expect(await whyUnreachable(await listening(http2), ours())).toBe(
+    'it does not speak TLS, but this worker was given certificates',
+  );
+});
+
+test('a server that closes at once, and one that says nothing', async () => {
+  expect(await whyUnreachable(await listening(createServer((socket) => socket.destroy())), null)).toBe(
+    'it closes connections as soon as they are made',
+  );
+  const mute = createServer((socket) => close.push(() => socket.destroy()));
+  expect(await whyUnreachable(await listening(mute), ours())).toBe('nothing came within 3 s');
+});
