@@ -8,9 +8,10 @@ import type { TlsMaterial } from '../transport/tls-files.js';
 const lookMs = 3_000;
 /** A coordinator closes on a certificate that it does not accept as soon as it has seen it. */
 const closeMs = 500;
-/** How HTTP/2 begins, which a TLS port answers with an alert (RFC 8446, 6). */
+/** How HTTP/2 begins. */
 const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
-const tlsAlert = 0x15;
+
+const closesAtOnce = 'it closes connections as soon as they are made';
 
 /** What codes of Node and OpenSSL mean to someone who has to change a flag or a file. */
 const meanings: readonly (readonly [RegExp, string])[] = [
@@ -40,7 +41,10 @@ const meanings: readonly (readonly [RegExp, string])[] = [
  */
 export async function whyUnreachable(address: string, tls: TlsMaterial | null): Promise<string | null> {
   const { host, port } = parseAddress(address) ?? { host: address, port: 0 };
-  return tls === null ? await lookInPlainText(host, port) : await lookByTls(host, port, tls);
+  if (tls !== null) return await lookByTls(host, port, tls);
+  const reason = await lookInPlainText(host, port);
+  if (reason !== closesAtOnce || !(await speaksTls(host, port))) return reason;
+  return 'it speaks TLS: give this worker --tls-certificate, --tls-key and --tls-authority';
 }
 
 function lookInPlainText(host: string, port: number): Promise<string | null> {
@@ -49,15 +53,18 @@ function lookInPlainText(host: string, port: number): Promise<string | null> {
       socket.write(preface);
       setTimeout(() => found(null), closeMs);
     });
-    socket.once('data', (data) =>
-      found(
-        data[0] === tlsAlert
-          ? 'it speaks TLS: give this worker --tls-certificate, --tls-key and --tls-authority'
-          : null,
-      ),
-    );
-    socket.once('close', () => found('it closes connections as soon as they are made'));
+    socket.once('data', () => found(null));
+    socket.once('close', () => found(closesAtOnce));
   });
+}
+
+/** Whether a handshake gets as far as the server's certificate, whosever it is. */
+function speaksTls(host: string, port: number): Promise<boolean> {
+  const socket = connectTls({ host, port, ALPNProtocols: ['h2'], rejectUnauthorized: false });
+  return look(socket, (_, found) => {
+    socket.once('secureConnect', () => found(null));
+    socket.once('close', () => found(closesAtOnce));
+  }).then((fault) => fault === null);
 }
 
 function lookByTls(host: string, port: number, tls: TlsMaterial): Promise<string | null> {

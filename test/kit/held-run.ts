@@ -8,10 +8,15 @@ import type { CommandLine, LogLine } from './command-line.js';
 export class HeldRun {
   /** Waits until the run's workers may join; the run is held before its first step. */
   static async of(run: CommandLine, folder: string, name: string): Promise<HeldRun> {
-    const { address } = await run.line('waiting for workers');
-    const held = new HeldRun(run, join(folder, 'runs', name, 'control.sock'), String(address));
+    const held = await HeldRun.attach(run, folder, name);
     await held.ask('pause');
     return held;
+  }
+
+  /** The same of a run that goes on. */
+  static async attach(run: CommandLine, folder: string, name: string): Promise<HeldRun> {
+    const { address } = await run.line('waiting for workers');
+    return new HeldRun(run, join(folder, 'runs', name, 'control.sock'), String(address));
   }
 
   private constructor(
@@ -26,20 +31,23 @@ export class HeldRun {
     return JSON.parse(await askControlSocket(this.socket, JSON.stringify({ command })));
   }
 
-  /** Goes on until `steps` more checkpoints are written, and holds again. @returns the run's position then */
-  async advance(steps: number): Promise<RunStatus['position']> {
-    const isCheckpoint = ({ message }: LogLine) => message === 'checkpoint written';
-    const before = this.run.lines.filter(isCheckpoint).length;
-    await this.ask('resume');
-    await this.run.line(
-      'checkpoint written',
-      () => this.run.lines.filter(isCheckpoint).length >= before + steps,
-    );
+  /** Holds the run after the step that it is in. @returns its position then */
+  async hold(): Promise<RunStatus['position']> {
     await this.ask('pause');
     for (;;) {
       const { state, position } = (await this.ask('status')) as RunStatus;
       if (state === 'paused') return position;
       await sleep(20);
     }
+  }
+
+  /** Goes on until `steps` more checkpoints are written, and holds again. @returns the run's position then */
+  async advance(steps: number): Promise<RunStatus['position']> {
+    const isCheckpoint = ({ message }: LogLine) => message === 'checkpoint written';
+    const before = this.run.lines.filter(isCheckpoint).length;
+    await this.ask('resume');
+    const enough = () => this.run.lines.filter(isCheckpoint).length >= before + steps;
+    await this.run.line('checkpoint written', enough);
+    return await this.hold();
   }
 }

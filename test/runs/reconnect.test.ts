@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { CommandLine, type LogLine, runCommandLine } from '../kit/command-line.js';
 import { freePort } from '../kit/free-port.js';
+import { HeldRun } from '../kit/held-run.js';
 import { type SmallRun, smallRun } from '../kit/small-run.js';
 
 let small: SmallRun;
@@ -66,6 +67,37 @@ test('a coordinator killed with SIGKILL and started again finds its workers as t
     expect(theirs.find(said('the coordinator is gone; looking for it'))).toMatchObject({ level: 'warn' });
     expect(theirs.find(said('reconnected'))).toMatchObject({ level: 'info', fields: { kept: true } });
   }
+});
+
+test('a crash loses at most everySteps, whatever the step after which it comes', async () => {
+  const port = await freePort();
+  const everySteps = 3;
+  const start = () =>
+    coordinator('bounded', port, '--set', `spec.operation.checkpoint.everySteps=${everySteps}`);
+  const patient = worker(port, 'patient');
+  const stepOf = (line: LogLine) =>
+    Number(
+      String(line.checkpoint ?? line.name)
+        .split('-')
+        .at(-1),
+    );
+  let run = start();
+  for (const crash of [1, 2]) {
+    await run.line('checkpoint written', (line) => stepOf(line) >= everySteps * crash);
+    // In the steps that follow, while the next checkpoint is begun and written.
+    const held = await HeldRun.attach(run, small.folder, 'bounded');
+    const { globalStep } = await held.hold();
+    run.kill('SIGKILL');
+    await run.ended;
+    run = start();
+    const resumed = stepOf(await run.line('resuming'));
+    expect(resumed).toBeGreaterThanOrEqual(globalStep - everySteps);
+    expect(resumed).toBeLessThanOrEqual(globalStep);
+  }
+  expect(await run.ended).toMatchObject(withoutComplaint);
+  expect(await patient.ended).toMatchObject(withoutComplaint);
+  expect(patient.lines.filter(({ message }) => message === 'engine ready')).toHaveLength(1);
+  expect(await digests('bounded')).toEqual(expected);
 });
 
 test('workers wait for a coordinator that was interrupted, and end with the one that finishes', async () => {
