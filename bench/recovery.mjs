@@ -1,6 +1,6 @@
 // What a fault costs a run: a worker killed in mid-step, a coordinator killed and started again, and checkpoints while
 // nothing goes wrong. Each figure stands beside what it may be: a step's own time, the disk's measured read rate.
-// usage: npm run bench:recovery [-- small|large]
+// usage: npm run bench:recovery [-- small|large] [worker] [coordinator] [pace]
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
@@ -212,23 +212,32 @@ async function standStill(run) {
   };
 }
 
+const parts = ['worker', 'coordinator', 'pace'];
+const wanted = process.argv.slice(2);
+/** Whether a word was named, or none of its kind was. */
+const isWanted = (word, kind) => wanted.includes(word) || !kind.some((each) => wanted.includes(each));
+
 try {
-  const wanted = process.argv.slice(2);
   execFileSync(process.execPath, [
     ...[join(import.meta.dirname, '..', 'dist', 'cli.js'), 'dataset', 'make', join(folder, 'data')],
     ...['--species', '4', '--train', '20', '--test', '2', '--size', '64'],
   ]);
   const results = {};
   for (const [name, size] of Object.entries(sizes)) {
-    if (wanted.length > 0 && !wanted.includes(name)) continue;
-    const run = await Run.start(name, size, everySteps);
-    const workerKilled = await killWorkers(run);
-    const coordinatorKilled = await restartCoordinator(run, name);
-    await run.end();
-    const paced = await Run.start(`${name}-auto`, size, 'auto');
-    const checkpointsUnderAuto = await standStill(paced);
-    await paced.end();
-    results[name] = { workerKilled, coordinatorKilled, checkpointsUnderAuto };
+    if (!isWanted(name, Object.keys(sizes))) continue;
+    const result = {};
+    results[name] = result;
+    if (isWanted('worker', parts) || isWanted('coordinator', parts)) {
+      const run = await Run.start(name, size, everySteps);
+      if (isWanted('worker', parts)) result.workerKilled = await killWorkers(run);
+      if (isWanted('coordinator', parts)) result.coordinatorKilled = await restartCoordinator(run, name);
+      await run.end();
+    }
+    if (isWanted('pace', parts)) {
+      const paced = await Run.start(`${name}-auto`, size, 'auto');
+      result.checkpointsUnderAuto = await standStill(paced);
+      await paced.end();
+    }
   }
   const report = {
     date: new Date().toISOString(),

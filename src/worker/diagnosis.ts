@@ -47,24 +47,21 @@ export async function whyUnreachable(address: string, tls: TlsMaterial | null): 
   return 'it speaks TLS: give this worker --tls-certificate, --tls-key and --tls-authority';
 }
 
-function lookInPlainText(host: string, port: number): Promise<string | null> {
-  return look(connect({ host, port }), (socket, found) => {
-    socket.once('connect', () => {
-      socket.write(preface);
-      setTimeout(() => found(null), closeMs);
-    });
-    socket.once('data', () => found(null));
-    socket.once('close', () => found(closesAtOnce));
-  });
+async function lookInPlainText(host: string, port: number): Promise<string | null> {
+  const socket = connect({ host, port });
+  socket.once('connect', () => socket.write(preface));
+  return await look(socket, 'connect', () => closesAtOnce);
 }
 
 /** Whether a handshake gets as far as the server's certificate, whosever it is. */
-function speaksTls(host: string, port: number): Promise<boolean> {
+async function speaksTls(host: string, port: number): Promise<boolean> {
   const socket = connectTls({ host, port, ALPNProtocols: ['h2'], rejectUnauthorized: false });
-  return look(socket, (_, found) => {
-    socket.once('secureConnect', () => found(null));
-    socket.once('close', () => found(closesAtOnce));
-  }).then((fault) => fault === null);
+  let isSecure = false;
+  socket.once('secureConnect', () => {
+    isSecure = true;
+  });
+  await look(socket, 'secureConnect', () => closesAtOnce);
+  return isSecure;
 }
 
 function lookByTls(host: string, port: number, tls: TlsMaterial): Promise<string | null> {
@@ -79,26 +76,26 @@ function lookByTls(host: string, port: number, tls: TlsMaterial): Promise<string
     ...(isIP(host) === 0 ? { servername: host } : {}),
     checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate),
   });
-  return look(socket, (_, found) => {
-    let isSecure = false;
-    socket.once('secureConnect', () => {
-      isSecure = true;
-      setTimeout(() => found(null), closeMs);
-    });
-    // In TLS 1.3 the client has finished before the server has seen its certificate.
-    socket.once('close', () =>
-      found(
-        isSecure
-          ? "it closes the connection once it has seen this worker's certificate; its log says why"
-          : 'it closes the connection instead of speaking TLS',
-      ),
-    );
+  let isSecure = false;
+  socket.once('secureConnect', () => {
+    isSecure = true;
   });
+  // In TLS 1.3 the client has finished before the server has seen its certificate.
+  return look(socket, 'secureConnect', () =>
+    isSecure
+      ? "it closes the connection once it has seen this worker's certificate; its log says why"
+      : 'it closes the connection instead of speaking TLS',
+  );
 }
 
+/**
+ * Watches one connection until it breaks, or is still there a moment after `ready`.
+ * @param closed what it means that the other side closes it
+ */
 function look(
   socket: Socket,
-  watch: (socket: Socket, found: (what: string | null) => void) => void,
+  ready: 'connect' | 'secureConnect',
+  closed: () => string,
 ): Promise<string | null> {
   return new Promise((resolve) => {
     const found = (what: string | null) => {
@@ -107,8 +104,12 @@ function look(
       socket.destroy();
     };
     const late = setTimeout(() => found(`nothing came within ${lookMs / 1000} s`), lookMs);
-    socket.once('error', (error: NodeJS.ErrnoException) => found(meaningOf(error)));
-    watch(socket, found);
+    socket.once(ready, () => setTimeout(() => found(null), closeMs));
+    socket.on('error', (error: NodeJS.ErrnoException) =>
+      found(/^(ECONNRESET|EPIPE)$/.test(error.code ?? '') ? closed() : meaningOf(error)),
+    );
+    socket.once('close', () => found(closed()));
+    socket.resume();
   });
 }
 
