@@ -110,6 +110,12 @@ class Run {
   }
 }
 
+/** Keeps a trial, and shows it: the whole takes minutes. */
+function note(trials, what, trial) {
+  console.error(`${what}: ${JSON.stringify(trial)}`);
+  trials.push(trial);
+}
+
 async function killWorkers(run) {
   const trials = [];
   for (let trial = 0; trial < kills; trial++) {
@@ -125,7 +131,7 @@ async function killWorkers(run) {
     const again = run.coordinator.lines
       .slice(from)
       .find(({ message }) => message === 'microbatches handed out again');
-    trials.push({
+    note(trials, 'worker killed', {
       stepSeconds: round(usual.seconds),
       addedSeconds: round(seconds - steps * usual.seconds),
       handedOutAgain: again?.microbatches ?? 0,
@@ -182,7 +188,7 @@ async function restartCoordinator(run, name) {
     if (run.workers.some(({ hasEnded, child }, index) => hasEnded || child.pid !== pids[index])) {
       throw new Error('a worker is gone');
     }
-    trials.push({
+    note(trials, 'coordinator killed', {
       seconds: round(seconds),
       allowedSeconds: round(3 + (1.2 * written.bytes) / bytesPerSecond),
       checkpointBytes: written.bytes,

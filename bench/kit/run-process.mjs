@@ -10,6 +10,7 @@ const running = new Set();
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
 /** The command line as a process of its own, seen through its log of JSON lines. */
 export class RunProcess {
