@@ -2,7 +2,7 @@
 // nothing goes wrong. Each figure stands beside what it may be: a step's own time, the disk's measured read rate.
 // usage: npm run bench:recovery [-- small|large] [worker] [coordinator] [pace]
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -163,10 +163,19 @@ function diskReadRate(directory) {
   return size / ((performance.now() - started) / 1000);
 }
 
+/** What a process took of the processor so far (proc(5): clock ticks of 10 ms), which a busy machine leaves alone. */
+function processorSeconds(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
 async function restartCoordinator(run, name) {
   const trials = [];
   for (let trial = 0; trial < restarts; trial++) {
-    const { now } = await run.usual();
+    const usual = await run.usual();
+    const { now } = usual;
     const written = await run.coordinator.line('checkpoint written');
     const pids = run.workers.map(({ child }) => child.pid);
     const done = (await nextStep(run.url, now)).now.globalStep;
@@ -184,12 +193,15 @@ async function restartCoordinator(run, name) {
     await run.startCoordinator();
     await nextStep(run.url, { steps: 0, seconds: 0 });
     const seconds = (performance.now() - started) / 1000;
+    const cpuSeconds = processorSeconds(run.coordinator.child.pid);
     const { checkpoint } = await run.coordinator.line('resuming');
     if (run.workers.some(({ hasEnded, child }, index) => hasEnded || child.pid !== pids[index])) {
       throw new Error('a worker is gone');
     }
     note(trials, 'coordinator killed', {
       seconds: round(seconds),
+      coordinatorCpuSeconds: round(cpuSeconds),
+      stepSeconds: round(usual.seconds),
       allowedSeconds: round(3 + (1.2 * written.bytes) / bytesPerSecond),
       checkpointBytes: written.bytes,
       diskBytesPerSecond: Math.round(bytesPerSecond),

@@ -384,8 +384,8 @@ export class CoordinatorServer {
       const silentMs = now - member.lastHeardAt;
       const { stalledMs } = member.outbox;
       if (Math.max(silentMs, stalledMs) <= silenceMs) continue;
-      const seconds = Math.round(Math.max(silentMs, stalledMs) / 1000);
-      const reason = `it ${silentMs > silenceMs ? 'said' : 'read'} nothing for ${seconds} s`;
+      const [did, ms] = stalledMs > silentMs ? ['read', stalledMs] : ['said', silentMs];
+      const reason = `it ${did} nothing for ${Math.round(ms / 1000)} s`;
       this.pool.remove(member, { reason, failure: null });
       member.stream.end();
     }

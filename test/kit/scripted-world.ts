@@ -1,0 +1,83 @@
+import {
+  type GradientStep,
+  runGradientStep,
+  type StepObserver,
+} from '../../src/coordinator/gradient-step.js';
+import { WorkerPool } from '../../src/coordinator/pool.js';
+import { CoordinatorServer } from '../../src/coordinator/server.js';
+import { encodeWeights } from '../../src/coordinator/snapshot.js';
+import { readTrainingRun } from '../../src/run/read.js';
+import { describedStep, fingerprint, ScriptedWorker } from './scripted-worker.js';
+
+const log = { info: () => {}, warn: () => {}, error: () => {} };
+
+/** A coordinator's real server and pool, and workers that say what a test tells them to. */
+export class ScriptedWorld {
+  readonly pool: WorkerPool;
+  readonly workers: ScriptedWorker[] = [];
+  /** What came of every comparison. */
+  readonly compared: string[] = [];
+  private readonly server: CoordinatorServer;
+  private address = '';
+
+  static async open(minWorkers = 1, ...settings: string[]): Promise<ScriptedWorld> {
+    const world = new ScriptedWorld(minWorkers, settings);
+    world.address = await world.server.listen('127.0.0.1:0');
+    return world;
+  }
+
+  private constructor(minWorkers: number, settings: readonly string[]) {
+    this.pool = new WorkerPool(minWorkers);
+    const run = readTrainingRun('examples/quick.yaml', [
+      'spec.operation.membership.maxWorkers=4',
+      ...settings,
+    ]);
+    const admission = { run, term: 1, datasetFingerprint: fingerprint, classCount: 2, identity: null };
+    const open = { tls: null, joinToken: null };
+    this.server = new CoordinatorServer(admission, this.pool, log, () => {}, open);
+  }
+
+  /** A worker that has connected and said nothing yet. */
+  stranger(): ScriptedWorker {
+    const scripted = new ScriptedWorker(this.address);
+    this.workers.push(scripted);
+    return scripted;
+  }
+
+  async joined(): Promise<ScriptedWorker> {
+    const scripted = this.stranger();
+    await scripted.join();
+    await scripted.next('admitted');
+    return scripted;
+  }
+
+  step(changed: Partial<GradientStep> = {}, observe: Partial<StepObserver> = {}) {
+    const observer = {
+      redispatched: () => {},
+      overdue: () => {},
+      compared: (_: number, outcome: string) => this.compared.push(outcome),
+      waiting: () => {},
+      ...observe,
+    };
+    return runGradientStep(this.pool, describedStep(changed), observer, new AbortController().signal);
+  }
+
+  /** Makes every deadline the shortest one. */
+  hurry(): void {
+    for (let i = 0; i < 64; i++) this.pool.deadlines.observe(0.001);
+  }
+
+  async close(): Promise<void> {
+    for (const scripted of this.workers) scripted.leave();
+    await this.server.close('the test is over', false);
+  }
+}
+
+export const at = (step: number) => ({ iteration: 0, epoch: 0, step });
+
+/** A step whose weights are more than a connection takes at once. */
+export function largeStep(number: number): Partial<GradientStep> {
+  const none = new Float32Array(0);
+  const weights = { parameters: new Float32Array(12 << 20), mean: none, variance: none };
+  return { position: at(number), weights: encodeWeights(1, number, weights) };
+}
