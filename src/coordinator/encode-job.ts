@@ -23,12 +23,15 @@ export interface EncodeJob {
   /** Bytes of one image's output. */
   readonly bytesPerImage: number;
   readonly weights: WeightsMessages;
+  /** What cannot be true about a batch's output; null where it may be. */
+  readonly implausible?: (bytes: Uint8Array) => string | null;
 }
 
 let lastRequest = 0;
 
 /**
- * Has the workers encode images in fixed batches; the batches of a worker that leaves or is late go to others.
+ * Has the workers encode images in fixed batches; the batches of a worker that leaves, is late or answers what cannot be
+ * true go to others.
  * @param onProgress called with the number of images done so far
  * @returns `images.length × bytesPerImage` bytes in the order of `images`; rejects with the signal's reason when aborted
  */
@@ -80,6 +83,11 @@ export function runEncodeJob(
   return new Promise((resolve, reject) => {
     const onEncoded = (member: Member, result: EncodeResult__Output, bytes: Uint8Array): void => {
       if (result.request !== request) return;
+      const problem = job.implausible?.(bytes);
+      if (problem) {
+        pool.refuse(member, 'non_finite', `encode batch ${result.batch} holds ${problem}`);
+        return;
+      }
       const held = owed.get(member);
       if (!held?.delete(result.batch)) return;
       pool.account(member, -1);

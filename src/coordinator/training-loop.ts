@@ -7,6 +7,7 @@ import { imagesPerAnchor } from '../model/method.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { type DescribedStep, describeStep } from './describe-step.js';
 import { evaluateCodes } from './evaluation.js';
+import { encodeOutputs } from './encode-outputs.js';
 import { runGradientStep, type StepObserver } from './gradient-step.js';
 import type { Ledger } from './ledger/ledger.js';
 import type { WorkerPool } from './pool.js';
@@ -94,6 +95,10 @@ export class TrainingLoop {
       if (this.options.checkpointIsDue(state.position.globalStep)) await this.options.checkpoint();
     }
     const started = performance.now();
+    if (spec.sampledOutputs === 'encoded') {
+      state.u.set(await encodeOutputs(this.evaluationContext('sampled images'), this.weights(), omega));
+    }
+    const encoded = performance.now();
     const { codes, flippedBits } = updateDatabaseCodes({
       ...this.sampledOutputs(omega, summary.ratio),
       codes: state.codes,
@@ -108,9 +113,9 @@ export class TrainingLoop {
       evaluation: null,
     });
     state.position = { ...state.position, phase: 'evaluate' };
-    const seconds = (performance.now() - started) / 1000;
-    state.seconds += seconds;
-    observer.codesUpdated(iteration + 1, flippedBits, seconds);
+    const ended = performance.now();
+    state.seconds += (ended - started) / 1000;
+    observer.codesUpdated(iteration + 1, flippedBits, (ended - encoded) / 1000);
   }
 
   private async finishIteration(): Promise<void> {

@@ -29,6 +29,7 @@ export function paperPreset(written: WrittenSpec): PresetSpec {
       learningRate: 0.001,
       decayFactor: 0.1,
     },
+    sampledOutputs: 'encoded',
     optimizer: { momentum: 0.9, weightDecay: 1e-5 },
     engine: { name: 'auto', threadsPerMicrobatch: 1 },
   };
@@ -52,6 +53,7 @@ export function quickPreset(written: WrittenSpec): PresetSpec {
       decayAfter: [5],
       decayFactor: 0.1,
     },
+    sampledOutputs: 'encoded',
     optimizer: { momentum: 0.9, weightDecay: 1e-5 },
     engine: { name: 'auto', threadsPerMicrobatch: 1 },
   };

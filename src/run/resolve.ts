@@ -34,6 +34,7 @@ export function resolveTrainingRun(written: WrittenRun): TrainingRun {
       loss: { ...preset.loss, ...given.loss },
       erasing: { regions: 50, size: erasedSize(model.imageSize), ...given.erasing },
       schedule: { ...preset.schedule, ...given.schedule },
+      sampledOutputs: given.sampledOutputs ?? preset.sampledOutputs,
       optimizer: { ...preset.optimizer, ...given.optimizer },
       engine: { ...preset.engine, ...given.engine },
       operation: resolveOperation(given.operation ?? {}),

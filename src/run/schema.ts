@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { isNatsUrl, parseAddress } from './address.js';
-import { backbones, engineNames, methods } from './training-run.js';
+import { backbones, engineNames, methods, sampledOutputs } from './training-run.js';
 
 /*
  * What a user may write. Every field is optional here (presets fill the rest) and no other is accepted.
@@ -121,6 +121,7 @@ const spec = group({
     decayAfter,
     decayFactor: numberFrom(1e-6, 1),
   }),
+  sampledOutputs: oneOf(sampledOutputs),
   optimizer: group({
     momentum: z
       .number('a number from 0 to below 1')

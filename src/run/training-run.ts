@@ -2,6 +2,14 @@
 export const methods = ['baseline', 'srem', 'esrl', 'fcaenet'] as const;
 export type Method = (typeof methods)[number];
 
+/**
+ * Where U, the outputs of the sampled images that the V-step works with, comes from: `encoded` in eval mode under the
+ * weights that the V-step holds fixed (equation 16), or `recorded` in train mode as each image last went through an
+ * optimiser step.
+ */
+export const sampledOutputs = ['encoded', 'recorded'] as const;
+export type SampledOutputs = (typeof sampledOutputs)[number];
+
 export const backbones = ['mobilenet_v1', 'resnet18', 'resnet50'] as const;
 export type Backbone = (typeof backbones)[number];
 
@@ -68,6 +76,7 @@ export interface TrainingRunSpec {
     readonly decayAfter: readonly number[];
     readonly decayFactor: number;
   };
+  readonly sampledOutputs: SampledOutputs;
   readonly optimizer: {
     readonly momentum: number;
     readonly weightDecay: number;

@@ -17,8 +17,8 @@ export interface EncodeContext {
 }
 
 /**
- * Computes one batch of encode work: packed codes sign(u) (uint32 words), pooled features (float32) or colour
- * histograms (uint32), one after another in the order of the images.
+ * Computes one batch of encode work: packed codes sign(u) (uint32 words), the outputs u themselves (float32), pooled
+ * features (float32) or colour histograms (uint32), one after another in the order of the images.
  * @throws WorkerError when an image is outside the split
  */
 export async function computeEncodeWork(
@@ -45,5 +45,6 @@ export async function computeEncodeWork(
     return bytesOf(histograms);
   }
   const { u, features } = encodeImages(network, normalizeImages(pixels, spec.model.backbone), indices.length);
-  return bytesOf(work.output === 'FEATURES' ? features : packCodes(signCodes(u), spec.bits));
+  if (work.output === 'FEATURES') return bytesOf(features);
+  return bytesOf(work.output === 'OUTPUTS' ? u : packCodes(signCodes(u), spec.bits));
 }

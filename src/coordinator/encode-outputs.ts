@@ -1,0 +1,38 @@
+import { runEncodeJob } from './encode-job.js';
+import type { EvaluationContext } from './evaluation.js';
+import type { WeightsMessages } from './snapshot.js';
+
+/**
+ * U of the sampled images under weights that stand still (equation 2 in eval mode), as equation 16 takes it.
+ * @param omega positions in the train split `[m]`
+ * @returns `[m, bits]`, in the order of `omega`; rejects with the signal's reason when aborted
+ */
+export async function encodeOutputs(
+  context: EvaluationContext,
+  weights: WeightsMessages,
+  omega: Int32Array,
+): Promise<Float32Array<ArrayBuffer>> {
+  const { pool, spec, term, signal, onProgress } = context;
+  const bytes = await runEncodeJob(
+    pool,
+    {
+      term,
+      output: 'OUTPUTS',
+      split: 'TRAIN',
+      images: Uint32Array.from(omega),
+      bytesPerImage: 4 * spec.bits,
+      weights,
+      implausible: outsideTanh,
+    },
+    (done) => onProgress(done, omega.length),
+    signal,
+  );
+  return new Float32Array(bytes.buffer);
+}
+
+/** Outputs become part of the database codes, so none is taken that no network can give. */
+function outsideTanh(bytes: Uint8Array): string | null {
+  const outputs = new Float32Array(bytes.slice().buffer);
+  const bad = outputs.find((u) => !(Math.abs(u) <= 1));
+  return bad === undefined ? null : `the output ${bad}, expected one from -1 to 1`;
+}
