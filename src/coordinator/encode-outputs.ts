@@ -8,7 +8,7 @@ import type { WeightsMessages } from './snapshot.js';
  * @returns `[m, bits]`, in the order of `omega`; rejects with the signal's reason when aborted
  */
 export async function encodeOutputs(
-  context: EvaluationContext,
+  context: Omit<EvaluationContext, 'dataset'>,
   weights: WeightsMessages,
   omega: Int32Array,
 ): Promise<Float32Array<ArrayBuffer>> {

@@ -58,6 +58,18 @@ test.each([2, 3])('%i workers give the bits of one', async (workers) => {
   expect(await digests(name)).toEqual(expected);
 });
 
+test('outputs recorded in training give other codes, and the same bits on any number of workers', async () => {
+  const recorded = ['--set', 'spec.sampledOutputs=recorded'];
+  for (const workers of ['1', '2']) {
+    await runCommandLine(train(`recorded-${workers}`, '--workers', workers, ...recorded), {
+      cwd: small.folder,
+    });
+  }
+  const bits = await digests('recorded-1');
+  expect(bits.codesSha256).not.toBe(expected.codesSha256);
+  expect(await digests('recorded-2')).toEqual(bits);
+});
+
 test('another seed gives other bits', async () => {
   await runCommandLine(train('seed', '--workers', '2', '--set', 'spec.seed=1'), { cwd: small.folder });
   const other = await digests('seed');
