@@ -37,17 +37,27 @@ export async function makeDatasetOn(
 
 /**
  * `fcaenet dataset check`.
- * @throws DatasetError DATASET_IMAGE_DAMAGED where pictures do not decode, after the report
+ * @throws DatasetError, after the report: DATASET_IMAGE_DAMAGED where pictures do not decode, DATASET_COUNTS_WRONG where
+ * there are others than were published
  */
-export async function inspectDataset(directory: string, { deep }: CheckDatasetOptions): Promise<void> {
+export async function inspectDataset(directory: string, options: CheckDatasetOptions): Promise<void> {
   const console = openConsole();
   try {
-    const progress = new Progress(console, 'decoding');
-    const { damagedImages = [], ...report } = await checkDataset(directory, {
-      deep,
-      onProgress: progress.update,
+    const progress = {
+      listing: new Progress(console, 'listing'),
+      decoding: new Progress(console, 'decoding'),
+    };
+    const {
+      damagedImages = [],
+      truncatedImages = [],
+      unofficial,
+      ...report
+    } = await checkDataset(directory, {
+      ...options,
+      onProgress: (what, done, total) => progress[what].update(done, total),
     });
     console.log.info('dataset', { directory, ...report });
+    for (const sentence of truncatedImages) console.log.warn(`what is missing becomes grey: ${sentence}`);
     for (const sentence of damagedImages) console.log.warn(sentence);
     if (damagedImages.length > 0) {
       const [first] = damagedImages;
@@ -56,6 +66,7 @@ export async function inspectDataset(directory: string, { deep }: CheckDatasetOp
         `${damagedImages.length} of ${report.train + report.test} images in ${directory} cannot be decoded, the first: ${first}`,
       );
     }
+    if (unofficial !== undefined) throw new DatasetError('DATASET_COUNTS_WRONG', unofficial);
   } finally {
     console.close();
   }

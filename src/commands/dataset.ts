@@ -13,6 +13,8 @@ export interface MakeDatasetOptions {
 export interface CheckDatasetOptions {
   /** Decode every picture. */
   readonly deep: boolean;
+  /** Accept other counts than the published dataset's. */
+  readonly subset: boolean;
 }
 
 export interface DatasetActions {
@@ -43,11 +45,16 @@ export function registerDataset(program: Command, actions: DatasetActions): void
   });
   const check = dataset
     .command('check')
-    .description('count the pictures of a dataset and say what is wrong with it')
-    .argument('<DIR>', 'a folder in the layout of CUB-200-2011')
-    .option('--deep', 'decode every picture', false);
-  addExamples(check, ['npx fcaenet dataset check data/synthetic --deep']);
-  check.action(async (directory: string, { deep }: CheckDatasetOptions) => {
-    await actions.check(directory, { deep });
+    .description('recognise a dataset, count its pictures and say what is wrong with it')
+    .argument('<DIR>', 'CUB-200-2011, FGVC-Aircraft, NABirds, VegFru or Food-101 as downloaded and unpacked')
+    .option('--deep', 'decode every picture', false)
+    .option('--subset', 'accept other counts than the published dataset has', false);
+  addExamples(check, [
+    'npx fcaenet dataset check data/nabirds',
+    'npx fcaenet dataset check data/synthetic --deep',
+    'npx fcaenet dataset check data/my-birds --subset --deep',
+  ]);
+  check.action(async (directory: string, { deep, subset }: CheckDatasetOptions) => {
+    await actions.check(directory, { deep, subset });
   });
 }

@@ -57,7 +57,7 @@ export async function coordinate(options: CoordinateOptions): Promise<{ result: 
   });
   try {
     const dataset = await interruption.during(loadDataset(run.spec.dataset.path));
-    checkDatasetFit(run, dataset.train.labels.length);
+    checkDatasetFit(run, { format: dataset.format, trainCount: dataset.train.labels.length });
     interruption.check();
     const directory = RunDirectory.open(run, options.resume);
     try {

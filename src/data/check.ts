@@ -1,7 +1,10 @@
 import path from 'node:path';
-import { type DatasetSplit, loadDataset } from './dataset.js';
+import type { DatasetKind } from '../run/training-run.js';
+import { type Dataset, type DatasetSplit, loadDataset } from './dataset.js';
 import { DatasetError } from './error.js';
+import { officialCounts } from './layouts/official-counts.js';
 import { decodeImage } from './pixels.js';
+import { isSyntheticDataset } from './synthetic/make.js';
 
 export interface ClassCount {
   name: string;
@@ -10,26 +13,37 @@ export interface ClassCount {
 }
 
 export interface DatasetReport {
-  format: 'cub';
+  /** the layout that the folder has */
+  format: DatasetKind;
   classes: number;
   /** images */
   train: number;
   /** images */
   test: number;
+  /** bytes of the train images' files */
+  trainBytes: number;
+  /** bytes of the test images' files */
+  testBytes: number;
   fingerprint: string;
   smallestClass: ClassCount;
   largestClass: ClassCount;
   /** names of the classes with one train image, which has to be its own positive */
   loneClasses: string[];
+  /** one sentence about how this differs from the published dataset; undefined where it does not, or was not to be looked at */
+  unofficial: string | undefined;
   /** one sentence per image that cannot be decoded; undefined when images were not decoded */
   damagedImages: string[] | undefined;
+  /** images whose file ends too early and which are decoded all the same; undefined when images were not decoded */
+  truncatedImages: string[] | undefined;
 }
 
 export interface CheckOptions {
   /** decode every image, not only look at its size */
   deep: boolean;
-  /** told after each decoded image */
-  onProgress?: (done: number, total: number) => void;
+  /** whether fewer images than published, or a folder of one's own in the layout of CUB-200-2011, are as they should be */
+  subset: boolean;
+  /** told after each image that was looked at, and after each that was decoded */
+  onProgress?: (what: 'listing' | 'decoding', done: number, total: number) => void;
 }
 
 const PARALLEL_DECODES = 4;
@@ -37,51 +51,94 @@ const PARALLEL_DECODES = 4;
 /**
  * Looks a dataset over.
  *
- * @throws DatasetError what `loadDataset` throws; damaged images are reported, not thrown
+ * @throws DatasetError what `loadDataset` throws; wrong counts and damaged images are reported, not thrown
  */
-export async function checkDataset(root: string, options: CheckOptions): Promise<DatasetReport> {
-  const { classNames, train, test, ...dataset } = await loadDataset(root);
+export async function checkDataset(folder: string, options: CheckOptions): Promise<DatasetReport> {
+  const { onProgress } = options;
+  const dataset = await loadDataset(folder, (done, total) => onProgress?.('listing', done, total));
+  const { classNames, train, test, format, fingerprint } = dataset;
   const counts: ClassCount[] = classNames.map((name) => ({ name, images: 0 }));
   for (const label of train.labels) counts[label]!.images += 1;
   const bySize = counts.toSorted((left, right) => left.images - right.images);
+  const anyCounts = options.subset || (await isSyntheticDataset(dataset.root));
+  const decoded = options.deep
+    ? await decodeAll(dataset, (done, total) => onProgress?.('decoding', done, total))
+    : undefined;
   return {
-    format: dataset.format,
+    format,
     classes: classNames.length,
     train: train.paths.length,
     test: test.paths.length,
-    fingerprint: dataset.fingerprint,
+    trainBytes: byteCountOf(train),
+    testBytes: byteCountOf(test),
+    fingerprint,
     smallestClass: bySize[0]!,
     largestClass: bySize.at(-1)!,
     loneClasses: counts.filter(({ images }) => images === 1).map(({ name }) => name),
-    damagedImages: options.deep
-      ? await damagedImages(dataset.imagesRoot, [train, test], options.onProgress)
-      : undefined,
+    unofficial: anyCounts ? undefined : differenceFromOfficial(dataset),
+    damagedImages: decoded?.damaged,
+    truncatedImages: decoded?.truncated,
   };
 }
 
-async function damagedImages(
-  imagesRoot: string,
-  splits: readonly DatasetSplit[],
-  onProgress: CheckOptions['onProgress'],
-): Promise<string[]> {
-  const files = splits.flatMap(({ paths }) => paths);
+/** One sentence about how a dataset's counts differ from the published ones; undefined where they do not. */
+export function differenceFromOfficial({
+  format,
+  root,
+  classNames,
+  train,
+  test,
+}: Pick<Dataset, 'format' | 'root' | 'classNames'> & {
+  readonly train: Pick<DatasetSplit, 'paths'>;
+  readonly test: Pick<DatasetSplit, 'paths'>;
+}): string | undefined {
+  const official = officialCounts[format];
+  const found = { classes: classNames.length, train: train.paths.length, test: test.paths.length };
+  const same =
+    found.classes === official.classes && found.train === official.train && found.test === official.test;
+  if (same) return undefined;
+  return (
+    `${root} has ${found.classes} classes, ${found.train} train and ${found.test} test images where ` +
+    `${official.title} has ${official.classes}, ${official.train} and ${official.test}; --subset accepts a part of it, or pictures of your own`
+  );
+}
+
+function byteCountOf(split: DatasetSplit): number {
+  return split.byteCounts.reduce((sum, bytes) => sum + bytes, 0);
+}
+
+async function decodeAll(
+  { imagesRoot, train, test, truncatedPictures }: Dataset,
+  onProgress: (done: number, total: number) => void,
+): Promise<{ damaged: string[]; truncated: string[] }> {
+  const files = [train, test].flatMap(({ paths }) => paths);
   const damaged: string[] = [];
+  const truncated: string[] = [];
   let next = 0;
   let done = 0;
   const decodeImages = async () => {
     while (next < files.length) {
-      const file = files[next]!;
+      const file = path.join(imagesRoot, files[next]!);
       next += 1;
-      try {
-        await decodeImage(path.join(imagesRoot, file), 32);
-      } catch (error) {
-        if (!(error instanceof DatasetError)) throw error;
-        damaged.push(error.message);
+      const problem = await problemOf(file, 'refuse');
+      if (problem !== undefined) {
+        const filled = truncatedPictures === 'fill' && (await problemOf(file, 'fill')) === undefined;
+        (filled ? truncated : damaged).push(problem);
       }
       done += 1;
-      onProgress?.(done, files.length);
+      onProgress(done, files.length);
     }
   };
   await Promise.all(Array.from({ length: PARALLEL_DECODES }, decodeImages));
-  return damaged.sort();
+  return { damaged: damaged.sort(), truncated: truncated.sort() };
+}
+
+async function problemOf(file: string, truncated: 'refuse' | 'fill'): Promise<string | undefined> {
+  try {
+    await decodeImage(file, 32, truncated);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof DatasetError)) throw error;
+    return error.message;
+  }
 }

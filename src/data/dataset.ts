@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { cubImageList, type DatasetListing, readCubListing } from './cub.js';
+import type { DatasetKind } from '../run/training-run.js';
 import { DatasetError } from './error.js';
+import type { DatasetListing } from './layouts/listing.js';
+import { readListing } from './layouts/recognise.js';
+import type { TruncatedPictures } from './pixels.js';
 
 export interface DatasetSplit {
   name: 'train' | 'test';
@@ -15,48 +18,51 @@ export interface DatasetSplit {
 }
 
 export interface Dataset {
+  /** the folder of its lists */
   root: string;
   imagesRoot: string;
-  format: 'cub';
+  /** the layout that the folder has */
+  format: DatasetKind;
   /** names by label */
-  classNames: string[];
+  classNames: readonly string[];
   /** database and source of the training samples */
   train: DatasetSplit;
   /** queries */
   test: DatasetSplit;
   /** SHA-256, in hex, over the sorted (path, byte count, label, split) of all images */
   fingerprint: string;
+  /** what becomes of images whose file ends too early */
+  truncatedPictures: TruncatedPictures;
 }
 
 /** Enough requests to keep a disk, local or remote, busy. */
 const PARALLEL_STATS = 64;
 
 /**
- * Reads a dataset's lists and looks at the size of every image; decodes nothing.
+ * Recognises a dataset's layout, reads its lists and looks at the size of every image; decodes nothing.
  *
+ * @param onProgress told after each image that was looked at
  * @throws DatasetError when the folder, a list, a line or an image is not as it has to be
  */
-export async function loadDataset(root: string): Promise<Dataset> {
-  await refuseMissingFolder(root);
-  if (!(await isFile(path.join(root, cubImageList)))) {
-    throw new DatasetError(
-      'DATASET_FORMAT_UNKNOWN',
-      `the folder ${root} has no ${cubImageList}, so it is no dataset in the layout of CUB-200-2011`,
-    );
-  }
-  const listing = await readCubListing(root);
-  const imagesRoot = path.join(root, 'images');
-  const byteCounts = await imageByteCounts(imagesRoot, listing.images);
+export async function loadDataset(
+  folder: string,
+  onProgress?: (done: number, total: number) => void,
+): Promise<Dataset> {
+  await refuseMissingFolder(folder);
+  const { root, listing } = await readListing(folder);
+  const imagesRoot = path.join(root, listing.imagesFolder);
+  const byteCounts = await imageByteCounts(imagesRoot, listing.images, onProgress);
   const train = split('train', listing, byteCounts, root);
   const test = split('test', listing, byteCounts, root);
   return {
     root,
     imagesRoot,
-    format: 'cub',
+    format: listing.format,
     classNames: listing.classNames,
     train,
     test,
     fingerprint: fingerprint([train, test]),
+    truncatedPictures: listing.format === 'vegfru' ? 'fill' : 'refuse',
   };
 }
 
@@ -84,7 +90,7 @@ function split(
   if (members.length === 0) {
     throw new DatasetError(
       'DATASET_SPLIT_EMPTY',
-      `train_test_split.txt of ${root} gives no image to the ${name} split, which needs at least one`,
+      `${listing.splitList[name]} of ${root} gives no image to the ${name} split, which needs at least one`,
     );
   }
   return {
@@ -95,15 +101,22 @@ function split(
   };
 }
 
-async function imageByteCounts(imagesRoot: string, images: DatasetListing['images']): Promise<Float64Array> {
+async function imageByteCounts(
+  imagesRoot: string,
+  images: DatasetListing['images'],
+  onProgress: ((done: number, total: number) => void) | undefined,
+): Promise<Float64Array> {
   const byteCounts = new Float64Array(images.length);
   let next = 0;
+  let done = 0;
   const lookAtImages = async () => {
     while (next < images.length) {
       const index = next;
       next += 1;
       const image = images[index]!;
       byteCounts[index] = await fileSize(path.join(imagesRoot, image.path), image.place);
+      done += 1;
+      onProgress?.(done, images.length);
     }
   };
   await Promise.all(Array.from({ length: PARALLEL_STATS }, lookAtImages));
@@ -128,11 +141,7 @@ async function refuseMissingFolder(root: string): Promise<void> {
   if (status === undefined || !status.isDirectory()) {
     throw new DatasetError(
       'DATASET_FOLDER_MISSING',
-      `the dataset folder ${root} ${status === undefined ? 'does not exist' : 'is not a folder'}: make a synthetic one with "npx fcaenet dataset make ${root}", or unpack CUB-200-2011 (https://www.vision.caltech.edu/datasets/cub_200_2011/) and give its folder`,
+      `the dataset folder ${root} ${status === undefined ? 'does not exist' : 'is not a folder'}: make a synthetic one with "npx fcaenet dataset make ${root}", or unpack CUB-200-2011 (https://www.vision.caltech.edu/datasets/cub_200_2011/) or another of the datasets in docs/datasets.md and give its folder`,
     );
   }
-}
-
-async function isFile(file: string): Promise<boolean> {
-  return (await stat(file).catch(() => undefined))?.isFile() ?? false;
 }

@@ -4,6 +4,7 @@ import { ExitCode, FcaenetError } from '../errors.js';
 export type DatasetErrorCode =
   | 'DATASET_FOLDER_MISSING'
   | 'DATASET_FORMAT_UNKNOWN'
+  | 'DATASET_LAYOUT_INCOMPLETE'
   | 'DATASET_LIST_MISSING'
   | 'DATASET_LINE_MALFORMED'
   | 'DATASET_ENTRY_DUPLICATE'
@@ -13,6 +14,7 @@ export type DatasetErrorCode =
   | 'DATASET_IMAGE_MISSING'
   | 'DATASET_IMAGE_DAMAGED'
   | 'DATASET_SPLIT_EMPTY'
+  | 'DATASET_COUNTS_WRONG'
   | 'DATASET_SAMPLE_SIZE'
   | 'DATASET_SETTINGS'
   | 'DATASET_FOLDER_OCCUPIED';
@@ -20,6 +22,7 @@ export type DatasetErrorCode =
 const missingInputCodes: readonly DatasetErrorCode[] = [
   'DATASET_FOLDER_MISSING',
   'DATASET_FORMAT_UNKNOWN',
+  'DATASET_LAYOUT_INCOMPLETE',
   'DATASET_LIST_MISSING',
   'DATASET_IMAGE_MISSING',
 ];

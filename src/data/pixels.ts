@@ -13,17 +13,27 @@ export const decoderVersion = ['sharp', 'vips', 'mozjpeg', 'png']
   .join(', ');
 
 /**
+ * What becomes of a picture whose file ends too early: it is refused, or what is missing is grey. VegFru as published
+ * is said to hold such files, and every program that trains on it fills them.
+ */
+export type TruncatedPictures = 'refuse' | 'fill';
+
+/**
  * Reads and decodes one picture; see {@link decodePixels}.
  *
  * @throws DatasetError DATASET_IMAGE_MISSING, DATASET_IMAGE_DAMAGED, naming the file
  */
-export async function decodeImage(file: string, size: number): Promise<Uint8Array> {
+export async function decodeImage(
+  file: string,
+  size: number,
+  truncated: TruncatedPictures = 'refuse',
+): Promise<Uint8Array> {
   const bytes = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
     throw new DatasetError('DATASET_IMAGE_MISSING', `the image ${file} cannot be read (${cause.code})`, {
       cause,
     });
   });
-  return decodePixels(bytes, size, file);
+  return decodePixels(bytes, size, file, truncated);
 }
 
 /**
@@ -35,9 +45,14 @@ export async function decodeImage(file: string, size: number): Promise<Uint8Arra
  * @returns uint8 pixels, [size, size, 3]
  * @throws DatasetError DATASET_IMAGE_DAMAGED
  */
-export async function decodePixels(bytes: Buffer, size: number, name: string): Promise<Uint8Array> {
+export async function decodePixels(
+  bytes: Buffer,
+  size: number,
+  name: string,
+  truncated: TruncatedPictures = 'refuse',
+): Promise<Uint8Array> {
   try {
-    return await sharp(bytes, { failOn: 'error', autoOrient: false })
+    return await sharp(bytes, { failOn: truncated === 'fill' ? 'none' : 'error', autoOrient: false })
       .removeAlpha()
       .toColourspace('srgb')
       .resize(size, size, { fit: 'fill', kernel: 'linear', fastShrinkOnLoad: false })

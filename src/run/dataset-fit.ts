@@ -1,15 +1,23 @@
 import { RunFileError } from './error.js';
-import type { TrainingRun } from './training-run.js';
+import type { DatasetKind, TrainingRun } from './training-run.js';
 
 /**
- * Refuses a run that its dataset cannot carry: more samples than training images, or a batch that would leave a
- * microbatch with fewer than two values per BatchNorm channel, whose variance would be nothing.
+ * Refuses a run that its dataset cannot carry: another dataset than the run file names, more samples than training
+ * images, or a batch that would leave a microbatch with fewer than two values per BatchNorm channel, whose variance
+ * would be nothing.
  *
- * @param trainCount n, images of the train split
+ * @param found the layout of the dataset's folder, and n, the images of its train split
  * @throws RunFileError RUN_DOES_NOT_FIT_DATASET
  */
-export function checkDatasetFit(run: TrainingRun, trainCount: number): void {
+export function checkDatasetFit(run: TrainingRun, found: { format: DatasetKind; trainCount: number }): void {
   const { dataset, schedule, method, model } = run.spec;
+  const { trainCount } = found;
+  if (dataset.kind !== null && dataset.kind !== found.format) {
+    throw new RunFileError(
+      'RUN_DOES_NOT_FIT_DATASET',
+      `spec.dataset.kind is ${dataset.kind}, but the folder ${dataset.path} has the layout of ${found.format}`,
+    );
+  }
   if (dataset.sampleSize > trainCount) {
     throw new RunFileError(
       'RUN_DOES_NOT_FIT_DATASET',

@@ -1,6 +1,6 @@
 import { RunFileError } from './error.js';
 import type { WrittenSpec } from './schema.js';
-import type { Operation, TrainingRunSpec } from './training-run.js';
+import type { DatasetKind, Operation, TrainingRunSpec } from './training-run.js';
 
 /**
  * A preset decides everything but where the pictures are. `paper` asks for the code length and the dataset,
@@ -95,8 +95,8 @@ function paperSchedule(bits: number): { iterations: number; decayAfter: number[]
   return bits <= 24 ? { iterations: 40, decayAfter: [20, 30] } : { iterations: 60, decayAfter: [30, 45, 55] };
 }
 
-function paperSampleSize(kind: NonNullable<WrittenSpec['dataset']>['kind']): number {
-  if (kind === undefined) {
+function paperSampleSize(kind: DatasetKind | null | undefined): number {
+  if (kind === undefined || kind === null) {
     return missing('spec.dataset.sampleSize', 'a whole number, or spec.dataset.kind to take the paper’s');
   }
   return kind === 'nabirds' || kind === 'vegfru' ? 4000 : 2000;

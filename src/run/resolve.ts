@@ -28,6 +28,7 @@ export function resolveTrainingRun(written: WrittenRun): TrainingRun {
       seed: given.seed ?? preset.seed,
       dataset: {
         path: given.dataset?.path ?? missing('spec.dataset.path', 'the folder of the pictures'),
+        kind: given.dataset?.kind ?? null,
         sampleSize: given.dataset?.sampleSize ?? preset.dataset.sampleSize,
       },
       model,

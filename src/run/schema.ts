@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { isNatsUrl, parseAddress } from './address.js';
-import { backbones, engineNames, methods, sampledOutputs } from './training-run.js';
+import { backbones, datasetKinds, engineNames, methods, sampledOutputs } from './training-run.js';
 
 /*
  * What a user may write. Every field is optional here (presets fill the rest) and no other is accepted.
@@ -101,7 +101,7 @@ const spec = group({
   seed: wholeNumber(0, Number.MAX_SAFE_INTEGER),
   dataset: group({
     path,
-    kind: oneOf(['cub', 'aircraft', 'food101', 'nabirds', 'vegfru']),
+    kind: oneOf(datasetKinds).nullable(),
     sampleSize: wholeNumber(1, 1_000_000_000),
   }),
   model: group({

@@ -13,6 +13,10 @@ export type SampledOutputs = (typeof sampledOutputs)[number];
 export const backbones = ['mobilenet_v1', 'resnet18', 'resnet50'] as const;
 export type Backbone = (typeof backbones)[number];
 
+/** The datasets whose published layouts are read; a folder of one's own may have the layout of `cub`. */
+export const datasetKinds = ['cub', 'aircraft', 'food101', 'nabirds', 'vegfru'] as const;
+export type DatasetKind = (typeof datasetKinds)[number];
+
 export const engineNames = ['auto', 'onednn', 'tensorflow'] as const;
 export type EngineName = (typeof engineNames)[number];
 
@@ -38,6 +42,8 @@ export interface TrainingRunSpec {
   readonly seed: number;
   readonly dataset: {
     readonly path: string;
+    /** What the folder must hold; null takes whichever it is. */
+    readonly kind: DatasetKind | null;
     /** m: training images sampled per iteration. */
     readonly sampleSize: number;
   };

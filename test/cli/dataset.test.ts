@@ -60,7 +60,7 @@ test('dataset check names damaged pictures and lone classes, then ends with the 
     root,
     smallCub((id) => (id === 3 ? picture.subarray(0, 300) : picture)),
   );
-  const { status, lines, stderr } = fcaenet('dataset', 'check', root, '--deep');
+  const { status, lines, stderr } = fcaenet('dataset', 'check', root, '--deep', '--subset');
   expect(stderr).toMatch(
     /^fcaenet: 1 of 8 images in [^\n]* cannot be decoded, [^\n]*002\.Auk\/b\.jpg[^\n]*\n$/,
   );
@@ -74,4 +74,16 @@ test('dataset check of a missing folder says how to get one', () => {
   const { status, stderr } = fcaenet('dataset', 'check', 'no/such/folder');
   expect(status).toBe(66);
   expect(stderr).toMatch(/^fcaenet: the dataset folder no\/such\/folder does not exist[^\n]*\n$/);
+});
+
+test('dataset check of a part of a dataset asks for --subset, after the report', async () => {
+  const root = temporaryDirectory();
+  await writeCub(root, smallCub());
+  const { status, lines, stderr } = fcaenet('dataset', 'check', root);
+  expect(stderr).toMatch(
+    /^fcaenet: [^\n]* has 3 classes, 6 train and 2 test images where [^\n]*--subset[^\n]*\n$/,
+  );
+  expect(status).toBe(65);
+  expect(lines).toContainEqual(expect.objectContaining({ message: 'dataset', format: 'cub', classes: 3 }));
+  expect(fcaenet('dataset', 'check', root, '--subset')).toMatchObject({ status: 0, stderr: '' });
 });

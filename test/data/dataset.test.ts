@@ -198,8 +198,8 @@ describe('is refused in one sentence:', () => {
     await writeCub(root, smallCub());
     await rm(path.join(root, 'classes.txt'));
     await expect(loadDataset(root)).rejects.toMatchObject({
-      code: 'DATASET_LIST_MISSING',
-      message: expect.stringContaining('classes.txt'),
+      code: 'DATASET_LAYOUT_INCOMPLETE',
+      message: expect.stringContaining('lacks classes.txt'),
     });
   });
 });

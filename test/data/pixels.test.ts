@@ -68,6 +68,26 @@ describe('decodeImage', () => {
     expect(await decoded('tagged.png', tagged, 2)).toEqual(await decoded('upright.png', upright, 2));
   });
 
+  test('reads a palette, transparent entries included, as its colours', async () => {
+    const picture = flat(4, [200, 100, 50, 128], 16, 16);
+    const palette = await picture.clone().png({ palette: true }).toBuffer();
+    expect((await sharp(palette).metadata()).isPalette).toBe(true);
+    // Under the name that VegFru gives such files.
+    const [red, green, blue] = await decoded('palette.jpg', palette, 4);
+    expect([red! - 200, green! - 100, blue! - 50].map(Math.abs).every((error) => error <= 2)).toBe(true);
+  });
+
+  test('is not disturbed by a broken EXIF segment', async () => {
+    const sound = await jpegPicture(3);
+    const content = Buffer.concat([
+      Buffer.from('Exif\0\0II*\0\xff\xff\xff\x7f', 'latin1'),
+      Buffer.alloc(16, 0xfe),
+    ]);
+    const segment = Buffer.from([0xff, 0xe1, 0, content.length + 2]);
+    const broken = Buffer.concat([sound.subarray(0, 2), segment, content, sound.subarray(2)]);
+    expect(await decoded('broken.jpg', broken, 16)).toEqual(await decoded('sound.jpg', sound, 16));
+  });
+
   test('averages with a triangle as wide as the reduction asks for', async () => {
     const side = 90;
     const size = 40;
@@ -92,6 +112,17 @@ describe('decodeImage', () => {
         /^the image \S+hurt\.jpg \([0-9]+ bytes\) cannot be decoded \([^\n]+\)$/,
       ),
     });
+  });
+
+  test('fills what a truncated JPEG lacks with grey, where it may', async () => {
+    const picture = await jpegPicture(1);
+    const file = path.join(await temporaryFolder(), 'short.jpg');
+    await writeFile(file, picture.subarray(0, picture.length * 0.6));
+    const filled = await decodeImage(file, 40, 'fill');
+    const whole = await decoded('whole.jpg', picture, 40);
+    // The first rows are the picture's, the last are grey.
+    expect([...filled.subarray(0, 40 * 3 * 8)]).toEqual(whole.slice(0, 40 * 3 * 8));
+    expect([...filled.subarray(-12)]).toEqual(new Array(12).fill(128));
   });
 
   test('refuses a file that is not there', async () => {

@@ -79,7 +79,7 @@ describe('makeSyntheticDataset', () => {
     const root = path.join(await temporaryFolder(), 'new/birds');
     const progress: string[] = [];
     await makeSyntheticDataset(root, small, (done, total) => progress.push(`${done}/${total}`));
-    expect(await checkDataset(root, { deep: true })).toMatchObject({
+    expect(await checkDataset(root, { deep: true, subset: false })).toMatchObject({
       classes: 3,
       train: 12,
       test: 6,
@@ -134,7 +134,11 @@ describe('makeSyntheticDataset', () => {
     });
     await expect(interrupted).rejects.toThrow('interrupted');
     await makeSyntheticDataset(root, small);
-    expect(await checkDataset(root, { deep: true })).toMatchObject({ train: 12, test: 6, damagedImages: [] });
+    expect(await checkDataset(root, { deep: true, subset: false })).toMatchObject({
+      train: 12,
+      test: 6,
+      damagedImages: [],
+    });
   });
 
   test('writes another synthetic dataset anew without leftovers', async () => {
@@ -142,7 +146,11 @@ describe('makeSyntheticDataset', () => {
     await makeSyntheticDataset(root, small);
     await makeSyntheticDataset(root, { ...small, species: 2 });
     expect(await readdir(path.join(root, 'images'))).toHaveLength(2);
-    expect(await checkDataset(root, { deep: false })).toMatchObject({ classes: 2, train: 8, test: 4 });
+    expect(await checkDataset(root, { deep: false, subset: false })).toMatchObject({
+      classes: 2,
+      train: 8,
+      test: 4,
+    });
   });
 
   test('refuses a folder with something else in it and leaves it as it is', async () => {

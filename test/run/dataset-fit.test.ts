@@ -3,6 +3,7 @@ import { checkDatasetFit } from '../../src/run/dataset-fit.js';
 import { failure } from '../kit/failure.js';
 import { run } from './support.js';
 
+const birds = { format: 'cub', trainCount: 500 } as const;
 const tiny = [
   'spec.model.imageSize=32',
   'spec.method=baseline',
@@ -11,8 +12,8 @@ const tiny = [
 ];
 
 test('as many samples as training images fit, one more does not', () => {
-  checkDatasetFit(run('spec.dataset.sampleSize=500'), 500);
-  expect(() => checkDatasetFit(run('spec.dataset.sampleSize=501'), 500)).toThrow(
+  checkDatasetFit(run('spec.dataset.sampleSize=500'), birds);
+  expect(() => checkDatasetFit(run('spec.dataset.sampleSize=501'), birds)).toThrow(
     failure(
       'RUN_DOES_NOT_FIT_DATASET',
       'spec.dataset.sampleSize is 501, but the train split has only 500 images',
@@ -22,20 +23,27 @@ test('as many samples as training images fit, one more does not', () => {
 
 test('a last batch whose microbatch has one value per channel is refused', () => {
   // 400 = 6 · 64 + 16: two rows in each microbatch; 392 leaves 8 rows, one in each.
-  checkDatasetFit(run(...tiny, 'spec.dataset.sampleSize=400'), 500);
-  expect(() => checkDatasetFit(run(...tiny, 'spec.dataset.sampleSize=392'), 500)).toThrow(
+  checkDatasetFit(run(...tiny, 'spec.dataset.sampleSize=400'), birds);
+  expect(() => checkDatasetFit(run(...tiny, 'spec.dataset.sampleSize=392'), birds)).toThrow(
     'a batch of 8 in 8 microbatches (spec.schedule.microbatches) leaves one with 1 value per BatchNorm channel ' +
       'at 32 pixels, but each needs at least 2',
   );
 });
 
 test('a full batch in too many microbatches is refused', () => {
-  expect(() => checkDatasetFit(run(...tiny, 'spec.schedule.microbatches=40'), 500)).toThrow(
+  expect(() => checkDatasetFit(run(...tiny, 'spec.schedule.microbatches=40'), birds)).toThrow(
     'a batch of 64 in 40',
   );
 });
 
 test('one row is enough where the last map has more pixels, or the positive shares the batch', () => {
-  checkDatasetFit(run(...tiny, 'spec.dataset.sampleSize=392', 'spec.model.imageSize=33'), 500);
-  checkDatasetFit(run(...tiny, 'spec.dataset.sampleSize=392', 'spec.method=esrl'), 500);
+  checkDatasetFit(run(...tiny, 'spec.dataset.sampleSize=392', 'spec.model.imageSize=33'), birds);
+  checkDatasetFit(run(...tiny, 'spec.dataset.sampleSize=392', 'spec.method=esrl'), birds);
+});
+
+test('another dataset than the run file names is refused', () => {
+  checkDatasetFit(run('spec.dataset.kind=cub', 'spec.dataset.sampleSize=500'), birds);
+  expect(() => checkDatasetFit(run('spec.dataset.kind=nabirds'), birds)).toThrow(
+    'spec.dataset.kind is nabirds, but the folder data/test has the layout of cub',
+  );
 });

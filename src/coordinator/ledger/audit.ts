@@ -44,7 +44,7 @@ export async function auditRun(options: {
   const run = readTrainingRun(directory.runFile);
   const { spec } = run;
   const dataset = await loadDataset(options.data ?? spec.dataset.path);
-  checkDatasetFit(run, dataset.train.labels.length);
+  checkDatasetFit(run, { format: dataset.format, trainCount: dataset.train.labels.length });
   const layout = describeModel({ ...spec.model, bits: spec.bits });
   const checkpoints = new RunCheckpoints({
     run,

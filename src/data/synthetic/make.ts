@@ -50,6 +50,11 @@ export async function makeSyntheticDataset(
   await writeFile(path.join(directory, STAMP), complete);
 }
 
+/** Whether a folder is a synthetic dataset, which has no official counts. */
+export async function isSyntheticDataset(directory: string): Promise<boolean> {
+  return (await stampOf(directory)) !== undefined;
+}
+
 function stampText(settings: SyntheticSettings, complete: boolean): string {
   const { species, trainPerSpecies, testPerSpecies, size, seed } = settings;
   const stamp = { version: VERSION, complete, species, trainPerSpecies, testPerSpecies, size, seed };

@@ -48,10 +48,9 @@ export async function openImageSource(options: ImageSourceOptions): Promise<Imag
     count: split.paths.length,
     decoder: decoderVersion,
   });
-  if ('file' in answer)
-    return new CachedImageSource(dataset.imagesRoot, split, imageSize, answer.file, onNotice);
+  if ('file' in answer) return new CachedImageSource(dataset, split, imageSize, answer.file, onNotice);
   onNotice(answer.refusal);
-  return new CachedImageSource(dataset.imagesRoot, split, imageSize, undefined, onNotice);
+  return new CachedImageSource(dataset, split, imageSize, undefined, onNotice);
 }
 
 class CachedImageSource implements ImageSource {
@@ -64,7 +63,7 @@ class CachedImageSource implements ImageSource {
   #writable = true;
 
   constructor(
-    readonly imagesRoot: string,
+    readonly dataset: Pick<Dataset, 'imagesRoot' | 'truncatedPictures'>,
     readonly split: DatasetSplit,
     readonly imageSize: number,
     readonly cache: CacheFile | undefined,
@@ -110,7 +109,7 @@ class CachedImageSource implements ImageSource {
       this.statistics.cached += 1;
       return cached;
     }
-    const pixels = await this.#decode(path.join(this.imagesRoot, file));
+    const pixels = await this.#decode(path.join(this.dataset.imagesRoot, file));
     this.statistics.decoded += 1;
     if (this.cache !== undefined && this.#writable) this.#track(this.#store(this.cache, index, pixels));
     return pixels;
@@ -120,7 +119,7 @@ class CachedImageSource implements ImageSource {
     if (this.#decodes === PARALLEL_DECODES) await new Promise<void>((resume) => this.#waiting.push(resume));
     else this.#decodes += 1;
     try {
-      return await decodeImage(file, this.imageSize);
+      return await decodeImage(file, this.imageSize, this.dataset.truncatedPictures);
     } finally {
       // The place passes straight to the next in line, so that nobody can slip in between.
       const next = this.#waiting.shift();

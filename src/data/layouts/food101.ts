@@ -1,0 +1,40 @@
+import { DatasetError } from '../error.js';
+import { malformed, readClassNames, readLines } from './lines.js';
+import { type DatasetListing, numberClasses, refuseDoubledImages, refuseUnsafePath } from './listing.js';
+
+const classList = 'meta/classes.txt';
+const splitLists = { train: 'meta/train.txt', test: 'meta/test.txt' } as const;
+
+/**
+ * Reads Food-101: `meta/classes.txt` has one name a line, in the order of the labels, and `meta/train.txt` and
+ * `meta/test.txt` have lines `<class>/<image id>` without the `.jpg` of the files below `images/`.
+ *
+ * @throws DatasetError for a list that is missing and for every line that is malformed, unsafe, unknown or doubled
+ */
+export async function readFood101(root: string): Promise<DatasetListing> {
+  const classes = await readClassNames(root, classList);
+  const read = async (split: 'train' | 'test') =>
+    (await readLines(root, splitLists[split])).map(({ text, place }) => {
+      refuseUnsafePath(root, text, place);
+      const slash = text.indexOf('/');
+      if (slash < 0) throw malformed(root, place, text, '"<class>/<image id>"');
+      const name = text.slice(0, slash);
+      const classId = classes.get(name);
+      if (classId === undefined) {
+        throw new DatasetError(
+          'DATASET_ENTRY_UNKNOWN',
+          `${place} of ${root} names the class "${name}", which ${classList} does not have`,
+        );
+      }
+      return { path: `${text}.jpg`, classId, split, place };
+    });
+  const images = [...(await read('train')), ...(await read('test'))];
+  refuseDoubledImages(root, images);
+  const names = [...classes.keys()];
+  return {
+    format: 'food101',
+    imagesFolder: 'images',
+    splitList: splitLists,
+    ...numberClasses(images, (number) => names[number]!),
+  };
+}

@@ -1,0 +1,98 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { DatasetError } from '../error.js';
+
+/** One line `KEY VALUE` of a list. */
+export interface ListLine {
+  key: string;
+  value: string;
+  /** where it stands, for messages: `images.txt, line 7` */
+  place: string;
+}
+
+/** A line as it stands, and where. */
+export interface RawLine {
+  text: string;
+  place: string;
+}
+
+/**
+ * The lines of a list without white space at their ends. Lines of nothing else are passed over.
+ *
+ * @param file relative to `root`
+ * @throws DatasetError DATASET_LIST_MISSING
+ */
+export async function readLines(root: string, file: string): Promise<RawLine[]> {
+  return (await readText(root, file))
+    .split('\n')
+    .map((raw, index) => ({ text: raw.trim(), place: `${file}, line ${index + 1}` }))
+    .filter(({ text }) => text !== '');
+}
+
+/**
+ * Reads a list of `KEY VALUE` lines with unique keys, split at the first space, so values may hold spaces.
+ *
+ * @param valueName what a value is, for messages
+ * @throws DatasetError DATASET_LIST_MISSING, DATASET_LINE_MALFORMED, DATASET_ENTRY_DUPLICATE
+ */
+export async function readList(
+  root: string,
+  file: string,
+  valueName: string,
+): Promise<Map<string, ListLine>> {
+  const lines = new Map<string, ListLine>();
+  for (const { text, place } of await readLines(root, file)) {
+    const space = text.indexOf(' ');
+    if (space < 0) throw malformed(root, place, text, `"<id> <${valueName}>"`);
+    const key = text.slice(0, space);
+    const earlier = lines.get(key);
+    if (earlier !== undefined) {
+      throw new DatasetError(
+        'DATASET_ENTRY_DUPLICATE',
+        `${place} of ${root} gives the id ${key} a second time (first: ${earlier.place})`,
+      );
+    }
+    lines.set(key, { key, value: text.slice(space + 1).trim(), place });
+  }
+  return lines;
+}
+
+/**
+ * Reads a list of class names, one a line; the order of the lines is that of the labels.
+ *
+ * @returns numbers by name
+ * @throws DatasetError DATASET_LIST_MISSING, DATASET_ENTRY_DUPLICATE
+ */
+export async function readClassNames(root: string, file: string): Promise<Map<string, number>> {
+  const numbers = new Map<string, number>();
+  for (const { text, place } of await readLines(root, file)) {
+    if (numbers.has(text)) {
+      throw new DatasetError(
+        'DATASET_ENTRY_DUPLICATE',
+        `${place} of ${root} names the class ${text} a second time`,
+      );
+    }
+    numbers.set(text, numbers.size);
+  }
+  return numbers;
+}
+
+/** The error for a line that is not what its list holds. */
+export function malformed(root: string, place: string, text: string, expected: string): DatasetError {
+  return new DatasetError(
+    'DATASET_LINE_MALFORMED',
+    `${place} of ${root} is "${text}" where ${expected} was expected`,
+  );
+}
+
+async function readText(root: string, file: string): Promise<string> {
+  try {
+    return await readFile(path.join(root, file), 'utf8');
+  } catch (cause) {
+    throw new DatasetError(
+      'DATASET_LIST_MISSING',
+      `the list ${file} of the dataset ${root} cannot be read (${(cause as NodeJS.ErrnoException).code})`,
+      { cause },
+    );
+  }
+}

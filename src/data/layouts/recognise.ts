@@ -1,0 +1,127 @@
+import { readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { DatasetError } from '../error.js';
+import { readAircraft } from './aircraft.js';
+import { readFood101 } from './food101.js';
+import { readJoinedLists } from './joined-lists.js';
+import type { DatasetListing } from './listing.js';
+import { readVegFru, vegfruImageFolders } from './vegfru.js';
+
+interface Layout {
+  readonly title: string;
+  /** what the layout alone has; one of them is enough to take a folder for it */
+  readonly signs: readonly string[];
+  /** what must be there besides */
+  readonly others: readonly string[];
+  readonly read: (root: string) => Promise<DatasetListing>;
+}
+
+const layouts: readonly Layout[] = [
+  {
+    title: 'CUB-200-2011 or NABirds',
+    signs: ['images.txt', 'image_class_labels.txt', 'train_test_split.txt', 'classes.txt'],
+    others: ['images/'],
+    read: readJoinedLists,
+  },
+  {
+    title: 'FGVC-Aircraft 2013b',
+    signs: ['variants.txt', 'images_variant_trainval.txt', 'images_variant_test.txt'],
+    others: ['images/'],
+    read: readAircraft,
+  },
+  {
+    title: 'VegFru',
+    signs: [
+      'vegfru_list/vegfru_train.txt',
+      'vegfru_list/vegfru_test.txt',
+      ...vegfruImageFolders.map((folder) => `${folder}/`),
+    ],
+    others: [],
+    read: readVegFru,
+  },
+  {
+    title: 'Food-101',
+    signs: ['meta/classes.txt', 'meta/train.txt', 'meta/test.txt'],
+    others: ['images/'],
+    read: readFood101,
+  },
+];
+
+/** Where the lists stand below an archive's own folder. */
+const innerFolders = ['', 'data'] as const;
+
+/**
+ * Finds out which layout a folder has and reads its lists. The folder may also be the one around FGVC-Aircraft's `data`.
+ *
+ * @returns the folder that the listing is relative to, and the listing
+ * @throws DatasetError DATASET_FORMAT_UNKNOWN, DATASET_LAYOUT_INCOMPLETE (naming what is missing), and what the
+ * layout's reader throws
+ */
+export async function readListing(folder: string): Promise<{ root: string; listing: DatasetListing }> {
+  const root = await listsFolder(folder);
+  const [layout] = await layoutsOf(root);
+  if (layout === undefined) throw await unknownFormat(folder);
+  const missing = await missingOf(root, [...layout.signs, ...layout.others]);
+  if (missing.length > 0) {
+    throw new DatasetError(
+      'DATASET_LAYOUT_INCOMPLETE',
+      `the folder ${root} looks like ${layout.title}, but lacks ${missing.join(', ')}`,
+    );
+  }
+  return { root, listing: await layout.read(root) };
+}
+
+async function listsFolder(folder: string): Promise<string> {
+  for (const inner of innerFolders) {
+    const root = path.join(folder, inner);
+    if ((await layoutsOf(root)).length > 0) return root;
+  }
+  return folder;
+}
+
+/** The layouts of which the folder has some sign, the one it has most of first. */
+async function layoutsOf(root: string): Promise<Layout[]> {
+  const found = await Promise.all(
+    layouts.map(async (layout) => {
+      const missing = await missingOf(root, layout.signs);
+      return { layout, share: 1 - missing.length / layout.signs.length };
+    }),
+  );
+  return found
+    .filter(({ share }) => share > 0)
+    .sort((left, right) => right.share - left.share)
+    .map(({ layout }) => layout);
+}
+
+/** A name that ends in a slash is a folder, any other a file. */
+async function missingOf(root: string, names: readonly string[]): Promise<string[]> {
+  const missing = await Promise.all(
+    names.map(async (name) => {
+      const status = await stat(path.join(root, name)).catch(() => undefined);
+      const there = name.endsWith('/') ? status?.isDirectory() : status?.isFile();
+      return there ? undefined : name;
+    }),
+  );
+  return missing.filter((name) => name !== undefined);
+}
+
+async function unknownFormat(folder: string): Promise<DatasetError> {
+  const inner = await datasetInside(folder);
+  const known = layouts.map(({ title, signs }) => `${signs[0]} (${title})`).join(', ');
+  return new DatasetError(
+    'DATASET_FORMAT_UNKNOWN',
+    inner === undefined
+      ? `the folder ${folder} has the layout of no known dataset: it has none of ${known}`
+      : `the folder ${folder} is no dataset, but ${path.join(folder, inner)} looks like one: give that`,
+  );
+}
+
+/** An archive unpacked into a folder of the user's leaves its own folder inside. */
+async function datasetInside(folder: string): Promise<string | undefined> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  for (const { name } of entries.filter((entry) => entry.isDirectory())) {
+    const root = await listsFolder(path.join(folder, name));
+    if ((await layoutsOf(root)).length > 0) return name;
+  }
+  return undefined;
+}
