@@ -10,6 +10,8 @@ runMain(async () => {
     train: async (options) => (await import('./coordinator/command.js')).train(options),
     coordinate: async (options) => (await import('./coordinator/command.js')).lead(options),
     evaluate: async (options) => (await import('./coordinator/command.js')).evaluate(options),
+    estimate: async ({ run, imagesPerSecond }) =>
+      (await import('./estimate/show-estimate.js')).showEstimate(run, imagesPerSecond),
     audit: async (options) => (await import('./coordinator/command.js')).audit(options),
     work: async (options) => (await import('./worker/command.js')).work(options),
     runs: {

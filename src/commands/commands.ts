@@ -4,6 +4,7 @@ import { type MakeCertificatesOptions, registerCerts } from './certs.js';
 import { type ControlOptions, registerControl } from './control.js';
 import { type CoordinatorOptions, registerCoordinator } from './coordinator.js';
 import { type DatasetActions, registerDataset } from './dataset.js';
+import { type EstimateOptions, registerEstimate } from './estimate.js';
 import { type EvaluateOptions, registerEvaluate } from './evaluate.js';
 import { type RunsActions, registerRuns } from './runs.js';
 import { registerStart, type StartOptions } from './start.js';
@@ -16,6 +17,7 @@ export interface CommandActions {
   coordinate(options: CoordinatorOptions): Promise<void>;
   work(options: WorkerOptions): Promise<void>;
   evaluate(options: EvaluateOptions): Promise<void>;
+  estimate(options: EstimateOptions): Promise<void>;
   audit(options: AuditOptions): Promise<void>;
   readonly runs: RunsActions;
   readonly dataset: DatasetActions;
@@ -29,6 +31,7 @@ export function registerCommands(program: Command, actions: CommandActions): voi
   registerCoordinator(program, actions.coordinate);
   registerWorker(program, actions.work);
   registerEvaluate(program, actions.evaluate);
+  registerEstimate(program, actions.estimate);
   registerAudit(program, actions.audit);
   registerRuns(program, actions.runs);
   registerDataset(program, actions.dataset);

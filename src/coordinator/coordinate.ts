@@ -208,6 +208,7 @@ class Coordination {
         identity: admission.identity!,
         device: this.device,
         workers: fleet.size,
+        traffic: fleet.server.traffic,
       });
       leadership.check();
       fleet.pool.throwContradiction();

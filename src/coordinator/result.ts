@@ -4,6 +4,7 @@ import { packCodes } from '../hashing/codes.js';
 import { lossTerms } from '../reduction/payload.js';
 import type { TrainingRun } from '../run/training-run.js';
 import { bytesOf } from '../transport/bytes.js';
+import type { Traffic } from '../transport/service.js';
 import type { Identity } from './identity.js';
 import type { RunState } from './run-state.js';
 
@@ -28,7 +29,13 @@ export function describeResult(
   dataset: Dataset,
   state: RunState,
   term: number,
-  fleet: { readonly identity: Identity; readonly device: string; readonly workers: number },
+  fleet: {
+    readonly identity: Identity;
+    readonly device: string;
+    readonly workers: number;
+    /** Bytes of messages in this process; what an earlier one of the same run exchanged is not in it. */
+    readonly traffic: Traffic;
+  },
 ) {
   const { spec } = run;
   const last = state.history.at(-1)?.evaluation ?? null;
@@ -52,6 +59,9 @@ export function describeResult(
     untrained: state.untrained,
     engine: { ...fleet.identity, device: fleet.device },
     workers: fleet.workers,
+    steps: state.position.globalStep,
+    images: state.images,
+    traffic: { ...fleet.traffic },
     seconds: state.seconds,
     imagesPerSecond: state.images / state.seconds,
     weightsSha256: weightsSha256(state),

@@ -15,6 +15,7 @@ export async function parseCommandLine(...args: string[]): Promise<{ action: str
     coordinate: remember('coordinate'),
     work: remember('work'),
     evaluate: remember('evaluate'),
+    estimate: remember('estimate'),
     audit: remember('audit'),
     runs: { list: remember('list'), compare: remember('compare') },
     dataset: { make: remember('make'), check: remember('check') },

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { RunState } from '../../src/coordinator/run-state.js';
 import { learningRateAt } from '../../src/coordinator/schedule.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import { datasetKinds, type TrainingRunSpec } from '../../src/run/training-run.js';
@@ -73,8 +74,13 @@ const table: readonly [
   [
     'V init',
     'random',
-    // Keyed by the seed; nothing in a run file chooses another start.
-    (_, spec) => expect(Object.keys(spec)).not.toContain('codes'),
+    (_, spec) => {
+      const none = { parameters: new Float32Array(), mean: new Float32Array(), variance: new Float32Array() };
+      const { codes } = RunState.initial({ ...spec, dataset: { ...spec.dataset, sampleSize: 1 } }, none, 500);
+      const mean = codes.reduce((sum, bit) => sum + bit, 0) / codes.length;
+      expect(new Set(codes)).toEqual(new Set([-1, 1]));
+      expect(Math.abs(mean)).toBeLessThan(0.05);
+    },
   ],
   ['input', '224 x 224 for train and test', (_, { model }) => expect(model.imageSize).toBe(224)],
   [

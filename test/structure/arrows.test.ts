@@ -15,6 +15,7 @@ const heights: readonly { readonly folders: readonly string[]; readonly mayImpor
     mayImportEachOther: true,
   },
   { folders: ['coordinator', 'worker'], mayImportEachOther: false },
+  { folders: ['estimate'], mayImportEachOther: false },
   { folders: ['commands'], mayImportEachOther: false },
   { folders: ['cli.ts'], mayImportEachOther: false },
 ];

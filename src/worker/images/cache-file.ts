@@ -18,7 +18,7 @@ const HEADER_BYTES = 4096;
 const SEAL_BYTES = 8;
 
 /** Bytes of the file for `description` when every slot is filled. */
-export function cacheFileBytes({ imageSize, count }: CacheDescription): number {
+export function cacheFileBytes({ imageSize, count }: Pick<CacheDescription, 'imageSize' | 'count'>): number {
   return HEADER_BYTES + count * (imageSize * imageSize * 3 + SEAL_BYTES);
 }
 

@@ -1,0 +1,58 @@
+import { assignLeaves } from '../coordinator/assignment.js';
+import { imagesPerAnchor } from '../model/method.js';
+import { ReductionTree } from '../reduction/tree.js';
+import type { TrainingRunSpec } from '../run/training-run.js';
+import type { RunWork } from './work.js';
+
+/** What one worker does in a second. */
+export interface Speed {
+  /** forward and backward */
+  readonly trainedImagesPerSecond: number;
+  /** forward only */
+  readonly encodedImagesPerSecond: number;
+}
+
+/** Less than this part of the time gained is not worth another worker's row in a table. */
+const worthwhile = 0.8;
+
+/**
+ * Numbers of workers that each make a step noticeably shorter than the one before: the slowest worker of a step decides,
+ * and microbatches are not divided, so that of eight microbatches five workers finish no sooner than four. The last is
+ * the most that can be useful at all.
+ */
+export function usefulWorkers({ schedule }: TrainingRunSpec): number[] {
+  const leaves = new ReductionTree(schedule.batchSize, schedule.microbatches).leaves.length;
+  const useful = [1];
+  for (let workers = 2; workers <= leaves; workers++) {
+    const rounds = Math.ceil(leaves / workers);
+    const before = Math.ceil(leaves / useful.at(-1)!);
+    if (rounds <= worthwhile * before || rounds === 1) useful.push(workers);
+    if (rounds === 1) break;
+  }
+  return useful;
+}
+
+/** Seconds of computing with so many equal workers; the coordinator's V-steps and rankings are left out. */
+export function computeSeconds(
+  spec: TrainingRunSpec,
+  work: RunWork,
+  speed: Speed,
+  workers: number,
+): { readonly training: number; readonly encoding: number } {
+  const epochs = spec.schedule.iterations * spec.schedule.epochs;
+  const images = work.batches.reduce((sum, rows) => sum + largestShare(spec, rows, workers), 0);
+  return {
+    training: (epochs * images * imagesPerAnchor(spec.method)) / speed.trainedImagesPerSecond,
+    encoding: work.encodedImages / (workers * speed.encodedImagesPerSecond),
+  };
+}
+
+/** Anchors of the worker that has most of them. */
+function largestShare({ schedule }: TrainingRunSpec, rows: number, workers: number): number {
+  const tree = new ReductionTree(rows, schedule.microbatches);
+  const places = Array.from({ length: workers }, (_, worker) => worker);
+  const shares = assignLeaves(tree.leaves, places).map(({ leaves }) =>
+    leaves.reduce((sum, leaf) => sum + tree.rowCount(leaf), 0),
+  );
+  return Math.max(...shares);
+}

@@ -1,0 +1,113 @@
+import { stat } from 'node:fs/promises';
+import { type Console, openConsole } from '../console/console.js';
+import { formatTable } from '../console/table.js';
+import { localWorkerCount } from '../coordinator/fleet.js';
+import { loadDataset } from '../data/dataset.js';
+import { officialCounts } from '../data/layouts/official-counts.js';
+import { checkDatasetFit } from '../run/dataset-fit.js';
+import type { DatasetKind, TrainingRun } from '../run/training-run.js';
+import { measureSpeed } from '../worker/measure-speed.js';
+import type { Speed } from './duration.js';
+import { estimateRun, type RunEstimate } from './estimate.js';
+import type { DatasetCounts } from './work.js';
+
+/** A forward pass is a third of forward and backward together. */
+const forwardAdvantage = 3;
+
+/**
+ * `fcaenet estimate`: the size of a run, as tables on a terminal and one JSON line elsewhere.
+ * @param imagesPerSecond that one worker trains on; undefined measures it here
+ * @throws what the dataset's reader throws, RunFileError where the run does not fit it, EngineError where there is no
+ * engine to measure
+ */
+export async function showEstimate(run: TrainingRun, imagesPerSecond: number | undefined): Promise<void> {
+  const console = openConsole();
+  try {
+    const { source, format, ...counts } = await countsOf(run);
+    checkDatasetFit(run, { format, trainCount: counts.train });
+    const speed = imagesPerSecond === undefined ? await measured(console, run) : given(imagesPerSecond);
+    const estimate = estimateRun(run, counts, localWorkerCount(run), speed);
+    if (console.isTerminal) process.stdout.write(estimateTables(estimate));
+    else {
+      const { metadata } = run;
+      const { trainedImagesPerSecond, encodedImagesPerSecond } = speed;
+      console.log.info('estimate', {
+        run: metadata.name,
+        counts: source,
+        ...counts,
+        trainedImagesPerSecond,
+        encodedImagesPerSecond,
+        ...estimate,
+      });
+    }
+  } finally {
+    console.close();
+  }
+}
+
+/** A dataset that is not there yet is as it was published, where the run file says which it is. */
+async function countsOf({
+  spec,
+}: TrainingRun): Promise<DatasetCounts & { format: DatasetKind; source: string }> {
+  const { path, kind } = spec.dataset;
+  if (kind !== null && !(await stat(path).catch(() => undefined))) {
+    const { classes, train, test } = officialCounts[kind];
+    return { classes, train, test, format: kind, source: 'published' };
+  }
+  const { classNames, train, test, format } = await loadDataset(path);
+  return {
+    classes: classNames.length,
+    train: train.labels.length,
+    test: test.labels.length,
+    format,
+    source: 'folder',
+  };
+}
+
+function given(trainedImagesPerSecond: number): Speed {
+  return { trainedImagesPerSecond, encodedImagesPerSecond: forwardAdvantage * trainedImagesPerSecond };
+}
+
+async function measured({ log }: Console, { spec }: TrainingRun): Promise<Speed> {
+  log.info('measuring one worker on this machine');
+  const speed = await measureSpeed(spec);
+  log.info('measured', { ...speed });
+  return speed;
+}
+
+/** What the run takes, then what it takes of different numbers of workers. */
+export function estimateTables(estimate: RunEstimate): string {
+  const number = (value: number) => Math.round(value).toLocaleString('en-GB');
+  const what = [
+    ['optimiser steps', number(estimate.steps)],
+    ['images, forward and backward', number(estimate.trainedImages)],
+    ['images, forward only', number(estimate.encodedImages)],
+    ['image cache, on each machine', bytes(estimate.cacheBytes)],
+    ['weights', bytes(estimate.weightBytes)],
+    ['most workers of use', number(estimate.usefulWorkers.at(-1)!)],
+  ];
+  const columns = ['workers', 'hours', 'sent', 'received', 'line'].map((title) => ({
+    title,
+    isNumber: true,
+  }));
+  const fleets = estimate.fleets.map(({ workers, hours, sentBytes, receivedBytes, lineBytesPerSecond }) => [
+    number(workers),
+    hours === null ? '-' : hours.toFixed(hours < 10 ? 2 : 1),
+    bytes(sentBytes),
+    bytes(receivedBytes),
+    lineBytesPerSecond === null ? '-' : `${bytes(lineBytesPerSecond)}/s`,
+  ]);
+  return `${formatTable(
+    [
+      { title: 'the whole run', isNumber: false },
+      { title: '', isNumber: true },
+    ],
+    what,
+  )}\n${formatTable(columns, fleets)}`;
+}
+
+function bytes(count: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
+  const power = count < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(count) / 3));
+  return `${(count / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
+}

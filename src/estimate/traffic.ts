@@ -1,0 +1,163 @@
+import { assignLeaves } from '../coordinator/assignment.js';
+import { encodeBatchSize } from '../coordinator/encode-job.js';
+import { verifiedLeaves } from '../coordinator/verified-leaves.js';
+import { KeyedRandom } from '../data/random.js';
+import { wordsPerCode } from '../hashing/codes.js';
+import type { ModelLayout } from '../model/layout.js';
+import { usesErasing, usesPositives } from '../model/method.js';
+import { payloadBytes } from '../reduction/payload.js';
+import { ReductionTree } from '../reduction/tree.js';
+import { HISTOGRAM_BINS } from '../retrieval/histogram.js';
+import type { TrainingRunSpec } from '../run/training-run.js';
+import { chunkBytes } from '../transport/tensor-stream.js';
+import { type DatasetCounts, encodedQueries, evaluations, type RunWork } from './work.js';
+
+/** Bytes of messages, as the coordinator's own counters count them: gRPC's framing left aside. */
+export interface Traffic {
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+}
+
+/** Term, checksum, numbers and tags of one message; a few bytes more or less do not matter beside its tensors. */
+const messageBytes = 30;
+/** Index, tag and SHA-256 of one microbatch in a result. */
+const digestBytes = 40;
+
+/**
+ * What a run sends and receives with so many workers from its first step to its last, none of them lost: weights and
+ * gradients above all. Heartbeats and logs, which depend on time, are left out.
+ */
+export function estimateTraffic(
+  spec: TrainingRunSpec,
+  layout: ModelLayout,
+  counts: DatasetCounts,
+  work: RunWork,
+  workers: number,
+): Traffic {
+  const step = new StepTraffic(spec, layout, workers);
+  const epochs = spec.schedule.iterations * spec.schedule.epochs;
+  const total = { sentBytes: 0, receivedBytes: 0 };
+  const add = (traffic: Traffic, times: number) => {
+    total.sentBytes += times * traffic.sentBytes;
+    total.receivedBytes += times * traffic.receivedBytes;
+  };
+  for (const [batch, rows] of work.batches.entries()) {
+    add(step.of(rows, work.batches[(batch + 1) % work.batches.length]!), epochs);
+  }
+  add(step.verification(work), 1);
+  const busy = Math.min(workers, step.leavesOf(work.batches[0]!));
+  add({ sentBytes: busy * contextBytes(spec, counts), receivedBytes: 0 }, spec.schedule.iterations);
+  add(encodeTraffic(encodedQueries(spec, counts), 4 * wordsPerCode(spec.bits)), 1);
+  // The weights after the last step go out for the last evaluation only. Every other evaluation brings those of the
+  // next step a little earlier, but to the spare workers too, who need them for nothing else.
+  const fed = (images: number) => Math.min(workers, Math.ceil(images / (2 * encodeBatchSize)));
+  const spares = Math.max(0, fed(counts.test) - busy);
+  add(step.weights, fed(counts.test) + spares * (evaluations(spec) - 1));
+  if (spec.operation.evaluation.untrained) {
+    const images = counts.train + counts.test;
+    add(encodeTraffic(images, 4 * HISTOGRAM_BINS), 1);
+    add(encodeTraffic(images, 4 * layout.featureWidth), 1);
+    add(step.weights, spares);
+  }
+  return total;
+}
+
+/** What one step takes. */
+class StepTraffic {
+  /** One version of the weights for one worker. */
+  readonly weights: Traffic;
+
+  constructor(
+    private readonly spec: TrainingRunSpec,
+    private readonly layout: ModelLayout,
+    private readonly workers: number,
+  ) {
+    const { parameterCount, statisticsCount } = layout;
+    const parts = [4 * parameterCount, 4 * statisticsCount, 4 * statisticsCount];
+    this.weights = { sentBytes: messageBytes + transferBytes(parts), receivedBytes: 0 };
+  }
+
+  leavesOf(rows: number): number {
+    return this.tree(rows).leaves.length;
+  }
+
+  /** @param nextRows rows of the next step's batch, whose images are named ahead */
+  of(rows: number, nextRows: number): Traffic {
+    const tree = this.tree(rows);
+    const places = Array.from({ length: this.workers }, (_, worker) => worker);
+    const total = { sentBytes: 0, receivedBytes: 0 };
+    for (const { leaves } of assignLeaves(tree.leaves, places)) {
+      total.sentBytes += this.weights.sentBytes + this.workBytes(tree, leaves, this.tree(nextRows));
+      for (const node of tree.cover(leaves)) {
+        const { start, end } = tree.rowsUnder(node);
+        total.receivedBytes += this.resultBytes(end - start, tree.leavesUnder(node).length);
+      }
+    }
+    return total;
+  }
+
+  /** What computing some microbatches twice adds over the whole run. Which they are is keyed, and so are counted. */
+  verification(work: RunWork): Traffic {
+    const { schedule, operation, seed } = this.spec;
+    const total = { sentBytes: 0, receivedBytes: 0 };
+    if (this.workers < 2 || operation.verification.rate === 0) return total;
+    const random = new KeyedRandom(seed);
+    for (let iteration = 0; iteration < schedule.iterations; iteration++) {
+      for (let epoch = 0; epoch < schedule.epochs; epoch++) {
+        for (const [step, rows] of work.batches.entries()) {
+          const tree = this.tree(rows);
+          const position = { iteration, epoch, step };
+          const { rate } = operation.verification;
+          for (const leaf of verifiedLeaves(random, rate, position, tree.leaves, schedule.microbatches)) {
+            total.sentBytes += this.workBytes(tree, [leaf], tree);
+            total.receivedBytes += this.resultBytes(tree.rowCount(leaf), 1);
+          }
+        }
+      }
+    }
+    return total;
+  }
+
+  private workBytes(tree: ReductionTree, leaves: readonly number[], next: ReductionTree): number {
+    const imagesPerRow = usesPositives(this.spec.method) ? 2 : 1;
+    const rowBytes = 4 * (imagesPerRow + wordsPerCode(this.spec.bits));
+    const leafTags = 10;
+    const own = leaves.reduce((sum, leaf) => sum + leafTags + tree.rowCount(leaf) * rowBytes, 0);
+    const ahead = leaves.reduce((sum, leaf) => sum + next.rowCount(leaf) * 4 * imagesPerRow, 0);
+    return messageBytes + own + ahead;
+  }
+
+  private resultBytes(rows: number, leaves: number): number {
+    const { layout, spec } = this;
+    const passes = usesErasing(spec.method) ? 2 : 1;
+    const gradientBytes = 4 * layout.parameterCount;
+    // Besides the gradient six small arrays, each in chunks of its own.
+    const rest = payloadBytes({ layout, passes }, rows) - gradientBytes;
+    const timings = 20;
+    return (
+      messageBytes + timings + leaves * digestBytes + transferBytes([gradientBytes]) + rest + 5 * messageBytes
+    );
+  }
+
+  private tree(rows: number): ReductionTree {
+    return new ReductionTree(rows, this.spec.schedule.microbatches);
+  }
+}
+
+/** A chunk never spans two parts. */
+function transferBytes(parts: readonly number[]): number {
+  return parts.reduce((sum, bytes) => sum + bytes + Math.ceil(bytes / chunkBytes) * messageBytes, 0);
+}
+
+/** What a step needs to know of V: Gram matrix, class sums and total in float64, class sizes. */
+function contextBytes({ bits }: TrainingRunSpec, { classes }: DatasetCounts): number {
+  return messageBytes + 8 * (bits * bits + classes * bits + bits) + 4 * classes;
+}
+
+function encodeTraffic(images: number, bytesPerImage: number): Traffic {
+  const batches = Math.ceil(images / encodeBatchSize);
+  return {
+    sentBytes: batches * messageBytes + 4 * images,
+    receivedBytes: batches * 2 * messageBytes + images * bytesPerImage,
+  };
+}

@@ -1,0 +1,59 @@
+import { imagesPerAnchor } from '../model/method.js';
+import type { TrainingRunSpec } from '../run/training-run.js';
+
+/** What a dataset has, as far as the size of a run depends on it. */
+export interface DatasetCounts {
+  readonly classes: number;
+  /** n, images of the database */
+  readonly train: number;
+  /** queries */
+  readonly test: number;
+}
+
+/** What a run computes, whoever computes it. */
+export interface RunWork {
+  /** optimiser steps */
+  readonly steps: number;
+  /** Anchors of the batches of one epoch: all alike but for the last, which may be smaller. */
+  readonly batches: readonly number[];
+  readonly anchors: number;
+  /** images that pass forward and backward: anchors, positives and erased anchors */
+  readonly trainedImages: number;
+  /** images that pass forward only, for evaluations */
+  readonly encodedImages: number;
+}
+
+/** Counts the work of a run from its first step to its last evaluation. */
+export function countWork(spec: TrainingRunSpec, counts: DatasetCounts): RunWork {
+  const { schedule, dataset, method } = spec;
+  const last = dataset.sampleSize % schedule.batchSize;
+  const batches = new Array<number>(Math.floor(dataset.sampleSize / schedule.batchSize)).fill(
+    schedule.batchSize,
+  );
+  if (last > 0) batches.push(last);
+  const epochs = schedule.iterations * schedule.epochs;
+  const anchors = epochs * dataset.sampleSize;
+  return {
+    steps: epochs * batches.length,
+    batches,
+    anchors,
+    trainedImages: anchors * imagesPerAnchor(method),
+    encodedImages: encodedQueries(spec, counts) + encodedForUntrained(spec, counts),
+  };
+}
+
+/** Iterations that are evaluated: every so many, and always the last. */
+export function evaluations({ schedule, operation }: TrainingRunSpec): number {
+  return Math.ceil(schedule.iterations / operation.evaluation.every);
+}
+
+/** Queries of all evaluations: the last uses all there are. */
+export function encodedQueries(spec: TrainingRunSpec, { test }: DatasetCounts): number {
+  const { maxQueries } = spec.operation.evaluation;
+  return (evaluations(spec) - 1) * Math.min(maxQueries ?? test, test) + test;
+}
+
+/** Colour histograms and features of every image, where the run measures what needs no training. */
+export function encodedForUntrained(spec: TrainingRunSpec, { train, test }: DatasetCounts): number {
+  return spec.operation.evaluation.untrained ? 2 * (train + test) : 0;
+}

@@ -1,0 +1,60 @@
+import { type KeyedRandom, Purpose } from '../data/random.js';
+import { signCodes } from '../hashing/codes.js';
+import { summarizeCodes } from '../hashing/similarity.js';
+import type { GradientInput } from '../model/fcaenet.js';
+import { usesPositives } from '../model/method.js';
+import { normalizeImages } from '../model/preprocess.js';
+import type { TrainingRunSpec } from '../run/training-run.js';
+
+const classCount = 3;
+const databaseSize = 24;
+
+/**
+ * A microbatch of the run's size that every worker makes alike: its rows are rotations of one picture, so that no two
+ * are equal.
+ * @param picture uint8 `[imageSize, imageSize, 3]`
+ */
+export function fixedMicrobatch(
+  spec: TrainingRunSpec,
+  picture: Uint8Array,
+  random: KeyedRandom,
+): GradientInput {
+  const rows = Math.ceil(spec.schedule.batchSize / spec.schedule.microbatches);
+  const codes = signCodes(
+    Float32Array.from(
+      { length: databaseSize * spec.bits },
+      (_, i) => random.unit(Purpose.probe, 0, 0, i) - 0.5,
+    ),
+  );
+  const summary = summarizeCodes({
+    codes,
+    labels: Int32Array.from({ length: databaseSize }, (_, i) => i % classCount),
+    bits: spec.bits,
+    classCount,
+    ratio: 1 / (classCount - 1),
+  });
+  return {
+    anchors: rotations(spec, picture, rows, 0),
+    positives: usesPositives(spec.method) ? rotations(spec, picture, rows, rows) : null,
+    labels: Int32Array.from({ length: rows }, (_, i) => i % classCount),
+    ownCodes: Int8Array.from({ length: rows * spec.bits }, (_, i) => codes[i % codes.length]!),
+    summary,
+    batchRows: rows,
+    method: spec.method,
+    gamma: spec.loss.gamma,
+    alpha: spec.loss.alpha,
+    beta: spec.loss.beta,
+    erasing: spec.erasing,
+  };
+}
+
+/** Normalised copies of a picture `[rows, size, size, 3]`, each rotated by a different number of lines. */
+function rotations({ model }: TrainingRunSpec, picture: Uint8Array, rows: number, shift: number) {
+  const pixels = new Uint8Array(rows * picture.length);
+  for (let row = 0; row < rows; row++) {
+    const offset = (((row + shift) * 7) % model.imageSize) * model.imageSize * 3;
+    pixels.set(picture.subarray(offset), row * picture.length);
+    pixels.set(picture.subarray(0, offset), row * picture.length + picture.length - offset);
+  }
+  return normalizeImages(pixels, model.backbone);
+}

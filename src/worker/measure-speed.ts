@@ -1,0 +1,67 @@
+import { KeyedRandom, Purpose } from '../data/random.js';
+import { loadEngine } from '../engine/loader.js';
+import { encodeImages } from '../model/encode.js';
+import { computeGradient } from '../model/fcaenet.js';
+import { initialWeights } from '../model/initial.js';
+import { describeModel } from '../model/layout.js';
+import { imagesPerAnchor } from '../model/method.js';
+import { Network } from '../model/network.js';
+import type { TrainingRunSpec } from '../run/training-run.js';
+import { fixedMicrobatch } from './fixed-microbatch.js';
+
+/** What one worker does on this machine, decoding left aside. */
+export interface WorkerSpeed {
+  /** forward and backward */
+  readonly trainedImagesPerSecond: number;
+  /** forward only, as queries are encoded */
+  readonly encodedImagesPerSecond: number;
+  readonly engine: string;
+  readonly device: string;
+}
+
+/** Long enough for the processor to settle, short enough to wait for. */
+const measuredMs = 3_000;
+
+/**
+ * Computes microbatches of the run's own size on its engine for a few seconds, one at least.
+ * @throws EngineError where no engine can run
+ */
+export async function measureSpeed(spec: TrainingRunSpec): Promise<WorkerSpeed> {
+  const { description } = await loadEngine(spec.engine.name, { threads: spec.engine.threadsPerMicrobatch });
+  const layout = describeModel({ ...spec.model, bits: spec.bits });
+  const network = new Network(layout);
+  try {
+    const random = new KeyedRandom(spec.seed);
+    network.setWeights(initialWeights(layout, random));
+    const side = spec.model.imageSize;
+    const picture = Uint8Array.from(
+      { length: side * side * 3 },
+      (_, i) => random.word(Purpose.probe, 1, 0, i) & 255,
+    );
+    const microbatch = fixedMicrobatch(spec, picture, random);
+    const rows = microbatch.labels.length;
+    return {
+      trainedImagesPerSecond:
+        rows * imagesPerAnchor(spec.method) * callsPerSecond(() => computeGradient(network, microbatch)),
+      encodedImagesPerSecond: rows * callsPerSecond(() => encodeImages(network, microbatch.anchors, rows)),
+      engine: description.name,
+      device: description.device,
+    };
+  } finally {
+    network.dispose();
+  }
+}
+
+/** The first call, which prepares kernels and memory, is not counted. */
+function callsPerSecond(call: () => unknown): number {
+  call();
+  const started = performance.now();
+  let calls = 0;
+  let elapsedMs: number;
+  do {
+    call();
+    calls += 1;
+    elapsedMs = performance.now() - started;
+  } while (elapsedMs < measuredMs);
+  return (1000 * calls) / elapsedMs;
+}

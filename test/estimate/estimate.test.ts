@@ -1,0 +1,101 @@
+import { describe, expect, test } from 'vitest';
+import { computeSeconds, usefulWorkers } from '../../src/estimate/duration.js';
+import { estimateRun } from '../../src/estimate/estimate.js';
+import { estimateTables } from '../../src/estimate/show-estimate.js';
+import { countWork } from '../../src/estimate/work.js';
+import { readTrainingRun } from '../../src/run/read.js';
+import { run } from '../run/support.js';
+
+const speed = { trainedImagesPerSecond: 100, encodedImagesPerSecond: 300 };
+const counts = { classes: 20, train: 2000, test: 500 };
+
+describe('the work of a run', () => {
+  // Method 1.10: anchors and optimiser steps of the paper's runs, worked out by hand there.
+  test.each([
+    ['cub', 12, 1_600_000, 25_600],
+    ['food101', 48, 2_400_000, 38_400],
+    ['nabirds', 24, 3_200_000, 50_400],
+    ['vegfru', 32, 4_800_000, 75_600],
+  ])('%s at %i bits: %i anchors, %i steps', (kind, bits, anchors, steps) => {
+    const { spec } = readTrainingRun(`examples/${kind}-${bits}bit.yaml`);
+    const work = countWork(spec, { classes: 1, train: 100_000, test: 10 });
+    expect(work).toMatchObject({ anchors, steps, trainedImages: 3 * anchors });
+    expect(work.encodedImages).toBe(spec.schedule.iterations * 10);
+  });
+
+  test('counts the queries of each evaluation, and every image twice for what is untrained', () => {
+    const { spec } = run(
+      'spec.schedule.iterations=5',
+      'spec.operation.evaluation.every=2',
+      'spec.operation.evaluation.maxQueries=100',
+      'spec.operation.evaluation.untrained=true',
+    );
+    // After iterations 2 and 4 with 100 queries each, after the last with all.
+    expect(countWork(spec, counts).encodedImages).toBe(2 * 100 + 500 + 2 * 2500);
+  });
+});
+
+describe('useful workers', () => {
+  test.each([
+    [1, [1]],
+    [2, [1, 2]],
+    [4, [1, 2, 4]],
+    [5, [1, 2, 3, 5]],
+    [8, [1, 2, 3, 4, 8]],
+  ])('of %i microbatches are %o', (microbatches, expected) => {
+    expect(usefulWorkers(run(`spec.schedule.microbatches=${microbatches}`).spec)).toEqual(expected);
+  });
+
+  test('are no more than the rows of a batch', () => {
+    expect(usefulWorkers(run('spec.schedule.batchSize=3', 'spec.schedule.microbatches=8').spec).at(-1)).toBe(
+      3,
+    );
+  });
+});
+
+describe('the time of a run', () => {
+  const { spec } = run(
+    'spec.dataset.sampleSize=80',
+    'spec.schedule.batchSize=64',
+    'spec.schedule.microbatches=8',
+    'spec.schedule.iterations=2',
+    'spec.schedule.epochs=5',
+  );
+  const work = countWork(spec, counts);
+
+  test('is that of the slowest worker of each step', () => {
+    // 64 anchors in eights and 16 in twos; of three workers one has three microbatches: 24 and 6 anchors.
+    expect(computeSeconds(spec, work, speed, 3).training).toBeCloseTo((10 * (24 + 6) * 3) / 100, 9);
+    expect(computeSeconds(spec, work, speed, 1).training).toBeCloseTo((10 * 80 * 3) / 100, 9);
+  });
+
+  test('of encoding is shared evenly', () => {
+    expect(computeSeconds(spec, work, speed, 4).encoding).toBeCloseTo((2 * 500) / (4 * 300), 9);
+  });
+});
+
+describe('a run’s estimate', () => {
+  test('has no hours without a speed', () => {
+    const { fleets } = estimateRun(run(), counts, 1, null);
+    expect(
+      fleets.every(({ hours, lineBytesPerSecond }) => hours === null && lineBytesPerSecond === null),
+    ).toBe(true);
+  });
+
+  test('looks at the number of workers that was asked for as well', () => {
+    const { fleets } = estimateRun(run('spec.schedule.microbatches=8'), counts, 6, speed);
+    expect(fleets.map(({ workers }) => workers)).toEqual([1, 2, 3, 4, 6, 8]);
+    // Two workers get twice the weights of one.
+    expect(fleets[1]!.sentBytes / fleets[0]!.sentBytes).toBeCloseTo(2, 1);
+    // Of six workers the slowest has as much to do as of four.
+    const [four, six] = fleets.filter(({ workers }) => workers === 4 || workers === 6);
+    expect(six!.hours! / four!.hours!).toBeGreaterThan(0.98);
+  });
+
+  test('is a table for a person', () => {
+    const text = estimateTables(estimateRun(readTrainingRun('examples/vegfru-48bit.yaml'), counts, 2, speed));
+    expect(text).toMatch(/^optimiser steps +75,600$/m);
+    expect(text).toMatch(/^most workers of use +8$/m);
+    expect(text).toMatch(/^ *8 +[0-9.]+ +[0-9.]+ TB/m);
+  });
+});
