@@ -84,15 +84,17 @@ export function describeStep(description: StepDescription): DescribedStep {
     },
     upcoming: (leaves) => {
       const next = nextTraining(position, sampler.batches(), spec.schedule);
-      if (!next) return new Uint8Array(0);
-      const ahead = sampler.batch(next.iteration, next.epoch, next.step);
+      if (!next) return null;
+      const { iteration, epoch, step } = next;
+      const ahead = sampler.batch(iteration, epoch, step);
       const aheadTree = new ReductionTree(ahead.anchors.length, microbatches);
-      const images = leaves.flatMap((leaf) => {
-        const { start, end } = aheadTree.rowsOf(leaf);
-        const anchors = [...ahead.anchors.subarray(start, end)];
-        return withPositives ? [...anchors, ...ahead.positives.subarray(start, end)] : anchors;
-      });
-      return bytesOf(Int32Array.from(images));
+      const rowsOf = (images: Int32Array) =>
+        leaves.flatMap((leaf) => {
+          const { start, end } = aheadTree.rowsOf(leaf);
+          return [...images.subarray(start, end)];
+        });
+      const images = [...rowsOf(ahead.anchors), ...(withPositives ? rowsOf(ahead.positives) : [])];
+      return { position: { iteration, epoch, step }, images: bytesOf(Int32Array.from(images)) };
     },
   };
 }

@@ -41,8 +41,15 @@ export interface GradientStep {
   readonly strict: boolean;
   /** The work of one present leaf. */
   leaf(index: number): Leaf;
-  /** Images of the next step's rows that would fall to the same leaves, as uint32 bytes. */
-  upcoming(leaves: readonly number[]): Uint8Array;
+  /** Images of the next step's rows that would fall to the same leaves; null after the last step. */
+  upcoming(leaves: readonly number[]): UpcomingImages | null;
+}
+
+/** What a worker will be asked for next. */
+export interface UpcomingImages {
+  readonly position: Required<Position>;
+  /** Anchors, then as many positives where the method has any, as uint32 bytes. */
+  readonly images: Uint8Array;
 }
 
 /** What the step tells its surroundings, for logs and metrics. */

@@ -72,6 +72,15 @@ export class RunMetrics {
     'Microbatches handed out again because their worker left.',
   );
 
+  private readonly computing = this.counter(
+    'fcaenet_worker_compute_seconds_total',
+    'Time that workers computed microbatches, summed over all of them.',
+  );
+  private readonly imageWait = this.counter(
+    'fcaenet_worker_image_wait_seconds_total',
+    'Time that workers waited for the images of a microbatch, summed over all of them.',
+  );
+
   private readonly term = this.gauge('fcaenet_term', 'The coordinator’s leadership term.');
 
   private readonly overdue = this.counter(
@@ -201,6 +210,14 @@ export class RunMetrics {
     this.images.inc(images);
     this.stepSeconds.observe(seconds);
     if (seconds > 0) this.imagesPerSecond.set(images / seconds);
+  }
+
+  /** What a worker says of its time; nonsense is left out. */
+  microbatchesComputed(computeSeconds: number, imageWaitSeconds: number): void {
+    if (!(computeSeconds >= 0 && imageWaitSeconds >= 0)) return;
+    if (!Number.isFinite(computeSeconds + imageWaitSeconds)) return;
+    this.computing.inc(computeSeconds);
+    this.imageWait.inc(imageWaitSeconds);
   }
 
   codesUpdated(flippedBits: number, seconds: number): void {

@@ -41,6 +41,9 @@ export class Monitoring {
     reportWorkers(fleet.pool, publish);
     this.setPosition();
     fleet.pool.on('setAside', (_, fault) => metrics.workerSetAside(fault));
+    fleet.pool.on('node', (_, { computeSeconds, imageWaitSeconds }) =>
+      metrics.microbatchesComputed(computeSeconds, imageWaitSeconds),
+    );
     options.fleet.pool.on('refused', (member, reason, sentence) => {
       options.console.log.warn('answer refused', { worker: member.label, reason: sentence });
       metrics.gradientRefused(reason);

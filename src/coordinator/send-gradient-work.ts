@@ -5,6 +5,7 @@ import { sendContext, sendWeights } from './snapshot.js';
 
 /** Sends a worker some leaves of a step, after what it needs for them and has not got yet. */
 export function sendGradientWork(worker: Member, step: GradientStep, leaves: readonly number[]): void {
+  const upcoming = step.upcoming(leaves);
   sendContext(worker, step.context);
   void sendWeights(worker, step.weights);
   const message: CoordinatorMessage = {
@@ -15,7 +16,10 @@ export function sendGradientWork(worker: Member, step: GradientStep, leaves: rea
       batchRows: step.tree.batchRows,
       microbatches: step.tree.microbatches,
       leaves: leaves.map((leaf) => step.leaf(leaf)),
-      upcomingImages: Buffer.from(step.upcoming(leaves)),
+      ...(upcoming && {
+        upcomingImages: Buffer.from(upcoming.images),
+        upcomingPosition: upcoming.position,
+      }),
     },
   };
   void worker.outbox.send(message);

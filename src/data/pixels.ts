@@ -28,42 +28,56 @@ export async function decodeImage(
   size: number,
   truncated: TruncatedPictures = 'refuse',
 ): Promise<Uint8Array> {
-  const bytes = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
+  return decodePixels(await readPicture(file), size, file, truncated);
+}
+
+/**
+ * The bytes of a picture's file.
+ *
+ * @throws DatasetError DATASET_IMAGE_MISSING
+ */
+export async function readPicture(file: string): Promise<Buffer> {
+  return readFile(file).catch((cause: NodeJS.ErrnoException) => {
     throw new DatasetError('DATASET_IMAGE_MISSING', `the image ${file} cannot be read (${cause.code})`, {
       cause,
     });
   });
-  return decodePixels(bytes, size, file, truncated);
 }
 
 /**
- * Decodes one picture and resizes the whole of it to a square: triangle filter scaled by the reduction
- * (antialiased), sRGB, alpha dropped, grey repeated, orientation tags ignored.
+ * Decodes one picture and resizes the whole of it: triangle filter scaled by the reduction (antialiased), sRGB, alpha
+ * dropped, grey repeated, orientation tags ignored.
  *
- * @param size side of the result in pixels
+ * @param size of the result in pixels; a number is the side of a square
  * @param name what an error calls the picture
- * @returns uint8 pixels, [size, size, 3]
+ * @returns uint8 pixels, [height, width, 3]
  * @throws DatasetError DATASET_IMAGE_DAMAGED
  */
 export async function decodePixels(
   bytes: Buffer,
-  size: number,
+  size: number | { readonly width: number; readonly height: number },
   name: string,
   truncated: TruncatedPictures = 'refuse',
 ): Promise<Uint8Array> {
+  const { width, height } = typeof size === 'number' ? { width: size, height: size } : size;
   try {
     return await sharp(bytes, { failOn: truncated === 'fill' ? 'none' : 'error', autoOrient: false })
       .removeAlpha()
       .toColourspace('srgb')
-      .resize(size, size, { fit: 'fill', kernel: 'linear', fastShrinkOnLoad: false })
+      .resize(width, height, { fit: 'fill', kernel: 'linear', fastShrinkOnLoad: false })
       .raw()
       .toBuffer();
   } catch (cause) {
-    const reason = (cause as Error).message.trim().replaceAll(/\s+/g, ' ');
-    throw new DatasetError(
-      'DATASET_IMAGE_DAMAGED',
-      `the image ${name} (${bytes.length} bytes) cannot be decoded (${reason})`,
-      { cause },
-    );
+    throw damagedImage(name, bytes, cause);
   }
+}
+
+/** The error for a picture that does not decode. */
+export function damagedImage(name: string, bytes: Buffer, cause: unknown): DatasetError {
+  const reason = (cause as Error).message.trim().replaceAll(/\s+/g, ' ');
+  return new DatasetError(
+    'DATASET_IMAGE_DAMAGED',
+    `the image ${name} (${bytes.length} bytes) cannot be decoded (${reason})`,
+    { cause },
+  );
 }

@@ -25,6 +25,10 @@ export const Purpose = {
   evaluation: 9,
   /** which microbatches are computed twice to compare them */
   verification: 10,
+  /** what a row of a batch sees of its anchor's picture */
+  anchorView: 11,
+  /** what a row of a batch sees of its positive's picture */
+  positiveView: 12,
 } as const;
 export type Purpose = (typeof Purpose)[keyof typeof Purpose];
 

@@ -57,7 +57,8 @@ export function estimateRun(
       lineBytesPerSecond: total && (traffic.sentBytes + traffic.receivedBytes) / total,
     };
   };
-  const packed = (count: number) => cacheFileBytes({ imageSize: spec.model.imageSize, count });
+  const form = { crop: spec.augmentation.crop, imageSize: spec.model.imageSize };
+  const packed = (count: number) => cacheFileBytes({ ...form, count });
   return {
     steps: work.steps,
     trainedImages: work.trainedImages,

@@ -20,6 +20,7 @@ export function paperPreset(written: WrittenSpec): PresetSpec {
     seed: 0,
     dataset: { sampleSize: written.dataset?.sampleSize ?? paperSampleSize(written.dataset?.kind) },
     model: { backbone: 'resnet50', width: 1, imageSize: 224, weights: null },
+    augmentation: { crop: 'none', flip: false },
     loss: { gamma: 200, alpha: 1, beta: 1 },
     schedule: {
       ...paperSchedule(bits),
@@ -43,6 +44,7 @@ export function quickPreset(written: WrittenSpec): PresetSpec {
     seed: 0,
     dataset: { sampleSize: 1000 },
     model: { backbone: 'mobilenet_v1', width: 0.25, imageSize: 64, weights: null },
+    augmentation: { crop: 'none', flip: false },
     loss: { gamma: 200, alpha: 1, beta: 1 },
     schedule: {
       iterations: 7,

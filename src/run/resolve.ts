@@ -32,6 +32,7 @@ export function resolveTrainingRun(written: WrittenRun): TrainingRun {
         sampleSize: given.dataset?.sampleSize ?? preset.dataset.sampleSize,
       },
       model,
+      augmentation: { ...preset.augmentation, ...given.augmentation },
       loss: { ...preset.loss, ...given.loss },
       erasing: { regions: 50, size: erasedSize(model.imageSize), ...given.erasing },
       schedule: { ...preset.schedule, ...given.schedule },

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { isNatsUrl, parseAddress } from './address.js';
-import { backbones, datasetKinds, engineNames, methods, sampledOutputs } from './training-run.js';
+import { backbones, crops, datasetKinds, engineNames, methods, sampledOutputs } from './training-run.js';
 
 /*
  * What a user may write. Every field is optional here (presets fill the rest) and no other is accepted.
@@ -110,6 +110,7 @@ const spec = group({
     imageSize: wholeNumber(32, 1024),
     weights: path.nullable(),
   }),
+  augmentation: group({ crop: oneOf(crops), flip: flag }),
   loss: group({ gamma: numberFrom(0, 1e6), alpha: numberFrom(0, 1e6), beta: numberFrom(0, 1e6) }),
   erasing: group({ regions: wholeNumber(1, 1_048_576), size: wholeNumber(1, 1024) }),
   schedule: group({

@@ -13,6 +13,8 @@ export type SampledOutputs = (typeof sampledOutputs)[number];
 export const backbones = ['mobilenet_v1', 'resnet18', 'resnet50'] as const;
 export type Backbone = (typeof backbones)[number];
 
+export const crops = ['none', 'random-resized'] as const;
+
 /** The datasets whose published layouts are read; a folder of one's own may have the layout of `cub`. */
 export const datasetKinds = ['cub', 'aircraft', 'food101', 'nabirds', 'vegfru'] as const;
 export type DatasetKind = (typeof datasetKinds)[number];
@@ -56,6 +58,7 @@ export interface TrainingRunSpec {
     /** Pretrained backbone: a TF.js weights manifest's folder or a .safetensors file; null starts untrained. */
     readonly weights: string | null;
   };
+  readonly augmentation: Augmentation;
   readonly loss: {
     /** Weight of the quantisation term. */
     readonly gamma: number;
@@ -92,6 +95,17 @@ export interface TrainingRunSpec {
     readonly threadsPerMicrobatch: number;
   };
   readonly operation: Operation;
+}
+
+/** What rows of a batch see of their pictures. */
+export interface Augmentation {
+  /**
+   * `none` resizes whole pictures to the square; `random-resized` shows a random part in training, and the centre of a
+   * picture with a short side 256/224 times the square's to queries.
+   */
+  readonly crop: (typeof crops)[number];
+  /** Whether half of the training rows, by chance, are mirrored. */
+  readonly flip: boolean;
 }
 
 /** What the result does not depend on: free to change when a run is resumed. */

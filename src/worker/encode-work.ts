@@ -35,7 +35,7 @@ export async function computeEncodeWork(
       `encode batch ${work.batch} names image ${outside} of a split of ${count}`,
     );
   }
-  const pixels = await source.read(indices);
+  const pixels = await source.read(indices, null);
   if (work.output === 'COLOR_HISTOGRAM') {
     const size = pixels.length / indices.length;
     const histograms = new Uint32Array(indices.length * HISTOGRAM_BINS);

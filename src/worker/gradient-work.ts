@@ -11,7 +11,9 @@ import type { TrainingRunSpec } from '../run/training-run.js';
 import { arrayFrom } from '../transport/bytes.js';
 import type { GradientWork__Output } from '../transport/generated/fcaenet/v1/GradientWork.js';
 import type { Leaf__Output } from '../transport/generated/fcaenet/v1/Leaf.js';
+import type { Position__Output } from '../transport/generated/fcaenet/v1/Position.js';
 import { WorkerError } from './error.js';
+import { viewsOfRows } from './images/rows.js';
 import type { ImageSource } from './images/source.js';
 
 /** What gradient work needs besides the work itself. */
@@ -58,7 +60,7 @@ export async function* computeGradientWork(
     await setImmediate();
     if (signal.aborted) return;
     const started = performance.now();
-    const inputs = await loadLeaf(context, tree, leaf);
+    const inputs = await loadLeaf(context, tree, leaf, work.position!);
     const loaded = performance.now();
     const payload = computeGradient(context.network, { ...inputs, ...settings(context, work.batchRows) });
     // Before it is summed: a sum reuses the memory of its left part.
@@ -91,7 +93,12 @@ function settings({ spec, summary }: GradientContext, batchRows: number) {
   };
 }
 
-async function loadLeaf(context: GradientContext, tree: ReductionTree, leaf: Leaf__Output) {
+async function loadLeaf(
+  context: GradientContext,
+  tree: ReductionTree,
+  leaf: Leaf__Output,
+  position: Position__Output,
+) {
   const { spec, trainImages, trainLabels } = context;
   const rows = leaf.index < tree.microbatches ? tree.rowCount(leaf.index) : 0;
   const indices = (bytes: Buffer, what: string): Int32Array => {
@@ -114,10 +121,11 @@ async function loadLeaf(context: GradientContext, tree: ReductionTree, leaf: Lea
     spec.bits,
   );
   const { backbone } = spec.model;
+  const views = viewsOfRows(spec.augmentation, position, anchors);
   // Both at once: they are independent reads.
   const [anchorPixels, positivePixels] = await Promise.all([
-    trainImages.read(anchors),
-    positives ? trainImages.read(positives) : null,
+    trainImages.read(anchors, views.anchors),
+    positives ? trainImages.read(positives, views.positives) : null,
   ]);
   return {
     anchors: normalizeImages(anchorPixels, backbone),

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { decodePixels } from '../data/pixels.js';
-import { KeyedRandom } from '../data/random.js';
+import { KeyedRandom, Purpose } from '../data/random.js';
+import { renderView, storePicture } from '../data/stored-picture.js';
+import { trainingView } from '../data/views.js';
 import { computeGradient } from '../model/fcaenet.js';
 import { initialWeights } from '../model/initial.js';
 import type { ModelLayout } from '../model/layout.js';
@@ -14,8 +15,8 @@ import { probeJpeg } from './probe-image.js';
 const probeSeed = 20_211_004;
 
 /**
- * SHA-256 (hex) over everything that one fixed microbatch of the run's network produces: a JPEG is decoded and
- * resized, and the rows are rotations of its pixels, so that decoder, resampler, kernels and loss all leave their
+ * SHA-256 (hex) over everything that one fixed microbatch of the run's network produces: a JPEG is decoded,
+ * resized and cropped as the run's pictures are, and the rows are rotations of its pixels, so that decoder, resampler, kernels and loss all leave their
  * mark. Two workers with the same digest give a run the same bits.
  */
 export async function probeDigest(
@@ -24,7 +25,14 @@ export async function probeDigest(
   spec: TrainingRunSpec,
 ): Promise<string> {
   const random = new KeyedRandom(probeSeed);
-  const picture = await decodePixels(probeJpeg, spec.model.imageSize, 'of the probe');
+  const { augmentation, model } = spec;
+  const stored = await storePicture(
+    probeJpeg,
+    { crop: augmentation.crop, imageSize: model.imageSize },
+    'of the probe',
+  );
+  const key = { purpose: Purpose.probe, iteration: 0, epoch: 0, anchor: 0 };
+  const picture = await renderView(stored, trainingView(random, key, augmentation, stored), model.imageSize);
   network.setWeights(initialWeights(layout, random));
   const result = computeGradient(network, fixedMicrobatch(spec, picture, random));
   const hash = createHash('sha256').update(picture);

@@ -3,6 +3,7 @@ import type { Dataset } from '../data/dataset.js';
 import { loadEngine } from '../engine/loader.js';
 import type { CodeSummary } from '../hashing/similarity.js';
 import { describeModel, type ModelLayout } from '../model/layout.js';
+import { usesPositives } from '../model/method.js';
 import { Network } from '../model/network.js';
 import { arithmeticVersion } from '../reduction/arithmetic-version.js';
 import type { TrainingRun, TrainingRunSpec } from '../run/training-run.js';
@@ -10,11 +11,13 @@ import { arrayFrom } from '../transport/bytes.js';
 import type { EncodeWork__Output } from '../transport/generated/fcaenet/v1/EncodeWork.js';
 import type { GradientWork__Output } from '../transport/generated/fcaenet/v1/GradientWork.js';
 import type { IterationContext__Output } from '../transport/generated/fcaenet/v1/IterationContext.js';
+import type { Position__Output } from '../transport/generated/fcaenet/v1/Position.js';
 import type { Ready } from '../transport/generated/fcaenet/v1/Ready.js';
 import { computeEncodeWork } from './encode-work.js';
 import { WorkerError } from './error.js';
 import { computeGradientWork, type FinishedNode } from './gradient-work.js';
-import { type ImageSource, openImageSource } from './images/source.js';
+import { ImageLoader } from './images/loader.js';
+import { viewsOfRows } from './images/rows.js';
 import { probeDigest } from './probe.js';
 
 /** What a worker holds for one run: engine, network, images and the last context. It owns no state of the run. */
@@ -26,7 +29,7 @@ export class WorkerRun {
     private readonly dataset: Dataset,
     private readonly layout: ModelLayout,
     private readonly network: Network,
-    private readonly images: { readonly train: ImageSource; readonly test: ImageSource },
+    private readonly images: ImageLoader,
     /** What the coordinator judges this worker by. */
     readonly ready: Ready,
   ) {}
@@ -42,16 +45,6 @@ export class WorkerRun {
     const { description } = await loadEngine(spec.engine.name, { threads: threadsPerMicrobatch });
     const layout = describeModel({ ...spec.model, bits: spec.bits });
     const network = new Network(layout);
-    const open = (split: 'train' | 'test') =>
-      openImageSource({
-        dataset,
-        split,
-        imageSize: spec.model.imageSize,
-        cacheDirectory: cache.directory,
-        cacheLimitBytes: cache.limitBytes,
-        onNotice: (message) => log.warn(message),
-      });
-    const images = { train: await open('train'), test: await open('test') };
     const ready: Ready = {
       identity: {
         engine: description.name,
@@ -67,6 +60,18 @@ export class WorkerRun {
       device: description.device,
       deterministic: description.deterministic,
     };
+    // Last, because nothing can fail any more that would leave its thread behind.
+    const images = await ImageLoader.open(
+      {
+        dataset,
+        imageSize: spec.model.imageSize,
+        augmentation: spec.augmentation,
+        seed: spec.seed,
+        cacheDirectory: cache.directory,
+        cacheLimitBytes: cache.limitBytes,
+      },
+      (message) => log.warn(message),
+    );
     const { name, version, device } = description;
     log.info('engine ready', { engine: name, version, device });
     return new WorkerRun(spec, dataset, layout, network, images, ready);
@@ -141,29 +146,43 @@ export class WorkerRun {
 
   /** Starts to load the images of work that waits behind other work. */
   prefetch(work: GradientWork__Output): void {
-    for (const { anchors, positives } of work.leaves) {
-      this.prefetchImages(this.images.train, anchors, this.dataset.train.labels.length);
-      this.prefetchImages(this.images.train, positives, this.dataset.train.labels.length);
-    }
+    for (const { anchors, positives } of work.leaves) this.prefetchRows(anchors, positives, work.position);
   }
 
   prefetchUpcoming(work: GradientWork__Output): void {
-    this.prefetchImages(this.images.train, work.upcomingImages, this.dataset.train.labels.length);
+    const { upcomingImages: images, upcomingPosition } = work;
+    const end = usesPositives(this.spec.method) ? images.byteLength / 2 : images.byteLength;
+    this.prefetchRows(images.subarray(0, end), images.subarray(end), upcomingPosition);
   }
 
   prefetchEncode(work: EncodeWork__Output): void {
     const split = work.split === 'TRAIN' ? 'train' : 'test';
-    this.prefetchImages(this.images[split], work.images, this.dataset[split].labels.length);
+    const images = this.imagesOf(work.images, split);
+    if (images) this.images[split].prefetch(images, null);
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.images.train.close(), this.images.test.close()]);
+    await this.images.close();
     this.network.dispose();
   }
 
-  /** A hint only: an index that makes no sense is left to the work itself to refuse. */
-  private prefetchImages(source: ImageSource, bytes: Uint8Array, count: number): void {
-    const indices = arrayFrom(Int32Array, bytes, 'image positions');
-    source.prefetch(indices.filter((index) => index >= 0 && index < count));
+  private prefetchRows(
+    anchorBytes: Uint8Array,
+    positiveBytes: Uint8Array,
+    position: Position__Output | null,
+  ) {
+    const anchors = this.imagesOf(anchorBytes, 'train');
+    const positives = this.imagesOf(positiveBytes, 'train');
+    if (!anchors || !positives || !position) return;
+    const views = viewsOfRows(this.spec.augmentation, position, anchors);
+    this.images.train.prefetch(anchors, views.anchors);
+    if (positives.length === anchors.length) this.images.train.prefetch(positives, views.positives);
+  }
+
+  /** Null where an index makes no sense: fetching ahead is a hint only, and the work itself refuses it. */
+  private imagesOf(bytes: Uint8Array, split: 'train' | 'test'): Int32Array | null {
+    const { length: count } = this.dataset[split].labels;
+    const images = arrayFrom(Int32Array, bytes, 'image positions');
+    return images.every((index) => index >= 0 && index < count) ? images : null;
   }
 }

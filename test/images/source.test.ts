@@ -9,8 +9,8 @@ import { smallCub, temporaryFolder, writeCub } from '../data/support.js';
 
 const imageSize = 16;
 const all = Int32Array.of(0, 1, 2, 3, 4, 5);
-/** header, then per image its pixels and a seal of 8 bytes */
-const slotBytes = imageSize * imageSize * 3 + 8;
+/** header, then per image a seal of 12 bytes and its pixels */
+const slotBytes = imageSize * imageSize * 3 + 12;
 const trainFileBytes = 4096 + 6 * slotBytes;
 
 let pictures: Buffer[];
@@ -29,6 +29,8 @@ async function prepare(content: (id: number) => Uint8Array = (id) => pictures[id
       dataset,
       split: 'train',
       imageSize,
+      augmentation: { crop: 'none', flip: false },
+      seed: 5,
       cacheDirectory,
       cacheLimitBytes: 10 ** 9,
       onNotice: (message) => notices.push(message),
@@ -39,7 +41,7 @@ async function prepare(content: (id: number) => Uint8Array = (id) => pictures[id
 
 /** Opens, reads, closes; tells what it took. */
 async function readAll(source: Awaited<ReturnType<typeof openImageSource>>, indices = all) {
-  const pixels = await source.read(indices);
+  const pixels = await source.read(indices, null);
   await source.close();
   return { pixels, ...source.statistics };
 }
@@ -77,7 +79,7 @@ describe('an image source', () => {
   test('shares the packed file with a source opened at the same time', async () => {
     const { source } = await prepare();
     const [first, second] = await Promise.all([source(), source()]);
-    await first.read(all);
+    await first.read(all, null);
     await first.close();
     expect(await readAll(second)).toMatchObject({ decoded: 0, cached: 6 });
   });
@@ -85,8 +87,8 @@ describe('an image source', () => {
   test('fetches ahead what it is told to, and reads it no second time', async () => {
     const { dataset, source } = await prepare();
     const ahead = await source();
-    ahead.prefetch(all);
-    ahead.prefetch(all);
+    ahead.prefetch(all, null);
+    ahead.prefetch(all, null);
     expect((await readAll(ahead)).pixels).toEqual(await decodeAll(dataset));
     expect(ahead.statistics).toEqual({ decoded: 6, cached: 0 });
   });
@@ -94,8 +96,8 @@ describe('an image source', () => {
   test('names a truncated image when it is read, not when it is fetched ahead', async () => {
     const { source } = await prepare((id) => (id === 4 ? pictures[id]!.subarray(0, 400) : pictures[id]!));
     const ahead = await source();
-    ahead.prefetch(all);
-    await expect(ahead.read(Int32Array.of(0, 2))).rejects.toMatchObject({
+    ahead.prefetch(all, null);
+    await expect(ahead.read(Int32Array.of(0, 2), null)).rejects.toMatchObject({
       code: 'DATASET_IMAGE_DAMAGED',
       message: expect.stringContaining('009.Tern/a.jpg'),
     });
@@ -106,7 +108,9 @@ describe('an image source', () => {
     const { dataset, source } = await prepare();
     await rm(path.join(dataset.imagesRoot, '005.Wren/c.jpg'));
     const opened = await source();
-    await expect(opened.read(Int32Array.of(5))).rejects.toMatchObject({ code: 'DATASET_IMAGE_MISSING' });
+    await expect(opened.read(Int32Array.of(5), null)).rejects.toMatchObject({
+      code: 'DATASET_IMAGE_MISSING',
+    });
     await opened.close();
   });
 });
@@ -114,7 +118,7 @@ describe('an image source', () => {
 describe('a packed file', () => {
   test.each([
     ['a pixel', slotBytes * 2 + 4096 + 100],
-    ['a seal', slotBytes * 3 + 4096 - 2],
+    ['a seal', slotBytes * 3 + 4096 + 2],
   ])('with damage to %s has that image decoded anew and is mended', async (_, position) => {
     const { dataset, cacheDirectory, source } = await prepare();
     await readAll(await source());
@@ -161,7 +165,7 @@ describe('the bound on the cache folder', () => {
   test('a split beyond it goes without a cache and says so once', async () => {
     const { dataset, cacheDirectory, notices, source } = await prepare();
     const opened = await source({ cacheLimitBytes: trainFileBytes - 1 });
-    await opened.read(all);
+    await opened.read(all, null);
     expect((await readAll(opened)).pixels).toEqual(await decodeAll(dataset));
     expect(opened.statistics).toEqual({ decoded: 12, cached: 0 });
     expect(notices).toEqual([expect.stringContaining(`more than the limit of ${trainFileBytes - 1}`)]);

@@ -163,7 +163,7 @@ export function describedStep(changed: Partial<GradientStep> = {}): GradientStep
     weights: encodeWeights(1, 0, weights),
     context: encodeContext(1, 0, summarizeCodes({ codes, labels, bits: 12, classCount: 2, ratio: 1 })),
     leaf: (index) => ({ index }),
-    upcoming: () => new Uint8Array(0),
+    upcoming: () => null,
     ...changed,
   };
 }

@@ -32,6 +32,7 @@ test('the paper preset is the paper’s own settings', () => {
     seed: 0,
     dataset: { path: 'data/test', kind: 'cub', sampleSize: 2000 },
     model: { backbone: 'resnet50', width: 1, imageSize: 224, weights: null },
+    augmentation: { crop: 'none', flip: false },
     loss: { gamma: 200, alpha: 1, beta: 1 },
     erasing: { regions: 50, size: 32 },
     schedule: {
@@ -57,6 +58,7 @@ test('the quick preset is a run of minutes', () => {
     seed: 0,
     dataset: { path: 'data/test', kind: null, sampleSize: 1000 },
     model: { backbone: 'mobilenet_v1', width: 0.25, imageSize: 64, weights: null },
+    augmentation: { crop: 'none', flip: false },
     loss: { gamma: 200, alpha: 1, beta: 1 },
     erasing: { regions: 50, size: 9 },
     schedule: {
@@ -122,6 +124,7 @@ test('examples/cub.yaml is the schedule whose figures are published', () => {
       imageSize: 128,
       weights: 'weights/mobilenet_v1_0.25_224',
     },
+    augmentation: { crop: 'none', flip: false },
     loss: { gamma: 200, alpha: 1, beta: 1 },
     erasing: { regions: 50, size: 18 },
     schedule: {

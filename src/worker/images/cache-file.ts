@@ -1,39 +1,39 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, link, open, rename, rm, utimes } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
+import { packedBytes, type StoredForm } from '../../data/stored-picture.js';
 
 /** What a packed file holds; files with another description are not read. */
-export interface CacheDescription {
+export interface CacheDescription extends StoredForm {
   /** of the dataset */
   fingerprint: string;
   split: string;
-  imageSize: number;
   /** images of the split */
   count: number;
   decoder: string;
 }
 
 const HEADER_BYTES = 4096;
-/** After the pixels of a slot: its number plus one (a hole in the file reads as 0) and the CRC-32 of the pixels. */
-const SEAL_BYTES = 8;
+/** At the head of a slot: its number plus one (a hole in the file reads as 0), the packed picture's bytes and their CRC-32. */
+const SEAL_BYTES = 12;
 
 /** Bytes of the file for `description` when every slot is filled. */
-export function cacheFileBytes({ imageSize, count }: Pick<CacheDescription, 'imageSize' | 'count'>): number {
-  return HEADER_BYTES + count * (imageSize * imageSize * 3 + SEAL_BYTES);
+export function cacheFileBytes(description: StoredForm & Pick<CacheDescription, 'count'>): number {
+  return HEADER_BYTES + description.count * (packedBytes(description) + SEAL_BYTES);
 }
 
 /**
- * Decoded pixels of a split at one size, one fixed slot per image, open to several processes at once: a slot is
+ * Decoded pictures of a split in one form, one fixed slot per image, of which a small one takes its part, open to several processes at once: a slot is
  * believed only when its seal fits, so an image that another process is just writing, or that a crash left half
  * written, reads as absent. Two writers of a slot write the same bytes.
  */
 export class CacheFile {
   readonly #file: FileHandle;
-  readonly #pixelBytes: number;
+  readonly #mostBytes: number;
 
-  private constructor(file: FileHandle, { imageSize }: CacheDescription) {
+  private constructor(file: FileHandle, description: CacheDescription) {
     this.#file = file;
-    this.#pixelBytes = imageSize * imageSize * 3;
+    this.#mostBytes = packedBytes(description);
   }
 
   /** Opens the file, or makes it where it is absent, was damaged at its head, or has another length. */
@@ -58,24 +58,27 @@ export class CacheFile {
     return new CacheFile(await open(path, 'r+'), description);
   }
 
-  /** The pixels of an image, [size, size, 3], or undefined where the slot is empty or damaged. */
+  /** The packed picture, or undefined where the slot is empty or damaged. */
   async read(index: number): Promise<Uint8Array | undefined> {
-    const slot = new Uint8Array(this.#pixelBytes + SEAL_BYTES);
+    const slot = new Uint8Array(SEAL_BYTES + this.#mostBytes);
     const { bytesRead } = await this.#file.read(slot, 0, slot.length, this.#offset(index));
     if (bytesRead !== slot.length) return undefined;
-    const pixels = slot.subarray(0, this.#pixelBytes);
-    const seal = new DataView(slot.buffer, this.#pixelBytes, SEAL_BYTES);
+    const seal = new DataView(slot.buffer, 0, SEAL_BYTES);
     if (seal.getUint32(0, true) !== index + 1) return undefined;
-    return seal.getUint32(4, true) === crc32(pixels) ? pixels : undefined;
+    const bytes = seal.getUint32(4, true);
+    if (bytes > this.#mostBytes) return undefined;
+    const packed = slot.subarray(SEAL_BYTES, SEAL_BYTES + bytes);
+    return seal.getUint32(8, true) === crc32(packed) ? packed : undefined;
   }
 
-  /** @param pixels [size, size, 3] */
-  async write(index: number, pixels: Uint8Array): Promise<void> {
-    const slot = new Uint8Array(this.#pixelBytes + SEAL_BYTES);
-    slot.set(pixels);
-    const seal = new DataView(slot.buffer, this.#pixelBytes, SEAL_BYTES);
+  /** @param packed at most as many bytes as a slot has */
+  async write(index: number, packed: Uint8Array): Promise<void> {
+    const slot = new Uint8Array(SEAL_BYTES + packed.length);
+    slot.set(packed, SEAL_BYTES);
+    const seal = new DataView(slot.buffer, 0, SEAL_BYTES);
     seal.setUint32(0, index + 1, true);
-    seal.setUint32(4, crc32(pixels), true);
+    seal.setUint32(4, packed.length, true);
+    seal.setUint32(8, crc32(packed), true);
     await this.#file.write(slot, 0, slot.length, this.#offset(index));
   }
 
@@ -84,13 +87,13 @@ export class CacheFile {
   }
 
   #offset(index: number): number {
-    return HEADER_BYTES + index * (this.#pixelBytes + SEAL_BYTES);
+    return HEADER_BYTES + index * (this.#mostBytes + SEAL_BYTES);
   }
 }
 
 function headerOf(description: CacheDescription): Buffer {
   const header = Buffer.alloc(HEADER_BYTES);
-  header.write(`fcaenet packed pixels 1\n${JSON.stringify(description)}\n`);
+  header.write(`fcaenet packed pixels 2\n${JSON.stringify(description)}\n`);
   return header;
 }
 

@@ -50,9 +50,9 @@ interface PackedFile {
   usedMs: number;
 }
 
-function familyOf({ fingerprint, imageSize, decoder }: CacheDescription): string {
+function familyOf({ fingerprint, imageSize, crop, decoder }: CacheDescription): string {
   const decoderHash = createHash('sha256').update(decoder).digest('hex').slice(0, 8);
-  return `${fingerprint.slice(0, 16)}-${decoderHash}-${imageSize}`;
+  return `${fingerprint.slice(0, 16)}-${decoderHash}-${imageSize}${crop === 'none' ? '' : `-${crop}`}`;
 }
 
 async function packedFiles(folder: string): Promise<PackedFile[]> {

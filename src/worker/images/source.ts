@@ -1,14 +1,20 @@
-import path from 'node:path';
-import type { Dataset, DatasetSplit } from '../../data/dataset.js';
-import { decodeImage, decoderVersion } from '../../data/pixels.js';
-import type { CacheFile } from './cache-file.js';
+import type { Dataset } from '../../data/dataset.js';
+import { decoderVersion } from '../../data/pixels.js';
+import { KeyedRandom } from '../../data/random.js';
+import type { ViewKey } from '../../data/views.js';
+import type { Augmentation } from '../../run/training-run.js';
 import { openInCacheFolder } from './cache-folder.js';
+import { PictureLoader } from './picture-loader.js';
+import { type RowViews, viewOfRow } from './rows.js';
 
 export interface ImageSourceOptions {
   dataset: Dataset;
   split: 'train' | 'test';
-  /** side of the decoded pictures in pixels */
+  /** side of what the network takes, in pixels */
   imageSize: number;
+  augmentation: Augmentation;
+  /** of the run, for the views of training rows */
+  seed: number;
   /** folder of packed files, shared by the workers of a host */
   cacheDirectory: string;
   /** bound on all packed files of the folder; 0 for no cache */
@@ -21,123 +27,85 @@ export interface ImageSourceOptions {
 export interface ImageSource {
   /**
    * @param indices into the split, [count]
+   * @param views what training rows see; null for what queries see
    * @returns uint8 pixels, [count, size, size, 3]
    * @throws DatasetError DATASET_IMAGE_MISSING, DATASET_IMAGE_DAMAGED
    */
-  read(indices: Int32Array): Promise<Uint8Array<ArrayBuffer>>;
+  read(indices: Int32Array, views: RowViews | null): Promise<Uint8Array<ArrayBuffer>>;
   /** Starts loading pictures that will be read soon; a failure shows when they are read. */
-  prefetch(indices: Int32Array): void;
+  prefetch(indices: Int32Array, views: RowViews | null): void;
   /** pictures decoded from their files, and taken from the cache */
-  readonly statistics: { decoded: number; cached: number };
+  readonly statistics: { readonly decoded: number; readonly cached: number };
   /** Ends after the writes under way; the source is not used afterwards. */
   close(): Promise<void>;
 }
 
-/** Pictures decoded at a time: enough to overlap reading with decoding without crowding the training's core. */
-const PARALLEL_DECODES = 2;
 /** Pictures fetched ahead and not read yet; the oldest go first (their microbatch went to another worker). */
-const PREFETCH_BOUND_BYTES = 256 * 2 ** 20;
+const prefetchBoundBytes = 256 * 2 ** 20;
 
+/** Opens the pictures of a split in this thread. */
 export async function openImageSource(options: ImageSourceOptions): Promise<ImageSource> {
-  const { dataset, imageSize, cacheDirectory, cacheLimitBytes, onNotice } = options;
+  const { dataset, imageSize, augmentation, seed, cacheDirectory, cacheLimitBytes, onNotice } = options;
   const split = dataset[options.split];
+  const form = { crop: augmentation.crop, imageSize };
   const answer = await openInCacheFolder(cacheDirectory, cacheLimitBytes, {
     fingerprint: dataset.fingerprint,
     split: split.name,
-    imageSize,
+    ...form,
     count: split.paths.length,
     decoder: decoderVersion,
   });
-  if ('file' in answer) return new CachedImageSource(dataset, split, imageSize, answer.file, onNotice);
-  onNotice(answer.refusal);
-  return new CachedImageSource(dataset, split, imageSize, undefined, onNotice);
+  const cache = 'file' in answer ? answer.file : undefined;
+  if ('refusal' in answer) onNotice(answer.refusal);
+  const random = new KeyedRandom(seed);
+  return new FetchingSource(
+    new PictureLoader({ dataset, split, form, augmentation, random, cache, onNotice }),
+    imageSize ** 2 * 3,
+  );
 }
 
-class CachedImageSource implements ImageSource {
-  readonly statistics = { decoded: 0, cached: 0 };
-  readonly #pixelBytes: number;
-  readonly #fetched = new Map<number, Promise<Uint8Array>>();
+class FetchingSource implements ImageSource {
+  readonly #fetched = new Map<string, Promise<Uint8Array>>();
   readonly #work = new Set<Promise<unknown>>();
-  readonly #waiting: (() => void)[] = [];
-  #decodes = 0;
-  #writable = true;
 
   constructor(
-    readonly dataset: Pick<Dataset, 'imagesRoot' | 'truncatedPictures'>,
-    readonly split: DatasetSplit,
-    readonly imageSize: number,
-    readonly cache: CacheFile | undefined,
-    readonly onNotice: (message: string) => void,
-  ) {
-    this.#pixelBytes = imageSize * imageSize * 3;
+    private readonly loader: PictureLoader,
+    private readonly pixelBytes: number,
+  ) {}
+
+  get statistics() {
+    return this.loader.statistics;
   }
 
-  async read(indices: Int32Array): Promise<Uint8Array<ArrayBuffer>> {
-    const pixels = new Uint8Array(indices.length * this.#pixelBytes);
+  async read(indices: Int32Array, views: RowViews | null): Promise<Uint8Array<ArrayBuffer>> {
+    const pixels = new Uint8Array(indices.length * this.pixelBytes);
     await Promise.all(
-      Array.from(indices, async (index, place) => {
-        const fetched = this.#fetched.get(index) ?? this.#track(this.#load(index));
-        this.#fetched.delete(index);
-        pixels.set(await fetched, place * this.#pixelBytes);
+      Array.from(indices, async (index, row) => {
+        const view = viewOfRow(views, row);
+        const name = nameOf(index, view);
+        const fetched = this.#fetched.get(name) ?? this.#track(this.loader.load(index, view));
+        this.#fetched.delete(name);
+        pixels.set(await fetched, row * this.pixelBytes);
       }),
     );
     return pixels;
   }
 
-  prefetch(indices: Int32Array): void {
-    const bound = Math.max(1, Math.floor(PREFETCH_BOUND_BYTES / this.#pixelBytes));
-    for (const index of indices) {
-      if (this.#fetched.has(index)) continue;
-      this.#fetched.set(index, this.#track(this.#load(index)));
+  prefetch(indices: Int32Array, views: RowViews | null): void {
+    const bound = Math.max(1, Math.floor(prefetchBoundBytes / this.pixelBytes));
+    indices.forEach((index, row) => {
+      const view = viewOfRow(views, row);
+      const name = nameOf(index, view);
+      if (this.#fetched.has(name)) return;
+      this.#fetched.set(name, this.#track(this.loader.load(index, view)));
       if (this.#fetched.size > bound) this.#fetched.delete(this.#fetched.keys().next().value!);
-    }
+    });
   }
 
   async close(): Promise<void> {
-    // Loads may start writes, so this waits until nothing is left.
+    // Loads may start writes, so the loader is closed when nothing is left.
     while (this.#work.size > 0) await Promise.allSettled(this.#work);
-    await this.cache?.close();
-  }
-
-  async #load(index: number): Promise<Uint8Array> {
-    const file = this.split.paths[index];
-    if (file === undefined) {
-      throw new RangeError(`image ${index} of the ${this.split.name} split of ${this.split.paths.length}`);
-    }
-    const cached = await this.cache?.read(index);
-    if (cached !== undefined) {
-      this.statistics.cached += 1;
-      return cached;
-    }
-    const pixels = await this.#decode(path.join(this.dataset.imagesRoot, file));
-    this.statistics.decoded += 1;
-    if (this.cache !== undefined && this.#writable) this.#track(this.#store(this.cache, index, pixels));
-    return pixels;
-  }
-
-  async #decode(file: string): Promise<Uint8Array> {
-    if (this.#decodes === PARALLEL_DECODES) await new Promise<void>((resume) => this.#waiting.push(resume));
-    else this.#decodes += 1;
-    try {
-      return await decodeImage(file, this.imageSize, this.dataset.truncatedPictures);
-    } finally {
-      // The place passes straight to the next in line, so that nobody can slip in between.
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#decodes -= 1;
-      else next();
-    }
-  }
-
-  async #store(cache: CacheFile, index: number, pixels: Uint8Array): Promise<void> {
-    try {
-      await cache.write(index, pixels);
-    } catch (error) {
-      if (!this.#writable) return;
-      this.#writable = false;
-      this.onNotice(
-        `the image cache takes no more images (${(error as NodeJS.ErrnoException).code ?? error}), so those it lacks are decoded each time`,
-      );
-    }
+    await this.loader.close();
   }
 
   /** Keeps `close` waiting and a rejection from counting as unhandled before somebody reads the picture. */
@@ -147,4 +115,10 @@ class CachedImageSource implements ImageSource {
     work.then(done, done);
     return work;
   }
+}
+
+function nameOf(index: number, view: ViewKey | null): string {
+  return view === null
+    ? String(index)
+    : `${index} ${view.purpose} ${view.iteration} ${view.epoch} ${view.anchor}`;
 }

@@ -1,0 +1,120 @@
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import type { Dataset, DatasetSplit } from '../../data/dataset.js';
+import { readPicture } from '../../data/pixels.js';
+import type { KeyedRandom } from '../../data/random.js';
+import {
+  packPicture,
+  renderView,
+  type StoredForm,
+  type StoredPicture,
+  storePicture,
+  unpackPicture,
+} from '../../data/stored-picture.js';
+import { queryView, trainingView, type ViewKey } from '../../data/views.js';
+import type { Augmentation } from '../../run/training-run.js';
+import type { CacheFile } from './cache-file.js';
+
+/** Pictures decoded at a time: enough to overlap reading with decoding without crowding the training's core. */
+const parallelDecodes = Math.max(2, Math.min(4, availableParallelism() >> 1));
+
+export interface PictureLoaderOptions {
+  readonly dataset: Pick<Dataset, 'imagesRoot' | 'truncatedPictures'>;
+  readonly split: DatasetSplit;
+  readonly form: StoredForm;
+  readonly augmentation: Augmentation;
+  /** of the run, for the views of training rows */
+  readonly random: KeyedRandom;
+  /** undefined decodes each time */
+  readonly cache: CacheFile | undefined;
+  /** told once when the cache takes no more */
+  readonly onNotice: (message: string) => void;
+}
+
+/** Brings pictures from their files, or from the cache, to what rows see of them. */
+export class PictureLoader {
+  readonly statistics = { decoded: 0, cached: 0 };
+  /** Pictures on their way: rows that see different parts of one share it. */
+  readonly #coming = new Map<number, Promise<StoredPicture>>();
+  readonly #writes = new Set<Promise<void>>();
+  readonly #waiting: (() => void)[] = [];
+  #decodes = 0;
+  #writable = true;
+
+  constructor(private readonly options: PictureLoaderOptions) {}
+
+  /**
+   * @param key of a training row's view; null for what queries see
+   * @returns uint8 `[imageSize, imageSize, 3]`
+   * @throws DatasetError DATASET_IMAGE_MISSING, DATASET_IMAGE_DAMAGED
+   */
+  async load(index: number, key: ViewKey | null): Promise<Uint8Array> {
+    const { augmentation, form, random } = this.options;
+    const picture = await this.#picture(index);
+    const view = key
+      ? trainingView(random, key, augmentation, picture)
+      : queryView(augmentation, picture, form.imageSize);
+    return renderView(picture, view, form.imageSize);
+  }
+
+  /** Ends after the writes under way. */
+  async close(): Promise<void> {
+    await Promise.all(this.#writes);
+    await this.options.cache?.close();
+  }
+
+  #picture(index: number): Promise<StoredPicture> {
+    const coming = this.#coming.get(index);
+    if (coming) return coming;
+    const picture = this.#fetch(index).finally(() => this.#coming.delete(index));
+    this.#coming.set(index, picture);
+    return picture;
+  }
+
+  async #fetch(index: number): Promise<StoredPicture> {
+    const { split, form, cache, dataset } = this.options;
+    const file = split.paths[index];
+    if (file === undefined) {
+      throw new RangeError(`image ${index} of the ${split.name} split of ${split.paths.length}`);
+    }
+    const cached = await cache?.read(index);
+    if (cached !== undefined) {
+      this.statistics.cached += 1;
+      return unpackPicture(form, cached);
+    }
+    const picture = await this.#decode(path.join(dataset.imagesRoot, file));
+    this.statistics.decoded += 1;
+    if (cache !== undefined && this.#writable) {
+      const write = this.#store(cache, index, packPicture(form, picture));
+      this.#writes.add(write);
+      void write.finally(() => this.#writes.delete(write));
+    }
+    return picture;
+  }
+
+  async #decode(file: string): Promise<StoredPicture> {
+    if (this.#decodes === parallelDecodes) await new Promise<void>((resume) => this.#waiting.push(resume));
+    else this.#decodes += 1;
+    try {
+      const { form, dataset } = this.options;
+      return await storePicture(await readPicture(file), form, file, dataset.truncatedPictures);
+    } finally {
+      // The place passes straight to the next in line, so that nobody can slip in between.
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#decodes -= 1;
+      else next();
+    }
+  }
+
+  async #store(cache: CacheFile, index: number, packed: Uint8Array): Promise<void> {
+    try {
+      await cache.write(index, packed);
+    } catch (error) {
+      if (!this.#writable) return;
+      this.#writable = false;
+      this.options.onNotice(
+        `the image cache takes no more images (${(error as NodeJS.ErrnoException).code ?? error}), so those it lacks are decoded each time`,
+      );
+    }
+  }
+}
