@@ -55,13 +55,22 @@ export async function* computeGradientWork(
   const digests = new Map<number, Buffer>();
   let computeSeconds = 0;
   let imageWaitSeconds = 0;
-  for (const leaf of work.leaves) {
+  const load = (leaf: Leaf__Output | undefined) => {
+    const inputs = leaf && loadLeaf(context, tree, leaf, work.position!);
+    // A failure shows when the microbatch has its turn.
+    inputs?.catch(() => {});
+    return inputs;
+  };
+  let coming = load(work.leaves[0]);
+  for (const [place, leaf] of work.leaves.entries()) {
     // A microbatch is computed without looking up: what came meanwhile, signals among it, has its turn here.
     await setImmediate();
     if (signal.aborted) return;
     const started = performance.now();
-    const inputs = await loadLeaf(context, tree, leaf, work.position!);
+    const inputs = (await coming)!;
     const loaded = performance.now();
+    // The loader's thread answers while this one computes.
+    coming = load(work.leaves[place + 1]);
     const payload = computeGradient(context.network, { ...inputs, ...settings(context, work.batchRows) });
     // Before it is summed: a sum reuses the memory of its left part.
     digests.set(leaf.index, payloadDigest(payload));

@@ -93,13 +93,12 @@ async function layoutsOf(root: string): Promise<Layout[]> {
     .map(({ layout }) => layout);
 }
 
-/** A name that ends in a slash is a folder, any other a file. */
+/** A name that ends in a slash is a folder; any other must be something else, if only a pipe. */
 async function missingOf(root: string, names: readonly string[]): Promise<string[]> {
   const missing = await Promise.all(
     names.map(async (name) => {
       const status = await stat(path.join(root, name)).catch(() => undefined);
-      const there = name.endsWith('/') ? status?.isDirectory() : status?.isFile();
-      return there ? undefined : name;
+      return status?.isDirectory() === name.endsWith('/') ? undefined : name;
     }),
   );
   return missing.filter((name) => name !== undefined);
