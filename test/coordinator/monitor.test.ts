@@ -212,3 +212,16 @@ test('events, the NATS connection and the term are scraped; without a server the
   world.natsConnected = true;
   expect(await scrape()).toContain('fcaenet_nats_connected 1');
 });
+
+test('the time of workers is summed, and nonsense that one may say is left out', async () => {
+  const { metrics, scrape } = await start();
+  metrics.microbatchesComputed(2, 0.5);
+  metrics.microbatchesComputed(1, 0.25);
+  for (const nonsense of [Number.NaN, -1, Number.POSITIVE_INFINITY]) {
+    metrics.microbatchesComputed(nonsense, 1);
+    metrics.microbatchesComputed(1, nonsense);
+  }
+  const lines = await scrape();
+  expect(lines).toContain('fcaenet_worker_compute_seconds_total 3');
+  expect(lines).toContain('fcaenet_worker_image_wait_seconds_total 0.75');
+});

@@ -23,6 +23,8 @@ test.each([
   ['spec.method=baseline', 'spec.method ("fcaenet", now "baseline")'],
   ['spec.seed=1', 'spec.seed (0, now 1)'],
   ['spec.dataset.sampleSize=399', 'spec.dataset.sampleSize (1000, now 399)'],
+  ['spec.augmentation.crop=random-resized', 'spec.augmentation.crop ("none", now "random-resized")'],
+  ['spec.augmentation.flip=true', 'spec.augmentation.flip (false, now true)'],
   ['spec.loss.gamma=0', 'spec.loss.gamma (200, now 0)'],
   ['spec.erasing.size=8', 'spec.erasing.size (9, now 8)'],
   ['spec.schedule.microbatches=8', 'spec.schedule.microbatches (4, now 8)'],

@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest';
+import { describeStep } from '../../src/coordinator/describe-step.js';
+import { startPosition } from '../../src/coordinator/schedule.js';
+import { KeyedRandom } from '../../src/data/random.js';
+import { TripletSampler } from '../../src/data/sampler.js';
+import { describeModel } from '../../src/model/layout.js';
+import { run } from '../run/support.js';
+
+const settings = [
+  'spec.dataset.sampleSize=12',
+  'spec.schedule.batchSize=8',
+  'spec.schedule.microbatches=4',
+  'spec.schedule.epochs=1',
+  'spec.schedule.iterations=2',
+];
+
+/** The step at a position of a run with 20 images of two classes: batches of 8 and 4 rows. */
+function describe(position: object, ...more: string[]) {
+  const { spec } = run(...settings, ...more);
+  const labels = Int32Array.from({ length: 20 }, (_, i) => i % 2);
+  const sampler = new TripletSampler({
+    random: new KeyedRandom(spec.seed),
+    labels,
+    classCount: 2,
+    sampleSize: 12,
+    batchSize: 8,
+  });
+  const step = describeStep({
+    spec,
+    term: 1,
+    position: { ...startPosition, ...position },
+    sampler,
+    codes: new Int8Array(20 * spec.bits).fill(1),
+    layout: describeModel({ ...spec.model, bits: spec.bits }),
+    weights: { version: 0, messages: [] },
+    context: { iteration: 0, message: Buffer.alloc(0) },
+  });
+  return { step, sampler };
+}
+
+const numbers = (bytes: Uint8Array) => [...new Int32Array(bytes.slice().buffer)];
+
+test('names the next step’s rows of the same microbatches: their anchors, then their positives', () => {
+  const { step, sampler } = describe({});
+  const next = sampler.batch(0, 0, 1);
+  // Of four rows the microbatches 1 and 2 have one each.
+  const { position, images } = step.upcoming([1, 2])!;
+  expect(position).toEqual({ iteration: 0, epoch: 0, step: 1 });
+  expect(numbers(images)).toEqual([...next.anchors.slice(1, 3), ...next.positives.slice(1, 3)]);
+});
+
+test('names the first step of the next iteration, without positives where there are none', () => {
+  const { step, sampler } = describe({ step: 1, globalStep: 1 }, 'spec.method=baseline');
+  const { position, images } = step.upcoming([0])!;
+  expect(position).toEqual({ iteration: 1, epoch: 0, step: 0 });
+  expect(numbers(images)).toEqual([...sampler.batch(1, 0, 0).anchors.slice(0, 2)]);
+});
+
+test('names nothing after the last step', () => {
+  expect(describe({ iteration: 1, step: 1, globalStep: 3 }).step.upcoming([0])).toBeNull();
+});
