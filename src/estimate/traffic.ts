@@ -10,7 +10,7 @@ import { ReductionTree } from '../reduction/tree.js';
 import { HISTOGRAM_BINS } from '../retrieval/histogram.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { chunkBytes } from '../transport/tensor-stream.js';
-import { type DatasetCounts, encodedQueries, evaluations, type RunWork } from './work.js';
+import { type DatasetCounts, encodedQueries, encodedSamples, evaluations, type RunWork } from './work.js';
 
 /** Bytes of messages, as the coordinator's own counters count them: gRPC's framing left aside. */
 export interface Traffic {
@@ -48,16 +48,22 @@ export function estimateTraffic(
   const busy = Math.min(workers, step.leavesOf(work.batches[0]!));
   add({ sentBytes: busy * contextBytes(spec, counts), receivedBytes: 0 }, spec.schedule.iterations);
   add(encodeTraffic(encodedQueries(spec, counts), 4 * wordsPerCode(spec.bits)), 1);
-  // The weights after the last step go out for the last evaluation only. Every other evaluation brings those of the
-  // next step a little earlier, but to the spare workers too, who need them for nothing else.
+  const samples = encodedSamples(spec);
+  add(encodeTraffic(samples, 4 * spec.bits), 1);
+  // The weights after the last step go out for the last V-step and evaluation only. The others bring those of the next
+  // step a little earlier, but to the spare workers too, who need them for nothing else.
   const fed = (images: number) => Math.min(workers, Math.ceil(images / (2 * encodeBatchSize)));
-  const spares = Math.max(0, fed(counts.test) - busy);
-  add(step.weights, fed(counts.test) + spares * (evaluations(spec) - 1));
+  const fedSamples = samples > 0 ? fed(spec.dataset.sampleSize) : 0;
+  const fedBoth = Math.max(fedSamples, fed(counts.test));
+  const spares = (encoding: number) => Math.max(0, encoding - busy);
+  const evaluated = evaluations(spec) - 1;
+  const unevaluated = spec.schedule.iterations - 1 - evaluated;
+  add(step.weights, fedBoth + spares(fedBoth) * evaluated + spares(fedSamples) * unevaluated);
   if (spec.operation.evaluation.untrained) {
     const images = counts.train + counts.test;
     add(encodeTraffic(images, 4 * HISTOGRAM_BINS), 1);
     add(encodeTraffic(images, 4 * layout.featureWidth), 1);
-    add(step.weights, spares);
+    add(step.weights, spares(fed(images)));
   }
   return total;
 }
@@ -81,26 +87,38 @@ class StepTraffic {
     return this.tree(rows).leaves.length;
   }
 
-  /** @param nextRows rows of the next step's batch, whose images are named ahead */
-  of(rows: number, nextRows: number): Traffic {
+  /**
+   * @param nextRows rows of the next step's batch, whose images are named ahead
+   * @param verified microbatches that are compared and therefore come alone
+   */
+  of(rows: number, nextRows: number, verified: readonly number[] = []): Traffic {
     const tree = this.tree(rows);
     const places = Array.from({ length: this.workers }, (_, worker) => worker);
     const total = { sentBytes: 0, receivedBytes: 0 };
     for (const { leaves } of assignLeaves(tree.leaves, places)) {
-      total.sentBytes += this.weights.sentBytes + this.workBytes(tree, leaves, this.tree(nextRows));
-      for (const node of tree.cover(leaves)) {
-        const { start, end } = tree.rowsUnder(node);
-        total.receivedBytes += this.resultBytes(end - start, tree.leavesUnder(node).length);
+      total.sentBytes += this.weights.sentBytes;
+      const others = leaves.filter((leaf) => !verified.includes(leaf));
+      const pieces = leaves.filter((leaf) => verified.includes(leaf)).map((leaf) => [leaf]);
+      if (others.length > 0) pieces.push(others);
+      for (const piece of pieces) {
+        total.sentBytes += this.workBytes(tree, piece, this.tree(nextRows));
+        for (const node of tree.cover(piece)) {
+          const { start, end } = tree.rowsUnder(node);
+          total.receivedBytes += this.resultBytes(end - start, tree.leavesUnder(node).length);
+        }
       }
     }
     return total;
   }
 
-  /** What computing some microbatches twice adds over the whole run. Which they are is keyed, and so are counted. */
+  /**
+   * What computing some microbatches twice, and alone, adds over the whole run. Which they are is keyed, and so are
+   * counted.
+   */
   verification(work: RunWork): Traffic {
     const { schedule, operation, seed } = this.spec;
     const total = { sentBytes: 0, receivedBytes: 0 };
-    if (this.workers < 2 || operation.verification.rate === 0) return total;
+    if (operation.verification.rate === 0) return total;
     const random = new KeyedRandom(seed);
     for (let iteration = 0; iteration < schedule.iterations; iteration++) {
       for (let epoch = 0; epoch < schedule.epochs; epoch++) {
@@ -108,7 +126,13 @@ class StepTraffic {
           const tree = this.tree(rows);
           const position = { iteration, epoch, step };
           const { rate } = operation.verification;
-          for (const leaf of verifiedLeaves(random, rate, position, tree.leaves, schedule.microbatches)) {
+          const verified = verifiedLeaves(random, rate, position, tree.leaves, schedule.microbatches);
+          if (verified.length === 0) continue;
+          const [alone, usual] = [this.of(rows, rows, verified), this.of(rows, rows)];
+          total.sentBytes += alone.sentBytes - usual.sentBytes;
+          total.receivedBytes += alone.receivedBytes - usual.receivedBytes;
+          if (this.workers < 2) continue;
+          for (const leaf of verified) {
             total.sentBytes += this.workBytes(tree, [leaf], tree);
             total.receivedBytes += this.resultBytes(tree.rowCount(leaf), 1);
           }

@@ -19,7 +19,7 @@ export interface RunWork {
   readonly anchors: number;
   /** images that pass forward and backward: anchors, positives and erased anchors */
   readonly trainedImages: number;
-  /** images that pass forward only, for evaluations */
+  /** images that pass forward only, for V-steps and evaluations */
   readonly encodedImages: number;
 }
 
@@ -38,13 +38,18 @@ export function countWork(spec: TrainingRunSpec, counts: DatasetCounts): RunWork
     batches,
     anchors,
     trainedImages: anchors * imagesPerAnchor(method),
-    encodedImages: encodedQueries(spec, counts) + encodedForUntrained(spec, counts),
+    encodedImages: encodedSamples(spec) + encodedQueries(spec, counts) + encodedForUntrained(spec, counts),
   };
 }
 
 /** Iterations that are evaluated: every so many, and always the last. */
 export function evaluations({ schedule, operation }: TrainingRunSpec): number {
   return Math.ceil(schedule.iterations / operation.evaluation.every);
+}
+
+/** Sampled images of all V-steps, where these take outputs encoded afresh. */
+export function encodedSamples({ sampledOutputs, schedule, dataset }: TrainingRunSpec): number {
+  return sampledOutputs === 'encoded' ? schedule.iterations * dataset.sampleSize : 0;
 }
 
 /** Queries of all evaluations: the last uses all there are. */

@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from 'vitest';
 import { encodeOutputs } from '../../src/coordinator/encode-outputs.js';
 import { readTrainingRun } from '../../src/run/read.js';
-import { ScriptedWorld } from '../kit/scripted-world.js';
 import { describedStep } from '../kit/scripted-worker.js';
+import { ScriptedWorld } from '../kit/scripted-world.js';
 
 let world: ScriptedWorld;
 afterEach(() => world.close());

@@ -20,18 +20,23 @@ describe('the work of a run', () => {
     const { spec } = readTrainingRun(`examples/${kind}-${bits}bit.yaml`);
     const work = countWork(spec, { classes: 1, train: 100_000, test: 10 });
     expect(work).toMatchObject({ anchors, steps, trainedImages: 3 * anchors });
-    expect(work.encodedImages).toBe(spec.schedule.iterations * 10);
+    expect(work.encodedImages).toBe(spec.schedule.iterations * (spec.dataset.sampleSize + 10));
   });
 
-  test('counts the queries of each evaluation, and every image twice for what is untrained', () => {
-    const { spec } = run(
+  test('counts the queries of each evaluation, the samples of each V-step, and every image twice for what is untrained', () => {
+    const settings = [
       'spec.schedule.iterations=5',
       'spec.operation.evaluation.every=2',
       'spec.operation.evaluation.maxQueries=100',
       'spec.operation.evaluation.untrained=true',
-    );
+      'spec.dataset.sampleSize=80',
+    ];
     // After iterations 2 and 4 with 100 queries each, after the last with all.
-    expect(countWork(spec, counts).encodedImages).toBe(2 * 100 + 500 + 2 * 2500);
+    const others = 2 * 100 + 500 + 2 * 2500;
+    const encoded = (outputs: string) =>
+      countWork(run(...settings, `spec.sampledOutputs=${outputs}`).spec, counts).encodedImages;
+    expect(encoded('recorded')).toBe(others);
+    expect(encoded('encoded')).toBe(others + 5 * 80);
   });
 });
 
@@ -70,7 +75,7 @@ describe('the time of a run', () => {
   });
 
   test('of encoding is shared evenly', () => {
-    expect(computeSeconds(spec, work, speed, 4).encoding).toBeCloseTo((2 * 500) / (4 * 300), 9);
+    expect(computeSeconds(spec, work, speed, 4).encoding).toBeCloseTo((2 * (500 + 80)) / (4 * 300), 9);
   });
 });
 

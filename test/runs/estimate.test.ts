@@ -69,7 +69,6 @@ describe('a run on a dataset in the layout of VegFru', () => {
     const counts = { classes, train: classes * trainPerClass, test: classes * testPerClass };
     const estimate: RunEstimate = estimateRun(parseTrainingRun(stringify(file), 'run.yaml'), counts, 2, null);
     const two = estimate.fleets.find(({ workers }) => workers === 2)!;
-    console.log(two.sentBytes / traffic.sentBytes, two.receivedBytes / traffic.receivedBytes, traffic);
     expect(estimate).toMatchObject({ steps, trainedImages: images });
     expect(two.sentBytes / traffic.sentBytes).toBeGreaterThan(0.99);
     expect(two.sentBytes / traffic.sentBytes).toBeLessThan(1.01);
