@@ -1,64 +1,29 @@
-// Training images per second (forward, backward, SGD) of the engine `onednn` against Debian's PyTorch, on as many
-// threads, in one interleaved run. Needs the package python3-torch. The ratio by the processor's time is the one to
-// trust on a busy machine. On one thread PyTorch 1.13 computes 1×1 convolutions of fewer than 16 images with a slow
-// kernel of its own, so its ResNet-50 figure here says little.
+// Training images per second (forward, backward, SGD) and peak memory of the engine `onednn` against Debian's PyTorch,
+// on one thread and on two, in one interleaved run. Needs the package python3-torch. On a busy machine the ratio by the
+// processor's time is the one to trust, as long as there is one thread: a second that waits may spin.
 // usage: npm run bench:engine [-- NETWORK...]
-import { spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { median, spread, writeReport } from './kit/report.mjs';
+import { stepper } from './kit/stepper.mjs';
 
 const here = import.meta.dirname;
-const threads = 1;
-const rounds = 5;
+const rounds = 7;
 const secondsPerTurn = 1;
 const cases = [
-  { network: 'mobilenet_v1', batch: 16, size: 128 },
+  { network: 'mobilenet_v1', batch: 32, size: 128 },
   { network: 'resnet18', batch: 16, size: 64 },
   { network: 'resnet50', batch: 4, size: 224 },
 ];
 
-/** Starts a process that takes a number of steps per line and answers with seconds. */
-async function stepper(command, args) {
-  const child = spawn(command, args, {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    env: { ...process.env, OMP_NUM_THREADS: String(threads) },
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const read = async () => {
-    const { value, done } = await lines.next();
-    if (done) {
-      throw new Error(`${command} ${args.join(' ')} ended early.`);
-    }
-    return value;
-  };
-  const about = (await read()).replace('ready ', '');
-  return {
-    about,
-    /** Seconds that `steps` steps took: on the clock and on the processor. */
-    async run(steps) {
-      child.stdin.write(`${steps}\n`);
-      const [clock, processor] = (await read()).split(' ').map(Number);
-      return { clock, processor };
-    },
-    end: () => child.stdin.end(),
-  };
-}
-
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
-}
-
-const wanted = process.argv.slice(2);
-const results = [];
-for (const { network, batch, size } of cases.filter(
-  ({ network }) => !wanted.length || wanted.includes(network),
-)) {
+async function compare({ network, batch, size }, threads) {
   const settings = [network, batch, size, threads].map(String);
-  const ours = await stepper(process.execPath, [join(here, 'engine_steps.mjs'), ...settings]);
-  const theirs = await stepper('/usr/bin/python3', [join(here, 'pytorch_engine.py'), ...settings]);
+  const environment = { OMP_NUM_THREADS: String(threads) };
+  const ours = await stepper(process.execPath, [join(here, 'engine_steps.mjs'), ...settings], environment);
+  const theirs = await stepper(
+    '/usr/bin/python3',
+    [join(here, 'pytorch_engine.py'), ...settings],
+    environment,
+  );
   const sides = { ours, theirs };
   const steps = {};
   for (const [name, side] of Object.entries(sides)) {
@@ -75,31 +40,38 @@ for (const { network, batch, size } of cases.filter(
     }
     turns.push(turn);
   }
-  const ratios = (key) => turns.map(({ ours, theirs }) => ours[key] / theirs[key]);
-  const result = {
+  const peakBytes = { ours: ours.peakBytes(), theirs: theirs.peakBytes() };
+  ours.end();
+  theirs.end();
+  const ratios = (key) => turns.map((turn) => turn.ours[key] / turn.theirs[key]);
+  return {
     network,
     batch,
     size,
-    onednn: median(turns.map((turn) => turn.ours.imagesPerSecond)),
-    pytorch: median(turns.map((turn) => turn.theirs.imagesPerSecond)),
-    ratio: median(ratios('imagesPerSecond')),
-    processorRatio: median(ratios('imagesPerProcessorSecond')),
-    turns,
+    threads,
+    imagesPerSecond: median(turns.map((turn) => turn.ours.imagesPerSecond)),
+    pytorchImagesPerSecond: median(turns.map((turn) => turn.theirs.imagesPerSecond)),
+    ratios: ratios('imagesPerSecond'),
+    processorRatios: ratios('imagesPerProcessorSecond'),
+    peakBytes,
     engine: JSON.parse(ours.about),
-    pytorchVersion: theirs.about,
+    pytorch: theirs.about,
   };
-  results.push(result);
-  const spread = ratios('imagesPerProcessorSecond');
-  console.log(
-    `${network}@${size} b${batch}: ${result.onednn.toFixed(1)} images/s, PyTorch ${result.pytorch.toFixed(1)}, ` +
-      `ratio ${result.ratio.toFixed(2)}, by processor time ${result.processorRatio.toFixed(2)} ` +
-      `(${Math.min(...spread).toFixed(2)} to ${Math.max(...spread).toFixed(2)})`,
-  );
-  ours.end();
-  theirs.end();
 }
-const date = new Date().toISOString();
-mkdirSync(join(here, 'results'), { recursive: true });
-const file = join(here, 'results', `engine-${date.replace(/[:.]/g, '-')}.json`);
-writeFileSync(file, `${JSON.stringify({ date, device: cpus()[0].model, threads, results }, null, 2)}\n`);
-console.log(`written to ${file}`);
+
+const wanted = process.argv.slice(2);
+const results = [];
+for (const one of cases.filter(({ network }) => !wanted.length || wanted.includes(network))) {
+  for (const threads of [1, 2]) {
+    const result = await compare(one, threads);
+    results.push(result);
+    const { ours, theirs } = result.peakBytes;
+    console.log(
+      `${one.network}@${one.size} b${one.batch}, ${threads} ${threads === 1 ? 'thread' : 'threads'}: ` +
+        `${result.imagesPerSecond.toFixed(1)} images/s, PyTorch ${result.pytorchImagesPerSecond.toFixed(1)}, ` +
+        `ratio ${spread(result.ratios)}, by processor time ${spread(result.processorRatios)}, ` +
+        `peak memory ${(ours / 2 ** 20).toFixed(0)} MiB, ratio ${(ours / theirs).toFixed(2)}`,
+    );
+  }
+}
+writeReport('engine', { results });

@@ -1,3 +1,44 @@
+import { type BlockOperands, FloatBlocks } from '../wasm/float-blocks.js';
+import { op } from '../wasm/module.js';
+
+const [parameterBlock, bufferBlock, gradientBlock] = [0, 1, 2] as const;
+const [rateScalar, decayScalar, momentumScalar] = [0, 1, 2] as const;
+
+/** d = g + λp */
+function decayed({ load, scalar }: BlockOperands) {
+  return [
+    ...load(gradientBlock),
+    ...[...scalar(decayScalar), ...load(parameterBlock), op.multiplyFloats],
+    op.addFloats,
+  ];
+}
+
+/** p = p − lr·b */
+function moved({ load, store, scalar }: BlockOperands) {
+  return store(parameterBlock, [
+    ...load(parameterBlock),
+    ...[...scalar(rateScalar), ...load(bufferBlock), op.multiplyFloats],
+    op.subtractFloats,
+  ]);
+}
+
+const blocks = new FloatBlocks(3, [
+  {
+    name: 'first',
+    scalars: 2,
+    body: (operands) => [...operands.store(bufferBlock, decayed(operands)), ...moved(operands)],
+  },
+  {
+    name: 'next',
+    scalars: 3,
+    body: (operands) => {
+      const { load, store, scalar } = operands;
+      const kept = [...scalar(momentumScalar), ...load(bufferBlock), op.multiplyFloats];
+      return [...store(bufferBlock, [...kept, ...decayed(operands), op.addFloats]), ...moved(operands)];
+    },
+  },
+]);
+
 /** Settings of stochastic gradient descent; both are rounded to float32 before use. */
 export interface OptimizerSettings {
   /** Momentum factor, 0 ≤ momentum < 1. */
@@ -34,17 +75,9 @@ export class SgdOptimizer {
 
   /** Updates `parameters` `[parameters]` in place with `gradient` `[parameters]`. */
   step(parameters: Float32Array, gradient: Float32Array, learningRate: number): void {
-    const { buffer, momentum, weightDecay } = this;
-    const rate = Math.fround(learningRate);
-    const first = !this.started;
-    const fround = Math.fround;
-    for (let i = 0; i < parameters.length; i++) {
-      const p = parameters[i]!;
-      const d = fround(gradient[i]! + fround(weightDecay * p));
-      const b = first ? d : fround(fround(momentum * buffer[i]!) + d);
-      buffer[i] = b;
-      parameters[i] = fround(p - fround(rate * b));
-    }
+    const scalars = [learningRate, this.weightDecay, ...(this.started ? [this.momentum] : [])];
+    const vectors = [parameters, this.buffer, gradient];
+    blocks.run(this.started ? 'next' : 'first', vectors, [parameterBlock, bufferBlock], scalars);
     this.started = true;
   }
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type BatchNormMoments, mergeMoments } from '../model/batch-norm-moments.js';
 import type { NetworkLayout } from '../model/layout.js';
+import { addInto, isFiniteVector } from './gradient-vectors.js';
 
 /** What one tree node carries: everything the coordinator needs of the microbatches under it. */
 export interface NodePayload {
@@ -27,15 +28,12 @@ export interface PayloadShape {
  * outputs are concatenated. Reuses the left gradient's memory.
  */
 export function mergePayloads(layout: NetworkLayout, left: NodePayload, right: NodePayload): NodePayload {
-  const sum = left.gradient;
-  const other = right.gradient;
-  // Storing into a Float32Array rounds once, and a double sum of two floats rounds to float32 as the float32 sum does.
-  for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + other[i]!;
+  addInto(left.gradient, right.gradient);
   const u = new Float32Array(left.u.length + right.u.length);
   u.set(left.u);
   u.set(right.u, left.u.length);
   return {
-    gradient: sum,
+    gradient: left.gradient,
     u,
     losses: left.losses.map((value, term) => value + right.losses[term]!),
     moments: mergeMoments(layout, left.moments, right.moments),
@@ -114,9 +112,6 @@ export function nonFinitePart(payload: NodePayload): string | null {
   return parts.find(([, values]) => !allFinite(values))?.[0] ?? null;
 }
 
-/** Zero times a finite number is 0, times any other NaN; a sum is quicker than a comparison for each number. */
 function allFinite(values: Float32Array | Float64Array): boolean {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i]! * 0;
-  return sum === 0;
+  return values instanceof Float32Array ? isFiniteVector(values) : values.every(Number.isFinite);
 }

@@ -46,6 +46,7 @@ function name(text: string): number[] {
 }
 
 export const I32 = 0x7f;
+export const F32 = 0x7d;
 export const V128 = 0x7b;
 
 /** Instructions as their bytes. */
@@ -82,6 +83,10 @@ export const op = {
   xorVector: [0xfd, 0x51],
   popcountBytes: [0xfd, 0x62],
   addBytes: [0xfd, 0x6e],
+  splatFloat: [0xfd, 0x13],
+  addFloats: [0xfd, 0xe4, 0x01],
+  subtractFloats: [0xfd, 0xe5, 0x01],
+  multiplyFloats: [0xfd, 0xe6, 0x01],
 } as const;
 
 /** A function without results: the types of its parameters and locals, and its instructions. */
