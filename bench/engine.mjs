@@ -1,8 +1,9 @@
 // Training images per second (forward, backward, SGD) and peak memory of the engine `onednn` against Debian's PyTorch,
 // on one thread and on two, in one interleaved run. Needs the package python3-torch. On a busy machine the ratio by the
-// processor's time is the one to trust, as long as there is one thread: a second that waits may spin.
-// usage: npm run bench:engine [-- NETWORK...]
+// processor's time is the one to trust.
+// usage: npm run bench:engine [-- NETWORK...] [--threads=1,2]
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { median, spread, writeReport } from './kit/report.mjs';
 import { stepper } from './kit/stepper.mjs';
 
@@ -17,7 +18,8 @@ const cases = [
 
 async function compare({ network, batch, size }, threads) {
   const settings = [network, batch, size, threads].map(String);
-  const environment = { OMP_NUM_THREADS: String(threads) };
+  // Threads that spin while they wait would fight with whatever else the machine does, PyTorch's far more than ours.
+  const environment = { OMP_NUM_THREADS: String(threads), OMP_WAIT_POLICY: 'PASSIVE' };
   const ours = await stepper(process.execPath, [join(here, 'engine_steps.mjs'), ...settings], environment);
   const theirs = await stepper(
     '/usr/bin/python3',
@@ -59,10 +61,13 @@ async function compare({ network, batch, size }, threads) {
   };
 }
 
-const wanted = process.argv.slice(2);
+const { values: flags, positionals: wanted } = parseArgs({
+  allowPositionals: true,
+  options: { threads: { type: 'string', default: '1,2' } },
+});
 const results = [];
 for (const one of cases.filter(({ network }) => !wanted.length || wanted.includes(network))) {
-  for (const threads of [1, 2]) {
+  for (const threads of flags.threads.split(',').map(Number)) {
     const result = await compare(one, threads);
     results.push(result);
     const { ours, theirs } = result.peakBytes;

@@ -156,12 +156,14 @@ void matMul(Call& call) {
   }
 }
 
-// (x, scale, offset, y, mean, variance, epsilon, activation)
+// (x, scale, offset, y, mean, variance, epsilon, activation, shortcut where there is one)
 void batchNormForward(Call& call) {
   const std::size_t channels = call.length(1), count = call.length(0);
+  const float* shortcut = call.count() > 8 ? call.floats(8, count) : nullptr;
   call.state().kernels->batchNormForward({call.floats(0, count), call.floats(1, channels), call.floats(2, channels),
-                                          call.floats(3, count), call.floats(4, channels), call.floats(5, channels),
-                                          count / channels, channels, call.number(6), call.activation(7)});
+                                          shortcut, call.floats(3, count), call.floats(4, channels),
+                                          call.floats(5, channels), count / channels, channels, call.number(6),
+                                          call.activation(7)});
 }
 // (x, dy, scale, offset, mean, variance, dx, dScale, dOffset, epsilon, activation)
 void batchNormBackward(Call& call) {

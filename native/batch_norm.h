@@ -76,8 +76,9 @@ inline Sums fold(const std::vector<double>& a, const std::vector<double>& b, std
   return sums;
 }
 
-inline void applyRows(const float* x, float* y, std::size_t rows, std::size_t channels, const float* mean,
-                      const float* slope, const float* offset, Activation activation) {
+template <bool hasShortcut>
+inline void applyRows(const float* x, const float* shortcut, float* y, std::size_t rows, std::size_t channels,
+                      const float* mean, const float* slope, const float* offset, Activation activation) {
   const float low = activation == Activation::none ? -std::numeric_limits<float>::infinity() : 0.0f;
   const float high = activation == Activation::relu6 ? 6.0f : std::numeric_limits<float>::infinity();
   const Columns columns = columnsOf(rows, channels);
@@ -98,7 +99,8 @@ inline void applyRows(const float* x, float* y, std::size_t rows, std::size_t ch
       for (std::size_t row = 0; row < rowCount; row++) {
         const std::size_t at = base + row * stride + first;
         for (int n = 0; n < N; n++) {
-          const L value = fma(L::load(x + at + n * L::width) - m[n], s[n], o[n]);
+          L value = fma(L::load(x + at + n * L::width) - m[n], s[n], o[n]);
+          if constexpr (hasShortcut) value = value + L::load(shortcut + at + n * L::width);
           min(highest, max(lowest, value)).store(y + at + n * L::width);
         }
       }
@@ -140,7 +142,8 @@ inline void batchNormForward(const fcaenet::BatchNormForward& p) {
     p.variance[c] = static_cast<float>(variance < 0.0 ? 0.0 : variance);
     slope[c] = static_cast<float>(p.scale[c] / std::sqrt(p.variance[c] + p.epsilon));
   }
-  applyRows(p.x, p.y, p.rows, p.channels, p.mean, slope.data(), p.offset, p.activation);
+  const auto apply = p.shortcut == nullptr ? applyRows<false> : applyRows<true>;
+  apply(p.x, p.shortcut, p.y, p.rows, p.channels, p.mean, slope.data(), p.offset, p.activation);
 }
 
 inline void batchNormInference(const fcaenet::BatchNormInference& p) {
@@ -148,13 +151,13 @@ inline void batchNormInference(const fcaenet::BatchNormInference& p) {
   for (std::size_t c = 0; c < p.channels; c++) {
     slope[c] = static_cast<float>(p.scale[c] / std::sqrt(p.variance[c] + p.epsilon));
   }
-  applyRows(p.x, p.y, p.rows, p.channels, p.mean, slope.data(), p.offset, Activation::none);
+  applyRows<false>(p.x, nullptr, p.y, p.rows, p.channels, p.mean, slope.data(), p.offset, Activation::none);
 }
 
 // y = x + bias, row by row; times 1 is exact.
 inline void addRows(const float* x, const float* bias, float* y, std::size_t rows, std::size_t channels) {
   const std::vector<float> zeros(channels, 0.0f), ones(channels, 1.0f);
-  applyRows(x, y, rows, channels, zeros.data(), ones.data(), bias, Activation::none);
+  applyRows<false>(x, nullptr, y, rows, channels, zeros.data(), ones.data(), bias, Activation::none);
 }
 
 // With g = dy behind the activation, d = x − mean, k = 1/√(variance + ε):

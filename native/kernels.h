@@ -17,8 +17,9 @@ struct Geometry {
 // An activation passes its input where it lies inside (0, limit), is 0 below and `limit` above.
 enum class Activation : int { none = 0, relu = 1, relu6 = 2 };
 
+// y = activation((x − mean)·scale/√(variance + ε) + offset + shortcut); `shortcut` is null where there is none.
 struct BatchNormForward {
-  const float *x, *scale, *offset;
+  const float *x, *scale, *offset, *shortcut;
   float *y, *mean, *variance;
   std::size_t rows, channels;
   double epsilon;

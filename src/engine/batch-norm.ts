@@ -1,11 +1,12 @@
-import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { NamedAttrMap, NamedTensorMap, Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** What follows the normalisation in the same operation; `relu6` has derivative 0 at 0 and at 6, as PyTorch's. */
 export type BatchNormActivation = 'none' | 'relu' | 'relu6';
 
-/** Name of the fused kernel; a backend that registers it is given the whole operation. */
+/** Names of the fused kernels; a backend that registers them is given the whole operation. */
 export const BATCH_NORM_TRAIN = 'FcaenetBatchNormTrain';
+export const BATCH_NORM_ADD_RELU = 'FcaenetBatchNormAddRelu';
 
 export interface BatchNormTrainResult {
   /** activation((x − mean) / √(variance + ε) · scale + offset) `[batch, height, width, channels]` */
@@ -34,11 +35,38 @@ export function batchNormTrain(
   activation: BatchNormActivation,
 ): BatchNormTrainResult {
   if (tf.getKernel(BATCH_NORM_TRAIN, tf.getBackend())) {
-    const outputs = tf.engine().runKernel(BATCH_NORM_TRAIN, { x, scale, offset }, { epsilon, activation });
-    const [output, mean, variance] = outputs as Tensor[];
-    return { output: output as Tensor4D, mean: mean as Tensor1D, variance: variance as Tensor1D };
+    return runFused(BATCH_NORM_TRAIN, { x, scale, offset }, { epsilon, activation });
   }
   return composedBatchNormTrain(x, scale, offset, epsilon, activation);
+}
+
+/**
+ * The end of a residual block: relu(batchNormTrain(x) + shortcut), differentiable in `shortcut` as well. Where the
+ * backend has it as one kernel, the sum and its parts are never stored, nor kept for the backward pass.
+ *
+ * @param shortcut of the shape of `x`
+ */
+export function batchNormAddRelu(
+  x: Tensor4D,
+  scale: Tensor1D,
+  offset: Tensor1D,
+  epsilon: number,
+  shortcut: Tensor4D,
+): BatchNormTrainResult {
+  if (tf.getKernel(BATCH_NORM_ADD_RELU, tf.getBackend())) {
+    return runFused(BATCH_NORM_ADD_RELU, { x, scale, offset, shortcut }, { epsilon });
+  }
+  const { output: main, mean, variance } = batchNormTrain(x, scale, offset, epsilon, 'none');
+  const sum = tf.add<Tensor4D>(main, shortcut);
+  main.dispose();
+  const output = tf.relu(sum);
+  sum.dispose();
+  return { output, mean, variance };
+}
+
+function runFused(kernel: string, inputs: NamedTensorMap, attributes: NamedAttrMap): BatchNormTrainResult {
+  const [output, mean, variance] = tf.engine().runKernel(kernel, inputs, attributes) as Tensor[];
+  return { output: output as Tensor4D, mean: mean as Tensor1D, variance: variance as Tensor1D };
 }
 
 /** The same from tfjs-core operations, for backends without the fused kernel. */

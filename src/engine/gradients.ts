@@ -145,7 +145,7 @@ function fromOutput(kernelName: string, gradient: (dy: Tensor, y: Tensor) => Ten
 }
 
 /** dy where the result lies inside (0, limit), else 0: one kernel where the backend has it. */
-function reluGradient(dy: Tensor, y: Tensor, limit: number): Tensor {
+export function reluGradient(dy: Tensor, y: Tensor, limit: number): Tensor {
   if (tf.getKernel(RELU_GRADIENT, tf.getBackend())) {
     return run(RELU_GRADIENT, { dy, y }, { limit });
   }

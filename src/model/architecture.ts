@@ -44,10 +44,10 @@ export interface MaxPoolLayer {
   readonly padding: number;
 }
 
-/** relu(main(x) + shortcut(x)); an empty shortcut is the identity. */
+/** relu(main(x) + shortcut(x)); main's last layer has no activation of its own, an empty shortcut is the identity. */
 export interface ResidualLayer {
   readonly kind: 'residual';
-  readonly main: readonly Layer[];
+  readonly main: readonly [...Layer[], ConvolutionLayer & { readonly activation: 'none' }];
   readonly shortcut: readonly Layer[];
 }
 

@@ -56,7 +56,10 @@ interface Places {
 
 export type PlacedFilterLayer = (ConvolutionLayer | DepthwiseLayer) & Places;
 export interface PlacedResidualLayer extends Pick<ResidualLayer, 'kind'> {
+  /** All but the last layer of the main path. */
   readonly main: readonly PlacedLayer[];
+  /** Its last layer, whose output is added to the shortcut's. */
+  readonly last: PlacedFilterLayer;
   readonly shortcut: readonly PlacedLayer[];
 }
 export type PlacedLayer = PlacedFilterLayer | MaxPoolLayer | PlacedResidualLayer;
@@ -144,7 +147,8 @@ class Table {
         const main = this.place(layer.main, channels);
         const shortcut = this.place(layer.shortcut, channels);
         channels = main.channels;
-        return { kind: 'residual', main: main.layers, shortcut: shortcut.layers };
+        const last = main.layers.at(-1) as PlacedFilterLayer;
+        return { kind: 'residual', main: main.layers.slice(0, -1), last, shortcut: shortcut.layers };
       }
       const result = this.placeFilter(layer, channels);
       if (layer.kind === 'convolution') channels = layer.filters;

@@ -1,6 +1,6 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { batchNormTrain } from '../engine/batch-norm.js';
+import { batchNormAddRelu, batchNormTrain } from '../engine/batch-norm.js';
 import type { BatchNormMoments } from './batch-norm-moments.js';
 import { checkElements } from './error.js';
 import type { NetworkWeights } from './initial.js';
@@ -28,7 +28,8 @@ export interface TrainingFeatures extends Features {
   readonly statistics: readonly Statistics[];
 }
 
-type ApplyFilter = (layer: PlacedFilterLayer, x: Tensor4D) => Tensor4D;
+/** Convolution, BatchNorm and activation; where a shortcut is given, relu of the BatchNorm's output and it instead. */
+type ApplyFilter = (layer: PlacedFilterLayer, x: Tensor4D, shortcut?: Tensor4D) => Tensor4D;
 
 /** One network's weights on the current engine, and its computation in train and in eval mode. */
 export class Network {
@@ -79,15 +80,13 @@ export class Network {
   forwardTrain(images: Tensor4D): TrainingFeatures {
     const { layout, variables } = this;
     const statistics: Statistics[] = [];
-    const features = this.forward(images, (layer, x) => {
+    const features = this.forward(images, (layer, x, shortcut) => {
       const filtered = convolve(layer, x, variables[layer.filter] as unknown as Tensor4D);
-      const { output, mean, variance } = batchNormTrain(
-        filtered,
-        variables[layer.scale] as unknown as Tensor1D,
-        variables[layer.offset] as unknown as Tensor1D,
-        layout.epsilon,
-        layer.activation,
-      );
+      const scale = variables[layer.scale] as unknown as Tensor1D;
+      const offset = variables[layer.offset] as unknown as Tensor1D;
+      const { output, mean, variance } = shortcut
+        ? batchNormAddRelu(filtered, scale, offset, layout.epsilon, shortcut)
+        : batchNormTrain(filtered, scale, offset, layout.epsilon, layer.activation);
       statistics[layer.statistics] = { count: filtered.size / mean.size, mean, variance };
       filtered.dispose();
       return output;
@@ -98,7 +97,7 @@ export class Network {
   /** Eval mode: every BatchNorm normalises with its running statistics. */
   forwardEval(images: Tensor4D): Features {
     const { layout, variables, means, variances } = this;
-    return this.forward(images, (layer, x) => {
+    return this.forward(images, (layer, x, shortcut) => {
       const filtered = convolve(layer, x, variables[layer.filter] as unknown as Tensor4D);
       const normalised = tf.batchNorm(
         filtered,
@@ -109,10 +108,13 @@ export class Network {
         layout.epsilon,
       );
       filtered.dispose();
+      if (shortcut) {
+        const sum = tf.add<Tensor4D>(normalised, shortcut);
+        normalised.dispose();
+        return disposing(sum, tf.relu);
+      }
       if (layer.activation === 'none') return normalised;
-      const output = layer.activation === 'relu' ? tf.relu(normalised) : tf.relu6(normalised);
-      normalised.dispose();
-      return output;
+      return disposing(normalised, layer.activation === 'relu' ? tf.relu : tf.relu6);
     });
   }
 
@@ -188,12 +190,17 @@ function runLayer(layer: PlacedLayer, x: Tensor4D, apply: ApplyFilter): Tensor4D
   if (layer.kind !== 'residual') return apply(layer, x);
   const main = runLayers(layer.main, x, apply);
   const shortcut = runLayers(layer.shortcut, x, apply);
-  const sum = tf.add<Tensor4D>(main, shortcut);
-  main.dispose();
+  const output = apply(layer.last, main, shortcut);
+  if (main !== x) main.dispose();
   if (shortcut !== x) shortcut.dispose();
-  const output = tf.relu(sum);
-  sum.dispose();
   return output;
+}
+
+/** f(x), after which x is not needed any more. */
+function disposing(x: Tensor4D, f: (x: Tensor4D) => Tensor4D): Tensor4D {
+  const y = f(x);
+  x.dispose();
+  return y;
 }
 
 function convolve(layer: PlacedFilterLayer, x: Tensor4D, filter: Tensor4D): Tensor4D {

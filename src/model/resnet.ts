@@ -1,4 +1,4 @@
-import type { Activation, ConvolutionLayer, Layer, Trunk } from './architecture.js';
+import type { Activation, ConvolutionLayer, Layer, ResidualLayer, Trunk } from './architecture.js';
 
 type Depth = 18 | 50;
 
@@ -32,7 +32,7 @@ export function resnetTrunk(depth: Depth): Trunk {
 }
 
 interface Block {
-  readonly main: Layer[];
+  readonly main: ResidualLayer['main'];
   readonly filters: number;
 }
 
@@ -57,11 +57,11 @@ function bottleneck(prefix: string, width: number, stride: number): Block {
   };
 }
 
-function convolution(
+function convolution<A extends Activation>(
   prefix: string,
   index: number,
-  shape: { kernel: number; stride: number; filters: number; activation: Activation },
-): ConvolutionLayer {
+  shape: { kernel: number; stride: number; filters: number; activation: A },
+): ConvolutionLayer & { readonly activation: A } {
   return {
     kind: 'convolution',
     name: `${prefix}conv${index}`,

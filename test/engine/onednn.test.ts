@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { batchNormTrain } from '../../src/engine/batch-norm.js';
+import { batchNormAddRelu, batchNormTrain } from '../../src/engine/batch-norm.js';
 import { loadEngine } from '../../src/engine/loader.js';
 import { relativeDifference, valuesOf } from './support.js';
 
@@ -127,6 +127,27 @@ describe('batch normalisation equals its composition from cpu kernels', () => {
         activation,
       ).output;
     expect(await difference(f, [shape, [channels], [channels]], 2)).toBeLessThan(1e-5);
+  });
+
+  test.each(shapes)('added to a shortcut, with a ReLU behind, input [%i, %i, %i, %i]', async (...shape) => {
+    const channels = shape[3]!;
+    const f: Operation = (x, scale, offset, shortcut) =>
+      batchNormAddRelu(
+        x as tf.Tensor4D,
+        tf.mul(scale!, 3) as tf.Tensor1D,
+        offset as tf.Tensor1D,
+        1e-3,
+        shortcut as tf.Tensor4D,
+      ).output;
+    const inputs = [shape, [channels], [channels], shape];
+    expect(await difference(f, inputs, 2)).toBeLessThan(1e-5);
+    // The same bits as its parts one by one.
+    const parts: Operation = (x, scale, offset, shortcut) => {
+      const scaled = tf.mul(scale!, 3) as tf.Tensor1D;
+      const main = batchNormTrain(x as tf.Tensor4D, scaled, offset as tf.Tensor1D, 1e-3, 'none').output;
+      return tf.relu(tf.add(main, shortcut!));
+    };
+    expect(await evaluate('onednn', f, inputs, 2)).toEqual(await evaluate('onednn', parts, inputs, 2));
   });
 
   test('the mean and biased variance survive a large common offset', async () => {

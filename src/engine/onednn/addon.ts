@@ -47,6 +47,7 @@ export interface Addon {
     variance: Values,
     epsilon: number,
     activation: number,
+    shortcut?: Values,
   ): void;
   batchNormBackward(
     x: Values,

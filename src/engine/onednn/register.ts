@@ -3,7 +3,7 @@ import type { KernelConfig, KernelFunc } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Addon } from './addon.js';
 import { OnednnBackend } from './backend.js';
-import { batchNormKernels, registerBatchNormGradient } from './kernels/batch-norm.js';
+import { batchNormKernels, registerBatchNormGradients } from './kernels/batch-norm.js';
 import { convolutionKernels } from './kernels/convolution.js';
 import { elementwiseKernels } from './kernels/elementwise.js';
 import { inherited, type KernelCall, type NativeKernel } from './kernels/kernel.js';
@@ -40,7 +40,7 @@ export function registerOnednn(addon: Addon): OnednnBackend {
     };
     register({ kernelName, backendName: ONEDNN, kernelFunc: withFallback(native, missing) });
   }
-  registerBatchNormGradient();
+  registerBatchNormGradients();
   return backend;
 }
 

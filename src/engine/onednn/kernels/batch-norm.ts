@@ -1,13 +1,15 @@
-import type { Tensor } from '@tensorflow/tfjs-core';
+import type { NamedAttrMap, NamedTensorMap, Tensor, TensorInfo } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { BATCH_NORM_TRAIN, type BatchNormActivation } from '../../batch-norm.js';
+import { BATCH_NORM_ADD_RELU, BATCH_NORM_TRAIN, type BatchNormActivation } from '../../batch-norm.js';
+import { reluGradient } from '../../gradients.js';
 import { nativeActivation } from '../addon.js';
-import type { NativeKernel } from './kernel.js';
+import type { KernelCall, NativeKernel } from './kernel.js';
 
 const BATCH_NORM_TRAIN_GRADIENT = `${BATCH_NORM_TRAIN}Grad`;
 
-const train: NativeKernel = ({ inputs, attrs, backend }) => {
-  const { x, scale, offset } = inputs;
+function forward(call: KernelCall, activation: BatchNormActivation): TensorInfo[] {
+  const { inputs, attrs, backend } = call;
+  const { x, scale, offset, shortcut } = inputs;
   const y = backend.output(x!.shape);
   const mean = backend.output(scale!.shape);
   const variance = backend.output(scale!.shape);
@@ -19,10 +21,14 @@ const train: NativeKernel = ({ inputs, attrs, backend }) => {
     mean.values,
     variance.values,
     attrs.epsilon as number,
-    nativeActivation[attrs.activation as BatchNormActivation],
+    nativeActivation[activation],
+    ...(shortcut ? [backend.floats(shortcut)] : []),
   );
   return [y.info, mean.info, variance.info];
-};
+}
+
+const train: NativeKernel = (call) => forward(call, call.attrs.activation as BatchNormActivation);
+const addRelu: NativeKernel = (call) => forward(call, 'relu');
 
 const trainGradient: NativeKernel = ({ inputs, attrs, backend }) => {
   const { x, dy, scale, offset, mean, variance } = inputs;
@@ -66,12 +72,13 @@ const inference: NativeKernel = ({ inputs, attrs, backend }) => {
 /** Batch normalisation: fused train mode with its gradient, and inference. */
 export const batchNormKernels: { [name: string]: NativeKernel } = {
   [BATCH_NORM_TRAIN]: train,
+  [BATCH_NORM_ADD_RELU]: addRelu,
   [BATCH_NORM_TRAIN_GRADIENT]: trainGradient,
   FusedBatchNorm: inference,
 };
 
-/** Registers the gradient of the fused kernel; statistics have none. */
-export function registerBatchNormGradient(): void {
+/** Registers the gradients of the fused kernels; statistics have none. */
+export function registerBatchNormGradients(): void {
   tf.registerGradient({
     kernelName: BATCH_NORM_TRAIN,
     inputsToSave: ['x', 'scale', 'offset'],
@@ -79,16 +86,30 @@ export function registerBatchNormGradient(): void {
     gradFunc: (dys, saved, attributes) => {
       const [x, scale, offset, mean, variance] = saved as [Tensor, Tensor, Tensor, Tensor, Tensor];
       const dy = (dys as Tensor[])[0]!;
-      const gradients = tf
-        .engine()
-        .runKernel(
-          BATCH_NORM_TRAIN_GRADIENT,
-          { x, dy, scale, offset, mean, variance },
-          attributes,
-        ) as Tensor[];
+      const gradients = backward({ x, dy, scale, offset, mean, variance }, attributes);
       // As in `registerGradients`: nothing else needs them.
-      for (const tensor of [...(dys as Tensor[]), ...saved]) tensor.dispose();
-      return { x: () => gradients[0]!, scale: () => gradients[1]!, offset: () => gradients[2]! };
+      tf.dispose([dys, saved]);
+      return gradients;
     },
   });
+  tf.registerGradient({
+    kernelName: BATCH_NORM_ADD_RELU,
+    inputsToSave: ['x', 'scale', 'offset'],
+    outputsToSave: [true, true, true],
+    gradFunc: (dys, saved, { epsilon }) => {
+      const [x, scale, offset, y, mean, variance] = saved as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
+      const dy = (dys as Tensor[])[0]!;
+      // What the ReLU lets through is the gradient of both terms of the sum.
+      const shortcut = reluGradient(dy, y, Number.POSITIVE_INFINITY);
+      const attributes = { epsilon: epsilon!, activation: 'none' };
+      const gradients = backward({ x, dy: shortcut, scale, offset, mean, variance }, attributes);
+      tf.dispose([dys, saved]);
+      return { ...gradients, shortcut: () => shortcut };
+    },
+  });
+}
+
+function backward(inputs: NamedTensorMap, attributes: NamedAttrMap): { [input: string]: () => Tensor } {
+  const gradients = tf.engine().runKernel(BATCH_NORM_TRAIN_GRADIENT, inputs, attributes) as Tensor[];
+  return { x: () => gradients[0]!, scale: () => gradients[1]!, offset: () => gradients[2]! };
 }
