@@ -1,4 +1,4 @@
-"""PyTorch's side of bench/engine.mjs: trains one network on one thread, a number of steps at a time.
+"""PyTorch's side of bench/engine.mjs: trains one network, a number of steps at a time.
 
 usage: pytorch_engine.py NETWORK BATCH SIZE THREADS
 Reads a number of steps per line, writes the seconds they took, then the processor's seconds.
@@ -72,12 +72,16 @@ def resnet(depth):
     return nn.Sequential(*layers), channels
 
 
+def network_of(name):
+    torch.manual_seed(0)
+    trunk, width = mobilenet(0.25) if name == "mobilenet_v1" else resnet(int(name[6:]))
+    return nn.Sequential(trunk, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 48), nn.Tanh())
+
+
 def main():
     name, batch, size, threads = sys.argv[1], *map(int, sys.argv[2:])
     torch.set_num_threads(threads)
-    torch.manual_seed(0)
-    trunk, width = mobilenet(0.25) if name == "mobilenet_v1" else resnet(int(name[6:]))
-    network = nn.Sequential(trunk, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 48), nn.Tanh())
+    network = network_of(name)
     optimizer = torch.optim.SGD(network.parameters(), lr=1e-3, momentum=0.9, weight_decay=1e-5)
     images = torch.randn(batch, 3, size, size)
     print("ready", torch.__version__, flush=True)
@@ -90,4 +94,5 @@ def main():
         print(time.perf_counter() - start, time.process_time() - processor, flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -68,7 +68,7 @@ export interface StepObserver {
  * Computes one step's summed gradient on whatever workers there are: hands out the microbatches, sums what comes
  * back in tree order, hands the microbatches of a worker that leaves to the others, and those of a straggler a second
  * time. The first answer counts; later ones are compared with it.
- * @returns the sum over the whole batch; rejects with the signal's reason when aborted
+ * @returns the sum over the whole batch, whose gradient's buffer is the pool's memory; rejects with the signal's reason when aborted
  * @throws CoordinatorError COORDINATOR_CONTRADICTION when workers contradict each other and nobody can decide
  */
 export function runGradientStep(
@@ -130,9 +130,11 @@ class StepInProgress {
   private begin(): void {
     const { tree, shape } = this.step;
     this.contributors.clear();
-    this.reduction = new StepReduction<NodePayload>(tree, (left, right) =>
-      mergePayloads(shape.layout, left, right),
-    );
+    this.reduction = new StepReduction<NodePayload>(tree, (left, right) => {
+      const sum = mergePayloads(shape.layout, left, right);
+      this.pool.memory.give(right.gradient.buffer);
+      return sum;
+    });
   }
 
   private dispatch(leaves: readonly number[]): void {

@@ -3,6 +3,7 @@ import type { CoordinatorMessage } from '../transport/generated/fcaenet/v1/Coord
 import type { WorkerMessage__Output } from '../transport/generated/fcaenet/v1/WorkerMessage.js';
 import { Outbox } from '../transport/outbox.js';
 import { TransferReceiver } from '../transport/tensor-stream.js';
+import type { TransferMemory } from '../transport/transfer-memory.js';
 import { CoordinatorError } from './error.js';
 
 /**
@@ -43,7 +44,7 @@ export class Member {
   contextIteration: number | null = null;
   lastHeardAt: number;
   readonly outbox: Outbox<CoordinatorMessage | Buffer>;
-  readonly receiver = new TransferReceiver();
+  readonly receiver: TransferReceiver;
 
   constructor(
     /** Small number, reused after its owner is gone: the worker's name in logs and metrics. */
@@ -54,9 +55,11 @@ export class Member {
     /** Which stream of the process this is, from 1. */
     readonly session: number,
     readonly stream: WorkerStream,
+    memory: TransferMemory,
     now: number,
   ) {
     this.lastHeardAt = now;
+    this.receiver = new TransferReceiver(memory);
     this.outbox = new Outbox(stream);
   }
 

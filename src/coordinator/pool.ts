@@ -1,10 +1,14 @@
 import { EventEmitter } from 'node:events';
 import type { EncodeResult__Output } from '../transport/generated/fcaenet/v1/EncodeResult.js';
 import type { NodeResult__Output } from '../transport/generated/fcaenet/v1/NodeResult.js';
+import { TransferMemory } from '../transport/transfer-memory.js';
 import { DeadlineEstimator } from './deadline.js';
 import type { CoordinatorError } from './error.js';
 import type { Member, MemberState } from './member.js';
 import { Strikes } from './strikes.js';
+
+/** Node results that wait to be summed, or are the sum: more memory than that is not kept for the next ones. */
+const keptResults = 4;
 
 /** Why a member left, as a sentence for the log, and whether bad input on its side caused it. */
 export interface Departure {
@@ -68,6 +72,8 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   term = 0;
   bounds: ResultBounds = { node: () => null, mostNodeBytes: 0, encoded: () => null, mostEncodedBytes: 0 };
 
+  /** What workers send is put together here; whoever sums it gives it back. */
+  readonly memory = new TransferMemory(keptResults);
   /** How long answers take. */
   readonly deadlines = new DeadlineEstimator();
   readonly strikes = new Strikes<Member>();

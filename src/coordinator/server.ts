@@ -261,7 +261,15 @@ export class CoordinatorServer {
       this.pool.remove(twin, { reason: 'it came back on a new stream', failure: null });
       twin.stream.end();
     }
-    const member = new Member(this.pool.freeSlot(), name, instance, hello.session, stream, Date.now());
+    const member = new Member(
+      this.pool.freeSlot(),
+      name,
+      instance,
+      hello.session,
+      stream,
+      this.pool.memory,
+      Date.now(),
+    );
     this.pool.add(member);
     this.door.welcome(this.visitors.get(stream)!);
     const welcome = {

@@ -92,6 +92,7 @@ export class TrainingLoop {
       state.seconds += seconds;
       state.images += images;
       observer.stepDone(sum.losses, seconds, images);
+      pool.memory.give(sum.gradient.buffer);
       if (this.options.checkpointIsDue(state.position.globalStep)) await this.options.checkpoint();
     }
     const started = performance.now();

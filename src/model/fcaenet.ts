@@ -17,6 +17,8 @@ export interface GradientInput extends LossInput {
   /** The same of the positives where the method uses them, else null. */
   readonly positives: Float32Array | null;
   readonly erasing: ErasingSettings;
+  /** Where to write the gradient `[parameterCount]`; memory of its own where none is given. */
+  readonly gradient?: Float32Array<ArrayBuffer>;
 }
 
 /** What a microbatch adds to its batch. */
@@ -49,7 +51,7 @@ export function computeGradient(network: Network, input: GradientInput): LeafRes
   checkInput(network, input);
   const { layout } = network;
   const variables = [...network.variables];
-  const gradient = new Float32Array(layout.parameterCount);
+  const gradient = input.gradient ?? new Float32Array(layout.parameterCount);
   let forward: Omit<LeafResult, 'gradient'> | undefined;
   tf.tidy(() => {
     const { grads } = tf.variableGrads(() => {
@@ -151,6 +153,7 @@ function joined(first: Float32Array, second: Float32Array): Float32Array {
 
 function checkInput(network: Network, input: GradientInput): void {
   const { layout } = network;
+  if (input.gradient) checkElements('A gradient', input.gradient.length, layout.parameterCount);
   const { anchors, positives, labels, method } = input;
   const elements = labels.length * layout.height * layout.width * 3;
   checkElements('A batch of anchors', anchors.length, elements);

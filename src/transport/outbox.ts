@@ -1,6 +1,6 @@
 /** The part of a gRPC stream that an outbox needs. */
 interface Writable<Message> {
-  write(message: Message): boolean;
+  write(message: Message, taken: () => void): boolean;
   once(event: 'drain', listener: () => void): unknown;
   once(event: 'close', listener: () => void): unknown;
   off(event: 'drain' | 'close', listener: () => void): unknown;
@@ -16,6 +16,9 @@ export class Outbox<Message> {
   private queued = 0;
   private fullSinceMs: number | null = null;
   private stopWaiting: (() => void) | null = null;
+  /** Messages that wait in the stream as the objects they are, not yet encoded. */
+  private waiting = 0;
+  private allTaken: (() => void)[] = [];
 
   constructor(private readonly stream: Writable<Message>) {}
 
@@ -30,7 +33,8 @@ export class Outbox<Message> {
     this.tail = this.tail.then(async () => {
       for (const message of messages) {
         if (this.closed) break;
-        if (!this.stream.write(message)) await this.drained();
+        this.waiting++;
+        if (!this.stream.write(message, this.taken)) await this.drained();
       }
       this.queued--;
     });
@@ -50,10 +54,25 @@ export class Outbox<Message> {
     return this.fullSinceMs === null ? 0 : performance.now() - this.fullSinceMs;
   }
 
+  /** Resolves when the stream has encoded all it was handed, so that what they refer to may change, or when closed. */
+  flushed(): Promise<void> {
+    if (this.closed || this.waiting === 0) return Promise.resolve();
+    return new Promise((resolve) => this.allTaken.push(resolve));
+  }
+
+  private readonly taken = (): void => {
+    if (--this.waiting === 0) this.release();
+  };
+
+  private release(): void {
+    for (const resolve of this.allTaken.splice(0)) resolve();
+  }
+
   /** A stream whose peer fell silent may never drain nor close, so this also ends the wait for it. */
   close(): void {
     this.closed = true;
     this.stopWaiting?.();
+    this.release();
   }
 
   private drained(): Promise<void> {

@@ -1,6 +1,7 @@
 import { TransportError } from './error.js';
 import type { Chunk, Chunk__Output } from './generated/fcaenet/v1/Chunk.js';
 import type { Transfer__Output } from './generated/fcaenet/v1/Transfer.js';
+import type { TransferMemory } from './transfer-memory.js';
 
 /** Bytes in one chunk: large enough to amortise a message's fixed cost, small enough not to hold up the stream. */
 export const chunkBytes = 1 << 20;
@@ -27,6 +28,9 @@ export function byteLengthOf(parts: readonly Uint8Array[]): number {
  * finishes what it announced; its size is checked before a byte is allocated.
  */
 export class TransferReceiver {
+  /** @param memory where transfers are put together; whoever has done with one may hand its memory back */
+  constructor(private readonly memory: TransferMemory) {}
+
   private open: {
     id: number;
     bytes: Uint8Array;
@@ -61,7 +65,7 @@ export class TransferReceiver {
         `${what} announces ${byteLength} bytes where ${expected} were expected`,
       );
     }
-    const bytes = new Uint8Array(byteLength);
+    const bytes = this.memory.take(byteLength);
     if (byteLength === 0) complete(bytes);
     else this.open = { id: transfer.id, bytes, received: 0, complete };
   }

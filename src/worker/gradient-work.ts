@@ -12,6 +12,7 @@ import { arrayFrom } from '../transport/bytes.js';
 import type { GradientWork__Output } from '../transport/generated/fcaenet/v1/GradientWork.js';
 import type { Leaf__Output } from '../transport/generated/fcaenet/v1/Leaf.js';
 import type { Position__Output } from '../transport/generated/fcaenet/v1/Position.js';
+import type { TransferMemory } from '../transport/transfer-memory.js';
 import { WorkerError } from './error.js';
 import { viewsOfRows } from './images/rows.js';
 import type { ImageSource } from './images/source.js';
@@ -24,6 +25,8 @@ export interface GradientContext {
   /** `[n]`, classes of the train split. */
   readonly trainLabels: Int32Array;
   readonly summary: CodeSummary;
+  /** Of the gradients: a node's is given back when the next one is asked for. */
+  readonly memory: TransferMemory;
 }
 
 /** A finished tree node and what it took, in seconds. */
@@ -38,7 +41,7 @@ export interface FinishedNode {
 
 /**
  * Computes the microbatches of one piece of work, each alone, and yields the fewest tree nodes that cover them, each
- * as soon as it is complete. Ends early, between two microbatches, when nobody waits for them any more.
+ * as soon as it is complete. Asking for the next one says that the last one's gradient is not needed any more. Ends early, between two microbatches, when nobody waits for them any more.
  * @throws WorkerError when the work contradicts the run
  */
 export async function* computeGradientWork(
@@ -49,9 +52,12 @@ export async function* computeGradientWork(
   const tree = new ReductionTree(work.batchRows, work.microbatches);
   const leaves = work.leaves.map((leaf) => leaf.index);
   const awaited = new Set(tree.cover(leaves).map(nodeKey));
-  const reduction = new StepReduction<NodePayload>(tree, (left, right) =>
-    mergePayloads(context.network.layout, left, right),
-  );
+  const { network, memory } = context;
+  const reduction = new StepReduction<NodePayload>(tree, (left, right) => {
+    const sum = mergePayloads(network.layout, left, right);
+    memory.give(right.gradient.buffer);
+    return sum;
+  });
   const digests = new Map<number, Buffer>();
   let computeSeconds = 0;
   let imageWaitSeconds = 0;
@@ -71,7 +77,8 @@ export async function* computeGradientWork(
     const loaded = performance.now();
     // The loader's thread answers while this one computes.
     coming = load(work.leaves[place + 1]);
-    const payload = computeGradient(context.network, { ...inputs, ...settings(context, work.batchRows) });
+    const gradient = new Float32Array(memory.take(4 * network.layout.parameterCount).buffer);
+    const payload = computeGradient(network, { ...inputs, ...settings(context, work.batchRows), gradient });
     // Before it is summed: a sum reuses the memory of its left part.
     digests.set(leaf.index, payloadDigest(payload));
     reduction.fill({ level: 0, index: leaf.index }, payload);
@@ -83,6 +90,7 @@ export async function* computeGradientWork(
       awaited.delete(nodeKey(node));
       const leafDigests = tree.leavesUnder(node).map((index) => ({ index, sha256: digests.get(index)! }));
       yield { node, payload: sum, leafDigests, computeSeconds, imageWaitSeconds };
+      memory.give(sum.gradient.buffer);
       computeSeconds = 0;
       imageWaitSeconds = 0;
     }

@@ -13,6 +13,7 @@ import type { GradientWork__Output } from '../transport/generated/fcaenet/v1/Gra
 import type { IterationContext__Output } from '../transport/generated/fcaenet/v1/IterationContext.js';
 import type { Position__Output } from '../transport/generated/fcaenet/v1/Position.js';
 import type { Ready } from '../transport/generated/fcaenet/v1/Ready.js';
+import { TransferMemory } from '../transport/transfer-memory.js';
 import { computeEncodeWork } from './encode-work.js';
 import { WorkerError } from './error.js';
 import { computeGradientWork, type FinishedNode } from './gradient-work.js';
@@ -20,9 +21,13 @@ import { ImageLoader } from './images/loader.js';
 import { viewsOfRows } from './images/rows.js';
 import { probeDigest } from './probe.js';
 
+/** One that is being computed and one that waits to be summed with it; deeper trees hold more, but seldom. */
+const keptGradients = 2;
+
 /** What a worker holds for one run: engine, network, images and the last context. It owns no state of the run. */
 export class WorkerRun {
   private summary: CodeSummary | null = null;
+  private readonly gradients = new TransferMemory(keptGradients);
 
   private constructor(
     private readonly spec: TrainingRunSpec,
@@ -131,6 +136,7 @@ export class WorkerRun {
       summary,
       trainImages: this.images.train,
       trainLabels: this.dataset.train.labels,
+      memory: this.gradients,
     };
     return computeGradientWork(context, work, signal);
   }

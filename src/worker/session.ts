@@ -9,6 +9,7 @@ import type { Welcome__Output } from '../transport/generated/fcaenet/v1/Welcome.
 import type { WorkerMessage } from '../transport/generated/fcaenet/v1/WorkerMessage.js';
 import { Outbox } from '../transport/outbox.js';
 import { byteLengthOf, chunksOf, TransferReceiver } from '../transport/tensor-stream.js';
+import { TransferMemory } from '../transport/transfer-memory.js';
 import type { CoordinatorStream } from './connection.js';
 import { WorkerError } from './error.js';
 import type { WorkerRun } from './run.js';
@@ -19,6 +20,8 @@ import type { StreamedLog } from './streamed-log.js';
 const firstHeartbeatMs = 2_000;
 /** Looks in a row that find nothing new before the coordinator counts as gone. */
 const mostSilentLooks = 6;
+/** Weights are copied before the next ones come. */
+const keptTransfers = 1;
 /** How long a goodbye may take on a stream that may be dead. */
 const goodbyeMs = 1_000;
 
@@ -53,7 +56,8 @@ export type SessionEnding =
 /** One membership: a stream, and the work that arrives on it, done in order. */
 export class Session {
   private readonly outbox: Outbox<WorkerMessage>;
-  private readonly receiver = new TransferReceiver();
+  private readonly memory = new TransferMemory(keptTransfers);
+  private readonly receiver = new TransferReceiver(this.memory);
   private readonly ended = new AbortController();
   private term = 0;
   private lastTransfer = 0;
@@ -235,7 +239,11 @@ export class Session {
         message.weights.transfer,
         { least: weightBytes, most: weightBytes },
         'weights',
-        (bytes) => this.enqueue(async () => this.prepared().setWeights(bytes)),
+        (bytes) =>
+          this.enqueue(async () => {
+            this.prepared().setWeights(bytes);
+            this.memory.give(bytes.buffer);
+          }),
       );
     } else if (message.gradientWork) {
       const work = message.gradientWork;
@@ -254,6 +262,9 @@ export class Session {
               imageWaitSeconds,
             },
           }));
+          // The gradient's memory is used again from here on.
+          await this.outbox.flushed();
+          if (this.ended.signal.aborted) return;
         }
         this.prepared().prefetchUpcoming(work);
       });

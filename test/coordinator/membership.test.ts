@@ -4,6 +4,7 @@ import { reportWorkers } from '../../src/coordinator/event-sources.js';
 import { describeWaiting } from '../../src/coordinator/fleet.js';
 import { Member, type MemberState, memberStates, type WorkerStream } from '../../src/coordinator/member.js';
 import type { RunEventBody } from '../../src/transport/events/run-event.js';
+import { TransferMemory } from '../../src/transport/transfer-memory.js';
 import { payload, tree } from '../kit/scripted-worker.js';
 import { ScriptedWorld } from '../kit/scripted-world.js';
 
@@ -31,7 +32,15 @@ describe('states', () => {
   };
   const all = memberStates.flatMap((from) => memberStates.map((to) => [from, to] as const));
   test.each(all)('%s→%s', (from, to) => {
-    const member = new Member(0, 'w', 'i', 1, { on: () => {} } as unknown as WorkerStream, 0);
+    const member = new Member(
+      0,
+      'w',
+      'i',
+      1,
+      { on: () => {} } as unknown as WorkerStream,
+      new TransferMemory(0),
+      0,
+    );
     for (const state of pathTo[from]) member.moveTo(state);
     if (legal.includes(`${from}→${to}`)) {
       member.moveTo(to);

@@ -2,11 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { arrayFrom, bytesOf } from '../../src/transport/bytes.js';
 import { TransportError } from '../../src/transport/error.js';
 import { byteLengthOf, chunkBytes, chunksOf, TransferReceiver } from '../../src/transport/tensor-stream.js';
+import { TransferMemory } from '../../src/transport/transfer-memory.js';
 
 const exactly = (bytes: number) => ({ least: bytes, most: bytes });
 
 function send(parts: Uint8Array[], mangle: (chunk: { offset: number; data: Buffer }) => object = (c) => c) {
-  const receiver = new TransferReceiver();
+  const receiver = new TransferReceiver(new TransferMemory(1));
   const received: Uint8Array[] = [];
   const byteLength = byteLengthOf(parts);
   receiver.begin({ id: 7, byteLength }, exactly(byteLength), 'a tensor', (bytes) => received.push(bytes));
@@ -44,7 +45,7 @@ describe('a transfer', () => {
   });
 
   test('is refused by its announced length before anything is allocated', () => {
-    const receiver = new TransferReceiver();
+    const receiver = new TransferReceiver(new TransferMemory(1));
     expect(() => receiver.begin({ id: 1, byteLength: 2 ** 40 }, exactly(8), 'weights', () => {})).toThrow(
       'weights announces 1099511627776 bytes where 8 were expected',
     );
@@ -52,7 +53,7 @@ describe('a transfer', () => {
   });
 
   test('is refused while another is open', () => {
-    const receiver = new TransferReceiver();
+    const receiver = new TransferReceiver(new TransferMemory(1));
     receiver.begin({ id: 1, byteLength: 8 }, exactly(8), 'weights', () => {});
     expect(() => receiver.begin({ id: 2, byteLength: 8 }, exactly(8), 'weights', () => {})).toThrow(
       'weights was announced while 8 bytes of the transfer before it were missing',
