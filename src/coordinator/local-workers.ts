@@ -9,6 +9,12 @@ import type { TlsFiles } from '../transport/tls-files.js';
 /** How often the processes of one place may be started again after they were killed. */
 const restartsPerPlace = 3;
 
+/**
+ * OpenMP's settings for processes that share the machine's processors. Threads that spin while they wait would take them
+ * from the others, and binding begins at the first processor in each process: all of them would run on that one.
+ */
+export const sharedProcessors = { OMP_WAIT_POLICY: 'PASSIVE', OMP_PROC_BIND: 'FALSE' } as const;
+
 /** Failures that running again cannot mend: bad input, bad settings, a refusal. */
 function isHopeless(exitCode: number | null): boolean {
   return exitCode !== null && exitCode >= 64 && exitCode <= 78 && exitCode !== ExitCode.interrupted;
@@ -86,7 +92,7 @@ export class LocalWorkers {
       detached: true,
       env: {
         ...process.env,
-        OMP_WAIT_POLICY: 'PASSIVE',
+        ...sharedProcessors,
         ...(joinToken === null ? {} : { [joinTokenVariable]: joinToken }),
       },
     });
