@@ -13,7 +13,7 @@ import { stepper } from './kit/stepper.mjs';
 
 const here = import.meta.dirname;
 const workers = 2;
-const rounds = 7;
+const rounds = 5;
 const secondsPerTurn = 4;
 const cases = [
   { network: 'resnet18', batch: 16, size: 64 },

@@ -8,7 +8,7 @@ import { median, spread, writeReport } from './kit/report.mjs';
 import { stepper } from './kit/stepper.mjs';
 
 const here = import.meta.dirname;
-const rounds = 7;
+const rounds = 5;
 const secondsPerTurn = 1;
 const cases = [
   { network: 'mobilenet_v1', batch: 32, size: 128 },
@@ -29,8 +29,8 @@ async function compare({ network, batch, size }, threads) {
   const sides = { ours, theirs };
   const steps = {};
   for (const [name, side] of Object.entries(sides)) {
-    await side.run(3);
-    steps[name] = Math.max(1, Math.round((secondsPerTurn * 3) / (await side.run(3)).clock));
+    await side.run(1);
+    steps[name] = Math.max(1, Math.round((secondsPerTurn * threads) / (await side.run(1)).processor));
   }
   const turns = [];
   for (let round = 0; round < rounds; round++) {

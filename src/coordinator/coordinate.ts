@@ -11,6 +11,7 @@ import { checkDatasetFit } from '../run/dataset-fit.js';
 import { type ResumeMode, RunDirectory } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
 import type { RunEventBody } from '../transport/events/run-event.js';
+import { leaveRoomForMessages } from '../transport/garbage.js';
 import { readTlsFiles } from '../transport/tls-files.js';
 import { openControl } from './control-service.js';
 import { CoordinatorError } from './error.js';
@@ -59,6 +60,7 @@ export async function coordinate(options: CoordinateOptions): Promise<{ result: 
     const dataset = await interruption.during(loadDataset(run.spec.dataset.path));
     checkDatasetFit(run, { format: dataset.format, trainCount: dataset.train.labels.length });
     interruption.check();
+    leaveRoomForMessages();
     const directory = RunDirectory.open(run, options.resume);
     try {
       const onDeposed = interruption.interrupt.bind(interruption);

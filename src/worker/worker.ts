@@ -5,6 +5,7 @@ import { loadDataset } from '../data/dataset.js';
 import type { FcaenetError } from '../errors.js';
 import { diallingOf } from '../transport/credentials.js';
 import { TransportError } from '../transport/error.js';
+import { leaveRoomForMessages } from '../transport/garbage.js';
 import { protocolVersion } from '../transport/service.js';
 import type { TlsMaterial } from '../transport/tls-files.js';
 import { retryDelayMs } from './back-off.js';
@@ -49,6 +50,7 @@ export interface WorkerOptions {
  */
 export async function runWorker(options: WorkerOptions): Promise<void> {
   const dataset = await loadDataset(options.data);
+  leaveRoomForMessages();
   const log = new StreamedLog(options.log);
   const memory = new RunMemory({ dataset, cache: options.cache, log });
   try {
