@@ -198,12 +198,11 @@ class Coordination {
         if (error !== interruption.error) throw error;
         leadership.check();
         await save();
-        ending = 'it was interrupted';
         const name = await checkpoints.settled();
+        if (!(error instanceof CoordinatorError && error.code === 'COORDINATOR_INTERRUPTED')) throw error;
+        ending = 'it was interrupted';
         publish({ type: 'run.interrupted', checkpoint: name });
-        throw error instanceof CoordinatorError && error.code === 'COORDINATOR_INTERRUPTED'
-          ? interrupted(run, name)
-          : error;
+        throw interrupted(run, name);
       }
       await checkpoints.settled();
       const result = describeResult(run, dataset, state, term, {

@@ -95,7 +95,7 @@ test('dataset make and check', async () => {
     { action: 'make', options: ['d', { species: 5, seed: 0 }] },
   ]);
   expect(await parseCommandLine('dataset', 'check', 'd', '--deep')).toEqual([
-    { action: 'check', options: ['d', { deep: true }] },
+    { action: 'check', options: ['d', { deep: true, subset: false }] },
   ]);
 });
 

@@ -50,6 +50,7 @@ describe('checkDataset', () => {
     expect(progress).toEqual({ listing: eight, decoding: eight });
   });
 
+  // `dataset check` ends with it as DATASET_COUNTS_WRONG.
   test('says how the counts differ from the published ones, unless it is told that they may', async () => {
     const root = await temporaryFolder();
     await writeCub(root, smallCub());

@@ -1,4 +1,4 @@
-import { rename, rm } from 'node:fs/promises';
+import { rename, rm, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadDataset } from '../../src/data/dataset.js';
@@ -279,6 +279,17 @@ describe('a folder that is almost a layout', () => {
     await rename(path.join(root, 'images', '002.Auk'), path.join(root, 'classes.txt'));
     await expect(loadDataset(root)).rejects.toMatchObject({
       message: expect.stringContaining('lacks classes.txt'),
+    });
+  });
+
+  test('with a list too large to be one is told so', async () => {
+    const root = await temporaryFolder();
+    await writeCub(root, smallCub());
+    // Takes no room on the disk: all of it is a hole.
+    await truncate(path.join(root, 'classes.txt'), 3 * 1024 ** 3);
+    await expect(loadDataset(root)).rejects.toMatchObject({
+      code: 'DATASET_LIST_UNREADABLE',
+      message: `the list classes.txt of the dataset ${root} cannot be read (ERR_FS_FILE_TOO_LARGE)`,
     });
   });
 

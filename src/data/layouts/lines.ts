@@ -20,7 +20,7 @@ export interface RawLine {
  * The lines of a list without white space at their ends. Lines of nothing else are passed over.
  *
  * @param file relative to `root`
- * @throws DatasetError DATASET_LIST_MISSING
+ * @throws DatasetError DATASET_LIST_UNREADABLE
  */
 export async function readLines(root: string, file: string): Promise<RawLine[]> {
   return (await readText(root, file))
@@ -33,7 +33,7 @@ export async function readLines(root: string, file: string): Promise<RawLine[]> 
  * Reads a list of `KEY VALUE` lines with unique keys, split at the first space, so values may hold spaces.
  *
  * @param valueName what a value is, for messages
- * @throws DatasetError DATASET_LIST_MISSING, DATASET_LINE_MALFORMED, DATASET_ENTRY_DUPLICATE
+ * @throws DatasetError DATASET_LIST_UNREADABLE, DATASET_LINE_MALFORMED, DATASET_ENTRY_DUPLICATE
  */
 export async function readList(
   root: string,
@@ -61,7 +61,7 @@ export async function readList(
  * Reads a list of class names, one a line; the order of the lines is that of the labels.
  *
  * @returns numbers by name
- * @throws DatasetError DATASET_LIST_MISSING, DATASET_ENTRY_DUPLICATE
+ * @throws DatasetError DATASET_LIST_UNREADABLE, DATASET_ENTRY_DUPLICATE
  */
 export async function readClassNames(root: string, file: string): Promise<Map<string, number>> {
   const numbers = new Map<string, number>();
@@ -90,7 +90,7 @@ async function readText(root: string, file: string): Promise<string> {
     return await readFile(path.join(root, file), 'utf8');
   } catch (cause) {
     throw new DatasetError(
-      'DATASET_LIST_MISSING',
+      'DATASET_LIST_UNREADABLE',
       `the list ${file} of the dataset ${root} cannot be read (${(cause as NodeJS.ErrnoException).code})`,
       { cause },
     );
