@@ -22,6 +22,8 @@ export interface WorkerOptions {
   readonly joinTokenFile: string | undefined;
   /** Undefined is host name and process id. */
   readonly name: string | undefined;
+  /** Whether who starts this worker starts it again unless it says that the run is over. */
+  readonly expectRestart: boolean;
 }
 
 interface Flags {
@@ -36,6 +38,7 @@ interface Flags {
   readonly tlsAuthority?: string;
   readonly joinTokenFile?: string;
   readonly name?: string;
+  readonly expectRestart: boolean;
 }
 
 /** `fcaenet worker`: computes microbatches for a coordinator until the run ends. */
@@ -62,11 +65,16 @@ export function registerWorker(program: Command, work: (options: WorkerOptions) 
     .option('--tls-certificate <file>', 'this worker’s certificate (PEM); goes with the next two')
     .option('--tls-key <file>', 'its key')
     .option('--tls-authority <file>', 'the authority of the coordinator’s certificate')
-    .option('--name <name>', 'what logs call this worker (default: host name and process id)');
+    .option('--name <name>', 'what logs call this worker (default: host name and process id)')
+    .option(
+      '--expect-restart',
+      'end with exit code 75, not 0, when SIGTERM comes before the end of the run',
+      false,
+    );
   addJoinTokenOption(command);
   addExamples(command, ['npx fcaenet worker --connect 127.0.0.1:7400 --data data/CUB_200_2011']);
   command.action(async (options: Flags) => {
-    const { connect, data, cache: directory, cacheLimitBytes: limitBytes, name } = options;
+    const { connect, data, cache: directory, cacheLimitBytes: limitBytes, name, expectRestart } = options;
     await work({
       connect,
       connectTimeoutSeconds: options.connectTimeout,
@@ -76,6 +84,7 @@ export function registerWorker(program: Command, work: (options: WorkerOptions) 
       tls: tlsOf(options),
       joinTokenFile: options.joinTokenFile,
       name,
+      expectRestart,
     });
   });
 }

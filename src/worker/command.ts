@@ -3,6 +3,7 @@ import { openConsole } from '../console/console.js';
 import { onInterrupt } from '../console/interrupt.js';
 import { readJoinToken } from '../transport/join-token.js';
 import { readTlsFiles, type TlsFiles } from '../transport/tls-files.js';
+import { WorkerError } from './error.js';
 import { runWorker, type WorkerOptions } from './worker.js';
 
 type WorkOptions = Omit<WorkerOptions, 'name' | 'tls' | 'joinToken' | 'log' | 'signal'> & {
@@ -12,12 +13,14 @@ type WorkOptions = Omit<WorkerOptions, 'name' | 'tls' | 'joinToken' | 'log' | 's
   readonly joinTokenFile: string | undefined;
   /** Undefined is host name and process id. */
   readonly name: string | undefined;
+  readonly expectRestart: boolean;
 };
 
 /**
  * `fcaenet worker`: works until the run is over. Ctrl-C, SIGTERM and the end of the process that started it make it
  * leave the run with exit code 0, at the latest after the microbatch it computes; what it had not answered goes to
  * others. Throws what `runWorker` throws.
+ * @throws WorkerError WORKER_LEFT (exit code 75) instead of ending with 0, where whoever started it expects to restart it
  */
 export async function work(options: WorkOptions): Promise<void> {
   const leave = new AbortController();
@@ -33,6 +36,12 @@ export async function work(options: WorkOptions): Promise<void> {
       log: openConsole().log,
       signal: leave.signal,
     });
+    if (options.expectRestart && leave.signal.aborted) {
+      throw new WorkerError(
+        'WORKER_LEFT',
+        'this worker was told to leave before the run was over; another one may take its place',
+      );
+    }
   } finally {
     process.off('disconnect', orphaned);
     restoreSignals();

@@ -1,11 +1,12 @@
 import { type ExitCode, ExitCode as exit, FcaenetError } from '../errors.js';
 
-export type WorkerErrorCode = 'WORKER_REFUSED' | 'WORKER_LOST_COORDINATOR' | 'WORKER_BAD_WORK';
+export type WorkerErrorCode = 'WORKER_REFUSED' | 'WORKER_LOST_COORDINATOR' | 'WORKER_BAD_WORK' | 'WORKER_LEFT';
 
 const exitCodes: Record<WorkerErrorCode, ExitCode> = {
   WORKER_REFUSED: exit.badConfiguration,
   WORKER_LOST_COORDINATOR: exit.failed,
   WORKER_BAD_WORK: exit.protocol,
+  WORKER_LEFT: exit.interrupted,
 };
 
 /** Why a worker ended before the run did. */

@@ -1,0 +1,218 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { LogLine } from '../command-line.js';
+import type { Manifest } from './kustomize.js';
+import { expandVariables, type Volumes } from './volumes.js';
+
+/** Why this machine cannot run a pod's processes as a node does; empty where it can. For the title of a skipped test. */
+export const podsMissing = whyNoPods();
+
+function whyNoPods(): string {
+  if (process.getuid?.() !== 0) return ' (skipped: needs root)';
+  try {
+    execFileSync('unshare', ['--mount', '--uts', '--pid', '--fork', 'mount', '-t', 'proc', 'proc', '/proc']);
+    execFileSync('setpriv', ['--reuid=65532', '--regid=65532', '--clear-groups', 'true']);
+    execFileSync('ip', ['netns', 'list']);
+    return '';
+  } catch {
+    return ' (skipped: needs a kernel with namespaces, unshare, setpriv and ip)';
+  }
+}
+
+/** The container that ended, and how; `exitCode` is what Kubernetes would show, 128 and the number after a signal. */
+export interface PodEnding {
+  readonly container: string;
+  readonly exitCode: number;
+  readonly stderr: string;
+}
+
+export interface PodOptions {
+  readonly template: Manifest;
+  readonly name: string;
+  /** What the pod sees as its host name; the name, but for Indexed Jobs. */
+  readonly hostname: string;
+  readonly namespace: string;
+  /** Network namespace that stands for the cluster's network. */
+  readonly network: string;
+  /** Names that resolve to this machine: the cluster's Services. */
+  readonly hosts: readonly string[];
+  readonly volumes: Volumes;
+  /** A folder for this pod's file systems. */
+  readonly folder: string;
+}
+
+/**
+ * One pod as its manifest says: the same command, arguments, environment and paths, in a file system of its own whose
+ * root is read-only, with the user, groups and capabilities of the security context, and its program as process 1.
+ * The image is this machine's /usr with the project on top.
+ */
+export class Pod {
+  readonly lines: LogLine[] = [];
+  readonly ended: Promise<PodEnding>;
+  private readonly listeners = new Set<(line: LogLine) => void>();
+  private process: { pid: number; signal(name: NodeJS.Signals): void } | null = null;
+
+  constructor(readonly options: PodOptions) {
+    this.ended = this.run();
+  }
+
+  get name(): string {
+    return this.options.name;
+  }
+
+  get graceSeconds(): number {
+    return this.options.template.spec.terminationGracePeriodSeconds;
+  }
+
+  /** SIGTERM as the kubelet sends it, and SIGKILL when the grace period is over. */
+  async terminate(): Promise<PodEnding> {
+    this.process?.signal('SIGTERM');
+    const kill = setTimeout(() => this.process?.signal('SIGKILL'), this.graceSeconds * 1000);
+    const ending = await this.ended;
+    clearTimeout(kill);
+    return ending;
+  }
+
+  /** What the kernel does to a process that takes too much memory. */
+  kill(): void {
+    this.process?.signal('SIGKILL');
+  }
+
+  /** The first log line with this message, past or to come; rejects when the pod ends before it. */
+  line(message: string, matches: (line: LogLine) => boolean = () => true): Promise<LogLine> {
+    const wanted = (line: LogLine) => line.message === message && matches(line);
+    const seen = this.lines.find(wanted);
+    if (seen) return Promise.resolve(seen);
+    return new Promise((resolve, reject) => {
+      this.listeners.add((line) => wanted(line) && resolve(line));
+      void this.ended.then(({ exitCode, stderr }) =>
+        reject(new Error(`${this.name} ended with ${exitCode} before '${message}': ${stderr}`)),
+      );
+    });
+  }
+
+  /** The status of an HTTP probe of the main container, asked as the kubelet does. */
+  probe(kind: 'startupProbe' | 'livenessProbe' | 'readinessProbe'): number {
+    const container = this.options.template.spec.containers[0];
+    const { path, port } = container[kind].httpGet as { path: string; port: string };
+    const number = container.ports.find((each: { name: string }) => each.name === port).containerPort;
+    const script = `fetch('http://127.0.0.1:${number}${path}').then((r) => console.log(r.status), () => console.log(0))`;
+    const within = ['netns', 'exec', this.options.network, process.execPath, '-e', script];
+    return Number(execFileSync('ip', within, { encoding: 'utf8' }));
+  }
+
+  private async run(): Promise<PodEnding> {
+    const { initContainers = [], containers } = this.options.template.spec;
+    let ending: PodEnding | null = null;
+    for (const container of [...initContainers, ...containers]) {
+      ending = await this.runContainer(container);
+      if (ending.exitCode !== 0) return ending;
+    }
+    return ending!;
+  }
+
+  private async runContainer(container: Manifest): Promise<PodEnding> {
+    const { network, hostname } = this.options;
+    const script = this.script(container);
+    const args = ['netns', 'exec', network, 'unshare', '--mount', '--uts', '--ipc', '--pid', '--fork'];
+    const child = spawn('ip', [...args, '--kill-child=SIGKILL', 'sh', '-euc', script, 'sh', hostname], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.process = { pid: child.pid!, signal: (name) => signalFirst(child.pid!, name) };
+    createInterface({ input: child.stdout }).on('line', (text) => {
+      if (!text.startsWith('{')) return;
+      const line = JSON.parse(text) as LogLine;
+      this.lines.push(line);
+      for (const listener of this.listeners) listener(line);
+    });
+    let stderr = '';
+    child.stderr.on('data', (data: Buffer) => {
+      stderr += data.toString();
+    });
+    const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+    const exitCode = code ?? 128 + (signal === 'SIGKILL' ? 9 : 15);
+    return { container: String(container.name), exitCode, stderr };
+  }
+
+  /** Shell that makes the container's file system and then becomes its program. */
+  private script(container: Manifest): string {
+    const { template, volumes, folder } = this.options;
+    const { securityContext: ofPod, volumes: declared } = template.spec;
+    const root = join(folder, `${container.name}`);
+    this.prepareRoot(root);
+    const mounts = container.volumeMounts.map(
+      (mount: { name: string; mountPath: string; readOnly?: boolean }) => {
+        const source = volumes.folderOf(
+          declared.find(({ name }: { name: string }) => name === mount.name),
+          folder,
+        );
+        mkdirSync(join(root, mount.mountPath), { recursive: true });
+        const target = quote(join(root, mount.mountPath));
+        const readOnly = mount.readOnly ? `; mount -o remount,bind,ro ${target}` : '';
+        return `mount --bind ${quote(source)} ${target}${readOnly}`;
+      },
+    );
+    const variables = volumes.environment(container, this.options);
+    const words = [...container.command, ...(container.args ?? [])].map((word: string) =>
+      expandVariables(word, variables),
+    );
+    const environment = Object.entries({ PATH: '/opt/bin:/usr/bin:/usr/sbin', HOME: '/', ...variables });
+    const { readOnlyRootFilesystem, allowPrivilegeEscalation, capabilities } = container.securityContext;
+    const limits = [
+      ...(allowPrivilegeEscalation === false ? ['--no-new-privs'] : []),
+      ...(capabilities.drop.includes('ALL') ? ['--inh-caps=-all', '--bounding-set=-all'] : []),
+      `--reuid=${ofPod.runAsUser}`,
+      `--regid=${ofPod.runAsGroup}`,
+      `--groups=${ofPod.fsGroup}`,
+    ];
+    return [
+      'mount --make-rprivate /',
+      'hostname "$1"',
+      `mount --bind ${quote(root)} ${quote(root)}`,
+      ...['/usr', '/dev'].map((path) => `mount --rbind ${path} ${quote(root + path)}`),
+      `mount -t proc proc ${quote(`${root}/proc`)}`,
+      `mount --bind ${quote(process.execPath)} ${quote(`${root}/opt/bin/node`)}`,
+      `mount --bind ${quote(resolve('.'))} ${quote(`${root}/app`)}; mount -o remount,bind,ro ${quote(`${root}/app`)}`,
+      ...mounts,
+      readOnlyRootFilesystem ? `mount -o remount,bind,ro ${quote(root)}` : '',
+      ['exec chroot', quote(root), 'setpriv', ...limits, 'env -i']
+        .concat(
+          environment.map(([name, value]) => quote(`${name}=${value}`)),
+          words.map(quote),
+        )
+        .join(' '),
+    ].join('\n');
+  }
+
+  private prepareRoot(root: string): void {
+    const folders = ['usr', 'dev', 'proc', 'etc', 'app', 'opt/bin', 'tmp'];
+    for (const folder of folders) mkdirSync(join(root, folder), { recursive: true });
+    for (const name of ['bin', 'lib', 'lib64', 'sbin']) symlinkSync(`usr/${name}`, join(root, name));
+    symlinkSync('/app/dist/cli.js', join(root, 'opt/bin/fcaenet'));
+    writeFileSync(join(root, 'opt/bin/node'), '');
+    copyFileSync('/etc/ld.so.cache', join(root, 'etc/ld.so.cache'));
+    writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0::/:/sbin/nologin\n');
+    writeFileSync(join(root, 'etc/nsswitch.conf'), 'hosts: files\n');
+    const hosts = ['localhost', this.options.hostname, ...this.options.hosts].join(' ');
+    writeFileSync(join(root, 'etc/hosts'), `127.0.0.1 ${hosts}\n`);
+  }
+}
+
+/** Signals process 1 of the pod: `unshare` waits for it outside, and passes nothing on. */
+function signalFirst(pid: number, name: NodeJS.Signals): void {
+  const [first] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+  if (first) process.kill(Number(first), name);
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** A suffix as Kubernetes gives it to pods. */
+export function podSuffix(): string {
+  return randomBytes(3).toString('hex').slice(0, 5);
+}
