@@ -28,6 +28,7 @@ runMain(async () => {
     control: async (options) => (await import('./commands/control-action.js')).control(options),
     start: async (options) => (await import('./commands/start-action.js')).start(options),
     makeCerts: async (options) => (await import('./commands/certs-action.js')).makeCerts(options),
+    examineKube: async (options) => (await import('./commands/doctor-kube-action.js')).examineKube(options),
   });
   await runCommandLine(program, process.argv.slice(2));
   return undefined;

@@ -4,6 +4,7 @@ import { type MakeCertificatesOptions, registerCerts } from './certs.js';
 import { type ControlOptions, registerControl } from './control.js';
 import { type CoordinatorOptions, registerCoordinator } from './coordinator.js';
 import { type DatasetActions, registerDataset } from './dataset.js';
+import { type DoctorKubeOptions, registerDoctor } from './doctor.js';
 import { type EstimateOptions, registerEstimate } from './estimate.js';
 import { type EvaluateOptions, registerEvaluate } from './evaluate.js';
 import { type RunsActions, registerRuns } from './runs.js';
@@ -24,6 +25,7 @@ export interface CommandActions {
   start(options: StartOptions): Promise<void>;
   control(options: ControlOptions): Promise<void>;
   makeCerts(options: MakeCertificatesOptions): Promise<void>;
+  examineKube(options: DoctorKubeOptions): Promise<void>;
 }
 
 export function registerCommands(program: Command, actions: CommandActions): void {
@@ -38,4 +40,5 @@ export function registerCommands(program: Command, actions: CommandActions): voi
   registerStart(program, actions.start);
   registerControl(program, actions.control);
   registerCerts(program, actions.makeCerts);
+  registerDoctor(program, actions.examineKube);
 }

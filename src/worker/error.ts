@@ -1,6 +1,10 @@
 import { type ExitCode, ExitCode as exit, FcaenetError } from '../errors.js';
 
-export type WorkerErrorCode = 'WORKER_REFUSED' | 'WORKER_LOST_COORDINATOR' | 'WORKER_BAD_WORK' | 'WORKER_LEFT';
+export type WorkerErrorCode =
+  | 'WORKER_REFUSED'
+  | 'WORKER_LOST_COORDINATOR'
+  | 'WORKER_BAD_WORK'
+  | 'WORKER_LEFT';
 
 const exitCodes: Record<WorkerErrorCode, ExitCode> = {
   WORKER_REFUSED: exit.badConfiguration,

@@ -50,6 +50,7 @@ test('a worker shares the usual cache unless told another', async () => {
           tls: undefined,
           joinTokenFile: undefined,
           name: undefined,
+          expectRestart: false,
         },
       ],
     },

@@ -17,6 +17,7 @@ registerCommands(program, {
   start: nothing,
   control: nothing,
   makeCerts: nothing,
+  examineKube: nothing,
 });
 
 const commands = allCommands(program)

@@ -22,6 +22,7 @@ export async function parseCommandLine(...args: string[]): Promise<{ action: str
     start: remember('start'),
     makeCerts: remember('makeCerts'),
     control: remember('control'),
+    examineKube: remember('examineKube'),
   });
   program.configureOutput({ writeOut: (text) => calls.push({ action: 'print', options: [text] }) });
   for (const command of allCommands(program)) {

@@ -1,4 +1,3 @@
-import { existsSync, readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { find, kubectlMissing, kustomizations, type Manifest } from '../kit/kubernetes/kustomize.js';
 import { PublishedSchemas, schemasMissing } from '../kit/kubernetes/schemas.js';
@@ -111,9 +110,3 @@ describe.skipIf(kubectlMissing !== '' || schemasMissing !== '')(
     });
   },
 );
-
-test('every folder of deploy/ that is applied by hand is one that exists', () => {
-  expect(
-    readdirSync('deploy/overlays').filter((name) => !existsSync(`deploy/overlays/${name}/README.md`)),
-  ).toEqual([]);
-});

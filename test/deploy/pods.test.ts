@@ -1,15 +1,16 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { runCommandLine } from '../kit/command-line.js';
 import { Cluster } from '../kit/kubernetes/cluster.js';
-import { kubectlMissing, type Manifest } from '../kit/kubernetes/kustomize.js';
+import { find, kubectlMissing, type Manifest } from '../kit/kubernetes/kustomize.js';
 import { buildOverlay } from '../kit/kubernetes/overlay.js';
 import { podsMissing } from '../kit/kubernetes/pod.js';
 import type { Secrets } from '../kit/kubernetes/volumes.js';
+import { natsMissing } from '../kit/nats-server.js';
 import { smallRunFile } from '../kit/small-run.js';
 
 const missing = kubectlMissing || podsMissing;
@@ -22,7 +23,7 @@ const run = {
   spec: {
     ...smallRunFile.spec,
     dataset: { path: '/data/synthetic', sampleSize: 20 },
-    operation: { checkpoint: { everySteps: 1, keep: 50 } },
+    operation: { checkpoint: { everySteps: 1, keep: 50 }, lease: { seconds: 2 } },
   },
 };
 const smallData = (job: string, container: string) => ({
@@ -68,7 +69,12 @@ async function followReadme(): Promise<Secrets> {
   const page = await readFile(`${overlay}/README.md`, 'utf8');
   const make = /^npx fcaenet (certs make .*)$/m.exec(page)![1]!;
   expect(await runCommandLine(make.split(' '), { cwd: folder })).toMatchObject({ exitCode: 0, stderr: '' });
-  const created = [...page.matchAll(/create secret generic (\S+) --from-file=(\S+)/g)];
+  return secretsOf(page);
+}
+
+/** What `kubectl create secret` makes of the lines. */
+function secretsOf(commands: string): Secrets {
+  const created = [...commands.matchAll(/create secret generic (\S+) --from-file=(\S+)/g)];
   const contents = created.map(([, name, path]) => {
     const files = path!.endsWith('join-token')
       ? { 'join-token': join(folder, path!) }
@@ -83,6 +89,16 @@ async function followReadme(): Promise<Secrets> {
 
 const filesIn = (path: string) =>
   Object.fromEntries(['tls.crt', 'tls.key', 'ca.crt'].map((name) => [name, join(path, name)]));
+
+/** As docs/kubernetes.md says: an authority of the server's own. */
+async function makeNatsSecrets(): Promise<Secrets> {
+  const page = await readFile('docs/kubernetes.md', 'utf8');
+  const make = /^npx fcaenet (certs make nats-certs .*)$/m
+    .exec(page)![1]!
+    .replace(/vegfru-48bit/g, namespace);
+  expect(await runCommandLine(make.split(' '), { cwd: folder })).toMatchObject({ exitCode: 0, stderr: '' });
+  return secretsOf(page.match(/.*nats-certs.*/g)!.join('\n'));
+}
 
 async function digests(cluster: Cluster): Promise<typeof expected> {
   const file = join(cluster.volumes.claim('runs'), 'cpu-synthetic', 'result.json');
@@ -128,4 +144,62 @@ describe.skipIf(missing !== '')(`pods as the manifests say${missing}`, () => {
       await cluster.remove();
     }
   });
+
+  test('evicted and killed pods are replaced, and the run goes on to the same bits', async () => {
+    const cluster = new Cluster(build(), secrets);
+    const runDirectory = join(cluster.volumes.claim('runs'), 'cpu-synthetic');
+    try {
+      const coordinators = cluster.runIndex('coordinator', 0);
+      const workers = [0, 1].map((index) => cluster.runIndex('workers', index));
+
+      const evicted = await cluster.pod('coordinator');
+      await evicted.line('checkpoint written');
+      const ending = await evicted.terminate();
+      expect(ending).toMatchObject({ exitCode: 75, stderr: expect.stringContaining('checkpoint') });
+      const [, name] = /checkpoint (\S+) is written/.exec(ending.stderr)!;
+      expect(existsSync(join(runDirectory, 'checkpoints', name!, 'manifest.json'))).toBe(true);
+
+      const killed = await cluster.pod('coordinator', 1);
+      expect(await killed.line('resuming')).toMatchObject({ checkpoint: name });
+      await killed.line('checkpoint written');
+      const left = await (await cluster.pod('workers-1')).terminate();
+      expect(left.exitCode).toBe(75);
+      killed.kill();
+
+      const records = await coordinators;
+      const verdicts = records.map(({ verdict, ending: { exitCode } }) => `${exitCode} ${verdict}`);
+      // A new pod cannot know whether the killed one lives until its lease has run out.
+      expect(verdicts.filter((each) => each !== '73 Count')).toEqual([
+        '75 Ignore',
+        '137 Count',
+        '0 Succeeded',
+      ]);
+      const [stayed, replaced] = await Promise.all(workers);
+      expect(stayed!.map(({ verdict }) => verdict)).toEqual(['Succeeded']);
+      expect(replaced!.map(({ verdict }) => verdict)).toEqual(['Ignore', 'Succeeded']);
+      expect(await digests(cluster)).toEqual(expected);
+    } finally {
+      await cluster.remove();
+    }
+  });
+
+  test.skipIf(natsMissing !== '')(
+    `the NATS server's pod serves the coordinator's${natsMissing}`,
+    async () => {
+      const manifests = build(['deploy/components/nats']);
+      const cluster = new Cluster(manifests, { ...secrets, ...(await makeNatsSecrets()) });
+      try {
+        const nats = cluster.start(find(manifests, 'StatefulSet', 'nats'), 0);
+        await vi.waitFor(() => expect(nats.probe('startupProbe')).toBe(200), { timeout: 30_000 });
+        expect(nats.probe('readinessProbe')).toBe(200);
+        const coordinator = cluster.start(find(manifests, 'Job', 'coordinator'), 0);
+        await coordinator.line('NATS connected');
+        await coordinator.line('waiting for workers');
+        expect(coordinator.lines.filter(({ message }) => message === 'NATS request failed')).toEqual([]);
+        expect(await coordinator.terminate()).toMatchObject({ exitCode: 75 });
+      } finally {
+        await cluster.remove();
+      }
+    },
+  );
 });

@@ -146,6 +146,21 @@ test('a worker told to stop hands back its microbatches, ends with 0, and the bi
   expect(await digests('left')).toEqual(expected);
 });
 
+test('a worker that is started again when needed ends with 75 when told to stop, and with 0 after the run', async () => {
+  const port = await freePort();
+  const run = coordinator('restarted', port);
+  const [stays, leaves] = ['stays', 'leaves'].map((name) => worker(port, name, '--expect-restart'));
+  await run.line('worker joined', ({ worker }) => String(worker).endsWith('(leaves)'));
+  leaves!.kill('SIGTERM');
+  expect(await leaves!.ended).toMatchObject({
+    exitCode: 75,
+    stderr:
+      'fcaenet: this worker was told to leave before the run was over; another one may take its place.\n',
+  });
+  expect(await run.ended).toMatchObject(withoutComplaint);
+  expect(await stays!.ended).toMatchObject(withoutComplaint);
+});
+
 test('SIGTERM while the dataset is read ends with 75 at once', async () => {
   const data = join(small.folder, 'slow');
   await cp(join(small.folder, 'data'), data, { recursive: true });

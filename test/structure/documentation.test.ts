@@ -4,7 +4,13 @@ import { expect, test } from 'vitest';
 import { parseTrainingRun } from '../../src/run/read.js';
 import { parseCommandLine } from '../cli/support.js';
 
-const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...markdownIn('docs')];
+const pages = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  ...markdownIn('docs'),
+  ...markdownIn('deploy'),
+];
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
 
 function markdownIn(folder: string): string[] {
@@ -45,7 +51,7 @@ test.each(commands)('%s: %s is a command that exists', async (_, line) => {
   } else if (program === '.ci/run') {
     expect(statSync(program).mode & 0o111).not.toBe(0);
   } else {
-    expect(['git', 'cd', 'curl', 'apt-get', 'sudo']).toContain(program);
+    expect(['git', 'cd', 'curl', 'apt-get', 'sudo', 'kubectl', 'buildah']).toContain(program);
   }
 });
 

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { find, type Manifest } from './kustomize.js';
 import { Pod, type PodEnding, podSuffix } from './pod.js';
 import { type Secrets, Volumes } from './volumes.js';
@@ -37,10 +38,13 @@ export class Cluster {
   private readonly running = new Set<Pod>();
   private readonly waiting: (() => void)[] = [];
   readonly pods: Pod[] = [];
+  private removed = false;
 
   constructor(
     private readonly manifests: readonly Manifest[],
     secrets: Secrets,
+    /** Before the first replacement of a pod whose failure counts; twice as long before the next. Kubernetes: 10 s. */
+    private readonly backOffMs = 1000,
   ) {
     this.namespace = find(manifests, 'ServiceAccount', 'fcaenet').metadata.namespace!;
     this.volumes = new Volumes(manifests, secrets, this.folder, 65532);
@@ -54,14 +58,13 @@ export class Cluster {
     const job = find(this.manifests, 'Job', jobName);
     const limit = job.spec.backoffLimitPerIndex ?? job.spec.backoffLimit;
     const records: PodRecord[] = [];
-    for (let failures = 0; failures <= limit; ) {
+    for (let failures = 0; failures <= limit && !this.removed; ) {
       const pod = this.start(job, index);
       const ending = await pod.ended;
-      this.running.delete(pod);
       const verdict = judge(job, ending.exitCode, false);
       records.push({ pod, verdict, ending });
       if (verdict === 'Succeeded' || verdict === 'FailJob' || verdict === 'FailIndex') break;
-      if (verdict === 'Count') failures++;
+      if (verdict === 'Count') await sleep(this.backOffMs * 2 ** failures++);
     }
     return records;
   }
@@ -77,6 +80,7 @@ export class Cluster {
 
   /** Ends what still runs, and forgets everything. */
   async remove(): Promise<void> {
+    this.removed = true;
     for (const pod of this.running) pod.kill();
     await Promise.all([...this.running].map(({ ended }) => ended));
     execFileSync('ip', ['netns', 'del', this.network]);
@@ -99,7 +103,7 @@ export class Cluster {
       .filter(({ kind }) => kind === 'Service')
       .map(({ metadata }) => `${metadata.name}.${this.namespace}.svc`);
     const pod = new Pod({
-      template: owner.spec.template,
+      template: withClaims(owner, stem),
       name,
       hostname: indexed ? stem : name,
       namespace: this.namespace,
@@ -109,8 +113,19 @@ export class Cluster {
       folder,
     });
     this.running.add(pod);
+    void pod.ended.then(() => this.running.delete(pod));
     this.pods.push(pod);
     for (const wake of this.waiting.splice(0)) wake();
     return pod;
   }
+}
+
+/** The pod template of a StatefulSet with the claims that it makes for each of its pods. */
+function withClaims({ spec }: Manifest, pod: string): Manifest {
+  const template = structuredClone(spec.template);
+  for (const { metadata } of spec.volumeClaimTemplates ?? []) {
+    const { name } = metadata;
+    template.spec.volumes.push({ name, persistentVolumeClaim: { claimName: `${name}-${pod}` } });
+  }
+  return template;
 }

@@ -54,7 +54,7 @@ export class Pod {
   readonly lines: LogLine[] = [];
   readonly ended: Promise<PodEnding>;
   private readonly listeners = new Set<(line: LogLine) => void>();
-  private process: { pid: number; signal(name: NodeJS.Signals): void } | null = null;
+  private process: { signal(name: NodeJS.Signals): void } | null = null;
 
   constructor(readonly options: PodOptions) {
     this.ended = this.run();
@@ -122,7 +122,12 @@ export class Pod {
     const child = spawn('ip', [...args, '--kill-child=SIGKILL', 'sh', '-euc', script, 'sh', hostname], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    this.process = { pid: child.pid!, signal: (name) => signalFirst(child.pid!, name) };
+    let killed = false;
+    const signal = (name: NodeJS.Signals) => {
+      killed ||= name === 'SIGKILL';
+      signalFirst(child.pid!, name);
+    };
+    this.process = { signal };
     createInterface({ input: child.stdout }).on('line', (text) => {
       if (!text.startsWith('{')) return;
       const line = JSON.parse(text) as LogLine;
@@ -133,8 +138,9 @@ export class Pod {
     child.stderr.on('data', (data: Buffer) => {
       stderr += data.toString();
     });
-    const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
-    const exitCode = code ?? 128 + (signal === 'SIGKILL' ? 9 : 15);
+    const [code] = (await once(child, 'close')) as [number | null];
+    // `unshare` itself says 1 of a child that was killed.
+    const exitCode = killed ? 137 : (code ?? 128);
     return { container: String(container.name), exitCode, stderr };
   }
 
@@ -204,8 +210,13 @@ export class Pod {
 
 /** Signals process 1 of the pod: `unshare` waits for it outside, and passes nothing on. */
 function signalFirst(pid: number, name: NodeJS.Signals): void {
-  const [first] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
-  if (first) process.kill(Number(first), name);
+  try {
+    const [first] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+    if (first) process.kill(Number(first), name);
+  } catch (error) {
+    // It has ended by itself.
+    if (!['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code!)) throw error;
+  }
 }
 
 function quote(text: string): string {

@@ -1,0 +1,50 @@
+import * as z from 'zod';
+
+/*
+ * What the checks look into. Whether manifests are well-formed otherwise is for the API server to say, so other fields
+ * pass unread.
+ */
+
+const variable = z.looseObject({
+  name: z.string(),
+  value: z.string().optional(),
+  valueFrom: z
+    .looseObject({ configMapKeyRef: z.looseObject({ name: z.string(), key: z.string() }).optional() })
+    .optional(),
+});
+const container = z.looseObject({
+  name: z.string(),
+  command: z.array(z.string()).default([]),
+  args: z.array(z.string()).default([]),
+  env: z.array(variable).default([]),
+});
+const volume = z.looseObject({
+  name: z.string(),
+  secret: z.looseObject({ secretName: z.string() }).optional(),
+  configMap: z.looseObject({ name: z.string() }).optional(),
+});
+const jobSpec = z.looseObject({
+  parallelism: z.number().default(1),
+  completions: z.number().default(1),
+  template: z.looseObject({
+    spec: z.looseObject({ containers: z.array(container).min(1), volumes: z.array(volume).default([]) }),
+  }),
+});
+
+export const manifestSchema = z.looseObject({
+  apiVersion: z.string(),
+  kind: z.string(),
+  metadata: z.looseObject({ name: z.string(), namespace: z.string().optional() }),
+});
+export const jobSchema = z.looseObject({ spec: jobSpec });
+export const jobSetSchema = z.looseObject({
+  spec: z.looseObject({
+    replicatedJobs: z.array(z.looseObject({ name: z.string(), template: z.looseObject({ spec: jobSpec }) })),
+  }),
+});
+export const configMapSchema = z.looseObject({ data: z.record(z.string(), z.string()).default({}) });
+
+/** One Kubernetes object; which fields it has besides depends on its kind. */
+export type Manifest = z.output<typeof manifestSchema>;
+export type JobSpec = z.output<typeof jobSpec>;
+export type Container = z.output<typeof container>;

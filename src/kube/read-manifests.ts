@@ -1,0 +1,74 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync, statSync } from 'node:fs';
+import { parseAllDocuments } from 'yaml';
+import { KubeError } from './error.js';
+import { type Manifest, manifestSchema } from './manifest.js';
+
+/**
+ * Reads manifests: what `kubectl kustomize` makes of a folder, a file of YAML documents, or standard input for `-`.
+ * @throws KubeError KUBE_MANIFESTS_MISSING, KUBE_KUBECTL_MISSING, KUBE_KUSTOMIZE_FAILED, KUBE_MANIFESTS_INVALID
+ */
+export function readManifests(source: string): Manifest[] {
+  return parseManifests(textOf(source), source === '-' ? 'standard input' : source);
+}
+
+/** The documents of a YAML text; `source` is named in errors. */
+export function parseManifests(text: string, source: string): Manifest[] {
+  const documents = parseAllDocuments(text);
+  const problem = documents.flatMap(({ errors }) => errors)[0];
+  if (problem) {
+    const reason = problem.message.split('\n')[0]!.replace(/[.:]$/, '');
+    throw new KubeError('KUBE_MANIFESTS_INVALID', `${source} is not valid YAML: ${reason}`, {
+      cause: problem,
+    });
+  }
+  return documents
+    .map((document) => document.toJS() as unknown)
+    .filter((value) => value !== null)
+    .map((value, index) => {
+      const { data, error } = manifestSchema.safeParse(value);
+      if (data !== undefined) return data;
+      throw new KubeError(
+        'KUBE_MANIFESTS_INVALID',
+        `document ${index + 1} of ${source} must be a Kubernetes object with apiVersion, kind and metadata.name`,
+        { cause: error },
+      );
+    });
+}
+
+function textOf(source: string): string {
+  if (source === '-') return readFileSync(0, 'utf8');
+  try {
+    return statSync(source).isDirectory() ? kustomize(source) : readFileSync(source, 'utf8');
+  } catch (cause) {
+    if (cause instanceof KubeError) throw cause;
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new KubeError(
+      'KUBE_MANIFESTS_MISSING',
+      `the manifests ${source} cannot be read (${code ?? String(cause)}); name a folder of deploy/overlays, a file, or -`,
+      { cause },
+    );
+  }
+}
+
+function kustomize(folder: string): string {
+  const { error, status, stdout, stderr } = spawnSync('kubectl', ['kustomize', folder], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  });
+  if (error) {
+    throw new KubeError(
+      'KUBE_KUBECTL_MISSING',
+      `kubectl is not installed, which builds ${folder}; install it, or name a file that it has built`,
+      { cause: error },
+    );
+  }
+  if (status === 0) return stdout;
+  const reason = stderr
+    .trim()
+    .split('\n')
+    .at(-1)!
+    .replace(/^error: /, '')
+    .replace(/\.$/, '');
+  throw new KubeError('KUBE_KUSTOMIZE_FAILED', `kubectl kustomize ${folder} failed: ${reason}`);
+}

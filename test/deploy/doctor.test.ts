@@ -1,0 +1,169 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { stringify } from 'yaml';
+import { examineManifests } from '../../src/kube/examine.js';
+import { parseManifests, readManifests } from '../../src/kube/read-manifests.js';
+import { runCommandLine } from '../kit/command-line.js';
+import { kubectlMissing } from '../kit/kubernetes/kustomize.js';
+
+interface Changes {
+  readonly image?: string;
+  readonly run?: string;
+  readonly workers?: { readonly parallelism: number; readonly completions: number };
+  readonly kind?: string;
+}
+
+const runYaml = readFileSync('deploy/overlays/vegfru-48bit/run.yaml', 'utf8');
+
+/** A run's manifests, cut down to what is looked at. */
+function manifests({
+  image = 'registry.example/fcaenet',
+  run = runYaml,
+  workers,
+  kind = 'Job',
+}: Changes = {}) {
+  const pod = (name: string, args: string[], secret: string) => ({
+    template: {
+      spec: {
+        containers: [
+          {
+            name,
+            image,
+            command: ['fcaenet'],
+            args,
+            env: [{ name: 'WEIGHTS', value: 'resnet50.safetensors' }],
+          },
+        ],
+        volumes: [
+          { name: 'run', configMap: { name: 'run' } },
+          { name: 'tls', secret: { secretName: secret } },
+        ],
+      },
+    },
+  });
+  const set = ['--set=spec.model.weights=/data/$(WEIGHTS)', '--set=spec.operation.runsDirectory=/runs'];
+  const documents = [
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'run' }, data: { 'run.yaml': run } },
+    {
+      apiVersion: 'batch/v1',
+      kind,
+      metadata: { name: 'coordinator' },
+      spec: pod('coordinator', set, 'coordinator-tls'),
+    },
+    {
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { name: 'workers' },
+      spec: { parallelism: 4, completions: 4, ...workers, ...pod('worker', [], 'worker-tls') },
+    },
+  ];
+  return parseManifests(documents.map((each) => stringify(each)).join('---\n'), 'test.yaml');
+}
+
+const failed = (changes: Changes) =>
+  examineManifests(manifests(changes))
+    .filter(({ ok }) => !ok)
+    .map(({ name, text }) => `${name}: ${text}`);
+
+test('manifests with everything in place pass every check', () => {
+  const checks = examineManifests(manifests());
+  expect(checks).toEqual([
+    { name: 'values', ok: true, text: 'all are filled in' },
+    { name: 'run file', ok: true, text: 'vegfru-48bit: fcaenet, 48 bits, resnet50, 60 iterations' },
+    { name: 'workers', ok: true, text: '4' },
+    { name: 'secrets', ok: true, text: 'to be created before: coordinator-tls, worker-tls' },
+  ]);
+});
+
+test('a value that was not filled in is named with its places', () => {
+  expect(failed({ image: 'FILL-IN-IMAGE' })).toEqual([
+    'image: FILL-IN-IMAGE stands in Job coordinator, Job workers; put there an image of deploy/image/Dockerfile that the cluster can pull',
+  ]);
+});
+
+test('a run file that the coordinator would refuse is refused with its own sentence', () => {
+  expect(failed({ run: runYaml.replace('bits: 48', 'bits: 65') })).toEqual([
+    'run file: run.yaml of ConfigMap run: spec.bits is 65, but must be a whole number from 1 to 64',
+  ]);
+});
+
+test('workers must be as many as completions, and as many as the run wants', () => {
+  expect(failed({ workers: { parallelism: 4, completions: 2 } })).toEqual([
+    'workers: parallelism is 4, but must be the number of completions, 2',
+  ]);
+  expect(failed({ workers: { parallelism: 65, completions: 65 } })).toEqual([
+    'workers: there are 65, but spec.operation.membership asks for 1 to 64',
+  ]);
+});
+
+test('workers beyond the microbatches are said to stand by', () => {
+  const checks = examineManifests(manifests({ workers: { parallelism: 10, completions: 10 } }));
+  expect(checks.find(({ name }) => name === 'workers')?.text).toBe(
+    '10, of which 2 only stand by: spec.schedule.microbatches is fewer',
+  );
+});
+
+test.each([
+  ['no coordinator', () => examineManifests(manifests({ kind: 'CronJob' })), 'there is no Job coordinator'],
+  ['no YAML', () => parseManifests('a: [', 'x.yaml'), 'x.yaml is not valid YAML: '],
+  [
+    'no Kubernetes object',
+    () => parseManifests('a: 1', 'x.yaml'),
+    'document 1 of x.yaml must be a Kubernetes object',
+  ],
+  ['no such file', () => readManifests('absent.yaml'), 'the manifests absent.yaml cannot be read (ENOENT)'],
+])('%s is refused', (_, examine, sentence) => {
+  expect(examine).toThrow(sentence);
+});
+
+test.skipIf(kubectlMissing !== '')(`an overlay lacks its four values${kubectlMissing}`, async () => {
+  const { exitCode, stderr, lines } = await runCommandLine(
+    ['doctor', '--kube', 'deploy/overlays/vegfru-48bit'],
+    { cwd: '.' },
+  );
+  expect(exitCode).toBe(78);
+  expect(stderr).toMatch(
+    /^fcaenet: deploy\/overlays\/vegfru-48bit would not start a run: image \(.+\); dataset volume \(.+\); weights \(.+\); storage class \(.+\)\.\n$/,
+  );
+  expect(lines.filter(({ ok }) => ok === true).map(({ name }) => name)).toEqual([
+    'run file',
+    'workers',
+    'secrets',
+  ]);
+});
+
+test.skipIf(kubectlMissing !== '')(`kubectl's complaint is one sentence${kubectlMissing}`, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'fcaenet-kube-'));
+  try {
+    writeFileSync(join(folder, 'kustomization.yaml'), 'resources: [absent]\n');
+    expect(() => readManifests(folder)).toThrow(/^kubectl kustomize \S+ failed: .+absent/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('a finished set of manifests ends with 0, whatever they are read from', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'fcaenet-kube-'));
+  try {
+    const file = join(folder, 'run.yaml');
+    writeFileSync(
+      file,
+      manifests()
+        .map((each) => stringify(each))
+        .join('---\n'),
+    );
+    const ending = await runCommandLine(['doctor', '--kube', file], { cwd: '.' });
+    expect(ending).toMatchObject({ exitCode: 0, stderr: '' });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('doctor without a question says what it needs', async () => {
+  expect(await runCommandLine(['doctor'], { cwd: '.' })).toMatchObject({
+    exitCode: 64,
+    stderr: 'fcaenet: doctor needs --kube <manifests>.\n',
+  });
+});
