@@ -46,6 +46,7 @@ test('the commands are those that the documentation names', () => {
     'stop',
     'drain',
     'certs make',
+    'doctor',
   ]);
 });
 

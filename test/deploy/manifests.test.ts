@@ -38,7 +38,6 @@ describe.skipIf(kubectlMissing !== '').each(Object.entries(builds))(`%s${kubectl
       expect(template.spec).toMatchObject({
         automountServiceAccountToken: false,
         enableServiceLinks: false,
-        serviceAccountName: 'fcaenet',
         securityContext: {
           runAsNonRoot: true,
           runAsUser: 65532,

@@ -70,6 +70,7 @@ export function podTemplates(manifests: readonly Manifest[]): { owner: string; t
         owner: `${owner}: ${name}`,
         template: template.spec.template,
       }));
+    if (manifest.kind === 'Pod') return [{ owner, template: manifest }];
     return manifest.spec?.template?.spec?.containers ? [{ owner, template: manifest.spec.template }] : [];
   });
 }

@@ -1,0 +1,60 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+/** Empty where images can be built without a registry and a daemon; else why not, for the title of a skipped test. */
+export const buildahMissing = whyNoBuildah();
+
+function whyNoBuildah(): string {
+  if (process.getuid?.() !== 0) return ' (skipped: needs root)';
+  const absent = ['buildah', 'debootstrap'].filter(
+    (name) => spawnSync(name, ['--version']).error !== undefined,
+  );
+  return absent.length === 0 ? '' : ` (skipped: ${absent.join(' and ')} not installed)`;
+}
+
+/** Images in a storage of their own, with a base of Debian packages and this machine's Node. */
+export class ImageStore {
+  readonly base = 'localhost/debian-with-node';
+  private readonly folder = mkdtempSync(join(tmpdir(), 'fcaenet-images-'));
+
+  /** What `buildah` prints. Throws with what it complains about. */
+  buildah(...args: string[]): string {
+    const storage = ['--root', join(this.folder, 'storage'), '--runroot', join(this.folder, 'run')];
+    return execFileSync('buildah', [...storage, ...args], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+      maxBuffer: 1 << 28,
+    }).trim();
+  }
+
+  /** Makes the base image: what `debootstrap` installs, Node and npm as they are here, and this machine's authorities. */
+  makeBase(): void {
+    const root = join(this.folder, 'debian');
+    execFileSync('debootstrap', ['--variant=minbase', 'bookworm', root], { stdio: 'ignore' });
+    for (const folder of ['usr/local/bin', 'usr/local/lib', 'etc/ssl/certs']) {
+      mkdirSync(join(root, folder), { recursive: true });
+    }
+    cpSync(process.execPath, join(root, 'usr/local/bin/node'));
+    const npm = dirname(dirname(realpathSync(execFileSync('which', ['npm'], { encoding: 'utf8' }).trim())));
+    cpSync(npm, join(root, 'usr/local/lib/npm'), { recursive: true });
+    symlinkSync('../lib/npm/bin/npm-cli.js', join(root, 'usr/local/bin/npm'));
+    const authorities = 'etc/ssl/certs/ca-certificates.crt';
+    cpSync(`/${authorities}`, join(root, authorities));
+    const container = this.buildah('from', 'scratch');
+    this.buildah('copy', '--quiet', container, root, '/');
+    const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+    const environment = [`PATH=${path}`, `NODE_EXTRA_CA_CERTS=/${authorities}`];
+    this.buildah('config', ...environment.flatMap((each) => ['--env', each]), container);
+    this.buildah('commit', '--quiet', '--rm', container, this.base);
+    rmSync(root, { recursive: true, force: true });
+  }
+
+  /** Forgets all images. */
+  remove(): void {
+    this.buildah('rm', '--all');
+    this.buildah('rmi', '--all', '--force');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
