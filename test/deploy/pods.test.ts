@@ -133,6 +133,11 @@ describe.skipIf(missing !== '')(`pods as the manifests say${missing}`, () => {
       expect(leader.probe('startupProbe')).toBe(200);
       expect(leader.probe('livenessProbe')).toBe(200);
       expect(leader.probe('readinessProbe')).toBe(503);
+      const [, status] = /exec job\/coordinator -- (.+)/.exec(readFileSync(`${overlay}/README.md`, 'utf8'))!;
+      expect(JSON.parse(leader.exec(...status!.split(' ')))).toMatchObject({
+        run: namespace,
+        state: 'waiting',
+      });
       const workers = [0, 1].map((index) => cluster.runIndex('workers', index));
       await leader.line('worker joined');
       expect(leader.probe('readinessProbe')).toBe(200);

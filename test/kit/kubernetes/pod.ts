@@ -8,6 +8,8 @@ import type { LogLine } from '../command-line.js';
 import type { Manifest } from './kustomize.js';
 import { expandVariables, type Volumes } from './volumes.js';
 
+const path = '/opt/bin:/usr/bin:/usr/sbin';
+
 /** Why this machine cannot run a pod's processes as a node does; empty where it can. For the title of a skipped test. */
 export const podsMissing = whyNoPods();
 
@@ -54,7 +56,7 @@ export class Pod {
   readonly lines: LogLine[] = [];
   readonly ended: Promise<PodEnding>;
   private readonly listeners = new Set<(line: LogLine) => void>();
-  private process: { signal(name: NodeJS.Signals): void } | null = null;
+  private process: { first(): number | null; signal(name: NodeJS.Signals): void } | null = null;
 
   constructor(readonly options: PodOptions) {
     this.ended = this.run();
@@ -105,6 +107,24 @@ export class Pod {
     return Number(execFileSync('ip', within, { encoding: 'utf8' }));
   }
 
+  /** What a command prints that runs beside the program, as `kubectl exec` does it. Throws where it fails. */
+  exec(...command: string[]): string {
+    const { runAsUser, runAsGroup } = this.options.template.spec.securityContext;
+    const into = [
+      '--mount',
+      '--pid',
+      '--net',
+      '--root',
+      '--wd=/',
+      `--setuid=${runAsUser}`,
+      `--setgid=${runAsGroup}`,
+    ];
+    const program = ['env', '-i', `PATH=${path}`, ...command];
+    return execFileSync('nsenter', [`--target=${this.process!.first()}`, ...into, ...program], {
+      encoding: 'utf8',
+    });
+  }
+
   private async run(): Promise<PodEnding> {
     const { initContainers = [], containers } = this.options.template.spec;
     let ending: PodEnding | null = null;
@@ -123,11 +143,13 @@ export class Pod {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let killed = false;
+    const first = () => firstProcess(child.pid!);
     const signal = (name: NodeJS.Signals) => {
       killed ||= name === 'SIGKILL';
-      signalFirst(child.pid!, name);
+      const pid = first();
+      if (pid !== null) process.kill(pid, name);
     };
-    this.process = { signal };
+    this.process = { first, signal };
     createInterface({ input: child.stdout }).on('line', (text) => {
       if (!text.startsWith('{')) return;
       const line = JSON.parse(text) as LogLine;
@@ -166,7 +188,7 @@ export class Pod {
     const words = [...container.command, ...(container.args ?? [])].map((word: string) =>
       expandVariables(word, variables),
     );
-    const environment = Object.entries({ PATH: '/opt/bin:/usr/bin:/usr/sbin', HOME: '/', ...variables });
+    const environment = Object.entries({ PATH: path, HOME: '/', ...variables });
     const { readOnlyRootFilesystem, allowPrivilegeEscalation, capabilities } = container.securityContext;
     const limits = [
       ...(allowPrivilegeEscalation === false ? ['--no-new-privs'] : []),
@@ -208,14 +230,13 @@ export class Pod {
   }
 }
 
-/** Signals process 1 of the pod: `unshare` waits for it outside, and passes nothing on. */
-function signalFirst(pid: number, name: NodeJS.Signals): void {
+/** Process 1 of a pod, as seen from outside: `unshare` only waits for it. Null where it has ended. */
+function firstProcess(unsharePid: number): number | null {
   try {
-    const [first] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
-    if (first) process.kill(Number(first), name);
-  } catch (error) {
-    // It has ended by itself.
-    if (!['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code!)) throw error;
+    const [first] = readFileSync(`/proc/${unsharePid}/task/${unsharePid}/children`, 'utf8').trim().split(' ');
+    return first ? Number(first) : null;
+  } catch {
+    return null;
   }
 }
 
