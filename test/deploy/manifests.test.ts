@@ -1,9 +1,14 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { examineManifests } from '../../src/kube/examine.js';
+import { parseManifests } from '../../src/kube/read-manifests.js';
 import { parseTrainingRun } from '../../src/run/read.js';
 import { parseCommandLine } from '../cli/support.js';
 import { judge } from '../kit/kubernetes/cluster.js';
 import { find, kubectlMissing, type Manifest, podTemplates } from '../kit/kubernetes/kustomize.js';
+import { buildOverlay } from '../kit/kubernetes/overlay.js';
 import { expandVariables } from '../kit/kubernetes/volumes.js';
 import { builds, wholeRuns } from './builds.js';
 
@@ -299,4 +304,41 @@ test('the image for GPUs installs the project’s packages, and TensorFlow', () 
   const tensorflow = '@tensorflow/tfjs-node-gpu';
   expect(gpu.dependencies).toEqual({ ...dependencies, [tensorflow]: peerDependencies[tensorflow] });
   expect(lock.packages[''].dependencies).toEqual(gpu.dependencies);
+});
+
+describe.skipIf(kubectlMissing !== '')(`docs/kubernetes.md${kubectlMissing}`, () => {
+  const page = readFileSync('docs/kubernetes.md', 'utf8');
+  const overlays = [...page.matchAll(/^```text\n(resources: [\s\S]*?)^```$/gm)].map(([, text]) => text!);
+
+  test.each(overlays)('builds what it shows: %s', (text) => {
+    const { resources, components = [], ...rest } = parse(text) as Record<string, string[]>;
+    const fromHere = (path: string) => join('deploy/overlays/mine', path);
+    const manifests = buildOverlay({
+      resources: resources!.map(fromHere),
+      components: components.map(fromHere),
+      rest,
+    });
+    if (text.includes('jobset')) {
+      expect(find(manifests, 'JobSet', 'fcaenet')).toBeDefined();
+    } else if (text.includes('parallelism')) {
+      expect(find(manifests, 'Job', 'workers').spec).toMatchObject({ parallelism: 8, completions: 8 });
+    } else if (text.includes('bits')) {
+      const checks = examineManifests(
+        parseManifests(manifests.map((each) => stringify(each)).join('---\n'), 'x'),
+      );
+      expect(checks.find(({ name }) => name === 'run file')).toMatchObject({
+        ok: true,
+        text: 'vegfru-24bit: fcaenet, 24 bits, resnet50, 40 iterations',
+      });
+    } else {
+      const images = podTemplates(manifests).flatMap(({ template }) =>
+        containersOf(template).map(({ image }) => image),
+      );
+      expect(new Set(images)).toEqual(new Set(['registry.example/fcaenet:cpu']));
+    }
+  });
+
+  test('shows each way to change a run', () => {
+    expect(overlays).toHaveLength(4);
+  });
 });
