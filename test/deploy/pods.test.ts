@@ -138,6 +138,8 @@ describe.skipIf(missing !== '')(`pods as the manifests say${missing}`, () => {
         run: namespace,
         state: 'waiting',
       });
+      expect(leader.exec('id', '-u')).toBe('65532\n');
+      expect(leader.exec('cat', '/proc/mounts')).toMatch(/ \/ \S+ ro,/);
       const workers = [0, 1].map((index) => cluster.runIndex('workers', index));
       await leader.line('worker joined');
       expect(leader.probe('readinessProbe')).toBe(200);

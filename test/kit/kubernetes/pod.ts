@@ -1,14 +1,12 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { LogLine } from '../command-line.js';
+import { containerScript, searchPath } from './container-script.js';
 import type { Manifest } from './kustomize.js';
-import { expandVariables, type Volumes } from './volumes.js';
-
-const path = '/opt/bin:/usr/bin:/usr/sbin';
+import type { Volumes } from './volumes.js';
 
 /** Why this machine cannot run a pod's processes as a node does; empty where it can. For the title of a skipped test. */
 export const podsMissing = whyNoPods();
@@ -119,7 +117,7 @@ export class Pod {
       `--setuid=${runAsUser}`,
       `--setgid=${runAsGroup}`,
     ];
-    const program = ['env', '-i', `PATH=${path}`, ...command];
+    const program = ['env', '-i', `PATH=${searchPath}`, ...command];
     return execFileSync('nsenter', [`--target=${this.process!.first()}`, ...into, ...program], {
       encoding: 'utf8',
     });
@@ -137,7 +135,7 @@ export class Pod {
 
   private async runContainer(container: Manifest): Promise<PodEnding> {
     const { network, hostname } = this.options;
-    const script = this.script(container);
+    const script = containerScript(container, this.options);
     const args = ['netns', 'exec', network, 'unshare', '--mount', '--uts', '--ipc', '--pid', '--fork'];
     const child = spawn('ip', [...args, '--kill-child=SIGKILL', 'sh', '-euc', script, 'sh', hostname], {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -165,69 +163,6 @@ export class Pod {
     const exitCode = killed ? 137 : (code ?? 128);
     return { container: String(container.name), exitCode, stderr };
   }
-
-  /** Shell that makes the container's file system and then becomes its program. */
-  private script(container: Manifest): string {
-    const { template, volumes, folder } = this.options;
-    const { securityContext: ofPod, volumes: declared } = template.spec;
-    const root = join(folder, `${container.name}`);
-    this.prepareRoot(root);
-    const mounts = container.volumeMounts.map(
-      (mount: { name: string; mountPath: string; readOnly?: boolean }) => {
-        const source = volumes.folderOf(
-          declared.find(({ name }: { name: string }) => name === mount.name),
-          folder,
-        );
-        mkdirSync(join(root, mount.mountPath), { recursive: true });
-        const target = quote(join(root, mount.mountPath));
-        const readOnly = mount.readOnly ? `; mount -o remount,bind,ro ${target}` : '';
-        return `mount --bind ${quote(source)} ${target}${readOnly}`;
-      },
-    );
-    const variables = volumes.environment(container, this.options);
-    const words = [...container.command, ...(container.args ?? [])].map((word: string) =>
-      expandVariables(word, variables),
-    );
-    const environment = Object.entries({ PATH: path, HOME: '/', ...variables });
-    const { readOnlyRootFilesystem, allowPrivilegeEscalation, capabilities } = container.securityContext;
-    const limits = [
-      ...(allowPrivilegeEscalation === false ? ['--no-new-privs'] : []),
-      ...(capabilities.drop.includes('ALL') ? ['--inh-caps=-all', '--bounding-set=-all'] : []),
-      `--reuid=${ofPod.runAsUser}`,
-      `--regid=${ofPod.runAsGroup}`,
-      `--groups=${ofPod.fsGroup}`,
-    ];
-    return [
-      'mount --make-rprivate /',
-      'hostname "$1"',
-      `mount --bind ${quote(root)} ${quote(root)}`,
-      ...['/usr', '/dev'].map((path) => `mount --rbind ${path} ${quote(root + path)}`),
-      `mount -t proc proc ${quote(`${root}/proc`)}`,
-      `mount --bind ${quote(process.execPath)} ${quote(`${root}/opt/bin/node`)}`,
-      `mount --bind ${quote(resolve('.'))} ${quote(`${root}/app`)}; mount -o remount,bind,ro ${quote(`${root}/app`)}`,
-      ...mounts,
-      readOnlyRootFilesystem ? `mount -o remount,bind,ro ${quote(root)}` : '',
-      ['exec chroot', quote(root), 'setpriv', ...limits, 'env -i']
-        .concat(
-          environment.map(([name, value]) => quote(`${name}=${value}`)),
-          words.map(quote),
-        )
-        .join(' '),
-    ].join('\n');
-  }
-
-  private prepareRoot(root: string): void {
-    const folders = ['usr', 'dev', 'proc', 'etc', 'app', 'opt/bin', 'tmp'];
-    for (const folder of folders) mkdirSync(join(root, folder), { recursive: true });
-    for (const name of ['bin', 'lib', 'lib64', 'sbin']) symlinkSync(`usr/${name}`, join(root, name));
-    symlinkSync('/app/dist/cli.js', join(root, 'opt/bin/fcaenet'));
-    writeFileSync(join(root, 'opt/bin/node'), '');
-    copyFileSync('/etc/ld.so.cache', join(root, 'etc/ld.so.cache'));
-    writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0::/:/sbin/nologin\n');
-    writeFileSync(join(root, 'etc/nsswitch.conf'), 'hosts: files\n');
-    const hosts = ['localhost', this.options.hostname, ...this.options.hosts].join(' ');
-    writeFileSync(join(root, 'etc/hosts'), `127.0.0.1 ${hosts}\n`);
-  }
 }
 
 /** Process 1 of a pod, as seen from outside: `unshare` only waits for it. Null where it has ended. */
@@ -238,10 +173,6 @@ function firstProcess(unsharePid: number): number | null {
   } catch {
     return null;
   }
-}
-
-function quote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** A suffix as Kubernetes gives it to pods. */
