@@ -1,8 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { stringify } from 'yaml';
+import { examineKube } from '../../src/commands/doctor-kube-action.js';
 import { examineManifests } from '../../src/kube/examine.js';
 import { parseManifests, readManifests } from '../../src/kube/read-manifests.js';
 import { runCommandLine } from '../kit/command-line.js';
@@ -106,16 +107,62 @@ test('workers beyond the microbatches are said to stand by', () => {
 });
 
 test.each([
-  ['no coordinator', () => examineManifests(manifests({ kind: 'CronJob' })), 'there is no Job coordinator'],
-  ['no YAML', () => parseManifests('a: [', 'x.yaml'), 'x.yaml is not valid YAML: '],
+  [
+    'no coordinator',
+    'KUBE_NO_RUN',
+    () => examineManifests(manifests({ kind: 'CronJob' })),
+    'there is no Job coordinator',
+  ],
+  ['no YAML', 'KUBE_MANIFESTS_INVALID', () => parseManifests('a: [', 'x.yaml'), 'x.yaml is not valid YAML: '],
   [
     'no Kubernetes object',
+    'KUBE_MANIFESTS_INVALID',
     () => parseManifests('a: 1', 'x.yaml'),
     'document 1 of x.yaml must be a Kubernetes object',
   ],
-  ['no such file', () => readManifests('absent.yaml'), 'the manifests absent.yaml cannot be read (ENOENT)'],
-])('%s is refused', (_, examine, sentence) => {
-  expect(examine).toThrow(sentence);
+  [
+    'no such file',
+    'KUBE_MANIFESTS_MISSING',
+    () => readManifests('absent.yaml'),
+    'the manifests absent.yaml cannot be read (ENOENT)',
+  ],
+  [
+    'a folder without kubectl',
+    'KUBE_KUBECTL_MISSING',
+    () => withoutPrograms(() => readManifests('deploy/base')),
+    'kubectl is not installed, which builds deploy/base',
+  ],
+])('%s is refused with %s', (_, code, examine, sentence) => {
+  expect(examine).toThrow(expect.objectContaining({ code, message: expect.stringContaining(sentence) }));
+});
+
+/** As on a machine where nothing is installed. */
+function withoutPrograms(action: () => unknown): void {
+  vi.stubEnv('PATH', '');
+  try {
+    action();
+  } finally {
+    vi.unstubAllEnvs();
+  }
+}
+
+test('what is missing ends the command with KUBE_NOT_READY', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'fcaenet-kube-'));
+  try {
+    const file = join(folder, 'run.yaml');
+    writeFileSync(
+      file,
+      manifests({ image: 'FILL-IN-IMAGE' })
+        .map((each) => stringify(each))
+        .join('---\n'),
+    );
+    await expect(examineKube({ manifests: file })).rejects.toMatchObject({
+      code: 'KUBE_NOT_READY',
+      exitCode: 78,
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test.skipIf(kubectlMissing !== '')(`an overlay lacks its four values${kubectlMissing}`, async () => {
@@ -138,7 +185,12 @@ test.skipIf(kubectlMissing !== '')(`kubectl's complaint is one sentence${kubectl
   const folder = mkdtempSync(join(tmpdir(), 'fcaenet-kube-'));
   try {
     writeFileSync(join(folder, 'kustomization.yaml'), 'resources: [absent]\n');
-    expect(() => readManifests(folder)).toThrow(/^kubectl kustomize \S+ failed: .+absent/);
+    expect(() => readManifests(folder)).toThrow(
+      expect.objectContaining({
+        code: 'KUBE_KUSTOMIZE_FAILED',
+        message: expect.stringMatching(/^kubectl kustomize \S+ failed: .+absent/),
+      }),
+    );
   } finally {
     rmSync(folder, { recursive: true });
   }

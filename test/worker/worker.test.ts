@@ -2,10 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { interruptProcess } from '../../src/console/interrupt.js';
 import type { WorkerStream } from '../../src/coordinator/member.js';
 import { parseTrainingRun } from '../../src/run/read.js';
 import { coordinatorService } from '../../src/transport/service.js';
+import { work as workAsCommand } from '../../src/worker/command.js';
 import { runWorker } from '../../src/worker/worker.js';
 import { failure } from '../kit/failure.js';
 import { freePort } from '../kit/free-port.js';
@@ -69,4 +71,30 @@ test('the coordinator goes away and is not looked for', async () => {
     failure('WORKER_LOST_COORDINATOR', `the coordinator at 127.0.0.1:${port} is gone (it ended the stream)`),
   );
   server.forceShutdown();
+});
+
+test.each([
+  [true, { code: 'WORKER_LEFT', exitCode: 75 }],
+  [false, 'it ended well'],
+])('told to leave before the run is over, with expectRestart %s', async (expectRestart, expected) => {
+  // The channel of this process is the test runner's.
+  const disconnect = vi.spyOn(process, 'disconnect').mockReturnValue(undefined);
+  const ended = workAsCommand({
+    connect: `127.0.0.1:${await freePort()}`,
+    connectTimeoutSeconds: 60,
+    reconnectTimeoutSeconds: 60,
+    data: join(folder, 'data'),
+    cache: { directory: join(folder, 'cache'), limitBytes: 1 << 30 },
+    tls: undefined,
+    joinTokenFile: undefined,
+    name: 'w',
+    expectRestart,
+  });
+  interruptProcess('SIGTERM');
+  const ending = await ended.then(
+    () => 'it ended well',
+    ({ code, exitCode }) => ({ code, exitCode }),
+  );
+  disconnect.mockRestore();
+  expect(ending).toEqual(expected);
 });
