@@ -153,11 +153,11 @@ async function training() {
         () => undefined,
       ));
     if (!text) continue;
-    const value = (name) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? 0);
+    const value = (name) => Number(new RegExp(`^${name}(?:{[^}]*})? (\\S+)$`, 'm').exec(text)?.[1] ?? 0);
     const now = {
       steps: value('fcaenet_step'),
-      wait: value('fcaenet_worker_image_wait_seconds_total'),
-      compute: value('fcaenet_worker_compute_seconds_total'),
+      wait: value('fcaenet_image_wait_seconds_total'),
+      compute: value('fcaenet_compute_seconds_total'),
       images: value('fcaenet_images_total'),
       seconds: value('fcaenet_step_seconds_sum'),
     };

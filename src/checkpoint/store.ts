@@ -80,17 +80,21 @@ export class CheckpointStore {
    *
    * @throws CheckpointError `CHECKPOINT_NONE_USABLE` with every reason where there are some but none can be used
    */
-  async loadNewest(expected: {
-    trainingHash: string;
-    arithmeticVersion: number;
-  }): Promise<{ state: CheckpointState; name: string; rejected: RejectedCheckpoint[] } | null> {
+  async loadNewest(expected: { trainingHash: string; arithmeticVersion: number }): Promise<{
+    state: CheckpointState;
+    name: string;
+    created: Date;
+    rejected: RejectedCheckpoint[];
+  } | null> {
     const candidates = await this.candidates();
     if (candidates.length === 0) return null;
     const rejected: RejectedCheckpoint[] = [];
     let foreign = 0;
     for (const { name, path } of candidates) {
       try {
-        return { state: await readState(path, expected), name, rejected };
+        const state = await readState(path, expected);
+        const { created } = await readManifest(path);
+        return { state, name, created: new Date(created), rejected };
       } catch (error) {
         if (error instanceof CheckpointError && error.code === 'CHECKPOINT_FOREIGN') foreign++;
         this.passedOver.add(name);

@@ -138,17 +138,18 @@ class Coordination {
       protection: this.protection,
       minWorkers: run.spec.operation.membership.minWorkers,
       log,
-      onIdentity: (identity, device) => {
+      onIdentity: (_, device) => {
         this.device = device;
-        monitoring.engineChosen(identity, device);
       },
       onExhausted: (error) => interruption.interrupt(error),
     });
     const monitoring = await Monitoring.open({
       run,
       console,
+      directory,
       fleet,
       state,
+      restoredFrom: restored?.created ?? null,
       stepsPerEpoch: sampler.batches(),
       events,
       link,
@@ -156,20 +157,19 @@ class Coordination {
     });
     let ending = 'it failed';
     const publish = (body: RunEventBody) => events.publish(state, body);
-    const written = monitoring.checkpointWritten.bind(monitoring);
     const save = () => {
       fleet.pool.throwContradiction();
-      return checkpoints.saveInBackground(state, admission.identity, ledger, written);
+      return checkpoints.saveInBackground(state, admission.identity, ledger, monitoring.checkpoints);
     };
     const control = new RunControl({
       run: run.metadata.name,
       term,
       describe: () => monitoring.describe(),
-      checkpoint: () => checkpoints.saveAndWait(state, admission.identity, ledger, written),
+      checkpoint: () => checkpoints.saveAndWait(state, admission.identity, ledger, monitoring.checkpoints),
       stop: () => interruption.interrupt(interrupted(run, null)),
       drain: (worker) => fleet.pool.drain(worker),
-      onPaused: () => publish({ type: 'run.paused' }),
-      onContinued: () => publish({ type: 'run.continued' }),
+      onPaused: () => monitoring.paused(true),
+      onContinued: () => monitoring.paused(false),
       signal: interruption.signal,
     });
     const service = await openControl({ run: run.metadata.name, control, directory, leadership, link, log });

@@ -31,8 +31,8 @@ export function reportTraining(
       const losses = Object.fromEntries(lossTerms.map((term, index) => [term, means[index]!]));
       publish({ type: 'iteration.finished', iteration, losses, flippedBits, seconds });
     },
-    evaluated: (iteration, evaluation) => {
-      observer.evaluated(iteration, evaluation);
+    evaluated: (iteration, evaluation, seconds) => {
+      observer.evaluated(iteration, evaluation, seconds);
       const { mAP, tieAveragedMAP, queries } = evaluation;
       publish({ type: 'iteration.evaluated', iteration, mAP, tieAveragedMAP, queries });
     },

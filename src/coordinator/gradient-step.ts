@@ -182,6 +182,13 @@ class StepInProgress {
     if (!this.isOver && !this.take(member, result, bytes)) return;
     const { owed, late, seconds } = this.shares.answer(member, leaves, nowSeconds());
     if (owed > 0 && late === 0) this.pool.deadlines.observe(seconds / owed);
+    const { computeSeconds, imageWaitSeconds } = result;
+    this.pool.answered(member, {
+      microbatches: owed,
+      turnaroundSeconds: seconds,
+      computeSeconds,
+      imageWaitSeconds,
+    });
     member.overdue -= late;
     this.pool.account(member, -owed);
     this.verification.hear(member, digests, this.isOver);
@@ -282,6 +289,7 @@ class StepInProgress {
       if (this.isOver) continue;
       const hasOthers = pool.admitted().some((other) => other !== worker && other.overdue === 0);
       if (!hasOthers) continue;
+      worker.tally.overdueMicrobatches += leaves.length;
       this.observer.overdue(worker, leaves.length);
       if (pool.strikes.count(worker, nowSeconds())) {
         pool.setAside(worker, 'slow', `it missed ${Strikes.rule}`);

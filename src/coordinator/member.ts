@@ -2,9 +2,11 @@ import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { CoordinatorMessage } from '../transport/generated/fcaenet/v1/CoordinatorMessage.js';
 import type { WorkerMessage__Output } from '../transport/generated/fcaenet/v1/WorkerMessage.js';
 import { Outbox } from '../transport/outbox.js';
+import { encodeCoordinatorMessage } from '../transport/service.js';
 import { TransferReceiver } from '../transport/tensor-stream.js';
 import type { TransferMemory } from '../transport/transfer-memory.js';
 import { CoordinatorError } from './error.js';
+import { WorkerTally } from './worker-tally.js';
 
 /**
  * Life of one worker process as the coordinator sees it.
@@ -27,6 +29,14 @@ const transitions: Readonly<Record<MemberState, readonly MemberState[]>> = {
   gone: [],
 };
 
+/** What a worker computes with, as it said when it was admitted. */
+export interface WorkerEngine {
+  readonly name: string;
+  readonly version: string;
+  readonly device: string;
+  readonly instructionSet: string;
+}
+
 export type WorkerStream = ServerDuplexStream<WorkerMessage__Output, CoordinatorMessage | Buffer>;
 
 /** One stream of a worker process, for as long as it lives. */
@@ -43,6 +53,9 @@ export class Member {
   /** Iteration whose context this worker was sent last. */
   contextIteration: number | null = null;
   lastHeardAt: number;
+  /** Null until it is admitted. */
+  engine: WorkerEngine | null = null;
+  readonly tally = new WorkerTally();
   readonly outbox: Outbox<CoordinatorMessage | Buffer>;
   readonly receiver: TransferReceiver;
 
@@ -60,7 +73,16 @@ export class Member {
   ) {
     this.lastHeardAt = now;
     this.receiver = new TransferReceiver(memory);
-    this.outbox = new Outbox(stream);
+    this.outbox = new Outbox({
+      write: (message, taken) => {
+        // Encoded here, where it is known for whom.
+        const bytes = Buffer.isBuffer(message) ? message : encodeCoordinatorMessage(message);
+        this.tally.bytesSent += bytes.byteLength;
+        return stream.write(bytes, taken);
+      },
+      once: (event, listener) => stream.once(event, listener),
+      off: (event, listener) => stream.off(event, listener),
+    });
   }
 
   get state(): MemberState {

@@ -1,24 +1,29 @@
 import type { Console } from '../console/console.js';
+import type { RunDirectory } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
 import type { NatsLink } from '../transport/events/nats-link.js';
 import type { RunEventBody } from '../transport/events/run-event.js';
 import type { EventReporter } from './event-reporter.js';
 import { reportTraining, reportWorkers } from './event-sources.js';
 import { describeWaiting, type Fleet } from './fleet.js';
-import type { Identity } from './identity.js';
 import { memberStates } from './member.js';
-import { RunMetrics } from './metrics.js';
+import { diskSpaceOf } from './metrics/disk-space.js';
+import { RunMetrics } from './metrics/run-metrics.js';
 import { MonitorServer } from './monitor-server.js';
 import { narrate } from './narration.js';
 import type { RunStatus } from './run-control.js';
+import type { CheckpointObserver } from './persistence.js';
 import type { RunState } from './run-state.js';
 import type { TrainingObserver } from './training-loop.js';
 
 export interface MonitoringOptions {
   readonly run: TrainingRun;
   readonly console: Console;
+  readonly directory: RunDirectory;
   readonly fleet: Fleet;
   readonly state: RunState;
+  /** When the checkpoint was written from which the run goes on; null where it begins. */
+  readonly restoredFrom: Date | null;
   readonly stepsPerEpoch: number;
   readonly events: EventReporter;
   readonly link: NatsLink | null;
@@ -39,33 +44,38 @@ export class Monitoring {
     const publish = (body: RunEventBody) => events.publish(state, body);
     this.observer = reportTraining(observe(options, metrics), state, publish);
     reportWorkers(fleet.pool, publish);
-    this.setPosition();
-    fleet.pool.on('setAside', (_, fault) => metrics.workerSetAside(fault));
-    fleet.pool.on('node', (_, { computeSeconds, imageWaitSeconds }) =>
-      metrics.microbatchesComputed(computeSeconds, imageWaitSeconds),
-    );
-    options.fleet.pool.on('refused', (member, reason, sentence) => {
+    fleet.pool.on('setAside', (_, fault) => metrics.fleet.workerSetAside(fault));
+    fleet.pool.on('refused', (member, reason, sentence) => {
       options.console.log.warn('answer refused', { worker: member.label, reason: sentence });
-      metrics.gradientRefused(reason);
+      metrics.fleet.gradientRefused(reason);
     });
   }
 
   /** Throws what `MonitorServer.start` throws. */
   static async open(options: MonitoringOptions): Promise<Monitoring> {
-    const { fleet, run, console, events, link, term } = options;
+    const { fleet, run, console, directory, state, events, link, term } = options;
     const { pool } = fleet;
     const metrics = new RunMetrics({
+      run: run.metadata.name,
+      spec: run.spec,
+      stepsPerEpoch: options.stepsPerEpoch,
+      position: () => state.position,
+      history: () => state.history,
       traffic: () => fleet.server.traffic,
-      workers: () => Object.fromEntries(memberStates.map((state) => [state, pool.count(state)])),
+      workers: () => Object.fromEntries(memberStates.map((each) => [each, pool.count(each)])),
+      members: () => pool.all(),
+      answers: () => pool.answers,
       refusedConnections: () => fleet.server.refusals.totals(),
       droppedWorkerLogLines: () => fleet.server.workerLogs.dropped,
       waitingSince: () => pool.waiting?.since.getTime() ?? null,
       minWorkers: pool.minWorkers,
       spareWorkers: () => Math.max(0, pool.admitted().length - run.spec.schedule.microbatches),
+      diskSpace: diskSpaceOf(directory.path),
+      restoredAtMs: options.restoredFrom?.getTime() ?? null,
       events: () => events.counts,
       natsConnected: () => link?.connected ?? null,
       term,
-      nowMs: () => performance.now(),
+      nowMs: () => Date.now(),
     });
     const address = run.spec.operation.metrics;
     if (address === 'off') return new Monitoring(options, metrics, null);
@@ -75,17 +85,23 @@ export class Monitoring {
     return new Monitoring(options, metrics, server);
   }
 
-  engineChosen(identity: Identity, device: string): void {
-    const { engine, engineVersion, instructionSet } = identity;
-    this.metrics.setEngine(engine, String(engineVersion), device, String(instructionSet));
-  }
+  /** Told of each checkpoint, when it is durable or could not be written. */
+  readonly checkpoints: CheckpointObserver = {
+    written: (name, bytes, seconds) => {
+      this.metrics.checkpoints.written(bytes, seconds);
+      this.lastCheckpoint = { name, writtenMs: performance.now() };
+      const { events, state, console } = this.options;
+      events.publish(state, { type: 'checkpoint.written', checkpoint: name, bytes, seconds });
+      console.log.info('checkpoint written', { name, bytes, seconds });
+    },
+    failed: () => this.metrics.checkpoints.failed(),
+  };
 
-  checkpointWritten(name: string, bytes: number, seconds: number): void {
-    this.metrics.checkpointWritten(seconds);
-    this.lastCheckpoint = { name, writtenMs: performance.now() };
+  /** Told when the run holds because it was asked to, and when it goes on. */
+  paused(isPaused: boolean): void {
+    this.metrics.training.paused(isPaused);
     const { events, state } = this.options;
-    events.publish(state, { type: 'checkpoint.written', checkpoint: name, bytes, seconds });
-    this.options.console.log.info('checkpoint written', { name, bytes, seconds });
+    events.publish(state, { type: isPaused ? 'run.paused' : 'run.continued' });
   }
 
   /** What `fcaenet status` prints, apart from whether the run is held. */
@@ -106,11 +122,6 @@ export class Monitoring {
   async close(): Promise<void> {
     await this.server?.close();
   }
-
-  private setPosition(): void {
-    const { iteration, epoch, globalStep } = this.options.state.position;
-    this.metrics.setPosition(iteration, epoch, globalStep);
-  }
 }
 
 /** The narration, with everything also counted. */
@@ -123,29 +134,31 @@ function observe(
     ...narration,
     stepDone: (losses, seconds, images) => {
       narration.stepDone(losses, seconds, images);
-      metrics.stepDone(losses, seconds, images);
-      const { iteration, epoch, globalStep } = state.position;
-      metrics.setPosition(iteration, epoch, globalStep);
+      metrics.training.stepDone(losses, seconds, images);
+    },
+    encoding: (what, done, total) => {
+      narration.encoding(what, done, total);
+      metrics.training.progressed();
     },
     codesUpdated: (iteration, flippedBits, seconds) => {
       narration.codesUpdated(iteration, flippedBits, seconds);
-      metrics.codesUpdated(flippedBits, seconds);
+      metrics.training.codesUpdated(flippedBits, seconds);
     },
-    evaluated: (iteration, evaluation) => {
-      narration.evaluated(iteration, evaluation);
-      metrics.evaluated(evaluation.mAP, evaluation.tieAveragedMAP);
+    evaluated: (iteration, evaluation, seconds) => {
+      narration.evaluated(iteration, evaluation, seconds);
+      metrics.training.evaluated(seconds);
     },
     overdue: (member, leaves) => {
       narration.overdue(member, leaves);
-      metrics.microbatchesOverdue(leaves);
+      metrics.fleet.microbatchesOverdue(leaves);
     },
     compared: (leaf, outcome) => {
       narration.compared(leaf, outcome);
-      metrics.microbatchCompared(outcome);
+      metrics.fleet.microbatchCompared(outcome);
     },
     redispatched: (leaves, departure) => {
       narration.redispatched(leaves, departure);
-      metrics.microbatchesRedispatched(leaves);
+      metrics.fleet.microbatchesRedispatched(leaves);
     },
   };
 }

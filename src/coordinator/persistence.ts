@@ -39,10 +39,17 @@ interface Records {
   readonly ledger: string;
 }
 
+/** Told what became of a checkpoint. */
+export interface CheckpointObserver {
+  written(name: string, bytes: number, seconds: number): void;
+  failed(): void;
+}
+
 /** A run as a checkpoint has it. */
 export interface RestoredRun {
   /** The checkpoint's. */
   readonly name: string;
+  readonly created: Date;
   readonly state: RunState;
   readonly identity: Identity | null;
   readonly ledger: LedgerPosition;
@@ -85,7 +92,7 @@ export class RunCheckpoints {
     const { dataset, log } = this.options;
     const loaded = await this.store.loadNewest({ trainingHash: this.hash, arithmeticVersion });
     if (!loaded) return null;
-    const { state: checkpoint, name, rejected } = loaded;
+    const { state: checkpoint, name, created, rejected } = loaded;
     for (const { name: refused, reason } of rejected)
       log.warn('checkpoint refused', { name: refused, reason });
     const records = checkpoint.history as Records;
@@ -100,6 +107,7 @@ export class RunCheckpoints {
     this.pace.durable(state.position.globalStep);
     return {
       name,
+      created,
       state,
       identity: checkpoint.identity === null ? null : JSON.parse(checkpoint.identity),
       ledger: { steps: state.position.globalStep, hash: records.ledger },
@@ -109,13 +117,12 @@ export class RunCheckpoints {
   /**
    * Copies the state and writes it while the caller goes on; waits only for the checkpoint before this one. The ledger
    * is made durable up to the state's position first.
-   * @param onWritten told when the checkpoint is durable
    */
   async saveInBackground(
     state: RunState,
     identity: Identity | null,
     ledger: Ledger,
-    onWritten: (name: string, bytes: number, seconds: number) => void,
+    observer: CheckpointObserver,
   ): Promise<void> {
     await this.pending;
     const mAP = bestMAP(state.history);
@@ -128,11 +135,11 @@ export class RunCheckpoints {
       const history = { ...checkpoint.history, ledger: hash };
       const written = await this.store.save({ ...checkpoint, history }, { best: isBest });
       this.pace.durable(checkpoint.position.globalStep);
-      onWritten(written.name, written.bytes, written.seconds);
+      observer.written(written.name, written.bytes, written.seconds);
       return written.name;
     });
     // A failure is thrown by whoever waits next; until then it must not count as unhandled.
-    saved.catch(() => {}).finally(() => this.pace.written(secondsNow() - begunAt));
+    saved.catch(() => observer.failed()).finally(() => this.pace.written(secondsNow() - begunAt));
     this.pending = saved;
   }
 
@@ -152,9 +159,9 @@ export class RunCheckpoints {
     state: RunState,
     identity: Identity | null,
     ledger: Ledger,
-    onWritten: (name: string, bytes: number, seconds: number) => void,
+    observer: CheckpointObserver,
   ): Promise<string> {
-    await this.saveInBackground(state, identity, ledger, onWritten);
+    await this.saveInBackground(state, identity, ledger, observer);
     // One that another caller began in this moment is as good: it is no older.
     return (await this.pending)!;
   }

@@ -6,6 +6,7 @@ import { DeadlineEstimator } from './deadline.js';
 import type { CoordinatorError } from './error.js';
 import type { Member, MemberState } from './member.js';
 import { Strikes } from './strikes.js';
+import { type AnswerFigures, WorkerTally } from './worker-tally.js';
 
 /** Node results that wait to be summed, or are the sum: more memory than that is not kept for the next ones. */
 const keptResults = 4;
@@ -18,16 +19,19 @@ export interface Departure {
 }
 
 /** Why an answer was not taken. */
-export type Refusal =
-  | 'bad_message'
-  | 'damaged'
-  | 'unknown_node'
-  | 'wrong_length'
-  | 'wrong_digest'
-  | 'non_finite';
+export const refusals = [
+  'bad_message',
+  'damaged',
+  'unknown_node',
+  'wrong_length',
+  'wrong_digest',
+  'non_finite',
+] as const;
+export type Refusal = (typeof refusals)[number];
 
 /** Why a worker is set aside for the rest of the run. */
-export type Fault = 'slow' | 'wrong';
+export const faults = ['slow', 'wrong'] as const;
+export type Fault = (typeof faults)[number];
 
 /** That there are too few workers to hand out work. */
 export interface Waiting {
@@ -68,6 +72,8 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   private readonly members = new Map<number, Member>();
   /** Members that left, over the whole run. */
   departed = 0;
+  /** Of all members, also those that left. */
+  readonly answers = new WorkerTally();
   /** The coordinator's leadership term; set by the server. */
   term = 0;
   bounds: ResultBounds = { node: () => null, mostNodeBytes: 0, encoded: () => null, mostEncodedBytes: 0 };
@@ -124,6 +130,12 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
       member.moveTo(state);
       this.emit('change');
     }
+  }
+
+  /** Takes down what an answer of a member cost. */
+  answered(member: Member, figures: AnswerFigures): void {
+    member.tally.answered(figures);
+    this.answers.answered(figures);
   }
 
   /** Takes a member out for good; safe to call twice. */

@@ -22,8 +22,14 @@ export function learningRateAt(schedule: TrainingRunSpec['schedule'], iteration:
     .reduce((rate) => rate * schedule.decayFactor, schedule.learningRate);
 }
 
+/** The settings that say when a run is evaluated. */
+export interface EvaluationSchedule {
+  readonly schedule: TrainingRunSpec['schedule'];
+  readonly operation: Pick<TrainingRunSpec['operation'], 'evaluation'>;
+}
+
 /** Whether an iteration (counted from 0) is evaluated: every `every`-th, and always the last. */
-export function evaluationIsDue(spec: TrainingRunSpec, iteration: number): boolean {
+export function evaluationIsDue(spec: EvaluationSchedule, iteration: number): boolean {
   const done = iteration + 1;
   return done % spec.operation.evaluation.every === 0 || done === spec.schedule.iterations;
 }

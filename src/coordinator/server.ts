@@ -6,6 +6,7 @@ import type { TrainingRun } from '../run/training-run.js';
 import type { WorkerMessage__Output } from '../transport/generated/fcaenet/v1/WorkerMessage.js';
 import { isJoinToken, joinTokenVariable } from '../transport/join-token.js';
 import {
+  bytesOfMessage,
   channelOptions,
   coordinatorService,
   damageOf,
@@ -289,6 +290,7 @@ export class CoordinatorServer {
     depart: (reason: string, failure?: { code: string; exitCode: number }) => void,
   ): void {
     member.lastHeardAt = Date.now();
+    member.tally.bytesReceived += bytesOfMessage(message);
     const { pool } = this;
     const joining = member.state === 'joining';
     const isAnswer = message.chunk || message.nodeResult || message.encodeResult;
@@ -301,6 +303,9 @@ export class CoordinatorServer {
     else if (message.failure) {
       const { code, exitCode } = message.failure;
       depart(`it failed: ${message.failure.message}`, { code, exitCode });
+    } else if (message.heartbeat) {
+      const { imagesDecoded, imagesFromCache } = message.heartbeat;
+      member.tally.images(imagesDecoded, imagesFromCache);
     } else if (message.logLine) this.workerLogs.write(member, message.logLine);
     else if (message.leaving) pool.leave(member, message.leaving.reason);
     else if (message.nodeResult) {
@@ -364,6 +369,12 @@ export class CoordinatorServer {
       this.log.warn('admitted under best-effort exactness', { worker: member.label, differences });
     }
     this.onIdentity(offered, device);
+    member.engine = {
+      name: label(offered.engine),
+      version: label(offered.engineVersion),
+      device: label(device),
+      instructionSet: label(offered.instructionSet),
+    };
     void member.outbox.send({ term: admission.term, admitted: {} });
     const { engine, engineVersion } = offered;
     this.log.info('worker joined', { worker: member.label, engine, engineVersion, device });
@@ -398,6 +409,11 @@ export class CoordinatorServer {
       member.stream.end();
     }
   }
+}
+
+/** What a worker says of itself, no longer than a label should be. */
+function label(claimed: string): string {
+  return claimed.slice(0, 60);
 }
 
 function short(digest: string): string {

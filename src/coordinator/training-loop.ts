@@ -22,7 +22,7 @@ export interface TrainingObserver extends StepObserver {
   objective(iteration: number, bit: number, value: number): void;
   codesUpdated(iteration: number, flippedBits: number, seconds: number): void;
   encoding(what: string, done: number, total: number): void;
-  evaluated(iteration: number, evaluation: EvaluationRecord): void;
+  evaluated(iteration: number, evaluation: EvaluationRecord, seconds: number): void;
 }
 
 export interface TrainingLoopOptions {
@@ -136,8 +136,9 @@ export class TrainingLoop {
       const { queries, mAP, tieAveragedMAP, precisionAt } = result;
       const evaluation = { queries, mAP, tieAveragedMAP, precisionAt };
       state.history[iteration] = { ...state.history[iteration]!, evaluation };
-      state.seconds += (performance.now() - started) / 1000;
-      observer.evaluated(iteration + 1, evaluation);
+      const seconds = (performance.now() - started) / 1000;
+      state.seconds += seconds;
+      observer.evaluated(iteration + 1, evaluation, seconds);
     }
     state.position = { ...state.position, iteration: iteration + 1, epoch: 0, step: 0, phase: 'train' };
     if (isLast || (iteration + 1) % spec.operation.checkpoint.everyIterations === 0) {

@@ -37,6 +37,13 @@ const service: TrainingDefinition = {
   },
 };
 
+const sizes = new WeakMap<WorkerMessage__Output, number>();
+
+/** Bytes of a worker's message as it arrived. */
+export function bytesOfMessage(message: WorkerMessage__Output): number {
+  return sizes.get(message) ?? 0;
+}
+
 const damages = new WeakMap<WorkerMessage__Output, TransportError>();
 
 /** What was wrong with a worker's message as it arrived; then it holds nothing else. */
@@ -58,7 +65,9 @@ export function coordinatorService(traffic: Traffic): TrainingDefinition {
       requestDeserialize: (bytes: Buffer) => {
         traffic.receivedBytes += bytes.byteLength;
         try {
-          return Join.requestDeserialize(bytes);
+          const message = Join.requestDeserialize(bytes);
+          sizes.set(message, bytes.byteLength);
+          return message;
         } catch (cause) {
           // gRPC would end the stream with a message of its own, and nobody could say whose it was.
           const nothing: WorkerMessage__Output = { term: 0, checksum: 0 };

@@ -66,12 +66,6 @@ test.each(pages)('%s: links inside the project lead somewhere', (page) => {
   expect(targets.filter((target) => !existsSync(target))).toEqual([]);
 });
 
-test('docs/metrics.md lists the metrics that are exported', () => {
-  const exported = [...readFileSync('src/coordinator/metrics.ts', 'utf8').matchAll(/'(fcaenet_\w+)'/g)];
-  const listed = [...readFileSync('docs/metrics.md', 'utf8').matchAll(/^\| `(fcaenet_\w+)/gm)];
-  expect(listed.map((match) => match[1]!).sort()).toEqual(exported.map((match) => match[1]!).sort());
-});
-
 test('the map of the tree in CONTRIBUTING.md has every folder of src', () => {
   const page = readFileSync('CONTRIBUTING.md', 'utf8');
   const folders = readdirSync('src', { withFileTypes: true }).filter((entry) => entry.isDirectory());

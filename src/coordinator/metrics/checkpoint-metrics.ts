@@ -1,0 +1,65 @@
+import type { DiskSpace } from './disk-space.js';
+import type { Instruments } from './instruments.js';
+
+export interface CheckpointSources {
+  /** Space on the file system of the run directory; null where it cannot be told in time. */
+  diskSpace(): Promise<DiskSpace | null>;
+  /** Unix time at which the checkpoint was written from which this process went on; null where it began the run. */
+  readonly restoredAtMs: number | null;
+  /** Unix time. */
+  nowMs(): number;
+}
+
+/** How much would be lost, and whether there is room for the next checkpoint. */
+export class CheckpointMetrics {
+  private readonly seconds;
+  private readonly bytes;
+  private readonly failures;
+  private lastAtMs: number | null;
+
+  constructor(
+    instruments: Instruments,
+    private readonly sources: CheckpointSources,
+  ) {
+    this.lastAtMs = sources.restoredAtMs;
+    this.seconds = instruments.lateGauge(
+      'fcaenet_checkpoint_seconds',
+      'Time that the last checkpoint took to become durable.',
+    );
+    this.bytes = instruments.lateGauge('fcaenet_checkpoint_bytes', 'Size of the last checkpoint.');
+    this.failures = instruments.counter(
+      'fcaenet_checkpoint_failures_total',
+      'Checkpoints that could not be written.',
+    );
+    instruments.gaugeOf(
+      'fcaenet_checkpoint_age_seconds',
+      'Time since the run’s last checkpoint was written, also by an earlier process; absent before the first.',
+      [],
+      (gauge) => {
+        // The clock of an earlier process's machine may be ahead of this one's.
+        if (this.lastAtMs !== null) gauge.set(Math.max(0, sources.nowMs() - this.lastAtMs) / 1000);
+      },
+    );
+    const space = (name: string, help: string, part: keyof DiskSpace) =>
+      instruments.gaugeOf(name, help, [], async (gauge) => {
+        const found = await sources.diskSpace();
+        if (found) gauge.set(found[part]);
+      });
+    space(
+      'fcaenet_disk_free_bytes',
+      'Space left for this process on the run directory’s file system.',
+      'freeBytes',
+    );
+    space('fcaenet_disk_size_bytes', 'Size of the run directory’s file system.', 'sizeBytes');
+  }
+
+  written(bytes: number, seconds: number): void {
+    this.seconds.set(seconds);
+    this.bytes.set(bytes);
+    this.lastAtMs = this.sources.nowMs();
+  }
+
+  failed(): void {
+    this.failures.inc();
+  }
+}

@@ -1,0 +1,39 @@
+import { statfs } from 'node:fs/promises';
+
+export interface DiskSpace {
+  /** What this process may still use. */
+  readonly freeBytes: number;
+  readonly sizeBytes: number;
+}
+
+/** How long a scrape waits for a file system that does not answer. */
+const patienceMs = 1000;
+
+/**
+ * Tells the space on the file system of a folder. A network file system may not answer for hours: then the answer is
+ * null after a second, and no further question is asked until the first has come back.
+ * @param ask what takes so long; for tests
+ */
+export function diskSpaceOf(
+  folder: string,
+  ask: (folder: string) => Promise<DiskSpace> = askFileSystem,
+): () => Promise<DiskSpace | null> {
+  let asked: Promise<DiskSpace | null> | null = null;
+  return () => {
+    asked ??= ask(folder)
+      .catch(() => null)
+      .finally(() => {
+        asked = null;
+      });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<null>((resolve) => {
+      timer = setTimeout(() => resolve(null), patienceMs);
+    });
+    return Promise.race([asked, late]).finally(() => clearTimeout(timer));
+  };
+}
+
+async function askFileSystem(folder: string): Promise<DiskSpace> {
+  const { bavail, blocks, bsize } = await statfs(folder);
+  return { freeBytes: bavail * bsize, sizeBytes: blocks * bsize };
+}

@@ -1,0 +1,39 @@
+/** What a worker said about microbatches that it answered, and what the coordinator saw. */
+export interface AnswerFigures {
+  readonly microbatches: number;
+  /** From handing out to the answer, transfers included. */
+  readonly turnaroundSeconds: number;
+  readonly computeSeconds: number;
+  readonly imageWaitSeconds: number;
+}
+
+/** Running totals: of one worker, for as long as it is a member, or of all. */
+export class WorkerTally {
+  microbatches = 0;
+  turnaroundSeconds = 0;
+  computeSeconds = 0;
+  imageWaitSeconds = 0;
+  overdueMicrobatches = 0;
+  bytesSent = 0;
+  bytesReceived = 0;
+  imagesDecoded = 0;
+  imagesFromCache = 0;
+
+  answered(figures: AnswerFigures): void {
+    this.microbatches += figures.microbatches;
+    this.turnaroundSeconds += figures.turnaroundSeconds;
+    this.computeSeconds += plausible(figures.computeSeconds);
+    this.imageWaitSeconds += plausible(figures.imageWaitSeconds);
+  }
+
+  /** Totals of the worker's process. */
+  images(decoded: number, fromCache: number): void {
+    this.imagesDecoded = plausible(decoded);
+    this.imagesFromCache = plausible(fromCache);
+  }
+}
+
+/** A worker may claim any number; a total that is none would stay so. */
+function plausible(claimed: number): number {
+  return Number.isFinite(claimed) && claimed > 0 ? claimed : 0;
+}

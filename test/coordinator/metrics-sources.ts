@@ -1,0 +1,68 @@
+import { Member, type WorkerStream } from '../../src/coordinator/member.js';
+import type { MetricsSources } from '../../src/coordinator/metrics/run-metrics.js';
+import type { IterationRecord } from '../../src/coordinator/run-state.js';
+import { startPosition } from '../../src/coordinator/schedule.js';
+import { readTrainingRun } from '../../src/run/read.js';
+
+/** Everything that metrics are read from, to be changed between two scrapes. */
+export class MetricsWorld {
+  nowMs = 1_800_000_000_000;
+  position = startPosition;
+  history: IterationRecord[] = [];
+  sentBytes = 0;
+  receivedBytes = 0;
+  workers: Record<string, number> = {};
+  members: Member[] = [];
+  refused: Record<string, number> = {};
+  droppedWorkerLogLines = 0;
+  answers = { microbatches: 0, computeSeconds: 0, imageWaitSeconds: 0 };
+  waitingSince: number | null = null;
+  spareWorkers = 0;
+  diskSpace: { freeBytes: number; sizeBytes: number } | null = null;
+  events = { published: 0, lost: 0 };
+  natsConnected: boolean | null = null;
+  restoredAtMs: number | null = null;
+
+  get sources(): MetricsSources {
+    return {
+      run: 'birds',
+      spec: readTrainingRun('examples/quick.yaml').spec,
+      stepsPerEpoch: 16,
+      position: () => this.position,
+      history: () => this.history,
+      traffic: () => this,
+      workers: () => this.workers,
+      members: () => this.members,
+      answers: () => this.answers,
+      refusedConnections: () => this.refused,
+      droppedWorkerLogLines: () => this.droppedWorkerLogLines,
+      waitingSince: () => this.waitingSince,
+      minWorkers: 1,
+      spareWorkers: () => this.spareWorkers,
+      diskSpace: async () => this.diskSpace,
+      restoredAtMs: this.restoredAtMs,
+      events: () => this.events,
+      natsConnected: () => this.natsConnected,
+      term: 4,
+      nowMs: () => this.nowMs,
+    };
+  }
+
+  /** A worker that has joined, in the smallest free slot. */
+  admit(): Member {
+    const taken = this.members.map(({ slot }) => slot);
+    let slot = 0;
+    while (taken.includes(slot)) slot++;
+    const member = new Member(slot, `pod-${slot}`, 'i', 1, {} as WorkerStream, 0);
+    member.moveTo('ready');
+    member.engine = { name: 'onednn', version: '2.6.0', device: 'cpu', instructionSet: 'avx512' };
+    this.members.push(member);
+    return member;
+  }
+}
+
+/** One evaluated iteration of a history. */
+export function evaluated(iteration: number, mAP: number): IterationRecord {
+  const evaluation = { queries: 9, mAP, tieAveragedMAP: mAP - 0.01, precisionAt: {} };
+  return { iteration, learningRate: 0.01, losses: [0, 0, 0, 0], flippedBits: 0, evaluation };
+}

@@ -1,0 +1,267 @@
+import { readFileSync } from 'node:fs';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { diskSpaceOf } from '../../src/coordinator/metrics/disk-space.js';
+import { RunMetrics } from '../../src/coordinator/metrics/run-metrics.js';
+import { evaluated, MetricsWorld } from './metrics-sources.js';
+
+let world: MetricsWorld;
+let metrics: RunMetrics;
+const lines = async () =>
+  (await metrics.registry.metrics()).split('\n').filter((line) => !/^#|^$/.test(line));
+/** Samples without the label that all have. */
+const scrape = async () => (await lines()).map((line) => line.replace(/,?run="birds"/, '').replace('{}', ''));
+const seriesOf = async (name: string) =>
+  (await scrape()).filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+
+beforeEach(() => {
+  world = new MetricsWorld();
+  metrics = new RunMetrics(world.sources);
+});
+
+test('every sample says of which run it is', async () => {
+  world.admit();
+  expect((await lines()).filter((line) => !line.includes('run="birds"'))).toEqual([]);
+});
+
+test('what a run reports is what is scraped', async () => {
+  world.sentBytes = 100;
+  world.receivedBytes = 20;
+  world.workers = { ready: 1, computing: 2 };
+  world.refused = { no_hello: 4 };
+  world.answers = { microbatches: 31, computeSeconds: 3, imageWaitSeconds: 0.75 };
+  world.position = { iteration: 3, epoch: 1, step: 4, globalStep: 52, phase: 'train' };
+  world.diskSpace = { freeBytes: 250, sizeBytes: 1000 };
+  world.history = [evaluated(1, 0.6), evaluated(2, 0.5), { ...evaluated(3, 0), evaluation: null }];
+  metrics.training.stepDone(Float64Array.of(1.5, 0.5, 0.25, 0.125), 0.5, 192);
+  metrics.training.codesUpdated(77, 0.01);
+  metrics.training.evaluated(2);
+  metrics.checkpoints.failed();
+  metrics.fleet.gradientRefused('non_finite');
+  metrics.fleet.microbatchesRedispatched(3);
+  expect(await scrape()).toEqual(
+    expect.arrayContaining([
+      'fcaenet_run_info{method="fcaenet",bits="24",backbone="mobilenet_v1"} 1',
+      'fcaenet_iteration 3',
+      'fcaenet_configured_iterations 7',
+      'fcaenet_epoch 1',
+      'fcaenet_step 52',
+      'fcaenet_configured_steps 448',
+      'fcaenet_loss{term="similarity"} 1.5',
+      'fcaenet_loss{term="quantisation"} 0.5',
+      'fcaenet_loss{term="positive"} 0.25',
+      'fcaenet_loss{term="augmented"} 0.125',
+      'fcaenet_images_total 192',
+      'fcaenet_images_per_second 384',
+      'fcaenet_step_seconds_bucket{le="0.5"} 1',
+      'fcaenet_step_seconds_bucket{le="0.25"} 0',
+      'fcaenet_step_seconds_sum 0.5',
+      'fcaenet_flipped_bits 77',
+      'fcaenet_v_step_seconds 0.01',
+      'fcaenet_mean_average_precision{ties="index"} 0.5',
+      'fcaenet_mean_average_precision{ties="averaged"} 0.49',
+      'fcaenet_best_mean_average_precision 0.6',
+      'fcaenet_evaluated_iteration 2',
+      'fcaenet_evaluation_seconds 2',
+      'fcaenet_evaluation_timestamp_seconds 1800000000',
+      'fcaenet_workers{state="ready"} 1',
+      'fcaenet_workers{state="computing"} 2',
+      'fcaenet_bytes_sent_total 100',
+      'fcaenet_bytes_received_total 20',
+      'fcaenet_microbatches_total 31',
+      'fcaenet_compute_seconds_total 3',
+      'fcaenet_image_wait_seconds_total 0.75',
+      'fcaenet_gradient_refused_total{reason="non_finite"} 1',
+      'fcaenet_gradient_refused_total{reason="damaged"} 0',
+      'fcaenet_refused_connections_total{reason="no_hello"} 4',
+      'fcaenet_redispatched_microbatches_total 3',
+      'fcaenet_checkpoint_failures_total 1',
+      'fcaenet_disk_free_bytes 250',
+      'fcaenet_disk_size_bytes 1000',
+    ]),
+  );
+});
+
+test('what is not known yet is absent, not zero', async () => {
+  const scraped = (await scrape()).join('\n');
+  for (const name of [
+    'mean_average_precision',
+    'best_mean_average_precision',
+    'evaluated_iteration',
+    'remaining_seconds',
+    'images_per_second',
+    'flipped_bits',
+    'checkpoint_age_seconds',
+    'checkpoint_seconds',
+    'disk_free_bytes',
+    'nats_connected',
+  ]) {
+    expect(scraped).not.toContain(`fcaenet_${name}`);
+  }
+});
+
+test('bytes and workers are those of the moment, however often they are scraped', async () => {
+  world.sentBytes = 5;
+  world.workers = { ready: 1 };
+  await scrape();
+  world.sentBytes = 7;
+  world.workers = { gone: 1 };
+  expect(await seriesOf('fcaenet_bytes_sent_total')).toEqual(['fcaenet_bytes_sent_total 7']);
+  expect(await seriesOf('fcaenet_workers')).toEqual(['fcaenet_workers{state="gone"} 1']);
+});
+
+test('the time left is what is left of each kind of work, times what it took last', async () => {
+  world.position = { iteration: 5, epoch: 0, step: 0, globalStep: 5 * 64, phase: 'train' };
+  for (const seconds of [2, 100, 2]) metrics.training.stepDone([0, 0, 0, 0], seconds, 1);
+  metrics.training.codesUpdated(1, 10);
+  metrics.training.evaluated(20);
+  // Two iterations: 128 steps of 2 s, two V-steps and two evaluations.
+  expect(await seriesOf('fcaenet_remaining_seconds')).toEqual(['fcaenet_remaining_seconds 316']);
+  world.position = { iteration: 6, epoch: 4, step: 0, globalStep: 448, phase: 'evaluate' };
+  expect(await seriesOf('fcaenet_remaining_seconds')).toEqual(['fcaenet_remaining_seconds 20']);
+});
+
+test('every way of getting ahead is progress, and so is the end of a pause', async () => {
+  const name = 'fcaenet_last_progress_timestamp_seconds';
+  const ways = [
+    () => metrics.training.stepDone([0, 0, 0, 0], 1, 1),
+    () => metrics.training.codesUpdated(1, 1),
+    () => metrics.training.evaluated(1),
+    () => metrics.training.progressed(),
+    () => metrics.training.paused(false),
+  ];
+  for (const way of ways) {
+    world.nowMs += 1000;
+    way();
+    expect(await seriesOf(name)).toEqual([`${name} ${world.nowMs / 1000}`]);
+  }
+  metrics.training.paused(true);
+  expect(await scrape()).toContain('fcaenet_paused 1');
+});
+
+describe('checkpoints', () => {
+  test('the age is that of the last one this process wrote', async () => {
+    metrics.checkpoints.written(4096, 0.25);
+    world.nowMs += 12_000;
+    expect(await scrape()).toEqual(
+      expect.arrayContaining([
+        'fcaenet_checkpoint_age_seconds 12',
+        'fcaenet_checkpoint_seconds 0.25',
+        'fcaenet_checkpoint_bytes 4096',
+      ]),
+    );
+  });
+
+  test('a process that goes on counts from the one it went on from, and no clock makes it negative', async () => {
+    world.restoredAtMs = world.nowMs - 30_000;
+    metrics = new RunMetrics(world.sources);
+    expect(await scrape()).toContain('fcaenet_checkpoint_age_seconds 30');
+    world.nowMs -= 60_000;
+    expect(await scrape()).toContain('fcaenet_checkpoint_age_seconds 0');
+  });
+
+  test('a file system that does not answer costs a second, and is not asked again meanwhile', async () => {
+    let asked = 0;
+    const ask = diskSpaceOf('.', () => {
+      asked++;
+      return new Promise(() => {});
+    });
+    expect(await Promise.all([ask(), ask()])).toEqual([null, null]);
+    expect(asked).toBe(1);
+  });
+
+  test('the space is that of the folder’s file system; a folder that is not there has none', async () => {
+    const { freeBytes, sizeBytes } = (await diskSpaceOf('.')())!;
+    expect(freeBytes).toBeGreaterThan(0);
+    expect(sizeBytes).toBeGreaterThan(freeBytes);
+    expect(await diskSpaceOf('no/such/folder')()).toBeNull();
+  });
+});
+
+describe('workers', () => {
+  test('each has its numbers, under its slot', async () => {
+    world.admit();
+    const { tally } = world.admit();
+    tally.answered({ microbatches: 2, turnaroundSeconds: 3, computeSeconds: 2.5, imageWaitSeconds: 0.25 });
+    tally.answered({
+      microbatches: 1,
+      turnaroundSeconds: 1,
+      computeSeconds: Number.NaN,
+      imageWaitSeconds: -1,
+    });
+    tally.images(40, 60);
+    tally.overdueMicrobatches = 1;
+    tally.bytesSent = 10;
+    tally.bytesReceived = 20;
+    expect(await scrape()).toEqual(
+      expect.arrayContaining([
+        'fcaenet_worker_state{worker="1",state="ready"} 1',
+        'fcaenet_worker_state{worker="1",state="computing"} 0',
+        'fcaenet_worker_engine_info{worker="1",engine="onednn",version="2.6.0",device="cpu",instruction_set="avx512"} 1',
+        'fcaenet_worker_microbatches_total{worker="1"} 3',
+        'fcaenet_worker_microbatches_total{worker="0"} 0',
+        'fcaenet_worker_turnaround_seconds_total{worker="1"} 4',
+        'fcaenet_worker_compute_seconds_total{worker="1"} 2.5',
+        'fcaenet_worker_image_wait_seconds_total{worker="1"} 0.25',
+        'fcaenet_worker_overdue_microbatches_total{worker="1"} 1',
+        'fcaenet_worker_bytes_sent_total{worker="1"} 10',
+        'fcaenet_worker_bytes_received_total{worker="1"} 20',
+        'fcaenet_worker_images_decoded_total{worker="1"} 40',
+        'fcaenet_worker_images_from_cache_total{worker="1"} 60',
+      ]),
+    );
+  });
+
+  test('the series of one that is gone are gone, and the next in its slot begins at 0', async () => {
+    world.admit().tally.overdueMicrobatches = 7;
+    world.admit();
+    world.members.shift();
+    const slotsOf = async () =>
+      new Set([...(await scrape()).join('\n').matchAll(/worker="(\w+)"/g)].map((match) => match[1]));
+    expect(await slotsOf()).toEqual(new Set(['1']));
+    world.admit();
+    expect(await slotsOf()).toEqual(new Set(['0', '1']));
+    expect(await scrape()).toContain('fcaenet_worker_overdue_microbatches_total{worker="0"} 0');
+  });
+
+  test('none has a label that tells one pod from another', async () => {
+    world.admit();
+    expect((await scrape()).join('\n')).not.toContain('pod-');
+  });
+});
+
+test('events, the NATS connection and the term are scraped', async () => {
+  Object.assign(world, { events: { published: 12, lost: 3 }, natsConnected: false });
+  expect(await scrape()).toEqual(
+    expect.arrayContaining([
+      'fcaenet_term 4',
+      'fcaenet_events_published_total 12',
+      'fcaenet_events_lost_total 3',
+      'fcaenet_nats_connected 0',
+    ]),
+  );
+  world.natsConnected = true;
+  expect(await scrape()).toContain('fcaenet_nats_connected 1');
+});
+
+test('lines of workers that were left out are scraped', async () => {
+  world.droppedWorkerLogLines = 9;
+  expect(await scrape()).toContain('fcaenet_worker_log_lines_dropped_total 9');
+});
+
+describe('names', () => {
+  const all = () =>
+    metrics.registry.getMetricsAsArray() as unknown as { name: string; type: string; labelNames: string[] }[];
+
+  test('docs/metrics.md lists the metrics that are exported, with their labels', () => {
+    const listed = [...readFileSync('docs/metrics.md', 'utf8').matchAll(/^\| `(\w+)`\s*\|([^|]*)\|/gm)].map(
+      (match) => [match[1]!, match[2]!.trim()],
+    );
+    const exported = all().map(({ name, labelNames }) => [name, labelNames.join(', ')]);
+    expect(listed.sort()).toEqual(exported.sort());
+  });
+
+  test('follow Prometheus: counters end in _total, and nothing else does', () => {
+    const wrong = all().filter(({ name, type }) => name.endsWith('_total') !== (String(type) === 'counter'));
+    expect(wrong.map(({ name }) => name)).toEqual([]);
+  });
+});
