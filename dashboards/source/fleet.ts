@@ -48,11 +48,14 @@ const overview: Section = {
     table(
       {
         title: 'Alerts',
-        description: 'Which alerts of deploy/prometheus/rules.yaml fire or are about to; each has a page in docs/runbooks.',
+        description:
+          'Which alerts of deploy/prometheus/rules.yaml fire or are about to; each has a page in docs/runbooks.',
         unit: 'none',
         empty: 'no alert is firing',
       },
-      rows(`max by (namespace, run, alertname, alertstate, severity) (${of('ALERTS', 'alertname=~"Fcaenet.*"')})`),
+      rows(
+        `max by (namespace, run, alertname, alertstate, severity) (${of('ALERTS', 'alertname=~"Fcaenet.*"')})`,
+      ),
     ).withTransformation({
       id: 'organize',
       options: { excludeByName: { Time: true, Value: true } },
@@ -90,7 +93,10 @@ const comparison: Section = {
         unit: 'percentunit',
         empty: 'no run is going on',
       },
-      series(`${byRun(of('fcaenet_step'))} / ${byRun(of('fcaenet_configured_steps'))}`, '{{namespace}} {{run}}'),
+      series(
+        `${byRun(of('fcaenet_step'))} / ${byRun(of('fcaenet_configured_steps'))}`,
+        '{{namespace}} {{run}}',
+      ),
     )
       .min(0)
       .max(1),
@@ -101,10 +107,7 @@ const comparison: Section = {
         unit: 'none',
         empty: 'no run is going on',
       },
-      series(
-        byRun(of('fcaenet_workers', 'state=~"ready|computing"'), 'sum'),
-        '{{namespace}} {{run}}',
-      ),
+      series(byRun(of('fcaenet_workers', 'state=~"ready|computing"'), 'sum'), '{{namespace}} {{run}}'),
     ).min(0),
   ],
 };
@@ -115,7 +118,8 @@ export function fleetDashboard(): Dashboard {
     {
       uid: 'fcaenet-fleet',
       title: 'FCAENet: fleet',
-      description: 'All runs side by side: what they train, how far and how good they are, and what alerts say.',
+      description:
+        'All runs side by side: what they train, how far and how good they are, and what alerts say.',
       manyRuns: true,
     },
     [overview, comparison],

@@ -19,7 +19,8 @@ export const gpu: Section = {
     lines(
       {
         title: 'GPU utilisation',
-        description: 'Whether the GPUs of the workers are busy, by pod. Low while images are waited for or the network is the limit.',
+        description:
+          'Whether the GPUs of the workers are busy, by pod. Low while images are waited for or the network is the limit.',
         unit: 'percent',
         empty: 'no DCGM exporter is scraped, or the workers have no GPU',
       },

@@ -47,6 +47,7 @@ interface AnyPanel {
 }
 
 /** Where all queries go: the data source chosen above the panels. */
+// biome-ignore lint/suspicious/noTemplateCurlyInString: Grafana's variable, not JavaScript's
 export const dataSource = { type: 'prometheus', uid: '${datasource}' };
 
 /** Gives a panel its text and queries. */

@@ -19,7 +19,8 @@ const now: Section = {
     stat(
       {
         title: 'Iterations',
-        description: 'How many iterations are finished, of how many. The code length and the schedule follow from the run file.',
+        description:
+          'How many iterations are finished, of how many. The code length and the schedule follow from the run file.',
         unit: 'none',
         empty: 'no run chosen',
       },
@@ -38,7 +39,8 @@ const now: Section = {
     stat(
       {
         title: 'Time left',
-        description: 'When the run will be finished at the speed of the last steps, evaluations included once one was measured.',
+        description:
+          'When the run will be finished at the speed of the last steps, evaluations included once one was measured.',
         unit: 's',
         empty: 'not known before the first step',
       },
@@ -57,7 +59,8 @@ const now: Section = {
     stat(
       {
         title: 'Mean average precision',
-        description: 'How good the codes are: the last evaluation, ties ranked by database index, and the best so far.',
+        description:
+          'How good the codes are: the last evaluation, ties ranked by database index, and the best so far.',
         unit: 'percentunit',
         empty: 'not evaluated yet',
       },
@@ -67,7 +70,8 @@ const now: Section = {
     stat(
       {
         title: 'Images per second',
-        description: 'How fast the run is, over the last minutes. It grows with workers up to one for each microbatch.',
+        description:
+          'How fast the run is, over the last minutes. It grows with workers up to one for each microbatch.',
         unit: 'cps',
         empty: 'no step yet',
       },
@@ -85,7 +89,8 @@ const now: Section = {
     stat(
       {
         title: 'Flipped bits',
-        description: 'How many bits of all database codes the last V-step changed. They become fewer as the codes settle.',
+        description:
+          'How many bits of all database codes the last V-step changed. They become fewer as the codes settle.',
         unit: 'short',
         empty: 'no V-step yet',
       },
@@ -99,7 +104,8 @@ const precisionByIteration = described(
   new XyChartBuilder(),
   {
     title: 'Mean average precision by iteration',
-    description: 'How good the codes are after each iteration, whenever that was: runs that were interrupted compare with those that were not.',
+    description:
+      'How good the codes are after each iteration, whenever that was: runs that were interrupted compare with those that were not.',
     unit: 'percentunit',
     empty: 'not evaluated yet',
   },
@@ -132,7 +138,8 @@ const learning: Section = {
     lines(
       {
         title: 'Loss terms',
-        description: 'What the last batch cost, by term of the loss: similarity, quantisation, positive, augmented. All should fall within an iteration; the V-step between two iterations makes them jump.',
+        description:
+          'What the last batch cost, by term of the loss: similarity, quantisation, positive, augmented. All should fall within an iteration; the V-step between two iterations makes them jump.',
         unit: 'none',
         empty: 'no step yet',
       },
@@ -142,7 +149,8 @@ const learning: Section = {
     lines(
       {
         title: 'Mean average precision over time',
-        description: 'Whether the run still gets better, with ties ranked by database index and averaged; the two are far apart where many codes are equal.',
+        description:
+          'Whether the run still gets better, with ties ranked by database index and averaged; the two are far apart where many codes are equal.',
         unit: 'percentunit',
         empty: 'not evaluated yet',
       },
@@ -182,7 +190,8 @@ const speed: Section = {
     lines(
       {
         title: 'Seconds of a step',
-        description: 'How long steps take, and how much longer the slowest ones: a wide gap means stragglers or workers that left.',
+        description:
+          'How long steps take, and how much longer the slowest ones: a wide gap means stragglers or workers that left.',
         unit: 's',
         empty: 'no step in this time',
       },
@@ -211,7 +220,8 @@ const speed: Section = {
     lines(
       {
         title: 'Time since it last got ahead',
-        description: 'Whether the run hangs: no step, V-step, evaluation or encoded images for so long. Pauses show as well.',
+        description:
+          'Whether the run hangs: no step, V-step, evaluation or encoded images for so long. Pauses show as well.',
         unit: 's',
         empty: 'no run chosen',
       },
@@ -221,7 +231,8 @@ const speed: Section = {
     lines(
       {
         title: 'Coordinator',
-        description: 'Memory and processor time of the coordinator’s own process; one whole processor is busy at 1.',
+        description:
+          'Memory and processor time of the coordinator’s own process; one whole processor is busy at 1.',
         unit: 'bytes',
         empty: 'no run chosen',
       },
@@ -252,7 +263,8 @@ const safety: Section = {
     lines(
       {
         title: 'Run volume',
-        description: 'Whether there is room for the next checkpoints on the file system of the run directory.',
+        description:
+          'Whether there is room for the next checkpoints on the file system of the run directory.',
         unit: 'bytes',
         empty: 'its file system does not answer',
       },
@@ -263,7 +275,8 @@ const safety: Section = {
     lines(
       {
         title: 'Leadership and checkpoints that failed',
-        description: 'How often another coordinator process took over: each has a higher term. Checkpoints that could not be written end a process.',
+        description:
+          'How often another coordinator process took over: each has a higher term. Checkpoints that could not be written end a process.',
         unit: 'none',
         empty: 'no run chosen',
       },
@@ -273,7 +286,8 @@ const safety: Section = {
     lines(
       {
         title: 'Events',
-        description: 'Whether what happens in the run is heard elsewhere. Events that one place lost are in events.jsonl still.',
+        description:
+          'Whether what happens in the run is heard elsewhere. Events that one place lost are in events.jsonl still.',
         unit: 'cps',
         empty: 'no run chosen',
       },
@@ -309,7 +323,8 @@ export function runDashboard(): Dashboard {
     {
       uid: 'fcaenet-run',
       title: 'FCAENet: run',
-      description: 'One run: how far it is, how well it learns, how fast it goes, and what a crash would cost.',
+      description:
+        'One run: how far it is, how well it learns, how fast it goes, and what a crash would cost.',
       manyRuns: false,
     },
     [now, learning, speed, safety],

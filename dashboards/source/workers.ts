@@ -23,7 +23,8 @@ const timeline = described(
   new StateTimelineBuilder(),
   {
     title: 'State of each worker',
-    description: 'Who was there when, and what they did. A worker that computes without end hangs; one that is ready while others compute has nothing to do.',
+    description:
+      'Who was there when, and what they did. A worker that computes without end hangs; one that is ready while others compute has nothing to do.',
     unit: 'none',
     empty: 'no worker is there',
   },
@@ -59,7 +60,8 @@ const presence: Section = {
     lines(
       {
         title: 'Least and spare workers',
-        description: 'Whether there are too few workers to go on, or more than a step has microbatches: spare ones wait.',
+        description:
+          'Whether there are too few workers to go on, or more than a step has microbatches: spare ones wait.',
         unit: 'none',
         empty: 'no run chosen',
       },
@@ -70,29 +72,37 @@ const presence: Section = {
     table(
       {
         title: 'Engines',
-        description: 'What each worker computes with. Under strict exactness all have the same but for the device.',
+        description:
+          'What each worker computes with. Under strict exactness all have the same but for the device.',
         unit: 'none',
         empty: 'no worker was admitted',
       },
       rows(of('fcaenet_worker_engine_info')),
-    )
-      .withTransformation({
-        id: 'organize',
-        options: {
-          excludeByName: {
-            Time: true,
-            Value: true,
-            __name__: true,
-            container: true,
-            endpoint: true,
-            instance: true,
-            job: true,
-            pod: true,
-          },
-          indexByName: { namespace: 0, run: 1, worker: 2, engine: 3, version: 4, device: 5, instruction_set: 6 },
-          renameByName: { instruction_set: 'instruction set' },
+    ).withTransformation({
+      id: 'organize',
+      options: {
+        excludeByName: {
+          Time: true,
+          Value: true,
+          __name__: true,
+          container: true,
+          endpoint: true,
+          instance: true,
+          job: true,
+          pod: true,
         },
-      }),
+        indexByName: {
+          namespace: 0,
+          run: 1,
+          worker: 2,
+          engine: 3,
+          version: 4,
+          device: 5,
+          instruction_set: 6,
+        },
+        renameByName: { instruction_set: 'instruction set' },
+      },
+    }),
   ],
 };
 
@@ -106,7 +116,8 @@ const pace: Section = {
     lines(
       {
         title: 'Seconds of a step by worker',
-        description: 'How long each worker was busy with its share of a step, transfers included. The slowest decides how long a step takes.',
+        description:
+          'How long each worker was busy with its share of a step, transfers included. The slowest decides how long a step takes.',
         unit: 's',
         empty: 'no answers in this time',
       },
@@ -130,7 +141,8 @@ const pace: Section = {
     lines(
       {
         title: 'Computing, as a share of that time',
-        description: 'How much of a microbatch’s time is computing. What is missing to 100 % is images and transfers.',
+        description:
+          'How much of a microbatch’s time is computing. What is missing to 100 % is images and transfers.',
         unit: 'percentunit',
         empty: 'no answers in this time',
       },
@@ -154,7 +166,8 @@ const pace: Section = {
     lines(
       {
         title: 'Images by origin',
-        description: 'Whether the image cache is warm: decoded images a second and those found decoded, by worker.',
+        description:
+          'Whether the image cache is warm: decoded images a second and those found decoded, by worker.',
         unit: 'cps',
         empty: 'no worker is there',
       },
@@ -190,7 +203,8 @@ const faults: Section = {
     lines(
       {
         title: 'Share of microbatches done again',
-        description: 'How much work is done twice: because it was late, because its worker left, or to compare.',
+        description:
+          'How much work is done twice: because it was late, because its worker left, or to compare.',
         unit: 'percentunit',
         empty: 'no answers in this time',
       },
@@ -201,21 +215,25 @@ const faults: Section = {
           ['fcaenet_compared_microbatches_total', 'compared'],
         ] as const
       ).map(([counter, legend]) =>
-        series(`${byRun(rate(counter), 'sum')} / ${byRun(rate('fcaenet_microbatches_total'), 'sum')}`, legend),
+        series(
+          `${byRun(rate(counter), 'sum')} / ${byRun(rate('fcaenet_microbatches_total'), 'sum')}`,
+          legend,
+        ),
       ),
     ).min(0),
     lines(
       {
         title: 'Workers set aside and contradictions',
-        description: 'Workers that get no more work, by fault, and microbatches that two workers computed differently.',
+        description:
+          'Workers that get no more work, by fault, and microbatches that two workers computed differently.',
         unit: 'none',
         empty: 'no run chosen',
       },
-      series(`max by (namespace, run, fault) (${of('fcaenet_workers_set_aside_total')})`, 'set aside: {{fault}}'),
       series(
-        byRun(of('fcaenet_compared_microbatches_total', 'outcome="contradiction"')),
-        'contradictions',
+        `max by (namespace, run, fault) (${of('fcaenet_workers_set_aside_total')})`,
+        'set aside: {{fault}}',
       ),
+      series(byRun(of('fcaenet_compared_microbatches_total', 'outcome="contradiction"')), 'contradictions'),
     ).min(0),
     lines(
       {
@@ -273,7 +291,8 @@ const traffic: Section = {
     lines(
       {
         title: 'Coordinator’s traffic',
-        description: 'Whether the coordinator’s network is the limit: all workers together, also those that have left.',
+        description:
+          'Whether the coordinator’s network is the limit: all workers together, also those that have left.',
         unit: 'binBps',
         empty: 'no run chosen',
       },

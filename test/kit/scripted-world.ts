@@ -17,7 +17,7 @@ export class ScriptedWorld {
   readonly workers: ScriptedWorker[] = [];
   /** What came of every comparison. */
   readonly compared: string[] = [];
-  private readonly server: CoordinatorServer;
+  readonly server: CoordinatorServer;
   private address = '';
 
   static async open(minWorkers = 1, ...settings: string[]): Promise<ScriptedWorld> {

@@ -3,11 +3,11 @@ import type { WorkerStream } from '../../../src/coordinator/member.js';
 import type { WorkerMessage__Output } from '../../../src/transport/generated/fcaenet/v1/WorkerMessage.js';
 import { channelOptions, coordinatorService, TrainingClientType } from '../../../src/transport/service.js';
 
-export type Lie = 'nan' | 'length';
+export type Lie = 'nan' | 'length' | 'noise';
 
 /**
  * Stands between a real worker and the coordinator and passes on what they say, but for the lies that it was told to
- * put into the worker's answers: a NaN in a gradient, or a gradient of another length.
+ * put into the worker's answers: a NaN in a gradient, a gradient of another length, or one that is plausible and wrong.
  */
 export class LyingRelay {
   /** Where the coordinator listens, HOST:PORT. */
@@ -37,6 +37,11 @@ export class LyingRelay {
     this.lies.push(lie);
   }
 
+  /** Forgets the lies that were not told yet. */
+  stopLying(): void {
+    this.lies.length = 0;
+  }
+
   close(): void {
     this.server.forceShutdown();
   }
@@ -50,15 +55,19 @@ export class LyingRelay {
     const coordinator = client.join();
     /** Bytes of the transfer whose largest part is about to become wrong. */
     let poisoned: number | null = null;
+    let poison: (data: Buffer) => void = () => {};
     const alter = (message: WorkerMessage__Output): WorkerMessage__Output => {
       const announced = message.nodeResult?.transfer;
       if (announced) {
         const lie = this.lies.shift();
         if (lie === 'length') announced.byteLength += 4;
-        if (lie === 'nan') poisoned = announced.byteLength;
+        if (lie === 'nan' || lie === 'noise') {
+          poisoned = announced.byteLength;
+          poison = lie === 'nan' ? writeNaN : writeNoise;
+        }
       }
       if (message.chunk && poisoned !== null && message.chunk.data.byteLength > poisoned / 2) {
-        message.chunk.data.writeFloatLE(Number.NaN, (message.chunk.data.byteLength >> 3) << 2);
+        poison(message.chunk.data as Buffer);
         poisoned = null;
       }
       return message;
@@ -72,4 +81,13 @@ export class LyingRelay {
     coordinator.on('error', () => worker.end());
     coordinator.on('close', () => client.close());
   }
+}
+
+function writeNaN(data: Buffer): void {
+  data.writeFloatLE(Number.NaN, (data.byteLength >> 3) << 2);
+}
+
+/** Numbers that are finite and far too large, in the first half: there the gradient is. */
+function writeNoise(data: Buffer): void {
+  for (let at = 0; at + 4 <= data.byteLength / 2; at += 4) data.writeFloatLE(at % 8 === 0 ? 20 : -20, at);
 }
