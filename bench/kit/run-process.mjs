@@ -48,7 +48,8 @@ export class RunProcess {
 /** Steps that a coordinator has done and the seconds that they took in all, from its metrics. */
 export async function stepsDone(url) {
   const text = await (await fetch(url)).text();
-  const value = (name) => Number(new RegExp(`^${name}(?:{[^}]*})? (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
+  const value = (name) =>
+    Number(new RegExp(`^${name}(?:{[^}]*})? (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
   return {
     steps: value('fcaenet_step_seconds_count'),
     seconds: value('fcaenet_step_seconds_sum'),

@@ -40,7 +40,12 @@ test('a state comes back as it was, to the bit', async () => {
   );
   expect(saved.bytes).toBe(sizes.reduce((sum, { size }) => sum + size, 0));
   expect(saved.seconds).toBeGreaterThan(0);
-  expect(await fresh().loadNewest(thisRun)).toEqual({ state, name: saved.name, rejected: [] });
+  expect(await fresh().loadNewest(thisRun)).toEqual({
+    state,
+    name: saved.name,
+    created: expect.any(Date),
+    rejected: [],
+  });
 });
 
 test('a run without checkpoints has none to load', async () => {
@@ -93,7 +98,12 @@ test('saving the same step again replaces it', async () => {
   await store.save(stateAt(3), { best: false });
   const again = stateAt(3, { history: ['again'] });
   await store.save(again, { best: true });
-  expect(await store.loadNewest(thisRun)).toEqual({ state: again, name: nameOf(3), rejected: [] });
+  expect(await store.loadNewest(thisRun)).toEqual({
+    state: again,
+    name: nameOf(3),
+    created: expect.any(Date),
+    rejected: [],
+  });
   expect(await checkpoints()).toEqual([nameOf(3)]);
   expect(await leftovers(directory)).toEqual([]);
 });
@@ -156,7 +166,12 @@ test('after a damaged checkpoint training goes on, and its end is what is kept',
   await resumed.save(stateAt(3), { best: false });
   expect((await fresh().loadNewest(thisRun))!.name).toBe(nameOf(3));
   await resumed.save(stateAt(5), { best: false });
-  expect(await fresh().loadNewest(thisRun)).toEqual({ state: stateAt(5), name: nameOf(5), rejected: [] });
+  expect(await fresh().loadNewest(thisRun)).toEqual({
+    state: stateAt(5),
+    name: nameOf(5),
+    created: expect.any(Date),
+    rejected: [],
+  });
 });
 
 test.each([

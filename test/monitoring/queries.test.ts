@@ -2,8 +2,10 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as passMs } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { askControlSocket } from '../../src/transport/control/socket.js';
 import { CommandLine } from '../kit/command-line.js';
 import { freePort } from '../kit/free-port.js';
 import { NatsServer, natsMissing } from '../kit/nats-server.js';
@@ -158,5 +160,23 @@ describe.skipIf(missing !== '')(`a run that Prometheus scrapes${missing}`, () =>
     expect(await prometheus.labelValues('worker', 'fcaenet_worker_state')).toEqual(['0', '1']);
     const everything = await prometheus.range('{job="fcaenet", run!=""}', startSeconds, Date.now() / 1000);
     expect(JSON.stringify(everything.map(({ metric }) => metric))).not.toContain('local-');
+  });
+
+  test('a pause is seen, and so is its end', async () => {
+    const socket = join(small.folder, 'runs', 'watched', 'control.sock');
+    for (const [command, value] of [
+      ['pause', 1],
+      ['resume', 0],
+    ] as const) {
+      const askedSeconds = Date.now() / 1000;
+      await askControlSocket(socket, JSON.stringify({ command }));
+      await vi.waitFor(
+        async () => {
+          const seen = await prometheus.range(`fcaenet_paused == ${value}`, askedSeconds, Date.now() / 1000);
+          expect(seen.length).toBeGreaterThan(0);
+        },
+        { timeout: 60_000, interval: 250 },
+      );
+    }
   });
 });

@@ -51,6 +51,13 @@ describe.each(alerts())('$alert', ({ alert, labels, annotations }) => {
   });
 });
 
+test('docs/metrics.md lists the alerts, how bad they are and where to read on', () => {
+  const rows = [
+    ...readFileSync('docs/metrics.md', 'utf8').matchAll(/^\| \[(\w+)\]\(runbooks\/(\w+)\.md\) +\| (\w+) /gm),
+  ].map(([, name, page, severity]) => [name, page, severity]);
+  expect(rows).toEqual(alerts().map(({ alert, labels }) => [alert, alert, labels!.severity]));
+});
+
 test('there are no runbooks without an alert', () => {
   const pages = readdirSync('docs/runbooks').map((name) => name.replace(/\.md$/, ''));
   expect(pages.sort()).toEqual(
