@@ -1,7 +1,7 @@
 import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard';
 import { dashboard } from './frame.js';
 import type { Section } from './layout.js';
-import { lines, table } from './panels.js';
+import { letter, lines, table } from './panels.js';
 import { byRun, of, rate, rows, series } from './queries.js';
 
 /** Columns of the table of runs: heading, unit, query. */
@@ -15,7 +15,6 @@ const columns: readonly (readonly [heading: string, unit: string, expr: string])
   ['time left', 's', byRun(of('fcaenet_remaining_seconds'))],
   ['checkpoint age', 's', byRun(of('fcaenet_checkpoint_age_seconds'))],
 ];
-const refIdOf = (index: number) => String.fromCharCode('B'.charCodeAt(0) + index);
 
 const runs = table(
   {
@@ -24,8 +23,8 @@ const runs = table(
     unit: 'none',
     empty: 'no run is going on',
   },
-  rows(`max by (namespace, run, method, bits, backbone) (${of('fcaenet_run_info')})`).refId('A'),
-  ...columns.map(([, , expr], index) => rows(expr).refId(refIdOf(index))),
+  rows(`max by (namespace, run, method, bits, backbone) (${of('fcaenet_run_info')})`),
+  ...columns.map(([, , expr]) => rows(expr)),
 )
   .withTransformation({ id: 'merge', options: {} })
   .withTransformation({
@@ -33,7 +32,7 @@ const runs = table(
     options: {
       excludeByName: { Time: true, 'Value #A': true },
       renameByName: Object.fromEntries(
-        columns.map(([heading], index) => [`Value #${refIdOf(index)}`, heading]),
+        columns.map(([heading], index) => [`Value #${letter(index + 1)}`, heading]),
       ),
     },
   });

@@ -21,6 +21,7 @@ import {
   ThresholdsConfigBuilder,
   ThresholdsMode,
 } from '@grafana/grafana-foundation-sdk/dashboard';
+import type { DataqueryBuilder } from '@grafana/grafana-foundation-sdk/prometheus';
 import { PanelBuilder as StatBuilder } from '@grafana/grafana-foundation-sdk/stat';
 import { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table';
 import { PanelBuilder as TimeSeriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries';
@@ -50,11 +51,11 @@ interface AnyPanel {
 // biome-ignore lint/suspicious/noTemplateCurlyInString: Grafana's variable, not JavaScript's
 export const dataSource = { type: 'prometheus', uid: '${datasource}' };
 
-/** Gives a panel its text and queries. */
+/** Gives a panel its text, and its queries the letters by which transformations name them. */
 export function described<Panel extends AnyPanel>(
   panel: Panel,
   { title, description, unit, empty }: PanelText,
-  queries: readonly Builder<Dataquery>[],
+  queries: readonly DataqueryBuilder[],
 ): Panel {
   return panel
     .title(title)
@@ -62,7 +63,12 @@ export function described<Panel extends AnyPanel>(
     .unit(unit)
     .noValue(empty)
     .datasource(dataSource)
-    .targets([...queries]);
+    .targets(queries.map((query, index) => query.refId(letter(index))));
+}
+
+/** `A`, `B`, … */
+export function letter(index: number): string {
+  return String.fromCharCode('A'.charCodeAt(0) + index);
 }
 
 /** Green, then another colour from each of the values on. */
@@ -74,7 +80,7 @@ export function limits(...steps: readonly (readonly [value: number, color: strin
 }
 
 /** One number, or a few side by side. */
-export function stat(text: PanelText, ...queries: readonly Builder<Dataquery>[]): StatBuilder {
+export function stat(text: PanelText, ...queries: readonly DataqueryBuilder[]): StatBuilder {
   return described(new StatBuilder(), text, queries)
     .reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull']).values(false))
     .colorMode(BigValueColorMode.Value)
@@ -84,7 +90,7 @@ export function stat(text: PanelText, ...queries: readonly Builder<Dataquery>[])
 }
 
 /** Lines over time. */
-export function lines(text: PanelText, ...queries: readonly Builder<Dataquery>[]): TimeSeriesBuilder {
+export function lines(text: PanelText, ...queries: readonly DataqueryBuilder[]): TimeSeriesBuilder {
   return described(new TimeSeriesBuilder(), text, queries)
     .lineWidth(1)
     .fillOpacity(0)
@@ -101,13 +107,13 @@ export function lines(text: PanelText, ...queries: readonly Builder<Dataquery>[]
 }
 
 /** Areas over time, one on the other. */
-export function areas(text: PanelText, ...queries: readonly Builder<Dataquery>[]): TimeSeriesBuilder {
+export function areas(text: PanelText, ...queries: readonly DataqueryBuilder[]): TimeSeriesBuilder {
   return lines(text, ...queries)
     .fillOpacity(30)
     .min(0)
     .stacking(new StackingConfigBuilder().mode(StackingMode.Normal));
 }
 
-export function table(text: PanelText, ...queries: readonly Builder<Dataquery>[]): TableBuilder {
+export function table(text: PanelText, ...queries: readonly DataqueryBuilder[]): TableBuilder {
   return described(new TableBuilder(), text, queries).showHeader(true);
 }

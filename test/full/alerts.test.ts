@@ -189,6 +189,15 @@ describe.skipIf(missing !== '')(
       );
     });
 
+    test('a checkpoint for which there is no room is counted', { timeout: limitMs }, async () => {
+      const { bavail, bsize } = statfsSync(run.volume);
+      writeFileSync(join(run.volume, 'filler'), Buffer.alloc(bavail * bsize - 200_000));
+      await expect(run.checkpoint()).rejects.toThrow('ENOSPC');
+      await vi.waitFor(async () => expect(await value('fcaenet_checkpoint_failures_total')).toBe(1), {
+        timeout: 10_000,
+      });
+    });
+
     test('no alert was left out', () => {
       expect([...tested].sort()).toEqual(
         alerts()

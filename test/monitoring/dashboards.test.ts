@@ -73,6 +73,11 @@ describe.each(committed)('%s', (_, dashboard) => {
     expect(queries.filter((expr) => !expr.includes('$namespace') || !expr.includes('$run'))).toEqual([]);
   });
 
+  test('queries of a panel have letters of their own', () => {
+    const letters = shown.map(({ targets }) => targets!.map(({ refId }) => refId).join(''));
+    expect(letters.filter((text) => !'ABCDEFGHIJ'.startsWith(text) || text === '')).toEqual([]);
+  });
+
   test('it lets choose data source, namespace and run, and marks what happened', () => {
     expect(dashboard.templating.list.map(({ name }) => name)).toEqual(['datasource', 'namespace', 'run']);
     expect(dashboard.annotations.list.length).toBeGreaterThan(0);
