@@ -3,6 +3,7 @@ import type { MetricsSources } from '../../src/coordinator/metrics/run-metrics.j
 import type { IterationRecord } from '../../src/coordinator/run-state.js';
 import { startPosition } from '../../src/coordinator/schedule.js';
 import { readTrainingRun } from '../../src/run/read.js';
+import { TransferMemory } from '../../src/transport/transfer-memory.js';
 
 /** Everything that metrics are read from, to be changed between two scrapes. */
 export class MetricsWorld {
@@ -53,7 +54,7 @@ export class MetricsWorld {
     const taken = this.members.map(({ slot }) => slot);
     let slot = 0;
     while (taken.includes(slot)) slot++;
-    const member = new Member(slot, `pod-${slot}`, 'i', 1, {} as WorkerStream, 0);
+    const member = new Member(slot, `pod-${slot}`, 'i', 1, {} as WorkerStream, new TransferMemory(0), 0);
     member.moveTo('ready');
     member.engine = { name: 'onednn', version: '2.6.0', device: 'cpu', instructionSet: 'avx512' };
     this.members.push(member);
