@@ -5,6 +5,7 @@ const overlay = (name: string) => `deploy/overlays/${name}`;
 const combinations: readonly (readonly [base: string, components: readonly string[]])[] = [
   [overlay('cpu-synthetic'), ['nats']],
   [overlay('cpu-synthetic'), ['jobset']],
+  [overlay('cpu-synthetic'), ['prometheus']],
   [overlay('vegfru-48bit'), ['cache-volume', 'nats']],
   [overlay('vegfru-48bit'), ['jobset', 'kueue']],
 ];

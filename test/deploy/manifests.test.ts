@@ -100,6 +100,19 @@ describe.skipIf(kubectlMissing !== '').each(wholeRuns)(`%s is a whole run${kubec
   const component = (name: string) =>
     pods.find(({ template }) => template.metadata.labels?.['app.kubernetes.io/component'] === name)!.template;
 
+  test('a PodMonitor, where there is one, scrapes the coordinator alone, by a port that it names', () => {
+    for (const { spec } of ofKind('PodMonitor')) {
+      const selected = pods.filter(({ template }) =>
+        selects(spec.selector.matchLabels, template.metadata.labels),
+      );
+      expect(selected.map(({ template }) => template)).toEqual([component('coordinator')]);
+      const ports = containersOf(component('coordinator')).flatMap((container) => container.ports ?? []);
+      for (const { port } of spec.podMetricsEndpoints) {
+        expect(ports.map(({ name }: Manifest) => name)).toContain(port);
+      }
+    }
+  });
+
   test('the program accepts its command lines and its run file', async () => {
     for (const container of pods.flatMap(({ template }) => containersOf(template))) {
       const [program, ...args] = words(container, manifests);

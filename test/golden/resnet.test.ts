@@ -101,7 +101,12 @@ describe.each(names)('one FCAENet step of %s', (name) => {
       const gradient = inTorchOrder(leaf.gradient, spec);
       const norm = Math.sqrt(gradient.reduce((sum, value) => sum + value * value, 0));
       expectNear(`norm of ${parameter}`, [norm], [expected.l2], expected.l2_spread);
-      expectNear(parameter, gradient.subarray(0, 8), expected.first8, Math.max(expected.first8_spread, kink / 5));
+      expectNear(
+        parameter,
+        gradient.subarray(0, 8),
+        expected.first8,
+        Math.max(expected.first8_spread, kink / 5),
+      );
     }
 
     updateRunningStatistics(layout, weights.mean, weights.variance, leaf.moments);
