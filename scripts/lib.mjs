@@ -97,3 +97,40 @@ export function stopwatch() {
     },
   };
 }
+
+/** Packages of engines that are no dependencies, and so are there only where someone asked for them. */
+const optionalPackages = [
+  '@tensorflow/tfjs-node',
+  '@tensorflow/tfjs-node-gpu',
+  '@tensorflow/tfjs-backend-webgpu',
+  'webgpu',
+];
+
+/** Version of an installed package, or undefined. */
+export function installedVersion(name) {
+  const manifest = join(root, 'node_modules', name, 'package.json');
+  return existsSync(manifest) ? JSON.parse(readFileSync(manifest, 'utf8')).version : undefined;
+}
+
+/** Installs packages in one exact version each, without running their scripts or changing package.json. */
+export function installOptional(wanted) {
+  const missing = Object.entries(wanted).filter(([name, version]) => installedVersion(name) !== version);
+  if (missing.length === 0) {
+    return false;
+  }
+  // npm would take away those that came in the same way before.
+  const others = optionalPackages
+    .filter((name) => !(name in wanted) && installedVersion(name) !== undefined)
+    .map((name) => `${name}@${installedVersion(name)}`);
+  const names = Object.entries(wanted).map(([name, version]) => `${name}@${version}`);
+  // Without --save-prod npm leaves out, in silence, what package.json names as an optional peer.
+  const options = ['--no-save', '--save-prod', '--ignore-scripts', '--no-audit', '--no-fund'];
+  const what = names.join(' and ');
+  run('npm', ['install', ...options, ...names, ...others], {
+    failure: `${what} cannot be installed; see above.`,
+  });
+  if (missing.some(([name, version]) => installedVersion(name) !== version)) {
+    throw new SetupError(`npm left ${what} out without a reason.`, 69);
+  }
+  return true;
+}

@@ -1,5 +1,6 @@
 // Makes a fresh clone ready: system packages, npm packages, native kernels, dist/. Every step looks first and does
 // nothing when there is nothing to do. `--quiet` prints only what was done.
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -26,7 +27,7 @@ function checkNode() {
 /** The engine that a user installs by hand and that needs none of the system packages. */
 function otherEngine() {
   return ['tfjs-node-gpu', 'tfjs-node'].find((name) =>
-    existsSync(join(root, 'node_modules/@tensorflow', name)),
+    existsSync(join(root, 'node_modules/@tensorflow', name, 'lib/napi-v8/tfjs_binding.node')),
   );
 }
 
@@ -40,19 +41,18 @@ function installSystemPackages({ did, found }) {
   const names = missing.map(({ name }) => name);
   const command = `apt-get install -y --no-install-recommends ${names.join(' ')}`;
   const canInstall = hasProgram('apt-get') && process.getuid?.() === 0;
+  let obstacle = '';
   if (canInstall) {
     const watch = stopwatch();
     for (const { name, reason } of missing) {
       did(`installing ${name}: ${reason}`);
     }
-    const environment = { DEBIAN_FRONTEND: 'noninteractive' };
-    run('apt-get', ['update', '-qq'], { environment });
-    run('apt-get', command.split(' ').slice(1), {
-      environment,
-      failure: `${names.join(' and ')} cannot be installed; see above.`,
-    });
-    did(`installed ${names.join(' and ')} with apt-get in ${watch.seconds} s`);
-    return true;
+    const failure = aptFailure(command.split(' ').slice(1));
+    if (failure === undefined) {
+      did(`installed ${names.join(' and ')} with apt-get in ${watch.seconds} s`);
+      return true;
+    }
+    obstacle = ` (apt-get could not: ${failure})`;
   }
   const advice = hasProgram('apt-get')
     ? `sudo ${command}`
@@ -60,13 +60,26 @@ function installSystemPackages({ did, found }) {
   const other = otherEngine();
   if (other === undefined) {
     throw new SetupError(
-      `No engine can run here: install ${hasProgram('apt-get') ? 'what it needs by ' : ''}${advice}, ` +
-        'or npm install --no-save @tensorflow/tfjs-node, then try again.',
+      `No engine can run here: install ${hasProgram('apt-get') ? 'what it needs by ' : ''}${advice}${obstacle}, ` +
+        'or npm install --no-save --save-prod @tensorflow/tfjs-node, then try again.',
       69,
     );
   }
-  did(`native kernels not built, ${other} will compute; for them install ${advice}`);
+  did(`native kernels not built, ${other} will compute; for them install ${advice}${obstacle}`);
   return false;
+}
+
+/** Installs packages; @returns why it failed, in apt's own words, or undefined */
+function aptFailure(args) {
+  const options = { encoding: 'utf8', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
+  // Lists that cannot be renewed may still be good enough: what counts is whether the packages come.
+  spawnSync('apt-get', ['update', '-qq'], options);
+  const { status, error, stdout, stderr } = spawnSync('apt-get', args, options);
+  if (status === 0) {
+    return undefined;
+  }
+  const line = `${stderr ?? ''}\n${stdout ?? ''}`.split('\n').find((text) => text.startsWith('E: '));
+  return (line?.slice('E: '.length) ?? error?.message ?? `exit code ${status}`).replace(/\.$/, '');
 }
 
 /** Whether node_modules holds, for every package of the lock file that is there, the locked version. */

@@ -28,7 +28,19 @@ runMain(async () => {
     control: async (options) => (await import('./commands/control-action.js')).control(options),
     start: async (options) => (await import('./commands/start-action.js')).start(options),
     makeCerts: async (options) => (await import('./commands/certs-action.js')).makeCerts(options),
-    examineKube: async (options) => (await import('./commands/doctor-kube-action.js')).examineKube(options),
+    weights: {
+      check: async (path) => (await import('./commands/weights-actions.js')).checkWeights(path),
+      convert: async (path, output) =>
+        (await import('./commands/weights-actions.js')).convertWeightsFile(path, output),
+      fetch: async (name, options) =>
+        (await import('./commands/weights-actions.js')).fetchPublishedWeights(name, options),
+    },
+    doctor: {
+      examineEngines: async (options) =>
+        (await import('./commands/doctor-action.js')).examineEngines(options),
+      examineKube: async (options) =>
+        (await import('./commands/doctor-kube-action.js')).examineKube(options),
+    },
   });
   await runCommandLine(program, process.argv.slice(2));
   return undefined;

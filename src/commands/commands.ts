@@ -4,12 +4,13 @@ import { type MakeCertificatesOptions, registerCerts } from './certs.js';
 import { type ControlOptions, registerControl } from './control.js';
 import { type CoordinatorOptions, registerCoordinator } from './coordinator.js';
 import { type DatasetActions, registerDataset } from './dataset.js';
-import { type DoctorKubeOptions, registerDoctor } from './doctor.js';
+import { type DoctorActions, registerDoctor } from './doctor.js';
 import { type EstimateOptions, registerEstimate } from './estimate.js';
 import { type EvaluateOptions, registerEvaluate } from './evaluate.js';
 import { type RunsActions, registerRuns } from './runs.js';
 import { registerStart, type StartOptions } from './start.js';
 import { registerTrain, type TrainOptions } from './train.js';
+import { registerWeights, type WeightsActions } from './weights.js';
 import { registerWorker, type WorkerOptions } from './worker.js';
 
 /** What the commands do, apart from how they are written on a command line. */
@@ -25,7 +26,8 @@ export interface CommandActions {
   start(options: StartOptions): Promise<void>;
   control(options: ControlOptions): Promise<void>;
   makeCerts(options: MakeCertificatesOptions): Promise<void>;
-  examineKube(options: DoctorKubeOptions): Promise<void>;
+  readonly weights: WeightsActions;
+  readonly doctor: DoctorActions;
 }
 
 export function registerCommands(program: Command, actions: CommandActions): void {
@@ -40,5 +42,6 @@ export function registerCommands(program: Command, actions: CommandActions): voi
   registerStart(program, actions.start);
   registerControl(program, actions.control);
   registerCerts(program, actions.makeCerts);
-  registerDoctor(program, actions.examineKube);
+  registerWeights(program, actions.weights);
+  registerDoctor(program, actions.doctor);
 }

@@ -6,7 +6,7 @@ import { TripletSampler } from '../data/sampler.js';
 import { FcaenetError } from '../errors.js';
 import { initialWeights } from '../model/initial.js';
 import { describeModel, type ModelLayout } from '../model/layout.js';
-import { loadBackboneWeights } from '../model/weights-file.js';
+import { loadBackboneWeights } from '../model/weights/weights-file.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
 import { type ResumeMode, RunDirectory } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';

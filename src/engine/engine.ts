@@ -1,6 +1,6 @@
 /** What decides an engine's results, and what a user wants to see of it. */
 export interface EngineDescription {
-  readonly name: 'onednn' | 'tensorflow';
+  readonly name: 'onednn' | 'tensorflow' | 'webgpu';
   /** Versions of TF.js and of the library below it. */
   readonly version: string;
   /** The processor or accelerator, in its maker's words. */

@@ -3,9 +3,11 @@ import { EngineError } from './error.js';
 import { registerGradients } from './gradients.js';
 import { builtAddonPath } from './onednn/addon.js';
 import { startOnednn } from './onednn/start.js';
-import { startTensorflow } from './tensorflow.js';
+import { startTensorflow } from './tensorflow/start.js';
+import { startWebgpu } from './webgpu/start.js';
 
-export type EngineName = 'onednn' | 'tensorflow';
+export const engineNames = ['onednn', 'tensorflow', 'webgpu'] as const;
+export type EngineName = (typeof engineNames)[number];
 
 export interface EngineOptions {
   /** Threads of one microbatch, 1 to 1024; results are the same bits for the same number. */
@@ -17,12 +19,13 @@ export interface EngineOptions {
 const starters: { [Name in EngineName]: (options: EngineOptions) => Promise<Engine> } = {
   onednn: ({ threads, addonPath }) => startOnednn(threads, addonPath ?? builtAddonPath),
   tensorflow: ({ threads }) => startTensorflow(threads),
+  webgpu: ({ threads }) => startWebgpu(threads),
 };
 
 /**
  * Starts the engine that executes tensor kernels and makes it TF.js's current backend, with the gradients of
- * `registerGradients`. `auto` takes `onednn` when it can run, else `tensorflow`; TF.js's own `cpu` backend is never
- * taken.
+ * `registerGradients`. `auto` takes `onednn` when it can run, else `tensorflow`; `webgpu` must be asked for by name, and
+ * TF.js's own `cpu` backend is never taken.
  *
  * @throws EngineError ENGINE_NAME, ENGINE_THREADS, ENGINE_UNAVAILABLE
  */
@@ -35,7 +38,10 @@ export async function loadEngine(name: 'auto' | EngineName, options: EngineOptio
     );
   }
   if (name !== 'auto' && !Object.hasOwn(starters, name)) {
-    throw new EngineError('ENGINE_NAME', `There is no engine '${name}': use auto, onednn or tensorflow.`);
+    throw new EngineError(
+      'ENGINE_NAME',
+      `There is no engine '${name}': use auto, ${engineNames.join(', ')}.`,
+    );
   }
   const names: EngineName[] = name === 'auto' ? ['onednn', 'tensorflow'] : [name];
   const failures: EngineError[] = [];

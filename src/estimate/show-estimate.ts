@@ -70,8 +70,8 @@ function given(trainedImagesPerSecond: number): Speed {
 
 async function measured({ log }: Console, { spec }: TrainingRun): Promise<Speed> {
   log.info('measuring one worker on this machine');
-  const speed = await measureSpeed(spec);
-  log.info('measured', { ...speed });
+  const { description, ...speed } = await measureSpeed(spec);
+  log.info('measured', { ...speed, engine: description.name, device: description.device });
   return speed;
 }
 

@@ -7,7 +7,7 @@ import { type ErasingSettings, eraseImage, erasingMask } from './erasing.js';
 import { checkElements, ModelError } from './error.js';
 import { computeLoss, type LossInput } from './loss.js';
 import { type Method, usesErasing, usesPositives } from './method.js';
-import { type Network, readMoments, type TrainingFeatures } from './network.js';
+import { type Network, readMoments } from './network.js';
 
 /** One microbatch: some rows of a batch. */
 export interface GradientInput extends LossInput {
@@ -78,7 +78,7 @@ function runPasses(
   const u = firstU.slice(0, outputSize);
   const positiveU = positives && firstU.slice(outputSize);
 
-  const erasing = usesErasing(input.method) ? eraseHottest(network, first, input) : null;
+  const erasing = usesErasing(input.method) ? eraseHottest(network, valuesOf(first.featureMap), input) : null;
   const second = erasing && network.forwardTrain(imageTensor(network, erasing.images));
   const erasedU = second && Float32Array.from(second.u.dataSync());
 
@@ -98,7 +98,7 @@ function runPasses(
 }
 
 /** Brings a loss computed outside the engine onto the tape, with its gradients by `u`. */
-function knownLoss(losses: Float64Array, u: Tensor2D[], gradients: Float32Array[]): Scalar {
+export function knownLoss(losses: Float64Array, u: Tensor2D[], gradients: Float32Array[]): Scalar {
   const loss = tf.customGrad(() => ({
     value: tf.scalar(losses.reduce((sum, term) => sum + term, 0)),
     gradFunc: (dy: Tensor) =>
@@ -107,15 +107,24 @@ function knownLoss(losses: Float64Array, u: Tensor2D[], gradients: Float32Array[
   return loss(...u) as Scalar;
 }
 
+/** Feature maps `[rows or more, height, width, channels]` outside the engine, those of the anchors first. */
+export interface FeatureMaps {
+  readonly shape: readonly [rows: number, height: number, width: number, channels: number];
+  readonly values: Float32Array;
+}
+
+function valuesOf(featureMap: tf.Tensor4D): FeatureMaps {
+  return { shape: featureMap.shape, values: featureMap.dataSync<'float32'>() };
+}
+
 /** The anchors with SREM's mask from the attention of their own feature maps. */
-function eraseHottest(
+export function eraseHottest(
   network: Network,
-  features: TrainingFeatures,
+  { shape, values }: FeatureMaps,
   input: GradientInput,
 ): { images: Float32Array; masks: Uint8Array<ArrayBuffer> } {
   const { height, width } = network.layout;
-  const [, mapHeight, mapWidth, channels] = features.featureMap.shape;
-  const values = features.featureMap.dataSync<'float32'>();
+  const [, mapHeight, mapWidth, channels] = shape;
   const mapSize = mapHeight * mapWidth * channels;
   const imageSize = height * width * 3;
   const images = new Float32Array(input.anchors.length);
@@ -139,19 +148,22 @@ function eraseHottest(
   return { images, masks };
 }
 
-function imageTensor(network: Network, images: Float32Array): tf.Tensor4D {
+/** Images `[rows, height, width, 3]` as a tensor of the engine. */
+export function imageTensor(network: Network, images: Float32Array): tf.Tensor4D {
   const { height, width } = network.layout;
   return tf.tensor4d(images, [images.length / (height * width * 3), height, width, 3]);
 }
 
-function joined(first: Float32Array, second: Float32Array): Float32Array {
+/** One array behind the other. */
+export function joined(first: Float32Array, second: Float32Array): Float32Array {
   const result = new Float32Array(first.length + second.length);
   result.set(first);
   result.set(second, first.length);
   return result;
 }
 
-function checkInput(network: Network, input: GradientInput): void {
+/** Throws what `computeGradient` throws. */
+export function checkInput(network: Network, input: GradientInput): void {
   const { layout } = network;
   if (input.gradient) checkElements('A gradient', input.gradient.length, layout.parameterCount);
   const { anchors, positives, labels, method } = input;

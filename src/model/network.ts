@@ -153,22 +153,50 @@ function viewOf(values: Float32Array, offset: number, shape: readonly number[]):
   return tf.tensor(values.subarray(offset, offset + size), [...shape], 'float32');
 }
 
+/** Moments of one BatchNorm's input, outside the engine. */
+export interface ReadStatistics {
+  readonly count: number;
+  /** `[channels]` */
+  readonly mean: ArrayLike<number>;
+  /** Biased `[channels]` */
+  readonly variance: ArrayLike<number>;
+}
+
+/** Of every BatchNorm, in layout order. */
+type ReadPass = readonly ReadStatistics[];
+
 /** Copies the moments of one or two forward passes out of the engine. */
 export function readMoments(
   layout: NetworkLayout,
   passes: readonly [TrainingFeatures] | readonly [TrainingFeatures, TrainingFeatures],
 ): BatchNormMoments {
+  const [first, second] = passes;
+  return momentsOf(layout, second ? [readPass(first), readPass(second)] : [readPass(first)]);
+}
+
+function readPass({ statistics }: TrainingFeatures): ReadPass {
+  return statistics.map(({ count, mean, variance }) => ({
+    count,
+    mean: mean.dataSync(),
+    variance: variance.dataSync(),
+  }));
+}
+
+/** The moments of one or two forward passes that were read already. */
+export function momentsOf(
+  layout: NetworkLayout,
+  passes: readonly [ReadPass] | readonly [ReadPass, ReadPass],
+): BatchNormMoments {
   const counts = new Float64Array(passes.length * layout.batchNorms.length);
   const mean = new Float64Array(passes.length * layout.statisticsCount);
   const squaredDeviations = new Float64Array(mean.length);
-  passes.forEach(({ statistics }, pass) => {
+  passes.forEach((statistics, pass) => {
     statistics.forEach((layer, index) => {
       const { offset, channels } = layout.batchNorms[index]!;
       const begin = pass * layout.statisticsCount + offset;
-      const variance = layer.variance.dataSync();
       counts[pass * layout.batchNorms.length + index] = layer.count;
-      mean.set(layer.mean.dataSync(), begin);
-      for (let i = 0; i < channels; i++) squaredDeviations[begin + i] = variance[i]! * layer.count;
+      mean.set(layer.mean, begin);
+      for (let i = 0; i < channels; i++) squaredDeviations[begin + i] = layer.variance[i]! * layer.count;
     });
   });
   return { passes: passes.length, counts, mean, squaredDeviations };

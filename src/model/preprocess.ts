@@ -21,6 +21,12 @@ export function normalizeImages(pixels: Uint8Array, backbone: Backbone): Float32
   return result;
 }
 
+/** What `normalizeImages` does for a backbone, in words. */
+export function describePreprocessing(backbone: Backbone): string {
+  if (backbone === 'mobilenet_v1') return 'RGB, byte / 127.5 - 1';
+  return `RGB, (byte / 255 - [${IMAGENET_MEAN.join(', ')}]) / [${IMAGENET_DEVIATION.join(', ')}]`;
+}
+
 /** The value of each byte in each channel `[3, 256]`. */
 function tableOf(backbone: Backbone): Float32Array {
   return Float32Array.from({ length: 768 }, (_, index) => {

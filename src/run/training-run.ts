@@ -19,7 +19,7 @@ export const crops = ['none', 'random-resized'] as const;
 export const datasetKinds = ['cub', 'aircraft', 'food101', 'nabirds', 'vegfru'] as const;
 export type DatasetKind = (typeof datasetKinds)[number];
 
-export const engineNames = ['auto', 'onednn', 'tensorflow'] as const;
+export const engineNames = ['auto', 'onednn', 'tensorflow', 'webgpu'] as const;
 export type EngineName = (typeof engineNames)[number];
 
 /**

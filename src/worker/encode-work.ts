@@ -1,5 +1,5 @@
 import { packCodes, signCodes } from '../hashing/codes.js';
-import { encodeImages } from '../model/encode.js';
+import { encodeImagesAnywhere } from '../model/any-engine.js';
 import type { Network } from '../model/network.js';
 import { normalizeImages } from '../model/preprocess.js';
 import { colorHistogram, HISTOGRAM_BINS } from '../retrieval/histogram.js';
@@ -44,7 +44,11 @@ export async function computeEncodeWork(
     });
     return bytesOf(histograms);
   }
-  const { u, features } = encodeImages(network, normalizeImages(pixels, spec.model.backbone), indices.length);
+  const { u, features } = await encodeImagesAnywhere(
+    network,
+    normalizeImages(pixels, spec.model.backbone),
+    indices.length,
+  );
   if (work.output === 'FEATURES') return bytesOf(features);
   return bytesOf(work.output === 'OUTPUTS' ? u : packCodes(signCodes(u), spec.bits));
 }

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { unpackCodes } from '../hashing/codes.js';
 import type { CodeSummary } from '../hashing/similarity.js';
-import { computeGradient } from '../model/fcaenet.js';
+import { computeGradientAnywhere } from '../model/any-engine.js';
 import type { Network } from '../model/network.js';
 import { normalizeImages } from '../model/preprocess.js';
 import { mergePayloads, type NodePayload, payloadDigest } from '../reduction/payload.js';
@@ -78,7 +78,11 @@ export async function* computeGradientWork(
     // The loader's thread answers while this one computes.
     coming = load(work.leaves[place + 1]);
     const gradient = new Float32Array(memory.take(4 * network.layout.parameterCount).buffer);
-    const payload = computeGradient(network, { ...inputs, ...settings(context, work.batchRows), gradient });
+    const payload = await computeGradientAnywhere(network, {
+      ...inputs,
+      ...settings(context, work.batchRows),
+      gradient,
+    });
     // Before it is summed: a sum reuses the memory of its left part.
     digests.set(leaf.index, payloadDigest(payload));
     reduction.fill({ level: 0, index: leaf.index }, payload);

@@ -1,7 +1,7 @@
 import { KeyedRandom, Purpose } from '../data/random.js';
+import type { EngineDescription } from '../engine/engine.js';
 import { loadEngine } from '../engine/loader.js';
-import { encodeImages } from '../model/encode.js';
-import { computeGradient } from '../model/fcaenet.js';
+import { computeGradientAnywhere, encodeImagesAnywhere } from '../model/any-engine.js';
 import { initialWeights } from '../model/initial.js';
 import { describeModel } from '../model/layout.js';
 import { imagesPerAnchor } from '../model/method.js';
@@ -15,8 +15,8 @@ export interface WorkerSpeed {
   readonly trainedImagesPerSecond: number;
   /** forward only, as queries are encoded */
   readonly encodedImagesPerSecond: number;
-  readonly engine: string;
-  readonly device: string;
+  /** What it ran on. */
+  readonly description: EngineDescription;
 }
 
 /** Long enough for the processor to settle, short enough to wait for. */
@@ -42,10 +42,12 @@ export async function measureSpeed(spec: TrainingRunSpec): Promise<WorkerSpeed> 
     const rows = microbatch.labels.length;
     return {
       trainedImagesPerSecond:
-        rows * imagesPerAnchor(spec.method) * callsPerSecond(() => computeGradient(network, microbatch)),
-      encodedImagesPerSecond: rows * callsPerSecond(() => encodeImages(network, microbatch.anchors, rows)),
-      engine: description.name,
-      device: description.device,
+        rows *
+        imagesPerAnchor(spec.method) *
+        (await callsPerSecond(() => computeGradientAnywhere(network, microbatch))),
+      encodedImagesPerSecond:
+        rows * (await callsPerSecond(() => encodeImagesAnywhere(network, microbatch.anchors, rows))),
+      description,
     };
   } finally {
     network.dispose();
@@ -53,13 +55,13 @@ export async function measureSpeed(spec: TrainingRunSpec): Promise<WorkerSpeed> 
 }
 
 /** The first call, which prepares kernels and memory, is not counted. */
-function callsPerSecond(call: () => unknown): number {
-  call();
+async function callsPerSecond(call: () => Promise<unknown>): Promise<number> {
+  await call();
   const started = performance.now();
   let calls = 0;
   let elapsedMs: number;
   do {
-    call();
+    await call();
     calls += 1;
     elapsedMs = performance.now() - started;
   } while (elapsedMs < measuredMs);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { KeyedRandom, Purpose } from '../data/random.js';
 import { renderView, storePicture } from '../data/stored-picture.js';
 import { trainingView } from '../data/views.js';
-import { computeGradient } from '../model/fcaenet.js';
+import { computeGradientAnywhere } from '../model/any-engine.js';
 import { initialWeights } from '../model/initial.js';
 import type { ModelLayout } from '../model/layout.js';
 import type { Network } from '../model/network.js';
@@ -34,7 +34,7 @@ export async function probeDigest(
   const key = { purpose: Purpose.probe, iteration: 0, epoch: 0, anchor: 0 };
   const picture = await renderView(stored, trainingView(random, key, augmentation, stored), model.imageSize);
   network.setWeights(initialWeights(layout, random));
-  const result = computeGradient(network, fixedMicrobatch(spec, picture, random));
+  const result = await computeGradientAnywhere(network, fixedMicrobatch(spec, picture, random));
   const hash = createHash('sha256').update(picture);
   for (const array of payloadArrays(result)) hash.update(bytesOf(array));
   return hash.digest('hex');

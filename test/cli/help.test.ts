@@ -17,7 +17,8 @@ registerCommands(program, {
   start: nothing,
   control: nothing,
   makeCerts: nothing,
-  examineKube: nothing,
+  weights: { check: nothing, convert: nothing, fetch: nothing },
+  doctor: { examineEngines: nothing, examineKube: nothing },
 });
 
 const commands = allCommands(program)
@@ -46,6 +47,9 @@ test('the commands are those that the documentation names', () => {
     'stop',
     'drain',
     'certs make',
+    'weights check',
+    'weights convert',
+    'weights fetch',
     'doctor',
   ]);
 });

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { minimal, temporaryDirectory } from '../run/support.js';
@@ -63,17 +63,3 @@ test('help is written to stdout and is no error', () => {
   expect([status, stderr]).toEqual([0, '']);
   expect(stdout).toMatch(/^Usage: fcaenet /);
 });
-
-test.skipIf(existsSync('node_modules/@tensorflow/tfjs-node'))(
-  'set-up without compiler, apt and other engine says what to install (only without tfjs-node)',
-  () => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/setup.mjs', '--quiet'], {
-      encoding: 'utf8',
-      env: { ...process.env, PATH: '/nowhere' },
-    });
-    expect(stderr).toMatch(
-      /^fcaenet: No engine can run here: install your system’s packages of g\+\+.*, or npm install --no-save @tensorflow\/tfjs-node, then try again\.\n$/,
-    );
-    expect([status, stdout]).toEqual([69, '']);
-  },
-);

@@ -22,7 +22,8 @@ export async function parseCommandLine(...args: string[]): Promise<{ action: str
     start: remember('start'),
     makeCerts: remember('makeCerts'),
     control: remember('control'),
-    examineKube: remember('examineKube'),
+    weights: { check: remember('check'), convert: remember('convert'), fetch: remember('fetch') },
+    doctor: { examineEngines: remember('examineEngines'), examineKube: remember('examineKube') },
   });
   program.configureOutput({ writeOut: (text) => calls.push({ action: 'print', options: [text] }) });
   for (const command of allCommands(program)) {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
@@ -42,14 +42,32 @@ test('onednn with a damaged addon says so', async () => {
   expect(error.message).not.toContain('\n');
 });
 
-test('auto without any engine names why each failed and what to install', async () => {
-  const addonPath = join(directory, 'absent.node');
-  const error = await failure(loadEngine('auto', { threads: 1, addonPath }));
-  expect(error.code).toBe('ENGINE_UNAVAILABLE');
-  expect(error.message).toContain('apt-get install libdnnl-dev g++');
-  expect(error.message).toContain('npm install @tensorflow/tfjs-node');
-  expect(error.message).not.toContain('\n');
+test('onednn on a processor without AVX2 says so, and names another engine', async () => {
+  const addonPath = join(directory, 'old-processor.cjs');
+  const refusal = 'the processor lacks the AVX2 and FMA instructions';
+  writeFileSync(addonPath, `exports.start = () => { throw new Error('${refusal}'); };`);
+  writeFileSync(join(directory, 'build.json'), '{ "hash": "" }');
+  const error = await failure(loadEngine('onednn', { threads: 1, addonPath }));
+  expect(error.message).toBe(
+    `Engine onednn cannot run because its native kernels cannot run (${refusal}): ` +
+      'run `npm run setup:tensorflow` to compute with TensorFlow instead.',
+  );
 });
+
+const hasTensorflow = existsSync('node_modules/@tensorflow/tfjs-node');
+
+test.skipIf(hasTensorflow)(
+  'auto without any engine names why each failed and what to install (only without tfjs-node)',
+  async () => {
+    const addonPath = join(directory, 'absent.node');
+    const error = await failure(loadEngine('auto', { threads: 1, addonPath }));
+    expect(error.code).toBe('ENGINE_UNAVAILABLE');
+    expect(error.message).toContain('apt-get install libdnnl-dev g++');
+    expect(error.message).toContain('npm run setup:tensorflow');
+    expect(error.message).toContain('npm install --no-save --save-prod @tensorflow/tfjs-node');
+    expect(error.message).not.toContain('\n');
+  },
+);
 
 test.each([0, 1.5, Number.NaN])('%s threads are refused', async (threads) => {
   const error = await failure(loadEngine('onednn', { threads }));

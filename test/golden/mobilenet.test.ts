@@ -7,8 +7,8 @@ import { KeyedRandom } from '../../src/data/random.js';
 import { initialWeights } from '../../src/model/initial.js';
 import { describeNetwork, trunkOf } from '../../src/model/layout.js';
 import { Network } from '../../src/model/network.js';
-import { readTfManifest } from '../../src/model/tf-manifest.js';
-import { loadBackboneWeights } from '../../src/model/weights-file.js';
+import { readTfManifest } from '../../src/model/weights/tf-manifest.js';
+import { loadBackboneWeights } from '../../src/model/weights/weights-file.js';
 import { useEngine } from '../model/engine.js';
 import { toChannelsLast } from './networks.js';
 import { image, readGolden, relativeError } from './support.js';
@@ -51,8 +51,8 @@ describe.skipIf(!existsSync(folder))(`pretrained MobileNetV1 (skipped where ${fo
       tf.matMul(pooled, tf.tensor2d(head.data, [channels, bias.data.length])),
       tf.tensor1d(bias.data),
     );
-    const pooledRows = pooled.arraySync();
-    const logitRows = logits.arraySync() as number[][];
+    const pooledRows = await pooled.array();
+    const logitRows = (await logits.array()) as number[][];
     for (let row = 0; row < rows; row++) {
       const features = pooledRows[row]!;
       expect(relativeError(features.slice(0, 16), golden.pooled_first16[row]!)).toBeLessThan(tolerance);

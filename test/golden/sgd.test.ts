@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { SgdOptimizer } from '../../src/coordinator/optimizer.js';
 import { summarizeCodes } from '../../src/hashing/similarity.js';
+import { computeGradientAnywhere } from '../../src/model/any-engine.js';
 import { updateRunningStatistics } from '../../src/model/batch-norm-moments.js';
-import { computeGradient } from '../../src/model/fcaenet.js';
 import type { NetworkWeights } from '../../src/model/initial.js';
 import { describeNetwork, type NetworkLayout } from '../../src/model/layout.js';
 import { Network } from '../../src/model/network.js';
@@ -37,7 +37,7 @@ interface SgdCase {
 describe('SGD steps of small networks', () => {
   useEngine();
 
-  it.each(readGolden<{ cases: SgdCase[] }>('sgd').cases)('$prefix', (golden) => {
+  it.each(readGolden<{ cases: SgdCase[] }>('sgd').cases)('$prefix', async (golden) => {
     const { bits, K, gamma, shape, prefix } = golden;
     const [rows, , height, width] = shape;
     const tolerance = Math.max(1e-5, 5 * golden.f32_deviation);
@@ -53,9 +53,9 @@ describe('SGD steps of small networks', () => {
       false,
     );
 
-    golden.steps.forEach((step, t) => {
+    for (const [t, step] of golden.steps.entries()) {
       network.setWeights(weights);
-      const leaf = computeGradient(network, {
+      const leaf = await computeGradientAnywhere(network, {
         method: 'baseline',
         anchors: toChannelsLast(image(`${prefix}/x${t}`, shape), shape),
         positives: null,
@@ -82,7 +82,7 @@ describe('SGD steps of small networks', () => {
       optimizer.step(weights.parameters, leaf.gradient, golden.lr);
       updateRunningStatistics(layout, weights.mean, weights.variance, leaf.moments);
       expectState(layout, weights, step.state_after, tolerance);
-    });
+    }
     network.dispose();
   });
 });

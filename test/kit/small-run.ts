@@ -66,6 +66,7 @@ export const smallRunFile = {
     method: 'fcaenet',
     bits: 12,
     dataset: { path: 'data', sampleSize: 20 },
+    engine: { name: process.env.FCAENET_TEST_ENGINE ?? 'auto' },
     model: { backbone: 'mobilenet_v1', width: 0.25, imageSize: 64 },
     schedule: {
       iterations: 3,

@@ -6,8 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { NetworkWeights } from '../../src/model/initial.js';
 import { type Backbone, describeModel, type ModelLayout } from '../../src/model/layout.js';
 import { torchShape } from '../../src/model/torch-order.js';
-import { loadBackboneWeights } from '../../src/model/weights-file.js';
+import { convertWeights, inspectWeights } from '../../src/model/weights/inspect.js';
+import { loadBackboneWeights } from '../../src/model/weights/weights-file.js';
 import { inTorchOrder } from '../golden/networks.js';
+import { type TorchTensor, torchZip } from './torch-writer.js';
 
 interface Tensor {
   shape: readonly number[];
@@ -109,6 +111,17 @@ async function writeSafetensors(tensors: ReadonlyMap<string, Tensor>, dtype = 'F
   return path;
 }
 
+/** Writes a `.pth` file, with the batch counters that PyTorch keeps. */
+async function writeTorch(tensors: ReadonlyMap<string, Tensor>): Promise<string> {
+  const path = join(await mkdtemp(join(folder, 'torch-')), 'weights.pth');
+  const counters = [...tensors.keys()]
+    .filter((name) => name.endsWith('.running_mean'))
+    .map((name) => [name.replace('running_mean', 'num_batches_tracked'), counter] as const);
+  await writeFile(path, torchZip(new Map<string, TorchTensor>([...tensors, ...counters])));
+  return path;
+}
+const counter = { shape: [], data: BigInt64Array.of(1n) };
+
 function bytesOf(data: Float32Array): Buffer {
   return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 }
@@ -128,6 +141,8 @@ describe('weight files', () => {
   it.each([
     ['a TF.js manifest', mobilenet, writeManifest, 'conv_preds/kernel'],
     ['safetensors in torchvision names', resnet, writeSafetensors, 'fc.weight'],
+    ['PyTorch', resnet, writeTorch, 'fc.weight'],
+    ['PyTorch, of ResNet-50', layoutOf('resnet50'), writeTorch, 'fc.weight'],
   ] as const)(
     'of %s give every tensor its place and leave the hash layer',
     async (_kind, layout, write, classifier) => {
@@ -158,6 +173,38 @@ describe('weight files', () => {
     const tensors = tensorsOf(resnet);
     tensors.set('bn1.num_batches_tracked', { shape: [1], data: new Float32Array(1) });
     await expect(load(resnet, await writeSafetensors(tensors))).resolves.toBeDefined();
+  });
+});
+
+describe('a weight file', () => {
+  it.each([
+    ['TF.js manifest', 'mobilenet_v1', 0.25, mobilenet, writeManifest],
+    ['safetensors', 'resnet18', 1, resnet, writeSafetensors],
+    ['PyTorch', 'resnet18', 1, resnet, writeTorch],
+  ] as const)(
+    'of the format %s tells its backbone, and converts to the same weights',
+    async (format, backbone, width, layout, write) => {
+      const path = await write(tensorsOf(layout));
+      const { report, pieces } = await convertWeights(path);
+      expect(report).toMatchObject({ format, backbone, width, epsilon: layout.epsilon });
+      expect(await inspectWeights(path)).toEqual(report);
+      const converted = join(await mkdtemp(join(folder, 'converted-')), 'weights.safetensors');
+      await writeFile(converted, Buffer.concat(pieces));
+      const [before, after] = [await load(layout, path), await load(layout, converted)];
+      for (const part of ['parameters', 'mean', 'variance'] as const) {
+        expect(Buffer.compare(bytesOf(after[part]), bytesOf(before[part])), part).toBe(0);
+      }
+    },
+  );
+
+  it('of no known backbone is refused', async () => {
+    const path = await writeTorch(new Map([['encoder.weight', { shape: [1], data: new Float32Array(1) }]]));
+    await expect(inspectWeights(path)).rejects.toMatchObject({
+      code: 'MODEL_WEIGHTS_BACKBONE',
+      message: expect.stringContaining(
+        `Weights ${path} hold no tensor of a known backbone, expected resnet18`,
+      ),
+    });
   });
 });
 
@@ -210,6 +257,16 @@ describe('weight files that do not fit', () => {
     });
   });
 
+  it('name a value that is no number', async () => {
+    const tensors = tensorsOf(resnet);
+    tensors.set('bn1.running_var', { shape: [64], data: new Float32Array(64).fill(Number.NaN, 3) });
+    const path = await writeTorch(tensors);
+    await expect(load(resnet, path)).rejects.toMatchObject({
+      code: 'MODEL_WEIGHTS_VALUE',
+      message: `Tensor bn1.running_var in ${path} holds NaN at element 3, expected a finite number.`,
+    });
+  });
+
   it('tell that they are of no known backbone', async () => {
     const path = await writeSafetensors(
       new Map([['encoder.weight', { shape: [1], data: new Float32Array(1) }]]),
@@ -244,7 +301,7 @@ describe('weight files that do not fit', () => {
   });
 
   it('tell that a file is of an unknown kind', async () => {
-    const path = join(folder, 'weights.pth');
+    const path = join(folder, 'weights.h5');
     await writeFile(path, '');
     await expect(load(resnet, path)).rejects.toMatchObject({ code: 'MODEL_WEIGHTS_FORMAT' });
   });

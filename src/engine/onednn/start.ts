@@ -61,12 +61,15 @@ function start(addon: Addon, threads: number): ReturnType<Addon['start']> {
   try {
     return addon.start(threads);
   } catch (cause) {
-    throw unavailable(`its native kernels cannot run (${firstLine(cause)})`, cause);
+    throw unavailable(`its native kernels cannot run (${firstLine(cause)})`, cause, anotherEngine);
   }
 }
 
-function unavailable(reason: string, cause?: unknown): EngineError {
-  const remedy = 'run `apt-get install libdnnl-dev g++ && npm run setup`';
+const rebuild = 'run `apt-get install libdnnl-dev g++ && npm run setup`';
+/** Building them again would give the same kernels. */
+const anotherEngine = 'run `npm run setup:tensorflow` to compute with TensorFlow instead';
+
+function unavailable(reason: string, cause?: unknown, remedy = rebuild): EngineError {
   return new EngineError('ENGINE_UNAVAILABLE', `Engine onednn cannot run because ${reason}: ${remedy}.`, {
     cause,
   });

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { ExitCode } from '../errors.js';
-import { ModelError } from './error.js';
+import { ExitCode } from '../../errors.js';
+import { ModelError } from '../error.js';
 
 /** A tensor as a weight file stores it. */
 export interface StoredTensor {
   readonly shape: readonly number[];
-  readonly data: Float32Array;
+  readonly data: Float32Array<ArrayBuffer>;
 }
 
 /** All tensors of a weight file by name, and the SHA-256 of its bytes in hexadecimal. */

@@ -1,0 +1,153 @@
+// Gives the engine `tensorflow` its library where only npm and PyPI can be reached: takes libtensorflow from a pinned
+// wheel into the machine's cache, builds tfjs-node's addon against it with plain g++, and puts that where tfjs-node
+// looks for it. Neither package.json nor its lock file is changed; `npm ci` takes it away again. `--gpu` takes the wheels with CUDA 12.
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { hasProgram, installOptional, root, run, runScript, SetupError, stopwatch } from './lib.mjs';
+
+const tfjsVersion = '4.22.0';
+/** N-API's version that tfjs-node asks for when it looks for its addon. */
+const napiVersion = 8;
+/** The wheels carry the same libraries for every Python; one is named so that the checksums hold. */
+const wheelTags = [
+  '--python-version',
+  '3.11',
+  '--implementation',
+  'cp',
+  '--platform',
+  'manylinux_2_17_x86_64',
+];
+/** Folders of CUDA's wheels are looked for beside TensorFlow's, which is why everything stays as pip laid it out. */
+const libraries = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'];
+
+/**
+ * Makes the engine `tensorflow` runnable.
+ * @param {{ gpu: boolean, log: (line: string) => void }} options
+ */
+export function installTensorflow({ gpu, log }) {
+  if (process.platform !== 'linux' || process.arch !== 'x64') {
+    throw new SetupError(
+      `TensorFlow's wheels are taken on linux x64 only, and this is ${process.platform} ${process.arch}.`,
+      69,
+    );
+  }
+  for (const [program, name] of [
+    ['g++', 'g++'],
+    ['python3', 'python3-pip'],
+  ]) {
+    if (!hasProgram(program)) {
+      throw new SetupError(
+        `The engine tensorflow needs ${program} to be set up: run \`apt-get install ${name}\`.`,
+        69,
+      );
+    }
+  }
+  const requirements = join(root, 'scripts', gpu ? 'tensorflow-gpu.txt' : 'tensorflow-cpu.txt');
+  const cached = cacheOf(requirements);
+  downloadWheels({ requirements, cached, log });
+  const module = installTfjsNode({ gpu, log });
+  buildAddon({ module, cached, log });
+}
+
+/** A folder of this machine, named after what it holds. */
+function cacheOf(requirements) {
+  const digest = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 16);
+  const caches = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
+  return join(caches, 'fcaenet', `tensorflow-${digest}`);
+}
+
+/** pip checks every wheel against the SHA-256 in the list before it unpacks it. */
+function downloadWheels({ requirements, cached, log }) {
+  if (existsSync(cached)) return;
+  const watch = stopwatch();
+  log('taking libtensorflow from its wheel, some hundred MB');
+  const partial = `${cached}.${process.pid}.partial`;
+  rmSync(partial, { recursive: true, force: true });
+  mkdirSync(partial, { recursive: true });
+  try {
+    run(
+      'python3',
+      [
+        ...[
+          '-m',
+          'pip',
+          'install',
+          '--quiet',
+          '--target',
+          partial,
+          '--no-deps',
+          '--no-compile',
+          '--no-cache-dir',
+        ],
+        ...['--only-binary=:all:', '--require-hashes', ...wheelTags, '--requirement', requirements],
+      ],
+      {
+        failure:
+          'The wheels of TensorFlow cannot be installed with pip (`apt-get install python3-pip`); see above.',
+      },
+    );
+    // Python's half of the wheel, most of its files, serves nobody here.
+    for (const name of readdirSync(partial)) {
+      if (!['tensorflow', 'nvidia'].includes(name)) rmSync(join(partial, name), { recursive: true });
+    }
+    for (const name of readdirSync(join(partial, 'tensorflow'))) {
+      if (name !== 'include' && !libraries.includes(name)) {
+        rmSync(join(partial, 'tensorflow', name), { recursive: true });
+      }
+    }
+    renameSync(partial, cached);
+  } finally {
+    rmSync(partial, { recursive: true, force: true });
+  }
+  log(`took libtensorflow in ${watch.seconds} s, kept in ${cached}`);
+}
+
+/** @returns the folder of tfjs-node, which is installed without its own install script's download */
+function installTfjsNode({ gpu, log }) {
+  const name = `@tensorflow/tfjs-node${gpu ? '-gpu' : ''}`;
+  if (installOptional({ [name]: tfjsVersion })) {
+    log(`installed ${name} ${tfjsVersion}`);
+  }
+  return join(root, 'node_modules', name);
+}
+
+function buildAddon({ module, cached, log }) {
+  const sources = ['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(module, 'binding', name));
+  const digest = createHash('sha256');
+  for (const source of sources) digest.update(readFileSync(source));
+  const built = join(cached, `tfjs_binding-${digest.digest('hex').slice(0, 16)}.node`);
+  if (!existsSync(built)) {
+    const watch = stopwatch();
+    const { include_dir: nodeHeaders } = createRequire(import.meta.url)('node-api-headers');
+    const folder = join(cached, 'tensorflow');
+    const partial = `${built}.${process.pid}.partial`;
+    run(
+      'g++',
+      [
+        ...['-std=c++17', '-O2', '-fPIC', '-shared', '-w', `-DNAPI_VERSION=${napiVersion}`],
+        ...[`-I${nodeHeaders}`, `-I${join(folder, 'include')}`, `-I${module}`],
+        ...sources,
+        ...['-o', partial],
+        ...libraries.map((name) => join(folder, name)),
+        `-Wl,-rpath,${folder}`,
+      ],
+      { failure: "tfjs-node's addon does not compile; see above." },
+    );
+    renameSync(partial, built);
+    log(`compiled tfjs-node's addon in ${watch.seconds} s`);
+  }
+  const place = join(module, 'lib', `napi-v${napiVersion}`);
+  mkdirSync(place, { recursive: true });
+  copyFileSync(built, join(place, 'tfjs_binding.node'));
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  await runScript(() => {
+    installTensorflow({ gpu: process.argv.includes('--gpu'), log: (line) => console.log(`setup: ${line}`) });
+    console.log('setup: engine tensorflow is ready; npx fcaenet doctor measures it');
+  });
+}

@@ -1,0 +1,94 @@
+import { execFile } from 'node:child_process';
+import { formatTable } from '../console/table.js';
+import { EngineError } from '../engine/error.js';
+import { type EngineName, engineNames } from '../engine/loader.js';
+import { parseTrainingRun } from '../run/read.js';
+import type { TrainingRunSpec } from '../run/training-run.js';
+import { measureSpeed, type WorkerSpeed } from '../worker/measure-speed.js';
+import type { DoctorOptions } from './doctor.js';
+
+/** Loading, warming up and twice three seconds, on a machine that is busy. */
+const patienceMs = 180_000;
+
+/** One engine's row. */
+export type Finding =
+  | ({ readonly engine: EngineName; readonly runs: true } & WorkerSpeed)
+  | { readonly engine: EngineName; readonly runs: false; readonly reason: string };
+
+/**
+ * `fcaenet doctor`. Each engine is measured in a process of its own, one after the other.
+ *
+ * @throws EngineError `ENGINE_UNAVAILABLE`, after the table, where the run's engine cannot run, or without a run none
+ */
+export async function examineEngines({ run, runArguments, json, engine }: DoctorOptions): Promise<void> {
+  const spec = run?.spec ?? quickSpec();
+  if (engine !== undefined) {
+    const speed = await measureSpeed({ ...spec, engine: { ...spec.engine, name: engine } });
+    process.stdout.write(`${JSON.stringify(speed)}\n`);
+    return;
+  }
+  const findings: Finding[] = [];
+  for (const name of engineNames) findings.push(await examine(name, runArguments));
+  process.stdout.write(json ? `${JSON.stringify({ engines: findings }, null, 2)}\n` : report(findings));
+  refuseWithout(run?.spec.engine.name ?? 'auto', findings);
+}
+
+/** @throws EngineError where `wanted` cannot run, or of `auto`, which never takes `webgpu`, none can */
+export function refuseWithout(wanted: 'auto' | EngineName, findings: readonly Finding[]): void {
+  const candidates = findings.filter(({ engine }) =>
+    wanted === 'auto' ? engine !== 'webgpu' : engine === wanted,
+  );
+  if (candidates.some(({ runs }) => runs)) return;
+  const reasons = candidates.map((finding) => (finding.runs ? '' : finding.reason)).join('; ');
+  throw new EngineError(
+    'ENGINE_UNAVAILABLE',
+    wanted === 'auto' ? `no engine can run here: ${reasons}` : reasons,
+  );
+}
+
+/** The table, in images per second, and below it why engines do not run, with the way out that each reason names. */
+export function report(findings: readonly Finding[]): string {
+  const columns = ['engine', 'trained/s', 'encoded/s', 'version', 'instructions', 'device'].map((title) => ({
+    title,
+    isNumber: title.endsWith('/s'),
+  }));
+  const rows = findings.map((finding) => {
+    if (!finding.runs) return [finding.engine, '-', '-', 'cannot run', '-', '-'];
+    const { version, instructionSet, device } = finding.description;
+    const rates = [finding.trainedImagesPerSecond, finding.encodedImagesPerSecond].map((rate) =>
+      rate.toFixed(1),
+    );
+    return [finding.engine, ...rates, version, instructionSet, device];
+  });
+  const reasons = findings.flatMap((finding) => (finding.runs ? [] : [`${finding.reason}.\n`]));
+  return [formatTable(columns, rows), ...(reasons.length > 0 ? ['\n', ...reasons] : [])].join('');
+}
+
+/** Measures one engine in a process of its own. */
+function examine(engine: EngineName, runArguments: readonly string[]): Promise<Finding> {
+  const args = [...process.execArgv, process.argv[1]!, 'doctor', ...runArguments, '--engine', engine];
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      args,
+      { timeout: patienceMs, killSignal: 'SIGKILL' },
+      (error, stdout, stderr) => {
+        if (!error) {
+          resolve({ engine, runs: true, ...(JSON.parse(stdout) as WorkerSpeed) });
+          return;
+        }
+        const sentence = /^fcaenet: (.*?)\.?$/m.exec(stderr)?.[1];
+        const ended = error.signal ? `ended by ${error.signal}` : `ended with exit code ${error.code}`;
+        const reason = sentence ?? `Engine ${engine} cannot run because its process ${ended}`;
+        resolve({ engine, runs: false, reason });
+      },
+    );
+  });
+}
+
+/** What engines are measured with where there is no run: the network of the preset `quick`. */
+function quickSpec(): TrainingRunSpec {
+  const text =
+    'apiVersion: fcaenet.dev/v1\nkind: TrainingRun\nmetadata: { name: doctor }\nspec: { preset: quick, dataset: { path: "." } }\n';
+  return parseTrainingRun(text, 'the preset quick').spec;
+}

@@ -1,0 +1,99 @@
+import { closeSync, fsyncSync, linkSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, extname } from 'node:path';
+import { openConsole } from '../console/console.js';
+import { onInterrupt } from '../console/interrupt.js';
+import type { ProgressTask } from '../console/progress.js';
+import { ExitCode } from '../errors.js';
+import { ModelError } from '../model/error.js';
+import { findPublished } from '../model/weights/catalogue.js';
+import { fetchWeights } from '../model/weights/fetch.js';
+import { convertWeights, inspectWeights } from '../model/weights/inspect.js';
+import { syncFolder } from '../run/atomic-file.js';
+import type { FetchWeightsOptions } from './weights.js';
+
+/** `fcaenet weights check`. Throws what `inspectWeights` throws. */
+export async function checkWeights(path: string): Promise<void> {
+  const report = await inspectWeights(path);
+  openConsole().log.info('weights', { path, ...report });
+}
+
+/**
+ * `fcaenet weights convert`. The output appears whole or not at all.
+ * @throws ModelError `MODEL_WEIGHTS_FORMAT` for another ending than .safetensors, `MODEL_WEIGHTS_EXISTS`,
+ *   `MODEL_WEIGHTS_WRITE`, and what `convertWeights` throws
+ */
+export async function convertWeightsFile(path: string, output: string): Promise<void> {
+  if (extname(output) !== '.safetensors') {
+    throw new ModelError(
+      'MODEL_WEIGHTS_FORMAT',
+      `The output is ${output}, expected a name that ends in .safetensors.`,
+      {
+        exitCode: ExitCode.usage,
+      },
+    );
+  }
+  const { report, pieces } = await convertWeights(path);
+  writeNew(output, pieces);
+  openConsole().log.info('weights converted', { path, output, ...report });
+}
+
+/** `fcaenet weights fetch`: downloads, checks the digest, then the tensors. Throws what those throw. */
+export async function fetchPublishedWeights(name: string, { output }: FetchWeightsOptions): Promise<void> {
+  const published = findPublished(name);
+  const path = output ?? basename(new URL(published.url).pathname);
+  const console = openConsole();
+  const leave = new AbortController();
+  const restoreSignals = onInterrupt(() => leave.abort(new Error('interrupted; run it again to go on')));
+  let task: ProgressTask | undefined;
+  try {
+    const downloaded = await fetchWeights(published, path, {
+      signal: leave.signal,
+      onProgress: (done, total) => {
+        if (total === undefined) return;
+        task ??= console.startTask({ name: 'fetching', total: toMegabytes(total), unit: 'MB' });
+        task.update(toMegabytes(done));
+      },
+    });
+    task?.finish();
+    console.log.info(downloaded ? 'weights fetched' : 'weights are there already', {
+      path,
+      ...(await inspectWeights(path)),
+    });
+  } finally {
+    restoreSignals();
+    console.close();
+  }
+}
+
+function toMegabytes(bytes: number): number {
+  return Math.round(bytes / 1e5) / 10;
+}
+
+/** Writes a file that must not exist: beside its place, then linked to it, which fails where there is one. */
+function writeNew(path: string, pieces: readonly Uint8Array[]): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    const file = openSync(temporary, 'w');
+    try {
+      for (const piece of pieces) writeFileSync(file, piece);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    linkSync(temporary, path);
+    syncFolder(dirname(path));
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw code === 'EEXIST'
+      ? new ModelError('MODEL_WEIGHTS_EXISTS', `${path} exists already.`, {
+          cause,
+          exitCode: ExitCode.cannotCreate,
+        })
+      : new ModelError('MODEL_WEIGHTS_WRITE', `${path} cannot be written (${code}).`, {
+          cause,
+          exitCode: ExitCode.cannotCreate,
+        });
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+}

@@ -1,0 +1,47 @@
+import type { Command } from 'commander';
+import { addExamples } from './options.js';
+
+export interface FetchWeightsOptions {
+  /** Undefined is the name of the published file, in the working directory. */
+  readonly output: string | undefined;
+}
+
+export interface WeightsActions {
+  check(path: string): Promise<void>;
+  convert(path: string, output: string): Promise<void>;
+  fetch(name: string, options: FetchWeightsOptions): Promise<void>;
+}
+
+/** `fcaenet weights check`, `weights convert` and `weights fetch`: pretrained backbones. */
+export function registerWeights(program: Command, actions: WeightsActions): void {
+  const weights = program.command('weights').description('check, convert or fetch pretrained weights');
+  const check = weights
+    .command('check')
+    .description('say which backbone a weight file is of, and what is wrong with it')
+    .argument('<FILE>', 'a .pth or .safetensors file, or the folder of a TF.js manifest');
+  addExamples(check, ['npx fcaenet weights check resnet50-0676ba61.pth']);
+  check.action(async (path: string) => {
+    await actions.check(path);
+  });
+  const convert = weights
+    .command('convert')
+    .description('write the backbone of a weight file as safetensors')
+    .argument('<FILE>', 'a weight file of any kind that check knows')
+    .argument('<OUT.safetensors>', 'a file that does not exist yet');
+  addExamples(convert, ['npx fcaenet weights convert resnet50-0676ba61.pth resnet50.safetensors']);
+  convert.action(async (path: string, output: string) => {
+    await actions.convert(path, output);
+  });
+  const fetch = weights
+    .command('fetch')
+    .description('download published weights and check their SHA-256; goes on where it was cut off')
+    .argument('<NAME>', 'resnet50-imagenet1k-v1, resnet50-imagenet1k-v2 or resnet18-imagenet1k-v1')
+    .option('--output <file>', 'where to write them (default: their published name, here)');
+  addExamples(fetch, [
+    'npx fcaenet weights fetch resnet50-imagenet1k-v1',
+    'npx fcaenet weights fetch resnet50-imagenet1k-v2 --output weights/resnet50.pth',
+  ]);
+  fetch.action(async (name: string, { output }: { output?: string }) => {
+    await actions.fetch(name, { output });
+  });
+}

@@ -1,0 +1,98 @@
+import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import util from 'node:util';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Engine } from '../engine.js';
+import { EngineError } from '../error.js';
+import { registerExplicitPadding } from './explicit-padding.js';
+
+/** The packages that bring TensorFlow, best first; users install one of them themselves. */
+const packages = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const;
+
+/** What of tfjs-node's backend is used here. */
+interface NodeBackend {
+  readonly isUsingGpuDevice: boolean;
+  readonly binding: { readonly TF_Version: string };
+}
+
+/**
+ * Starts the engine `tensorflow` from whichever of the optional packages is installed and makes it TF.js's backend.
+ * TensorFlow reads its settings once, when it is loaded, so they are put into the environment before.
+ * @throws EngineError ENGINE_UNAVAILABLE when no package can be loaded
+ */
+export async function startTensorflow(threads: number): Promise<Engine> {
+  process.env.TF_DETERMINISTIC_OPS = '1';
+  process.env.TF_CUDNN_USE_AUTOTUNE = '0';
+  process.env.NVIDIA_TF32_OVERRIDE = '0';
+  process.env.TF_NUM_INTRAOP_THREADS = String(threads);
+  process.env.TF_NUM_INTEROP_THREADS = '1';
+  // Its notes on the processor are no warnings; what fails is thrown.
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+  restoreIsNullOrUndefined();
+  const name = await loadPackage();
+  await tf.setBackend('tensorflow');
+  registerExplicitPadding('tensorflow');
+  const { isUsingGpuDevice, binding } = tf.backend() as unknown as NodeBackend;
+  return {
+    description: {
+      name: 'tensorflow',
+      version: `tfjs ${tf.version_core}, TensorFlow ${binding.TF_Version} in ${name}`,
+      device: isUsingGpuDevice ? 'GPU' : (cpus()[0]?.model ?? 'unknown processor'),
+      instructionSet: isUsingGpuDevice ? 'cuda' : instructionSet(),
+      buildHash: '',
+      threads,
+      deterministic: true,
+    },
+    memory() {
+      const { numTensors, numBytes } = tf.memory();
+      return { tensors: numTensors, tensorBytes: numBytes, pooledBytes: 0, workspaceBytes: 0 };
+    },
+  };
+}
+
+async function loadPackage(): Promise<string> {
+  const failures: unknown[] = [];
+  for (const name of packages) {
+    try {
+      await import(name);
+      return name;
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  const missing = failures.every(
+    (failure) => (failure as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND',
+  );
+  const reason = missing
+    ? `neither ${packages.join(' nor ')} is installed`
+    : `its addon cannot be loaded (${firstLine(failures.find((failure) => (failure as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND'))})`;
+  throw new EngineError(
+    'ENGINE_UNAVAILABLE',
+    `Engine tensorflow cannot run because ${reason}: run \`npm run setup:tensorflow\`, or where storage.googleapis.com can be reached \`npm install --no-save --save-prod ${packages[1]}\`.`,
+    { cause: new AggregateError(failures) },
+  );
+}
+
+/** The widest vectors of the processor, by which TensorFlow chooses its kernels. */
+function instructionSet(): string {
+  let flags: string;
+  try {
+    flags = readFileSync('/proc/cpuinfo', 'utf8');
+  } catch {
+    return process.arch;
+  }
+  return /\bavx512f\b/.test(flags) ? 'avx512' : /\bavx2\b/.test(flags) ? 'avx2' : process.arch;
+}
+
+function firstLine(cause: unknown): string {
+  return String(cause instanceof Error ? cause.message : cause)
+    .split('\n')[0]!
+    .trim()
+    .replace(/[.:]$/, '');
+}
+
+/** tfjs-node calls a function of node:util that Node 23 removed. */
+function restoreIsNullOrUndefined(): void {
+  const legacy = util as { isNullOrUndefined?: (value: unknown) => boolean };
+  legacy.isNullOrUndefined ??= (value) => value === null || value === undefined;
+}

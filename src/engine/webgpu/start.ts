@@ -1,0 +1,74 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Engine } from '../engine.js';
+import { EngineError } from '../error.js';
+
+/** What of the package `webgpu` (Dawn for Node) is used here. */
+interface Dawn {
+  create(options: readonly string[]): object;
+  readonly globals: object;
+}
+
+/** What of TF.js's WebGPU backend is used here. */
+interface WebgpuBackend {
+  readonly adapterInfo: { readonly vendor?: string; readonly architecture?: string };
+}
+
+const packages = ['webgpu', '@tensorflow/tfjs-backend-webgpu'] as const;
+
+/**
+ * Starts the engine `webgpu`, which computes on any GPU with a Vulkan driver, and makes it TF.js's backend.
+ * @throws EngineError ENGINE_UNAVAILABLE when the optional packages are not installed or no GPU answers
+ */
+export async function startWebgpu(threads: number): Promise<Engine> {
+  await loadPackages();
+  // TF.js answers false, after its own note on the console, where there is no adapter.
+  if (!(await tf.setBackend('webgpu').catch(() => false))) {
+    throw unavailable(
+      'no GPU with a Vulkan driver was found',
+      "install its driver (on Debian `apt-get install mesa-vulkan-drivers`; NVIDIA's brings its own)",
+    );
+  }
+  const { vendor, architecture } = (tf.backend() as unknown as WebgpuBackend).adapterInfo;
+  return {
+    description: {
+      name: 'webgpu',
+      version: `tfjs ${tf.version_core}, Dawn`,
+      device: [vendor, architecture].filter(Boolean).join(' ') || 'GPU',
+      instructionSet: 'wgsl',
+      buildHash: '',
+      threads,
+      deterministic: true,
+    },
+    memory() {
+      const { numTensors, numBytes } = tf.memory();
+      return { tensors: numTensors, tensorBytes: numBytes, pooledBytes: 0, workspaceBytes: 0 };
+    },
+  };
+}
+
+/** Gives the process what a browser has: TF.js's backend registers itself where it finds `navigator.gpu`. */
+async function loadPackages(): Promise<void> {
+  try {
+    const dawn: string = packages[0];
+    const { create, globals } = (await import(dawn)) as Dawn;
+    Object.assign(globalThis, globals);
+    const { navigator } = globalThis as { navigator?: { gpu?: object } };
+    if (!navigator?.gpu) {
+      Object.defineProperty(globalThis, 'navigator', { value: { gpu: create([]) }, configurable: true });
+    }
+    const backend: string = packages[1];
+    await import(backend);
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND';
+    const reason = missing
+      ? `${packages.join(' and ')} are not installed`
+      : `its packages cannot be loaded (${String((cause as Error).message).split('\n')[0]})`;
+    throw unavailable(reason, 'run `npm run setup:webgpu`', cause);
+  }
+}
+
+function unavailable(reason: string, remedy: string, cause?: unknown): EngineError {
+  return new EngineError('ENGINE_UNAVAILABLE', `Engine webgpu cannot run because ${reason}: ${remedy}.`, {
+    cause,
+  });
+}

@@ -1,0 +1,145 @@
+import { ModelError } from '../error.js';
+import type { NetworkWeights } from '../initial.js';
+import { type Backbone, describeNetwork, type NetworkLayout, trunkOf } from '../layout.js';
+import { fromTorchOrder, torchShape } from '../torch-order.js';
+import type { StoredTensor } from './tf-manifest.js';
+
+/** One tensor that a weight file must hold, and where it goes. */
+interface Expected {
+  readonly name: string;
+  readonly shape: readonly number[];
+  place(weights: NetworkWeights, data: Float32Array): void;
+}
+
+type Tensors = ReadonlyMap<string, StoredTensor>;
+
+/** A backbone that a file may be of. */
+export interface Candidate {
+  readonly backbone: Backbone;
+  /** Factor of MobileNet's channel counts; 1 for ResNets. */
+  readonly width: number;
+  readonly layout: NetworkLayout;
+}
+
+/** Of the hash layer and the picture, neither of which a file of the trunk knows. */
+const anySize = { bits: 1, height: 32, width: 32 };
+
+/** What a file of a backbone holds besides the trunk: the classifier, and a counter that PyTorch keeps. */
+export function isIgnored(name: string): boolean {
+  return name.startsWith('fc.') || name.startsWith('conv_preds/') || name.endsWith('.num_batches_tracked');
+}
+
+/** All that a weight file of this network's trunk holds. */
+export function expectedTensors(layout: NetworkLayout): Expected[] {
+  const torch = layout.trunk.naming === 'torchvision';
+  const parameters = layout.parameters
+    .filter((spec) => spec.role !== 'hashWeight' && spec.role !== 'hashBias')
+    .map((spec) => ({
+      name: spec.name,
+      shape: torch ? torchShape(spec) : spec.shape,
+      place: (weights: NetworkWeights, data: Float32Array) =>
+        weights.parameters.set(torch ? fromTorchOrder(data, spec) : data, spec.offset),
+    }));
+  const statistics = layout.batchNorms.flatMap(({ meanName, varianceName, channels, offset }) => [
+    {
+      name: meanName,
+      shape: [channels],
+      place: ({ mean }: NetworkWeights, data: Float32Array) => mean.set(data, offset),
+    },
+    {
+      name: varianceName,
+      shape: [channels],
+      place: ({ variance }: NetworkWeights, data: Float32Array) => variance.set(data, offset),
+    },
+  ]);
+  return [...parameters, ...statistics];
+}
+
+/** The backbone that fits a file's tensors best, and how well, from 0 to 1. */
+export function bestCandidate(tensors: Tensors): Candidate & { readonly fit: number } {
+  const filters = tensors.get('conv1/kernel')?.shape[3] ?? 32;
+  const width = Math.min(1, Math.max(0.25, filters / 32));
+  const candidates = (
+    [
+      ['resnet18', 1],
+      ['resnet50', 1],
+      ['mobilenet_v1', width],
+    ] as const
+  ).map(([backbone, factor]) => {
+    const layout = describeNetwork(trunkOf(backbone, factor), anySize);
+    return { backbone, width: factor, layout, fit: fitOf(layout, tensors) };
+  });
+  return candidates.reduce((best, candidate) => (candidate.fit > best.fit ? candidate : best));
+}
+
+/**
+ * Checks that a file's tensors are those of the trunk, by name and shape.
+ *
+ * @throws ModelError `MODEL_WEIGHTS_BACKBONE` where they fit another backbone better or none at all,
+ *   `MODEL_WEIGHTS_MISSING`, `MODEL_WEIGHTS_SHAPE`, `MODEL_WEIGHTS_EXTRA` naming the first tensor that does not fit
+ */
+export function checkFit(layout: NetworkLayout, path: string, tensors: Tensors): void {
+  const { title } = layout.trunk;
+  const own = fitOf(layout, tensors);
+  const best = bestCandidate(tensors);
+  if (own === 0 && best.fit === 0) {
+    throw new ModelError(
+      'MODEL_WEIGHTS_BACKBONE',
+      `Weights ${path} hold no tensor of the backbone ${title}.`,
+    );
+  }
+  if (best.fit > own) {
+    throw new ModelError(
+      'MODEL_WEIGHTS_BACKBONE',
+      `Weights ${path} are of the backbone ${best.layout.trunk.title}, expected ${title}.`,
+    );
+  }
+  checkTensors(layout, path, tensors);
+}
+
+/** Tensors that fit, over all that either side names. */
+function fitOf(layout: NetworkLayout, tensors: Tensors): number {
+  const expected = expectedTensors(layout);
+  const names = new Set(
+    [...expected.map(({ name }) => name), ...tensors.keys()].filter((name) => !isIgnored(name)),
+  );
+  const fitting = expected.filter(({ name, shape }) => sameShape(tensors.get(name)?.shape, shape));
+  return fitting.length / names.size;
+}
+
+function checkTensors(layout: NetworkLayout, path: string, tensors: Tensors): void {
+  const { title } = layout.trunk;
+  const expected = expectedTensors(layout);
+  for (const { name, shape } of expected) {
+    const tensor = tensors.get(name);
+    if (!tensor) {
+      throw new ModelError('MODEL_WEIGHTS_MISSING', `Weights ${path} lack the tensor ${name} of ${title}.`);
+    }
+    if (!sameShape(tensor.shape, shape)) {
+      throw new ModelError(
+        'MODEL_WEIGHTS_SHAPE',
+        `Tensor ${name} in ${path} has shape [${tensor.shape}], expected [${shape}] for ${title}.`,
+      );
+    }
+    const unusable = tensor.data.findIndex((value) => !Number.isFinite(value));
+    if (unusable >= 0) {
+      throw new ModelError(
+        'MODEL_WEIGHTS_VALUE',
+        `Tensor ${name} in ${path} holds ${tensor.data[unusable]} at element ${unusable}, expected a finite number.`,
+      );
+    }
+  }
+  const known = new Set(expected.map(({ name }) => name));
+  for (const name of tensors.keys()) {
+    if (!known.has(name) && !isIgnored(name)) {
+      throw new ModelError(
+        'MODEL_WEIGHTS_EXTRA',
+        `Weights ${path} hold the tensor ${name}, which ${title} lacks.`,
+      );
+    }
+  }
+}
+
+function sameShape(actual: readonly number[] | undefined, expected: readonly number[]): boolean {
+  return actual?.length === expected.length && actual.every((extent, axis) => extent === expected[axis]);
+}

@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, rename, rm, stat, truncate } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { ExitCode } from '../../errors.js';
+import { ModelError } from '../error.js';
+import type { PublishedWeights } from './catalogue.js';
+
+export interface FetchOptions {
+  /** Called with the bytes that are there and the bytes in all; undefined where the server does not say. */
+  readonly onProgress?: (doneBytes: number, totalBytes: number | undefined) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** A server that sends nothing for so long is given up; what has come is kept. */
+const silenceMs = 60_000;
+
+/**
+ * Downloads published weights to `path`, unless the file there is already the right one. The bytes go to
+ * `path.partial` first, which a later call continues, and get their name only after their SHA-256 was found right.
+ *
+ * @returns whether anything was downloaded
+ * @throws ModelError `MODEL_WEIGHTS_FETCH` where the server cannot be reached, refuses, or ends early (what has come is
+ *   kept), `MODEL_WEIGHTS_DIGEST` for other bytes than published (nothing is kept), `MODEL_WEIGHTS_EXISTS` where `path`
+ *   holds something else, `MODEL_WEIGHTS_WRITE` where it cannot be written
+ */
+export async function fetchWeights(
+  { url, sha256 }: PublishedWeights,
+  path: string,
+  { onProgress = () => {}, signal }: FetchOptions = {},
+): Promise<boolean> {
+  if ((await bytesIn(path)) !== undefined) {
+    if ((await digestOf(path)) === sha256) return false;
+    throw new ModelError(
+      'MODEL_WEIGHTS_EXISTS',
+      `${path} exists and holds other bytes than the published weights.`,
+      { exitCode: ExitCode.cannotCreate },
+    );
+  }
+  const partial = `${path}.partial`;
+  await writing(partial, () => mkdir(dirname(path), { recursive: true }));
+  await download(url, partial, onProgress, signal);
+  const actual = await digestOf(partial);
+  if (actual !== sha256) {
+    await rm(partial, { force: true });
+    throw new ModelError(
+      'MODEL_WEIGHTS_DIGEST',
+      `${url} has SHA-256 ${actual}, expected ${sha256}; nothing was kept.`,
+    );
+  }
+  await writing(path, () => rename(partial, path));
+  return true;
+}
+
+async function download(
+  url: string,
+  partial: string,
+  onProgress: NonNullable<FetchOptions['onProgress']>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const fail = (reason: string, cause?: unknown) =>
+    new ModelError('MODEL_WEIGHTS_FETCH', `${url} cannot be downloaded: ${reason}.`, {
+      cause,
+      exitCode: ExitCode.unavailable,
+    });
+  const already = (await bytesIn(partial)) ?? 0;
+  const silence = new AbortController();
+  const timer = setTimeout(
+    () => silence.abort(new Error(`the server sent nothing for ${silenceMs / 1000} s`)),
+    silenceMs,
+  );
+  try {
+    const response = await fetch(url, {
+      signal: signal ? AbortSignal.any([signal, silence.signal]) : silence.signal,
+      // Bytes as they are: a compressed transfer could not be continued.
+      headers: { 'accept-encoding': 'identity', ...(already > 0 && { range: `bytes=${already}-` }) },
+    });
+    // All of it is there already; its digest decides.
+    if (response.status === 416 && already > 0) return;
+    if (!response.ok || !response.body) throw fail(`the server answered ${response.status}`);
+    const begin = response.status === 206 ? already : 0;
+    if (begin === 0 && already > 0) await truncate(partial, 0);
+    const length = response.headers.get('content-length');
+    const total = length === null ? undefined : begin + Number(length);
+    let done = begin;
+    const count = new Transform({
+      transform(chunk: Buffer, _encoding, next) {
+        done += chunk.length;
+        timer.refresh();
+        onProgress(done, total);
+        next(null, chunk);
+      },
+    });
+    await pipeline(
+      Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]),
+      count,
+      createWriteStream(partial, { flags: 'a' }),
+    );
+    if (total !== undefined && done !== total) throw fail(`it ended after ${done} of ${total} bytes`);
+  } catch (error) {
+    if (error instanceof ModelError) throw error;
+    throw fail(reasonOf(error, silence.signal), error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function reasonOf(error: unknown, silence: AbortSignal): string {
+  const cause = silence.aborted ? silence.reason : ((error as Error).cause ?? error);
+  return String((cause as Error).message || (cause as NodeJS.ErrnoException).code)
+    .split('\n')[0]!
+    .replace(/\.$/, '');
+}
+
+async function bytesIn(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw unwritable(path, error);
+  }
+}
+
+async function digestOf(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
+}
+
+async function writing(path: string, action: () => Promise<unknown>): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
+function unwritable(path: string, cause: unknown): ModelError {
+  return new ModelError(
+    'MODEL_WEIGHTS_WRITE',
+    `${path} cannot be written (${(cause as NodeJS.ErrnoException).code}).`,
+    {
+      cause,
+      exitCode: ExitCode.cannotCreate,
+    },
+  );
+}

@@ -1,0 +1,81 @@
+import { crc32 } from 'node:zlib';
+
+/** One file inside an archive, as its directory describes it. */
+interface Entry {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+const END = 0x06054b50;
+const DIRECTORY = 0x02014b50;
+const LOCAL = 0x04034b50;
+const END_BYTES = 22;
+/** A comment may follow the end record. */
+const MOST_COMMENT_BYTES = 0xffff;
+
+/**
+ * Reads an archive of stored (uncompressed) files, which is what PyTorch writes; the entries share `bytes`' memory.
+ * Sizes and checksums are those of the archive's directory, and every one of them is checked. Source: APPNOTE.TXT,
+ * PKWARE's description of the format.
+ *
+ * @param fail makes the error for a reason in words
+ */
+export function readStoredZip(
+  bytes: Buffer,
+  fail: (reason: string) => Error,
+): ReadonlyMap<string, Uint8Array> {
+  const end = findEnd(bytes);
+  if (end < 0) throw fail('its archive is cut short: the directory at its end is missing');
+  const count = bytes.readUInt16LE(end + 10);
+  const begin = bytes.readUInt32LE(end + 16);
+  if (count === 0xffff || begin === 0xffffffff) throw fail('its archive is of the kind for more than 4 GB');
+  const files = new Map<string, Uint8Array>();
+  let position = begin;
+  for (let i = 0; i < count; i++) {
+    if (position + 46 > end || bytes.readUInt32LE(position) !== DIRECTORY) {
+      throw fail(`its archive lists ${count} files, but the entry of file ${i + 1} is damaged`);
+    }
+    const { name, bytes: content } = readEntry(bytes, position, fail);
+    if (files.has(name)) throw fail(`its archive holds ${name} twice`);
+    files.set(name, content);
+    position +=
+      46 +
+      bytes.readUInt16LE(position + 28) +
+      bytes.readUInt16LE(position + 30) +
+      bytes.readUInt16LE(position + 32);
+  }
+  return files;
+}
+
+/** Whether the bytes begin like an archive. */
+export function isZip(bytes: Buffer): boolean {
+  return bytes.length >= 4 && bytes.readUInt32LE(0) === LOCAL;
+}
+
+function findEnd(bytes: Buffer): number {
+  const first = Math.max(0, bytes.length - END_BYTES - MOST_COMMENT_BYTES);
+  for (let at = bytes.length - END_BYTES; at >= first; at--) {
+    if (bytes.readUInt32LE(at) === END && at + END_BYTES + bytes.readUInt16LE(at + 20) === bytes.length) {
+      return at;
+    }
+  }
+  return -1;
+}
+
+function readEntry(bytes: Buffer, position: number, fail: (reason: string) => Error): Entry {
+  const method = bytes.readUInt16LE(position + 10);
+  const checksum = bytes.readUInt32LE(position + 16);
+  const size = bytes.readUInt32LE(position + 24);
+  const local = bytes.readUInt32LE(position + 42);
+  const nameBytes = bytes.readUInt16LE(position + 28);
+  const name = bytes.toString('utf8', position + 46, position + 46 + nameBytes);
+  if (method !== 0) throw fail(`${name} in its archive is compressed, expected stored files`);
+  if (local + 30 > bytes.length || bytes.readUInt32LE(local) !== LOCAL) {
+    throw fail(`${name} is not where its archive says`);
+  }
+  const begin = local + 30 + bytes.readUInt16LE(local + 26) + bytes.readUInt16LE(local + 28);
+  if (begin + size > bytes.length) throw fail(`${name} ends behind the end of its archive`);
+  const content = bytes.subarray(begin, begin + size);
+  if (crc32(content) !== checksum) throw fail(`${name} in its archive has a wrong checksum`);
+  return { name, bytes: content };
+}

@@ -1,0 +1,86 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { type Finding, refuseWithout, report } from '../../src/commands/doctor-action.js';
+
+const runs: Finding = {
+  engine: 'onednn',
+  runs: true,
+  trainedImagesPerSecond: 123.456,
+  encodedImagesPerSecond: 400,
+  description: {
+    name: 'onednn',
+    version: 'tfjs 4, oneDNN 2',
+    device: 'Some processor',
+    instructionSet: 'avx2',
+    buildHash: '',
+    threads: 1,
+    deterministic: true,
+  },
+};
+const fails: Finding = {
+  engine: 'tensorflow',
+  runs: false,
+  reason: 'Engine tensorflow cannot run: install it',
+};
+
+test('the table has a row for every engine, and the mends below', () => {
+  expect(report([runs, fails])).toBe(
+    [
+      'engine      trained/s  encoded/s  version           instructions  device',
+      'onednn          123.5      400.0  tfjs 4, oneDNN 2  avx2          Some processor',
+      'tensorflow          -          -  cannot run        -             -',
+      '',
+      'Engine tensorflow cannot run: install it.',
+      '',
+    ].join('\n'),
+  );
+});
+
+test('the engine that is asked for must run; of auto, any', () => {
+  refuseWithout('auto', [runs, fails]);
+  refuseWithout('onednn', [runs, fails]);
+  expect(() => refuseWithout('tensorflow', [runs, fails])).toThrow(
+    'Engine tensorflow cannot run: install it',
+  );
+  expect(() => refuseWithout('auto', [fails])).toThrow(
+    'no engine can run here: Engine tensorflow cannot run: install it',
+  );
+});
+
+function fcaenet(...args: string[]) {
+  return spawnSync(process.execPath, ['dist/cli.js', ...args], { encoding: 'utf8' });
+}
+
+test('doctor measures the engines of this machine', () => {
+  const { status, stdout, stderr } = fcaenet('doctor', '--json');
+  expect([status, stderr]).toEqual([0, '']);
+  const { engines } = JSON.parse(stdout) as { engines: Finding[] };
+  expect(engines.map(({ engine }) => engine)).toEqual(['onednn', 'tensorflow', 'webgpu']);
+  for (const finding of engines) {
+    if (finding.runs) {
+      expect(finding.trainedImagesPerSecond).toBeGreaterThan(0);
+      expect(finding.description.name).toBe(finding.engine);
+    } else {
+      expect(finding.reason).toMatch(/^Engine \w+ cannot run because .*: (run|install) /);
+    }
+  }
+});
+
+test.skipIf(existsSync('node_modules/@tensorflow/tfjs-node'))(
+  'doctor fails when the engine of the run file cannot run (only without tfjs-node)',
+  () => {
+    const flags = ['--set', 'spec.engine.name=tensorflow'];
+    const { status, stdout, stderr } = fcaenet('doctor', 'examples/quick.yaml', ...flags);
+    expect(status).toBe(69);
+    expect(stdout).toMatch(/^tensorflow +- {2}cannot run/m);
+    expect(stderr).toMatch(/^fcaenet: Engine tensorflow cannot run because neither [^\n]*\.\n$/);
+  },
+);
+
+test.each([
+  [['--kube', 'deploy', '--json'], 'doctor looks at manifests with --kube alone, or at engines without it'],
+  [['--set', 'spec.bits=8'], 'doctor has a run file to --set only where it is named'],
+])('doctor %j is refused', (flags, sentence) => {
+  expect(fcaenet('doctor', ...flags)).toMatchObject({ status: 64, stdout: '', stderr: `fcaenet: ${sentence}.\n` });
+});

@@ -1,0 +1,160 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { findPublished, publishedWeights } from '../../src/model/weights/catalogue.js';
+import { fetchWeights } from '../../src/model/weights/fetch.js';
+import { temporaryDirectory } from '../run/support.js';
+
+const content = Buffer.from(Array.from({ length: 100_000 }, (_, i) => (i * 7) & 255));
+const sha256 = createHash('sha256').update(content).digest('hex');
+
+type Answer = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** Serves `answers`, the last one again and again; `ranges` are the ranges that were asked for. */
+async function serve(...answers: Answer[]): Promise<{ url: string; ranges: (string | undefined)[] }> {
+  const ranges: (string | undefined)[] = [];
+  const server = createServer((request, response) => {
+    const answer = answers[Math.min(ranges.length, answers.length - 1)]!;
+    ranges.push(request.headers.range);
+    answer(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/weights.pth`, ranges };
+}
+
+/** The whole file, or from where it was asked for. */
+const whole: Answer = (request, response) => {
+  const begin = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+  if (begin >= content.length) {
+    response.writeHead(416).end();
+    return;
+  }
+  response
+    .writeHead(begin > 0 ? 206 : 200, { 'content-length': content.length - begin })
+    .end(content.subarray(begin));
+};
+
+/** Breaks the connection after 40,000 bytes. */
+const cut: Answer = (_request, response) => {
+  response.writeHead(200, { 'content-length': content.length });
+  response.write(content.subarray(0, 40_000), () => response.destroy());
+};
+
+const path = () => join(temporaryDirectory(), 'deeper', 'weights.pth');
+
+test('a download gets its name when it is whole, and is not repeated', async () => {
+  const target = path();
+  const { url, ranges } = await serve(whole);
+  const progress: [number, number | undefined][] = [];
+  const fetched = await fetchWeights({ name: 'x', url, sha256 }, target, {
+    onProgress: (done, total) => progress.push([done, total]),
+  });
+  expect(fetched).toBe(true);
+  expect(readFileSync(target)).toEqual(content);
+  expect(existsSync(`${target}.partial`)).toBe(false);
+  expect(progress.at(-1)).toEqual([100_000, 100_000]);
+  expect(await fetchWeights({ name: 'x', url, sha256 }, target)).toBe(false);
+  expect(ranges).toHaveLength(1);
+});
+
+test('a connection that breaks leaves what came, and the next call goes on from there', async () => {
+  const target = path();
+  const { url, ranges } = await serve(cut, whole);
+  await expect(fetchWeights({ name: 'x', url, sha256 }, target)).rejects.toMatchObject({
+    code: 'MODEL_WEIGHTS_FETCH',
+    exitCode: 69,
+    message: expect.stringMatching(/^http.*weights\.pth cannot be downloaded: [^\n]+\.$/),
+  });
+  expect(existsSync(target)).toBe(false);
+  await fetchWeights({ name: 'x', url, sha256 }, target);
+  expect(readFileSync(target)).toEqual(content);
+  expect(ranges[1]).toMatch(/^bytes=[1-9]\d*-$/);
+});
+
+test('a server that cannot go on is asked for all of it', async () => {
+  const target = path();
+  const { url } = await serve(cut, (_request, response) => {
+    response.writeHead(200, { 'content-length': content.length }).end(content);
+  });
+  await expect(fetchWeights({ name: 'x', url, sha256 }, target)).rejects.toMatchObject({
+    code: 'MODEL_WEIGHTS_FETCH',
+  });
+  await fetchWeights({ name: 'x', url, sha256 }, target);
+  expect(readFileSync(target)).toEqual(content);
+});
+
+test('what is whole already but unnamed needs no more bytes', async () => {
+  const target = join(temporaryDirectory(), 'weights.pth');
+  writeFileSync(`${target}.partial`, content);
+  const { url } = await serve(whole);
+  await fetchWeights({ name: 'x', url, sha256 }, target);
+  expect(readFileSync(target)).toEqual(content);
+});
+
+test('other bytes than published are thrown away', async () => {
+  const target = path();
+  const { url } = await serve((_request, response) => void response.end('something else'));
+  await expect(fetchWeights({ name: 'x', url, sha256 }, target)).rejects.toMatchObject({
+    code: 'MODEL_WEIGHTS_DIGEST',
+    message: expect.stringContaining(`expected ${sha256}; nothing was kept.`),
+  });
+  expect([existsSync(target), existsSync(`${target}.partial`)]).toEqual([false, false]);
+});
+
+test('a refusal names the status', async () => {
+  const { url } = await serve((_request, response) => void response.writeHead(404).end());
+  await expect(fetchWeights({ name: 'x', url, sha256 }, path())).rejects.toMatchObject({
+    code: 'MODEL_WEIGHTS_FETCH',
+    message: `${url} cannot be downloaded: the server answered 404.`,
+  });
+});
+
+test('a server that is not there is named', async () => {
+  const url = 'http://127.0.0.1:9/weights.pth';
+  await expect(fetchWeights({ name: 'x', url, sha256 }, path())).rejects.toMatchObject({
+    code: 'MODEL_WEIGHTS_FETCH',
+    message: expect.stringMatching(/^http:\/\/127\.0\.0\.1:9\/weights\.pth cannot be downloaded: [^\n]+\.$/),
+  });
+});
+
+test('a file of another content is not overwritten', async () => {
+  const target = join(temporaryDirectory(), 'weights.pth');
+  writeFileSync(target, 'mine');
+  const { url, ranges } = await serve(whole);
+  await expect(fetchWeights({ name: 'x', url, sha256 }, target)).rejects.toMatchObject({
+    code: 'MODEL_WEIGHTS_EXISTS',
+    exitCode: 73,
+  });
+  expect(readFileSync(target, 'utf8')).toBe('mine');
+  expect(ranges).toHaveLength(0);
+});
+
+test('the digests agree with the names that torchvision checks by', () => {
+  for (const { url, sha256: digest } of publishedWeights) {
+    expect(digest).toMatch(/^[0-9a-f]{64}$/);
+    expect(url).toMatch(new RegExp(`-${digest.slice(0, 8)}\\.pth$`));
+  }
+  expect(() => findPublished('resnet51')).toThrow(
+    expect.objectContaining({
+      code: 'MODEL_WEIGHTS_NAME',
+      message: expect.stringMatching(/^There are no published weights 'resnet51', expected one of /),
+    }),
+  );
+});
+
+test('a place that cannot be written is named before anything is asked for', async () => {
+  const file = join(temporaryDirectory(), 'file');
+  writeFileSync(file, '');
+  const target = join(file, 'weights.pth');
+  const { url, ranges } = await serve(whole);
+  await expect(fetchWeights({ name: 'x', url, sha256 }, target)).rejects.toMatchObject({
+    code: 'MODEL_WEIGHTS_WRITE',
+    exitCode: 73,
+    message: `${target} cannot be written (ENOTDIR).`,
+  });
+  expect(ranges).toHaveLength(0);
+});
