@@ -38,8 +38,7 @@ runMain(async () => {
     doctor: {
       examineEngines: async (options) =>
         (await import('./commands/doctor-action.js')).examineEngines(options),
-      examineKube: async (options) =>
-        (await import('./commands/doctor-kube-action.js')).examineKube(options),
+      examineKube: async (options) => (await import('./commands/doctor-kube-action.js')).examineKube(options),
     },
   });
   await runCommandLine(program, process.argv.slice(2));

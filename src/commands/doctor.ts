@@ -60,7 +60,8 @@ export function registerDoctor(program: Command, actions: DoctorActions): void {
       await actions.examineKube({ manifests: kube });
       return;
     }
-    if (path === undefined && set.length > 0) throw new UsageError('doctor has a run file to --set only where it is named');
+    if (path === undefined && set.length > 0)
+      throw new UsageError('doctor has a run file to --set only where it is named');
     const run = path === undefined ? undefined : readRun(path, { set });
     const runArguments = path === undefined ? [] : [path, ...set.map((change) => `--set=${change}`)];
     await actions.examineEngines({ run, runArguments, json, engine });

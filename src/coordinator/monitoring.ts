@@ -11,8 +11,8 @@ import { diskSpaceOf } from './metrics/disk-space.js';
 import { RunMetrics } from './metrics/run-metrics.js';
 import { MonitorServer } from './monitor-server.js';
 import { narrate } from './narration.js';
-import type { RunStatus } from './run-control.js';
 import type { CheckpointObserver } from './persistence.js';
+import type { RunStatus } from './run-control.js';
 import type { RunState } from './run-state.js';
 import type { TrainingObserver } from './training-loop.js';
 

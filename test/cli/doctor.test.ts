@@ -82,5 +82,9 @@ test.each([
   [['--kube', 'deploy', '--json'], 'doctor looks at manifests with --kube alone, or at engines without it'],
   [['--set', 'spec.bits=8'], 'doctor has a run file to --set only where it is named'],
 ])('doctor %j is refused', (flags, sentence) => {
-  expect(fcaenet('doctor', ...flags)).toMatchObject({ status: 64, stdout: '', stderr: `fcaenet: ${sentence}.\n` });
+  expect(fcaenet('doctor', ...flags)).toMatchObject({
+    status: 64,
+    stdout: '',
+    stderr: `fcaenet: ${sentence}.\n`,
+  });
 });

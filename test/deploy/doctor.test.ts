@@ -212,10 +212,3 @@ test('a finished set of manifests ends with 0, whatever they are read from', asy
     rmSync(folder, { recursive: true });
   }
 });
-
-test('doctor without a question says what it needs', async () => {
-  expect(await runCommandLine(['doctor'], { cwd: '.' })).toMatchObject({
-    exitCode: 64,
-    stderr: 'fcaenet: doctor needs --kube <manifests>.\n',
-  });
-});
