@@ -73,7 +73,7 @@ test.skipIf(existsSync('node_modules/@tensorflow/tfjs-node'))(
     const flags = ['--set', 'spec.engine.name=tensorflow'];
     const { status, stdout, stderr } = fcaenet('doctor', 'examples/quick.yaml', ...flags);
     expect(status).toBe(69);
-    expect(stdout).toMatch(/^tensorflow +- {2}cannot run/m);
+    expect(stdout).toMatch(/^tensorflow( +-){2} +cannot run/m);
     expect(stderr).toMatch(/^fcaenet: Engine tensorflow cannot run because neither [^\n]*\.\n$/);
   },
 );
