@@ -37,14 +37,11 @@ export interface TensorFile {
 /** The format's own bound on the header. */
 const MAX_HEADER_BYTES = 100_000_000;
 
-const headerSchema = z.record(
-  z.string(),
-  z.strictObject({
-    dtype: z.string(),
-    shape: z.array(z.int().nonnegative()),
-    data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
-  }),
-);
+const tensorSchema = z.strictObject({
+  dtype: z.string(),
+  shape: z.array(z.int().nonnegative()),
+  data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
+});
 const metadataSchema = z.record(z.string(), z.string());
 
 function typeOf(data: TensorArray): TensorType {
@@ -112,7 +109,7 @@ export function decodeSafetensors(bytes: Uint8Array, file: string): TensorFile {
   const { layout, metadata } = parseHeader(bytes.subarray(8, 8 + headerBytes), fail);
   const data = bytes.subarray(8 + headerBytes);
 
-  const ordered = Object.entries(layout).sort(
+  const ordered = layout.sort(
     ([, { data_offsets: a }], [, { data_offsets: b }]) => a[0] - b[0] || a[1] - b[1],
   );
   let expected = 0;
@@ -150,15 +147,17 @@ function parseHeader(bytes: Uint8Array, fail: (what: string, cause?: unknown) =>
   const { __metadata__: rawMetadata = {}, ...rawLayout } = raw as Record<string, unknown>;
   const metadata = metadataSchema.safeParse(rawMetadata);
   if (!metadata.success) throw fail('its metadata is not a map of strings', metadata.error);
-  const layout = headerSchema.safeParse(rawLayout);
-  if (!layout.success) {
-    const issue = layout.error.issues[0]!;
-    throw fail(
-      `tensor ${issue.path.map(String).join('.')} has a wrong description (${issue.message})`,
-      layout.error,
-    );
-  }
-  return { layout: layout.data, metadata: metadata.data };
+  // One by one: a zod record leaves out what is named __proto__.
+  const layout = Object.entries(rawLayout).map(([name, description]) => {
+    const tensor = tensorSchema.safeParse(description);
+    if (!tensor.success) {
+      const issue = tensor.error.issues[0]!;
+      const place = [name, ...issue.path.map(String)].join('.');
+      throw fail(`tensor ${place} has a wrong description (${issue.message})`, tensor.error);
+    }
+    return [name, tensor.data] as const;
+  });
+  return { layout, metadata: metadata.data };
 }
 
 /** Reads a tensor file from disk; throws as `decodeSafetensors`, or `CHECKPOINT_READ` where the file cannot be read. */

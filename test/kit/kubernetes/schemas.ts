@@ -27,7 +27,12 @@ type Schema = { [keyword: string]: unknown };
 
 /** Checks objects as an API server with strict field validation does: types, required fields, no unknown ones. */
 export class PublishedSchemas {
-  private readonly ajv = new Ajv({ strict: false, validateFormats: false, allErrors: true });
+  private readonly ajv = new Ajv({
+    strict: false,
+    validateFormats: false,
+    allErrors: true,
+    code: { regExp: goRegExp },
+  });
   /** Reference or schema of each kind, by `apiVersion/kind`. */
   private readonly kinds = new Map<string, Schema>();
   private readonly validators = new Map<string, ValidateFunction>();
@@ -108,3 +113,10 @@ function describe({ instancePath, message, params }: ErrorObject): string {
   const field = (params as { additionalProperty?: string }).additionalProperty;
   return `${instancePath || '/'} ${message}${field === undefined ? '' : `: ${field}`}`;
 }
+
+/** Patterns of custom resources are Go's, which may begin with `(?i)` where JavaScript has the flag `i`. */
+function goRegExp(pattern: string, flags: string): RegExp {
+  const anyCase = pattern.includes('(?i)');
+  return new RegExp(pattern.replace('(?i)', ''), anyCase ? `${flags}i` : flags);
+}
+goRegExp.code = 'goRegExp';
