@@ -196,8 +196,9 @@ class StepInProgress {
   };
 
   /**
-   * What the member computed, by leaf. A leaf that is compared and came alone is hashed here, before a sum reuses its
-   * memory; of leaves that were summed under way there is only the worker's word.
+   * What the member computed, by leaf. A leaf that came alone and is compared, or will be where another worker owes it
+   * too, is hashed here, before a sum reuses its memory; of leaves that were summed under way there is only the worker's
+   * word.
    * @returns null when its word is not what came, and it was refused
    */
   private digestsOf(
@@ -215,7 +216,11 @@ class StepInProgress {
       return null;
     }
     const leaf = leaves[0]!;
-    if (!verified.includes(leaf) && !this.verification.isInQuestion(leaf, member)) return leafDigests;
+    const isCompared =
+      verified.includes(leaf) ||
+      this.verification.isInQuestion(leaf, member) ||
+      this.shares.isOwedByOthers(member, leaf);
+    if (!isCompared) return [];
     const sha256 = receivedDigest(bytes);
     const claimed = leafDigests.find(({ index }) => index === leaf)?.sha256;
     if (claimed && !sha256.equals(claimed)) {

@@ -67,6 +67,10 @@ export class LeafShares<Worker> {
     return [...this.shares.values()].some(({ leaves, overdue }) => leaves.has(leaf) && !overdue.has(leaf));
   }
 
+  isOwedByOthers(worker: Worker, leaf: number): boolean {
+    return [...this.shares].some(([other, { leaves }]) => other !== worker && leaves.has(leaf));
+  }
+
   isOwed(leaf: number): boolean {
     return [...this.shares.values()].some(({ leaves }) => leaves.has(leaf));
   }

@@ -15,7 +15,7 @@ export function sendGradientWork(worker: Member, step: GradientStep, leaves: rea
       weightsVersion: step.weights.version,
       batchRows: step.tree.batchRows,
       microbatches: step.tree.microbatches,
-      leaves: leaves.map((leaf) => step.leaf(leaf)),
+      leaves: leaves.map((leaf) => ({ ...step.leaf(leaf), compared: step.verified.includes(leaf) })),
       ...(upcoming && {
         upcomingImages: Buffer.from(upcoming.images),
         upcomingPosition: upcoming.position,

@@ -20,7 +20,7 @@ export interface Traffic {
 
 /** Term, checksum, numbers and tags of one message; a few bytes more or less do not matter beside its tensors. */
 const messageBytes = 30;
-/** Index, tag and SHA-256 of one microbatch in a result. */
+/** Index, tag and SHA-256 of one microbatch in a result of several. */
 const digestBytes = 40;
 
 /**
@@ -159,7 +159,12 @@ class StepTraffic {
     const rest = payloadBytes({ layout, passes }, rows) - gradientBytes;
     const timings = 20;
     return (
-      messageBytes + timings + leaves * digestBytes + transferBytes([gradientBytes]) + rest + 5 * messageBytes
+      messageBytes +
+      timings +
+      (leaves > 1 ? leaves * digestBytes : 0) +
+      transferBytes([gradientBytes]) +
+      rest +
+      5 * messageBytes
     );
   }
 

@@ -11,7 +11,7 @@ import type { WorkerMessage__Output } from './generated/fcaenet/v1/WorkerMessage
 grpc.setLogVerbosity(grpc.logVerbosity.NONE);
 
 /** Raised whenever a change to `proto/` makes older peers misunderstand newer ones. */
-export const protocolVersion = 3;
+export const protocolVersion = 4;
 
 /** Counts the bytes of messages, gRPC framing excluded. */
 export interface Traffic {

@@ -33,7 +33,7 @@ export interface GradientContext {
 export interface FinishedNode {
   readonly node: TreeNode;
   readonly payload: NodePayload;
-  /** SHA-256 of every microbatch under the node, before it was summed. */
+  /** SHA-256 of every microbatch under the node, before it was summed: of several, or of one that is compared. */
   readonly leafDigests: readonly { readonly index: number; readonly sha256: Buffer }[];
   readonly computeSeconds: number;
   readonly imageWaitSeconds: number;
@@ -51,7 +51,15 @@ export async function* computeGradientWork(
 ): AsyncGenerator<FinishedNode> {
   const tree = new ReductionTree(work.batchRows, work.microbatches);
   const leaves = work.leaves.map((leaf) => leaf.index);
-  const awaited = new Set(tree.cover(leaves).map(nodeKey));
+  const cover = tree.cover(leaves);
+  const awaited = new Set(cover.map(nodeKey));
+  // What is sent as it was computed can be hashed by whoever gets it.
+  const summed = new Set(
+    cover
+      .map((node) => tree.leavesUnder(node))
+      .filter((under) => under.length > 1)
+      .flat(),
+  );
   const { network, memory } = context;
   const reduction = new StepReduction<NodePayload>(tree, (left, right) => {
     const sum = mergePayloads(network.layout, left, right);
@@ -84,15 +92,18 @@ export async function* computeGradientWork(
       gradient,
     });
     // Before it is summed: a sum reuses the memory of its left part.
-    digests.set(leaf.index, payloadDigest(payload));
+    if (leaf.compared || summed.has(leaf.index)) digests.set(leaf.index, payloadDigest(payload));
     reduction.fill({ level: 0, index: leaf.index }, payload);
     imageWaitSeconds += (loaded - started) / 1000;
     computeSeconds += (performance.now() - loaded) / 1000;
-    for (const node of tree.cover(leaves)) {
+    for (const node of cover) {
       const sum = awaited.has(nodeKey(node)) ? reduction.take(node) : undefined;
       if (!sum) continue;
       awaited.delete(nodeKey(node));
-      const leafDigests = tree.leavesUnder(node).map((index) => ({ index, sha256: digests.get(index)! }));
+      const leafDigests = tree.leavesUnder(node).flatMap((index) => {
+        const sha256 = digests.get(index);
+        return sha256 ? [{ index, sha256 }] : [];
+      });
       yield { node, payload: sum, leafDigests, computeSeconds, imageWaitSeconds };
       memory.give(sum.gradient.buffer);
       computeSeconds = 0;

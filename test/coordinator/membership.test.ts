@@ -148,6 +148,7 @@ describe('verification', () => {
   test('what came is compared, not what a worker says of it', async () => {
     const [first, second] = [await world.joined(), await world.joined()];
     const sum = world.step({ verified: [0] });
+    await first.next('gradientWork');
     // As after a fault of its memory: the digest is that of what it computed, the numbers are others.
     first.answer(leaf(0), payload(2, 9), undefined, 1);
     expect(await first.next('refusal')).toMatchObject({

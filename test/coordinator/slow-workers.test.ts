@@ -35,19 +35,29 @@ describe('a straggler', () => {
     expect(world.pool.contradiction).toBeNull();
   });
 
-  test('a late answer that contradicts what was used stops the run at its next step', async () => {
-    const [first, second] = [await world.joined(), await world.joined()];
-    world.hurry();
-    let isLate = false;
-    const sum = world.step({}, { overdue: () => (isLate = true) });
-    second.answer({ level: 1, index: 1 }, payload(4, 2));
-    await vi.waitFor(() => expect(isLate).toBe(true), { timeout: 3000 });
-    second.answer({ level: 1, index: 0 }, payload(4, 1));
-    await sum;
-    first.answer({ level: 1, index: 0 }, payload(4, 9));
-    await vi.waitFor(() => expect(world.compared).toContain('contradiction'));
-    await expect(world.step()).rejects.toMatchObject({ code: 'COORDINATOR_CONTRADICTION' });
-  });
+  test.each([
+    ['of several microbatches', [{ level: 1, index: 0 }], 4],
+    [
+      'of single microbatches, hashed by the coordinator alone,',
+      [0, 1].map((index) => ({ level: 0, index })),
+      2,
+    ],
+  ])(
+    'a late answer %s that contradicts what was used stops the run at its next step',
+    async (_, nodes, rows) => {
+      const [first, second] = [await world.joined(), await world.joined()];
+      world.hurry();
+      let isLate = false;
+      const sum = world.step({}, { overdue: () => (isLate = true) });
+      second.answer({ level: 1, index: 1 }, payload(4, 2));
+      await vi.waitFor(() => expect(isLate).toBe(true), { timeout: 3000 });
+      for (const node of nodes) second.answer(node, payload(rows, 1));
+      await sum;
+      for (const node of nodes) first.answer(node, payload(rows, 9));
+      await vi.waitFor(() => expect(world.compared).toContain('contradiction'));
+      await expect(world.step()).rejects.toMatchObject({ code: 'COORDINATOR_CONTRADICTION' });
+    },
+  );
 });
 
 describe('a late joiner', () => {

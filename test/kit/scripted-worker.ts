@@ -82,6 +82,12 @@ export class ScriptedWorker {
     this.send({ hello: { ...hello, ...changed } });
   }
 
+  private isCompared(leaf: number): boolean {
+    return this.received.some(({ gradientWork }) =>
+      gradientWork?.leaves.some(({ index, compared }) => index === leaf && compared),
+    );
+  }
+
   /** The leaves of each piece of gradient work so far. */
   workReceived(): number[][] {
     return this.received.flatMap(({ gradientWork }) =>
@@ -89,7 +95,7 @@ export class ScriptedWorker {
     );
   }
 
-  /** @param value what the worker says it computed for every leaf under the node */
+  /** @param value what the worker says it computed for every leaf under the node, where it says so as real workers do */
   answer(
     node: TreeNode,
     payload: NodePayload,
@@ -98,7 +104,10 @@ export class ScriptedWorker {
   ): void {
     const parts = payloadArrays(payload).map(bytesOf);
     const transfer = { id: ++this.transfers, byteLength: byteLengthOf(parts) };
-    const leafDigests = tree.leavesUnder(node).map((index) => ({ index, sha256: leafDigest(index, value) }));
+    const leaves = tree.leavesUnder(node);
+    const leafDigests = leaves
+      .filter((index) => leaves.length > 1 || this.isCompared(index))
+      .map((index) => ({ index, sha256: leafDigest(index, value) }));
     this.send({ nodeResult: { position, node, transfer, leafDigests } });
     for (const chunk of chunksOf(transfer.id, parts)) this.send({ chunk });
   }
