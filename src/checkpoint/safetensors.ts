@@ -60,13 +60,13 @@ function elementCount(shape: readonly number[]): number {
 
 /**
  * Lays tensors out as the consecutive pieces of a file; the pieces share memory with the tensors. The widest elements
- * come first and the header is padded, so every tensor lies aligned.
+ * come first and the header is padded, so every tensor lies aligned; tensors of one width keep their order.
  *
  * @throws CheckpointError `CHECKPOINT_SAFETENSORS` where a shape does not fit its data
  */
 export function encodeSafetensors(tensors: TensorMap, metadata: Record<string, string> = {}): Uint8Array[] {
   const entries = Object.entries(tensors).sort(
-    ([a, { data: x }], [b, { data: y }]) => y.BYTES_PER_ELEMENT - x.BYTES_PER_ELEMENT || (a < b ? -1 : 1),
+    ([, { data: x }], [, { data: y }]) => y.BYTES_PER_ELEMENT - x.BYTES_PER_ELEMENT,
   );
   const header: [string, unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : [];
   const pieces: Uint8Array[] = [];

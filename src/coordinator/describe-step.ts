@@ -10,7 +10,7 @@ import { bytesOf } from '../transport/bytes.js';
 import type { GradientStep } from './gradient-step.js';
 import { batchSha256, type LeafImages } from './ledger/entry.js';
 import { advance } from './schedule.js';
-import type { IterationMessage, WeightsMessages } from './snapshot.js';
+import type { IterationMessage, OutgoingWeights } from './snapshot.js';
 import { verifiedLeaves } from './verified-leaves.js';
 
 interface StepDescription {
@@ -21,7 +21,7 @@ interface StepDescription {
   /** V `[n, bits]` */
   readonly codes: Int8Array;
   readonly layout: ModelLayout;
-  readonly weights: WeightsMessages;
+  readonly weights: OutgoingWeights;
   readonly context: IterationMessage;
 }
 

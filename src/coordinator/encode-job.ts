@@ -5,7 +5,7 @@ import { DeadlineEstimator } from './deadline.js';
 import { LeafShares } from './leaf-shares.js';
 import type { Member } from './member.js';
 import type { WorkerPool } from './pool.js';
-import { sendWeights, type WeightsMessages } from './snapshot.js';
+import type { OutgoingWeights } from './snapshot.js';
 
 /** Images in one batch of encode work. Fixed, so that the outputs do not depend on the workers. */
 export const encodeBatchSize = 64;
@@ -22,7 +22,7 @@ export interface EncodeJob {
   readonly images: Uint32Array;
   /** Bytes of one image's output. */
   readonly bytesPerImage: number;
-  readonly weights: WeightsMessages;
+  readonly weights: OutgoingWeights;
   /** What cannot be true about a batch's output; null where it may be. */
   readonly implausible?: (bytes: Uint8Array) => string | null;
 }
@@ -64,7 +64,7 @@ export function runEncodeJob(
       if (completed.has(batch)) continue;
       held.add(batch);
       shares.give(member, [batch], performance.now() / 1000);
-      void sendWeights(member, job.weights);
+      void job.weights.sendTo(member);
       pool.account(member, 1);
       void member.outbox.send({
         term: job.term,

@@ -1,6 +1,6 @@
 import { runEncodeJob } from './encode-job.js';
 import type { EvaluationContext } from './evaluation.js';
-import type { WeightsMessages } from './snapshot.js';
+import type { OutgoingWeights } from './snapshot.js';
 
 /**
  * U of the sampled images under weights that stand still (equation 2 in eval mode), as equation 16 takes it.
@@ -9,7 +9,7 @@ import type { WeightsMessages } from './snapshot.js';
  */
 export async function encodeOutputs(
   context: Omit<EvaluationContext, 'dataset'>,
-  weights: WeightsMessages,
+  weights: OutgoingWeights,
   omega: Int32Array,
 ): Promise<Float32Array<ArrayBuffer>> {
   const { pool, spec, term, signal, onProgress } = context;

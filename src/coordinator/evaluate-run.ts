@@ -14,7 +14,7 @@ import { Fleet, localWorkerCount } from './fleet.js';
 import { Interruption } from './interruption.js';
 import { readersFence } from './leadership.js';
 import { RunCheckpoints } from './persistence.js';
-import { encodeWeights } from './snapshot.js';
+import { OutgoingWeights } from './snapshot.js';
 
 export interface EvaluateRunOptions {
   /** `runs/NAME` */
@@ -87,7 +87,7 @@ export async function evaluateRun(
   try {
     await fleet.open();
     const { globalStep: step } = state.position;
-    const weights = encodeWeights(0, step, state.weights);
+    const weights = new OutgoingWeights(0, step, state.weights);
     const context = { pool: fleet.pool, spec, dataset, term: 0, signal: interruption.signal, onProgress };
     return { step, report: await evaluateCodes(context, weights, state.codes, null) };
   } finally {

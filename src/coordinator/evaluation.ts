@@ -5,7 +5,7 @@ import { evaluateRetrieval, type RetrievalReport } from '../retrieval/evaluate.j
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { runEncodeJob } from './encode-job.js';
 import type { WorkerPool } from './pool.js';
-import type { WeightsMessages } from './snapshot.js';
+import type { OutgoingWeights } from './snapshot.js';
 
 /** What the evaluations of a run share. */
 export interface EvaluationContext {
@@ -25,7 +25,7 @@ export interface EvaluationContext {
  */
 export async function evaluateCodes(
   context: EvaluationContext,
-  weights: WeightsMessages,
+  weights: OutgoingWeights,
   codes: Int8Array,
   maxQueries: number | null,
 ): Promise<RetrievalReport> {

@@ -4,6 +4,7 @@ import type { FcaenetError } from '../errors.js';
 import type { TrainingRun } from '../run/training-run.js';
 import type { Identity } from './identity.js';
 import { LocalWorkers } from './local-workers.js';
+import { NeighbourMemory } from './neighbour-memory.js';
 import { type Waiting, WorkerPool } from './pool.js';
 import { type Admission, CoordinatorServer, type Protection } from './server.js';
 
@@ -56,6 +57,7 @@ export class Fleet {
     log.info('waiting for workers', { address, localWorkers });
     if (localWorkers > 0) {
       const { cache } = operation;
+      this.server.neighbours = NeighbourMemory.open(admission.term, this.server.traffic);
       this.local = new LocalWorkers({
         count: localWorkers,
         address: dialledHere(address),
@@ -63,6 +65,7 @@ export class Fleet {
         joinToken: protection.joinToken,
         dataset: dataset.path,
         cache,
+        neighbours: this.server.neighbours,
         log,
         onExhausted,
       });
@@ -74,6 +77,7 @@ export class Fleet {
     this.pool.removeAllListeners('gone');
     await this.server.close(reason, resumable);
     await this.local?.stop();
+    this.server.neighbours?.close();
   }
 }
 

@@ -18,7 +18,7 @@ import { LeafShares } from './leaf-shares.js';
 import type { Member } from './member.js';
 import type { Departure, WorkerPool } from './pool.js';
 import { sendGradientWork } from './send-gradient-work.js';
-import { type IterationMessage, sendContext, sendWeights, type WeightsMessages } from './snapshot.js';
+import { type IterationMessage, type OutgoingWeights, sendContext } from './snapshot.js';
 import { StepVerification } from './step-verification.js';
 import { Strikes } from './strikes.js';
 
@@ -33,7 +33,7 @@ export interface GradientStep {
   readonly shape: PayloadShape;
   /** Rows of a full batch, which bounds late answers to earlier steps. */
   readonly mostRows: number;
-  readonly weights: WeightsMessages;
+  readonly weights: OutgoingWeights;
   readonly context: IterationMessage;
   /** Present leaves to compute twice and compare. */
   readonly verified: readonly number[];
@@ -156,13 +156,14 @@ class StepInProgress {
   }
 
   private hand(worker: Member, leaves: readonly number[]): void {
-    this.shares.give(worker, leaves, nowSeconds());
-    this.pool.account(worker, leaves.length);
     // What is to be compared comes alone, so that this process can see for itself what was computed.
     const { verified } = this.step;
     for (const leaf of leaves) if (verified.includes(leaf)) sendGradientWork(worker, this.step, [leaf]);
     const others = leaves.filter((leaf) => !verified.includes(leaf));
     if (others.length > 0) sendGradientWork(worker, this.step, others);
+    // The weights were encoded meanwhile, where they were not before: its time begins now.
+    this.shares.give(worker, leaves, nowSeconds());
+    this.pool.account(worker, leaves.length);
   }
 
   /** Hands out the leaves that nobody owes in time and no answer has covered. */
@@ -277,7 +278,7 @@ class StepInProgress {
     // Ahead of its first work, while the others go on.
     member.isReceiving = true;
     sendContext(member, this.step.context);
-    void sendWeights(member, this.step.weights).then(() => {
+    void this.step.weights.sendTo(member).then(() => {
       member.isReceiving = false;
     });
     this.dispatchUnassigned();

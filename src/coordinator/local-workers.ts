@@ -4,7 +4,9 @@ import { fileURLToPath } from 'node:url';
 import type { Log } from '../console/log.js';
 import { ExitCode, FcaenetError } from '../errors.js';
 import { joinTokenVariable } from '../transport/join-token.js';
+import { memoryKeyVariable } from '../transport/shared-memory.js';
 import type { TlsFiles } from '../transport/tls-files.js';
+import type { NeighbourMemory } from './neighbour-memory.js';
 
 /** How often the processes of one place may be started again after they were killed. */
 const restartsPerPlace = 3;
@@ -37,6 +39,8 @@ export interface LocalWorkersOptions {
   readonly joinToken: string | null;
   readonly dataset: string;
   readonly cache: { readonly directory: string; readonly limitBytes: number };
+  /** What to share with them; null where the machine has no memory for it. */
+  readonly neighbours: NeighbourMemory | null;
   readonly log: Log;
   /** Called once when no process is left and none will be started again. */
   readonly onExhausted: (error: FcaenetError) => void;
@@ -69,7 +73,8 @@ export class LocalWorkers {
   }
 
   private start(place: number, restartsLeft: number): void {
-    const { address, tls, joinToken, dataset, cache, log } = this.options;
+    const { address, tls, joinToken, dataset, cache, neighbours, log } = this.options;
+    const invitation = neighbours?.invite() ?? null;
     const program = fileURLToPath(new URL('../cli.js', import.meta.url));
     const flags = [
       ['--connect', address],
@@ -88,12 +93,13 @@ export class LocalWorkers {
     // The IPC channel tells the worker that its parent lives: it leaves when the channel closes. A group of its own
     // keeps the terminal's Ctrl-C from it: the coordinator decides when it stops.
     const child = fork(program, ['worker', ...flags], {
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...(invitation?.descriptors ?? [])],
       detached: true,
       env: {
         ...process.env,
         ...sharedProcessors,
         ...(joinToken === null ? {} : { [joinTokenVariable]: joinToken }),
+        [memoryKeyVariable]: invitation?.key.toString('hex') ?? '',
       },
     });
     this.processes.add(child);
@@ -103,6 +109,7 @@ export class LocalWorkers {
     });
     child.once('exit', (exitCode, signal) => {
       this.processes.delete(child);
+      if (invitation) neighbours?.ended(invitation);
       if (this.stopping || exitCode === 0) return;
       const how = signal ? `killed by ${signal}` : `exit code ${exitCode}`;
       log.warn('local worker ended', { place, how, sentence });

@@ -3,9 +3,10 @@ import type { CoordinatorMessage } from '../transport/generated/fcaenet/v1/Coord
 import type { WorkerMessage__Output } from '../transport/generated/fcaenet/v1/WorkerMessage.js';
 import { Outbox } from '../transport/outbox.js';
 import { encodeCoordinatorMessage } from '../transport/service.js';
-import { TransferReceiver } from '../transport/tensor-stream.js';
+import { byteLengthOf, TransferReceiver } from '../transport/tensor-stream.js';
 import type { TransferMemory } from '../transport/transfer-memory.js';
 import { CoordinatorError } from './error.js';
+import type { Neighbour } from './neighbour-memory.js';
 import { WorkerTally } from './worker-tally.js';
 
 /**
@@ -70,9 +71,14 @@ export class Member {
     readonly stream: WorkerStream,
     memory: TransferMemory,
     now: number,
+    /** What it shares with this process, if that started it; else null. */
+    readonly neighbour: Neighbour | null = null,
   ) {
     this.lastHeardAt = now;
-    this.receiver = new TransferReceiver(memory);
+    this.receiver = new TransferReceiver(
+      memory,
+      neighbour && { reader: neighbour.results, taken: (...what) => this.taken(neighbour, ...what) },
+    );
     this.outbox = new Outbox({
       write: (message, taken) => {
         // Encoded here, where it is known for whom.
@@ -101,6 +107,28 @@ export class Member {
       );
     }
     this.current = next;
+  }
+
+  /**
+   * Puts weights into the memory that it shares with this process.
+   * @returns where they begin; null where nothing is shared, or no room left
+   */
+  share(transfer: number, parts: readonly Uint8Array[]): number | null {
+    const { neighbour } = this;
+    if (!neighbour) return null;
+    const offset = neighbour.weights.put(transfer, parts, this);
+    if (offset !== null) {
+      const bytes = byteLengthOf(parts);
+      this.tally.bytesSent += bytes;
+      neighbour.traffic.sentBytes += bytes;
+    }
+    return offset;
+  }
+
+  private taken({ term, traffic }: Neighbour, transfer: number, bytes: number): void {
+    this.tally.bytesReceived += bytes;
+    traffic.receivedBytes += bytes;
+    void this.outbox.send({ term, taken: { transfer } });
   }
 
   get label(): string {

@@ -224,12 +224,8 @@ export class RunCheckpoints {
     const { layout, run } = this.options;
     const gather = (from: TensorMap, into: Float32Array, name: string, offset: number) =>
       into.set(from[name]!.data as Float32Array, offset);
-    const parameters = new Float32Array(layout.parameterCount);
-    const momentum = new Float32Array(layout.parameterCount);
-    for (const { name, offset } of layout.parameters) {
-      gather(tensors.weights, parameters, name, offset);
-      gather(tensors.optimizer, momentum, name, offset);
-    }
+    const parameters = flatVector(layout, tensors.weights);
+    const momentum = flatVector(layout, tensors.optimizer);
     const mean = new Float32Array(layout.statisticsCount);
     const variance = new Float32Array(layout.statisticsCount);
     for (const { meanName, varianceName, offset } of layout.batchNorms) {
@@ -265,6 +261,21 @@ function parameterTensors(layout: ModelLayout, values: Float32Array): TensorMap 
       { shape: [...shape], data: values.slice(offset, offset + size) },
     ]),
   );
+}
+
+/** Parameters one after another: where they lie, if they lie so, as in a file of `parameterTensors`. */
+function flatVector(layout: ModelLayout, tensors: TensorMap): Float32Array {
+  const parts = layout.parameters.map(({ name }) => tensors[name]!.data as Float32Array);
+  const { buffer, byteOffset: start } = parts[0]!;
+  const isContiguous = layout.parameters.every(
+    ({ offset }, index) => parts[index]!.buffer === buffer && parts[index]!.byteOffset === start + 4 * offset,
+  );
+  if (isContiguous) return new Float32Array(buffer, start, layout.parameterCount);
+  const flat = new Float32Array(layout.parameterCount);
+  layout.parameters.forEach(({ offset }, index) => {
+    flat.set(parts[index]!, offset);
+  });
+  return flat;
 }
 
 function bestMAP(history: readonly IterationRecord[]): number {

@@ -1,13 +1,13 @@
 import type { CoordinatorMessage } from '../transport/generated/fcaenet/v1/CoordinatorMessage.js';
 import type { GradientStep } from './gradient-step.js';
 import type { Member } from './member.js';
-import { sendContext, sendWeights } from './snapshot.js';
+import { sendContext } from './snapshot.js';
 
 /** Sends a worker some leaves of a step, after what it needs for them and has not got yet. */
 export function sendGradientWork(worker: Member, step: GradientStep, leaves: readonly number[]): void {
   const upcoming = step.upcoming(leaves);
   sendContext(worker, step.context);
-  void sendWeights(worker, step.weights);
+  void step.weights.sendTo(worker);
   const message: CoordinatorMessage = {
     term: step.term,
     gradientWork: {

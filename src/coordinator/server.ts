@@ -18,6 +18,7 @@ import { CoordinatorError } from './error.js';
 import { Door, type HandshakeLimits, handshakeLimits, type Visitor } from './handshake.js';
 import { type Identity, identityDifferences } from './identity.js';
 import { Member, type WorkerStream } from './member.js';
+import type { NeighbourMemory } from './neighbour-memory.js';
 import type { WorkerPool } from './pool.js';
 import { Refusals } from './refusals.js';
 import { WorkerLogs } from './worker-logs.js';
@@ -59,6 +60,8 @@ export class CoordinatorServer {
   private readonly door: Door;
   private readonly visitors = new WeakMap<WorkerStream, Visitor>();
   readonly workerLogs: WorkerLogs;
+  /** What is shared with workers of this machine; null where none are started here. */
+  neighbours: NeighbourMemory | null = null;
   private watch: NodeJS.Timeout | undefined;
   private closing = false;
 
@@ -82,7 +85,7 @@ export class CoordinatorServer {
         if (wasLogged && name !== null) pool.emit('turnedAway', name, reason.toUpperCase(), sentence);
       },
     });
-    pool.on('gone', ({ stream }) => this.dismiss(stream));
+    pool.on('gone', (member) => this.dismiss(member));
     this.workerLogs = new WorkerLogs(log);
     // For what the pool itself says to a worker.
     pool.term = admission.term;
@@ -270,6 +273,7 @@ export class CoordinatorServer {
       stream,
       this.pool.memory,
       Date.now(),
+      this.neighbours?.enter(hello.memoryKey),
     );
     this.pool.add(member);
     this.door.welcome(this.visitors.get(stream)!);
@@ -279,6 +283,7 @@ export class CoordinatorServer {
       slot: member.slot,
       heartbeatMs,
       classCount,
+      sharesMemory: member.neighbour !== null,
     };
     void member.outbox.send({ term, welcome });
     return member;
@@ -307,6 +312,7 @@ export class CoordinatorServer {
       const { imagesDecoded, imagesFromCache } = message.heartbeat;
       member.tally.images(imagesDecoded, imagesFromCache);
     } else if (message.logLine) this.workerLogs.write(member, message.logLine);
+    else if (message.taken) member.neighbour?.weights.taken(message.taken.transfer, member);
     else if (message.leaving) pool.leave(member, message.leaving.reason);
     else if (message.nodeResult) {
       const result = message.nodeResult;
@@ -390,7 +396,9 @@ export class CoordinatorServer {
     if (visitor) this.door.refuse(visitor, code.toLowerCase(), message);
   }
 
-  private dismiss(stream: WorkerStream): void {
+  private dismiss(member: Member): void {
+    const { stream, neighbour } = member;
+    if (neighbour) this.neighbours?.leave(neighbour, member);
     const visitor = this.visitors.get(stream);
     if (visitor && !this.closing) this.door.dismiss(visitor);
   }

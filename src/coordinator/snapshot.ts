@@ -1,5 +1,6 @@
 import type { CodeSummary } from '../hashing/similarity.js';
 import { bytesOf } from '../transport/bytes.js';
+import type { CoordinatorMessage } from '../transport/generated/fcaenet/v1/CoordinatorMessage.js';
 import { encodeCoordinatorMessage } from '../transport/service.js';
 import { byteLengthOf, chunksOf } from '../transport/tensor-stream.js';
 import type { Member } from './member.js';
@@ -11,27 +12,46 @@ export interface FlatWeights {
   readonly variance: Float32Array;
 }
 
-/** The messages that carry one version of the weights, encoded once for all workers; a copy, not a view. */
-export function encodeWeights(term: number, version: number, weights: FlatWeights): WeightsMessages {
-  const parts = [weights.parameters, weights.mean, weights.variance].map(bytesOf);
-  // Transfer ids are the sender's own; a worker has one weights transfer open at a time.
-  const id = version >>> 0;
-  const header = { term, weights: { version, transfer: { id, byteLength: byteLengthOf(parts) } } };
-  const chunks = [...chunksOf(id, parts)].map((chunk) => encodeCoordinatorMessage({ term, chunk }));
-  return { version, messages: [encodeCoordinatorMessage(header), ...chunks] };
-}
+/** One version of the weights, on its way to the workers. */
+export class OutgoingWeights {
+  /** Transfer ids are the sender's own; a worker has one weights transfer open at a time. */
+  private readonly id: number;
+  private readonly parts: readonly Uint8Array[];
+  private encoded: readonly Buffer[] | null = null;
 
-/** One version of the weights, encoded once for all workers. */
-export interface WeightsMessages {
-  readonly version: number;
-  readonly messages: readonly Buffer[];
-}
+  /** @param weights not copied: they must not change until the step or encode job they are for is over */
+  constructor(
+    private readonly term: number,
+    readonly version: number,
+    weights: FlatWeights,
+  ) {
+    this.id = version >>> 0;
+    this.parts = [weights.parameters, weights.mean, weights.variance].map(bytesOf);
+  }
 
-/** Sends these weights to a worker that has not got them yet; resolves when they are handed to its stream. */
-export function sendWeights(member: Member, { version, messages }: WeightsMessages): Promise<void> {
-  if (member.weightsVersion === version) return Promise.resolve();
-  member.weightsVersion = version;
-  return member.outbox.sendAll(messages);
+  /**
+   * Sends them to a worker that has not got them yet: through memory where some is shared with it, else in chunks, a
+   * copy encoded once for all workers.
+   * @returns resolves when they are handed to its stream
+   */
+  sendTo(member: Member): Promise<void> {
+    if (member.weightsVersion === this.version) return Promise.resolve();
+    member.weightsVersion = this.version;
+    const sharedOffset = member.share(this.id, this.parts);
+    if (sharedOffset !== null) return member.outbox.send(this.header(sharedOffset));
+    this.encoded ??= this.encode();
+    return member.outbox.sendAll(this.encoded);
+  }
+
+  private header(sharedOffset: number): CoordinatorMessage {
+    const transfer = { id: this.id, byteLength: byteLengthOf(this.parts), sharedOffset };
+    return { term: this.term, weights: { version: this.version, transfer } };
+  }
+
+  private encode(): Buffer[] {
+    const chunks = [...chunksOf(this.id, this.parts)].map((chunk) => ({ term: this.term, chunk }));
+    return [this.header(0), ...chunks].map(encodeCoordinatorMessage);
+  }
 }
 
 /** What a step needs to know of V, as a message; encoded once for all workers. */

@@ -13,7 +13,7 @@ import type { Ledger } from './ledger/ledger.js';
 import type { WorkerPool } from './pool.js';
 import type { EvaluationRecord, RunState } from './run-state.js';
 import { advance, evaluationIsDue, learningRateAt } from './schedule.js';
-import { encodeContext, encodeWeights, type IterationMessage, type WeightsMessages } from './snapshot.js';
+import { encodeContext, type IterationMessage, OutgoingWeights } from './snapshot.js';
 import { measureUntrained } from './untrained.js';
 
 /** What happens in a run, for progress, logs and metrics. */
@@ -198,9 +198,9 @@ export class TrainingLoop {
   }
 
   /** The weights as they are now. */
-  private weights(): WeightsMessages {
+  private weights(): OutgoingWeights {
     const { term, state } = this.options;
-    return encodeWeights(term, state.position.globalStep, state.weights);
+    return new OutgoingWeights(term, state.position.globalStep, state.weights);
   }
 
   /** Writes down who was in the step and what came of it; the state still stands before it. */

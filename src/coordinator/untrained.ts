@@ -6,7 +6,7 @@ import { featureMean, gaussianProjection, projectionCodes } from '../retrieval/r
 import { runEncodeJob } from './encode-job.js';
 import type { EvaluationContext } from './evaluation.js';
 import type { UntrainedFigures } from './run-state.js';
-import type { WeightsMessages } from './snapshot.js';
+import type { OutgoingWeights } from './snapshot.js';
 
 /**
  * mAP of what needs no training, on the run's images: nearest neighbours by colour histogram, and signs of random
@@ -15,7 +15,7 @@ import type { WeightsMessages } from './snapshot.js';
  */
 export async function measureUntrained(
   context: EvaluationContext,
-  weights: WeightsMessages,
+  weights: OutgoingWeights,
   featureWidth: number,
 ): Promise<UntrainedFigures> {
   const { spec, dataset } = context;
@@ -66,7 +66,7 @@ type Split = 'TRAIN' | 'TEST';
 /** One output of every image of a split, `[images, wordsPerImage]` words of 32 bits. */
 async function encodeSplit(
   { pool, dataset, term, signal, onProgress }: EvaluationContext,
-  weights: WeightsMessages,
+  weights: OutgoingWeights,
   output: 'FEATURES' | 'COLOR_HISTOGRAM',
   split: Split,
   wordsPerImage: number,

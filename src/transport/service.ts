@@ -13,7 +13,7 @@ grpc.setLogVerbosity(grpc.logVerbosity.NONE);
 /** Raised whenever a change to `proto/` makes older peers misunderstand newer ones. */
 export const protocolVersion = 4;
 
-/** Counts the bytes of messages, gRPC framing excluded. */
+/** Counts the bytes of messages, gRPC framing excluded, and of tensors that go through shared memory instead. */
 export interface Traffic {
   sentBytes: number;
   receivedBytes: number;

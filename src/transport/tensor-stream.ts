@@ -1,6 +1,7 @@
 import { TransportError } from './error.js';
 import type { Chunk, Chunk__Output } from './generated/fcaenet/v1/Chunk.js';
 import type { Transfer__Output } from './generated/fcaenet/v1/Transfer.js';
+import type { SharedReader } from './shared-memory.js';
 import type { TransferMemory } from './transfer-memory.js';
 
 /** Bytes in one chunk: large enough to amortise a message's fixed cost, small enough not to hold up the stream. */
@@ -23,13 +24,26 @@ export function byteLengthOf(parts: readonly Uint8Array[]): number {
   return parts.reduce((sum, part) => sum + part.byteLength, 0);
 }
 
+/** How a receiver reaches what its peer, a process of the same machine, writes into the memory that they share. */
+export interface SharedArrivals {
+  readonly reader: SharedReader;
+  /** Called as soon as a transfer of `byteLength` bytes has been copied out of it. */
+  readonly taken: (transfer: number, byteLength: number) => void;
+}
+
 /**
  * Puts one peer's chunks together again. One transfer is open at a time, because a stream is ordered and a sender
  * finishes what it announced; its size is checked before a byte is allocated.
  */
 export class TransferReceiver {
-  /** @param memory where transfers are put together; whoever has done with one may hand its memory back */
-  constructor(private readonly memory: TransferMemory) {}
+  /**
+   * @param memory where transfers are put together; whoever has done with one may hand its memory back
+   * @param shared null where nothing is shared with the peer, and every transfer comes in chunks
+   */
+  constructor(
+    private readonly memory: TransferMemory,
+    private readonly shared: SharedArrivals | null = null,
+  ) {}
 
   private open: {
     id: number;
@@ -42,7 +56,8 @@ export class TransferReceiver {
    * Expects the transfer that a message has just announced.
    * @param allowed bounds in bytes of this kind of transfer, both inclusive
    * @param complete called with the whole transfer, at the start of an aligned buffer
-   * @throws TransportError when another transfer is still open or the announced length is out of bounds
+   * @throws TransportError when another transfer is still open, the announced length is out of bounds, or it is said to
+   * lie in shared memory and does not
    */
   begin(
     transfer: Transfer__Output | null,
@@ -65,8 +80,18 @@ export class TransferReceiver {
         `${what} announces ${byteLength} bytes where ${expected} were expected`,
       );
     }
+    if (transfer.sharedOffset > 0 && !this.shared) {
+      throw new TransportError(
+        'TRANSPORT_BAD_MESSAGE',
+        `${what} is said to lie at byte ${transfer.sharedOffset} of shared memory, but none is shared`,
+      );
+    }
     const bytes = this.memory.take(byteLength);
-    if (byteLength === 0) complete(bytes);
+    if (transfer.sharedOffset > 0) {
+      this.shared!.reader.read(transfer.id, transfer.sharedOffset, bytes);
+      this.shared!.taken(transfer.id, byteLength);
+      complete(bytes);
+    } else if (byteLength === 0) complete(bytes);
     else this.open = { id: transfer.id, bytes, received: 0, complete };
   }
 

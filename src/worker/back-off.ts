@@ -1,13 +1,17 @@
 const firstDelayMs = 50;
-/** A coordinator that crashed is back within seconds, and each second it waits for its workers is lost. */
-const mostDelayMs = 1_000;
-/** One that is still away after this long is away for a reason that a second will not change. */
-const patientAfterMs = 5 * 60_000;
-const mostPatientDelayMs = 10_000;
+/**
+ * The longest wait, by how long the coordinator has been away. One that crashed is back within seconds, and what it then
+ * waits for its workers is lost; one that is still away after minutes is so for a reason that a second will not change.
+ */
+const bounds = [
+  { awayMs: 5 * 60_000, mostMs: 10_000 },
+  { awayMs: 10_000, mostMs: 1_000 },
+  { awayMs: 0, mostMs: 250 },
+] as const;
 
 /**
  * How long to wait before the next attempt to reach a coordinator: twice as long after each failed attempt, up to a
- * second, or ten seconds once it has been away for five minutes. The later half of each wait is drawn, so that
+ * quarter of a second, a second once it has been away for ten, ten seconds after five minutes. The later half of each wait is drawn, so that
  * workers that lost it together do not come back together.
  *
  * @param failedAttempts in a row, at least 1
@@ -15,7 +19,7 @@ const mostPatientDelayMs = 10_000;
  * @param random from 0 to below 1
  */
 export function retryDelayMs(failedAttempts: number, awayMs: number, random: number): number {
-  const most = awayMs < patientAfterMs ? mostDelayMs : mostPatientDelayMs;
+  const most = bounds.find((bound) => awayMs >= bound.awayMs)!.mostMs;
   // 2^30 × 50 ms is beyond any bound, and a larger exponent could overflow.
   const delay = Math.min(most, firstDelayMs * 2 ** Math.min(30, failedAttempts - 1));
   return delay * (0.5 + 0.5 * random);

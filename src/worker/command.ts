@@ -4,9 +4,10 @@ import { onInterrupt } from '../console/interrupt.js';
 import { readJoinToken } from '../transport/join-token.js';
 import { readTlsFiles, type TlsFiles } from '../transport/tls-files.js';
 import { WorkerError } from './error.js';
+import { inheritedMemory } from './shared-memory.js';
 import { runWorker, type WorkerOptions } from './worker.js';
 
-type WorkOptions = Omit<WorkerOptions, 'name' | 'tls' | 'joinToken' | 'log' | 'signal'> & {
+type WorkOptions = Omit<WorkerOptions, 'name' | 'tls' | 'joinToken' | 'shared' | 'log' | 'signal'> & {
   /** Undefined speaks plain text. */
   readonly tls: TlsFiles | undefined;
   /** Undefined takes the token from the environment, if it is there. */
@@ -32,6 +33,7 @@ export async function work(options: WorkOptions): Promise<void> {
       ...options,
       tls: options.tls ? readTlsFiles(options.tls) : null,
       joinToken: readJoinToken(options.joinTokenFile ?? null, process.env),
+      shared: inheritedMemory(process.env),
       name: options.name ?? `${hostname()}:${process.pid}`,
       log: openConsole().log,
       signal: leave.signal,

@@ -8,12 +8,14 @@ import type { Hello } from '../transport/generated/fcaenet/v1/Hello.js';
 import type { Welcome__Output } from '../transport/generated/fcaenet/v1/Welcome.js';
 import type { WorkerMessage } from '../transport/generated/fcaenet/v1/WorkerMessage.js';
 import { Outbox } from '../transport/outbox.js';
+import { leastSharedBytes, SharedWriter } from '../transport/shared-memory.js';
 import { byteLengthOf, chunksOf, TransferReceiver } from '../transport/tensor-stream.js';
 import { TransferMemory } from '../transport/transfer-memory.js';
 import type { CoordinatorStream } from './connection.js';
 import { WorkerError } from './error.js';
 import type { WorkerRun } from './run.js';
 import type { RunMemory } from './run-memory.js';
+import type { WorkerMemory } from './shared-memory.js';
 import type { StreamedLog } from './streamed-log.js';
 
 /** How often a worker looks whether its coordinator is still there, before the welcome says otherwise. */
@@ -28,6 +30,8 @@ const goodbyeMs = 1_000;
 export interface SessionOptions {
   readonly hello: Hello;
   readonly memory: RunMemory;
+  /** What may be shared with the coordinator; null in a worker that it did not start. */
+  readonly shared: WorkerMemory | null;
   readonly log: StreamedLog;
   /** Makes the worker leave between two microbatches. */
   readonly signal: AbortSignal;
@@ -57,7 +61,9 @@ export type SessionEnding =
 export class Session {
   private readonly outbox: Outbox<WorkerMessage>;
   private readonly memory = new TransferMemory(keptTransfers);
-  private readonly receiver = new TransferReceiver(this.memory);
+  private readonly receiver: TransferReceiver;
+  /** Memory for results; null where the coordinator shares none. */
+  private results: SharedWriter | null = null;
   private readonly ended = new AbortController();
   private term = 0;
   private lastTransfer = 0;
@@ -75,6 +81,9 @@ export class Session {
     private readonly stream: CoordinatorStream,
   ) {
     this.outbox = new Outbox(stream);
+    const { shared } = options;
+    const taken = (transfer: number) => void this.send({ taken: { transfer } });
+    this.receiver = new TransferReceiver(this.memory, shared && { reader: shared.weights, taken });
   }
 
   /**
@@ -196,6 +205,7 @@ export class Session {
       this.admitted = true;
       this.options.onAdmitted(this.kept);
     } else if (message.chunk) this.receiver.accept(message.chunk);
+    else if (message.taken) this.results?.taken(message.taken.transfer, this);
     else this.takeWork(message);
   }
 
@@ -207,6 +217,8 @@ export class Session {
     }
     this.term = term;
     this.beat(welcome.heartbeatMs);
+    const { shared } = this.options;
+    if (shared && welcome.sharesMemory) this.results = new SharedWriter(shared.results);
     log.attach((logLine) => void this.send({ logLine }));
     this.enqueue(async () => {
       const { run, kept } = await memory.prepare(welcome);
@@ -279,15 +291,18 @@ export class Session {
     }
   }
 
-  /** Announces a transfer and sends its chunks with nothing between. */
+  /** Announces a transfer and puts it into shared memory, or sends its chunks with nothing between. */
   private sendTensors(
     parts: Uint8Array[],
-    announce: (transfer: { id: number; byteLength: number }) => WorkerMessage,
+    announce: (transfer: { id: number; byteLength: number; sharedOffset?: number }) => WorkerMessage,
   ): Promise<void> {
     const id = ++this.lastTransfer;
     const { term } = this;
+    const byteLength = byteLengthOf(parts);
+    const offset = byteLength < leastSharedBytes ? null : (this.results?.put(id, parts, this) ?? null);
+    if (offset !== null) return this.send(announce({ id, byteLength, sharedOffset: offset }));
     function* messages(): Generator<WorkerMessage> {
-      yield { term, ...announce({ id, byteLength: byteLengthOf(parts) }) };
+      yield { term, ...announce({ id, byteLength }) };
       for (const chunk of chunksOf(id, parts)) yield { term, chunk };
     }
     return this.outbox.sendAll(messages());

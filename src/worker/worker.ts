@@ -14,6 +14,7 @@ import { whyUnreachable } from './diagnosis.js';
 import { WorkerError } from './error.js';
 import { RunMemory } from './run-memory.js';
 import { Session, type SessionEnding } from './session.js';
+import type { WorkerMemory } from './shared-memory.js';
 import { StreamedLog } from './streamed-log.js';
 
 /** Longest time for one attempt; behind a cut it would otherwise take as long as TCP does to give up. */
@@ -36,6 +37,8 @@ export interface WorkerOptions {
   readonly tls: TlsMaterial | null;
   /** What the coordinator may ask for; null where this worker was given none. */
   readonly joinToken: string | null;
+  /** Memory to share with the coordinator, where that started this worker. */
+  readonly shared: WorkerMemory | null;
   readonly name: string;
   readonly log: Log;
   /** Ends the worker between two microbatches. */
@@ -104,7 +107,7 @@ class Worker {
 
   /** One session; null when no coordinator was reached. */
   private async attempt(): Promise<SessionEnding | null> {
-    const { connect, tls, joinToken, signal, name } = this.options;
+    const { connect, tls, joinToken, shared, signal, name } = this.options;
     const { memory, log } = this;
     try {
       const timeoutMs = Math.max(1, Math.min(attemptMs, 1000 * this.secondsLeft));
@@ -116,10 +119,11 @@ class Worker {
         datasetFingerprint: this.datasetFingerprint,
         session: ++this.sessions,
         joinToken: joinToken ?? '',
+        ...(shared && { memoryKey: shared.key }),
       };
       const onAdmitted = (kept: boolean) => this.admitted(kept);
       try {
-        return await new Session({ hello, memory, log, signal, onAdmitted }, connection.stream).run();
+        return await new Session({ hello, memory, shared, log, signal, onAdmitted }, connection.stream).run();
       } finally {
         connection.close();
       }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { describeStep } from '../../src/coordinator/describe-step.js';
 import { startPosition } from '../../src/coordinator/schedule.js';
+import { OutgoingWeights } from '../../src/coordinator/snapshot.js';
 import { KeyedRandom } from '../../src/data/random.js';
 import { TripletSampler } from '../../src/data/sampler.js';
 import { describeModel } from '../../src/model/layout.js';
@@ -32,12 +33,13 @@ function describe(position: object, ...more: string[]) {
     sampler,
     codes: new Int8Array(20 * spec.bits).fill(1),
     layout: describeModel({ ...spec.model, bits: spec.bits }),
-    weights: { version: 0, messages: [] },
+    weights: new OutgoingWeights(1, 0, { parameters: none, mean: none, variance: none }),
     context: { iteration: 0, message: Buffer.alloc(0) },
   });
   return { step, sampler };
 }
 
+const none = new Float32Array(0);
 const numbers = (bytes: Uint8Array) => [...new Int32Array(bytes.slice().buffer)];
 
 test('names the next step’s rows of the same microbatches: their anchors, then their positives', () => {

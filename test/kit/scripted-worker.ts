@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type ClientDuplexStream, credentials } from '@grpc/grpc-js';
 import type { GradientStep } from '../../src/coordinator/gradient-step.js';
-import { encodeContext, encodeWeights } from '../../src/coordinator/snapshot.js';
+import { encodeContext, OutgoingWeights } from '../../src/coordinator/snapshot.js';
 import { summarizeCodes } from '../../src/hashing/similarity.js';
 import { describeModel } from '../../src/model/layout.js';
 import { type NodePayload, payloadArrays, payloadDigest } from '../../src/reduction/payload.js';
@@ -169,7 +169,7 @@ export function describedStep(changed: Partial<GradientStep> = {}): GradientStep
     mostRows: 8,
     verified: [],
     strict: true,
-    weights: encodeWeights(1, 0, weights),
+    weights: new OutgoingWeights(1, 0, weights),
     context: encodeContext(1, 0, summarizeCodes({ codes, labels, bits: 12, classCount: 2, ratio: 1 })),
     leaf: (index) => ({ index }),
     upcoming: () => null,

@@ -5,7 +5,7 @@ import {
 } from '../../src/coordinator/gradient-step.js';
 import { WorkerPool } from '../../src/coordinator/pool.js';
 import { CoordinatorServer } from '../../src/coordinator/server.js';
-import { encodeWeights } from '../../src/coordinator/snapshot.js';
+import { OutgoingWeights } from '../../src/coordinator/snapshot.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import { describedStep, fingerprint, ScriptedWorker } from './scripted-worker.js';
 
@@ -79,5 +79,5 @@ export const at = (step: number) => ({ iteration: 0, epoch: 0, step });
 export function largeStep(number: number): Partial<GradientStep> {
   const none = new Float32Array(0);
   const weights = { parameters: new Float32Array(12 << 20), mean: none, variance: none };
-  return { position: at(number), weights: encodeWeights(1, number, weights) };
+  return { position: at(number), weights: new OutgoingWeights(1, number, weights) };
 }

@@ -10,7 +10,9 @@ function send(parts: Uint8Array[], mangle: (chunk: { offset: number; data: Buffe
   const receiver = new TransferReceiver(new TransferMemory(1));
   const received: Uint8Array[] = [];
   const byteLength = byteLengthOf(parts);
-  receiver.begin({ id: 7, byteLength }, exactly(byteLength), 'a tensor', (bytes) => received.push(bytes));
+  receiver.begin({ id: 7, byteLength, sharedOffset: 0 }, exactly(byteLength), 'a tensor', (bytes) =>
+    received.push(bytes),
+  );
   for (const { offset, data } of chunksOf(7, parts)) {
     const chunk = { transfer: 7, offset: offset as number, data: data as Buffer };
     receiver.accept({ ...chunk, ...mangle(chunk) });
@@ -46,18 +48,18 @@ describe('a transfer', () => {
 
   test('is refused by its announced length before anything is allocated', () => {
     const receiver = new TransferReceiver(new TransferMemory(1));
-    expect(() => receiver.begin({ id: 1, byteLength: 2 ** 40 }, exactly(8), 'weights', () => {})).toThrow(
-      'weights announces 1099511627776 bytes where 8 were expected',
-    );
+    expect(() =>
+      receiver.begin({ id: 1, byteLength: 2 ** 40, sharedOffset: 0 }, exactly(8), 'weights', () => {}),
+    ).toThrow('weights announces 1099511627776 bytes where 8 were expected');
     expect(() => receiver.begin(null, exactly(8), 'weights', () => {})).toThrow(TransportError);
   });
 
   test('is refused while another is open', () => {
     const receiver = new TransferReceiver(new TransferMemory(1));
-    receiver.begin({ id: 1, byteLength: 8 }, exactly(8), 'weights', () => {});
-    expect(() => receiver.begin({ id: 2, byteLength: 8 }, exactly(8), 'weights', () => {})).toThrow(
-      'weights was announced while 8 bytes of the transfer before it were missing',
-    );
+    receiver.begin({ id: 1, byteLength: 8, sharedOffset: 0 }, exactly(8), 'weights', () => {});
+    expect(() =>
+      receiver.begin({ id: 2, byteLength: 8, sharedOffset: 0 }, exactly(8), 'weights', () => {}),
+    ).toThrow('weights was announced while 8 bytes of the transfer before it were missing');
   });
 });
 

@@ -66,6 +66,7 @@ async function open(signal = new AbortController().signal) {
     {
       hello: { workerName: 'w', session: 1 },
       memory,
+      shared: null,
       log: new StreamedLog(silent),
       signal,
       onAdmitted: (kept) => admissions.push(kept),

@@ -25,6 +25,7 @@ const work = (connect: string, seconds: { connect: number; reconnect: number }) 
     cache: { directory: join(folder, 'cache'), limitBytes: 1 << 30 },
     tls: null,
     joinToken: null,
+    shared: null,
     name: 'w',
     log,
     signal: new AbortController().signal,

@@ -1,6 +1,7 @@
-import { webcrypto } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { renameDurably, writeDurably } from '../../checkpoint/durable.js';
+import { bytesOf } from '../../transport/bytes.js';
 import { chainStart, type LedgerHeader, type LedgerStep, ledgerLine, short } from './entry.js';
 import { LedgerError } from './error.js';
 import { readLedger } from './reader.js';
@@ -23,17 +24,14 @@ export interface LedgerPosition {
  */
 export class Ledger {
   private buffer = '';
-  /** The chain's hash after everything that was recorded so far. */
-  private tail: Promise<string>;
   private writing: Promise<void> = Promise.resolve();
 
   private constructor(
     private readonly path: string,
     private readonly file: FileHandle,
-    hash: string,
-  ) {
-    this.tail = Promise.resolve(hash);
-  }
+    /** The chain's hash after everything that was recorded so far. */
+    private hash: string,
+  ) {}
 
   /**
    * Begins a term's ledger, with the lines up to a checkpoint's position of the ledger before it. Each term has a file of
@@ -68,22 +66,18 @@ export class Ledger {
   }
 
   /**
-   * Records a step; a `sync` that is called from now on includes it. Resolves when the step before it is in the chain;
-   * its own digest is computed meanwhile on another thread.
+   * Records a step; a `sync` that is called from now on includes it. Resolves when the step before it is on its way to
+   * the file. The digest is computed at once: to hand the gradient to another thread would be to copy it, which takes
+   * longer.
    * @param gradient the summed gradient `[parameters]`, free to change once this was called
    * @throws LedgerError LEDGER_WRITE when an earlier line could not be written
    */
   async record(step: Omit<LedgerStep, 'gradientSha256'>, gradient: Float32Array): Promise<void> {
-    const digest = webcrypto.subtle.digest('SHA-256', gradient as Float32Array<ArrayBuffer>);
-    const before = this.tail;
-    this.tail = Promise.all([before, digest]).then(([previous, bytes]) => {
-      const gradientSha256 = Buffer.from(bytes).toString('hex');
-      const { text, hash } = ledgerLine({ ...step, gradientSha256 }, previous);
-      this.buffer += `${text}\n`;
-      if (this.buffer.length >= bufferCharacters) void this.flush();
-      return hash;
-    });
-    await before;
+    const gradientSha256 = createHash('sha256').update(bytesOf(gradient)).digest('hex');
+    const { text, hash } = ledgerLine({ ...step, gradientSha256 }, this.hash);
+    this.hash = hash;
+    this.buffer += `${text}\n`;
+    if (this.buffer.length >= bufferCharacters) void this.flush();
     await this.writing;
   }
 
@@ -93,7 +87,7 @@ export class Ledger {
    * @throws LedgerError LEDGER_WRITE
    */
   async sync(): Promise<string> {
-    const hash = await this.tail;
+    const { hash } = this;
     await this.flush();
     await this.file.sync().catch((error) => {
       throw writeError(this.path, error);

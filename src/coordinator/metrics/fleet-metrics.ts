@@ -4,7 +4,7 @@ import type { Instruments } from './instruments.js';
 
 /** What is read of the workers as a whole when it is scraped. */
 export interface FleetSources {
-  /** Bytes of messages over gRPC so far. */
+  /** Bytes of messages so far, and of tensors through shared memory. */
   traffic(): { readonly sentBytes: number; readonly receivedBytes: number };
   /** Workers by state. */
   workers(): Readonly<Record<string, number>>;
