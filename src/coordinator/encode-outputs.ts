@@ -1,18 +1,21 @@
-import { runEncodeJob } from './encode-job.js';
+import { encodeBatches, runEncodeJob } from './encode-job.js';
 import type { EvaluationContext } from './evaluation.js';
 import type { OutgoingWeights } from './snapshot.js';
+import { verifiedBatches } from './verified-leaves.js';
 
 /**
  * U of the sampled images under weights that stand still (equation 2 in eval mode), as equation 16 takes it.
  * @param omega positions in the train split `[m]`
+ * @param iteration from 0
  * @returns `[m, bits]`, in the order of `omega`; rejects with the signal's reason when aborted
  */
 export async function encodeOutputs(
   context: Omit<EvaluationContext, 'dataset'>,
   weights: OutgoingWeights,
   omega: Int32Array,
+  iteration: number,
 ): Promise<Float32Array<ArrayBuffer>> {
-  const { pool, spec, term, signal, onProgress } = context;
+  const { pool, spec, term, signal, onProgress, onCompared } = context;
   const bytes = await runEncodeJob(
     pool,
     {
@@ -23,6 +26,9 @@ export async function encodeOutputs(
       bytesPerImage: 4 * spec.bits,
       weights,
       implausible: outsideTanh,
+      verified: verifiedBatches(spec, iteration, 0, encodeBatches(omega.length)),
+      strict: spec.operation.exactness === 'strict',
+      onCompared,
     },
     (done) => onProgress(done, omega.length),
     signal,

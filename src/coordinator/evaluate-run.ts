@@ -88,8 +88,16 @@ export async function evaluateRun(
     await fleet.open();
     const { globalStep: step } = state.position;
     const weights = new OutgoingWeights(0, step, state.weights);
-    const context = { pool: fleet.pool, spec, dataset, term: 0, signal: interruption.signal, onProgress };
-    return { step, report: await evaluateCodes(context, weights, state.codes, null) };
+    const context = {
+      pool: fleet.pool,
+      spec,
+      dataset,
+      term: 0,
+      signal: interruption.signal,
+      onProgress,
+      onCompared: undefined,
+    };
+    return { step, report: await evaluateCodes(context, weights, state.codes, null, null) };
   } finally {
     await fleet.close('the evaluation is over', false);
     restoreSignals();

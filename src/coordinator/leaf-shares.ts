@@ -62,13 +62,29 @@ export class LeafShares<Worker> {
     return this.shares.get(worker)?.leaves.has(leaf) === true;
   }
 
+  /** How many leaves a worker owes. */
+  countOf(worker: Worker): number {
+    return this.shares.get(worker)?.leaves.size ?? 0;
+  }
+
+  /** How many workers owe the leaf and still have time. */
+  inTime(leaf: number): number {
+    return [...this.shares.values()].filter(({ leaves, overdue }) => leaves.has(leaf) && !overdue.has(leaf))
+      .length;
+  }
+
   /** Whether a worker owes the leaf and still has time. */
   isInTime(leaf: number): boolean {
-    return [...this.shares.values()].some(({ leaves, overdue }) => leaves.has(leaf) && !overdue.has(leaf));
+    return this.inTime(leaf) > 0;
   }
 
   isOwedByOthers(worker: Worker, leaf: number): boolean {
     return [...this.shares].some(([other, { leaves }]) => other !== worker && leaves.has(leaf));
+  }
+
+  /** Whether a worker owes anything late. */
+  isLate(worker: Worker): boolean {
+    return (this.shares.get(worker)?.overdue.size ?? 0) > 0;
   }
 
   isOwed(leaf: number): boolean {

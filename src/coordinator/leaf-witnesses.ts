@@ -25,6 +25,11 @@ export class LeafWitnesses<Worker> {
     return this.statements.get(leaf)?.has(worker) === true;
   }
 
+  /** How many workers said something of the leaf. */
+  countOf(leaf: number): number {
+    return this.statements.get(leaf)?.size ?? 0;
+  }
+
   othersStated(leaf: number, worker: Worker): boolean {
     return [...(this.statements.get(leaf)?.keys() ?? [])].some((each) => each !== worker);
   }

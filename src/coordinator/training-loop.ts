@@ -97,7 +97,9 @@ export class TrainingLoop {
     }
     const started = performance.now();
     if (spec.sampledOutputs === 'encoded') {
-      state.u.set(await encodeOutputs(this.evaluationContext('sampled images'), this.weights(), omega));
+      state.u.set(
+        await encodeOutputs(this.evaluationContext('sampled images'), this.weights(), omega, iteration),
+      );
     }
     const encoded = performance.now();
     const { codes, flippedBits } = updateDatabaseCodes({
@@ -131,6 +133,7 @@ export class TrainingLoop {
         this.evaluationContext('queries'),
         this.weights(),
         state.codes,
+        iteration,
         isLast ? null : maxQueries,
       );
       const { queries, mAP, tieAveragedMAP, precisionAt } = result;
@@ -158,7 +161,8 @@ export class TrainingLoop {
   private evaluationContext(what: string) {
     const { pool, spec, dataset, term, signal, observer } = this.options;
     const onProgress = (done: number, total: number) => observer.encoding(what, done, total);
-    return { pool, spec, dataset, term, signal, onProgress };
+    const onCompared = observer.compared.bind(observer);
+    return { pool, spec, dataset, term, signal, onProgress, onCompared };
   }
 
   private summarize(omega: Int32Array): CodeSummary {

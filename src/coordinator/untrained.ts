@@ -65,7 +65,7 @@ type Split = 'TRAIN' | 'TEST';
 
 /** One output of every image of a split, `[images, wordsPerImage]` words of 32 bits. */
 async function encodeSplit(
-  { pool, dataset, term, signal, onProgress }: EvaluationContext,
+  { pool, spec, dataset, term, signal, onProgress, onCompared }: EvaluationContext,
   weights: OutgoingWeights,
   output: 'FEATURES' | 'COLOR_HISTOGRAM',
   split: Split,
@@ -73,7 +73,9 @@ async function encodeSplit(
 ): Promise<ArrayBuffer> {
   const count = (split === 'TRAIN' ? dataset.train : dataset.test).labels.length;
   const images = Uint32Array.from({ length: count }, (_, i) => i);
-  const job = { term, output, split, images, bytesPerImage: 4 * wordsPerImage, weights };
+  const strict = spec.operation.exactness === 'strict';
+  const bytesPerImage = 4 * wordsPerImage;
+  const job = { term, output, split, images, bytesPerImage, weights, strict, onCompared };
   const bytes = await runEncodeJob(pool, job, (done) => onProgress(done, count), signal);
   return bytes.buffer;
 }

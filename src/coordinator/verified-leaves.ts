@@ -1,4 +1,5 @@
-import { type KeyedRandom, Purpose } from '../data/random.js';
+import { KeyedRandom, Purpose } from '../data/random.js';
+import type { TrainingRunSpec } from '../run/training-run.js';
 
 /**
  * The microbatches of a step that are computed twice on purpose. Keyed like every choice, so that a run repeated is
@@ -15,5 +16,24 @@ export function verifiedLeaves(
   const { iteration, epoch, step } = position;
   return leaves.filter(
     (leaf) => random.unit(Purpose.verification, iteration, epoch, step * microbatches + leaf) < rate,
+  );
+}
+
+/**
+ * The batches of an encode job that are encoded twice on purpose, keyed by positions that no step has.
+ * @param phase counts the encode jobs of one iteration
+ */
+export function verifiedBatches(
+  { seed, schedule, operation }: TrainingRunSpec,
+  iteration: number,
+  phase: number,
+  batches: number,
+): number[] {
+  return verifiedLeaves(
+    new KeyedRandom(seed),
+    operation.verification.rate,
+    { iteration, epoch: schedule.epochs + phase, step: 0 },
+    Array.from({ length: batches }, (_, batch) => batch),
+    batches,
   );
 }

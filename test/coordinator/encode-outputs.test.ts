@@ -12,8 +12,15 @@ test('outputs that no network gives are refused, and another worker is asked', a
   const [first, second] = [await world.joined(), await world.joined()];
   const { spec } = readTrainingRun('examples/quick.yaml', ['spec.bits=12']);
   const { pool } = world;
-  const context = { pool, spec, term: 1, signal: new AbortController().signal, onProgress: () => {} };
-  const done = encodeOutputs(context, describedStep().weights, Int32Array.of(7, 3));
+  const context = {
+    pool,
+    spec,
+    term: 1,
+    signal: new AbortController().signal,
+    onProgress: () => {},
+    onCompared: undefined,
+  };
+  const done = encodeOutputs(context, describedStep().weights, Int32Array.of(7, 3), 0);
   const { request, split, images, output } = await first.next('encodeWork');
   expect({ split, output }).toEqual({ split: 'TRAIN', output: 'OUTPUTS' });
   expect([...images]).toEqual([7, 0, 0, 0, 3, 0, 0, 0]);

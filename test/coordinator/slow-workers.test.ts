@@ -168,6 +168,7 @@ describe('encoding', () => {
       images: Uint32Array.from({ length: 4 * encodeBatchSize }, (_, i) => i),
       bytesPerImage,
       weights: describedStep().weights,
+      strict: true,
     };
     const progress: number[] = [];
     const done = runEncodeJob(
