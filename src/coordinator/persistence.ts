@@ -63,6 +63,8 @@ export class RunCheckpoints {
   private pending: Promise<string | null> = Promise.resolve(null);
   /** The run's best mAP that a checkpoint holds. */
   private best = Number.NEGATIVE_INFINITY;
+  /** What is being written, by name; the same memory for every checkpoint. */
+  private readonly copies = new Map<string, Float32Array<ArrayBuffer>>();
 
   constructor(private readonly options: RunCheckpointsOptions) {
     const { run, directory } = options;
@@ -124,7 +126,11 @@ export class RunCheckpoints {
     ledger: Ledger,
     observer: CheckpointObserver,
   ): Promise<void> {
-    await this.pending;
+    // Another caller may have begun one while this one waited.
+    for (let before: unknown; before !== this.pending; ) {
+      before = this.pending;
+      await before;
+    }
     const mAP = bestMAP(state.history);
     const isBest = mAP > this.best;
     this.best = Math.max(this.best, mAP);
@@ -198,7 +204,7 @@ export class RunCheckpoints {
       metrics: mAP === undefined ? {} : { mAP },
       tensors: {
         weights: {
-          ...parameterTensors(layout, weights.parameters),
+          ...parameterTensors(layout, this.copyOf('parameters', weights.parameters)),
           ...Object.fromEntries(
             layout.batchNorms.flatMap(({ meanName, varianceName, offset, channels }) =>
               [[meanName, weights.mean] as const, [varianceName, weights.variance] as const].map(
@@ -210,7 +216,7 @@ export class RunCheckpoints {
             ),
           ),
         },
-        optimizer: parameterTensors(layout, optimizer.buffer),
+        optimizer: parameterTensors(layout, this.copyOf('momentum', optimizer.buffer)),
         codes: {
           V: { shape: [state.codes.length / bits, bits], data: state.codes.slice() },
           U: { shape: [state.u.length / bits, bits], data: state.u.slice() },
@@ -218,6 +224,14 @@ export class RunCheckpoints {
       },
       history: records,
     };
+  }
+
+  /** A copy in memory that is used again: no checkpoint begins before the one before it is written. */
+  private copyOf(what: string, values: Float32Array): Float32Array<ArrayBuffer> {
+    const copy = this.copies.get(what) ?? new Float32Array(values.length);
+    this.copies.set(what, copy);
+    copy.set(values);
+    return copy;
   }
 
   private stateFrom({ tensors, position }: CheckpointState, records: Records): RunState {
@@ -253,12 +267,12 @@ function secondsNow(): number {
   return performance.now() / 1000;
 }
 
-/** Copies of a flat vector's parts, by parameter. */
-function parameterTensors(layout: ModelLayout, values: Float32Array): TensorMap {
+/** A flat vector's parts, by parameter. */
+function parameterTensors(layout: ModelLayout, values: Float32Array<ArrayBuffer>): TensorMap {
   return Object.fromEntries(
     layout.parameters.map(({ name, shape, offset, size }) => [
       name,
-      { shape: [...shape], data: values.slice(offset, offset + size) },
+      { shape: [...shape], data: values.subarray(offset, offset + size) },
     ]),
   );
 }
