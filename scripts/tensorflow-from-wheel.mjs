@@ -18,8 +18,11 @@ const wheelTags = [
   '3.11',
   '--implementation',
   'cp',
-  '--platform',
-  'manylinux_2_17_x86_64',
+  // NVIDIA's wheels name one of these, TensorFlow's the first two.
+  ...['manylinux_2_17_x86_64', 'manylinux2014_x86_64', 'manylinux1_x86_64'].flatMap((tag) => [
+    '--platform',
+    tag,
+  ]),
 ];
 /** Folders of CUDA's wheels are looked for beside TensorFlow's, which is why everything stays as pip laid it out. */
 const libraries = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'];
@@ -48,7 +51,7 @@ export function installTensorflow({ gpu, log }) {
   }
   const requirements = join(root, 'scripts', gpu ? 'tensorflow-gpu.txt' : 'tensorflow-cpu.txt');
   const cached = cacheOf(requirements);
-  downloadWheels({ requirements, cached, log });
+  downloadWheels({ requirements, cached, size: gpu ? 'some gigabytes' : 'some hundred MB', log });
   const module = installTfjsNode({ gpu, log });
   buildAddon({ module, cached, log });
 }
@@ -61,10 +64,10 @@ function cacheOf(requirements) {
 }
 
 /** pip checks every wheel against the SHA-256 in the list before it unpacks it. */
-function downloadWheels({ requirements, cached, log }) {
+function downloadWheels({ requirements, cached, size, log }) {
   if (existsSync(cached)) return;
   const watch = stopwatch();
-  log('taking libtensorflow from its wheel, some hundred MB');
+  log(`taking libtensorflow from its wheel, ${size}`);
   const partial = `${cached}.${process.pid}.partial`;
   rmSync(partial, { recursive: true, force: true });
   mkdirSync(partial, { recursive: true });

@@ -37,8 +37,8 @@ export async function makeDatasetOn(
 
 /**
  * `fcaenet dataset check`.
- * @throws DatasetError, after the report: DATASET_IMAGE_DAMAGED where pictures do not decode, DATASET_COUNTS_WRONG where
- * there are others than were published
+ * @throws DatasetError, after the report: DATASET_IMAGE_DAMAGED where pictures do not decode, DATASET_FINGERPRINT_DIFFERENT
+ * where another fingerprint is expected, DATASET_COUNTS_WRONG where there are others than were published
  */
 export async function inspectDataset(directory: string, options: CheckDatasetOptions): Promise<void> {
   const console = openConsole();
@@ -53,7 +53,9 @@ export async function inspectDataset(directory: string, options: CheckDatasetOpt
       unofficial,
       ...report
     } = await checkDataset(directory, {
-      ...options,
+      deep: options.deep,
+      // The fingerprint says more than the counts do.
+      subset: options.subset || options.fingerprint !== undefined,
       onProgress: (what, done, total) => progress[what].update(done, total),
     });
     console.log.info('dataset', { directory, ...report });
@@ -64,6 +66,12 @@ export async function inspectDataset(directory: string, options: CheckDatasetOpt
       throw new DatasetError(
         'DATASET_IMAGE_DAMAGED',
         `${damagedImages.length} of ${report.train + report.test} images in ${directory} cannot be decoded, the first: ${first}`,
+      );
+    }
+    if (options.fingerprint !== undefined && options.fingerprint !== report.fingerprint) {
+      throw new DatasetError(
+        'DATASET_FINGERPRINT_DIFFERENT',
+        `${directory} has the fingerprint ${report.fingerprint}, expected ${options.fingerprint}: its ${report.train} train and ${report.test} test images are others, or of other sizes, classes or splits`,
       );
     }
     if (unofficial !== undefined) throw new DatasetError('DATASET_COUNTS_WRONG', unofficial);

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { addExamples, wholeNumber } from './options.js';
+import { addExamples, sha256Digest, wholeNumber } from './options.js';
 
 /** Undefined settings are the generator's own. */
 export interface MakeDatasetOptions {
@@ -15,6 +15,14 @@ export interface CheckDatasetOptions {
   readonly deep: boolean;
   /** Accept other counts than the published dataset's. */
   readonly subset: boolean;
+  /** The fingerprint that it must have, which takes the place of the published counts; undefined accepts any. */
+  readonly fingerprint: string | undefined;
+}
+
+interface CheckFlags {
+  readonly deep: boolean;
+  readonly subset: boolean;
+  readonly fingerprint?: string;
 }
 
 export interface DatasetActions {
@@ -48,13 +56,18 @@ export function registerDataset(program: Command, actions: DatasetActions): void
     .description('recognise a dataset, count its pictures and say what is wrong with it')
     .argument('<DIR>', 'CUB-200-2011, FGVC-Aircraft, NABirds, VegFru or Food-101 as downloaded and unpacked')
     .option('--deep', 'decode every picture', false)
-    .option('--subset', 'accept other counts than the published dataset has', false);
+    .option('--subset', 'accept other counts than the published dataset has', false)
+    .option(
+      '--fingerprint <sha256>',
+      'accept this fingerprint alone, whatever the published counts are',
+      sha256Digest,
+    );
   addExamples(check, [
     'npx fcaenet dataset check data/nabirds',
     'npx fcaenet dataset check data/synthetic --deep',
     'npx fcaenet dataset check data/my-birds --subset --deep',
   ]);
-  check.action(async (directory: string, { deep, subset }: CheckDatasetOptions) => {
-    await actions.check(directory, { deep, subset });
+  check.action(async (directory: string, { deep, subset, fingerprint }: CheckFlags) => {
+    await actions.check(directory, { deep, subset, fingerprint });
   });
 }

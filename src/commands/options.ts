@@ -67,6 +67,12 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
   };
 }
 
+/** Parser of an option that is a SHA-256 in hexadecimal digits, which come out in lower case. */
+export function sha256Digest(text: string): string {
+  if (!/^[0-9a-f]{64}$/i.test(text)) throw new InvalidArgumentError('It must be 64 hexadecimal digits.');
+  return text.toLowerCase();
+}
+
 /** Parser of an option that is HOST:PORT; port 0 cannot be dialled. */
 export function dialledAddress(text: string): string {
   const address = parseAddress(text);

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, linkSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, extname } from 'node:path';
 import { openConsole } from '../console/console.js';
 import { onInterrupt } from '../console/interrupt.js';
@@ -69,10 +69,11 @@ function toMegabytes(bytes: number): number {
   return Math.round(bytes / 1e5) / 10;
 }
 
-/** Writes a file that must not exist: beside its place, then linked to it, which fails where there is one. */
+/** Writes a file that must not exist, and the folder for it: beside its place, then linked to it, which fails where there is one. */
 function writeNew(path: string, pieces: readonly Uint8Array[]): void {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
+    mkdirSync(dirname(path), { recursive: true });
     const file = openSync(temporary, 'w');
     try {
       for (const piece of pieces) writeFileSync(file, piece);

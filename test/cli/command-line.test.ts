@@ -96,8 +96,21 @@ test('dataset make and check', async () => {
     { action: 'make', options: ['d', { species: 5, seed: 0 }] },
   ]);
   expect(await parseCommandLine('dataset', 'check', 'd', '--deep')).toEqual([
-    { action: 'check', options: ['d', { deep: true, subset: false }] },
+    { action: 'check', options: ['d', { deep: true, subset: false, fingerprint: undefined }] },
   ]);
+});
+
+test('dataset check takes the fingerprint that is expected, in digits of either case', async () => {
+  const digest = '0123456789abcdef'.repeat(4);
+  const flags = ['dataset', 'check', 'd', '--fingerprint'];
+  expect(await parseCommandLine(...flags, digest.toUpperCase())).toMatchObject([
+    { options: ['d', { fingerprint: digest }] },
+  ]);
+  await expect(parseCommandLine(...flags, digest.slice(1))).rejects.toMatchObject({
+    code: 'USAGE',
+    exitCode: 64,
+    message: expect.stringMatching(/ '123456789abcdef\S+' is invalid\. It must be 64 hexadecimal digits;/),
+  });
 });
 
 test('start takes a folder, workers and settings', async () => {

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { loadDataset } from '../../src/data/dataset.js';
@@ -74,6 +75,25 @@ test('dataset check of a missing folder says how to get one', () => {
   const { status, stderr } = fcaenet('dataset', 'check', 'no/such/folder');
   expect(status).toBe(66);
   expect(stderr).toMatch(/^fcaenet: the dataset folder no\/such\/folder does not exist[^\n]*\n$/);
+});
+
+test('dataset check takes the fingerprint that it printed for the published counts, and refuses any other', async () => {
+  const root = temporaryDirectory();
+  await writeCub(root, smallCub());
+  const { fingerprint } = await loadDataset(root);
+  const same = fcaenet('dataset', 'check', root, '--fingerprint', fingerprint);
+  expect(same).toMatchObject({ status: 0, stderr: '' });
+  expect(same.lines).toContainEqual(expect.objectContaining({ message: 'dataset', fingerprint }));
+  // As if a copy had ended early.
+  truncateSync(join(root, 'images/002.Auk/b.jpg'), 1);
+  const { status, lines, stderr } = fcaenet('dataset', 'check', root, '--fingerprint', fingerprint);
+  const { fingerprint: found } = await loadDataset(root);
+  expect(found).not.toBe(fingerprint);
+  expect(stderr).toBe(
+    `fcaenet: ${root} has the fingerprint ${found}, expected ${fingerprint}: its 6 train and 2 test images are others, or of other sizes, classes or splits.\n`,
+  );
+  expect(status).toBe(65);
+  expect(lines).toContainEqual(expect.objectContaining({ message: 'dataset', fingerprint: found }));
 });
 
 test('dataset check of a part of a dataset asks for --subset, after the report', async () => {

@@ -134,7 +134,7 @@ describe.skipIf(kubectlMissing !== '').each(wholeRuns)(`%s is a whole run${kubec
         await parseCommandLine(...args);
       } else {
         const [call] = await parseCommandLine(...args);
-        expect(['work', 'make']).toContain(call!.action);
+        expect(['work', 'make', 'check']).toContain(call!.action);
         if (call!.action === 'work') {
           expect(call!.options[0]).toMatchObject({
             connect: 'coordinator.space.svc:7400',
@@ -323,7 +323,7 @@ describe.skipIf(kubectlMissing !== '')(`docs/kubernetes.md${kubectlMissing}`, ()
   const page = readFileSync('docs/kubernetes.md', 'utf8');
   const overlays = [...page.matchAll(/^```text\n(resources: [\s\S]*?)^```$/gm)].map(([, text]) => text!);
 
-  test.each(overlays)('builds what it shows: %s', (text) => {
+  test.each(overlays)('builds what it shows: %s', async (text) => {
     const { resources, components = [], ...rest } = parse(text) as Record<string, string[]>;
     const fromHere = (path: string) => join('deploy/overlays/mine', path);
     const manifests = buildOverlay({
@@ -335,6 +335,16 @@ describe.skipIf(kubectlMissing !== '')(`docs/kubernetes.md${kubectlMissing}`, ()
       expect(find(manifests, 'JobSet', 'fcaenet')).toBeDefined();
     } else if (text.includes('parallelism')) {
       expect(find(manifests, 'Job', 'workers').spec).toMatchObject({ parallelism: 8, completions: 8 });
+    } else if (text.includes('dataset-check')) {
+      for (const name of ['coordinator', 'workers']) {
+        const { containers, initContainers } = find(manifests, 'Job', name).spec.template.spec;
+        expect(initContainers.map(({ image }: Manifest) => image)).toEqual([containers[0].image]);
+        const [call] = await parseCommandLine(...words(initContainers[0], manifests).slice(1));
+        expect(call).toMatchObject({
+          action: 'check',
+          options: ['/data/vegfru', { fingerprint: /=([0-9a-f]{64})/.exec(text)![1] }],
+        });
+      }
     } else if (text.includes('bits')) {
       const checks = examineManifests(
         parseManifests(manifests.map((each) => stringify(each)).join('---\n'), 'x'),
@@ -352,6 +362,6 @@ describe.skipIf(kubectlMissing !== '')(`docs/kubernetes.md${kubectlMissing}`, ()
   });
 
   test('shows each way to change a run', () => {
-    expect(overlays).toHaveLength(4);
+    expect(overlays).toHaveLength(5);
   });
 });

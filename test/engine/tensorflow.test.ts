@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import '@tensorflow/tfjs-backend-cpu';
 import { loadEngine } from '../../src/engine/loader.js';
+import { refuseWithoutGpu } from '../../src/engine/tensorflow/start.js';
 import { relativeDifference, valuesOf } from './support.js';
 
 type Operation = (...inputs: tf.Tensor[]) => tf.Tensor;
@@ -22,6 +23,34 @@ async function evaluate(backend: string, f: Operation, shapes: number[][]): Prom
   const gradients = tf.grads((...xs) => tf.sum(tf.mul(f(...xs), weights)) as tf.Scalar)(inputs);
   return [y, ...gradients].map((tensor) => Float32Array.from(tensor.dataSync()));
 }
+
+describe('TensorFlow for GPUs on a machine without one', () => {
+  const forGpus = '@tensorflow/tfjs-node-gpu';
+
+  test('is refused, with what to look for', () => {
+    expect(() => refuseWithoutGpu(forGpus, false, undefined)).toThrow(
+      expect.objectContaining({
+        code: 'ENGINE_UNAVAILABLE',
+        exitCode: 69,
+        message:
+          'Engine tensorflow cannot run because @tensorflow/tfjs-node-gpu finds no GPU: check with `nvidia-smi` that ' +
+          'the driver is there and is for CUDA 12, or set CUDA_VISIBLE_DEVICES=-1 to compute on the processor.',
+      }),
+    );
+    expect(() => refuseWithoutGpu(forGpus, false, '3')).toThrow(
+      / finds no GPU among CUDA_VISIBLE_DEVICES=3: /,
+    );
+  });
+
+  test.each([
+    ['there is a GPU', forGpus, true, undefined],
+    ['none is wanted', forGpus, false, '-1'],
+    ['none is wanted, as CUDA also has it', forGpus, false, ''],
+    ['the package is the one for processors', '@tensorflow/tfjs-node', false, undefined],
+  ])('computes where %s', (_, name, isUsingGpu, visibleDevices) => {
+    expect(() => refuseWithoutGpu(name, isUsingGpu, visibleDevices)).not.toThrow();
+  });
+});
 
 describe.skipIf(!installed)('engine tensorflow (only with tfjs-node)', () => {
   let description: Awaited<ReturnType<typeof loadEngine>>['description'];

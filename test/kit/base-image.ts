@@ -33,19 +33,20 @@ export class ImageStore {
   makeBase(): void {
     const root = join(this.folder, 'debian');
     execFileSync('debootstrap', ['--variant=minbase', 'bookworm', root], { stdio: 'ignore' });
-    for (const folder of ['usr/local/bin', 'usr/local/lib', 'etc/ssl/certs']) {
+    for (const folder of ['usr/local/bin', 'usr/local/lib', 'etc/ssl']) {
       mkdirSync(join(root, folder), { recursive: true });
     }
     cpSync(process.execPath, join(root, 'usr/local/bin/node'));
     const npm = dirname(dirname(realpathSync(execFileSync('which', ['npm'], { encoding: 'utf8' }).trim())));
     cpSync(npm, join(root, 'usr/local/lib/npm'), { recursive: true });
     symlinkSync('../lib/npm/bin/npm-cli.js', join(root, 'usr/local/bin/npm'));
-    const authorities = 'etc/ssl/certs/ca-certificates.crt';
-    cpSync(`/${authorities}`, join(root, authorities));
+    // Not where the package ca-certificates, once something installs it, writes its own.
+    const authorities = 'etc/ssl/machine.crt';
+    cpSync('/etc/ssl/certs/ca-certificates.crt', join(root, authorities));
     const container = this.buildah('from', 'scratch');
     this.buildah('copy', '--quiet', container, root, '/');
     const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-    const environment = [`PATH=${path}`, `NODE_EXTRA_CA_CERTS=/${authorities}`];
+    const environment = [`PATH=${path}`, ...['NODE_EXTRA_CA_CERTS', 'PIP_CERT'].map((name) => `${name}=/${authorities}`)];
     this.buildah('config', ...environment.flatMap((each) => ['--env', each]), container);
     this.buildah('commit', '--quiet', '--rm', container, this.base);
     rmSync(root, { recursive: true, force: true });

@@ -18,7 +18,7 @@ interface NodeBackend {
 /**
  * Starts the engine `tensorflow` from whichever of the optional packages is installed and makes it TF.js's backend.
  * TensorFlow reads its settings once, when it is loaded, so they are put into the environment before.
- * @throws EngineError ENGINE_UNAVAILABLE when no package can be loaded
+ * @throws EngineError ENGINE_UNAVAILABLE when no package can be loaded, or when the one for GPUs finds none
  */
 export async function startTensorflow(threads: number): Promise<Engine> {
   process.env.TF_DETERMINISTIC_OPS = '1';
@@ -33,6 +33,7 @@ export async function startTensorflow(threads: number): Promise<Engine> {
   await tf.setBackend('tensorflow');
   registerExplicitPadding('tensorflow');
   const { isUsingGpuDevice, binding } = tf.backend() as unknown as NodeBackend;
+  refuseWithoutGpu(name, isUsingGpuDevice, process.env.CUDA_VISIBLE_DEVICES);
   return {
     description: {
       name: 'tensorflow',
@@ -48,6 +49,26 @@ export async function startTensorflow(threads: number): Promise<Engine> {
       return { tensors: numTensors, tensorBytes: numBytes, pooledBytes: 0, workspaceBytes: 0 };
     },
   };
+}
+
+/**
+ * The package for GPUs computes on the processor, in silence, where it finds none: a hundredth of the speed, and other
+ * bits than the workers with a GPU, which would be refused if such a worker were the first. So it must be asked for.
+ * @param visibleDevices `CUDA_VISIBLE_DEVICES`, by which CUDA's programs are told that they shall use no GPU
+ * @throws EngineError ENGINE_UNAVAILABLE
+ */
+export function refuseWithoutGpu(
+  name: string,
+  isUsingGpu: boolean,
+  visibleDevices: string | undefined,
+): void {
+  const processorWanted = visibleDevices === '' || visibleDevices === '-1';
+  if (isUsingGpu || processorWanted || name !== packages[0]) return;
+  throw new EngineError(
+    'ENGINE_UNAVAILABLE',
+    `Engine tensorflow cannot run because ${name} finds no GPU${visibleDevices === undefined ? '' : ` among CUDA_VISIBLE_DEVICES=${visibleDevices}`}: ` +
+      'check with `nvidia-smi` that the driver is there and is for CUDA 12, or set CUDA_VISIBLE_DEVICES=-1 to compute on the processor.',
+  );
 }
 
 async function loadPackage(): Promise<string> {
