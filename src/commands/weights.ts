@@ -19,7 +19,7 @@ export function registerWeights(program: Command, actions: WeightsActions): void
     .command('check')
     .description('say which backbone a weight file is of, and what is wrong with it')
     .argument('<FILE>', 'a .pth or .safetensors file, or the folder of a TF.js manifest');
-  addExamples(check, ['npx fcaenet weights check resnet50-0676ba61.pth']);
+  addExamples(check, ['npx fcaenet weights check weights/resnet50.pth']);
   check.action(async (path: string) => {
     await actions.check(path);
   });
@@ -28,7 +28,7 @@ export function registerWeights(program: Command, actions: WeightsActions): void
     .description('write the backbone of a weight file as safetensors')
     .argument('<FILE>', 'a weight file of any kind that check knows')
     .argument('<OUT.safetensors>', 'a file that does not exist yet');
-  addExamples(convert, ['npx fcaenet weights convert resnet50-0676ba61.pth resnet50.safetensors']);
+  addExamples(convert, ['npx fcaenet weights convert weights/resnet50.pth weights/resnet50.safetensors']);
   convert.action(async (path: string, output: string) => {
     await actions.convert(path, output);
   });
@@ -38,8 +38,8 @@ export function registerWeights(program: Command, actions: WeightsActions): void
     .argument('<NAME>', 'resnet50-imagenet1k-v1, resnet50-imagenet1k-v2 or resnet18-imagenet1k-v1')
     .option('--output <file>', 'where to write them (default: their published name, here)');
   addExamples(fetch, [
-    'npx fcaenet weights fetch resnet50-imagenet1k-v1',
-    'npx fcaenet weights fetch resnet50-imagenet1k-v2 --output weights/resnet50.pth',
+    'npx fcaenet weights fetch resnet50-imagenet1k-v1 --output weights/resnet50.pth',
+    'npx fcaenet weights fetch resnet18-imagenet1k-v1',
   ]);
   fetch.action(async (name: string, { output }: { output?: string }) => {
     await actions.fetch(name, { output });

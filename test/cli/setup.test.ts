@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { temporaryDirectory } from '../run/support.js';
 
 /** Runs a set-up script in a copy of the project without packages, with only these programs to be found. */
-function setUp(script: string, programs: { [name: string]: string }) {
+function setUp(script: string, programs: { [name: string]: string }, args: readonly string[] = []) {
   const root = temporaryDirectory();
   cpSync('scripts', join(root, 'scripts'), { recursive: true });
   cpSync('package.json', join(root, 'package.json'));
@@ -15,7 +15,7 @@ function setUp(script: string, programs: { [name: string]: string }) {
     writeFileSync(join(bin, name), `#!/bin/sh\n${source}\n`);
     chmodSync(join(bin, name), 0o755);
   }
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'scripts', script)], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'scripts', script), ...args], {
     cwd: root,
     encoding: 'utf8',
     env: { PATH: bin, HOME: root },
@@ -68,6 +68,29 @@ test('TensorFlow without a compiler or Python says what to install', () => {
     stderr: 'fcaenet: The engine tensorflow needs python3 to be set up: run `apt-get install python3-pip`.\n',
   });
 });
+
+test.each([
+  ['', 'tensorflow-cpu.txt'],
+  ['--gpu', 'tensorflow-gpu.txt'],
+])(
+  'TensorFlow %s is of wheels with one SHA-256 each, by whichever tag of the platform they have',
+  (flag, list) => {
+    const { stderr, root } = setUp(
+      'tensorflow-from-wheel.mjs',
+      { 'g++': '', python3: 'echo "$@" >&2; exit 1' },
+      [flag],
+    );
+    const [asked] = stderr.split('\n');
+    for (const tag of ['manylinux_2_17_x86_64', 'manylinux2014_x86_64', 'manylinux1_x86_64']) {
+      expect(asked).toContain(` --platform ${tag} `);
+    }
+    expect(asked).toContain(' --require-hashes ');
+    expect(asked).toContain(` --requirement ${join(root, 'scripts', list)}`);
+    const wheels = readFileSync(`scripts/${list}`, 'utf8').trimEnd().split('\n');
+    expect(wheels).toHaveLength(flag === '' ? 1 : 13);
+    for (const wheel of wheels) expect(wheel).toMatch(/^[a-z0-9-]+==[0-9.]+ --hash=sha256:[0-9a-f]{64}$/);
+  },
+);
 
 test('TensorFlow whose wheel cannot be had leaves nothing behind', () => {
   const { status, stderr, root } = setUp('tensorflow-from-wheel.mjs', {

@@ -24,9 +24,9 @@ function resnet18(): Map<string, TorchTensor> {
   return tensors;
 }
 
-test('weights check says what a file is of; convert writes it once', () => {
+test('weights check says what a file is of; convert writes it once, into a folder that it makes', () => {
   const folder = temporaryDirectory();
-  const [source, output] = [join(folder, 'r.pth'), join(folder, 'r.safetensors')];
+  const [source, output] = [join(folder, 'r.pth'), join(folder, 'made/r.safetensors')];
   writeFileSync(source, torchZip(resnet18()));
   const checked = fcaenet('check', source);
   expect([checked.status, checked.stderr]).toEqual([0, '']);
@@ -46,7 +46,10 @@ test('weights check says what a file is of; convert writes it once', () => {
   });
   const again = fcaenet('convert', source, output);
   expect([again.status, again.stderr]).toEqual([73, `fcaenet: ${output} exists already.\n`]);
-  expect(readdirSync(folder).sort()).toEqual(['r.pth', 'r.safetensors']);
+  expect([readdirSync(folder).sort(), readdirSync(join(folder, 'made'))]).toEqual([
+    ['made', 'r.pth'],
+    ['r.safetensors'],
+  ]);
 });
 
 test('weights check names the tensor that does not fit', () => {

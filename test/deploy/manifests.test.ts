@@ -298,7 +298,7 @@ test('an overlay asks for at most the four values, and its README has the comman
     expect(readFileSync(`${folder}/${file}`, 'utf8').match(/FILL-IN-[A-Z-]+/g)).toHaveLength(values);
     const page = readFileSync(`${folder}/README.md`, 'utf8');
     for (const command of [
-      `certs make certs --name coordinator.${name}.svc`,
+      `certs make certs/${name} --name coordinator.${name}.svc`,
       `kubectl create namespace ${name}`,
       ...['coordinator-tls', 'worker-tls', 'join-token'].map(
         (secret) => `--namespace ${name} create secret generic ${secret}`,
@@ -345,6 +345,15 @@ describe.skipIf(kubectlMissing !== '')(`docs/kubernetes.md${kubectlMissing}`, ()
           options: ['/data/vegfru', { fingerprint: /=([0-9a-f]{64})/.exec(text)![1] }],
         });
       }
+    } else if (text.includes('tolerations')) {
+      const { runtimeClassName, tolerations, nodeSelector } = find(manifests, 'Job', 'workers').spec.template
+        .spec;
+      expect({ runtimeClassName, tolerations }).toEqual({
+        runtimeClassName: 'nvidia',
+        tolerations: [{ key: 'nvidia.com/gpu', operator: 'Exists' }],
+      });
+      expect(Object.keys(nodeSelector)).toEqual(['nvidia.com/gpu.product']);
+      expect(find(manifests, 'Job', 'coordinator').spec.template.spec.nodeSelector).toBeUndefined();
     } else if (text.includes('bits')) {
       const checks = examineManifests(
         parseManifests(manifests.map((each) => stringify(each)).join('---\n'), 'x'),
@@ -362,6 +371,6 @@ describe.skipIf(kubectlMissing !== '')(`docs/kubernetes.md${kubectlMissing}`, ()
   });
 
   test('shows each way to change a run', () => {
-    expect(overlays).toHaveLength(5);
+    expect(overlays).toHaveLength(6);
   });
 });

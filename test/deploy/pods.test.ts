@@ -93,11 +93,14 @@ const filesIn = (path: string) =>
 /** As docs/kubernetes.md says: an authority of the server's own. */
 async function makeNatsSecrets(): Promise<Secrets> {
   const page = await readFile('docs/kubernetes.md', 'utf8');
-  const make = /^npx fcaenet (certs make nats-certs .*)$/m
-    .exec(page)![1]!
-    .replace(/vegfru-48bit/g, namespace);
+  const make = /^npx fcaenet (certs make \S+-nats .*)$/m.exec(page)![1]!.replace(/vegfru-48bit/g, namespace);
   expect(await runCommandLine(make.split(' '), { cwd: folder })).toMatchObject({ exitCode: 0, stderr: '' });
-  return secretsOf(page.match(/.*nats-certs.*/g)!.join('\n'));
+  return secretsOf(
+    page
+      .match(/^kubectl .*certs\/\S+-nats\/.*/gm)!
+      .join('\n')
+      .replace(/vegfru-48bit/g, namespace),
+  );
 }
 
 async function digests(cluster: Cluster): Promise<typeof expected> {

@@ -54,7 +54,9 @@ test('onednn on a processor without AVX2 says so, and names another engine', asy
   );
 });
 
-const hasTensorflow = existsSync('node_modules/@tensorflow/tfjs-node');
+const hasTensorflow = ['tfjs-node', 'tfjs-node-gpu'].some((name) =>
+  existsSync(`node_modules/@tensorflow/${name}`),
+);
 
 test.skipIf(hasTensorflow)(
   'auto without any engine names why each failed and what to install (only without tfjs-node)',

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildahMissing, ImageStore } from '../kit/base-image.js';
+import { trainInContainer } from '../kit/run-in-image.js';
 
 const minutes = 60_000;
 const image = 'localhost/fcaenet:gpu';
@@ -56,7 +57,6 @@ describe.skipIf(missing !== '')(`the image of target gpu${missing}`, () => {
       const onProcessor = ['env', 'CUDA_VISIBLE_DEVICES=-1', 'fcaenet', 'doctor', '--json'];
       const { engines } = JSON.parse(inside(...onProcessor));
       const [onednn, tensorflow] = engines;
-      console.log(JSON.stringify(engines));
       expect(onednn).toMatchObject({ engine: 'onednn', runs: false });
       expect(tensorflow).toMatchObject({
         engine: 'tensorflow',
@@ -64,6 +64,14 @@ describe.skipIf(missing !== '')(`the image of target gpu${missing}`, () => {
         description: { version: expect.stringContaining('TensorFlow 2.18.1 in @tensorflow/tfjs-node-gpu') },
       });
       expect(tensorflow.trainedImagesPerSecond).toBeGreaterThan(0);
+    },
+    5 * minutes,
+  );
+
+  test(
+    'trains with it',
+    () => {
+      expect(trainInContainer(inside, 'tensorflow', 'CUDA_VISIBLE_DEVICES=-1')).toContain('run finished');
     },
     5 * minutes,
   );

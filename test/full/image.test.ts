@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildahMissing, ImageStore } from '../kit/base-image.js';
+import { trainInContainer } from '../kit/run-in-image.js';
 
 const minutes = 60_000;
 const image = 'localhost/fcaenet:cpu';
@@ -30,22 +31,25 @@ describe.skipIf(buildahMissing !== '')(`the image of target cpu${buildahMissing}
   });
 
   test(
+    'has the engine onednn at a speed that doctor measures, and says how to get the others',
+    () => {
+      const { engines } = JSON.parse(inside('fcaenet', 'doctor', '--json'));
+      expect(engines).toMatchObject([
+        { engine: 'onednn', runs: true, description: { name: 'onednn', threads: 1 } },
+        { engine: 'tensorflow', runs: false, reason: expect.stringContaining('is installed') },
+        { engine: 'webgpu', runs: false, reason: expect.stringContaining('are not installed') },
+      ]);
+      const [{ trainedImagesPerSecond, encodedImagesPerSecond }] = engines;
+      expect(trainedImagesPerSecond).toBeGreaterThan(0);
+      expect(encodedImagesPerSecond).toBeGreaterThan(trainedImagesPerSecond);
+    },
+    5 * minutes,
+  );
+
+  test(
     'trains with its native kernels',
     () => {
-      inside('fcaenet', 'dataset', 'make', '/tmp/data', '--species=4', '--train=8', '--test=3', '--size=64');
-      const settings = [
-        'dataset.path=/tmp/data',
-        'dataset.sampleSize=16',
-        'schedule.iterations=1',
-        'schedule.decayAfter=[]',
-        'schedule.batchSize=16',
-        'engine.name=onednn',
-        'operation.runsDirectory=/tmp/runs',
-        'operation.cache.directory=/tmp/cache',
-        'operation.metrics=off',
-      ].flatMap((setting) => ['--set', `spec.${setting}`]);
-      const log = inside('fcaenet', 'train', '/app/examples/quick.yaml', '--workers', '1', ...settings);
-      expect(log).toContain('run finished');
+      expect(trainInContainer(inside, 'onednn')).toContain('run finished');
     },
     5 * minutes,
   );

@@ -46,7 +46,10 @@ export class ImageStore {
     const container = this.buildah('from', 'scratch');
     this.buildah('copy', '--quiet', container, root, '/');
     const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-    const environment = [`PATH=${path}`, ...['NODE_EXTRA_CA_CERTS', 'PIP_CERT'].map((name) => `${name}=/${authorities}`)];
+    const environment = [
+      `PATH=${path}`,
+      ...['NODE_EXTRA_CA_CERTS', 'PIP_CERT'].map((name) => `${name}=/${authorities}`),
+    ];
     this.buildah('config', ...environment.flatMap((each) => ['--env', each]), container);
     this.buildah('commit', '--quiet', '--rm', container, this.base);
     rmSync(root, { recursive: true, force: true });
