@@ -290,7 +290,12 @@ describe('weight files that do not fit', () => {
     const path = join(folder, 'nowhere');
     await expect(load(resnet, path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_UNREADABLE',
-      message: `Weights ${path} cannot be read (ENOENT).`,
+      message: `Weights ${path} do not exist: \`fcaenet weights fetch\` and \`weights convert\` make them, as docs/weights.md shows.`,
+    });
+    const belowFile = join(await writeSafetensors(tensorsOf(resnet)), 'weights.pth');
+    await expect(load(resnet, belowFile)).rejects.toMatchObject({
+      code: 'MODEL_WEIGHTS_UNREADABLE',
+      message: `Weights ${belowFile} cannot be read (ENOTDIR).`,
     });
     const manifest = await writeManifest(tensorsOf(mobilenet));
     await rm(join(manifest, 'shard3'));

@@ -46,9 +46,12 @@ async function isDirectory(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isDirectory();
   } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
     throw new ModelError(
       'MODEL_WEIGHTS_UNREADABLE',
-      `Weights ${path} cannot be read (${(cause as NodeJS.ErrnoException).code}).`,
+      code === 'ENOENT'
+        ? `Weights ${path} do not exist: \`fcaenet weights fetch\` and \`weights convert\` make them, as docs/weights.md shows.`
+        : `Weights ${path} cannot be read (${code}).`,
       { cause, exitCode: ExitCode.missingInput },
     );
   }
