@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { inspectDataset } from '../../src/commands/dataset-actions.js';
 import { loadDataset } from '../../src/data/dataset.js';
 import { jpegPicture } from '../data/pictures.js';
 import { smallCub, writeCub } from '../data/support.js';
@@ -94,6 +95,9 @@ test('dataset check takes the fingerprint that it printed for the published coun
   );
   expect(status).toBe(65);
   expect(lines).toContainEqual(expect.objectContaining({ message: 'dataset', fingerprint: found }));
+  await expect(inspectDataset(root, { deep: false, subset: true, fingerprint })).rejects.toMatchObject({
+    code: 'DATASET_FINGERPRINT_DIFFERENT',
+  });
 });
 
 test('dataset check of a part of a dataset asks for --subset, after the report', async () => {

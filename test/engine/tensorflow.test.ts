@@ -33,8 +33,8 @@ describe('TensorFlow for GPUs on a machine without one', () => {
         code: 'ENGINE_UNAVAILABLE',
         exitCode: 69,
         message:
-          'Engine tensorflow cannot run because @tensorflow/tfjs-node-gpu finds no GPU: check with `nvidia-smi` that ' +
-          'the driver is there and is for CUDA 12, or set CUDA_VISIBLE_DEVICES=-1 to compute on the processor.',
+          'Engine tensorflow cannot run because @tensorflow/tfjs-node-gpu finds no GPU: run `nvidia-smi` to see ' +
+          'whether there is a driver for CUDA 12, or set CUDA_VISIBLE_DEVICES=-1 to compute on the processor.',
       }),
     );
     expect(() => refuseWithoutGpu(forGpus, false, '3')).toThrow(

@@ -67,7 +67,7 @@ export function refuseWithoutGpu(
   throw new EngineError(
     'ENGINE_UNAVAILABLE',
     `Engine tensorflow cannot run because ${name} finds no GPU${visibleDevices === undefined ? '' : ` among CUDA_VISIBLE_DEVICES=${visibleDevices}`}: ` +
-      'check with `nvidia-smi` that the driver is there and is for CUDA 12, or set CUDA_VISIBLE_DEVICES=-1 to compute on the processor.',
+      'run `nvidia-smi` to see whether there is a driver for CUDA 12, or set CUDA_VISIBLE_DEVICES=-1 to compute on the processor.',
   );
 }
 
