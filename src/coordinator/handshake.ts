@@ -169,7 +169,9 @@ export class Door {
     }
     this.visitors.set(peer, visitor);
     socket.once('close', () => {
-      if (visitor.state === 'knocking') this.refuse(visitor, 'closed_early', 'it closed before its hello');
+      // Who said nothing only looked whether somebody listens, as probes do, and workers before they dial.
+      if (visitor.state === 'knocking' && socket.bytesRead > 0)
+        this.refuse(visitor, 'closed_early', 'it closed before its hello');
       clearTimeout(visitor.deadline);
       this.visitors.delete(peer);
     });
@@ -211,7 +213,8 @@ export class Door {
     });
     server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
       const visitor = this.visitors.get(peerOf(socket));
-      if (visitor) this.refuse(visitor, 'tls_failed', `TLS failed: ${error.code ?? error.message}`);
+      if (visitor && visitor.socket.bytesRead > 0)
+        this.refuse(visitor, 'tls_failed', `TLS failed: ${error.code ?? error.message}`);
       socket.destroy();
     });
     return server;

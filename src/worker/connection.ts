@@ -1,4 +1,6 @@
+import { connect } from 'node:net';
 import { type ClientDuplexStream, connectivityState } from '@grpc/grpc-js';
+import { parseAddress } from '../run/address.js';
 import type { Dialling } from '../transport/credentials.js';
 import { TransportError } from '../transport/error.js';
 import type { CoordinatorMessage__Output } from '../transport/generated/fcaenet/v1/CoordinatorMessage.js';
@@ -16,7 +18,8 @@ export interface Connection {
 
 /**
  * Tries once to reach a coordinator. Each attempt has a channel of its own: one that is reused answers from its own
- * back-off, which knows nothing of ours.
+ * back-off, which knows nothing of ours. But first it looks whether anybody listens: a channel whose connection was
+ * refused tries once more after it was closed, and the connection that comes of it is nobody's.
  * @throws TransportError TRANSPORT_UNREACHABLE when it is refused, or not answered within `timeoutMs`; the signal's
  * reason when aborted
  */
@@ -26,13 +29,16 @@ export async function dial(
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<Connection> {
+  const deadline = Date.now() + timeoutMs;
+  const tooLate = `nothing came within ${timeoutMs} ms`;
+  await listening(address, timeoutMs, tooLate, signal);
   const client = new TrainingClientType(address, credentials, {
     ...channelOptions,
     ...options,
     'grpc.use_local_subchannel_pool': 1,
   });
   try {
-    await ready(client, address, timeoutMs, signal);
+    await ready(client, address, deadline, tooLate, signal);
     return { stream: client.join(), close: () => client.close() };
   } catch (error) {
     client.close();
@@ -40,14 +46,37 @@ export async function dial(
   }
 }
 
+/** Resolves once a connection was made, which is closed again without a word. */
+function listening(address: string, timeoutMs: number, tooLate: string, signal: AbortSignal): Promise<void> {
+  const { host, port } = parseAddress(address) ?? { host: address, port: 0 };
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port, timeout: timeoutMs });
+    const settle = (action: () => void) => {
+      signal.removeEventListener('abort', aborted);
+      socket.destroy();
+      action();
+    };
+    const aborted = () => settle(() => reject(signal.reason));
+    signal.addEventListener('abort', aborted, { once: true });
+    socket.once('connect', () => settle(resolve));
+    socket.once('timeout', () => settle(() => reject(unreachable(address, tooLate))));
+    socket.on('error', ({ message }) => settle(() => reject(unreachable(address, message))));
+    if (signal.aborted) aborted();
+  });
+}
+
+function unreachable(address: string, reason: string): TransportError {
+  return new TransportError('TRANSPORT_UNREACHABLE', `no coordinator answered at ${address}: ${reason}`);
+}
+
 function ready(
   client: TrainingClient,
   address: string,
-  timeoutMs: number,
+  deadline: number,
+  tooLate: string,
   signal: AbortSignal,
 ): Promise<void> {
   const channel = client.getChannel();
-  const deadline = Date.now() + timeoutMs;
   return new Promise((resolve, reject) => {
     const aborted = () => reject(signal.reason);
     signal.addEventListener('abort', aborted, { once: true });
@@ -55,12 +84,7 @@ function ready(
       signal.removeEventListener('abort', aborted);
       action();
     };
-    const fail = (reason: string) =>
-      settle(() =>
-        reject(
-          new TransportError('TRANSPORT_UNREACHABLE', `no coordinator answered at ${address}: ${reason}`),
-        ),
-      );
+    const fail = (reason: string) => settle(() => reject(unreachable(address, reason)));
     const look = () => {
       if (signal.aborted) return;
       const state = channel.getConnectivityState(true);
@@ -69,7 +93,7 @@ function ready(
       else if (state === connectivityState.SHUTDOWN) fail('the channel was closed');
       else {
         channel.watchConnectivityState(state, deadline, (error) => {
-          if (error) fail(`nothing came within ${timeoutMs} ms`);
+          if (error) fail(tooLate);
           else look();
         });
       }

@@ -219,9 +219,26 @@ test('connections that have not said hello are bounded, for one address and alto
   const sockets = Array.from({ length: 5 }, () => connectTcp(Number(port), host));
   for (const socket of sockets) socket.on('error', () => {});
   await refused('too_many_handshakes', 2);
-  for (const socket of sockets) socket.destroy();
+  for (const socket of sockets) socket.end('PRI');
   await expect.poll(() => server!.refusals.totals().closed_early).toBe(3);
 });
+
+test.each([
+  ['', {}, 'closed_early'],
+  [' where TLS is on', { tls: () => coordinator }, 'tls_failed'],
+])(
+  'who connects and leaves without a word is not counted, as a probe of the port%s',
+  async (_, on, reason) => {
+    const address = await listen('tls' in on ? { tls: on.tls() } : {});
+    const [host, port] = address.split(':');
+    const socket = connectTcp(Number(port), host);
+    await once(socket, 'connect');
+    socket.destroy();
+    const rude = connectTcp(Number(port), host);
+    rude.end('PRI');
+    await refused(reason);
+  },
+);
 
 test('connections are bounded', async () => {
   const address = await listen({}, { mostConnections: 1, helloMs: 60_000 });
