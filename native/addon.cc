@@ -9,6 +9,7 @@
 #include <string>
 
 #include "convolution.h"
+#include "convolution_choice.h"
 #include "kernels.h"
 
 namespace fcaenet {
@@ -109,15 +110,36 @@ Sizes sizes(const Call& call, std::size_t index, bool depthwise) {
 
 void convolution(Call& call) {
   const Sizes s = sizes(call, 3, false);
-  call.state().convolutions.forward(s.geometry, call.floats(0, s.in), call.floats(1, s.filter), call.floats(2, s.out));
+  const float *x = call.floats(0, s.in), *filter = call.floats(1, s.filter);
+  float* y = call.floats(2, s.out);
+  State& state = call.state();
+  if (tapProductsSuit(s.geometry, Direction::forward, *state.kernels)) {
+    state.kernels->tapForward(s.geometry, x, filter, y);
+  } else {
+    state.convolutions.forward(s.geometry, x, filter, y);
+  }
 }
 void convolutionInput(Call& call) {
   const Sizes s = sizes(call, 3, false);
-  call.state().convolutions.input(s.geometry, call.floats(0, s.out), call.floats(1, s.filter), call.floats(2, s.in));
+  const float *dy = call.floats(0, s.out), *filter = call.floats(1, s.filter);
+  float* dx = call.floats(2, s.in);
+  State& state = call.state();
+  if (tapProductsSuit(s.geometry, Direction::input, *state.kernels)) {
+    state.kernels->tapInput(s.geometry, dy, filter, dx);
+  } else {
+    state.convolutions.input(s.geometry, dy, filter, dx);
+  }
 }
 void convolutionFilter(Call& call) {
   const Sizes s = sizes(call, 3, false);
-  call.state().convolutions.filter(s.geometry, call.floats(0, s.in), call.floats(1, s.out), call.floats(2, s.filter));
+  const float *x = call.floats(0, s.in), *dy = call.floats(1, s.out);
+  float* dFilter = call.floats(2, s.filter);
+  State& state = call.state();
+  if (tapProductsSuit(s.geometry, Direction::filter, *state.kernels)) {
+    state.kernels->tapFilter(s.geometry, x, dy, dFilter);
+  } else {
+    state.convolutions.filter(s.geometry, x, dy, dFilter);
+  }
 }
 void depthwise(Call& call) {
   const Sizes s = sizes(call, 3, true);

@@ -6,6 +6,7 @@
 #include "elementwise.h"
 #include "matrix.h"
 #include "pooling.h"
+#include "tap_products.h"
 
 namespace fcaenet {
 
@@ -14,9 +15,14 @@ namespace fcaenet {
 
 extern const Kernels FCAENET_TABLE = {
     FCAENET_TEXT(FCAENET_VARIANT),
+    FCAENET_VARIANT::Widest::width > 8,
+    FCAENET_VARIANT::panelWidth,
     FCAENET_VARIANT::batchNormForward,
     FCAENET_VARIANT::batchNormBackward,
     FCAENET_VARIANT::batchNormInference,
+    FCAENET_VARIANT::tapForward,
+    FCAENET_VARIANT::tapInput,
+    FCAENET_VARIANT::tapFilter,
     FCAENET_VARIANT::depthwise,
     FCAENET_VARIANT::depthwiseInput,
     FCAENET_VARIANT::depthwiseFilter,

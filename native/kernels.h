@@ -1,5 +1,5 @@
 // The project's own loops, as a table per instruction set. All arrays are float32; activations are NHWC.
-// Results do not depend on alignment, and nothing here uses more than one thread.
+// Results depend neither on alignment nor on the number of threads; only the tap products use more than one.
 #pragma once
 
 #include <cstddef>
@@ -43,9 +43,16 @@ struct BatchNormInference {
 
 struct Kernels {
   const char* name;
+  bool isAvx512;
+  // The result's channels must be a multiple of it in the tap products.
+  int tapChannels;
   void (*batchNormForward)(const BatchNormForward&);
   void (*batchNormBackward)(const BatchNormBackward&);
   void (*batchNormInference)(const BatchNormInference&);
+  // Convolution and its gradients, filters `[kernelHeight, kernelWidth, inChannels, outChannels]`.
+  void (*tapForward)(const Geometry&, const float* x, const float* filter, float* y);
+  void (*tapInput)(const Geometry&, const float* dy, const float* filter, float* dx);
+  void (*tapFilter)(const Geometry&, const float* x, const float* dy, float* dFilter);
   // Filters `[kernelHeight, kernelWidth, channels]`, multiplier 1.
   void (*depthwise)(const Geometry&, const float* x, const float* filter, float* y);
   void (*depthwiseInput)(const Geometry&, const float* dy, const float* filter, float* dx);

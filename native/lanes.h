@@ -47,6 +47,29 @@ inline Lanes8 inside(Lanes8 key, Lanes8 low, Lanes8 high, Lanes8 value) {
   return {_mm256_and_ps(_mm256_and_ps(above, below), value.v)};
 }
 
+// to[j][i] = from[i][j] for i and j below 8; rows lie `fromStep` and `toStep` values apart.
+inline void transpose8(const float* from, std::size_t fromStep, float* to, std::size_t toStep) {
+  __m256 half[8], pair[8], quad[8];
+  // Rows i and i + 4 side by side, so that every later step stays within half a register.
+  for (int i = 0; i < 4; i++) {
+    const float* upper = from + i * fromStep;
+    const float* lower = from + (i + 4) * fromStep;
+    half[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(upper)), _mm_loadu_ps(lower), 1);
+    half[i + 4] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(upper + 4)), _mm_loadu_ps(lower + 4), 1);
+  }
+  for (int i = 0; i < 8; i += 4) {
+    pair[i] = _mm256_unpacklo_ps(half[i], half[i + 1]);
+    pair[i + 1] = _mm256_unpackhi_ps(half[i], half[i + 1]);
+    pair[i + 2] = _mm256_unpacklo_ps(half[i + 2], half[i + 3]);
+    pair[i + 3] = _mm256_unpackhi_ps(half[i + 2], half[i + 3]);
+    quad[i] = _mm256_shuffle_ps(pair[i], pair[i + 2], 0x44);
+    quad[i + 1] = _mm256_shuffle_ps(pair[i], pair[i + 2], 0xee);
+    quad[i + 2] = _mm256_shuffle_ps(pair[i + 1], pair[i + 3], 0x44);
+    quad[i + 3] = _mm256_shuffle_ps(pair[i + 1], pair[i + 3], 0xee);
+  }
+  for (int j = 0; j < 8; j++) _mm256_storeu_ps(to + j * toStep, quad[j]);
+}
+
 #ifdef __AVX512F__
 struct Lanes16 {
   static constexpr int width = 16;

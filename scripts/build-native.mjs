@@ -30,7 +30,7 @@ const avx512 = [...avx2, '-mavx512f', '-mavx512bw', '-mavx512vl', '-mavx512dq'];
 const variant = (name, table, flags) => ({
   source: 'kernels.cc',
   object: `kernels_${name}.o`,
-  flags: ['-O3', ...flags, `-DFCAENET_VARIANT=${name}`, `-DFCAENET_TABLE=${table}`],
+  flags: ['-O3', '-fopenmp', ...flags, `-DFCAENET_VARIANT=${name}`, `-DFCAENET_TABLE=${table}`],
 });
 const units = [
   variant('avx512', 'kernelsAvx512', avx512),
@@ -44,6 +44,7 @@ const sources = [
   'batch_norm.h',
   'convolution.cc',
   'convolution.h',
+  'convolution_choice.h',
   'depthwise.h',
   'elementwise.h',
   'kernels.cc',
@@ -51,6 +52,7 @@ const sources = [
   'lanes.h',
   'matrix.h',
   'pooling.h',
+  'tap_products.h',
 ];
 
 /** First line of `g++ --version`; throws one sentence where there is no compiler. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { batchNormAddRelu, batchNormTrain } from '../../src/engine/batch-norm.js';
@@ -63,10 +64,53 @@ describe('convolution and its gradients equal the cpu backend', () => {
     [[2, 8, 8, 16], [1, 1, 16, 32], 2, 'valid'],
     [[2, 7, 5, 16], [1, 1, 16, 8], 2, 'same'],
     [[1, 4, 4, 3], [1, 1, 3, 4], 1, 1],
+    // From here on filters so large, or maps so small, that the project's own products of taps compute them:
+    // maps on which most taps fall outside, taps that all do, rows and channels that leave part of a tile,
+    [[7, 2, 2, 96], [3, 3, 96, 96], 1, 1],
+    [[2, 3, 4, 64], [3, 3, 64, 128], 2, 'same'],
+    [[3, 1, 1, 32], [5, 5, 32, 96], 1, 2],
+    [[2, 4, 3, 75], [3, 3, 75, 128], 1, 'valid'],
+    [
+      [1, 5, 4, 64],
+      [3, 3, 64, 128],
+      2,
+      [
+        [0, 0],
+        [0, 1],
+        [1, 0],
+        [0, 0],
+      ],
+    ],
+    // and more channels, and more rows, than one block of them holds.
+    [[1, 2, 1, 288], [3, 1, 288, 96], 1, 'same'],
+    [[1, 1, 2, 96], [1, 3, 96, 288], 1, 'same'],
+    [[2, 15, 14, 32], [3, 3, 32, 32], 1, 1],
+    [[1, 19, 18, 96], [1, 1, 96, 96], 1, 'valid'],
   ];
   test.each(cases)('input %j, filter %j, stride %j, padding %j', async (input, filter, stride, padding) => {
     const f: Operation = (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, stride, padding);
     expect(await difference(f, [input, filter])).toBeLessThan(1e-5);
+  });
+
+  test('large filters on small maps give the same bits on one thread, two and five', async () => {
+    const f: Operation = (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 1);
+    const shapes = [
+      [3, 2, 4, 96],
+      [3, 3, 96, 160],
+    ];
+    const digests = async () =>
+      (await evaluate('onednn', f, shapes, 1)).map((values) =>
+        createHash('sha256').update(values).digest('hex'),
+      );
+    const expected = await digests();
+    try {
+      for (const threads of [2, 5]) {
+        await loadEngine('onednn', { threads });
+        expect(await digests()).toEqual(expected);
+      }
+    } finally {
+      await loadEngine('onednn', { threads: 1 });
+    }
   });
 });
 
