@@ -6,30 +6,17 @@
 // depend neither on the number of threads nor on the sizes of the blocks.
 #pragma once
 
-#include <omp.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <vector>
 
 #include "kernels.h"
-#include "lanes.h"
+#include "tiles.h"
 
 namespace FCAENET_VARIANT {
 
 using fcaenet::Geometry;
-
-// The tile of the result that stays in registers: groups of lanes across, and rows, for 16 or 32 registers.
-constexpr int tileGroups = 2;
-constexpr int tileRows = Widest::width > 8 ? 12 : 6;
-constexpr std::size_t panelWidth = tileGroups * Widest::width;
-
-// Floats of a packed block, so that it stays in the second-level cache.
-constexpr std::size_t blockFloats = 65536;
-inline std::size_t blockDepth(std::size_t width) {
-  return std::clamp<std::size_t>(blockFloats / width, 32, 256);
-}
 
 // Rows that every panel of a block meets before the next rows come, so that they stay in the cache as well.
 constexpr std::size_t rowsAtOnce = 96;
@@ -68,79 +55,6 @@ inline TapRows rowsOf(const Geometry& g, int ky, int kx) {
     }
   }
   return tap;
-}
-
-// This thread's share of `count` things.
-struct Share {
-  std::size_t begin, end;
-};
-inline Share shareOf(std::size_t count) {
-  const std::size_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
-  return {count * thread / threads, count * (thread + 1) / threads};
-}
-
-// Memory of this thread that is kept from call to call; `slot` tells two uses at once apart.
-template <int slot>
-inline float* scratch(std::size_t count) {
-  thread_local std::vector<float> memory;
-  if (memory.size() < count + 16) memory.resize(count + 16);
-  const std::size_t address = reinterpret_cast<std::size_t>(memory.data());
-  return memory.data() + (64 - address % 64) % 64 / sizeof(float);
-}
-
-// c[r][0..panelWidth) (+)= Σ_k a(r, k) · b[k]; a's element (r, k) lies at a[r][k·aStep].
-template <int R, bool adds>
-inline void tile(std::size_t depth, const float* const* a, std::size_t aStep, const float* b, float* const* c) {
-  using L = Widest;
-  L sum[R][tileGroups];
-  const float* row[R];
-  for (int r = 0; r < R; r++) {
-    row[r] = a[r];
-    for (int n = 0; n < tileGroups; n++) sum[r][n] = adds ? L::load(c[r] + n * L::width) : L::all(0.0f);
-  }
-  for (std::size_t k = 0; k < depth; k++) {
-    L column[tileGroups];
-    for (int n = 0; n < tileGroups; n++) column[n] = L::load(b + k * panelWidth + n * L::width);
-    for (int r = 0; r < R; r++) {
-      const L factor = L::all(row[r][k * aStep]);
-      for (int n = 0; n < tileGroups; n++) sum[r][n] = fma(factor, column[n], sum[r][n]);
-    }
-  }
-  for (int r = 0; r < R; r++) {
-    for (int n = 0; n < tileGroups; n++) sum[r][n].store(c[r] + n * L::width);
-  }
-}
-
-// The same for up to tileRows rows.
-template <bool adds, int R = tileRows>
-inline void tileOf(std::size_t rows, std::size_t depth, const float* const* a, std::size_t aStep, const float* b,
-                   float* const* c) {
-  if constexpr (R > 0) {
-    if (rows == R) return tile<R, adds>(depth, a, aStep, b, c);
-    tileOf<adds, R - 1>(rows, depth, a, aStep, b, c);
-  }
-}
-
-// to[k][0..panelWidth) = from[k][first..first + panelWidth), rows of `width` values.
-inline void packRows(const float* from, std::size_t width, std::size_t depth, float* to) {
-  for (std::size_t k = 0; k < depth; k++) {
-    for (int n = 0; n < tileGroups; n++) {
-      Widest::load(from + k * width + n * Widest::width).store(to + k * panelWidth + n * Widest::width);
-    }
-  }
-}
-
-// to[k][j] = from[j][k] for j below panelWidth, rows of `width` values.
-inline void packColumns(const float* from, std::size_t width, std::size_t depth, float* to) {
-  std::size_t k = 0;
-  for (; k + 8 <= depth; k += 8) {
-    for (std::size_t j = 0; j < panelWidth; j += 8) {
-      transpose8(from + j * width + k, width, to + k * panelWidth + j, panelWidth);
-    }
-  }
-  for (; k < depth; k++) {
-    for (std::size_t j = 0; j < panelWidth; j++) to[k * panelWidth + j] = from[j * width + k];
-  }
 }
 
 // c[rowsC[i]] += a[rowsA[i]] · matrix(tap) for every tap; `pack` brings one panel of a tap's matrix into the cache.
@@ -194,10 +108,9 @@ inline void tapForward(const Geometry& g, const float* x, const float* filter, f
       g, x, in, [](const TapRows& tap) -> auto& { return tap.in; }, y, out,
       static_cast<std::size_t>(g.batch) * g.outHeight * g.outWidth, [](const TapRows& tap) -> auto& { return tap.out; },
       [=](std::size_t tap, std::size_t k, std::size_t depth, Share panels, float* packed) {
-        const float* rows = filter + (tap * in + k) * out;
-        for (std::size_t p = panels.begin; p < panels.end; p++) {
-          packRows(rows + p * panelWidth, out, depth, packed + (p - panels.begin) * panelWidth * depth);
-        }
+        const float* first = filter + (tap * in + k) * out;
+        packGroups<panelWidth>([=](std::size_t row) { return first + row * out; }, depth, panels.begin * panelWidth,
+                               panels.end * panelWidth, packed);
       });
 }
 
@@ -231,21 +144,10 @@ inline void tapFilter(const Geometry& g, const float* x, const float* dy, float*
       if (tap.in.empty()) std::memset(result + first * out, 0, (last - first) * out * sizeof(float));
       for (std::size_t start = 0; start < tap.in.size(); start += depthAtOnce) {
         const std::size_t rows = std::min(depthAtOnce, tap.in.size() - start);
-        for (std::size_t j = 0; j < rows; j++) {
-          const float* from = dy + tap.out[start + j] * out;
-          for (std::size_t p = 0; p < panels; p++) {
-            packRows(from + p * panelWidth, 0, 1, packedDy + (p * rows + j) * panelWidth);
-          }
-          const float* source = x + tap.in[start + j] * in;
-          for (std::size_t i = first; i < last; i += tileRows) {
-            float* target = packedX + (i - first) * rows + j * tileRows;
-            if (i + tileRows <= last) {
-              std::memcpy(target, source + i, tileRows * sizeof(float));
-            } else {
-              std::memcpy(target, source + i, (last - i) * sizeof(float));
-            }
-          }
-        }
+        packGroups<panelWidth>([&](std::size_t row) { return dy + tap.out[start + row] * out; }, rows, 0, out,
+                               packedDy);
+        packGroups<tileRows>([&](std::size_t row) { return x + tap.in[start + row] * in; }, rows, first, last,
+                             packedX);
         for (std::size_t i = first; i < last; i += tileRows) {
           const std::size_t count = std::min<std::size_t>(tileRows, last - i);
           const float* from[tileRows];

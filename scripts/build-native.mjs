@@ -53,6 +53,7 @@ const sources = [
   'matrix.h',
   'pooling.h',
   'tap_products.h',
+  'tiles.h',
 ];
 
 /** First line of `g++ --version`; throws one sentence where there is no compiler. */
