@@ -113,10 +113,10 @@ void convolution(Call& call) {
   const float *x = call.floats(0, s.in), *filter = call.floats(1, s.filter);
   float* y = call.floats(2, s.out);
   State& state = call.state();
-  if (tapProductsSuit(s.geometry, Direction::forward, *state.kernels)) {
-    state.kernels->tapForward(s.geometry, x, filter, y);
-  } else {
-    state.convolutions.forward(s.geometry, x, filter, y);
+  switch (methodOf(s.geometry, Direction::forward, *state.kernels)) {
+    case Method::taps: return state.kernels->tapForward(s.geometry, x, filter, y);
+    case Method::winograd: return state.kernels->winogradForward(s.geometry, x, filter, y);
+    case Method::onednn: return state.convolutions.forward(s.geometry, x, filter, y);
   }
 }
 void convolutionInput(Call& call) {
@@ -124,10 +124,10 @@ void convolutionInput(Call& call) {
   const float *dy = call.floats(0, s.out), *filter = call.floats(1, s.filter);
   float* dx = call.floats(2, s.in);
   State& state = call.state();
-  if (tapProductsSuit(s.geometry, Direction::input, *state.kernels)) {
-    state.kernels->tapInput(s.geometry, dy, filter, dx);
-  } else {
-    state.convolutions.input(s.geometry, dy, filter, dx);
+  switch (methodOf(s.geometry, Direction::input, *state.kernels)) {
+    case Method::taps: return state.kernels->tapInput(s.geometry, dy, filter, dx);
+    case Method::winograd: return state.kernels->winogradInput(s.geometry, dy, filter, dx);
+    case Method::onednn: return state.convolutions.input(s.geometry, dy, filter, dx);
   }
 }
 void convolutionFilter(Call& call) {
@@ -135,10 +135,10 @@ void convolutionFilter(Call& call) {
   const float *x = call.floats(0, s.in), *dy = call.floats(1, s.out);
   float* dFilter = call.floats(2, s.filter);
   State& state = call.state();
-  if (tapProductsSuit(s.geometry, Direction::filter, *state.kernels)) {
-    state.kernels->tapFilter(s.geometry, x, dy, dFilter);
-  } else {
-    state.convolutions.filter(s.geometry, x, dy, dFilter);
+  switch (methodOf(s.geometry, Direction::filter, *state.kernels)) {
+    case Method::taps: return state.kernels->tapFilter(s.geometry, x, dy, dFilter);
+    case Method::winograd: return state.kernels->winogradFilter(s.geometry, x, dy, dFilter);
+    case Method::onednn: return state.convolutions.filter(s.geometry, x, dy, dFilter);
   }
 }
 void depthwise(Call& call) {

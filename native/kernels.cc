@@ -7,6 +7,8 @@
 #include "matrix.h"
 #include "pooling.h"
 #include "tap_products.h"
+#include "winograd.h"
+#include "winograd_filter.h"
 
 namespace fcaenet {
 
@@ -23,6 +25,9 @@ extern const Kernels FCAENET_TABLE = {
     FCAENET_VARIANT::tapForward,
     FCAENET_VARIANT::tapInput,
     FCAENET_VARIANT::tapFilter,
+    FCAENET_VARIANT::winogradForward,
+    FCAENET_VARIANT::winogradInput,
+    FCAENET_VARIANT::winogradFilter,
     FCAENET_VARIANT::depthwise,
     FCAENET_VARIANT::depthwiseInput,
     FCAENET_VARIANT::depthwiseFilter,

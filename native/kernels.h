@@ -1,5 +1,5 @@
 // The project's own loops, as a table per instruction set. All arrays are float32; activations are NHWC.
-// Results depend neither on alignment nor on the number of threads; only the tap products use more than one.
+// Results depend neither on alignment nor on the number of threads; only the convolutions use more than one.
 #pragma once
 
 #include <cstddef>
@@ -44,7 +44,7 @@ struct BatchNormInference {
 struct Kernels {
   const char* name;
   bool isAvx512;
-  // The result's channels must be a multiple of it in the tap products.
+  // The result's channels must be a multiple of it in the products of taps.
   int tapChannels;
   void (*batchNormForward)(const BatchNormForward&);
   void (*batchNormBackward)(const BatchNormBackward&);
@@ -53,6 +53,10 @@ struct Kernels {
   void (*tapForward)(const Geometry&, const float* x, const float* filter, float* y);
   void (*tapInput)(const Geometry&, const float* dy, const float* filter, float* dx);
   void (*tapFilter)(const Geometry&, const float* x, const float* dy, float* dFilter);
+  // The same for 3 x 3 taps, stride 1 and a padding of at most 2; `tapChannels` divides the channels of both sides.
+  void (*winogradForward)(const Geometry&, const float* x, const float* filter, float* y);
+  void (*winogradInput)(const Geometry&, const float* dy, const float* filter, float* dx);
+  void (*winogradFilter)(const Geometry&, const float* x, const float* dy, float* dFilter);
   // Filters `[kernelHeight, kernelWidth, channels]`, multiplier 1.
   void (*depthwise)(const Geometry&, const float* x, const float* filter, float* y);
   void (*depthwiseInput)(const Geometry&, const float* dy, const float* filter, float* dx);

@@ -54,6 +54,8 @@ const sources = [
   'pooling.h',
   'tap_products.h',
   'tiles.h',
+  'winograd.h',
+  'winograd_filter.h',
 ];
 
 /** First line of `g++ --version`; throws one sentence where there is no compiler. */

@@ -65,7 +65,7 @@ describe('convolution and its gradients equal the cpu backend', () => {
     [[2, 7, 5, 16], [1, 1, 16, 8], 2, 'same'],
     [[1, 4, 4, 3], [1, 1, 3, 4], 1, 1],
     // From here on filters so large, or maps so small, that the project's own products of taps compute them:
-    // maps on which most taps fall outside, taps that all do, rows and channels that leave part of a tile,
+    // maps on which most taps fall outside, taps that all do, rows and channels that leave part of a tile, and
     [[7, 2, 2, 96], [3, 3, 96, 96], 1, 1],
     [[2, 3, 4, 64], [3, 3, 64, 128], 2, 'same'],
     [[3, 1, 1, 32], [5, 5, 32, 96], 1, 2],
@@ -81,23 +81,46 @@ describe('convolution and its gradients equal the cpu backend', () => {
         [0, 0],
       ],
     ],
-    // and more channels, and more rows, than one block of them holds.
+    // more channels, and more rows, than one block of them holds.
     [[1, 2, 1, 288], [3, 1, 288, 96], 1, 'same'],
     [[1, 1, 2, 96], [1, 3, 96, 288], 1, 'same'],
-    [[2, 15, 14, 32], [3, 3, 32, 32], 1, 1],
-    [[1, 19, 18, 96], [1, 1, 96, 96], 1, 'valid'],
+    [[1, 19, 14, 64], [1, 1, 64, 128], 1, 'valid'],
+    // And from here on those that Winograd's algorithm computes: even and odd sizes, every padding, more patches than
+    // are transformed at once.
+    [[1, 4, 4, 64], [3, 3, 64, 64], 1, 1],
+    [[1, 7, 6, 64], [3, 3, 64, 128], 1, 'same'],
+    [[1, 10, 9, 64], [3, 3, 64, 64], 1, 'valid'],
+    [[1, 6, 7, 64], [3, 3, 64, 64], 1, 2],
+    [
+      [1, 6, 6, 64],
+      [3, 3, 64, 64],
+      1,
+      [
+        [0, 0],
+        [2, 0],
+        [0, 1],
+        [0, 0],
+      ],
+    ],
+    [[2, 23, 25, 32], [3, 3, 32, 32], 1, 1],
   ];
   test.each(cases)('input %j, filter %j, stride %j, padding %j', async (input, filter, stride, padding) => {
     const f: Operation = (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, stride, padding);
     expect(await difference(f, [input, filter])).toBeLessThan(1e-5);
   });
 
-  test('large filters on small maps give the same bits on one thread, two and five', async () => {
-    const f: Operation = (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 1);
-    const shapes = [
+  const threaded: [input: Shape, filter: Shape][] = [
+    [
       [3, 2, 4, 96],
-      [3, 3, 96, 160],
-    ];
+      [3, 3, 96, 128],
+    ],
+    [
+      [3, 9, 8, 64],
+      [3, 3, 64, 128],
+    ],
+  ];
+  test.each(threaded)('input %j, filter %j: the same bits on one thread, two and five', async (...shapes) => {
+    const f: Operation = (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 1);
     const digests = async () =>
       (await evaluate('onednn', f, shapes, 1)).map((values) =>
         createHash('sha256').update(values).digest('hex'),
