@@ -295,10 +295,13 @@ napi_value start(napi_env env, napi_callback_info info) {
 
 napi_value memory(napi_env env, napi_callback_info info) {
   Call call(env, info);
+  const State& state = call.state();
+  const std::size_t scratchBytes = state.kernels == nullptr ? 0 : state.kernels->scratchBytes();
+  const std::size_t workspaceBytes = state.convolutions.workspaceBytes() + scratchBytes;
   napi_value result;
   napi_create_object(env, &result);
-  set(env, result, "workspaceBytes", static_cast<double>(call.state().convolutions.workspaceBytes()));
-  set(env, result, "primitives", static_cast<double>(call.state().convolutions.primitives()));
+  set(env, result, "workspaceBytes", static_cast<double>(workspaceBytes));
+  set(env, result, "primitives", static_cast<double>(state.convolutions.primitives()));
   return result;
 }
 

@@ -19,6 +19,7 @@ extern const Kernels FCAENET_TABLE = {
     FCAENET_TEXT(FCAENET_VARIANT),
     FCAENET_VARIANT::Widest::width > 8,
     FCAENET_VARIANT::panelWidth,
+    FCAENET_VARIANT::scratchBytesNow,
     FCAENET_VARIANT::batchNormForward,
     FCAENET_VARIANT::batchNormBackward,
     FCAENET_VARIANT::batchNormInference,

@@ -46,6 +46,8 @@ struct Kernels {
   bool isAvx512;
   // The result's channels must be a multiple of it in the products of taps.
   int tapChannels;
+  // Memory that the convolutions keep from call to call.
+  std::size_t (*scratchBytes)();
   void (*batchNormForward)(const BatchNormForward&);
   void (*batchNormBackward)(const BatchNormBackward&);
   void (*batchNormInference)(const BatchNormInference&);

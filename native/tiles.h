@@ -4,6 +4,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <vector>
 
@@ -31,11 +32,20 @@ inline Share shareOf(std::size_t count) {
   return {count * thread / threads, count * (thread + 1) / threads};
 }
 
-// Memory of this thread that is kept from call to call; `slot` tells two uses at once apart.
+// Bytes of all threads' scratch memory.
+inline std::atomic<std::size_t> scratchBytes{0};
+inline std::size_t scratchBytesNow() { return scratchBytes; }
+
+// Memory of this thread that is kept from call to call; `slot` tells several uses at once apart.
 template <int slot>
 inline float* scratch(std::size_t count) {
   thread_local std::vector<float> memory;
-  if (memory.size() < count + 16) memory.resize(count + 16);
+  const std::size_t needed = count + 16;
+  if (memory.size() < needed) {
+    scratchBytes += (needed - memory.size()) * sizeof(float);
+    memory = std::vector<float>();
+    memory.resize(needed);
+  }
   const std::size_t address = reinterpret_cast<std::size_t>(memory.data());
   return memory.data() + (64 - address % 64) % 64 / sizeof(float);
 }
