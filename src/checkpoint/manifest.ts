@@ -42,7 +42,7 @@ const manifestSchema = z.strictObject({
 export type CheckpointManifest = Readonly<z.infer<typeof manifestSchema>>;
 
 /** Hexadecimal SHA-256 of some bytes. */
-export function sha256(bytes: string | Uint8Array): string {
+function sha256(bytes: string | Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 

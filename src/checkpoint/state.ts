@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CheckpointError, reasonOf } from './error.js';
-import { type CheckpointManifest, decodeManifest, type RunPosition, sha256 } from './manifest.js';
+import { type CheckpointManifest, decodeManifest, type RunPosition } from './manifest.js';
 import { decodeSafetensors, encodeSafetensors, type TensorMap } from './safetensors.js';
 
 /** All that a run needs to go on as if it had never stopped. */
@@ -30,6 +31,10 @@ export interface CheckpointState {
 export const MANIFEST_FILE = 'manifest.json';
 const GROUPS = ['weights', 'optimizer', 'codes'] as const;
 const HISTORY_FILE = 'history.json';
+/** Of a file, what is read while the piece before it is hashed. */
+const pieceBytes = 8 << 20;
+
+type ManifestFile = CheckpointManifest['files'][number];
 
 /** A state's files besides the manifest, as consecutive pieces that share memory with the state. */
 export function encodeState(state: CheckpointState): { name: string; pieces: Uint8Array[] }[] {
@@ -70,21 +75,7 @@ export async function readState(
     const file = manifest.files.find((candidate) => candidate.name === name);
     if (file === undefined)
       throw new CheckpointError('CHECKPOINT_DAMAGED', `The manifest does not name ${name}.`);
-    const bytes = await readPart(directory, name);
-    if (bytes.length !== file.bytes) {
-      throw new CheckpointError(
-        'CHECKPOINT_DAMAGED',
-        `${name} has ${bytes.length} bytes, expected ${file.bytes}.`,
-      );
-    }
-    const found = sha256(bytes);
-    if (found !== file.sha256) {
-      throw new CheckpointError(
-        'CHECKPOINT_DAMAGED',
-        `${name} has SHA-256 ${found}, expected ${file.sha256}.`,
-      );
-    }
-    return bytes;
+    return readHashed(join(directory, name), file);
   };
   const group = async (name: string) => {
     const file = `${name}.safetensors`;
@@ -105,6 +96,40 @@ export async function readState(
     },
     history: JSON.parse((await read(HISTORY_FILE)).toString('utf8')),
   };
+}
+
+/** Reads a file and hashes one piece of it while the next is on its way from the disk. */
+async function readHashed(path: string, expected: ManifestFile): Promise<Buffer> {
+  const { name, bytes: size, sha256 } = expected;
+  const damaged = (what: string, cause?: unknown) =>
+    new CheckpointError('CHECKPOINT_DAMAGED', `${name} ${what}.`, { cause });
+  const file = await open(path, 'r').catch((error) => {
+    throw damaged(`cannot be read: ${reasonOf(error)}`, error);
+  });
+  try {
+    const found = (await file.stat()).size;
+    if (found !== size) throw damaged(`has ${found} bytes, expected ${size}`);
+    // A buffer of its own, so that its tensors lie aligned.
+    const bytes = Buffer.allocUnsafeSlow(size);
+    const hash = createHash('sha256');
+    const piece = (start: number) => file.read(bytes, start, Math.min(pieceBytes, size - start), start);
+    let coming = size > 0 ? piece(0) : null;
+    for (let start = 0; coming; ) {
+      const { bytesRead } = await coming.catch((error) => {
+        throw damaged(`cannot be read: ${reasonOf(error)}`, error);
+      });
+      if (bytesRead === 0) throw damaged(`ends at byte ${start}, expected ${size} bytes`);
+      const end = start + bytesRead;
+      coming = end < size ? piece(end) : null;
+      hash.update(bytes.subarray(start, end));
+      start = end;
+    }
+    const digest = hash.digest('hex');
+    if (digest !== sha256) throw damaged(`has SHA-256 ${digest}, expected ${sha256}`);
+    return bytes;
+  } finally {
+    await file.close();
+  }
 }
 
 async function readPart(directory: string, name: string): Promise<Buffer> {
