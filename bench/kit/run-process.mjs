@@ -12,13 +12,13 @@ process.once('exit', () => {
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
-/** The command line as a process of its own, seen through its log of JSON lines. */
+/** The command line as a process of its own, started as users start it, seen through its log of JSON lines. */
 export class RunProcess {
   lines = [];
   hasEnded = false;
 
   constructor(args, cwd) {
-    this.child = spawn(process.execPath, [program, ...args], { cwd, stdio: ['ignore', 'pipe', 'inherit'] });
+    this.child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'] });
     running.add(this.child);
     this.ended = once(this.child, 'close').then(() => {
       this.hasEnded = true;

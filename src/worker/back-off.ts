@@ -6,12 +6,12 @@ const firstDelayMs = 50;
 const bounds = [
   { awayMs: 5 * 60_000, mostMs: 10_000 },
   { awayMs: 10_000, mostMs: 1_000 },
-  { awayMs: 0, mostMs: 250 },
+  { awayMs: 0, mostMs: 100 },
 ] as const;
 
 /**
  * How long to wait before the next attempt to reach a coordinator: twice as long after each failed attempt, up to a
- * quarter of a second, a second once it has been away for ten, ten seconds after five minutes. The later half of each wait is drawn, so that
+ * tenth of a second, a second once it has been away for ten, ten seconds after five minutes. The later half of each wait is drawn, so that
  * workers that lost it together do not come back together.
  *
  * @param failedAttempts in a row, at least 1

@@ -3,7 +3,11 @@ import type { Dataset } from '../data/dataset.js';
 import { trainingHash } from '../run/training-hash.js';
 import type { TrainingRun } from '../run/training-run.js';
 import type { Welcome__Output } from '../transport/generated/fcaenet/v1/Welcome.js';
+import { TransferMemory } from '../transport/transfer-memory.js';
 import { WorkerRun } from './run.js';
+
+/** Weights are copied before the next ones come. */
+const keptTransfers = 1;
 
 export interface RunMemoryOptions {
   readonly dataset: Dataset;
@@ -16,6 +20,8 @@ export interface RunMemoryOptions {
  * good for the same run's next coordinator, and the highest term it has seen of it.
  */
 export class RunMemory {
+  /** Where the weights that arrive are put together. */
+  readonly transfers = new TransferMemory(keptTransfers);
   private prepared: { readonly key: string; readonly run: WorkerRun } | null = null;
   private leader: { readonly run: string; readonly term: number } | null = null;
 

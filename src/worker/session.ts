@@ -10,7 +10,6 @@ import type { WorkerMessage } from '../transport/generated/fcaenet/v1/WorkerMess
 import { Outbox } from '../transport/outbox.js';
 import { leastSharedBytes, SharedWriter } from '../transport/shared-memory.js';
 import { byteLengthOf, chunksOf, TransferReceiver } from '../transport/tensor-stream.js';
-import { TransferMemory } from '../transport/transfer-memory.js';
 import type { CoordinatorStream } from './connection.js';
 import { WorkerError } from './error.js';
 import type { WorkerRun } from './run.js';
@@ -22,8 +21,6 @@ import type { StreamedLog } from './streamed-log.js';
 const firstHeartbeatMs = 2_000;
 /** Looks in a row that find nothing new before the coordinator counts as gone. */
 const mostSilentLooks = 6;
-/** Weights are copied before the next ones come. */
-const keptTransfers = 1;
 /** How long a goodbye may take on a stream that may be dead. */
 const goodbyeMs = 1_000;
 
@@ -60,7 +57,6 @@ export type SessionEnding =
 /** One membership: a stream, and the work that arrives on it, done in order. */
 export class Session {
   private readonly outbox: Outbox<WorkerMessage>;
-  private readonly memory = new TransferMemory(keptTransfers);
   private readonly receiver: TransferReceiver;
   /** Memory for results; null where the coordinator shares none. */
   private results: SharedWriter | null = null;
@@ -81,9 +77,9 @@ export class Session {
     private readonly stream: CoordinatorStream,
   ) {
     this.outbox = new Outbox(stream);
-    const { shared } = options;
+    const { memory, shared } = options;
     const taken = (transfer: number) => void this.send({ taken: { transfer } });
-    this.receiver = new TransferReceiver(this.memory, shared && { reader: shared.weights, taken });
+    this.receiver = new TransferReceiver(memory.transfers, shared && { reader: shared.weights, taken });
   }
 
   /**
@@ -254,7 +250,7 @@ export class Session {
         (bytes) =>
           this.enqueue(async () => {
             this.prepared().setWeights(bytes);
-            this.memory.give(bytes.buffer);
+            this.options.memory.transfers.give(bytes.buffer);
           }),
       );
     } else if (message.gradientWork) {
