@@ -57,7 +57,7 @@ export class Fleet {
     log.info('waiting for workers', { address, localWorkers });
     if (localWorkers > 0) {
       const { cache } = operation;
-      this.server.neighbours = NeighbourMemory.open(admission.term, this.server.traffic);
+      this.server.neighbours = NeighbourMemory.open(admission.term, this.server.traffic, log);
       this.local = new LocalWorkers({
         count: localWorkers,
         address: dialledHere(address),

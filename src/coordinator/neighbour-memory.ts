@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync } from 'node:fs';
+import type { Log } from '../console/log.js';
 import type { Traffic } from '../transport/service.js';
-import { openSharedMemory, SharedReader, SharedWriter } from '../transport/shared-memory.js';
+import { memoryFiles, openSharedMemory, SharedReader, SharedWriter } from '../transport/shared-memory.js';
 
 const keyBytes = 16;
 
@@ -47,12 +48,20 @@ export class NeighbourMemory {
     private readonly traffic: Traffic,
   ) {}
 
-  /** @returns null where the machine has no such memory */
-  static open(term: number, traffic: Traffic): NeighbourMemory | null {
+  /** @returns null where the machine has no such memory, which the log says */
+  static open(term: number, traffic: Traffic, log: Log): NeighbourMemory | null {
+    const goElsewhere = (why: string) => () =>
+      log.warn(`${why}; tensors go over gRPC`, { directory: memoryFiles });
     const descriptor = openSharedMemory();
-    return descriptor === null
-      ? null
-      : new NeighbourMemory(descriptor, new SharedWriter(descriptor), term, traffic);
+    if (descriptor === null) {
+      goElsewhere('no memory can be shared with local workers')();
+      return null;
+    }
+    const weights = new SharedWriter(
+      descriptor,
+      goElsewhere('there is no room for weights in shared memory'),
+    );
+    return new NeighbourMemory(descriptor, weights, term, traffic);
   }
 
   /** Memory for a process that is about to be started; null where there is no more. */

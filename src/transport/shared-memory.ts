@@ -6,7 +6,7 @@ import { byteLengthOf } from './tensor-stream.js';
 /** Environment variable by which a coordinator tells a worker that it starts the key of the memory they share. */
 export const memoryKeyVariable = 'FCAENET_MEMORY_KEY';
 /** Where Linux keeps files in memory. */
-const memoryFiles = '/dev/shm';
+export const memoryFiles = '/dev/shm';
 /** Regions begin after the first page, so that an offset of 0 can mean none. */
 const firstOffset = 4096;
 /** Regions are cut in such steps: transfers of one kind differ by a few rows. */
@@ -48,7 +48,11 @@ export class SharedWriter {
   /** Set once the memory took no more; what it has taken is used on. */
   private isFull = false;
 
-  constructor(private readonly descriptor: number) {}
+  /** @param onFull called once when the memory takes no more */
+  constructor(
+    private readonly descriptor: number,
+    private readonly onFull: () => void = () => {},
+  ) {}
 
   /**
    * Writes a transfer, unless it is there already, and keeps it until `holder` has taken it.
@@ -82,6 +86,7 @@ export class SharedWriter {
       const written = writevSync(this.descriptor, [stamp, ...parts, stamp], region.offset);
       if (written !== bytes + 2 * stampBytes) throw new Error('written in part');
     } catch {
+      if (!this.isFull) this.onFull();
       this.isFull = true;
       // What a new region got is given back.
       if (region === this.regions.at(-1)) {

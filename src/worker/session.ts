@@ -8,7 +8,7 @@ import type { Hello } from '../transport/generated/fcaenet/v1/Hello.js';
 import type { Welcome__Output } from '../transport/generated/fcaenet/v1/Welcome.js';
 import type { WorkerMessage } from '../transport/generated/fcaenet/v1/WorkerMessage.js';
 import { Outbox } from '../transport/outbox.js';
-import { leastSharedBytes, SharedWriter } from '../transport/shared-memory.js';
+import { leastSharedBytes, memoryFiles, SharedWriter } from '../transport/shared-memory.js';
 import { byteLengthOf, chunksOf, TransferReceiver } from '../transport/tensor-stream.js';
 import type { CoordinatorStream } from './connection.js';
 import { WorkerError } from './error.js';
@@ -214,7 +214,13 @@ export class Session {
     this.term = term;
     this.beat(welcome.heartbeatMs);
     const { shared } = this.options;
-    if (shared && welcome.sharesMemory) this.results = new SharedWriter(shared.results);
+    if (shared && welcome.sharesMemory) {
+      this.results = new SharedWriter(shared.results, () =>
+        log.warn('there is no room for gradients in shared memory; they go over gRPC', {
+          directory: memoryFiles,
+        }),
+      );
+    }
     log.attach((logLine) => void this.send({ logLine }));
     this.enqueue(async () => {
       const { run, kept } = await memory.prepare(welcome);

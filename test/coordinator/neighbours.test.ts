@@ -11,11 +11,12 @@ import { ScriptedWorld } from '../kit/scripted-world.js';
 const onLinux = test.skipIf(process.platform !== 'linux');
 const weightBytes = 4 * (layout.parameterCount + 2 * layout.statisticsCount);
 
+const log = { info: () => {}, warn: () => {}, error: () => {} };
 let world: ScriptedWorld;
 let memory: NeighbourMemory;
 beforeEach(async () => {
   world = await ScriptedWorld.open();
-  memory = NeighbourMemory.open(1, world.server.traffic)!;
+  memory = NeighbourMemory.open(1, world.server.traffic, log)!;
   world.server.neighbours = memory;
 });
 afterEach(async () => {
