@@ -91,6 +91,34 @@ describe.skipIf(missing !== '')(
       await prometheus?.remove();
     }, limitMs);
 
+    // First, while the run learns and the last figure is the best: later it may be below for long.
+    test('FcaenetMeanAveragePrecisionFalling: wrong gradients are believed', {
+      timeout: limitMs,
+    }, async () => {
+      const alert = 'FcaenetMeanAveragePrecisionFalling';
+      const best = 'max(fcaenet_best_mean_average_precision)';
+      const last = 'max(fcaenet_mean_average_precision{ties="index"})';
+      await vi.waitFor(
+        async () => {
+          if (!((await value(last)) > 0.95 * (await value(best)))) throw new Error('it is not at its best');
+          await run.checkpoint();
+        },
+        { timeout: limitMs / 2, interval: 250 },
+      );
+      await firesAndResolves(
+        alert,
+        async () => {
+          while (!(await isFiring(alert))) {
+            run.relay.lieNext('noise');
+            await passMs(500);
+          }
+          run.relay.stopLying();
+        },
+        // As the runbook says: back to a checkpoint from before.
+        () => run.restartCoordinator(),
+      );
+    });
+
     test('FcaenetCheckpointTooOld: none is written', { timeout: limitMs }, () =>
       firesAndResolves(
         'FcaenetCheckpointTooOld',
@@ -161,33 +189,6 @@ describe.skipIf(missing !== '')(
         () => {},
       ),
     );
-
-    test('FcaenetMeanAveragePrecisionFalling: wrong gradients are believed', {
-      timeout: limitMs,
-    }, async () => {
-      const alert = 'FcaenetMeanAveragePrecisionFalling';
-      const best = 'max(fcaenet_best_mean_average_precision)';
-      const last = 'max(fcaenet_mean_average_precision{ties="index"})';
-      await vi.waitFor(
-        async () => {
-          if (!((await value(last)) > 0.95 * (await value(best)))) throw new Error('it is not at its best');
-          await run.checkpoint();
-        },
-        { timeout: limitMs / 2, interval: 250 },
-      );
-      await firesAndResolves(
-        alert,
-        async () => {
-          while (!(await isFiring(alert))) {
-            run.relay.lieNext('noise');
-            await passMs(500);
-          }
-          run.relay.stopLying();
-        },
-        // As the runbook says: back to a checkpoint from before.
-        () => run.restartCoordinator(),
-      );
-    });
 
     test('a checkpoint for which there is no room is counted', { timeout: limitMs }, async () => {
       const { bavail, bsize } = statfsSync(run.volume);
