@@ -12,7 +12,7 @@ import { Network } from '../../src/model/network.js';
 
 const steps = 5_000;
 /** V8 compiles and grows its young generation meanwhile. */
-const stepsBefore = 500;
+const stepsBefore = 1_000;
 const rows = 4;
 const classCount = 4;
 const databaseSize = 16;
