@@ -22,13 +22,14 @@ beforeAll(async () => {
 });
 afterAll(() => small.remove());
 
+// Each waits for most of its time: side by side they take that of the longest.
 const workersOf = (run: CommandLine): number[] =>
   execFileSync('pgrep', ['-P', String(run.pid)], { encoding: 'utf8' })
     .trim()
     .split('\n')
     .map(Number);
 
-test('one of three workers is stopped: the others go on, also with an evaluation, and the bits are the same', async () => {
+test.concurrent('one of three workers is stopped: the others go on, also with an evaluation, and the bits are the same', async () => {
   const run = new CommandLine(
     [
       ...['train', small.runFile, '--workers', '3', '--set', 'metadata.name=stopped'],
@@ -47,7 +48,7 @@ test('one of three workers is stopped: the others go on, also with an evaluation
   expect(await digests('stopped')).toEqual(expected);
 });
 
-test('a worker that was stopped for so long that it was given up comes back by itself and computes again', async () => {
+test.concurrent('a worker that was stopped for so long that it was given up comes back by itself and computes again', async () => {
   const run = new CommandLine(
     [
       ...['coordinator', small.runFile, '--set', 'metadata.name=given-up'],
@@ -87,7 +88,7 @@ test('a worker that was stopped for so long that it was given up comes back by i
   expect(await digests('given-up')).toEqual(expected);
 });
 
-test('one of two workers is killed in mid-step: the other keeps its process, and the bits are the same', async () => {
+test.concurrent('one of two workers is killed in mid-step: the other keeps its process, and the bits are the same', async () => {
   const run = new CommandLine(
     ['train', small.runFile, '--workers', '2', '--set', 'metadata.name=killed-worker'],
     { cwd: small.folder },
