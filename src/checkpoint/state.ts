@@ -82,6 +82,8 @@ export async function readState(
     return decodeSafetensors(await read(file), file).tensors;
   };
   const { position, term, trainingHash, arithmeticVersion, identity, metrics } = manifest;
+  // Side by side: while one is hashed, the others are read.
+  const [weights, optimizer, codes] = await Promise.all(GROUPS.map(group));
   return {
     position,
     term,
@@ -89,11 +91,7 @@ export async function readState(
     arithmeticVersion,
     identity,
     metrics,
-    tensors: {
-      weights: await group('weights'),
-      optimizer: await group('optimizer'),
-      codes: await group('codes'),
-    },
+    tensors: { weights: weights!, optimizer: optimizer!, codes: codes! },
     history: JSON.parse((await read(HISTORY_FILE)).toString('utf8')),
   };
 }
