@@ -58,14 +58,20 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const command = (...args: string[]) => runCommandLine(args, { cwd: folder });
 
+/** The result of a run in which no worker was late, which costs bytes that no estimate knows of. */
+async function undisturbed(name: string, attempts: number) {
+  const args = ['train', 'run.yaml', '--workers', '2', '--set', `metadata.name=${name}`];
+  const { exitCode, stderr, lines } = await command(...args);
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  expect(lines.find(({ message }) => message === 'run finished')).toBeDefined();
+  const wasLate = lines.some(({ message }) => message === 'a worker is late; others compute the same');
+  if (wasLate && attempts > 1) return undisturbed(`${name}-again`, attempts - 1);
+  return JSON.parse(await readFile(join(folder, `runs/${name}/result.json`), 'utf8'));
+}
+
 describe('a run on a dataset in the layout of VegFru', () => {
   test('agrees with its estimate: steps and images exactly, bytes within 1 %', async () => {
-    const { exitCode, stderr, lines } = await command('train', 'run.yaml', '--workers', '2');
-    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-    expect(lines.find(({ message }) => message === 'run finished')).toBeDefined();
-    const { steps, images, traffic } = JSON.parse(
-      await readFile(join(folder, 'runs/small/result.json'), 'utf8'),
-    );
+    const { steps, images, traffic } = await undisturbed('small', 3);
     const counts = { classes, train: classes * trainPerClass, test: classes * testPerClass };
     const estimate: RunEstimate = estimateRun(parseTrainingRun(stringify(file), 'run.yaml'), counts, 2, null);
     const two = estimate.fleets.find(({ workers }) => workers === 2)!;
