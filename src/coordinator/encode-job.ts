@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { receivedDigest } from '../reduction/payload.js';
 import { bytesOf } from '../transport/bytes.js';
 import type { EncodeResult__Output } from '../transport/generated/fcaenet/v1/EncodeResult.js';
 import type { EncodeWork } from '../transport/generated/fcaenet/v1/EncodeWork.js';
@@ -178,7 +178,7 @@ class EncodeInProgress {
     this.pool.account(member, -1);
     if (late === 0) this.deadlines.observe(seconds);
     if (!this.authors.has(batch)) this.take(member, batch, bytes);
-    this.witnesses.state(batch, member, createHash('sha256').update(bytes).digest('hex'));
+    this.witnesses.state(batch, member, receivedDigest(bytes).toString('hex'));
     this.judge(member, batch, bytes);
     this.feedAll();
     this.finishWhenWhole();

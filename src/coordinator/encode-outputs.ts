@@ -1,7 +1,5 @@
-import { encodeBatches, runEncodeJob } from './encode-job.js';
-import type { EvaluationContext } from './evaluation.js';
+import { type EncodeContext, encodeOnWorkers } from './encode-on-workers.js';
 import type { OutgoingWeights } from './snapshot.js';
-import { verifiedBatches } from './verified-leaves.js';
 
 /**
  * U of the sampled images under weights that stand still (equation 2 in eval mode), as equation 16 takes it.
@@ -10,30 +8,20 @@ import { verifiedBatches } from './verified-leaves.js';
  * @returns `[m, bits]`, in the order of `omega`; rejects with the signal's reason when aborted
  */
 export async function encodeOutputs(
-  context: Omit<EvaluationContext, 'dataset'>,
+  context: EncodeContext,
   weights: OutgoingWeights,
   omega: Int32Array,
   iteration: number,
 ): Promise<Float32Array<ArrayBuffer>> {
-  const { pool, spec, term, signal, onProgress, onCompared } = context;
-  const bytes = await runEncodeJob(
-    pool,
-    {
-      term,
-      output: 'OUTPUTS',
-      split: 'TRAIN',
-      images: Uint32Array.from(omega),
-      bytesPerImage: 4 * spec.bits,
-      weights,
-      implausible: outsideTanh,
-      verified: verifiedBatches(spec, iteration, 0, encodeBatches(omega.length)),
-      strict: spec.operation.exactness === 'strict',
-      onCompared,
-    },
-    (done) => onProgress(done, omega.length),
-    signal,
-  );
-  return new Float32Array(bytes.buffer);
+  const outputs = await encodeOnWorkers(context, weights, {
+    output: 'OUTPUTS',
+    split: 'TRAIN',
+    images: Uint32Array.from(omega),
+    bytesPerImage: 4 * context.spec.bits,
+    implausible: outsideTanh,
+    verification: { iteration, phase: 0 },
+  });
+  return new Float32Array(outputs);
 }
 
 /** Outputs become part of the database codes, so none is taken that no network can give. */

@@ -2,22 +2,12 @@ import type { Dataset } from '../data/dataset.js';
 import { KeyedRandom, Purpose } from '../data/random.js';
 import { packCodes, wordsPerCode } from '../hashing/codes.js';
 import { evaluateRetrieval, type RetrievalReport } from '../retrieval/evaluate.js';
-import type { TrainingRunSpec } from '../run/training-run.js';
-import { type EncodeJob, encodeBatches, runEncodeJob } from './encode-job.js';
-import type { WorkerPool } from './pool.js';
+import { type EncodeContext, encodeOnWorkers } from './encode-on-workers.js';
 import type { OutgoingWeights } from './snapshot.js';
-import { verifiedBatches } from './verified-leaves.js';
 
 /** What the evaluations of a run share. */
-export interface EvaluationContext {
-  readonly pool: WorkerPool;
-  readonly spec: TrainingRunSpec;
+export interface EvaluationContext extends EncodeContext {
   readonly dataset: Dataset;
-  readonly term: number;
-  readonly signal: AbortSignal;
-  /** Images encoded so far of how many. */
-  readonly onProgress: (done: number, total: number) => void;
-  readonly onCompared: EncodeJob['onCompared'];
 }
 
 /**
@@ -33,28 +23,19 @@ export async function evaluateCodes(
   iteration: number | null,
   maxQueries: number | null,
 ): Promise<RetrievalReport> {
-  const { spec, dataset, pool, term, signal, onProgress, onCompared } = context;
+  const { spec, dataset, signal } = context;
   const { bits } = spec;
   const queries = chooseQueries(spec.seed, dataset.test.labels.length, maxQueries);
-  const bytes = await runEncodeJob(
-    pool,
-    {
-      term,
-      output: 'CODES',
-      split: 'TEST',
-      images: queries,
-      bytesPerImage: 4 * wordsPerCode(bits),
-      weights,
-      verified: iteration === null ? [] : verifiedBatches(spec, iteration, 1, encodeBatches(queries.length)),
-      strict: spec.operation.exactness === 'strict',
-      onCompared,
-    },
-    (done) => onProgress(done, queries.length),
-    signal,
-  );
+  const encoded = await encodeOnWorkers(context, weights, {
+    output: 'CODES',
+    split: 'TEST',
+    images: queries,
+    bytesPerImage: 4 * wordsPerCode(bits),
+    verification: iteration === null ? null : { iteration, phase: 1 },
+  });
   return evaluateRetrieval(
     {
-      queryCodes: new Uint32Array(bytes.buffer),
+      queryCodes: new Uint32Array(encoded),
       queryLabels: Int32Array.from(queries, (query) => dataset.test.labels[query]!),
       databaseCodes: packCodes(codes, bits),
       databaseLabels: dataset.train.labels,

@@ -3,7 +3,7 @@ import { packCodes } from '../hashing/codes.js';
 import { evaluateRetrieval } from '../retrieval/evaluate.js';
 import { HISTOGRAM_BINS, histogramRetrieval } from '../retrieval/histogram.js';
 import { featureMean, gaussianProjection, projectionCodes } from '../retrieval/random-projection.js';
-import { runEncodeJob } from './encode-job.js';
+import { encodeOnWorkers } from './encode-on-workers.js';
 import type { EvaluationContext } from './evaluation.js';
 import type { UntrainedFigures } from './run-state.js';
 import type { OutgoingWeights } from './snapshot.js';
@@ -65,19 +65,17 @@ type Split = 'TRAIN' | 'TEST';
 
 /** One output of every image of a split, `[images, wordsPerImage]` words of 32 bits. */
 async function encodeSplit(
-  { pool, spec, dataset, term, signal, onProgress, onCompared }: EvaluationContext,
+  context: EvaluationContext,
   weights: OutgoingWeights,
   output: 'FEATURES' | 'COLOR_HISTOGRAM',
   split: Split,
   wordsPerImage: number,
 ): Promise<ArrayBuffer> {
-  const count = (split === 'TRAIN' ? dataset.train : dataset.test).labels.length;
+  const { train, test } = context.dataset;
+  const count = (split === 'TRAIN' ? train : test).labels.length;
   const images = Uint32Array.from({ length: count }, (_, i) => i);
-  const strict = spec.operation.exactness === 'strict';
-  const bytesPerImage = 4 * wordsPerImage;
-  const job = { term, output, split, images, bytesPerImage, weights, strict, onCompared };
-  const bytes = await runEncodeJob(pool, job, (done) => onProgress(done, count), signal);
-  return bytes.buffer;
+  const request = { output, split, images, bytesPerImage: 4 * wordsPerImage, verification: null };
+  return encodeOnWorkers(context, weights, request);
 }
 
 function rowsOf(matrix: Uint32Array, width: number): Uint32Array[] {

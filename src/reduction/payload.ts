@@ -69,7 +69,7 @@ export function payloadDigest(payload: NodePayload): Buffer {
   return hash.digest();
 }
 
-/** The same of a payload that has arrived. */
+/** SHA-256 over bytes as they arrived; of a payload the same as `payloadDigest` where it was sent. */
 export function receivedDigest(bytes: Uint8Array): Buffer {
   return createHash('sha256').update(bytes).digest();
 }

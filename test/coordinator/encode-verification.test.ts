@@ -1,29 +1,21 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { type EncodeJob, encodeBatchSize, runEncodeJob } from '../../src/coordinator/encode-job.js';
-import { describedStep, type ScriptedWorker } from '../kit/scripted-worker.js';
+import { describedEncodeJob, encodedBytes, type ScriptedWorker } from '../kit/scripted-worker.js';
 import { ScriptedWorld } from '../kit/scripted-world.js';
 
 let world: ScriptedWorld;
 afterEach(() => world.close());
 
-const bytesPerImage = 2;
 let compared: [number, string][];
 
 /** Has two batches encoded; the first is to be encoded twice. */
 function encode(changed: Partial<EncodeJob> = {}) {
   compared = [];
-  const job: EncodeJob = {
-    term: 1,
-    output: 'CODES',
-    split: 'TEST',
-    images: Uint32Array.from({ length: 2 * encodeBatchSize }, (_, i) => i),
-    bytesPerImage,
-    weights: describedStep().weights,
+  const job = describedEncodeJob(2, {
     verified: [0],
-    strict: true,
     onCompared: (...what) => compared.push(what),
     ...changed,
-  };
+  });
   return runEncodeJob(world.pool, job, () => {}, new AbortController().signal);
 }
 
@@ -32,9 +24,9 @@ const given = (worker: ScriptedWorker) => worker.received.flatMap(({ encodeWork 
 async function answer(worker: ScriptedWorker, batch: number, value: number, times = 1) {
   const asked = () => given(worker).filter((work) => work.batch === batch);
   await vi.waitFor(() => expect(asked().length).toBe(times));
-  worker.answerEncode(asked()[0]!.request, batch, encodeBatchSize * bytesPerImage, value);
+  worker.answerEncode(asked()[0]!.request, batch, encodeBatchSize * encodedBytes, value);
 }
-const valuesOf = (output: Uint8Array) => [output[0], output[encodeBatchSize * bytesPerImage]];
+const valuesOf = (output: Uint8Array) => [output[0], output[encodeBatchSize * encodedBytes]];
 
 test('a batch chosen for it is encoded by two workers', async () => {
   world = await ScriptedWorld.open();

@@ -1,10 +1,16 @@
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type EncodeJob, encodeBatchSize, runEncodeJob } from '../../src/coordinator/encode-job.js';
+import { encodeBatchSize, runEncodeJob } from '../../src/coordinator/encode-job.js';
 import { reportWorkers } from '../../src/coordinator/event-sources.js';
 import type { Member } from '../../src/coordinator/member.js';
 import type { RunEventBody } from '../../src/transport/events/run-event.js';
-import { describedStep, payload, type ScriptedWorker, tree } from '../kit/scripted-worker.js';
+import {
+  describedEncodeJob,
+  encodedBytes,
+  payload,
+  type ScriptedWorker,
+  tree,
+} from '../kit/scripted-worker.js';
 import { at, largeStep, ScriptedWorld } from '../kit/scripted-world.js';
 
 let world: ScriptedWorld;
@@ -160,27 +166,17 @@ describe('encoding', () => {
   test('the batches of a worker that is late go to others, and its own answer may still come', async () => {
     world = await ScriptedWorld.open();
     const [first, second] = [await world.joined(), await world.joined()];
-    const bytesPerImage = 2;
-    const job: EncodeJob = {
-      term: 1,
-      output: 'CODES',
-      split: 'TEST',
-      images: Uint32Array.from({ length: 4 * encodeBatchSize }, (_, i) => i),
-      bytesPerImage,
-      weights: describedStep().weights,
-      strict: true,
-    };
     const progress: number[] = [];
     const done = runEncodeJob(
       world.pool,
-      job,
+      describedEncodeJob(4),
       (images) => progress.push(images),
       new AbortController().signal,
     );
     const given = (worker: ScriptedWorker) => worker.received.flatMap(({ encodeWork }) => encodeWork ?? []);
     const answer = (worker: ScriptedWorker, batch: number) => {
       const { request } = given(worker).find((work) => work.batch === batch)!;
-      worker.answerEncode(request, batch, encodeBatchSize * bytesPerImage, batch + 1);
+      worker.answerEncode(request, batch, encodeBatchSize * encodedBytes, batch + 1);
     };
     await vi.waitFor(() => expect(given(first).map(({ batch }) => batch)).toEqual([0, 1]));
     await vi.waitFor(() => expect(given(second).map(({ batch }) => batch)).toEqual([2, 3]));
@@ -193,7 +189,7 @@ describe('encoding', () => {
     answer(second, 3);
     const encoded = await done;
     expect(progress).toEqual([64, 128, 192, 256]);
-    expect([...encoded.filter((_, i) => i % (encodeBatchSize * bytesPerImage) === 0)]).toEqual([1, 2, 3, 4]);
+    expect([...encoded.filter((_, i) => i % (encodeBatchSize * encodedBytes) === 0)]).toEqual([1, 2, 3, 4]);
     expect(world.pool.all().map(({ outstanding }) => outstanding)).toEqual([0, 0]);
   });
 });

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type ClientDuplexStream, credentials } from '@grpc/grpc-js';
+import { type EncodeJob, encodeBatchSize } from '../../src/coordinator/encode-job.js';
 import type { GradientStep } from '../../src/coordinator/gradient-step.js';
 import { encodeContext, OutgoingWeights } from '../../src/coordinator/snapshot.js';
 import { summarizeCodes } from '../../src/hashing/similarity.js';
@@ -149,6 +150,23 @@ export function payload(rows: number, value: number): NodePayload {
       mean: new Float64Array(statisticsCount).fill(value),
       squaredDeviations: new Float64Array(statisticsCount),
     },
+  };
+}
+
+/** Bytes that `describedEncodeJob` has encoded of each image. */
+export const encodedBytes = 2;
+
+/** Has so many batches of queries encoded. */
+export function describedEncodeJob(batches: number, changed: Partial<EncodeJob> = {}): EncodeJob {
+  return {
+    term: 1,
+    output: 'CODES',
+    split: 'TEST',
+    images: Uint32Array.from({ length: batches * encodeBatchSize }, (_, i) => i),
+    bytesPerImage: encodedBytes,
+    weights: describedStep().weights,
+    strict: true,
+    ...changed,
   };
 }
 
