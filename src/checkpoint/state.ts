@@ -47,22 +47,22 @@ export function encodeState(state: CheckpointState): { name: string; pieces: Uin
   ];
 }
 
-/** Reads and checks a checkpoint's manifest. */
+/** Reads and checks a checkpoint's manifest; throws CheckpointError `CHECKPOINT_DAMAGED` or `CHECKPOINT_MANIFEST`. */
 export async function readManifest(directory: string): Promise<CheckpointManifest> {
   return decodeManifest((await readPart(directory, MANIFEST_FILE)).toString('utf8'));
 }
 
 /**
- * Reads a checkpoint, every byte of it checked against the manifest.
+ * Reads a checkpoint, every byte of it checked against its manifest.
  *
- * @throws CheckpointError `CHECKPOINT_FOREIGN` where it belongs to another run or arithmetic; `CHECKPOINT_DAMAGED`,
- *   `CHECKPOINT_MANIFEST` or `CHECKPOINT_SAFETENSORS` where it is not what was written
+ * @throws CheckpointError `CHECKPOINT_FOREIGN` where it belongs to another run or arithmetic; `CHECKPOINT_DAMAGED`
+ *   or `CHECKPOINT_SAFETENSORS` where it is not what was written
  */
 export async function readState(
   directory: string,
+  manifest: CheckpointManifest,
   expected: { trainingHash: string; arithmeticVersion: number },
 ): Promise<CheckpointState> {
-  const manifest = await readManifest(directory);
   for (const field of ['trainingHash', 'arithmeticVersion'] as const) {
     if (manifest[field] !== expected[field]) {
       throw new CheckpointError(
@@ -77,13 +77,17 @@ export async function readState(
       throw new CheckpointError('CHECKPOINT_DAMAGED', `The manifest does not name ${name}.`);
     return readHashed(join(directory, name), file);
   };
-  const group = async (name: string) => {
+  const group = async (name: (typeof GROUPS)[number]) => {
     const file = `${name}.safetensors`;
     return decodeSafetensors(await read(file), file).tensors;
   };
   const { position, term, trainingHash, arithmeticVersion, identity, metrics } = manifest;
   // Side by side: while one is hashed, the others are read.
-  const [weights, optimizer, codes] = await Promise.all(GROUPS.map(group));
+  const [weights, optimizer, codes] = await Promise.all([
+    group('weights'),
+    group('optimizer'),
+    group('codes'),
+  ]);
   return {
     position,
     term,
@@ -91,7 +95,7 @@ export async function readState(
     arithmeticVersion,
     identity,
     metrics,
-    tensors: { weights: weights!, optimizer: optimizer!, codes: codes! },
+    tensors: { weights, optimizer, codes },
     history: JSON.parse((await read(HISTORY_FILE)).toString('utf8')),
   };
 }

@@ -92,9 +92,9 @@ export class CheckpointStore {
     let foreign = 0;
     for (const { name, path } of candidates) {
       try {
-        const state = await readState(path, expected);
-        const { created } = await readManifest(path);
-        return { state, name, created: new Date(created), rejected };
+        const manifest = await readManifest(path);
+        const state = await readState(path, manifest, expected);
+        return { state, name, created: new Date(manifest.created), rejected };
       } catch (error) {
         if (error instanceof CheckpointError && error.code === 'CHECKPOINT_FOREIGN') foreign++;
         this.passedOver.add(name);

@@ -236,15 +236,15 @@ export class RunCheckpoints {
 
   private stateFrom({ tensors, position }: CheckpointState, records: Records): RunState {
     const { layout, run } = this.options;
-    const gather = (from: TensorMap, into: Float32Array, name: string, offset: number) =>
-      into.set(from[name]!.data as Float32Array, offset);
+    const gather = (into: Float32Array, name: string, offset: number) =>
+      into.set(tensors.weights[name]!.data as Float32Array, offset);
     const parameters = flatVector(layout, tensors.weights);
     const momentum = flatVector(layout, tensors.optimizer);
     const mean = new Float32Array(layout.statisticsCount);
     const variance = new Float32Array(layout.statisticsCount);
     for (const { meanName, varianceName, offset } of layout.batchNorms) {
-      gather(tensors.weights, mean, meanName, offset);
-      gather(tensors.weights, variance, varianceName, offset);
+      gather(mean, meanName, offset);
+      gather(variance, varianceName, offset);
     }
     const optimizer = new SgdOptimizer(run.spec.optimizer, momentum, records.optimizerStarted);
     const state = new RunState(

@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { readSafetensors } from '../../src/checkpoint/safetensors.js';
-import { readState } from '../../src/checkpoint/state.js';
+import { readManifest, readState } from '../../src/checkpoint/state.js';
 import { CheckpointStore } from '../../src/checkpoint/store.js';
 import { failure } from '../kit/failure.js';
 import { flipBit, leftovers, stateAt, temporaryDirectory, thisRun } from './states.js';
@@ -140,7 +140,10 @@ test('a file that is not what was written is told apart from one that is not the
   const { name } = await store.save(stateAt(1), { best: false });
   const file = join(directory, name, 'weights.safetensors');
   await flipBit(file);
-  const read = () => readState(join(directory, name), thisRun);
+  const read = async () => {
+    const path = join(directory, name);
+    return readState(path, await readManifest(path), thisRun);
+  };
   await expect(read()).rejects.toEqual(failure('CHECKPOINT_DAMAGED', /^weights\.safetensors has SHA-256 /));
   await truncate(file, 8);
   await expect(read()).rejects.toEqual(failure('CHECKPOINT_DAMAGED', 'weights.safetensors has 8 bytes'));
