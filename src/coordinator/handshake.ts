@@ -169,8 +169,7 @@ export class Door {
     }
     this.visitors.set(peer, visitor);
     socket.once('close', () => {
-      // Who said nothing only looked whether somebody listens, as probes do, and workers before they dial.
-      if (visitor.state === 'knocking' && socket.bytesRead > 0)
+      if (visitor.state === 'knocking' && hasSpoken(visitor))
         this.refuse(visitor, 'closed_early', 'it closed before its hello');
       clearTimeout(visitor.deadline);
       this.visitors.delete(peer);
@@ -213,7 +212,7 @@ export class Door {
     });
     server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
       const visitor = this.visitors.get(peerOf(socket));
-      if (visitor && visitor.socket.bytesRead > 0)
+      if (visitor && hasSpoken(visitor))
         this.refuse(visitor, 'tls_failed', `TLS failed: ${error.code ?? error.message}`);
       socket.destroy();
     });
@@ -239,6 +238,11 @@ export class Door {
     };
     socket.on('readable', look);
   }
+}
+
+/** Who said nothing only looked whether somebody listens, as probes do, and workers before they dial. */
+function hasSpoken({ socket }: Visitor): boolean {
+  return socket.bytesRead > 0;
 }
 
 /** `ADDRESS:PORT`, as gRPC names a stream's peer. */

@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Engine } from '../engine.js';
 import { EngineError } from '../error.js';
+import { tensorMemory } from '../tensor-memory.js';
 import { type Addon, loadAddon } from './addon.js';
 import type { OnednnBackend } from './backend.js';
 import { ONEDNN, registerOnednn } from './register.js';
@@ -39,9 +40,8 @@ export async function startOnednn(threads: number, addonPath: string): Promise<E
       deterministic: true,
     },
     memory() {
-      const { numTensors, numBytes } = tf.memory();
       const { workspaceBytes } = backend.addon.memory();
-      return { tensors: numTensors, tensorBytes: numBytes, pooledBytes: backend.pooledBytes, workspaceBytes };
+      return { ...tensorMemory(), pooledBytes: backend.pooledBytes, workspaceBytes };
     },
   };
 }

@@ -4,6 +4,7 @@ import util from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Engine } from '../engine.js';
 import { EngineError } from '../error.js';
+import { tensorMemory } from '../tensor-memory.js';
 import { registerExplicitPadding } from './explicit-padding.js';
 
 /** The packages that bring TensorFlow, best first; users install one of them themselves. */
@@ -44,10 +45,7 @@ export async function startTensorflow(threads: number): Promise<Engine> {
       threads,
       deterministic: true,
     },
-    memory() {
-      const { numTensors, numBytes } = tf.memory();
-      return { tensors: numTensors, tensorBytes: numBytes, pooledBytes: 0, workspaceBytes: 0 };
-    },
+    memory: tensorMemory,
   };
 }
 

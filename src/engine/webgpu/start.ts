@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Engine } from '../engine.js';
 import { EngineError } from '../error.js';
+import { tensorMemory } from '../tensor-memory.js';
 
 /** What of the package `webgpu` (Dawn for Node) is used here. */
 interface Dawn {
@@ -39,10 +40,7 @@ export async function startWebgpu(threads: number): Promise<Engine> {
       threads,
       deterministic: true,
     },
-    memory() {
-      const { numTensors, numBytes } = tf.memory();
-      return { tensors: numTensors, tensorBytes: numBytes, pooledBytes: 0, workspaceBytes: 0 };
-    },
+    memory: tensorMemory,
   };
 }
 
