@@ -2,7 +2,7 @@
 // usage: engine_steps.mjs NETWORK BATCH SIZE THREADS
 import { createInterface } from 'node:readline';
 import * as tf from '@tensorflow/tfjs-core';
-import { SgdOptimizer } from '../dist/coordinator/optimizer.js';
+import { SgdOptimizer } from '../dist/coordinator/training/optimizer.js';
 import { KeyedRandom } from '../dist/data/random.js';
 import { copyValues } from '../dist/engine/copy-values.js';
 import { loadEngine } from '../dist/engine/loader.js';

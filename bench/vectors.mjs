@@ -1,7 +1,7 @@
 // What the coordinator does with every gradient: summing four of ResNet-50's size in tree order, in bytes read and
 // written per processor second against those of a memory copy, and SGD against the same loop in plain JavaScript; interleaved.
 // usage: npm run bench:vectors
-import { SgdOptimizer } from '../dist/coordinator/optimizer.js';
+import { SgdOptimizer } from '../dist/coordinator/training/optimizer.js';
 import { addInto, isFiniteVector } from '../dist/reduction/gradient-vectors.js';
 import { median, spread, writeReport } from './kit/report.mjs';
 

@@ -11,15 +11,15 @@ runMain(async () => {
   registerCommands(program, {
     train: async (options) => (await import('./coordinator/command.js')).train(options),
     coordinate: async (options) => (await import('./coordinator/command.js')).lead(options),
-    evaluate: async (options) => (await import('./coordinator/command.js')).evaluate(options),
+    evaluate: async (options) => (await import('./inspection/command.js')).evaluate(options),
     estimate: async ({ run, imagesPerSecond }) =>
       (await import('./estimate/show-estimate.js')).showEstimate(run, imagesPerSecond),
-    audit: async (options) => (await import('./coordinator/command.js')).audit(options),
+    audit: async (options) => (await import('./inspection/command.js')).audit(options),
     work: async (options) => (await import('./worker/command.js')).work(options),
     runs: {
-      list: async (folder) => (await import('./coordinator/runs/show-runs.js')).showRuns(folder),
+      list: async (folder) => (await import('./inspection/runs/show-runs.js')).showRuns(folder),
       compare: async (first, second) =>
-        (await import('./coordinator/runs/show-runs.js')).showComparison(first, second),
+        (await import('./inspection/runs/show-runs.js')).showComparison(first, second),
     },
     dataset: {
       make: async (directory, options) =>

@@ -37,3 +37,13 @@ export function openConsole(
     close: () => {},
   };
 }
+
+/** Runs `body` with the process's console, and closes it however the body ends. */
+export async function withConsole(body: (console: Console) => Promise<void>): Promise<void> {
+  const console = openConsole();
+  try {
+    await body(console);
+  } finally {
+    console.close();
+  }
+}

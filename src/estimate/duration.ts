@@ -1,7 +1,7 @@
-import { assignLeaves } from '../coordinator/assignment.js';
 import { imagesPerAnchor } from '../model/method.js';
 import { ReductionTree } from '../reduction/tree.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
+import { assignLeaves } from '../schedule/assignment.js';
 import type { RunWork } from './work.js';
 
 /** What one worker does in a second. */

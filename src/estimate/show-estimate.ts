@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { type Console, openConsole } from '../console/console.js';
 import { formatTable } from '../console/table.js';
-import { localWorkerCount } from '../coordinator/fleet.js';
 import { loadDataset } from '../data/dataset.js';
 import { officialCounts } from '../data/layouts/official-counts.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
 import type { DatasetKind, TrainingRun } from '../run/training-run.js';
+import { localWorkerCount } from '../schedule/worker-count.js';
 import { measureSpeed } from '../worker/measure-speed.js';
 import type { Speed } from './duration.js';
 import { estimateRun, type RunEstimate } from './estimate.js';

@@ -1,6 +1,3 @@
-import { assignLeaves } from '../coordinator/assignment.js';
-import { encodeBatchSize } from '../coordinator/encode-job.js';
-import { verifiedLeaves } from '../coordinator/verified-leaves.js';
 import { KeyedRandom } from '../data/random.js';
 import { wordsPerCode } from '../hashing/codes.js';
 import type { ModelLayout } from '../model/layout.js';
@@ -9,6 +6,9 @@ import { payloadBytes } from '../reduction/payload.js';
 import { ReductionTree } from '../reduction/tree.js';
 import { HISTOGRAM_BINS } from '../retrieval/histogram.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
+import { assignLeaves } from '../schedule/assignment.js';
+import { encodeBatchSize } from '../schedule/encode-batches.js';
+import { verifiedLeaves } from '../schedule/verified-leaves.js';
 import { chunkBytes } from '../transport/tensor-stream.js';
 import { type DatasetCounts, encodedQueries, encodedSamples, evaluations, type RunWork } from './work.js';
 

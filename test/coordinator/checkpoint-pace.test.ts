@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { CheckpointPace } from '../../src/coordinator/checkpoint-pace.js';
+import { CheckpointPace } from '../../src/coordinator/checkpoints/checkpoint-pace.js';
 
 test('every so many steps, whatever the time', () => {
   const pace = new CheckpointPace(3, 0);

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { DeadlineEstimator } from '../../src/coordinator/deadline.js';
-import { Strikes } from '../../src/coordinator/strikes.js';
-import { verifiedLeaves } from '../../src/coordinator/verified-leaves.js';
+import { DeadlineEstimator } from '../../src/coordinator/dispatch/deadline.js';
+import { Strikes } from '../../src/coordinator/dispatch/strikes.js';
 import { KeyedRandom } from '../../src/data/random.js';
+import { verifiedLeaves } from '../../src/schedule/verified-leaves.js';
 
 describe('a deadline', () => {
   test('is the longest before anything was measured', () => {

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { describeStep } from '../../src/coordinator/describe-step.js';
-import { startPosition } from '../../src/coordinator/schedule.js';
-import { OutgoingWeights } from '../../src/coordinator/snapshot.js';
+import { OutgoingWeights } from '../../src/coordinator/dispatch/outgoing-weights.js';
+import { describeStep } from '../../src/coordinator/training/describe-step.js';
 import { KeyedRandom } from '../../src/data/random.js';
 import { TripletSampler } from '../../src/data/sampler.js';
 import { describeModel } from '../../src/model/layout.js';
+import { startPosition } from '../../src/schedule/schedule.js';
 import { run } from '../run/support.js';
 
 const settings = [

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { encodeOutputs } from '../../src/coordinator/encode-outputs.js';
+import { encodeOutputs } from '../../src/coordinator/training/encode-outputs.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import { describedStep } from '../kit/scripted-worker.js';
 import { ScriptedWorld } from '../kit/scripted-world.js';

@@ -1,5 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { type EncodeJob, encodeBatchSize, runEncodeJob } from '../../src/coordinator/encode-job.js';
+import { type EncodeJob, runEncodeJob } from '../../src/coordinator/dispatch/encode-job.js';
+import { encodeBatchSize } from '../../src/schedule/encode-batches.js';
 import { describedEncodeJob, encodedBytes, type ScriptedWorker } from '../kit/scripted-worker.js';
 import { ScriptedWorld } from '../kit/scripted-world.js';
 

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { sharedProcessors } from '../../src/coordinator/local-workers.js';
+import { sharedProcessors } from '../../src/coordinator/admission/local-workers.js';
 import { builtAddonPath } from '../../src/engine/onednn/addon.js';
 
 const start = `require(${JSON.stringify(builtAddonPath)}).start(1);

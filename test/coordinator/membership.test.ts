@@ -1,8 +1,13 @@
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { reportWorkers } from '../../src/coordinator/event-sources.js';
-import { describeWaiting } from '../../src/coordinator/fleet.js';
-import { Member, type MemberState, memberStates, type WorkerStream } from '../../src/coordinator/member.js';
+import { describeWaiting } from '../../src/coordinator/admission/fleet.js';
+import {
+  Member,
+  type MemberState,
+  memberStates,
+  type WorkerStream,
+} from '../../src/coordinator/dispatch/member.js';
+import { reportWorkers } from '../../src/coordinator/monitoring/event-sources.js';
 import type { RunEventBody } from '../../src/transport/events/run-event.js';
 import { TransferMemory } from '../../src/transport/transfer-memory.js';
 import { payload, tree } from '../kit/scripted-worker.js';

@@ -1,8 +1,8 @@
-import { Member, type WorkerStream } from '../../src/coordinator/member.js';
-import type { MetricsSources } from '../../src/coordinator/metrics/run-metrics.js';
-import type { IterationRecord } from '../../src/coordinator/run-state.js';
-import { startPosition } from '../../src/coordinator/schedule.js';
+import { Member, type WorkerStream } from '../../src/coordinator/dispatch/member.js';
+import type { MetricsSources } from '../../src/coordinator/monitoring/metrics/run-metrics.js';
+import type { IterationRecord } from '../../src/coordinator/training/run-state.js';
 import { readTrainingRun } from '../../src/run/read.js';
+import { startPosition } from '../../src/schedule/schedule.js';
 import { TransferMemory } from '../../src/transport/transfer-memory.js';
 
 /** Everything that metrics are read from, to be changed between two scrapes. */

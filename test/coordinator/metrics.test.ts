@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { diskSpaceOf } from '../../src/coordinator/metrics/disk-space.js';
-import { RunMetrics } from '../../src/coordinator/metrics/run-metrics.js';
+import { diskSpaceOf } from '../../src/coordinator/monitoring/metrics/disk-space.js';
+import { RunMetrics } from '../../src/coordinator/monitoring/metrics/run-metrics.js';
 import { evaluated, MetricsWorld } from './metrics-sources.js';
 
 let world: MetricsWorld;

@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { RunMetrics } from '../../src/coordinator/metrics/run-metrics.js';
-import { MonitorServer } from '../../src/coordinator/monitor-server.js';
+import { RunMetrics } from '../../src/coordinator/monitoring/metrics/run-metrics.js';
+import { MonitorServer } from '../../src/coordinator/monitoring/monitor-server.js';
 import { MetricsWorld } from './metrics-sources.js';
 
 async function start(address = '127.0.0.1:0') {

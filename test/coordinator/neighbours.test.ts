@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { type Invitation, NeighbourMemory } from '../../src/coordinator/neighbour-memory.js';
+import { type Invitation, NeighbourMemory } from '../../src/coordinator/dispatch/shared-worker-memory.js';
 import { payloadArrays } from '../../src/reduction/payload.js';
 import { bytesOf } from '../../src/transport/bytes.js';
 import { SharedReader, SharedWriter } from '../../src/transport/shared-memory.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type OptimizerSettings, SgdOptimizer } from '../../src/coordinator/optimizer.js';
+import { type OptimizerSettings, SgdOptimizer } from '../../src/coordinator/training/optimizer.js';
 import { firstDifference, floatVectors } from '../kit/floats.js';
 
 interface Sgd {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Refusals } from '../../src/coordinator/refusals.js';
+import { Refusals } from '../../src/coordinator/admission/refusals.js';
 
 test('all refusals are counted, and the first of each reason is logged, then at most one in ten seconds', () => {
   const lines: unknown[] = [];

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { RunControl, type RunControlHooks } from '../../src/coordinator/run-control.js';
-import { startPosition } from '../../src/coordinator/schedule.js';
+import { RunControl, type RunControlHooks } from '../../src/coordinator/leadership/run-control.js';
+import { startPosition } from '../../src/schedule/schedule.js';
 
 function control(workers: { slot: number; name: string; state: string }[] = []) {
   const calls: string[] = [];

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { StepObserver } from '../../src/coordinator/gradient-step.js';
-import { runGradientStep } from '../../src/coordinator/gradient-step.js';
-import type { Member } from '../../src/coordinator/member.js';
-import { WorkerPool } from '../../src/coordinator/pool.js';
-import { CoordinatorServer } from '../../src/coordinator/server.js';
+import { CoordinatorServer } from '../../src/coordinator/admission/server.js';
+import type { StepObserver } from '../../src/coordinator/dispatch/gradient-step.js';
+import { runGradientStep } from '../../src/coordinator/dispatch/gradient-step.js';
+import type { Member } from '../../src/coordinator/dispatch/member.js';
+import { WorkerPool } from '../../src/coordinator/dispatch/pool.js';
 import { payloadBytes } from '../../src/reduction/payload.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import { protocolVersion } from '../../src/transport/service.js';

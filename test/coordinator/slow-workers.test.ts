@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { encodeBatchSize, runEncodeJob } from '../../src/coordinator/encode-job.js';
-import { reportWorkers } from '../../src/coordinator/event-sources.js';
-import type { Member } from '../../src/coordinator/member.js';
+import { runEncodeJob } from '../../src/coordinator/dispatch/encode-job.js';
+import type { Member } from '../../src/coordinator/dispatch/member.js';
+import { reportWorkers } from '../../src/coordinator/monitoring/event-sources.js';
+import { encodeBatchSize } from '../../src/schedule/encode-batches.js';
 import type { RunEventBody } from '../../src/transport/events/run-event.js';
 import {
   describedEncodeJob,

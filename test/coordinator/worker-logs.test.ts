@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Member } from '../../src/coordinator/member.js';
-import { WorkerLogs } from '../../src/coordinator/worker-logs.js';
+import { WorkerLogs } from '../../src/coordinator/admission/worker-logs.js';
+import type { Member } from '../../src/coordinator/dispatch/member.js';
 
 const logs = () => {
   const lines: unknown[] = [];

@@ -1,8 +1,8 @@
 import { Registry } from 'prom-client';
 import { afterEach, expect, test, vi } from 'vitest';
-import type { Member } from '../../src/coordinator/member.js';
-import { Instruments } from '../../src/coordinator/metrics/instruments.js';
-import { registerWorkerMetrics } from '../../src/coordinator/metrics/worker-metrics.js';
+import type { Member } from '../../src/coordinator/dispatch/member.js';
+import { Instruments } from '../../src/coordinator/monitoring/metrics/instruments.js';
+import { registerWorkerMetrics } from '../../src/coordinator/monitoring/metrics/worker-metrics.js';
 import { layout, payload } from '../kit/scripted-worker.js';
 import { ScriptedWorld } from '../kit/scripted-world.js';
 

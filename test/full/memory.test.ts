@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { SgdOptimizer } from '../../src/coordinator/optimizer.js';
+import { SgdOptimizer } from '../../src/coordinator/training/optimizer.js';
 import { KeyedRandom } from '../../src/data/random.js';
 import { loadEngine } from '../../src/engine/loader.js';
 import { signCodes } from '../../src/hashing/codes.js';

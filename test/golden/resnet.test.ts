@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { SgdOptimizer } from '../../src/coordinator/optimizer.js';
+import { SgdOptimizer } from '../../src/coordinator/training/optimizer.js';
 import { summarizeCodes } from '../../src/hashing/similarity.js';
 import { computeGradientAnywhere, encodeImagesAnywhere } from '../../src/model/any-engine.js';
 import { updateRunningStatistics } from '../../src/model/batch-norm-moments.js';

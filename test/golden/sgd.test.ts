@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SgdOptimizer } from '../../src/coordinator/optimizer.js';
+import { SgdOptimizer } from '../../src/coordinator/training/optimizer.js';
 import { summarizeCodes } from '../../src/hashing/similarity.js';
 import { computeGradientAnywhere } from '../../src/model/any-engine.js';
 import { updateRunningStatistics } from '../../src/model/batch-norm-moments.js';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RunStatus } from '../../src/coordinator/run-control.js';
+import type { RunStatus } from '../../src/coordinator/leadership/run-control.js';
 import { askControlSocket } from '../../src/transport/control/socket.js';
 import type { CommandLine, LogLine } from './command-line.js';
 

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type ClientDuplexStream, credentials } from '@grpc/grpc-js';
-import { type EncodeJob, encodeBatchSize } from '../../src/coordinator/encode-job.js';
-import type { GradientStep } from '../../src/coordinator/gradient-step.js';
-import { encodeContext, OutgoingWeights } from '../../src/coordinator/snapshot.js';
+import type { EncodeJob } from '../../src/coordinator/dispatch/encode-job.js';
+import type { GradientStep } from '../../src/coordinator/dispatch/gradient-step.js';
+import { encodeContext, OutgoingWeights } from '../../src/coordinator/dispatch/outgoing-weights.js';
 import { summarizeCodes } from '../../src/hashing/similarity.js';
 import { describeModel } from '../../src/model/layout.js';
 import { type NodePayload, payloadArrays, payloadDigest } from '../../src/reduction/payload.js';
 import { ReductionTree, type TreeNode } from '../../src/reduction/tree.js';
+import { encodeBatchSize } from '../../src/schedule/encode-batches.js';
 import { bytesOf } from '../../src/transport/bytes.js';
 import type { CoordinatorMessage__Output } from '../../src/transport/generated/fcaenet/v1/CoordinatorMessage.js';
 import type { WorkerMessage } from '../../src/transport/generated/fcaenet/v1/WorkerMessage.js';

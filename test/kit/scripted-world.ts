@@ -1,11 +1,11 @@
+import { CoordinatorServer } from '../../src/coordinator/admission/server.js';
 import {
   type GradientStep,
   runGradientStep,
   type StepObserver,
-} from '../../src/coordinator/gradient-step.js';
-import { WorkerPool } from '../../src/coordinator/pool.js';
-import { CoordinatorServer } from '../../src/coordinator/server.js';
-import { OutgoingWeights } from '../../src/coordinator/snapshot.js';
+} from '../../src/coordinator/dispatch/gradient-step.js';
+import { OutgoingWeights } from '../../src/coordinator/dispatch/outgoing-weights.js';
+import { WorkerPool } from '../../src/coordinator/dispatch/pool.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import { describedStep, fingerprint, ScriptedWorker } from './scripted-worker.js';
 

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import type { RunResult } from '../../src/coordinator/result.js';
+import type { RunResult } from '../../src/coordinator/training/result.js';
 import { jpegPicture } from '../data/pictures.js';
 import { type CubFiles, writeCub } from '../data/support.js';
 

@@ -1,9 +1,9 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { RunState } from '../../src/coordinator/run-state.js';
-import { learningRateAt } from '../../src/coordinator/schedule.js';
+import { RunState } from '../../src/coordinator/training/run-state.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import { datasetKinds, type TrainingRunSpec } from '../../src/run/training-run.js';
+import { learningRateAt } from '../../src/schedule/schedule.js';
 
 const lengths = [12, 24, 32, 48] as const;
 const runs = datasetKinds.flatMap((kind) =>

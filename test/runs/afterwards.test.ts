@@ -1,10 +1,10 @@
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { auditRun } from '../../src/coordinator/ledger/audit.js';
-import { compareRuns } from '../../src/coordinator/runs/compare-runs.js';
-import { comparisonTables, runsTable } from '../../src/coordinator/runs/show-runs.js';
 import { ExitCode } from '../../src/errors.js';
+import { auditRun } from '../../src/inspection/audit.js';
+import { compareRuns } from '../../src/inspection/runs/compare-runs.js';
+import { comparisonTables, runsTable } from '../../src/inspection/runs/show-runs.js';
 import { CommandLine, runCommandLine } from '../kit/command-line.js';
 import { type SmallRun, smallRun } from '../kit/small-run.js';
 
@@ -177,8 +177,8 @@ describe('an audit', () => {
   });
 
   test('notices a gradient that is not the one the checkpoint follows from, however well the chain was forged', async () => {
-    const { readLedger } = await import('../../src/coordinator/ledger/reader.js');
-    const { chainStart, ledgerLine, readHeader } = await import('../../src/coordinator/ledger/entry.js');
+    const { readLedger } = await import('../../src/ledger/reader.js');
+    const { chainStart, ledgerLine, readHeader } = await import('../../src/ledger/entry.js');
     const forge = async (copy: string) => {
       const path = join(copy, 'ledger-000001.jsonl');
       const { header } = readHeader(readFileSync(path, 'utf8').split('\n')[0]!);

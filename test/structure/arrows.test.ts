@@ -11,11 +11,12 @@ const heights: readonly { readonly folders: readonly string[]; readonly mayImpor
   { folders: ['console', 'run', 'wasm'], mayImportEachOther: false },
   { folders: ['engine', 'kube', 'transport'], mayImportEachOther: false },
   {
-    folders: ['model', 'hashing', 'data', 'retrieval', 'checkpoint', 'reduction'],
+    folders: ['model', 'hashing', 'data', 'retrieval', 'checkpoint', 'reduction', 'schedule', 'identity'],
     mayImportEachOther: true,
   },
+  { folders: ['ledger'], mayImportEachOther: false },
   { folders: ['coordinator', 'worker'], mayImportEachOther: false },
-  { folders: ['estimate'], mayImportEachOther: false },
+  { folders: ['estimate', 'inspection'], mayImportEachOther: false },
   { folders: ['commands'], mayImportEachOther: false },
   { folders: ['cli.ts'], mayImportEachOther: false },
 ];

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { Door, handshakeLimits } from '../../src/coordinator/handshake.js';
+import { Door, handshakeLimits } from '../../src/coordinator/admission/handshake.js';
 import { makeCertificates, tlsFilesIn } from '../../src/transport/certificates.js';
 import { readTlsFiles, type TlsMaterial } from '../../src/transport/tls-files.js';
 import { whyUnreachable } from '../../src/worker/diagnosis.js';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { WorkerStream } from '../../src/coordinator/member.js';
+import type { WorkerStream } from '../../src/coordinator/dispatch/member.js';
 import type { Dataset } from '../../src/data/dataset.js';
 import { diallingOf } from '../../src/transport/credentials.js';
 import type { CoordinatorMessage } from '../../src/transport/generated/fcaenet/v1/CoordinatorMessage.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { interruptProcess } from '../../src/console/interrupt.js';
-import type { WorkerStream } from '../../src/coordinator/member.js';
+import type { WorkerStream } from '../../src/coordinator/dispatch/member.js';
 import { parseTrainingRun } from '../../src/run/read.js';
 import { coordinatorService } from '../../src/transport/service.js';
 import { work as workAsCommand } from '../../src/worker/command.js';

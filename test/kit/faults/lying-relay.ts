@@ -1,5 +1,5 @@
 import { credentials, Server, ServerCredentials } from '@grpc/grpc-js';
-import type { WorkerStream } from '../../../src/coordinator/member.js';
+import type { WorkerStream } from '../../../src/coordinator/dispatch/member.js';
 import type { WorkerMessage__Output } from '../../../src/transport/generated/fcaenet/v1/WorkerMessage.js';
 import { channelOptions, coordinatorService, TrainingClientType } from '../../../src/transport/service.js';
 

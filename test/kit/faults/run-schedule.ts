@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as passMs } from 'node:timers/promises';
-import type { RunResult } from '../../../src/coordinator/result.js';
+import type { RunResult } from '../../../src/coordinator/training/result.js';
 import { CommandLine, runCommandLine } from '../command-line.js';
 import { NatsServer } from '../nats-server.js';
 import { killWhileWriting } from './kill-while-writing.js';

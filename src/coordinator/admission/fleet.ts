@@ -1,0 +1,90 @@
+import type { Log } from '../../console/log.js';
+import type { FcaenetError } from '../../errors.js';
+import type { Identity } from '../../identity/identity.js';
+import { type Waiting, WorkerPool } from '../dispatch/pool.js';
+import { NeighbourMemory } from '../dispatch/shared-worker-memory.js';
+import { LocalWorkers } from './local-workers.js';
+import { type Admission, CoordinatorServer, type Protection } from './server.js';
+
+export interface FleetOptions {
+  readonly admission: Admission;
+  /** Worker processes to start on this machine; 0 waits for workers from elsewhere. */
+  readonly localWorkers: number;
+  readonly protection: Protection;
+  /** Work is only handed out while so many are there. */
+  readonly minWorkers: number;
+  readonly log: Log;
+  readonly onIdentity: (identity: Identity, device: string) => void;
+  /** Called when the local workers ended and will not be started again. */
+  readonly onExhausted: (error: FcaenetError) => void;
+}
+
+/** The workers of one coordinator: the port they dial, the pool they are in, and those that run on this machine. */
+export class Fleet {
+  readonly pool: WorkerPool;
+  readonly server: CoordinatorServer;
+  private local: LocalWorkers | null = null;
+  private mostAdmitted = 0;
+
+  constructor(private readonly options: FleetOptions) {
+    const { admission, protection, log, onIdentity } = options;
+    this.pool = new WorkerPool(options.minWorkers);
+    this.server = new CoordinatorServer(admission, this.pool, log, onIdentity, protection);
+    this.pool.on('ready', () => {
+      this.mostAdmitted = Math.max(this.mostAdmitted, this.pool.admitted().length);
+    });
+    this.pool.on('gathering', (waiting) => {
+      if (waiting && waiting.needed > 1) log.info(describeWaiting(waiting), { needed: waiting.needed });
+    });
+    this.pool.on('setAside', (member, fault, reason) =>
+      log.warn('worker set aside', { worker: member.label, fault, reason }),
+    );
+    this.pool.on('gone', (member, { reason }) => log.warn('worker left', { worker: member.label, reason }));
+  }
+
+  /** The most workers that were there at one time. */
+  get size(): number {
+    return this.mostAdmitted;
+  }
+
+  /** Opens the port and starts the local workers. Throws what `CoordinatorServer.listen` throws. */
+  async open(): Promise<void> {
+    const { admission, localWorkers, protection, log, onExhausted } = this.options;
+    const { dataset, operation } = admission.run.spec;
+    const address = await this.server.listen(operation.listen);
+    log.info('waiting for workers', { address, localWorkers });
+    if (localWorkers > 0) {
+      const { cache } = operation;
+      this.server.neighbours = NeighbourMemory.open(admission.term, this.server.traffic, log);
+      this.local = new LocalWorkers({
+        count: localWorkers,
+        address: dialledHere(address),
+        tls: operation.tls,
+        joinToken: protection.joinToken,
+        dataset: dataset.path,
+        cache,
+        neighbours: this.server.neighbours,
+        log,
+        onExhausted,
+      });
+    }
+  }
+
+  /** Sends every worker home, or to wait for the run to go on, and waits for the local ones to end. */
+  async close(reason: string, resumable: boolean): Promise<void> {
+    this.pool.removeAllListeners('gone');
+    await this.server.close(reason, resumable);
+    await this.local?.stop();
+    this.server.neighbours?.close();
+  }
+}
+
+/** The address by which processes of this machine reach a coordinator that listens on all of its addresses. */
+function dialledHere(address: string): string {
+  return address.replace(/^0\.0\.0\.0:/, '127.0.0.1:').replace(/^\[::\]:/, '[::1]:');
+}
+
+/** The waiting state in words. */
+export function describeWaiting({ present, needed, since }: Waiting): string {
+  return `${present} of ${needed} ${needed === 1 ? 'worker' : 'workers'}; waiting since ${since.toISOString()}`;
+}

@@ -1,0 +1,125 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { Log } from '../../console/log.js';
+import { ExitCode, FcaenetError } from '../../errors.js';
+import { joinTokenVariable } from '../../transport/join-token.js';
+import { memoryKeyVariable } from '../../transport/shared-memory.js';
+import type { TlsFiles } from '../../transport/tls-files.js';
+import type { NeighbourMemory } from '../dispatch/shared-worker-memory.js';
+
+/** How often the processes of one place may be started again after they were killed. */
+const restartsPerPlace = 3;
+
+/**
+ * OpenMP's settings for processes that share the machine's processors. Threads that spin while they wait would take them
+ * from the others, and binding begins at the first processor in each process: all of them would run on that one.
+ */
+export const sharedProcessors = { OMP_WAIT_POLICY: 'PASSIVE', OMP_PROC_BIND: 'FALSE' } as const;
+
+/** Failures that running again cannot mend: bad input, bad settings, a refusal. */
+function isHopeless(exitCode: number | null): boolean {
+  return exitCode !== null && exitCode >= 64 && exitCode <= 78 && exitCode !== ExitCode.interrupted;
+}
+
+/** What a finished worker process left behind. */
+interface Ending {
+  readonly exitCode: number | null;
+  /** Its last words on stderr, without the program's name. */
+  readonly sentence: string;
+}
+
+export interface LocalWorkersOptions {
+  readonly count: number;
+  /** Where the coordinator listens. */
+  readonly address: string;
+  /** The coordinator's own files, which its workers use as well; null for plain text. */
+  readonly tls: TlsFiles | null;
+  /** Null where none is asked for. */
+  readonly joinToken: string | null;
+  readonly dataset: string;
+  readonly cache: { readonly directory: string; readonly limitBytes: number };
+  /** What to share with them; null where the machine has no memory for it. */
+  readonly neighbours: NeighbourMemory | null;
+  readonly log: Log;
+  /** Called once when no process is left and none will be started again. */
+  readonly onExhausted: (error: FcaenetError) => void;
+}
+
+/**
+ * Worker processes on this machine, each a command line of its own. A process that is killed is started again a few
+ * times; one that ends for a reason that will not go away is not.
+ */
+export class LocalWorkers {
+  private readonly processes = new Set<ChildProcess>();
+  private stopping = false;
+
+  constructor(private readonly options: LocalWorkersOptions) {
+    for (let place = 0; place < options.count; place++) this.start(place, restartsPerPlace);
+  }
+
+  /** Waits until every process has ended, by itself within `graceMs` or by SIGKILL. */
+  async stop(graceMs = 3_000): Promise<void> {
+    this.stopping = true;
+    const ended = Promise.all(
+      [...this.processes].map((child) => new Promise((resolve) => child.once('exit', resolve))),
+    );
+    const force = setTimeout(() => {
+      for (const child of this.processes) child.kill('SIGKILL');
+    }, graceMs);
+    for (const child of this.processes) if (child.connected) child.disconnect();
+    await ended;
+    clearTimeout(force);
+  }
+
+  private start(place: number, restartsLeft: number): void {
+    const { address, tls, joinToken, dataset, cache, neighbours, log } = this.options;
+    const invitation = neighbours?.invite() ?? null;
+    const program = fileURLToPath(new URL('../../cli.js', import.meta.url));
+    const flags = [
+      ['--connect', address],
+      ['--data', dataset],
+      ['--cache', cache.directory],
+      ['--cache-limit-bytes', String(cache.limitBytes)],
+      ['--name', `local-${place}`],
+      ...(tls
+        ? [
+            ['--tls-certificate', tls.certificate],
+            ['--tls-key', tls.key],
+            ['--tls-authority', tls.authority],
+          ]
+        : []),
+    ].flat();
+    // The IPC channel tells the worker that its parent lives: it leaves when the channel closes. A group of its own
+    // keeps the terminal's Ctrl-C from it: the coordinator decides when it stops.
+    const child = fork(program, ['worker', ...flags], {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...(invitation?.descriptors ?? [])],
+      detached: true,
+      env: {
+        ...process.env,
+        ...sharedProcessors,
+        ...(joinToken === null ? {} : { [joinTokenVariable]: joinToken }),
+        [memoryKeyVariable]: invitation?.key.toString('hex') ?? '',
+      },
+    });
+    this.processes.add(child);
+    let sentence = '';
+    createInterface({ input: child.stderr! }).on('line', (line) => {
+      sentence = line.replace(/^fcaenet: /, '');
+    });
+    child.once('exit', (exitCode, signal) => {
+      this.processes.delete(child);
+      if (invitation) neighbours?.ended(invitation);
+      if (this.stopping || exitCode === 0) return;
+      const how = signal ? `killed by ${signal}` : `exit code ${exitCode}`;
+      log.warn('local worker ended', { place, how, sentence });
+      if (restartsLeft > 0 && !isHopeless(exitCode)) this.start(place, restartsLeft - 1);
+      else if (this.processes.size === 0) this.exhausted({ exitCode, sentence: sentence || how });
+    });
+  }
+
+  private exhausted({ exitCode, sentence }: Ending): void {
+    const code = exitCode !== null && isHopeless(exitCode) ? (exitCode as ExitCode) : ExitCode.failed;
+    this.options.onExhausted(new FcaenetError('COORDINATOR_NO_WORKERS', sentence, code));
+  }
+}

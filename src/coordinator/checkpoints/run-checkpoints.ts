@@ -1,0 +1,300 @@
+import type { TensorMap } from '../../checkpoint/safetensors.js';
+import type { CheckpointState } from '../../checkpoint/state.js';
+import { CheckpointStore, type Fence } from '../../checkpoint/store.js';
+import type { Log } from '../../console/log.js';
+import type { Dataset } from '../../data/dataset.js';
+import { arithmeticVersion } from '../../identity/arithmetic-version.js';
+import type { Identity } from '../../identity/identity.js';
+import type { LedgerHeader } from '../../ledger/entry.js';
+import type { Ledger, LedgerPosition } from '../../ledger/ledger.js';
+import type { ModelLayout } from '../../model/layout.js';
+import type { RunDirectory } from '../../run/run-directory.js';
+import { trainingHash } from '../../run/training-hash.js';
+import type { TrainingRun } from '../../run/training-run.js';
+import { CoordinatorError } from '../error.js';
+import { SgdOptimizer } from '../training/optimizer.js';
+import { type IterationRecord, RunState, type UntrainedFigures } from '../training/run-state.js';
+import { CheckpointPace } from './checkpoint-pace.js';
+
+export interface RunCheckpointsOptions {
+  readonly run: TrainingRun;
+  readonly directory: RunDirectory;
+  readonly dataset: Dataset;
+  readonly layout: ModelLayout;
+  readonly term: number;
+  readonly fence: Fence;
+  readonly log: Log;
+}
+
+/** What a checkpoint's `history.json` holds besides the tensors: everything about the run that is not a tensor. */
+interface Records {
+  readonly datasetFingerprint: string;
+  readonly optimizerStarted: boolean;
+  readonly iterations: IterationRecord[];
+  readonly lossSums: number[];
+  readonly seconds: number;
+  readonly images: number;
+  readonly untrained: UntrainedFigures | null;
+  /** The sample ledger's chain up to this checkpoint. */
+  readonly ledger: string;
+}
+
+/** Told what became of a checkpoint. */
+export interface CheckpointObserver {
+  written(name: string, bytes: number, seconds: number): void;
+  failed(): void;
+}
+
+/** A run as a checkpoint has it. */
+export interface RestoredRun {
+  /** The checkpoint's. */
+  readonly name: string;
+  readonly created: Date;
+  readonly state: RunState;
+  readonly identity: Identity | null;
+  readonly ledger: LedgerPosition;
+}
+
+/** Turns a run's state into checkpoints and back. Saves run in the background, one after another, on copies. */
+export class RunCheckpoints {
+  private readonly store: CheckpointStore;
+  private readonly hash: string;
+  private readonly pace: CheckpointPace;
+  private pending: Promise<string | null> = Promise.resolve(null);
+  /** The run's best mAP that a checkpoint holds. */
+  private best = Number.NEGATIVE_INFINITY;
+  /** What is being written, by name; the same memory for every checkpoint. */
+  private readonly copies = new Map<string, Float32Array<ArrayBuffer>>();
+
+  constructor(private readonly options: RunCheckpointsOptions) {
+    const { run, directory } = options;
+    this.store = new CheckpointStore(directory.checkpoints, {
+      keep: run.spec.operation.checkpoint.keep,
+      fence: options.fence,
+    });
+    this.hash = trainingHash(run);
+    this.pace = new CheckpointPace(run.spec.operation.checkpoint.everySteps, secondsNow());
+  }
+
+  /** Whether the run file asks for a checkpoint after this many steps, which may depend on what the last one took. */
+  isDue(globalStep: number): boolean {
+    return this.pace.isDue(globalStep, secondsNow());
+  }
+
+  /** Waits, where the run file bounds what a crash may lose, until a step may be finished. Throws what writing threw. */
+  async beforeFinishing(globalStep: number): Promise<void> {
+    if (!this.pace.mayFinish(globalStep)) await this.pending;
+  }
+
+  /**
+   * The newest good checkpoint, or null where there is none yet.
+   * @throws CheckpointError where there are some but none can be used; CoordinatorError COORDINATOR_OTHER_DATASET
+   */
+  async restore(): Promise<RestoredRun | null> {
+    const { dataset, log } = this.options;
+    const loaded = await this.store.loadNewest({ trainingHash: this.hash, arithmeticVersion });
+    if (!loaded) return null;
+    const { state: checkpoint, name, created, rejected } = loaded;
+    for (const { name: refused, reason } of rejected)
+      log.warn('checkpoint refused', { name: refused, reason });
+    const records = checkpoint.history as Records;
+    if (records.datasetFingerprint !== dataset.fingerprint) {
+      throw new CoordinatorError(
+        'COORDINATOR_OTHER_DATASET',
+        `checkpoint ${name} was trained on a dataset with fingerprint ${records.datasetFingerprint.slice(0, 12)}…, but ${dataset.root} has ${dataset.fingerprint.slice(0, 12)}…`,
+      );
+    }
+    const state = this.stateFrom(checkpoint, records);
+    this.best = bestMAP(state.history);
+    this.pace.durable(state.position.globalStep);
+    return {
+      name,
+      created,
+      state,
+      identity: checkpoint.identity === null ? null : JSON.parse(checkpoint.identity),
+      ledger: { steps: state.position.globalStep, hash: records.ledger },
+    };
+  }
+
+  /**
+   * Copies the state and writes it while the caller goes on; waits only for the checkpoint before this one. The ledger
+   * is made durable up to the state's position first.
+   */
+  async saveInBackground(
+    state: RunState,
+    identity: Identity | null,
+    ledger: Ledger,
+    observer: CheckpointObserver,
+  ): Promise<void> {
+    // Another caller may have begun one while this one waited.
+    for (let before: unknown; before !== this.pending; ) {
+      before = this.pending;
+      await before;
+    }
+    const mAP = bestMAP(state.history);
+    const isBest = mAP > this.best;
+    this.best = Math.max(this.best, mAP);
+    const begunAt = secondsNow();
+    this.pace.begun(begunAt);
+    const checkpoint = this.checkpointOf(state, identity);
+    const saved = ledger.sync().then(async (hash) => {
+      const history = { ...checkpoint.history, ledger: hash };
+      const written = await this.store.save({ ...checkpoint, history }, { best: isBest });
+      this.pace.durable(checkpoint.position.globalStep);
+      observer.written(written.name, written.bytes, written.seconds);
+      return written.name;
+    });
+    // A failure is thrown by whoever waits next; until then it must not count as unhandled.
+    saved.catch(() => observer.failed()).finally(() => this.pace.written(secondsNow() - begunAt));
+    this.pending = saved;
+  }
+
+  /** Which run the ledger of this run is of. */
+  get ledgerHeader(): LedgerHeader {
+    return {
+      format: 'fcaenet-ledger',
+      formatVersion: 1,
+      trainingHash: this.hash,
+      datasetFingerprint: this.options.dataset.fingerprint,
+      arithmeticVersion,
+    };
+  }
+
+  /** The same, and waits until it is durable. @returns its name */
+  async saveAndWait(
+    state: RunState,
+    identity: Identity | null,
+    ledger: Ledger,
+    observer: CheckpointObserver,
+  ): Promise<string> {
+    await this.saveInBackground(state, identity, ledger, observer);
+    // One that another caller began in this moment is as good: it is no older.
+    return (await this.pending)!;
+  }
+
+  /** Waits for the last checkpoint and names it; throws what writing it threw. */
+  settled(): Promise<string | null> {
+    return this.pending;
+  }
+
+  /** The state's copy, all but the ledger's hash. */
+  private checkpointOf(
+    state: RunState,
+    identity: Identity | null,
+  ): CheckpointState & { history: Omit<Records, 'ledger'> } {
+    const { layout, run, dataset, term } = this.options;
+    const { weights, optimizer } = state;
+    const { bits } = run.spec;
+    const records: Omit<Records, 'ledger'> = {
+      datasetFingerprint: dataset.fingerprint,
+      optimizerStarted: optimizer.hasStarted,
+      iterations: [...state.history],
+      lossSums: [...state.lossSums],
+      seconds: state.seconds,
+      images: state.images,
+      untrained: state.untrained,
+    };
+    const mAP = state.history.at(-1)?.evaluation?.mAP;
+    return {
+      position: state.position,
+      term,
+      trainingHash: this.hash,
+      arithmeticVersion,
+      identity: identity && JSON.stringify(identity),
+      metrics: mAP === undefined ? {} : { mAP },
+      tensors: {
+        weights: {
+          ...parameterTensors(layout, this.copyOf('parameters', weights.parameters)),
+          ...Object.fromEntries(
+            layout.batchNorms.flatMap(({ meanName, varianceName, offset, channels }) =>
+              [[meanName, weights.mean] as const, [varianceName, weights.variance] as const].map(
+                ([name, values]) => [
+                  name,
+                  { shape: [channels], data: values.slice(offset, offset + channels) },
+                ],
+              ),
+            ),
+          ),
+        },
+        optimizer: parameterTensors(layout, this.copyOf('momentum', optimizer.buffer)),
+        codes: {
+          V: { shape: [state.codes.length / bits, bits], data: state.codes.slice() },
+          U: { shape: [state.u.length / bits, bits], data: state.u.slice() },
+        },
+      },
+      history: records,
+    };
+  }
+
+  /** A copy in memory that is used again: no checkpoint begins before the one before it is written. */
+  private copyOf(what: string, values: Float32Array): Float32Array<ArrayBuffer> {
+    const copy = this.copies.get(what) ?? new Float32Array(values.length);
+    this.copies.set(what, copy);
+    copy.set(values);
+    return copy;
+  }
+
+  private stateFrom({ tensors, position }: CheckpointState, records: Records): RunState {
+    const { layout, run } = this.options;
+    const gather = (into: Float32Array, name: string, offset: number) =>
+      into.set(tensors.weights[name]!.data as Float32Array, offset);
+    const parameters = flatVector(layout, tensors.weights);
+    const momentum = flatVector(layout, tensors.optimizer);
+    const mean = new Float32Array(layout.statisticsCount);
+    const variance = new Float32Array(layout.statisticsCount);
+    for (const { meanName, varianceName, offset } of layout.batchNorms) {
+      gather(mean, meanName, offset);
+      gather(variance, varianceName, offset);
+    }
+    const optimizer = new SgdOptimizer(run.spec.optimizer, momentum, records.optimizerStarted);
+    const state = new RunState(
+      { parameters, mean, variance },
+      optimizer,
+      tensors.codes.V!.data as Int8Array,
+      tensors.codes.U!.data as Float32Array,
+    );
+    state.position = position;
+    state.history = records.iterations;
+    state.lossSums = Float64Array.from(records.lossSums);
+    state.seconds = records.seconds;
+    state.images = records.images;
+    state.untrained = records.untrained;
+    return state;
+  }
+}
+
+function secondsNow(): number {
+  return performance.now() / 1000;
+}
+
+/** A flat vector's parts, by parameter. */
+function parameterTensors(layout: ModelLayout, values: Float32Array<ArrayBuffer>): TensorMap {
+  return Object.fromEntries(
+    layout.parameters.map(({ name, shape, offset, size }) => [
+      name,
+      { shape: [...shape], data: values.subarray(offset, offset + size) },
+    ]),
+  );
+}
+
+/** Parameters one after another: where they lie, if they lie so, as in a file of `parameterTensors`. */
+function flatVector(layout: ModelLayout, tensors: TensorMap): Float32Array {
+  const parts = layout.parameters.map(({ name }) => tensors[name]!.data as Float32Array);
+  const { buffer, byteOffset: start } = parts[0]!;
+  const isContiguous = layout.parameters.every(
+    ({ offset }, index) => parts[index]!.buffer === buffer && parts[index]!.byteOffset === start + 4 * offset,
+  );
+  if (isContiguous) return new Float32Array(buffer, start, layout.parameterCount);
+  const flat = new Float32Array(layout.parameterCount);
+  layout.parameters.forEach(({ offset }, index) => {
+    flat.set(parts[index]!, offset);
+  });
+  return flat;
+}
+
+function bestMAP(history: readonly IterationRecord[]): number {
+  return Math.max(
+    Number.NEGATIVE_INFINITY,
+    ...history.map(({ evaluation }) => evaluation?.mAP ?? Number.NEGATIVE_INFINITY),
+  );
+}

@@ -1,0 +1,85 @@
+import type { CodeSummary } from '../../hashing/similarity.js';
+import { bytesOf } from '../../transport/bytes.js';
+import type { CoordinatorMessage } from '../../transport/generated/fcaenet/v1/CoordinatorMessage.js';
+import { encodeCoordinatorMessage } from '../../transport/service.js';
+import { byteLengthOf, chunksOf } from '../../transport/tensor-stream.js';
+import type { Member } from './member.js';
+
+/** Weights and running statistics, as flat vectors in the layout's order. */
+export interface FlatWeights {
+  readonly parameters: Float32Array;
+  readonly mean: Float32Array;
+  readonly variance: Float32Array;
+}
+
+/** One version of the weights, on its way to the workers. */
+export class OutgoingWeights {
+  /** Transfer ids are the sender's own; a worker has one weights transfer open at a time. */
+  private readonly id: number;
+  private readonly parts: readonly Uint8Array[];
+  private encoded: readonly Buffer[] | null = null;
+
+  /** @param weights not copied: they must not change until the step or encode job they are for is over */
+  constructor(
+    private readonly term: number,
+    readonly version: number,
+    weights: FlatWeights,
+  ) {
+    this.id = version >>> 0;
+    this.parts = [weights.parameters, weights.mean, weights.variance].map(bytesOf);
+  }
+
+  /**
+   * Sends them to a worker that has not got them yet: through memory where some is shared with it, else in chunks, a
+   * copy encoded once for all workers.
+   * @returns resolves when they are handed to its stream
+   */
+  sendTo(member: Member): Promise<void> {
+    if (member.weightsVersion === this.version) return Promise.resolve();
+    member.weightsVersion = this.version;
+    const sharedOffset = member.share(this.id, this.parts);
+    if (sharedOffset !== null) return member.outbox.send(this.header(sharedOffset));
+    this.encoded ??= this.encode();
+    return member.outbox.sendAll(this.encoded);
+  }
+
+  private header(sharedOffset: number): CoordinatorMessage {
+    const transfer = { id: this.id, byteLength: byteLengthOf(this.parts), sharedOffset };
+    return { term: this.term, weights: { version: this.version, transfer } };
+  }
+
+  private encode(): Buffer[] {
+    const chunks = [...chunksOf(this.id, this.parts)].map((chunk) => ({ term: this.term, chunk }));
+    return [this.header(0), ...chunks].map(encodeCoordinatorMessage);
+  }
+}
+
+/** What a step needs to know of V, as a message; encoded once for all workers. */
+export interface IterationMessage {
+  readonly iteration: number;
+  readonly message: Buffer;
+}
+
+/** Sends the iteration's context to a worker that has not got it yet. */
+export function sendContext(member: Member, { iteration, message }: IterationMessage): void {
+  if (member.contextIteration === iteration) return;
+  member.contextIteration = iteration;
+  void member.outbox.send(message);
+}
+
+/** The message that carries what an iteration's steps need to know of V. */
+export function encodeContext(term: number, iteration: number, summary: CodeSummary): IterationMessage {
+  const message = encodeCoordinatorMessage({
+    term,
+    iterationContext: {
+      iteration,
+      databaseSize: summary.databaseSize,
+      ratio: summary.ratio,
+      gram: Buffer.from(bytesOf(summary.gram)),
+      classSums: Buffer.from(bytesOf(summary.classSums)),
+      total: Buffer.from(bytesOf(summary.total)),
+      classSizes: Buffer.from(bytesOf(summary.classSizes)),
+    },
+  });
+  return { iteration, message };
+}

@@ -1,0 +1,250 @@
+import { EventEmitter } from 'node:events';
+import type { EncodeResult__Output } from '../../transport/generated/fcaenet/v1/EncodeResult.js';
+import type { NodeResult__Output } from '../../transport/generated/fcaenet/v1/NodeResult.js';
+import { TransferMemory } from '../../transport/transfer-memory.js';
+import type { CoordinatorError } from '../error.js';
+import { DeadlineEstimator } from './deadline.js';
+import type { Member, MemberState } from './member.js';
+import { Strikes } from './strikes.js';
+import { type AnswerFigures, WorkerTally } from './worker-tally.js';
+
+/** Node results that wait to be summed, or are the sum: more memory than that is not kept for the next ones. */
+const keptResults = 4;
+
+/** Why a member left, as a sentence for the log, and whether bad input on its side caused it. */
+export interface Departure {
+  readonly reason: string;
+  /** Exit code of the failure that the worker reported, or null when it just vanished. */
+  readonly failure: { readonly code: string; readonly exitCode: number } | null;
+}
+
+/** Why an answer was not taken. */
+export const refusals = [
+  'bad_message',
+  'damaged',
+  'unknown_node',
+  'wrong_length',
+  'wrong_digest',
+  'non_finite',
+] as const;
+export type Refusal = (typeof refusals)[number];
+
+/** Why a worker is set aside for the rest of the run. */
+export const faults = ['slow', 'wrong'] as const;
+export type Fault = (typeof faults)[number];
+
+/** That there are too few workers to hand out work. */
+export interface Waiting {
+  readonly present: number;
+  readonly needed: number;
+  readonly since: Date;
+}
+
+interface PoolEvents {
+  ready: [member: Member];
+  gone: [member: Member, departure: Departure];
+  /** A worker was not let in; at a bounded rate, as strangers may ask as often as they like. */
+  turnedAway: [name: string, code: string, sentence: string];
+  setAside: [member: Member, fault: Fault, sentence: string];
+  /** The number of workers fell below the least, or reached it. */
+  gathering: [waiting: Waiting | null];
+  refused: [member: Member, refusal: Refusal, sentence: string];
+  node: [member: Member, result: NodeResult__Output, bytes: Uint8Array];
+  encoded: [member: Member, result: EncodeResult__Output, bytes: Uint8Array];
+  change: [];
+}
+
+/** How long the answers may be that the work in progress expects. */
+export interface ResultBounds {
+  /** Exact bytes of a node's payload; null for a late answer to earlier work; `unknown` for no node of the work. */
+  node(result: NodeResult__Output): number | null | 'unknown';
+  /** Most bytes of any node's payload, for late answers to earlier steps. */
+  readonly mostNodeBytes: number;
+  encoded(result: EncodeResult__Output): number | null;
+  readonly mostEncodedBytes: number;
+}
+
+/**
+ * The workers of a run, by slot. The server puts them in and passes on what they send; whoever runs work listens
+ * for `ready`, `gone` and results. A slot is the smallest free number, so labels stay few.
+ */
+export class WorkerPool extends EventEmitter<PoolEvents> {
+  private readonly members = new Map<number, Member>();
+  /** Members that left, over the whole run. */
+  departed = 0;
+  /** Of all members, also those that left. */
+  readonly answers = new WorkerTally();
+  /** The coordinator's leadership term; set by the server. */
+  term = 0;
+  bounds: ResultBounds = { node: () => null, mostNodeBytes: 0, encoded: () => null, mostEncodedBytes: 0 };
+
+  /** What workers send is put together here; whoever sums it gives it back. */
+  readonly memory = new TransferMemory(keptResults);
+  /** How long answers take. */
+  readonly deadlines = new DeadlineEstimator();
+  readonly strikes = new Strikes<Member>();
+  /** Answers that contradict each other were found after one of them had been used; the run must not go on. */
+  contradiction: CoordinatorError | null = null;
+  waiting: Waiting | null;
+  private readonly banned = new Map<string, string>();
+
+  /** @param minWorkers work is only handed out while so many may be given some */
+  constructor(readonly minWorkers = 1) {
+    super();
+    this.waiting = { present: 0, needed: minWorkers, since: new Date() };
+    // Each piece of work in progress listens for itself, as do steps whose last answers are still to come.
+    this.setMaxListeners(0);
+  }
+
+  /** Keeps a result that nobody could decide on from becoming durable. */
+  throwContradiction(): void {
+    if (this.contradiction) throw this.contradiction;
+  }
+
+  freeSlot(): number {
+    let slot = 0;
+    while (this.members.has(slot)) slot++;
+    return slot;
+  }
+
+  add(member: Member): void {
+    this.members.set(member.slot, member);
+    this.emit('change');
+  }
+
+  admit(member: Member): void {
+    member.moveTo('ready');
+    this.gather();
+    this.emit('change');
+    this.emit('ready', member);
+  }
+
+  /** Counts `pieces` of work given to (positive) or answered by (negative) a member. */
+  account(member: Member, pieces: number): void {
+    if (member.state === 'gone') return;
+    member.outstanding = Math.max(0, member.outstanding + pieces);
+    const state: MemberState = member.outstanding > 0 ? 'computing' : 'ready';
+    if (member.state === 'draining') {
+      if (member.outstanding === 0) this.dismiss(member);
+    } else if (state !== member.state) {
+      member.moveTo(state);
+      this.emit('change');
+    }
+  }
+
+  /** Takes down what an answer of a member cost. */
+  answered(member: Member, figures: AnswerFigures): void {
+    member.tally.answered(figures);
+    this.answers.answered(figures);
+  }
+
+  /** Takes a member out for good; safe to call twice. */
+  remove(member: Member, departure: Departure): void {
+    if (member.state === 'gone') return;
+    member.moveTo('gone');
+    member.outbox.close();
+    this.members.delete(member.slot);
+    this.departed++;
+    this.gather();
+    this.emit('change');
+    this.emit('gone', member, departure);
+  }
+
+  /**
+   * Takes out a member whose answer cannot be true: it is told why, and its work goes to others.
+   * @param sentence what was wrong, naming the value and what was expected
+   */
+  refuse(member: Member, refusal: Refusal, sentence: string): void {
+    if (member.state === 'gone') return;
+    this.emit('refused', member, refusal, sentence);
+    member.stream.write({ term: this.term, refusal: { code: refusal.toUpperCase(), message: sentence } });
+    member.stream.end();
+    this.remove(member, { reason: `its answer was refused: ${sentence}`, failure: null });
+  }
+
+  /** Takes out a member that says it leaves: it has handed back what it held. */
+  leave(member: Member, reason: string): void {
+    this.beginDraining(member);
+    this.remove(member, { reason: `it left: ${reason}`, failure: null });
+  }
+
+  /**
+   * Sends one worker home when it has answered what it holds.
+   * @param worker its slot or name
+   * @returns false where there is none
+   */
+  drain(worker: string): boolean {
+    const member = this.all().find(({ slot, name }) => name === worker || String(slot) === worker);
+    if (!member) return false;
+    this.beginDraining(member);
+    if (member.outstanding === 0) this.dismiss(member);
+    return true;
+  }
+
+  /** Takes out a member for the rest of the run; its process is not admitted again. */
+  setAside(member: Member, fault: Fault, sentence: string): void {
+    if (member.state === 'gone') return;
+    this.banned.set(member.instanceId, sentence);
+    this.beginDraining(member);
+    this.emit('setAside', member, fault, sentence);
+    member.stream.write({ term: this.term, refusal: { code: 'SET_ASIDE', message: sentence } });
+    member.stream.end();
+    this.remove(member, { reason: `it was set aside: ${sentence}`, failure: null });
+  }
+
+  /** Why a worker process was set aside; null where it was not. */
+  whySetAside(instanceId: string): string | null {
+    return this.banned.get(instanceId) ?? null;
+  }
+
+  private beginDraining(member: Member): void {
+    if (member.state !== 'ready' && member.state !== 'computing') return;
+    member.moveTo('draining');
+    this.gather();
+    this.emit('change');
+  }
+
+  private dismiss(member: Member): void {
+    const reason = 'it was drained';
+    void member.outbox.send({ term: this.term, finish: { reason } }).then(() => {
+      member.stream.end();
+      this.remove(member, { reason, failure: null });
+    });
+  }
+
+  /** Keeps `waiting` in step with who is there. */
+  private gather(): void {
+    const present = this.admitted().length;
+    const wasWaiting = this.waiting;
+    if (present >= this.minWorkers) this.waiting = null;
+    else {
+      this.waiting = { present, needed: this.minWorkers, since: wasWaiting?.since ?? new Date() };
+    }
+    if (this.waiting !== null || wasWaiting !== null) this.emit('gathering', this.waiting);
+  }
+
+  /** Every member that is not gone, by slot. */
+  all(): Member[] {
+    return [...this.members.values()].sort((a, b) => a.slot - b.slot);
+  }
+
+  /** Members that may be given work, by slot. */
+  admitted(): Member[] {
+    return this.all().filter(({ state }) => state === 'ready' || state === 'computing');
+  }
+
+  /**
+   * Members to give gradient work to, by slot: none while too few are there. Those that are late or still receive
+   * their first weights are left out as long as there are others.
+   */
+  available(): Member[] {
+    if (this.waiting !== null) return [];
+    const admitted = this.admitted();
+    const prompt = admitted.filter(({ overdue, isReceiving }) => overdue === 0 && !isReceiving);
+    return prompt.length > 0 ? prompt : admitted;
+  }
+
+  count(state: MemberState): number {
+    return state === 'gone' ? this.departed : this.all().filter((member) => member.state === state).length;
+  }
+}

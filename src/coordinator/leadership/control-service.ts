@@ -1,0 +1,31 @@
+import type { Log } from '../../console/log.js';
+import type { RunDirectory } from '../../run/run-directory.js';
+import { serveNatsControl } from '../../transport/control/nats.js';
+import { serveControlSocket } from '../../transport/control/socket.js';
+import type { NatsLink } from '../../transport/events/nats-link.js';
+import type { Leadership } from './leadership.js';
+import type { RunControl } from './run-control.js';
+
+export interface ControlServiceOptions {
+  readonly run: string;
+  readonly control: RunControl;
+  readonly directory: RunDirectory;
+  readonly leadership: Leadership;
+  readonly link: NatsLink | null;
+  readonly log: Log;
+}
+
+/** Lets others reach a run's control: by a socket in its directory, and over NATS where there is a server. */
+export async function openControl(options: ControlServiceOptions): Promise<{ close(): Promise<void> }> {
+  const { run, control, directory, leadership, link, log } = options;
+  const answer = control.answer.bind(control);
+  if (link !== null) serveNatsControl(link, run, answer, () => leadership.isHeld());
+  try {
+    const socket = await serveControlSocket(directory.controlSocket, answer);
+    return { close: () => socket.close(leadership.isHeld()) };
+  } catch (error) {
+    // Not every file system has sockets; a run that cannot be paused is better than none.
+    log.warn('no control socket', { path: directory.controlSocket, reason: (error as Error).message });
+    return { close: async () => {} };
+  }
+}

@@ -1,0 +1,63 @@
+import type { Log } from '../../console/log.js';
+import type { RunDirectory } from '../../run/run-directory.js';
+import type { NatsSettings } from '../../run/training-run.js';
+import { NatsEvents } from '../../transport/events/nats-events.js';
+import type { NatsLink } from '../../transport/events/nats-link.js';
+import type { RunEvent, RunEventBody } from '../../transport/events/run-event.js';
+import { FileEvents, type RunEvents, readEvents } from '../../transport/events/run-events.js';
+import type { RunState } from '../training/run-state.js';
+import type { Leadership } from './leadership.js';
+
+export interface EventReporterOptions {
+  readonly run: string;
+  readonly directory: RunDirectory;
+  readonly leadership: Leadership;
+  readonly link: NatsLink | null;
+  readonly nats: NatsSettings;
+  readonly log: Log;
+}
+
+/** Stamps what happens in a run and publishes it: to the run directory always, and to NATS where there is a server. */
+export class EventReporter {
+  private readonly sinks: readonly RunEvents[];
+  private sequence = 0;
+
+  constructor(private readonly options: EventReporterOptions) {
+    const { directory, link, log, run, nats, leadership } = options;
+    const { term } = leadership;
+    const capacity = nats.bufferedEvents;
+    // Read before the first event of this term is written.
+    const earlier = link === null ? [] : readEvents(directory);
+    const file = new FileEvents(directory, log);
+    this.sinks = link === null ? [file] : [file, new NatsEvents({ link, run, term, capacity, earlier })];
+  }
+
+  /** Events published everywhere they go, and events that one place or another lost. */
+  get counts(): { published: number; lost: number } {
+    return {
+      published: Math.min(...this.sinks.map(({ counts }) => counts.published)),
+      lost: this.sinks.reduce((sum, { counts }) => sum + counts.lost, 0),
+    };
+  }
+
+  /** A coordinator that was replaced says nothing more about the run. */
+  publish(state: RunState, body: RunEventBody): void {
+    const { run, leadership } = this.options;
+    if (!leadership.isHeld()) return;
+    this.sequence++;
+    const { iteration, epoch, step, globalStep, phase } = state.position;
+    const event: RunEvent = {
+      run,
+      term: leadership.term,
+      sequence: this.sequence,
+      time: new Date().toISOString(),
+      position: { iteration, epoch, step, globalStep, phase },
+      ...body,
+    };
+    for (const sink of this.sinks) sink.publish(event);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.sinks.map((sink) => sink.close()));
+  }
+}

@@ -1,0 +1,50 @@
+import type { Log } from '../../console/log.js';
+import type { FcaenetError } from '../../errors.js';
+import type { RunDirectory } from '../../run/run-directory.js';
+import type { TrainingRun } from '../../run/training-run.js';
+import { NatsLease } from '../../transport/events/nats-lease.js';
+import { NatsLink } from '../../transport/events/nats-link.js';
+import { EventReporter } from './event-reporter.js';
+import { Leadership } from './leadership.js';
+
+/** What a coordinator has while it leads a run, whatever the run does. */
+export interface Leading {
+  readonly leadership: Leadership;
+  readonly events: EventReporter;
+  /** Null where no NATS server is configured. */
+  readonly link: NatsLink | null;
+}
+
+/**
+ * Leads a run while `body` runs: takes its lease, publishes its events, and gives the lease back.
+ * @param options.onDeposed called once, when another coordinator has taken the run
+ * @throws TransportError TRANSPORT_NATS_SETTINGS, TRANSPORT_NATS_LEASE_HELD, and what `body` throws
+ */
+export async function lead<Value>(
+  options: {
+    readonly run: TrainingRun;
+    readonly directory: RunDirectory;
+    readonly log: Log;
+    readonly onDeposed: (error: FcaenetError) => void;
+  },
+  body: (leading: Leading) => Promise<Value>,
+): Promise<Value> {
+  const { directory, log, onDeposed } = options;
+  const { nats, lease } = options.run.spec.operation;
+  const run = options.run.metadata.name;
+  const link = nats.url === null ? null : new NatsLink(nats, `fcaenet coordinator of ${run}`, log);
+  try {
+    const natsLease = link && new NatsLease(link, run, lease.seconds);
+    const leaseSeconds = lease.seconds;
+    const leadership = await Leadership.take({ directory, natsLease, leaseSeconds, log, onDeposed });
+    const events = new EventReporter({ run, directory, leadership, link, nats, log });
+    try {
+      return await body({ leadership, events, link });
+    } finally {
+      await events.close();
+      await leadership.release();
+    }
+  } finally {
+    await link?.close();
+  }
+}

@@ -1,0 +1,138 @@
+import { type Fault, faults, type Refusal, refusals } from '../../dispatch/pool.js';
+import type { WorkerTally } from '../../dispatch/worker-tally.js';
+import type { Instruments } from './instruments.js';
+
+/** What is read of the workers as a whole when it is scraped. */
+export interface FleetSources {
+  /** Bytes of messages so far, and of tensors through shared memory. */
+  traffic(): { readonly sentBytes: number; readonly receivedBytes: number };
+  /** Workers by state. */
+  workers(): Readonly<Record<string, number>>;
+  /** What workers have answered so far, also those that left. */
+  answers(): Pick<WorkerTally, 'microbatches' | 'computeSeconds' | 'imageWaitSeconds'>;
+  /** Connections that were not let in, by reason. */
+  refusedConnections(): Readonly<Record<string, number>>;
+  /** Lines of the workers' logs that were not written so far. */
+  droppedWorkerLogLines(): number;
+  /** Unix time in milliseconds since when too few workers are there; null while there are enough. */
+  waitingSince(): number | null;
+  readonly minWorkers: number;
+  /** Workers beyond the microbatches of a step. */
+  spareWorkers(): number;
+}
+
+/** How many workers there are, and what they do wrong. */
+export class FleetMetrics {
+  private readonly refused;
+  private readonly redispatched;
+  private readonly overdue;
+  private readonly compared;
+  private readonly setAside;
+
+  constructor(instruments: Instruments, sources: FleetSources) {
+    instruments.gaugeOf('fcaenet_workers', 'Workers, by state.', ['state'], (gauge) => {
+      for (const [state, count] of Object.entries(sources.workers())) gauge.set({ state }, count);
+    });
+    instruments
+      .gauge('fcaenet_min_workers', 'Workers without whom no work is handed out.')
+      .set(sources.minWorkers);
+    instruments.gaugeOf('fcaenet_spare_workers', 'Workers beyond the microbatches of a step.', [], (gauge) =>
+      gauge.set(sources.spareWorkers()),
+    );
+    instruments.gaugeOf(
+      'fcaenet_waiting_since_seconds',
+      'Unix time since when too few workers are there; 0 while there are enough.',
+      [],
+      (gauge) => gauge.set((sources.waitingSince() ?? 0) / 1000),
+    );
+    instruments.counterOf('fcaenet_bytes_sent_total', 'Bytes of messages sent to workers.', [], (counter) =>
+      counter.inc(sources.traffic().sentBytes),
+    );
+    instruments.counterOf(
+      'fcaenet_bytes_received_total',
+      'Bytes of messages received from workers.',
+      [],
+      (counter) => counter.inc(sources.traffic().receivedBytes),
+    );
+    instruments.counterOf(
+      'fcaenet_microbatches_total',
+      'Microbatches answered by workers, also those computed more than once.',
+      [],
+      (counter) => counter.inc(sources.answers().microbatches),
+    );
+    instruments.counterOf(
+      'fcaenet_compute_seconds_total',
+      'Time that workers say they computed microbatches, all of them together.',
+      [],
+      (counter) => counter.inc(sources.answers().computeSeconds),
+    );
+    instruments.counterOf(
+      'fcaenet_image_wait_seconds_total',
+      'Time that workers say they waited for the images of microbatches, all of them together.',
+      [],
+      (counter) => counter.inc(sources.answers().imageWaitSeconds),
+    );
+    instruments.counterOf(
+      'fcaenet_refused_connections_total',
+      'Connections that were not let in, by reason.',
+      ['reason'],
+      (counter) => {
+        for (const [reason, count] of Object.entries(sources.refusedConnections())) {
+          counter.inc({ reason }, count);
+        }
+      },
+    );
+    instruments.counterOf(
+      'fcaenet_worker_log_lines_dropped_total',
+      'Lines of worker logs left out of the coordinator’s log to bound their rate.',
+      [],
+      (counter) => counter.inc(sources.droppedWorkerLogLines()),
+    );
+    this.refused = instruments.counter(
+      'fcaenet_gradient_refused_total',
+      'Gradients refused, by reason.',
+      'reason',
+      refusals,
+    );
+    this.redispatched = instruments.counter(
+      'fcaenet_redispatched_microbatches_total',
+      'Microbatches handed out again because their worker left.',
+    );
+    this.overdue = instruments.counter(
+      'fcaenet_overdue_microbatches_total',
+      'Microbatches not answered in time, which others computed too.',
+    );
+    this.compared = instruments.counter(
+      'fcaenet_compared_microbatches_total',
+      'Microbatches computed by more than one worker, by what the comparison gave.',
+      'outcome',
+      ['agreed', 'contradiction'],
+    );
+    this.setAside = instruments.counter(
+      'fcaenet_workers_set_aside_total',
+      'Workers set aside for the rest of the run, by fault.',
+      'fault',
+      faults,
+    );
+  }
+
+  gradientRefused(reason: Refusal): void {
+    this.refused.inc({ reason });
+  }
+
+  microbatchesRedispatched(count: number): void {
+    this.redispatched.inc(count);
+  }
+
+  microbatchesOverdue(count: number): void {
+    this.overdue.inc(count);
+  }
+
+  microbatchCompared(outcome: 'agreed' | 'contradiction'): void {
+    this.compared.inc({ outcome });
+  }
+
+  workerSetAside(fault: Fault): void {
+    this.setAside.inc({ fault });
+  }
+}

@@ -1,0 +1,177 @@
+import type { RunPosition } from '../../../checkpoint/manifest.js';
+import { lossTerms } from '../../../reduction/payload.js';
+import type { TrainingRunSpec } from '../../../run/training-run.js';
+import type { EvaluationSchedule } from '../../../schedule/schedule.js';
+import type { IterationRecord } from '../../training/run-state.js';
+import { RemainingTime } from '../remaining-time.js';
+import type { Instruments } from './instruments.js';
+
+/** Seconds; a step takes 10 ms on pictures of 64 pixels and a minute where few workers share a large batch. */
+const stepSecondsBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+export interface TrainingSources {
+  readonly spec: EvaluationSchedule & Pick<TrainingRunSpec, 'method' | 'bits' | 'model'>;
+  readonly stepsPerEpoch: number;
+  /** Where the run stands, and what it has achieved so far, by earlier processes too. */
+  position(): RunPosition;
+  history(): readonly IterationRecord[];
+  /** Unix time. */
+  nowMs(): number;
+}
+
+/** How far the run is, how fast it goes, and how good it is. */
+export class TrainingMetrics {
+  private readonly remaining: RemainingTime;
+  private readonly loss;
+  private readonly images;
+  private readonly imagesPerSecond;
+  private readonly stepSeconds;
+  private readonly flippedBits;
+  private readonly vStepSeconds;
+  private readonly evaluationSeconds;
+  private readonly evaluationTime;
+  private readonly lastProgress;
+  private readonly isPaused;
+
+  constructor(
+    instruments: Instruments,
+    private readonly sources: TrainingSources,
+  ) {
+    const { spec, stepsPerEpoch } = sources;
+    const { schedule, method, bits, model } = spec;
+    this.remaining = new RemainingTime(spec, stepsPerEpoch);
+    instruments
+      .gauge('fcaenet_run_info', 'What is trained; always 1.', ['method', 'bits', 'backbone'])
+      .set({ method, bits, backbone: model.backbone }, 1);
+    instruments
+      .gauge('fcaenet_configured_iterations', 'Iterations that the whole run has.')
+      .set(schedule.iterations);
+    instruments
+      .gauge('fcaenet_configured_steps', 'Optimiser steps that the whole run has.')
+      .set(schedule.iterations * schedule.epochs * stepsPerEpoch);
+    this.registerPosition(instruments);
+    this.loss = instruments.gauge('fcaenet_loss', 'The last batch’s loss, by term.', ['term']);
+    this.images = instruments.counter('fcaenet_images_total', 'Images trained on by this process.');
+    this.imagesPerSecond = instruments.lateGauge(
+      'fcaenet_images_per_second',
+      'Images of the last step over its time.',
+    );
+    this.stepSeconds = instruments.histogram(
+      'fcaenet_step_seconds',
+      'Time of an optimiser step.',
+      stepSecondsBuckets,
+    );
+    this.flippedBits = instruments.lateGauge(
+      'fcaenet_flipped_bits',
+      'Bits of the database codes that the last V-step changed.',
+    );
+    this.vStepSeconds = instruments.lateGauge('fcaenet_v_step_seconds', 'Time of the last V-step.');
+    this.evaluationSeconds = instruments.lateGauge(
+      'fcaenet_evaluation_seconds',
+      'Time of the last evaluation.',
+    );
+    this.evaluationTime = instruments.lateGauge(
+      'fcaenet_evaluation_timestamp_seconds',
+      'Unix time of the last evaluation by this process.',
+    );
+    this.lastProgress = instruments.gauge(
+      'fcaenet_last_progress_timestamp_seconds',
+      'Unix time at which the run last got ahead: a step, some encoded images, a V-step, an evaluation.',
+    );
+    this.isPaused = instruments.gauge('fcaenet_paused', 'Whether the run holds because it was asked to.');
+    this.registerEvaluations(instruments);
+    this.progressed();
+  }
+
+  /** @param losses by term: similarity, quantisation, positive, augmented */
+  stepDone(losses: ArrayLike<number>, seconds: number, images: number): void {
+    lossTerms.forEach((term, index) => {
+      this.loss.set({ term }, losses[index]!);
+    });
+    this.images.inc(images);
+    this.stepSeconds.observe(seconds);
+    if (seconds > 0) this.imagesPerSecond.set(images / seconds);
+    this.remaining.stepDone(seconds);
+    this.progressed();
+  }
+
+  codesUpdated(flippedBits: number, seconds: number): void {
+    this.flippedBits.set(flippedBits);
+    this.vStepSeconds.set(seconds);
+    this.remaining.codesUpdated(seconds);
+    this.progressed();
+  }
+
+  evaluated(seconds: number): void {
+    this.evaluationSeconds.set(seconds);
+    this.evaluationTime.set(this.sources.nowMs() / 1000);
+    this.remaining.evaluated(seconds);
+    this.progressed();
+  }
+
+  /** The run got ahead in a way that has no number of its own. */
+  progressed(): void {
+    this.lastProgress.set(this.sources.nowMs() / 1000);
+  }
+
+  paused(isPaused: boolean): void {
+    this.isPaused.set(isPaused ? 1 : 0);
+    // The time of the pause is not held against the run.
+    this.progressed();
+  }
+
+  private registerPosition(instruments: Instruments): void {
+    const { position } = this.sources;
+    const show = (name: string, help: string, part: 'iteration' | 'epoch' | 'globalStep') =>
+      instruments.gaugeOf(name, help, [], (gauge) => gauge.set(position()[part]));
+    show('fcaenet_iteration', 'Iterations finished.', 'iteration');
+    show('fcaenet_epoch', 'Epochs finished in this iteration.', 'epoch');
+    show('fcaenet_step', 'Optimiser steps since the beginning of the run.', 'globalStep');
+    instruments.gaugeOf(
+      'fcaenet_remaining_seconds',
+      'Estimated time until the run is finished; absent before it can be estimated.',
+      [],
+      (gauge) => {
+        const seconds = this.remaining.secondsFrom(position());
+        if (seconds !== null) gauge.set(seconds);
+      },
+    );
+  }
+
+  /** Those of earlier processes too: the history goes on with the run. */
+  private registerEvaluations(instruments: Instruments): void {
+    const evaluations = () =>
+      this.sources
+        .history()
+        .flatMap(({ iteration, evaluation }) => (evaluation ? [{ iteration, ...evaluation }] : []));
+    instruments.gaugeOf(
+      'fcaenet_mean_average_precision',
+      'Mean average precision of the last evaluation, ties by database index or averaged.',
+      ['ties'],
+      (gauge) => {
+        const last = evaluations().at(-1);
+        if (!last) return;
+        gauge.set({ ties: 'index' }, last.mAP);
+        gauge.set({ ties: 'averaged' }, last.tieAveragedMAP);
+      },
+    );
+    instruments.gaugeOf(
+      'fcaenet_best_mean_average_precision',
+      'The highest mean average precision of all evaluations of the run, ties by database index.',
+      [],
+      (gauge) => {
+        const all = evaluations();
+        if (all.length > 0) gauge.set(Math.max(...all.map(({ mAP }) => mAP)));
+      },
+    );
+    instruments.gaugeOf(
+      'fcaenet_evaluated_iteration',
+      'The iteration, counted from 1, that was evaluated last.',
+      [],
+      (gauge) => {
+        const last = evaluations().at(-1);
+        if (last) gauge.set(last.iteration);
+      },
+    );
+  }
+}

@@ -1,0 +1,85 @@
+import { type Member, memberStates } from '../../dispatch/member.js';
+import type { WorkerTally } from '../../dispatch/worker-tally.js';
+import type { Instruments } from './instruments.js';
+
+type Worker = Pick<Member, 'slot' | 'state' | 'engine' | 'tally'>;
+
+const tallies: readonly (readonly [name: string, help: string, read: (tally: WorkerTally) => number])[] = [
+  [
+    'fcaenet_worker_microbatches_total',
+    'Microbatches that the worker answered.',
+    (tally) => tally.microbatches,
+  ],
+  [
+    'fcaenet_worker_turnaround_seconds_total',
+    'Time from handing microbatches to the worker to its answer, transfers included.',
+    (tally) => tally.turnaroundSeconds,
+  ],
+  [
+    'fcaenet_worker_compute_seconds_total',
+    'Time that the worker says it computed microbatches.',
+    (tally) => tally.computeSeconds,
+  ],
+  [
+    'fcaenet_worker_image_wait_seconds_total',
+    'Time that the worker says it waited for the images of microbatches.',
+    (tally) => tally.imageWaitSeconds,
+  ],
+  [
+    'fcaenet_worker_overdue_microbatches_total',
+    'Microbatches that the worker did not answer in time, and others computed too.',
+    (tally) => tally.overdueMicrobatches,
+  ],
+  ['fcaenet_worker_bytes_sent_total', 'Bytes of messages sent to the worker.', (tally) => tally.bytesSent],
+  [
+    'fcaenet_worker_bytes_received_total',
+    'Bytes of messages received from the worker.',
+    (tally) => tally.bytesReceived,
+  ],
+  [
+    'fcaenet_worker_images_decoded_total',
+    'Images that the worker process says it decoded.',
+    (tally) => tally.imagesDecoded,
+  ],
+  [
+    'fcaenet_worker_images_from_cache_total',
+    'Images that the worker process says it found decoded in its cache.',
+    (tally) => tally.imagesFromCache,
+  ],
+];
+
+/**
+ * Numbers of each worker, under its slot: the smallest that was free when it came, so there are never more values than
+ * workers allowed, whatever the pods are called. What a worker had is gone with it; the next in its slot begins at 0.
+ */
+export function registerWorkerMetrics(instruments: Instruments, workers: () => readonly Worker[]): void {
+  instruments.gaugeOf(
+    'fcaenet_worker_state',
+    'Whether the worker is in this state: 1, else 0.',
+    ['worker', 'state'],
+    (gauge) => {
+      for (const { slot, state } of workers()) {
+        for (const each of livingStates) gauge.set({ worker: slot, state: each }, each === state ? 1 : 0);
+      }
+    },
+  );
+  instruments.gaugeOf(
+    'fcaenet_worker_engine_info',
+    'What the worker computes with; always 1.',
+    ['worker', 'engine', 'version', 'device', 'instruction_set'],
+    (gauge) => {
+      for (const { slot, engine } of workers()) {
+        if (engine === null) continue;
+        const { name, version, device, instructionSet } = engine;
+        gauge.set({ worker: slot, engine: name, version, device, instruction_set: instructionSet }, 1);
+      }
+    },
+  );
+  for (const [name, help, read] of tallies) {
+    instruments.counterOf(name, help, ['worker'], (counter) => {
+      for (const { slot, tally } of workers()) counter.inc({ worker: slot }, read(tally));
+    });
+  }
+}
+
+const livingStates = memberStates.filter((state) => state !== 'gone');

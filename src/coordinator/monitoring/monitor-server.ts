@@ -1,0 +1,111 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Registry } from 'prom-client';
+import { formatAddress, parseAddress } from '../../run/address.js';
+import { TransportError } from '../../transport/error.js';
+
+/** Where `auto` listens when it can. */
+const usualAddress = '127.0.0.1:9464';
+
+export interface MonitorOptions {
+  /** HOST:PORT, or `auto`: 127.0.0.1:9464 and, when that is taken, a free port. */
+  readonly address: string;
+  readonly registry: Registry;
+  /** Why the run cannot go on just now; null when it can. */
+  readonly notReady: () => string | null;
+}
+
+/** Serves `/metrics` (Prometheus), `/healthz` (the process answers) and `/readyz` (the run can go on). */
+export class MonitorServer {
+  private constructor(
+    private readonly server: Server,
+    /** HOST:PORT actually bound. */
+    readonly address: string,
+  ) {}
+
+  /**
+   * @throws TransportError TRANSPORT_PORT_IN_USE, TRANSPORT_CANNOT_LISTEN
+   */
+  static async start(options: MonitorOptions): Promise<MonitorServer> {
+    if (options.address !== 'auto') {
+      return await MonitorServer.listen(options.address, options);
+    }
+    try {
+      return await MonitorServer.listen(usualAddress, options);
+    } catch (error) {
+      if (error instanceof TransportError && error.code === 'TRANSPORT_PORT_IN_USE') {
+        return await MonitorServer.listen('127.0.0.1:0', options);
+      }
+      throw error;
+    }
+  }
+
+  /** Stops listening and drops connections that are still open. */
+  async close(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.server.close(() => resolve());
+      this.server.closeAllConnections();
+    });
+  }
+
+  private static async listen(address: string, options: MonitorOptions): Promise<MonitorServer> {
+    // The run file's schema has checked the form.
+    const { host, port } = parseAddress(address)!;
+    const server = createServer(
+      { maxHeaderSize: 8192, headersTimeout: 5000, requestTimeout: 5000, keepAliveTimeout: 30_000 },
+      (request, response) => {
+        answer(request, response, options).catch(() => response.destroy());
+      },
+    );
+    server.maxConnections = 64;
+    // A scraper's open connection must not keep a finished run alive.
+    server.unref();
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
+      server.listen(port, host, resolve);
+    });
+    const bound = server.address() as AddressInfo;
+    return new MonitorServer(server, formatAddress(host, bound.port));
+  }
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { registry, notReady }: MonitorOptions,
+): Promise<void> {
+  const send = (status: number, text: string, type = 'text/plain; charset=utf-8') => {
+    response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text) });
+    response.end(request.method === 'HEAD' ? undefined : text);
+  };
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    response.setHeader('allow', 'GET, HEAD');
+    send(405, 'only GET and HEAD are answered\n');
+    return;
+  }
+  const path = (request.url ?? '/').split('?')[0];
+  if (path === '/metrics') {
+    send(200, await registry.metrics(), registry.contentType);
+  } else if (path === '/healthz') {
+    send(200, 'ok\n');
+  } else if (path === '/readyz') {
+    const reason = notReady();
+    send(reason === null ? 200 : 503, `${reason ?? 'ready'}\n`);
+  } else {
+    send(404, 'there are /metrics, /healthz and /readyz\n');
+  }
+}
+
+function listenError(error: NodeJS.ErrnoException, host: string, port: number): TransportError {
+  return error.code === 'EADDRINUSE'
+    ? new TransportError(
+        'TRANSPORT_PORT_IN_USE',
+        `port ${port} on ${host} is in use; choose another with --set spec.operation.metrics=HOST:PORT (auto takes a free one)`,
+        { cause: error },
+      )
+    : new TransportError(
+        'TRANSPORT_CANNOT_LISTEN',
+        `metrics cannot be served on ${formatAddress(host, port)} (${error.code ?? error.message})`,
+        { cause: error },
+      );
+}

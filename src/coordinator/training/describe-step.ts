@@ -1,0 +1,114 @@
+import type { RunPosition } from '../../checkpoint/manifest.js';
+import { KeyedRandom } from '../../data/random.js';
+import type { TripletSampler } from '../../data/sampler.js';
+import { packCodes, wordsPerCode } from '../../hashing/codes.js';
+import { batchSha256 } from '../../ledger/entry.js';
+import type { ModelLayout } from '../../model/layout.js';
+import { usesErasing, usesPositives } from '../../model/method.js';
+import { ReductionTree } from '../../reduction/tree.js';
+import type { TrainingRunSpec } from '../../run/training-run.js';
+import { leafImages } from '../../schedule/leaf-images.js';
+import { advance } from '../../schedule/schedule.js';
+import { verifiedLeaves } from '../../schedule/verified-leaves.js';
+import { bytesOf } from '../../transport/bytes.js';
+import type { GradientStep } from '../dispatch/gradient-step.js';
+import type { IterationMessage, OutgoingWeights } from '../dispatch/outgoing-weights.js';
+
+interface StepDescription {
+  readonly spec: TrainingRunSpec;
+  readonly term: number;
+  readonly position: RunPosition;
+  readonly sampler: TripletSampler;
+  /** V `[n, bits]` */
+  readonly codes: Int8Array;
+  readonly layout: ModelLayout;
+  readonly weights: OutgoingWeights;
+  readonly context: IterationMessage;
+}
+
+export interface DescribedStep extends GradientStep {
+  /** Digest of who is in the batch, for the ledger. */
+  readonly batchSha256: string;
+}
+
+/** The step at a position, cut into its microbatches, with one step of look-ahead for the image loaders. */
+export function describeStep(description: StepDescription): DescribedStep {
+  const { spec, term, position, sampler, codes, layout, weights, context } = description;
+  const { iteration, epoch, step } = position;
+  const { batchSize, microbatches } = spec.schedule;
+  const { bits } = spec;
+  const batch = sampler.batch(iteration, epoch, step);
+  const tree = new ReductionTree(batch.anchors.length, microbatches);
+  const words = wordsPerCode(bits);
+  const ownCodes = packCodes(gatherRows(codes, batch.anchors, bits), bits);
+  const withPositives = usesPositives(spec.method);
+  const images = new Map(leafImages(tree, batch, withPositives).map((leaf) => [leaf.index, leaf]));
+  const passes = usesErasing(spec.method) ? 2 : 1;
+  return {
+    term,
+    position: { iteration, epoch, step },
+    tree,
+    shape: { layout, passes },
+    mostRows: batchSize,
+    weights,
+    context,
+    verified: verifiedLeaves(
+      new KeyedRandom(spec.seed),
+      spec.operation.verification.rate,
+      position,
+      tree.leaves,
+      microbatches,
+    ),
+    strict: spec.operation.exactness === 'strict',
+    batchSha256: batchSha256(images.values()),
+    leaf: (index) => {
+      const { start, end } = tree.rowsOf(index);
+      const { anchors, positives } = images.get(index)!;
+      return {
+        index,
+        anchors: bufferOf(anchors),
+        positives: bufferOf(positives),
+        ownCodes: bufferOf(ownCodes.subarray(start * words, end * words)),
+      };
+    },
+    upcoming: (leaves) => {
+      const next = nextTraining(position, sampler.batches(), spec.schedule);
+      if (!next) return null;
+      const { iteration, epoch, step } = next;
+      const ahead = sampler.batch(iteration, epoch, step);
+      const aheadTree = new ReductionTree(ahead.anchors.length, microbatches);
+      const rowsOf = (images: Int32Array) =>
+        leaves.flatMap((leaf) => {
+          const { start, end } = aheadTree.rowsOf(leaf);
+          return [...images.subarray(start, end)];
+        });
+      const images = [...rowsOf(ahead.anchors), ...(withPositives ? rowsOf(ahead.positives) : [])];
+      return { position: { iteration, epoch, step }, images: bytesOf(Int32Array.from(images)) };
+    },
+  };
+}
+
+/** The position of the optimiser step after this one, or null after the last. */
+function nextTraining(
+  position: RunPosition,
+  steps: number,
+  { epochs, iterations }: TrainingRunSpec['schedule'],
+): RunPosition | null {
+  const next = advance(position, steps);
+  if (next.epoch < epochs) return next;
+  return next.iteration + 1 < iterations
+    ? { ...next, iteration: next.iteration + 1, epoch: 0, step: 0 }
+    : null;
+}
+
+function gatherRows(codes: Int8Array, rows: Int32Array, bits: number): Int8Array {
+  const gathered = new Int8Array(rows.length * bits);
+  rows.forEach((row, i) => {
+    gathered.set(codes.subarray(row * bits, (row + 1) * bits), i * bits);
+  });
+  return gathered;
+}
+
+function bufferOf(array: ArrayBufferView): Buffer {
+  return Buffer.from(array.buffer as ArrayBuffer, array.byteOffset, array.byteLength);
+}

@@ -1,0 +1,32 @@
+import type { OutgoingWeights } from '../dispatch/outgoing-weights.js';
+import { type EncodeContext, encodeOnWorkers } from './encode-on-workers.js';
+
+/**
+ * U of the sampled images under weights that stand still (equation 2 in eval mode), as equation 16 takes it.
+ * @param omega positions in the train split `[m]`
+ * @param iteration from 0
+ * @returns `[m, bits]`, in the order of `omega`; rejects with the signal's reason when aborted
+ */
+export async function encodeOutputs(
+  context: EncodeContext,
+  weights: OutgoingWeights,
+  omega: Int32Array,
+  iteration: number,
+): Promise<Float32Array<ArrayBuffer>> {
+  const outputs = await encodeOnWorkers(context, weights, {
+    output: 'OUTPUTS',
+    split: 'TRAIN',
+    images: Uint32Array.from(omega),
+    bytesPerImage: 4 * context.spec.bits,
+    implausible: outsideTanh,
+    verification: { iteration, phase: 0 },
+  });
+  return new Float32Array(outputs);
+}
+
+/** Outputs become part of the database codes, so none is taken that no network can give. */
+function outsideTanh(bytes: Uint8Array): string | null {
+  const outputs = new Float32Array(bytes.slice().buffer);
+  const bad = outputs.find((u) => !(Math.abs(u) <= 1));
+  return bad === undefined ? null : `the output ${bad}, expected one from -1 to 1`;
+}

@@ -1,0 +1,54 @@
+import type { Dataset } from '../../data/dataset.js';
+import { KeyedRandom, Purpose } from '../../data/random.js';
+import { packCodes, wordsPerCode } from '../../hashing/codes.js';
+import { evaluateRetrieval, type RetrievalReport } from '../../retrieval/evaluate.js';
+import type { OutgoingWeights } from '../dispatch/outgoing-weights.js';
+import { type EncodeContext, encodeOnWorkers } from './encode-on-workers.js';
+
+/** What the evaluations of a run share. */
+export interface EvaluationContext extends EncodeContext {
+  readonly dataset: Dataset;
+}
+
+/**
+ * Encodes queries on the workers with the given weights and ranks the database codes for each.
+ * @param codes V `[n, bits]`
+ * @param iteration from 0: chooses what is encoded twice; null encodes nothing twice
+ * @param maxQueries queries to use, chosen by key; null is all
+ */
+export async function evaluateCodes(
+  context: EvaluationContext,
+  weights: OutgoingWeights,
+  codes: Int8Array,
+  iteration: number | null,
+  maxQueries: number | null,
+): Promise<RetrievalReport> {
+  const { spec, dataset, signal } = context;
+  const { bits } = spec;
+  const queries = chooseQueries(spec.seed, dataset.test.labels.length, maxQueries);
+  const encoded = await encodeOnWorkers(context, weights, {
+    output: 'CODES',
+    split: 'TEST',
+    images: queries,
+    bytesPerImage: 4 * wordsPerCode(bits),
+    verification: iteration === null ? null : { iteration, phase: 1 },
+  });
+  return evaluateRetrieval(
+    {
+      queryCodes: new Uint32Array(encoded),
+      queryLabels: Int32Array.from(queries, (query) => dataset.test.labels[query]!),
+      databaseCodes: packCodes(codes, bits),
+      databaseLabels: dataset.train.labels,
+      bits,
+      classCount: dataset.classNames.length,
+      precisionAt: spec.operation.evaluation.precisionAt,
+    },
+    signal,
+  );
+}
+
+function chooseQueries(seed: number, count: number, maxQueries: number | null): Uint32Array {
+  if (maxQueries === null || maxQueries >= count) return Uint32Array.from({ length: count }, (_, i) => i);
+  const chosen = new KeyedRandom(seed).permutation(count, maxQueries, Purpose.evaluation, 0, 0);
+  return Uint32Array.from(chosen).sort();
+}

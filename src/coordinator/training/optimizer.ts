@@ -1,0 +1,83 @@
+import { type BlockOperands, FloatBlocks } from '../../wasm/float-blocks.js';
+import { op } from '../../wasm/module.js';
+
+const [parameterBlock, bufferBlock, gradientBlock] = [0, 1, 2] as const;
+const [rateScalar, decayScalar, momentumScalar] = [0, 1, 2] as const;
+
+/** d = g + λp */
+function decayed({ load, scalar }: BlockOperands) {
+  return [
+    ...load(gradientBlock),
+    ...[...scalar(decayScalar), ...load(parameterBlock), op.multiplyFloats],
+    op.addFloats,
+  ];
+}
+
+/** p = p − lr·b */
+function moved({ load, store, scalar }: BlockOperands) {
+  return store(parameterBlock, [
+    ...load(parameterBlock),
+    ...[...scalar(rateScalar), ...load(bufferBlock), op.multiplyFloats],
+    op.subtractFloats,
+  ]);
+}
+
+const blocks = new FloatBlocks(3, [
+  {
+    name: 'first',
+    scalars: 2,
+    body: (operands) => [...operands.store(bufferBlock, decayed(operands)), ...moved(operands)],
+  },
+  {
+    name: 'next',
+    scalars: 3,
+    body: (operands) => {
+      const { load, store, scalar } = operands;
+      const kept = [...scalar(momentumScalar), ...load(bufferBlock), op.multiplyFloats];
+      return [...store(bufferBlock, [...kept, ...decayed(operands), op.addFloats]), ...moved(operands)];
+    },
+  },
+]);
+
+/** Settings of stochastic gradient descent; both are rounded to float32 before use. */
+export interface OptimizerSettings {
+  /** Momentum factor, 0 ≤ momentum < 1. */
+  readonly momentum: number;
+  /** Weight decay λ, applied to every parameter (method 6.15). */
+  readonly weightDecay: number;
+}
+
+/**
+ * SGD with momentum on one flat float32 vector, in PyTorch's form (dampening 0):
+ * d = g + λp; b = d on the first step, else μb + d; p = p − lr·b.
+ * Every operation rounds to float32 on its own and none is fused, so the result does not depend on the machine.
+ */
+export class SgdOptimizer {
+  private readonly momentum: number;
+  private readonly weightDecay: number;
+
+  /**
+   * @param buffer momentum buffer `[parameters]`, updated in place
+   * @param started false before the first step, whose buffer is the gradient itself
+   */
+  constructor(
+    settings: OptimizerSettings,
+    readonly buffer: Float32Array,
+    private started: boolean,
+  ) {
+    this.momentum = Math.fround(settings.momentum);
+    this.weightDecay = Math.fround(settings.weightDecay);
+  }
+
+  get hasStarted(): boolean {
+    return this.started;
+  }
+
+  /** Updates `parameters` `[parameters]` in place with `gradient` `[parameters]`. */
+  step(parameters: Float32Array, gradient: Float32Array, learningRate: number): void {
+    const scalars = [learningRate, this.weightDecay, ...(this.started ? [this.momentum] : [])];
+    const vectors = [parameters, this.buffer, gradient];
+    blocks.run(this.started ? 'next' : 'first', vectors, [parameterBlock, bufferBlock], scalars);
+    this.started = true;
+  }
+}

@@ -1,0 +1,96 @@
+import type { RunPosition } from '../../checkpoint/manifest.js';
+import { KeyedRandom, Purpose } from '../../data/random.js';
+import { signCodes } from '../../hashing/codes.js';
+import type { BatchNormMoments } from '../../model/batch-norm-moments.js';
+import { updateRunningStatistics } from '../../model/batch-norm-moments.js';
+import type { ModelLayout } from '../../model/layout.js';
+import type { TrainingRunSpec } from '../../run/training-run.js';
+import { startPosition } from '../../schedule/schedule.js';
+import type { FlatWeights } from '../dispatch/outgoing-weights.js';
+import { SgdOptimizer } from './optimizer.js';
+
+/** One iteration as the run's history keeps it. */
+export interface IterationRecord {
+  /** Counted from 1. */
+  readonly iteration: number;
+  readonly learningRate: number;
+  /** Mean over the iteration's steps, by term, in the order of `lossTerms`. */
+  readonly losses: readonly number[];
+  readonly flippedBits: number;
+  /** Null where the iteration was not evaluated. */
+  readonly evaluation: EvaluationRecord | null;
+}
+
+export interface EvaluationRecord {
+  readonly queries: number;
+  readonly mAP: number;
+  readonly tieAveragedMAP: number;
+  readonly precisionAt: Readonly<Record<string, number>>;
+}
+
+/** mAP that needs no training, on the same images: what the run has to beat. */
+export interface UntrainedFigures {
+  /** Nearest neighbours by colour histogram. */
+  readonly colorHistogram: number;
+  /** Signs of random projections of the features that the run starts from, at the run's code length. */
+  readonly randomProjection: number;
+}
+
+/** Everything a run is at one moment; what a checkpoint holds. */
+export class RunState {
+  position: RunPosition = startPosition;
+  history: IterationRecord[] = [];
+  /** Sums over the current iteration's steps, by term. */
+  lossSums = new Float64Array(4);
+  /** Time spent training and evaluating, and images trained on, over all sessions of the run. */
+  seconds = 0;
+  images = 0;
+  untrained: UntrainedFigures | null = null;
+
+  constructor(
+    readonly weights: FlatWeights,
+    readonly optimizer: SgdOptimizer,
+    /** V, ±1 `[n, bits]`. */
+    public codes: Int8Array,
+    /** Outputs of the sampled rows `[m, bits]`, written as they are computed. */
+    readonly u: Float32Array,
+  ) {}
+
+  /** The state before the first step: given weights, no momentum, random V (method 6.12). */
+  static initial(spec: TrainingRunSpec, weights: FlatWeights, databaseSize: number): RunState {
+    const random = new KeyedRandom(spec.seed);
+    const signs = Float32Array.from(
+      { length: databaseSize * spec.bits },
+      (_, i) => random.unit(Purpose.databaseCodes, 0, 0, i) - 0.5,
+    );
+    const optimizer = new SgdOptimizer(spec.optimizer, new Float32Array(weights.parameters.length), false);
+    return new RunState(
+      weights,
+      optimizer,
+      signCodes(signs),
+      new Float32Array(spec.dataset.sampleSize * spec.bits),
+    );
+  }
+
+  /**
+   * One optimiser update: weights, running statistics (once for the whole batch), the rows of U, the loss sums.
+   * @param positions rows of U that the batch's outputs belong to, in row order
+   */
+  applyStep(
+    layout: ModelLayout,
+    learningRate: number,
+    positions: Int32Array,
+    sum: { gradient: Float32Array; u: Float32Array; losses: Float64Array; moments: BatchNormMoments },
+  ): void {
+    const { weights, u } = this;
+    const bits = layout.settings.bits;
+    this.optimizer.step(weights.parameters, sum.gradient, learningRate);
+    updateRunningStatistics(layout, weights.mean, weights.variance, sum.moments);
+    positions.forEach((position, row) => {
+      u.set(sum.u.subarray(row * bits, (row + 1) * bits), position * bits);
+    });
+    sum.losses.forEach((loss, term) => {
+      this.lossSums[term]! += loss;
+    });
+  }
+}

@@ -1,0 +1,223 @@
+import type { Dataset } from '../../data/dataset.js';
+import type { TripletSampler } from '../../data/sampler.js';
+import { adshObjective, updateDatabaseCodes } from '../../hashing/adsh.js';
+import { type CodeSummary, softRatio, summarizeCodes } from '../../hashing/similarity.js';
+import type { Ledger } from '../../ledger/ledger.js';
+import type { ModelLayout } from '../../model/layout.js';
+import { imagesPerAnchor } from '../../model/method.js';
+import type { TrainingRunSpec } from '../../run/training-run.js';
+import { advance, evaluationIsDue, learningRateAt } from '../../schedule/schedule.js';
+import { runGradientStep, type StepObserver } from '../dispatch/gradient-step.js';
+import { encodeContext, type IterationMessage, OutgoingWeights } from '../dispatch/outgoing-weights.js';
+import type { WorkerPool } from '../dispatch/pool.js';
+import { type DescribedStep, describeStep } from './describe-step.js';
+import { encodeOutputs } from './encode-outputs.js';
+import { evaluateCodes } from './evaluation.js';
+import type { EvaluationRecord, RunState } from './run-state.js';
+import { measureUntrained } from './untrained.js';
+
+/** What happens in a run, for progress, logs and metrics. */
+export interface TrainingObserver extends StepObserver {
+  stepDone(losses: Float64Array, seconds: number, images: number): void;
+  objective(iteration: number, bit: number, value: number): void;
+  codesUpdated(iteration: number, flippedBits: number, seconds: number): void;
+  encoding(what: string, done: number, total: number): void;
+  evaluated(iteration: number, evaluation: EvaluationRecord, seconds: number): void;
+}
+
+export interface TrainingLoopOptions {
+  readonly spec: TrainingRunSpec;
+  readonly term: number;
+  readonly dataset: Dataset;
+  readonly sampler: TripletSampler;
+  readonly layout: ModelLayout;
+  readonly pool: WorkerPool;
+  readonly state: RunState;
+  readonly observer: TrainingObserver;
+  readonly ledger: Ledger;
+  /** Ends the loop between two steps, with nothing half done in the state. */
+  readonly signal: AbortSignal;
+  /** Asked after every step, with the number of steps since the beginning of the run. */
+  readonly checkpointIsDue: (globalStep: number) => boolean;
+  /** Awaited before a step counts as done, with its number since the beginning of the run. */
+  readonly beforeFinishing: (globalStep: number) => Promise<void>;
+  /** Awaited before each step and each evaluation; holds the loop while the run is paused. */
+  readonly beforeStep: () => Promise<void>;
+  /** Called at every position where the run file asks for a checkpoint; awaited before the loop goes on. */
+  readonly checkpoint: () => Promise<void>;
+}
+
+/**
+ * Method 1.10: for each iteration, epochs of optimiser steps over the sampled images, one V-step, and an evaluation
+ * when due. The state is only ever changed between two awaits, so it is whole whenever the loop is interrupted.
+ */
+export class TrainingLoop {
+  constructor(private readonly options: TrainingLoopOptions) {}
+
+  /** Runs from the state's position to the end; rejects with the signal's reason when aborted. */
+  async run(): Promise<void> {
+    const { spec, state } = this.options;
+    if (state.untrained === null && spec.operation.evaluation.untrained) await this.measureUntrained();
+    while (state.position.iteration < spec.schedule.iterations) {
+      if (state.position.phase === 'train') await this.trainIteration();
+      await this.finishIteration();
+    }
+  }
+
+  private async trainIteration(): Promise<void> {
+    const { spec, state, sampler, observer, pool, layout, signal } = this.options;
+    const { iteration } = state.position;
+    const { schedule, operation } = spec;
+    const omega = sampler.omega(iteration);
+    const summary = this.summarize(omega);
+    const context = encodeContext(this.options.term, iteration, summary);
+    const learningRate = learningRateAt(schedule, iteration);
+    const steps = sampler.batches();
+    if (state.position.epoch === 0 && state.position.step === 0) state.lossSums.fill(0);
+    while (state.position.epoch < schedule.epochs) {
+      await this.options.beforeStep();
+      const { epoch, step } = state.position;
+      const started = performance.now();
+      const { positions } = sampler.batch(iteration, epoch, step);
+      const description = this.describe(context);
+      const sum = await runGradientStep(pool, description, observer, signal);
+      await this.options.beforeFinishing(state.position.globalStep + 1);
+      // Recorded, applied and advanced with no await between: whoever saves meanwhile finds ledger and state in step.
+      const recorded = this.record(description, sum.gradient);
+      state.applyStep(layout, learningRate, positions, sum);
+      state.position = advance(state.position, steps);
+      await recorded;
+      const seconds = (performance.now() - started) / 1000;
+      const images = positions.length * imagesPerAnchor(spec.method);
+      state.seconds += seconds;
+      state.images += images;
+      observer.stepDone(sum.losses, seconds, images);
+      pool.memory.give(sum.gradient.buffer);
+      if (this.options.checkpointIsDue(state.position.globalStep)) await this.options.checkpoint();
+    }
+    const started = performance.now();
+    if (spec.sampledOutputs === 'encoded') {
+      state.u.set(
+        await encodeOutputs(this.evaluationContext('sampled images'), this.weights(), omega, iteration),
+      );
+    }
+    const encoded = performance.now();
+    const { codes, flippedBits } = updateDatabaseCodes({
+      ...this.sampledOutputs(omega, summary.ratio),
+      codes: state.codes,
+      onBit: operation.debug.objectivePerBit ? this.reportObjective(omega, summary.ratio) : undefined,
+    });
+    state.codes = codes;
+    state.history.push({
+      iteration: iteration + 1,
+      learningRate,
+      losses: [...state.lossSums].map((loss) => loss / (steps * schedule.epochs)),
+      flippedBits,
+      evaluation: null,
+    });
+    state.position = { ...state.position, phase: 'evaluate' };
+    const ended = performance.now();
+    state.seconds += (ended - started) / 1000;
+    observer.codesUpdated(iteration + 1, flippedBits, (ended - encoded) / 1000);
+  }
+
+  private async finishIteration(): Promise<void> {
+    const { spec, state, observer } = this.options;
+    const { iteration } = state.position;
+    const isLast = iteration + 1 === spec.schedule.iterations;
+    await this.options.beforeStep();
+    if (evaluationIsDue(spec, iteration)) {
+      const started = performance.now();
+      const { maxQueries } = spec.operation.evaluation;
+      const result = await evaluateCodes(
+        this.evaluationContext('queries'),
+        this.weights(),
+        state.codes,
+        iteration,
+        isLast ? null : maxQueries,
+      );
+      const { queries, mAP, tieAveragedMAP, precisionAt } = result;
+      const evaluation = { queries, mAP, tieAveragedMAP, precisionAt };
+      state.history[iteration] = { ...state.history[iteration]!, evaluation };
+      const seconds = (performance.now() - started) / 1000;
+      state.seconds += seconds;
+      observer.evaluated(iteration + 1, evaluation, seconds);
+    }
+    state.position = { ...state.position, iteration: iteration + 1, epoch: 0, step: 0, phase: 'train' };
+    if (isLast || (iteration + 1) % spec.operation.checkpoint.everyIterations === 0) {
+      await this.options.checkpoint();
+    }
+  }
+
+  private async measureUntrained(): Promise<void> {
+    const { state, layout } = this.options;
+    state.untrained = await measureUntrained(
+      this.evaluationContext('untrained features'),
+      this.weights(),
+      layout.featureWidth,
+    );
+  }
+
+  private evaluationContext(what: string) {
+    const { pool, spec, dataset, term, signal, observer } = this.options;
+    const onProgress = (done: number, total: number) => observer.encoding(what, done, total);
+    const onCompared = observer.compared.bind(observer);
+    return { pool, spec, dataset, term, signal, onProgress, onCompared };
+  }
+
+  private summarize(omega: Int32Array): CodeSummary {
+    const { spec, dataset, state } = this.options;
+    const { labels } = dataset.train;
+    const classCount = dataset.classNames.length;
+    const classSizes = new Int32Array(classCount);
+    for (const label of labels) classSizes[label]!++;
+    const ratio = softRatio(
+      omega.map((row) => labels[row]!),
+      classSizes,
+    );
+    return summarizeCodes({ codes: state.codes, labels, bits: spec.bits, classCount, ratio });
+  }
+
+  private sampledOutputs(omega: Int32Array, ratio: number) {
+    const { spec, dataset, state } = this.options;
+    return {
+      labels: dataset.train.labels,
+      bits: spec.bits,
+      classCount: dataset.classNames.length,
+      omega,
+      u: state.u,
+      ratio,
+      gamma: spec.loss.gamma,
+    };
+  }
+
+  private reportObjective(omega: Int32Array, ratio: number) {
+    const { observer, state } = this.options;
+    return (bit: number, codes: Int8Array) =>
+      observer.objective(
+        state.position.iteration + 1,
+        bit,
+        adshObjective({ ...this.sampledOutputs(omega, ratio), codes }),
+      );
+  }
+
+  /** The weights as they are now. */
+  private weights(): OutgoingWeights {
+    const { term, state } = this.options;
+    return new OutgoingWeights(term, state.position.globalStep, state.weights);
+  }
+
+  /** Writes down who was in the step and what came of it; the state still stands before it. */
+  private record({ tree, batchSha256: batch }: DescribedStep, gradient: Float32Array): Promise<void> {
+    const { term, state, ledger } = this.options;
+    const { iteration, epoch, step, globalStep } = state.position;
+    const leaves = tree.leaves.map((index) => tree.rowCount(index));
+    return ledger.record({ term, iteration, epoch, step, globalStep, batch, leaves }, gradient);
+  }
+
+  private describe(context: IterationMessage) {
+    const { spec, state, sampler, layout, term } = this.options;
+    const { position, codes } = state;
+    return describeStep({ spec, term, position, sampler, codes, layout, weights: this.weights(), context });
+  }
+}

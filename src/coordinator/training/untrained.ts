@@ -1,0 +1,85 @@
+import { KeyedRandom, Purpose } from '../../data/random.js';
+import { packCodes } from '../../hashing/codes.js';
+import { evaluateRetrieval } from '../../retrieval/evaluate.js';
+import { HISTOGRAM_BINS, histogramRetrieval } from '../../retrieval/histogram.js';
+import { featureMean, gaussianProjection, projectionCodes } from '../../retrieval/random-projection.js';
+import type { OutgoingWeights } from '../dispatch/outgoing-weights.js';
+import { encodeOnWorkers } from './encode-on-workers.js';
+import type { EvaluationContext } from './evaluation.js';
+import type { UntrainedFigures } from './run-state.js';
+
+/**
+ * mAP of what needs no training, on the run's images: nearest neighbours by colour histogram, and signs of random
+ * projections of the features that the run starts from.
+ * @param featureWidth channels of the pooled features
+ */
+export async function measureUntrained(
+  context: EvaluationContext,
+  weights: OutgoingWeights,
+  featureWidth: number,
+): Promise<UntrainedFigures> {
+  const { spec, dataset } = context;
+  const { bits } = spec;
+  const queryLabels = dataset.test.labels;
+  const databaseLabels = dataset.train.labels;
+  const histograms = async (split: Split) => {
+    const words = new Uint32Array(
+      await encodeSplit(context, weights, 'COLOR_HISTOGRAM', split, HISTOGRAM_BINS),
+    );
+    return rowsOf(words, HISTOGRAM_BINS);
+  };
+  const { mAP: colorHistogram } = await histogramRetrieval({
+    queryHistograms: await histograms('TEST'),
+    databaseHistograms: await histograms('TRAIN'),
+    queryLabels,
+    databaseLabels,
+  });
+
+  const features = async (split: Split) =>
+    new Float32Array(await encodeSplit(context, weights, 'FEATURES', split, featureWidth));
+  const database = await features('TRAIN');
+  const queries = await features('TEST');
+  const random = new KeyedRandom(spec.seed);
+  const projection = gaussianProjection(
+    (index) => random.unit(Purpose.projection, 0, 0, index),
+    bits,
+    featureWidth,
+  );
+  const mean = featureMean(database, featureWidth);
+  const { mAP: randomProjection } = await evaluateRetrieval(
+    {
+      queryCodes: packCodes(projectionCodes(queries, mean, projection, bits), bits),
+      queryLabels,
+      databaseCodes: packCodes(projectionCodes(database, mean, projection, bits), bits),
+      databaseLabels,
+      bits,
+      classCount: dataset.classNames.length,
+      precisionAt: [],
+    },
+    context.signal,
+  );
+  return { colorHistogram, randomProjection };
+}
+
+type Split = 'TRAIN' | 'TEST';
+
+/** One output of every image of a split, `[images, wordsPerImage]` words of 32 bits. */
+async function encodeSplit(
+  context: EvaluationContext,
+  weights: OutgoingWeights,
+  output: 'FEATURES' | 'COLOR_HISTOGRAM',
+  split: Split,
+  wordsPerImage: number,
+): Promise<ArrayBuffer> {
+  const { train, test } = context.dataset;
+  const count = (split === 'TRAIN' ? train : test).labels.length;
+  const images = Uint32Array.from({ length: count }, (_, i) => i);
+  const request = { output, split, images, bytesPerImage: 4 * wordsPerImage, verification: null };
+  return encodeOnWorkers(context, weights, request);
+}
+
+function rowsOf(matrix: Uint32Array, width: number): Uint32Array[] {
+  return Array.from({ length: matrix.length / width }, (_, row) =>
+    matrix.subarray(row * width, (row + 1) * width),
+  );
+}

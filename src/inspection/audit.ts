@@ -1,0 +1,110 @@
+import type { Log } from '../console/log.js';
+import { RunCheckpoints } from '../coordinator/checkpoints/run-checkpoints.js';
+import { readersFence } from '../coordinator/leadership/leadership.js';
+import { codesSha256, type RunResult, weightsSha256 } from '../coordinator/training/result.js';
+import { loadDataset } from '../data/dataset.js';
+import { KeyedRandom } from '../data/random.js';
+import { TripletSampler } from '../data/sampler.js';
+import { LedgerError } from '../ledger/error.js';
+import { readLedger } from '../ledger/reader.js';
+import { describeModel } from '../model/layout.js';
+import { checkDatasetFit } from '../run/dataset-fit.js';
+import { readTrainingRun } from '../run/read.js';
+import { RunDirectory } from '../run/run-directory.js';
+import { proveSamples } from './prove.js';
+
+/** What an audit that found nothing wrong has established. */
+export interface AuditSummary {
+  readonly run: string;
+  readonly iterations: number;
+  readonly epochs: number;
+  readonly steps: number;
+  /** Anchors of an epoch, each used once. */
+  readonly samples: number;
+  /** Leaderships under which steps of the run were done. */
+  readonly terms: number[];
+  /** The chain's last hash, which the final checkpoint names too. */
+  readonly ledger: string;
+  readonly weightsSha256: string;
+  readonly codesSha256: string;
+}
+
+/**
+ * Proves from a run's directory and its dataset that the run is complete and used every sample exactly once per epoch,
+ * and that ledger, final checkpoint and result belong together. Changes nothing.
+ * @param data the dataset's folder; undefined takes the run's
+ * @throws LedgerError for the first thing that does not hold, and what reading run, dataset and checkpoint throws
+ */
+export async function auditRun(options: {
+  readonly runDirectory: string;
+  readonly data: string | undefined;
+  readonly log: Log;
+}): Promise<AuditSummary> {
+  const directory = RunDirectory.at(options.runDirectory);
+  const run = readTrainingRun(directory.runFile);
+  const { spec } = run;
+  const dataset = await loadDataset(options.data ?? spec.dataset.path);
+  checkDatasetFit(run, { format: dataset.format, trainCount: dataset.train.labels.length });
+  const layout = describeModel({ ...spec.model, bits: spec.bits });
+  const checkpoints = new RunCheckpoints({
+    run,
+    directory,
+    dataset,
+    layout,
+    term: 0,
+    fence: readersFence(directory),
+    log: options.log,
+  });
+  const [ledgerFile] = directory.ledgerFiles();
+  if (ledgerFile === undefined) {
+    throw new LedgerError('LEDGER_MISSING', `there is no ledger in ${options.runDirectory}`);
+  }
+  const { steps, hashes } = await readLedger(ledgerFile, checkpoints.ledgerHeader);
+  const sampler = new TripletSampler({
+    random: new KeyedRandom(spec.seed),
+    labels: dataset.train.labels,
+    classCount: dataset.classNames.length,
+    sampleSize: spec.dataset.sampleSize,
+    batchSize: spec.schedule.batchSize,
+  });
+  proveSamples(spec, sampler, steps);
+  const restored = await checkpoints.restore();
+  const { iterations, epochs } = spec.schedule;
+  const iteration = restored?.state.position.iteration ?? 0;
+  if (!restored || iteration < iterations) {
+    throw new LedgerError(
+      'LEDGER_UNFINISHED',
+      `the newest checkpoint has ${iteration} of the run's ${iterations} iterations`,
+    );
+  }
+  const ledger = hashes.at(-1)!;
+  if (restored.ledger.hash !== ledger || restored.ledger.steps !== steps.length) {
+    throw new LedgerError(
+      'LEDGER_MISMATCH',
+      `the ledger ends with hash ${ledger} after step ${steps.length}, but the final checkpoint was written at ${restored.ledger.hash} after step ${restored.ledger.steps}`,
+    );
+  }
+  const result = directory.readResult() as RunResult | null;
+  if (!result) throw new LedgerError('LEDGER_UNFINISHED', `${options.runDirectory} has no result yet`);
+  const found = {
+    weightsSha256: weightsSha256(restored.state),
+    codesSha256: codesSha256(restored.state, spec.bits),
+  };
+  for (const field of ['weightsSha256', 'codesSha256'] as const) {
+    if (result[field] === found[field]) continue;
+    throw new LedgerError(
+      'LEDGER_MISMATCH',
+      `the result has ${field} ${result[field]}, but the final checkpoint has ${found[field]}`,
+    );
+  }
+  return {
+    run: run.metadata.name,
+    iterations,
+    epochs,
+    steps: steps.length,
+    samples: spec.dataset.sampleSize,
+    terms: [...new Set(steps.map(({ term }) => term))],
+    ledger,
+    ...found,
+  };
+}

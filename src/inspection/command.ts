@@ -1,0 +1,34 @@
+import { withConsole } from '../console/console.js';
+import { auditRun } from './audit.js';
+import { evaluateRun } from './evaluate-run.js';
+
+/** `fcaenet evaluate`: the figures of a run's newest checkpoint. Throws what `evaluateRun` throws. */
+export async function evaluate(options: {
+  readonly runDirectory: string;
+  readonly data: string | undefined;
+  readonly workers: number | undefined;
+}): Promise<void> {
+  await withConsole(async (console) => {
+    const { step, report } = await evaluateRun({ ...options, console });
+    const { perClassAP, ...figures } = report;
+    const ranked = [...perClassAP].filter((precision) => !Number.isNaN(precision)).sort((a, b) => a - b);
+    console.log.info('evaluated', {
+      step,
+      ...figures,
+      worstClassAP: ranked[0],
+      bestClassAP: ranked.at(-1),
+    });
+  });
+}
+
+/** `fcaenet audit`: what a run's ledger proves. Throws what `auditRun` throws. */
+export async function audit(options: {
+  readonly runDirectory: string;
+  readonly data: string | undefined;
+}): Promise<void> {
+  await withConsole(async ({ log }) => {
+    log.info('the run is complete, and every sample was used exactly once per epoch', {
+      ...(await auditRun({ ...options, log })),
+    });
+  });
+}

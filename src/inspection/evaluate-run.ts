@@ -1,0 +1,122 @@
+import type { Console } from '../console/console.js';
+import { onInterrupt } from '../console/interrupt.js';
+import type { ProgressTask } from '../console/progress.js';
+import { Fleet } from '../coordinator/admission/fleet.js';
+import { RunCheckpoints } from '../coordinator/checkpoints/run-checkpoints.js';
+import { OutgoingWeights } from '../coordinator/dispatch/outgoing-weights.js';
+import { CoordinatorError } from '../coordinator/error.js';
+import { Interruption } from '../coordinator/interruption.js';
+import { readersFence } from '../coordinator/leadership/leadership.js';
+import { evaluateCodes } from '../coordinator/training/evaluation.js';
+import { loadDataset } from '../data/dataset.js';
+import { describeModel } from '../model/layout.js';
+import type { RetrievalReport } from '../retrieval/evaluate.js';
+import { readTrainingRun } from '../run/read.js';
+import { RunDirectory } from '../run/run-directory.js';
+import type { TrainingRun } from '../run/training-run.js';
+import { localWorkerCount } from '../schedule/worker-count.js';
+import { makeJoinToken } from '../transport/join-token.js';
+
+export interface EvaluateRunOptions {
+  /** `runs/NAME` */
+  readonly runDirectory: string;
+  /** Undefined takes the run's. */
+  readonly data: string | undefined;
+  /** Undefined takes the run's. */
+  readonly workers: number | undefined;
+  readonly console: Console;
+}
+
+/**
+ * Ranks the database codes of a run's newest checkpoint for every query; changes nothing in the run.
+ * @throws CoordinatorError COORDINATOR_NOTHING_TO_EVALUATE, and what reading run, dataset and checkpoint throws
+ */
+export async function evaluateRun(
+  options: EvaluateRunOptions,
+): Promise<{ step: number; report: RetrievalReport }> {
+  const { console } = options;
+  const directory = RunDirectory.at(options.runDirectory);
+  const run = readAsEvaluated(directory, options);
+  const { spec } = run;
+  const dataset = await loadDataset(spec.dataset.path);
+  const layout = describeModel({ ...spec.model, bits: spec.bits });
+  const checkpoints = new RunCheckpoints({
+    run,
+    directory,
+    dataset,
+    layout,
+    term: 0,
+    fence: readersFence(directory),
+    log: console.log,
+  });
+  const restored = await checkpoints.restore();
+  if (!restored) {
+    throw new CoordinatorError(
+      'COORDINATOR_NOTHING_TO_EVALUATE',
+      `${options.runDirectory} has no checkpoint yet, so there are no codes to evaluate`,
+    );
+  }
+  const { state, identity } = restored;
+  const interruption = new Interruption();
+  const restoreSignals = onInterrupt(() =>
+    interruption.interrupt(
+      new CoordinatorError('COORDINATOR_INTERRUPTED', 'the evaluation was interrupted; nothing was changed'),
+    ),
+  );
+  const admission = {
+    run,
+    term: 0,
+    datasetFingerprint: dataset.fingerprint,
+    classCount: dataset.classNames.length,
+    identity,
+  };
+  const fleet = new Fleet({
+    admission,
+    protection: { tls: null, joinToken: makeJoinToken() },
+    localWorkers: localWorkerCount(run),
+    minWorkers: 1,
+    log: console.log,
+    onIdentity: () => {},
+    onExhausted: (error) => interruption.interrupt(error),
+  });
+  let task: ProgressTask | null = null;
+  const onProgress = (done: number, total: number) => {
+    task ??= console.startTask({ name: 'queries', total, unit: 'images' });
+    task.update(done);
+    if (done === total) task.finish();
+  };
+  try {
+    await fleet.open();
+    const { globalStep: step } = state.position;
+    const weights = new OutgoingWeights(0, step, state.weights);
+    const context = {
+      pool: fleet.pool,
+      spec,
+      dataset,
+      term: 0,
+      signal: interruption.signal,
+      onProgress,
+      onCompared: undefined,
+    };
+    return { step, report: await evaluateCodes(context, weights, state.codes, null, null) };
+  } finally {
+    await fleet.close('the evaluation is over', false);
+    restoreSignals();
+  }
+}
+
+/** The run as its directory has it, on a free port, with what the command line changes. */
+function readAsEvaluated(directory: RunDirectory, { data, workers }: EvaluateRunOptions): TrainingRun {
+  const run = readTrainingRun(directory.runFile);
+  const { spec } = run;
+  const operation = {
+    ...spec.operation,
+    listen: '127.0.0.1:0',
+    tls: null,
+    workers: workers ?? spec.operation.workers,
+  };
+  return {
+    ...run,
+    spec: { ...spec, dataset: { ...spec.dataset, path: data ?? spec.dataset.path }, operation },
+  };
+}

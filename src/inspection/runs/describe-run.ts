@@ -1,0 +1,90 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { CheckpointStore } from '../../checkpoint/store.js';
+import { readersFence } from '../../coordinator/leadership/leadership.js';
+import type { RunResult } from '../../coordinator/training/result.js';
+import type { IterationRecord } from '../../coordinator/training/run-state.js';
+import { readTrainingRun } from '../../run/read.js';
+import { RunDirectory } from '../../run/run-directory.js';
+import type { TrainingRun } from '../../run/training-run.js';
+
+/**
+ * What a run directory holds.
+ * - `running`: a living process has it.
+ * - `finished`: it has its result.
+ * - `interrupted`: neither; `--resume` goes on with it.
+ */
+export type RunProgress = 'running' | 'finished' | 'interrupted';
+
+/** A run as a list shows it. */
+export interface RunDescription {
+  /** The directory's name. */
+  readonly run: string;
+  readonly state: RunProgress;
+  readonly method: string;
+  readonly bits: number;
+  /** Iterations done, of how many, and optimiser steps done, all as of the newest checkpoint. */
+  readonly iteration: number;
+  readonly iterations: number;
+  readonly step: number;
+  /** Of the last evaluation; null before the first. */
+  readonly mAP: number | null;
+  /** Time spent training and evaluating; null before the first checkpoint. */
+  readonly seconds: number | null;
+}
+
+/** A run's directory, read without taking it. */
+export interface RunContent {
+  readonly path: string;
+  readonly run: TrainingRun;
+  readonly description: RunDescription;
+  readonly evaluations: readonly { readonly iteration: number; readonly mAP: number }[];
+  /** Null until the run has finished. */
+  readonly result: RunResult | null;
+}
+
+/** What the history of a checkpoint is read for. */
+interface History {
+  readonly iterations: readonly IterationRecord[];
+  readonly seconds: number;
+}
+
+/** Reads a run's directory. Throws what reading its run file throws. */
+export async function readRunContent(path: string): Promise<RunContent> {
+  const directory = RunDirectory.at(path);
+  const run = readTrainingRun(directory.runFile);
+  const result = directory.readResult() as RunResult | null;
+  const entries = await new CheckpointStore(directory.checkpoints, {
+    keep: 1,
+    fence: readersFence(directory),
+  }).list();
+  const newest = entries.find(({ manifest }) => manifest !== null);
+  const history = newest ? await readHistory(join(directory.checkpoints, newest.name)) : null;
+  const position = newest?.manifest?.position;
+  const evaluations = (result?.history ?? history?.iterations ?? []).flatMap(({ iteration, evaluation }) =>
+    evaluation ? [{ iteration, mAP: evaluation.mAP }] : [],
+  );
+  const description: RunDescription = {
+    run: basename(path),
+    state: directory.isLocked ? 'running' : result ? 'finished' : 'interrupted',
+    method: run.spec.method,
+    bits: run.spec.bits,
+    iteration: position?.iteration ?? 0,
+    iterations: run.spec.schedule.iterations,
+    step: position?.globalStep ?? 0,
+    mAP: evaluations.at(-1)?.mAP ?? null,
+    seconds: result?.seconds ?? history?.seconds ?? null,
+  };
+  return { path, run, description, evaluations, result };
+}
+
+/** Null where another checkpoint has just taken this one's place. */
+async function readHistory(checkpoint: string): Promise<History | null> {
+  const file = join(checkpoint, 'history.json');
+  if (!existsSync(file)) return null;
+  return readFile(file, 'utf8').then(
+    (text) => JSON.parse(text) as History,
+    () => null,
+  );
+}

@@ -1,0 +1,65 @@
+import { cp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { interruptProcess } from '../../src/console/interrupt.js';
+import { type EvaluateRunOptions, evaluateRun } from '../../src/inspection/evaluate-run.js';
+import { runCommandLine } from '../kit/command-line.js';
+import { failure } from '../kit/failure.js';
+import { type SmallRun, smallRun } from '../kit/small-run.js';
+
+let small: SmallRun;
+const said: string[] = [];
+const log = { info: (message: string) => said.push(message), warn: () => {}, error: () => {} };
+const console = { log, startTask: () => ({ update: () => {}, finish: () => {} }) };
+const evaluate = (changed: Partial<EvaluateRunOptions>) =>
+  evaluateRun({
+    runDirectory: join(small.folder, 'runs', 'small'),
+    data: join(small.folder, 'data'),
+    workers: 0,
+    console: console as unknown as EvaluateRunOptions['console'],
+    ...changed,
+  });
+
+beforeAll(async () => {
+  small = await smallRun();
+  const { exitCode } = await runCommandLine(
+    ['train', small.runFile, '--workers', '1', '--set', 'spec.schedule.iterations=1'],
+    { cwd: small.folder },
+  );
+  expect(exitCode).toBe(0);
+});
+afterAll(() => small.remove());
+
+test('a run of another dataset', async () => {
+  const data = join(small.folder, 'other');
+  await cp(join(small.folder, 'data'), data, { recursive: true });
+  await rm(join(data, 'images', '001.Kind', '0.jpg'));
+  await cp(join(data, 'images', '001.Kind', '4.jpg'), join(data, 'images', '001.Kind', '0.jpg'));
+  await expect(evaluate({ data })).rejects.toEqual(
+    failure(
+      'COORDINATOR_OTHER_DATASET',
+      /^checkpoint term-\S+ was trained on a dataset with fingerprint [0-9a-f]{12}…, but .*other has [0-9a-f]{12}…$/,
+    ),
+  );
+});
+
+test('a run without a checkpoint', async () => {
+  const runDirectory = join(small.folder, 'runs', 'empty');
+  await cp(join(small.folder, 'runs', 'small'), runDirectory, { recursive: true });
+  await rm(join(runDirectory, 'checkpoints'), { recursive: true });
+  await expect(evaluate({ runDirectory })).rejects.toEqual(
+    failure(
+      'COORDINATOR_NOTHING_TO_EVALUATE',
+      /empty has no checkpoint yet, so there are no codes to evaluate$/,
+    ),
+  );
+});
+
+test('a signal ends it, with nothing changed', async () => {
+  const ended = expect(evaluate({})).rejects.toEqual(
+    failure('COORDINATOR_INTERRUPTED', 'the evaluation was interrupted; nothing was changed'),
+  );
+  await vi.waitFor(() => expect(said).toContain('waiting for workers'), { timeout: 10_000 });
+  interruptProcess('SIGTERM');
+  await ended;
+});
