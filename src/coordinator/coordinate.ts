@@ -1,3 +1,4 @@
+import { systemClock } from '../clock.js';
 import type { Console } from '../console/console.js';
 import { onInterrupt } from '../console/interrupt.js';
 import { type Dataset, loadDataset } from '../data/dataset.js';
@@ -125,6 +126,12 @@ class Coordination {
       classCount: dataset.classNames.length,
       identity: restored?.identity ?? null,
     };
+    let { identity } = admission;
+    let contradiction: CoordinatorError | null = null;
+    /** Keeps a result that nobody could decide on from becoming durable. */
+    const throwContradiction = () => {
+      if (contradiction) throw contradiction;
+    };
     leadership.check();
     const ledger = await Ledger.open(
       directory.ledgerFileOf(term),
@@ -138,7 +145,8 @@ class Coordination {
       protection: this.protection,
       minWorkers: run.spec.operation.membership.minWorkers,
       log,
-      onIdentity: (_, device) => {
+      onIdentity: (ofWorker, device) => {
+        identity ??= ofWorker;
         this.device = device;
       },
       onExhausted: (error) => interruption.interrupt(error),
@@ -158,14 +166,14 @@ class Coordination {
     let ending = 'it failed';
     const publish = (body: RunEventBody) => events.publish(state, body);
     const save = () => {
-      fleet.pool.throwContradiction();
-      return checkpoints.saveInBackground(state, admission.identity, ledger, monitoring.checkpoints);
+      throwContradiction();
+      return checkpoints.saveInBackground(state, identity, ledger, monitoring.checkpoints);
     };
     const control = new RunControl({
       run: run.metadata.name,
       term,
       describe: () => monitoring.describe(),
-      checkpoint: () => checkpoints.saveAndWait(state, admission.identity, ledger, monitoring.checkpoints),
+      checkpoint: () => checkpoints.saveAndWait(state, identity, ledger, monitoring.checkpoints),
       stop: () => interruption.interrupt(interrupted(run, null)),
       drain: (worker) => fleet.pool.drain(worker),
       onPaused: () => monitoring.paused(true),
@@ -187,6 +195,11 @@ class Coordination {
         observer: monitoring.observer,
         ledger,
         signal: interruption.signal,
+        clock: systemClock,
+        onLateContradiction: (error) => {
+          contradiction ??= error;
+          interruption.interrupt(error);
+        },
         beforeFinishing: (globalStep) => checkpoints.beforeFinishing(globalStep),
         checkpointIsDue: (globalStep) => checkpoints.isDue(globalStep),
         beforeStep: () => control.beforeStep(),
@@ -206,13 +219,13 @@ class Coordination {
       }
       await checkpoints.settled();
       const result = describeResult(run, dataset, state, term, {
-        identity: admission.identity!,
+        identity: identity!,
         device: this.device,
         workers: fleet.size,
         traffic: fleet.server.traffic,
       });
       leadership.check();
-      fleet.pool.throwContradiction();
+      throwContradiction();
       directory.writeResult(result);
       const { mAP, weightsSha256, codesSha256 } = result;
       publish({ type: 'run.finished', mAP, weightsSha256, codesSha256 });

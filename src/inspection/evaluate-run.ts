@@ -1,9 +1,11 @@
+import { systemClock } from '../clock.js';
 import type { Console } from '../console/console.js';
 import { onInterrupt } from '../console/interrupt.js';
 import type { ProgressTask } from '../console/progress.js';
 import { Fleet } from '../coordinator/admission/fleet.js';
 import { RunCheckpoints } from '../coordinator/checkpoints/run-checkpoints.js';
 import { OutgoingWeights } from '../coordinator/dispatch/outgoing-weights.js';
+import type { WorkObserver } from '../coordinator/dispatch/redundant-work.js';
 import { CoordinatorError } from '../coordinator/error.js';
 import { Interruption } from '../coordinator/interruption.js';
 import { readersFence } from '../coordinator/leadership/leadership.js';
@@ -91,12 +93,14 @@ export async function evaluateRun(
     const weights = new OutgoingWeights(0, step, state.weights);
     const context = {
       pool: fleet.pool,
+      clock: systemClock,
+      observer: quietly,
+      onLateContradiction: (error: CoordinatorError) => interruption.interrupt(error),
       spec,
       dataset,
       term: 0,
       signal: interruption.signal,
       onProgress,
-      onCompared: undefined,
     };
     return { step, report: await evaluateCodes(context, weights, state.codes, null, null) };
   } finally {
@@ -104,6 +108,14 @@ export async function evaluateRun(
     restoreSignals();
   }
 }
+
+/** What happens to single batches is of no interest here. */
+const quietly: WorkObserver = {
+  redispatched: () => {},
+  overdue: () => {},
+  compared: () => {},
+  waiting: () => {},
+};
 
 /** The run as its directory has it, on a free port, with what the command line changes. */
 function readAsEvaluated(directory: RunDirectory, { data, workers }: EvaluateRunOptions): TrainingRun {

@@ -11,15 +11,7 @@ test('outputs that no network gives are refused, and another worker is asked', a
   world = await ScriptedWorld.open();
   const [first, second] = [await world.joined(), await world.joined()];
   const { spec } = readTrainingRun('examples/quick.yaml', ['spec.bits=12']);
-  const { pool } = world;
-  const context = {
-    pool,
-    spec,
-    term: 1,
-    signal: new AbortController().signal,
-    onProgress: () => {},
-    onCompared: undefined,
-  };
+  const context = { ...world.surroundings(), spec, term: 1, onProgress: () => {} };
   const done = encodeOutputs(context, describedStep().weights, Int32Array.of(7, 3), 0);
   const { request, split, images, output } = await first.next('encodeWork');
   expect({ split, output }).toEqual({ split: 'TRAIN', output: 'OUTPUTS' });

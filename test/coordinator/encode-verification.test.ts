@@ -14,10 +14,10 @@ function encode(changed: Partial<EncodeJob> = {}) {
   compared = [];
   const job = describedEncodeJob(2, {
     verified: [0],
-    onCompared: (...what) => compared.push(what),
     ...changed,
   });
-  return runEncodeJob(world.pool, job, () => {}, new AbortController().signal);
+  const observe = { compared: (...what: [number, string]) => compared.push(what) };
+  return runEncodeJob(job, () => {}, world.surroundings(observe));
 }
 
 const given = (worker: ScriptedWorker) => worker.received.flatMap(({ encodeWork }) => encodeWork ?? []);

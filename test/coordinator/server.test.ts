@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { systemClock } from '../../src/clock.js';
 import { CoordinatorServer } from '../../src/coordinator/admission/server.js';
-import type { StepObserver } from '../../src/coordinator/dispatch/gradient-step.js';
 import { runGradientStep } from '../../src/coordinator/dispatch/gradient-step.js';
 import type { Member } from '../../src/coordinator/dispatch/member.js';
 import { WorkerPool } from '../../src/coordinator/dispatch/pool.js';
+import type { WorkObserver } from '../../src/coordinator/dispatch/redundant-work.js';
 import { payloadBytes } from '../../src/reduction/payload.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import { protocolVersion } from '../../src/transport/service.js';
@@ -41,14 +42,20 @@ const joined = async (changed?: object) => {
   await scripted.next('admitted');
   return scripted;
 };
-const observer: StepObserver = {
+const observer: WorkObserver = {
   redispatched: () => {},
   overdue: () => {},
   compared: () => {},
   waiting: () => {},
 };
-const step = (signal = new AbortController().signal, observe: Partial<StepObserver> = {}) =>
-  runGradientStep(pool, describedStep(), { ...observer, ...observe }, signal);
+const step = (signal = new AbortController().signal, observe: Partial<WorkObserver> = {}) =>
+  runGradientStep(describedStep(), {
+    pool,
+    clock: systemClock,
+    observer: { ...observer, ...observe },
+    signal,
+    onLateContradiction: () => {},
+  });
 
 beforeEach(async () => {
   pool = new WorkerPool();
@@ -225,7 +232,7 @@ describe('a step', () => {
     const sum = step(undefined, { redispatched: (leaves) => redispatched.push(leaves) });
     await first.next('gradientWork');
     first.answer({ level: 0, index: 0 }, payload(2, 1));
-    await once(pool, 'node');
+    await vi.waitFor(() => expect(pool.answers.microbatches).toBe(1));
     first.leave();
     second.answer({ level: 1, index: 1 }, payload(4, 2));
     await once(pool, 'gone');

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type ClientDuplexStream, credentials } from '@grpc/grpc-js';
 import type { EncodeJob } from '../../src/coordinator/dispatch/encode-job.js';
-import type { GradientStep } from '../../src/coordinator/dispatch/gradient-step.js';
+import type { GradientStep } from '../../src/coordinator/dispatch/gradient-work.js';
 import { encodeContext, OutgoingWeights } from '../../src/coordinator/dispatch/outgoing-weights.js';
 import { summarizeCodes } from '../../src/hashing/similarity.js';
 import { describeModel } from '../../src/model/layout.js';
@@ -185,7 +185,6 @@ export function describedStep(changed: Partial<GradientStep> = {}): GradientStep
     position: { iteration: 0, epoch: 0, step: 0 },
     tree,
     shape,
-    mostRows: 8,
     verified: [],
     strict: true,
     weights: new OutgoingWeights(1, 0, weights),

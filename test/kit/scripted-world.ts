@@ -1,11 +1,11 @@
+import { systemClock } from '../../src/clock.js';
 import { CoordinatorServer } from '../../src/coordinator/admission/server.js';
-import {
-  type GradientStep,
-  runGradientStep,
-  type StepObserver,
-} from '../../src/coordinator/dispatch/gradient-step.js';
+import { runGradientStep } from '../../src/coordinator/dispatch/gradient-step.js';
+import type { GradientStep } from '../../src/coordinator/dispatch/gradient-work.js';
 import { OutgoingWeights } from '../../src/coordinator/dispatch/outgoing-weights.js';
 import { WorkerPool } from '../../src/coordinator/dispatch/pool.js';
+import type { WorkObserver, WorkSurroundings } from '../../src/coordinator/dispatch/redundant-work.js';
+import type { CoordinatorError } from '../../src/coordinator/error.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import { describedStep, fingerprint, ScriptedWorker } from './scripted-worker.js';
 
@@ -17,6 +17,8 @@ export class ScriptedWorld {
   readonly workers: ScriptedWorker[] = [];
   /** What came of every comparison. */
   readonly compared: string[] = [];
+  /** Contradictions that were found after one of their answers had been used. */
+  readonly lateContradictions: CoordinatorError[] = [];
   readonly server: CoordinatorServer;
   private address = '';
 
@@ -51,15 +53,28 @@ export class ScriptedWorld {
     return scripted;
   }
 
-  step(changed: Partial<GradientStep> = {}, observe: Partial<StepObserver> = {}) {
-    const observer = {
-      redispatched: () => {},
-      overdue: () => {},
-      compared: (_: number, outcome: string) => this.compared.push(outcome),
-      waiting: () => {},
-      ...observe,
+  step(changed: Partial<GradientStep> = {}, observe: Partial<WorkObserver> = {}) {
+    return runGradientStep(describedStep(changed), this.surroundings(observe));
+  }
+
+  /** What work is carried out in. */
+  surroundings(
+    observe: Partial<WorkObserver> = {},
+    signal: AbortSignal = new AbortController().signal,
+  ): WorkSurroundings {
+    return {
+      pool: this.pool,
+      clock: systemClock,
+      observer: {
+        redispatched: () => {},
+        overdue: () => {},
+        compared: (_, outcome) => this.compared.push(outcome),
+        waiting: () => {},
+        ...observe,
+      },
+      signal,
+      onLateContradiction: (error) => this.lateContradictions.push(error),
     };
-    return runGradientStep(this.pool, describedStep(changed), observer, new AbortController().signal);
   }
 
   /** Makes every deadline the shortest one. */

@@ -4,6 +4,8 @@ import type { Log } from '../../console/log.js';
 import { type Identity, identityDifferences } from '../../identity/identity.js';
 import { formatAddress, isLoopback, parseAddress } from '../../run/address.js';
 import type { TrainingRun } from '../../run/training-run.js';
+import type { EncodeResult__Output } from '../../transport/generated/fcaenet/v1/EncodeResult.js';
+import type { NodeResult__Output } from '../../transport/generated/fcaenet/v1/NodeResult.js';
 import type { WorkerMessage__Output } from '../../transport/generated/fcaenet/v1/WorkerMessage.js';
 import { isJoinToken, joinTokenVariable } from '../../transport/join-token.js';
 import {
@@ -38,8 +40,8 @@ export interface Admission {
   readonly term: number;
   readonly datasetFingerprint: string;
   readonly classCount: number;
-  /** The run's numerical identity: null until its first worker, which sets it. */
-  identity: Identity | null;
+  /** The run's numerical identity; null where its first worker sets it. */
+  readonly identity: Identity | null;
 }
 
 /** What a worker must have to be heard; null asks for nothing. */
@@ -62,6 +64,7 @@ export class CoordinatorServer {
   readonly workerLogs: WorkerLogs;
   /** What is shared with workers of this machine; null where none are started here. */
   neighbours: NeighbourMemory | null = null;
+  private identity: Identity | null;
   private watch: NodeJS.Timeout | undefined;
   private closing = false;
 
@@ -73,6 +76,7 @@ export class CoordinatorServer {
     private readonly protection: Protection,
     limits: HandshakeLimits = handshakeLimits,
   ) {
+    this.identity = admission.identity;
     this.refusals = new Refusals(log, () => performance.now());
     // TLS ends at the door, so that gRPC sees the connections of workers alone.
     const connections = this.server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
@@ -314,36 +318,41 @@ export class CoordinatorServer {
     } else if (message.logLine) this.workerLogs.write(member, message.logLine);
     else if (message.taken) member.neighbour?.weights.taken(message.taken.transfer, member);
     else if (message.leaving) pool.leave(member, message.leaving.reason);
-    else if (message.nodeResult) {
-      const result = message.nodeResult;
-      const { node, mostNodeBytes } = pool.bounds;
-      const bytes = node(result);
-      if (bytes === 'unknown') {
-        const { level, index } = result.node ?? { level: '?', index: '?' };
-        pool.refuse(member, 'unknown_node', `node ${level}/${index} is not part of the step's tree`);
-        return;
-      }
-      const announced = result.transfer?.byteLength;
-      if (bytes !== null && announced !== bytes) {
-        const expected = `node ${result.node!.level}/${result.node!.index} has ${bytes}`;
-        pool.refuse(member, 'wrong_length', `${announced ?? 'no'} bytes are announced where ${expected}`);
-        return;
-      }
-      member.receiver.begin(
-        result.transfer,
-        { least: 0, most: bytes ?? mostNodeBytes },
-        'a node result',
-        (received) => pool.emit('node', member, result, received),
-      );
-    } else if (message.encodeResult) {
-      const result = message.encodeResult;
-      const { encoded, mostEncodedBytes } = pool.bounds;
-      const bytes = encoded(result);
-      const allowed = bytes === null ? { least: 0, most: mostEncodedBytes } : { least: bytes, most: bytes };
-      member.receiver.begin(result.transfer, allowed, 'an encode result', (received) =>
-        pool.emit('encoded', member, result, received),
-      );
+    else if (message.nodeResult) this.expectNode(member, message.nodeResult);
+    else if (message.encodeResult) this.expectEncoded(member, message.encodeResult);
+  }
+
+  private expectNode(member: Member, result: NodeResult__Output): void {
+    const { pool } = this;
+    const { level, index } = result.node ?? { level: '?', index: '?' };
+    const expected = pool.nodes.expect(result);
+    if (expected === 'unknown') {
+      pool.refuse(member, 'unknown_node', `node ${level}/${index} is not part of the step's tree`);
+      return;
     }
+    const { least, most, take } = expected;
+    const announced = result.transfer?.byteLength;
+    if (least === most && announced !== most) {
+      const sentence = `${announced ?? 'no'} bytes are announced where node ${level}/${index} has ${most}`;
+      pool.refuse(member, 'wrong_length', sentence);
+      return;
+    }
+    member.receiver.begin(result.transfer, { least, most }, 'a node result', (received) =>
+      take(member, result, received),
+    );
+  }
+
+  private expectEncoded(member: Member, result: EncodeResult__Output): void {
+    const { pool } = this;
+    const expected = pool.encoded.expect(result);
+    if (expected === 'unknown') {
+      pool.refuse(member, 'bad_message', `encode batch ${result.batch} is not part of the job`);
+      return;
+    }
+    const { least, most, take } = expected;
+    member.receiver.begin(result.transfer, { least, most }, 'an encode result', (received) =>
+      take(member, result, received),
+    );
   }
 
   private admit(
@@ -359,8 +368,8 @@ export class CoordinatorServer {
       return;
     }
     const offered = identity as Identity;
-    admission.identity ??= offered;
-    const differences = identityDifferences(admission.identity, offered);
+    this.identity ??= offered;
+    const differences = identityDifferences(this.identity, offered);
     if (differences.length > 0) {
       const sentence = `this worker would not give the run's bits: ${differences.join(', ')}`;
       if (admission.run.spec.operation.exactness === 'strict') {

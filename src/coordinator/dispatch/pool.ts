@@ -1,9 +1,10 @@
 import { EventEmitter } from 'node:events';
+import { type Clock, systemClock } from '../../clock.js';
 import type { EncodeResult__Output } from '../../transport/generated/fcaenet/v1/EncodeResult.js';
 import type { NodeResult__Output } from '../../transport/generated/fcaenet/v1/NodeResult.js';
 import { TransferMemory } from '../../transport/transfer-memory.js';
-import type { CoordinatorError } from '../error.js';
 import { DeadlineEstimator } from './deadline.js';
+import { ExpectedAnswers } from './expected-answers.js';
 import type { Member, MemberState } from './member.js';
 import { Strikes } from './strikes.js';
 import { type AnswerFigures, WorkerTally } from './worker-tally.js';
@@ -49,19 +50,6 @@ interface PoolEvents {
   /** The number of workers fell below the least, or reached it. */
   gathering: [waiting: Waiting | null];
   refused: [member: Member, refusal: Refusal, sentence: string];
-  node: [member: Member, result: NodeResult__Output, bytes: Uint8Array];
-  encoded: [member: Member, result: EncodeResult__Output, bytes: Uint8Array];
-  change: [];
-}
-
-/** How long the answers may be that the work in progress expects. */
-export interface ResultBounds {
-  /** Exact bytes of a node's payload; null for a late answer to earlier work; `unknown` for no node of the work. */
-  node(result: NodeResult__Output): number | null | 'unknown';
-  /** Most bytes of any node's payload, for late answers to earlier steps. */
-  readonly mostNodeBytes: number;
-  encoded(result: EncodeResult__Output): number | null;
-  readonly mostEncodedBytes: number;
 }
 
 /**
@@ -76,29 +64,34 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   readonly answers = new WorkerTally();
   /** The coordinator's leadership term; set by the server. */
   term = 0;
-  bounds: ResultBounds = { node: () => null, mostNodeBytes: 0, encoded: () => null, mostEncodedBytes: 0 };
+  /** Which sums of microbatches are expected. */
+  readonly nodes = new ExpectedAnswers<NodeResult__Output>();
+  /** Which encoded batches are expected. */
+  readonly encoded = new ExpectedAnswers<EncodeResult__Output>();
+  private lastRequest = 0;
 
   /** What workers send is put together here; whoever sums it gives it back. */
   readonly memory = new TransferMemory(keptResults);
   /** How long answers take. */
   readonly deadlines = new DeadlineEstimator();
   readonly strikes = new Strikes<Member>();
-  /** Answers that contradict each other were found after one of them had been used; the run must not go on. */
-  contradiction: CoordinatorError | null = null;
   waiting: Waiting | null;
   private readonly banned = new Map<string, string>();
 
   /** @param minWorkers work is only handed out while so many may be given some */
-  constructor(readonly minWorkers = 1) {
+  constructor(
+    readonly minWorkers = 1,
+    private readonly clock: Clock = systemClock,
+  ) {
     super();
-    this.waiting = { present: 0, needed: minWorkers, since: new Date() };
+    this.waiting = { present: 0, needed: minWorkers, since: clock.date() };
     // Each piece of work in progress listens for itself, as do steps whose last answers are still to come.
     this.setMaxListeners(0);
   }
 
-  /** Keeps a result that nobody could decide on from becoming durable. */
-  throwContradiction(): void {
-    if (this.contradiction) throw this.contradiction;
+  /** A number that no encode job has had. */
+  nextRequest(): number {
+    return ++this.lastRequest;
   }
 
   freeSlot(): number {
@@ -109,13 +102,11 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
 
   add(member: Member): void {
     this.members.set(member.slot, member);
-    this.emit('change');
   }
 
   admit(member: Member): void {
     member.moveTo('ready');
     this.gather();
-    this.emit('change');
     this.emit('ready', member);
   }
 
@@ -128,7 +119,6 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
       if (member.outstanding === 0) this.dismiss(member);
     } else if (state !== member.state) {
       member.moveTo(state);
-      this.emit('change');
     }
   }
 
@@ -146,7 +136,6 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     this.members.delete(member.slot);
     this.departed++;
     this.gather();
-    this.emit('change');
     this.emit('gone', member, departure);
   }
 
@@ -201,7 +190,6 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     if (member.state !== 'ready' && member.state !== 'computing') return;
     member.moveTo('draining');
     this.gather();
-    this.emit('change');
   }
 
   private dismiss(member: Member): void {
@@ -218,7 +206,7 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     const wasWaiting = this.waiting;
     if (present >= this.minWorkers) this.waiting = null;
     else {
-      this.waiting = { present, needed: this.minWorkers, since: wasWaiting?.since ?? new Date() };
+      this.waiting = { present, needed: this.minWorkers, since: wasWaiting?.since ?? this.clock.date() };
     }
     if (this.waiting !== null || wasWaiting !== null) this.emit('gathering', this.waiting);
   }

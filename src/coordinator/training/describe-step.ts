@@ -11,7 +11,7 @@ import { leafImages } from '../../schedule/leaf-images.js';
 import { advance } from '../../schedule/schedule.js';
 import { verifiedLeaves } from '../../schedule/verified-leaves.js';
 import { bytesOf } from '../../transport/bytes.js';
-import type { GradientStep } from '../dispatch/gradient-step.js';
+import type { GradientStep } from '../dispatch/gradient-work.js';
 import type { IterationMessage, OutgoingWeights } from '../dispatch/outgoing-weights.js';
 
 interface StepDescription {
@@ -35,7 +35,7 @@ export interface DescribedStep extends GradientStep {
 export function describeStep(description: StepDescription): DescribedStep {
   const { spec, term, position, sampler, codes, layout, weights, context } = description;
   const { iteration, epoch, step } = position;
-  const { batchSize, microbatches } = spec.schedule;
+  const { microbatches } = spec.schedule;
   const { bits } = spec;
   const batch = sampler.batch(iteration, epoch, step);
   const tree = new ReductionTree(batch.anchors.length, microbatches);
@@ -49,7 +49,6 @@ export function describeStep(description: StepDescription): DescribedStep {
     position: { iteration, epoch, step },
     tree,
     shape: { layout, passes },
-    mostRows: batchSize,
     weights,
     context,
     verified: verifiedLeaves(

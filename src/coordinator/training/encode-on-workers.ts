@@ -3,17 +3,14 @@ import { encodeBatches } from '../../schedule/encode-batches.js';
 import { verifiedBatches } from '../../schedule/verified-leaves.js';
 import { type EncodeJob, runEncodeJob } from '../dispatch/encode-job.js';
 import type { OutgoingWeights } from '../dispatch/outgoing-weights.js';
-import type { WorkerPool } from '../dispatch/pool.js';
+import type { WorkSurroundings } from '../dispatch/redundant-work.js';
 
 /** What the encode jobs of a run share. */
-export interface EncodeContext {
-  readonly pool: WorkerPool;
+export interface EncodeContext extends WorkSurroundings {
   readonly spec: TrainingRunSpec;
   readonly term: number;
-  readonly signal: AbortSignal;
   /** Images encoded so far of how many. */
   readonly onProgress: (done: number, total: number) => void;
-  readonly onCompared: EncodeJob['onCompared'];
 }
 
 /** What one of them asks for. */
@@ -28,10 +25,11 @@ export interface EncodeRequest
  * @returns `images.length × bytesPerImage` bytes in the order of `images`; rejects as `runEncodeJob` does
  */
 export async function encodeOnWorkers(
-  { pool, spec, term, signal, onProgress, onCompared }: EncodeContext,
+  context: EncodeContext,
   weights: OutgoingWeights,
   { verification, ...request }: EncodeRequest,
 ): Promise<ArrayBuffer> {
+  const { spec, term, onProgress } = context;
   const total = request.images.length;
   const job: EncodeJob = {
     ...request,
@@ -41,8 +39,7 @@ export async function encodeOnWorkers(
       ? verifiedBatches(spec, verification.iteration, verification.phase, encodeBatches(total))
       : [],
     strict: spec.operation.exactness === 'strict',
-    onCompared,
   };
-  const bytes = await runEncodeJob(pool, job, (done) => onProgress(done, total), signal);
+  const bytes = await runEncodeJob(job, (done) => onProgress(done, total), context);
   return bytes.buffer;
 }

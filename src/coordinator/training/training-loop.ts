@@ -1,3 +1,4 @@
+import type { Clock } from '../../clock.js';
 import type { Dataset } from '../../data/dataset.js';
 import type { TripletSampler } from '../../data/sampler.js';
 import { adshObjective, updateDatabaseCodes } from '../../hashing/adsh.js';
@@ -7,9 +8,10 @@ import type { ModelLayout } from '../../model/layout.js';
 import { imagesPerAnchor } from '../../model/method.js';
 import type { TrainingRunSpec } from '../../run/training-run.js';
 import { advance, evaluationIsDue, learningRateAt } from '../../schedule/schedule.js';
-import { runGradientStep, type StepObserver } from '../dispatch/gradient-step.js';
+import { runGradientStep } from '../dispatch/gradient-step.js';
 import { encodeContext, type IterationMessage, OutgoingWeights } from '../dispatch/outgoing-weights.js';
 import type { WorkerPool } from '../dispatch/pool.js';
+import type { WorkObserver, WorkSurroundings } from '../dispatch/redundant-work.js';
 import { type DescribedStep, describeStep } from './describe-step.js';
 import { encodeOutputs } from './encode-outputs.js';
 import { evaluateCodes } from './evaluation.js';
@@ -17,7 +19,7 @@ import type { EvaluationRecord, RunState } from './run-state.js';
 import { measureUntrained } from './untrained.js';
 
 /** What happens in a run, for progress, logs and metrics. */
-export interface TrainingObserver extends StepObserver {
+export interface TrainingObserver extends WorkObserver {
   stepDone(losses: Float64Array, seconds: number, images: number): void;
   objective(iteration: number, bit: number, value: number): void;
   codesUpdated(iteration: number, flippedBits: number, seconds: number): void;
@@ -37,6 +39,9 @@ export interface TrainingLoopOptions {
   readonly ledger: Ledger;
   /** Ends the loop between two steps, with nothing half done in the state. */
   readonly signal: AbortSignal;
+  readonly clock: Clock;
+  /** Told of answers that contradict each other after one of them was used: the state must not become durable. */
+  readonly onLateContradiction: WorkSurroundings['onLateContradiction'];
   /** Asked after every step, with the number of steps since the beginning of the run. */
   readonly checkpointIsDue: (globalStep: number) => boolean;
   /** Awaited before a step counts as done, with its number since the beginning of the run. */
@@ -65,7 +70,7 @@ export class TrainingLoop {
   }
 
   private async trainIteration(): Promise<void> {
-    const { spec, state, sampler, observer, pool, layout, signal } = this.options;
+    const { spec, state, sampler, observer, pool, layout, clock } = this.options;
     const { iteration } = state.position;
     const { schedule, operation } = spec;
     const omega = sampler.omega(iteration);
@@ -77,17 +82,17 @@ export class TrainingLoop {
     while (state.position.epoch < schedule.epochs) {
       await this.options.beforeStep();
       const { epoch, step } = state.position;
-      const started = performance.now();
+      const started = clock.nowMs();
       const { positions } = sampler.batch(iteration, epoch, step);
       const description = this.describe(context);
-      const sum = await runGradientStep(pool, description, observer, signal);
+      const sum = await runGradientStep(description, this.surroundings());
       await this.options.beforeFinishing(state.position.globalStep + 1);
       // Recorded, applied and advanced with no await between: whoever saves meanwhile finds ledger and state in step.
       const recorded = this.record(description, sum.gradient);
       state.applyStep(layout, learningRate, positions, sum);
       state.position = advance(state.position, steps);
       await recorded;
-      const seconds = (performance.now() - started) / 1000;
+      const seconds = (clock.nowMs() - started) / 1000;
       const images = positions.length * imagesPerAnchor(spec.method);
       state.seconds += seconds;
       state.images += images;
@@ -95,13 +100,13 @@ export class TrainingLoop {
       pool.memory.give(sum.gradient.buffer);
       if (this.options.checkpointIsDue(state.position.globalStep)) await this.options.checkpoint();
     }
-    const started = performance.now();
+    const started = clock.nowMs();
     if (spec.sampledOutputs === 'encoded') {
       state.u.set(
         await encodeOutputs(this.evaluationContext('sampled images'), this.weights(), omega, iteration),
       );
     }
-    const encoded = performance.now();
+    const encoded = clock.nowMs();
     const { codes, flippedBits } = updateDatabaseCodes({
       ...this.sampledOutputs(omega, summary.ratio),
       codes: state.codes,
@@ -116,18 +121,18 @@ export class TrainingLoop {
       evaluation: null,
     });
     state.position = { ...state.position, phase: 'evaluate' };
-    const ended = performance.now();
+    const ended = clock.nowMs();
     state.seconds += (ended - started) / 1000;
     observer.codesUpdated(iteration + 1, flippedBits, (ended - encoded) / 1000);
   }
 
   private async finishIteration(): Promise<void> {
-    const { spec, state, observer } = this.options;
+    const { spec, state, observer, clock } = this.options;
     const { iteration } = state.position;
     const isLast = iteration + 1 === spec.schedule.iterations;
     await this.options.beforeStep();
     if (evaluationIsDue(spec, iteration)) {
-      const started = performance.now();
+      const started = clock.nowMs();
       const { maxQueries } = spec.operation.evaluation;
       const result = await evaluateCodes(
         this.evaluationContext('queries'),
@@ -139,7 +144,7 @@ export class TrainingLoop {
       const { queries, mAP, tieAveragedMAP, precisionAt } = result;
       const evaluation = { queries, mAP, tieAveragedMAP, precisionAt };
       state.history[iteration] = { ...state.history[iteration]!, evaluation };
-      const seconds = (performance.now() - started) / 1000;
+      const seconds = (clock.nowMs() - started) / 1000;
       state.seconds += seconds;
       observer.evaluated(iteration + 1, evaluation, seconds);
     }
@@ -159,10 +164,14 @@ export class TrainingLoop {
   }
 
   private evaluationContext(what: string) {
-    const { pool, spec, dataset, term, signal, observer } = this.options;
+    const { spec, dataset, term, observer } = this.options;
     const onProgress = (done: number, total: number) => observer.encoding(what, done, total);
-    const onCompared = observer.compared.bind(observer);
-    return { pool, spec, dataset, term, signal, onProgress, onCompared };
+    return { ...this.surroundings(), spec, dataset, term, onProgress };
+  }
+
+  private surroundings(): WorkSurroundings {
+    const { pool, clock, observer, signal, onLateContradiction } = this.options;
+    return { pool, clock, observer, signal, onLateContradiction };
   }
 
   private summarize(omega: Int32Array): CodeSummary {

@@ -1,19 +1,20 @@
-/** What the digests say about one leaf that several workers computed. */
+/** What the digests say about one unit of work that several workers computed. */
 export type Verdict<Worker> =
-  | { readonly kind: 'alone' | 'agreed' }
+  | { readonly kind: 'alone' }
+  | { readonly kind: 'agreed' }
   /** Digests differ, and none has more workers behind it than every other. */
   | { readonly kind: 'contradiction'; readonly workers: readonly Worker[] }
   /** At least two agree; the odd ones do not. */
   | { readonly kind: 'decided'; readonly odd: readonly Worker[] };
 
-/** Who stated which digest of which leaf in one step. */
-export class LeafWitnesses<Worker> {
+/** Who stated which digest of which unit of one piece of work. */
+export class Witnesses<Worker> {
   private readonly statements = new Map<number, Map<Worker, string>>();
 
-  state(leaf: number, worker: Worker, digest: string): void {
-    const statements = this.statements.get(leaf) ?? new Map<Worker, string>();
+  state(unit: number, worker: Worker, digest: string): void {
+    const statements = this.statements.get(unit) ?? new Map<Worker, string>();
     statements.set(worker, digest);
-    this.statements.set(leaf, statements);
+    this.statements.set(unit, statements);
   }
 
   /** Forgets what a worker said that was found wrong. */
@@ -21,21 +22,21 @@ export class LeafWitnesses<Worker> {
     for (const statements of this.statements.values()) statements.delete(worker);
   }
 
-  hasStated(leaf: number, worker: Worker): boolean {
-    return this.statements.get(leaf)?.has(worker) === true;
+  hasStated(unit: number, worker: Worker): boolean {
+    return this.statements.get(unit)?.has(worker) === true;
   }
 
-  /** How many workers said something of the leaf. */
-  countOf(leaf: number): number {
-    return this.statements.get(leaf)?.size ?? 0;
+  /** How many workers said something of the unit. */
+  countOf(unit: number): number {
+    return this.statements.get(unit)?.size ?? 0;
   }
 
-  othersStated(leaf: number, worker: Worker): boolean {
-    return [...(this.statements.get(leaf)?.keys() ?? [])].some((each) => each !== worker);
+  othersStated(unit: number, worker: Worker): boolean {
+    return [...(this.statements.get(unit)?.keys() ?? [])].some((each) => each !== worker);
   }
 
-  verdict(leaf: number): Verdict<Worker> {
-    const statements = [...(this.statements.get(leaf) ?? [])];
+  verdict(unit: number): Verdict<Worker> {
+    const statements = [...(this.statements.get(unit) ?? [])];
     const byDigest = new Map<string, Worker[]>();
     for (const [worker, digest] of statements) {
       byDigest.set(digest, [...(byDigest.get(digest) ?? []), worker]);

@@ -1,0 +1,234 @@
+import {
+  mergePayloads,
+  type NodePayload,
+  nonFinitePart,
+  type PayloadShape,
+  payloadFrom,
+  receivedDigest,
+} from '../../reduction/payload.js';
+import { StepReduction } from '../../reduction/step-reduction.js';
+import type { ReductionTree } from '../../reduction/tree.js';
+import { assignLeaves } from '../../schedule/assignment.js';
+import type { CoordinatorMessage } from '../../transport/generated/fcaenet/v1/CoordinatorMessage.js';
+import type { Leaf } from '../../transport/generated/fcaenet/v1/Leaf.js';
+import type { NodeResult__Output } from '../../transport/generated/fcaenet/v1/NodeResult.js';
+import type { Position } from '../../transport/generated/fcaenet/v1/Position.js';
+import type { Member } from './member.js';
+import { type IterationMessage, type OutgoingWeights, sendContext } from './outgoing-weights.js';
+import type { WorkerPool } from './pool.js';
+import type { Candidate, Refused, UnitDigest, WorkKind } from './redundant-work.js';
+
+/** Everything about one step that does not depend on who computes it. */
+export interface GradientStep {
+  readonly term: number;
+  readonly position: Required<Position>;
+  readonly tree: ReductionTree;
+  readonly shape: PayloadShape;
+  readonly weights: OutgoingWeights;
+  readonly context: IterationMessage;
+  /** Present leaves to compute twice and compare. */
+  readonly verified: readonly number[];
+  /** Whether answers that contradict each other end the run where nobody can decide. */
+  readonly strict: boolean;
+  /** The work of one present leaf. */
+  leaf(index: number): Leaf;
+  /** Images of the next step's rows that would fall to the same leaves; null after the last step. */
+  upcoming(leaves: readonly number[]): UpcomingImages | null;
+}
+
+/** What a worker will be asked for next. */
+export interface UpcomingImages {
+  readonly position: Required<Position>;
+  /** Anchors, then as many positives where the method has any, as uint32 bytes. */
+  readonly images: Uint8Array;
+}
+
+/** An answer: the sum of one node of the tree, as it was announced and as it came. */
+export interface NodeAnswer {
+  readonly result: NodeResult__Output;
+  readonly bytes: Uint8Array;
+}
+
+/** The microbatches of one step as units of work: leaves of the tree, summed in its order as they come. */
+export class GradientWork implements WorkKind<NodeAnswer> {
+  readonly verified: readonly number[];
+  readonly strict: boolean;
+  readonly mostHeld = Number.POSITIVE_INFINITY;
+  readonly answers = 'gradients';
+  /** Over the whole batch, once the work is done; its gradient's buffer is the pool's memory. */
+  sum: NodePayload | undefined;
+  private reduction!: StepReduction<NodePayload>;
+  /** Members whose answers are part of the sum. */
+  private readonly contributors = new Set<Member>();
+
+  constructor(
+    private readonly step: GradientStep,
+    private readonly pool: WorkerPool,
+    readonly forget: () => void,
+  ) {
+    this.verified = step.verified;
+    this.strict = step.strict;
+    this.begin();
+  }
+
+  get deadlines() {
+    return this.pool.deadlines;
+  }
+
+  missing(): readonly number[] {
+    return this.reduction.missingLeaves();
+  }
+
+  /** Contiguous shares; where every worker owes some of them already, each leaf to one that does not owe it. */
+  assign(leaves: readonly number[], candidates: readonly Candidate[]): { member: Member; units: number[] }[] {
+    const free = candidates.filter(({ owes }) => !leaves.some(owes));
+    if (free.length > 0) {
+      return assignLeaves(leaves, free).map(({ worker, leaves: units }) => ({
+        member: worker.member,
+        units,
+      }));
+    }
+    return leaves.flatMap((leaf) => {
+      const other = candidates.find(({ owes }) => !owes(leaf));
+      return other ? [{ member: other.member, units: [leaf] }] : [];
+    });
+  }
+
+  /** What is to be compared goes out alone, so that this process can see for itself what was computed. */
+  send(member: Member, leaves: readonly number[]): void {
+    const { verified } = this.step;
+    for (const leaf of leaves) if (verified.includes(leaf)) this.sendTogether(member, [leaf]);
+    const others = leaves.filter((leaf) => !verified.includes(leaf));
+    if (others.length > 0) this.sendTogether(member, others);
+  }
+
+  /** Weights go ahead of the first work, while the others go on. */
+  prepare(member: Member): void {
+    member.isReceiving = true;
+    sendContext(member, this.step.context);
+    void this.step.weights.sendTo(member).then(() => {
+      member.isReceiving = false;
+    });
+  }
+
+  implausible(_: readonly number[], answer: NodeAnswer): Refused | null {
+    const bad = nonFinitePart(this.payloadOf(answer));
+    if (!bad) return null;
+    const { level, index } = answer.result.node!;
+    return {
+      refusal: 'non_finite',
+      sentence: `node ${level}/${index} holds ${bad} that are not finite numbers`,
+    };
+  }
+
+  /**
+   * A leaf that came alone and is compared, or will be where another worker owes it too, is hashed here, before a sum
+   * reuses its memory; of leaves that were summed under way there is only the worker's word.
+   */
+  digestsOf(
+    leaves: readonly number[],
+    { result, bytes }: NodeAnswer,
+    isCompared: (leaf: number) => boolean,
+  ): readonly UnitDigest[] | Refused {
+    const { leafDigests, node } = result;
+    if (leaves.length > 1) {
+      const compared = leaves.find((leaf) => this.step.verified.includes(leaf));
+      if (compared === undefined) {
+        return leafDigests.map(({ index, sha256 }) => ({ unit: index, digest: sha256 }));
+      }
+      return {
+        refusal: 'bad_message',
+        sentence: `microbatch ${compared} is compared and must come alone, but came in node ${node!.level}/${node!.index}`,
+      };
+    }
+    const leaf = leaves[0]!;
+    if (!isCompared(leaf)) return [];
+    const digest = receivedDigest(bytes);
+    const claimed = leafDigests.find(({ index }) => index === leaf)?.sha256;
+    if (!claimed || digest.equals(claimed)) return [{ unit: leaf, digest }];
+    const [said, found] = [claimed, digest].map((each) => `${each.toString('hex').slice(0, 12)}…`);
+    return {
+      refusal: 'wrong_digest',
+      sentence: `microbatch ${leaf} came with digest ${said}, but what came has ${found}`,
+    };
+  }
+
+  answered(member: Member, leaves: readonly number[], { result }: NodeAnswer, seconds: number): void {
+    const { computeSeconds, imageWaitSeconds } = result;
+    this.pool.answered(member, {
+      microbatches: leaves.length,
+      turnaroundSeconds: seconds,
+      computeSeconds,
+      imageWaitSeconds,
+    });
+  }
+
+  overdue(member: Member, leaves: readonly number[]): void {
+    member.tally.overdueMicrobatches += leaves.length;
+  }
+
+  take(member: Member, _: readonly number[], answer: NodeAnswer): void {
+    const payload = this.payloadOf(answer);
+    if (this.reduction.fill(answer.result.node!, payload)) this.contributors.add(member);
+  }
+
+  isUsed(member: Member): boolean {
+    return this.contributors.has(member);
+  }
+
+  /** A wrong answer cannot be taken out of a sum: all of it is computed again. */
+  discard(): void {
+    this.begin();
+  }
+
+  end(): void {
+    this.sum = this.reduction.sum;
+    const contributors = [...this.contributors];
+    this.begin();
+    for (const member of contributors) this.contributors.add(member);
+  }
+
+  name(leaf: number): string {
+    const { iteration, epoch, step } = this.step.position;
+    return `microbatch ${leaf} of iteration ${iteration + 1}, epoch ${epoch + 1}, step ${step + 1}`;
+  }
+
+  private begin(): void {
+    const { tree, shape } = this.step;
+    this.contributors.clear();
+    this.reduction = new StepReduction<NodePayload>(tree, (left, right) => {
+      const sum = mergePayloads(shape.layout, left, right);
+      this.pool.memory.give(right.gradient.buffer);
+      return sum;
+    });
+  }
+
+  private payloadOf({ result, bytes }: NodeAnswer): NodePayload {
+    const { tree, shape } = this.step;
+    const rows = tree.rowsUnder(result.node!);
+    return payloadFrom(bytes, shape, rows.end - rows.start);
+  }
+
+  /** Sends a worker some leaves in one piece, after what it needs for them and has not got yet. */
+  private sendTogether(member: Member, leaves: readonly number[]): void {
+    const { step } = this;
+    const upcoming = step.upcoming(leaves);
+    sendContext(member, step.context);
+    void step.weights.sendTo(member);
+    const message: CoordinatorMessage = {
+      term: step.term,
+      gradientWork: {
+        position: step.position,
+        weightsVersion: step.weights.version,
+        batchRows: step.tree.batchRows,
+        microbatches: step.tree.microbatches,
+        leaves: leaves.map((leaf) => ({ ...step.leaf(leaf), compared: step.verified.includes(leaf) })),
+        ...(upcoming && {
+          upcomingImages: Buffer.from(upcoming.images),
+          upcomingPosition: upcoming.position,
+        }),
+      },
+    };
+    void member.outbox.send(message);
+  }
+}
