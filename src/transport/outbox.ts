@@ -1,3 +1,5 @@
+import { type Clock, systemClock } from '../clock.js';
+
 /** The part of a gRPC stream that an outbox needs. */
 interface Writable<Message> {
   write(message: Message, taken: () => void): boolean;
@@ -20,7 +22,10 @@ export class Outbox<Message> {
   private waiting = 0;
   private allTaken: (() => void)[] = [];
 
-  constructor(private readonly stream: Writable<Message>) {}
+  constructor(
+    private readonly stream: Writable<Message>,
+    private readonly clock: Pick<Clock, 'nowMs'> = systemClock,
+  ) {}
 
   /** Resolves when the message was handed to the stream, or at once when the stream is closed. */
   send(message: Message): Promise<void> {
@@ -51,7 +56,7 @@ export class Outbox<Message> {
    * A peer that reads slowly starts anew with every message.
    */
   get stalledMs(): number {
-    return this.fullSinceMs === null ? 0 : performance.now() - this.fullSinceMs;
+    return this.fullSinceMs === null ? 0 : this.clock.nowMs() - this.fullSinceMs;
   }
 
   /** Resolves when the stream has encoded all it was handed, so that what they refer to may change, or when closed. */
@@ -76,7 +81,7 @@ export class Outbox<Message> {
   }
 
   private drained(): Promise<void> {
-    this.fullSinceMs = performance.now();
+    this.fullSinceMs = this.clock.nowMs();
     return new Promise((resolve) => {
       const done = () => {
         this.fullSinceMs = null;

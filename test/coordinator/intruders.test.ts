@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { handshakeLimits } from '../../src/coordinator/admission/handshake.js';
 import { CoordinatorServer, type Protection } from '../../src/coordinator/admission/server.js';
+import { handshakeLimits } from '../../src/coordinator/admission/worker-listener.js';
 import { WorkerPool } from '../../src/coordinator/dispatch/pool.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import { makeCertificates, tlsFilesIn } from '../../src/transport/certificates.js';
@@ -57,7 +57,14 @@ async function listen(protection: Partial<Protection> = {}, changed: Partial<typ
   pool = new WorkerPool();
   const admission = { run, term: 1, datasetFingerprint: fingerprint, classCount: 2, identity: null };
   const whole = { tls: null, joinToken: null, ...protection };
-  server = new CoordinatorServer(admission, pool, silent, () => {}, whole, { ...limits, ...changed });
+  server = new CoordinatorServer({
+    admission,
+    pool,
+    log: silent,
+    onIdentity: () => {},
+    protection: whole,
+    limits: { ...limits, ...changed },
+  });
   return server.listen('127.0.0.1:0');
 }
 
@@ -142,7 +149,13 @@ test.each([
 test('beyond loopback there must be certificates and a token', async () => {
   const refusal = async (protection: Protection) => {
     const admission = { run, term: 1, datasetFingerprint: fingerprint, classCount: 2, identity: null };
-    const open = new CoordinatorServer(admission, new WorkerPool(), silent, () => {}, protection);
+    const open = new CoordinatorServer({
+      admission,
+      pool: new WorkerPool(),
+      log: silent,
+      onIdentity: () => {},
+      protection,
+    });
     return open.listen('0.0.0.0:0').then(
       () => open.close('listened', false).then(() => 'listened'),
       (error) => error.code,
@@ -214,7 +227,7 @@ test('a worker that is welcomed but never ready does not hold its place', async 
 });
 
 test('connections that have not said hello are bounded, for one address and altogether', async () => {
-  const address = await listen({}, { helloMs: 60_000, mostKnockingPerAddress: 3, mostKnocking: 3 });
+  const address = await listen({}, { helloMs: 60_000, mostHandshakesPerAddress: 3, mostHandshakes: 3 });
   const [host, port] = address.split(':');
   const sockets = Array.from({ length: 5 }, () => connectTcp(Number(port), host));
   for (const socket of sockets) socket.on('error', () => {});

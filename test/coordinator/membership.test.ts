@@ -1,17 +1,12 @@
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { describeWaiting } from '../../src/coordinator/admission/fleet.js';
-import {
-  Member,
-  type MemberState,
-  memberStates,
-  type WorkerStream,
-} from '../../src/coordinator/dispatch/member.js';
+import { type MemberState, memberStates } from '../../src/coordinator/dispatch/member.js';
 import { reportWorkers } from '../../src/coordinator/monitoring/event-sources.js';
 import type { RunEventBody } from '../../src/transport/events/run-event.js';
-import { TransferMemory } from '../../src/transport/transfer-memory.js';
 import { payload, tree } from '../kit/scripted-worker.js';
 import { ScriptedWorld } from '../kit/scripted-world.js';
+import { unconnectedMember } from '../kit/unconnected-member.js';
 
 let world: ScriptedWorld;
 afterEach(() => world?.close());
@@ -37,15 +32,7 @@ describe('states', () => {
   };
   const all = memberStates.flatMap((from) => memberStates.map((to) => [from, to] as const));
   test.each(all)('%s→%s', (from, to) => {
-    const member = new Member(
-      0,
-      'w',
-      'i',
-      1,
-      { on: () => {} } as unknown as WorkerStream,
-      new TransferMemory(0),
-      0,
-    );
+    const member = unconnectedMember();
     for (const state of pathTo[from]) member.moveTo(state);
     if (legal.includes(`${from}→${to}`)) {
       member.moveTo(to);

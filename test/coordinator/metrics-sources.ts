@@ -1,9 +1,9 @@
-import { Member, type WorkerStream } from '../../src/coordinator/dispatch/member.js';
+import type { Member } from '../../src/coordinator/dispatch/member.js';
 import type { MetricsSources } from '../../src/coordinator/monitoring/metrics/run-metrics.js';
 import type { IterationRecord } from '../../src/coordinator/training/run-state.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import { startPosition } from '../../src/schedule/schedule.js';
-import { TransferMemory } from '../../src/transport/transfer-memory.js';
+import { unconnectedMember } from '../kit/unconnected-member.js';
 
 /** Everything that metrics are read from, to be changed between two scrapes. */
 export class MetricsWorld {
@@ -54,7 +54,7 @@ export class MetricsWorld {
     const taken = this.members.map(({ slot }) => slot);
     let slot = 0;
     while (taken.includes(slot)) slot++;
-    const member = new Member(slot, `pod-${slot}`, 'i', 1, {} as WorkerStream, new TransferMemory(0), 0);
+    const member = unconnectedMember(slot, `pod-${slot}`);
     member.moveTo('ready');
     member.engine = { name: 'onednn', version: '2.6.0', device: 'cpu', instructionSet: 'avx512' };
     this.members.push(member);

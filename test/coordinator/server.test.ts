@@ -64,9 +64,12 @@ beforeEach(async () => {
   warnings = [];
   pool.on('refused', (_, reason, sentence) => refusals.push([reason, sentence]));
   const admission = { run, term: 1, datasetFingerprint: fingerprint, classCount: 2, identity: null };
-  server = new CoordinatorServer(admission, pool, log, ({ engine }) => identities.push(engine as string), {
-    tls: null,
-    joinToken: null,
+  server = new CoordinatorServer({
+    admission,
+    pool,
+    log,
+    onIdentity: ({ engine }) => identities.push(engine as string),
+    protection: { tls: null, joinToken: null },
   });
   address = await server.listen('127.0.0.1:0');
 });

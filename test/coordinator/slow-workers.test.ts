@@ -187,9 +187,7 @@ describe('encoding', () => {
     expect(world.pool.all().map(({ outstanding }) => outstanding)).toEqual([1, 1]);
     answer(first, 3);
     answer(second, 2);
-    await vi.waitFor(() =>
-      expect(world.pool.all().map(({ outstanding }) => outstanding)).toEqual([0, 0]),
-    );
+    await vi.waitFor(() => expect(world.pool.all().map(({ outstanding }) => outstanding)).toEqual([0, 0]));
     expect(world.compared).toEqual(['agreed', 'agreed']);
   });
 });

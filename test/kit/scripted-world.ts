@@ -35,8 +35,14 @@ export class ScriptedWorld {
       ...settings,
     ]);
     const admission = { run, term: 1, datasetFingerprint: fingerprint, classCount: 2, identity: null };
-    const open = { tls: null, joinToken: null };
-    this.server = new CoordinatorServer(admission, this.pool, log, () => {}, open);
+    const protection = { tls: null, joinToken: null };
+    this.server = new CoordinatorServer({
+      admission,
+      pool: this.pool,
+      log,
+      onIdentity: () => {},
+      protection,
+    });
   }
 
   /** A worker that has connected and said nothing yet. */

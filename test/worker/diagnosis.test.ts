@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { Door, handshakeLimits } from '../../src/coordinator/admission/handshake.js';
+import { systemClock } from '../../src/clock.js';
+import { handshakeLimits, WorkerListener } from '../../src/coordinator/admission/worker-listener.js';
 import { makeCertificates, tlsFilesIn } from '../../src/transport/certificates.js';
 import { readTlsFiles, type TlsMaterial } from '../../src/transport/tls-files.js';
 import { whyUnreachable } from '../../src/worker/diagnosis.js';
@@ -33,11 +34,12 @@ afterEach(() => {
 });
 
 /** A coordinator's port, as far as TLS and the first bytes of HTTP/2. */
-async function door(tls: string | null, host = '127.0.0.1'): Promise<string> {
-  const open = new Door({
+async function coordinatorPort(tls: string | null, host = '127.0.0.1'): Promise<string> {
+  const open = new WorkerListener({
     tls: tls === null ? null : material[tls]!,
     limits: handshakeLimits,
-    admit: () => {},
+    clock: systemClock,
+    accept: () => {},
     onRefused: () => {},
   });
   close.push(() => open.close());
@@ -54,8 +56,8 @@ async function listening(server: Server): Promise<string> {
 const ours = () => material['ours worker']!;
 
 test('nothing is wrong', async () => {
-  expect(await whyUnreachable(await door('ours coordinator'), ours())).toBeNull();
-  expect(await whyUnreachable(await door(null), null)).toBeNull();
+  expect(await whyUnreachable(await coordinatorPort('ours coordinator'), ours())).toBeNull();
+  expect(await whyUnreachable(await coordinatorPort(null), null)).toBeNull();
 });
 
 test('nobody listens', async () => {
@@ -65,14 +67,14 @@ test('nobody listens', async () => {
 });
 
 test('the coordinator is of another authority', async () => {
-  expect(await whyUnreachable(await door('elsewhere coordinator'), ours())).toBe(
+  expect(await whyUnreachable(await coordinatorPort('elsewhere coordinator'), ours())).toBe(
     "the coordinator's certificate is not of the authority in --tls-authority",
   );
 });
 
 test('the coordinator is certified for another host', async () => {
   // Every certificate is also for 127.0.0.1, but not for the rest of that network.
-  expect(await whyUnreachable(await door('ours coordinator', '127.0.0.2'), ours())).toMatch(
+  expect(await whyUnreachable(await coordinatorPort('ours coordinator', '127.0.0.2'), ours())).toMatch(
     /^the coordinator's certificate is for another host \(.*127\.0\.0\.2.*\)$/,
   );
 });
@@ -80,7 +82,7 @@ test('the coordinator is certified for another host', async () => {
 test('the worker is of another authority', async () => {
   const { authority } = ours();
   const stranger = { ...material['elsewhere worker']!, authority };
-  expect(await whyUnreachable(await door('ours coordinator'), stranger)).toBe(
+  expect(await whyUnreachable(await coordinatorPort('ours coordinator'), stranger)).toBe(
     "it closes the connection once it has seen this worker's certificate; its log says why",
   );
 });
@@ -106,10 +108,10 @@ test('a server says that it does not accept the certificate', async () => {
 });
 
 test('one side speaks TLS and the other does not', async () => {
-  expect(await whyUnreachable(await door('ours coordinator'), null)).toBe(
+  expect(await whyUnreachable(await coordinatorPort('ours coordinator'), null)).toBe(
     'it speaks TLS: give this worker --tls-certificate, --tls-key and --tls-authority',
   );
-  expect(await whyUnreachable(await door(null), ours())).toMatch(
+  expect(await whyUnreachable(await coordinatorPort(null), ours())).toMatch(
     /instead of speaking TLS$|does not speak TLS/,
   );
   const http2 = createHttp2Server() as unknown as Server;

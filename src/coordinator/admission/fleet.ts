@@ -1,10 +1,11 @@
 import type { Log } from '../../console/log.js';
 import type { FcaenetError } from '../../errors.js';
 import type { Identity } from '../../identity/identity.js';
+import { LocalWorkerMemory } from '../dispatch/local-worker-memory.js';
 import { type Waiting, WorkerPool } from '../dispatch/pool.js';
-import { NeighbourMemory } from '../dispatch/shared-worker-memory.js';
+import type { Admission } from './hello.js';
 import { LocalWorkers } from './local-workers.js';
-import { type Admission, CoordinatorServer, type Protection } from './server.js';
+import { CoordinatorServer, type Protection } from './server.js';
 
 export interface FleetOptions {
   readonly admission: Admission;
@@ -24,12 +25,13 @@ export class Fleet {
   readonly pool: WorkerPool;
   readonly server: CoordinatorServer;
   private local: LocalWorkers | null = null;
+  private localMemory: LocalWorkerMemory | null = null;
   private mostAdmitted = 0;
 
   constructor(private readonly options: FleetOptions) {
     const { admission, protection, log, onIdentity } = options;
     this.pool = new WorkerPool(options.minWorkers);
-    this.server = new CoordinatorServer(admission, this.pool, log, onIdentity, protection);
+    this.server = new CoordinatorServer({ admission, pool: this.pool, log, onIdentity, protection });
     this.pool.on('ready', () => {
       this.mostAdmitted = Math.max(this.mostAdmitted, this.pool.admitted().length);
     });
@@ -55,7 +57,8 @@ export class Fleet {
     log.info('waiting for workers', { address, localWorkers });
     if (localWorkers > 0) {
       const { cache } = operation;
-      this.server.neighbours = NeighbourMemory.open(admission.term, this.server.traffic, log);
+      this.localMemory = LocalWorkerMemory.open(admission.term, this.server.traffic, log);
+      this.server.shareMemory(this.localMemory);
       this.local = new LocalWorkers({
         count: localWorkers,
         address: dialledHere(address),
@@ -63,7 +66,7 @@ export class Fleet {
         joinToken: protection.joinToken,
         dataset: dataset.path,
         cache,
-        neighbours: this.server.neighbours,
+        sharedMemory: this.localMemory,
         log,
         onExhausted,
       });
@@ -75,7 +78,7 @@ export class Fleet {
     this.pool.removeAllListeners('gone');
     await this.server.close(reason, resumable);
     await this.local?.stop();
-    this.server.neighbours?.close();
+    this.localMemory?.close();
   }
 }
 

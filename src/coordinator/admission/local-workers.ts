@@ -6,7 +6,7 @@ import { ExitCode, FcaenetError } from '../../errors.js';
 import { joinTokenVariable } from '../../transport/join-token.js';
 import { memoryKeyVariable } from '../../transport/shared-memory.js';
 import type { TlsFiles } from '../../transport/tls-files.js';
-import type { NeighbourMemory } from '../dispatch/shared-worker-memory.js';
+import type { LocalWorkerMemory } from '../dispatch/local-worker-memory.js';
 
 /** How often the processes of one place may be started again after they were killed. */
 const restartsPerPlace = 3;
@@ -40,7 +40,7 @@ export interface LocalWorkersOptions {
   readonly dataset: string;
   readonly cache: { readonly directory: string; readonly limitBytes: number };
   /** What to share with them; null where the machine has no memory for it. */
-  readonly neighbours: NeighbourMemory | null;
+  readonly sharedMemory: LocalWorkerMemory | null;
   readonly log: Log;
   /** Called once when no process is left and none will be started again. */
   readonly onExhausted: (error: FcaenetError) => void;
@@ -73,8 +73,8 @@ export class LocalWorkers {
   }
 
   private start(place: number, restartsLeft: number): void {
-    const { address, tls, joinToken, dataset, cache, neighbours, log } = this.options;
-    const invitation = neighbours?.invite() ?? null;
+    const { address, tls, joinToken, dataset, cache, sharedMemory, log } = this.options;
+    const allocation = sharedMemory?.allocate() ?? null;
     const program = fileURLToPath(new URL('../../cli.js', import.meta.url));
     const flags = [
       ['--connect', address],
@@ -93,13 +93,13 @@ export class LocalWorkers {
     // The IPC channel tells the worker that its parent lives: it leaves when the channel closes. A group of its own
     // keeps the terminal's Ctrl-C from it: the coordinator decides when it stops.
     const child = fork(program, ['worker', ...flags], {
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...(invitation?.descriptors ?? [])],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...(allocation?.descriptors ?? [])],
       detached: true,
       env: {
         ...process.env,
         ...sharedProcessors,
         ...(joinToken === null ? {} : { [joinTokenVariable]: joinToken }),
-        [memoryKeyVariable]: invitation?.key.toString('hex') ?? '',
+        [memoryKeyVariable]: allocation?.key.toString('hex') ?? '',
       },
     });
     this.processes.add(child);
@@ -109,7 +109,7 @@ export class LocalWorkers {
     });
     child.once('exit', (exitCode, signal) => {
       this.processes.delete(child);
-      if (invitation) neighbours?.ended(invitation);
+      if (allocation) sharedMemory?.processEnded(allocation);
       if (this.stopping || exitCode === 0) return;
       const how = signal ? `killed by ${signal}` : `exit code ${exitCode}`;
       log.warn('local worker ended', { place, how, sentence });

@@ -1,4 +1,5 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type { Clock } from '../../clock.js';
 import type { CoordinatorMessage } from '../../transport/generated/fcaenet/v1/CoordinatorMessage.js';
 import type { WorkerMessage__Output } from '../../transport/generated/fcaenet/v1/WorkerMessage.js';
 import { Outbox } from '../../transport/outbox.js';
@@ -6,7 +7,7 @@ import { encodeCoordinatorMessage } from '../../transport/service.js';
 import { byteLengthOf, TransferReceiver } from '../../transport/tensor-stream.js';
 import type { TransferMemory } from '../../transport/transfer-memory.js';
 import { CoordinatorError } from '../error.js';
-import type { Neighbour } from './shared-worker-memory.js';
+import type { SharedMemory } from './local-worker-memory.js';
 import { WorkerTally } from './worker-tally.js';
 
 /**
@@ -40,6 +41,21 @@ export interface WorkerEngine {
 
 export type WorkerStream = ServerDuplexStream<WorkerMessage__Output, CoordinatorMessage | Buffer>;
 
+export interface MemberOptions {
+  readonly slot: number;
+  readonly name: string;
+  /** Drawn at each start of the worker process. */
+  readonly instanceId: string;
+  /** Which stream of the process this is, from 1. */
+  readonly session: number;
+  readonly stream: WorkerStream;
+  /** Where its transfers are put together. */
+  readonly memory: TransferMemory;
+  readonly clock: Clock;
+  /** What it shares with this process, if that started it; else null. */
+  readonly sharedMemory: SharedMemory | null;
+}
+
 /** One stream of a worker process, for as long as it lives. */
 export class Member {
   private current: MemberState = 'joining';
@@ -53,42 +69,47 @@ export class Member {
   weightsVersion: number | null = null;
   /** Iteration whose context this worker was sent last. */
   contextIteration: number | null = null;
-  lastHeardAt: number;
+  /** By the clock that was given. */
+  lastHeardAtMs: number;
   /** Null until it is admitted. */
   engine: WorkerEngine | null = null;
   readonly tally = new WorkerTally();
   readonly outbox: Outbox<CoordinatorMessage | Buffer>;
   readonly receiver: TransferReceiver;
 
-  constructor(
-    /** Small number, reused after its owner is gone: the worker's name in logs and metrics. */
-    readonly slot: number,
-    readonly name: string,
-    /** Drawn at each start of the worker process. */
-    readonly instanceId: string,
-    /** Which stream of the process this is, from 1. */
-    readonly session: number,
-    readonly stream: WorkerStream,
-    memory: TransferMemory,
-    now: number,
-    /** What it shares with this process, if that started it; else null. */
-    readonly neighbour: Neighbour | null = null,
-  ) {
-    this.lastHeardAt = now;
+  /** Small number, reused after its owner is gone: the worker's name in logs and metrics. */
+  readonly slot: number;
+  readonly name: string;
+  readonly instanceId: string;
+  readonly session: number;
+  readonly stream: WorkerStream;
+  readonly sharedMemory: SharedMemory | null;
+
+  constructor({ slot, name, instanceId, session, stream, memory, clock, sharedMemory }: MemberOptions) {
+    this.slot = slot;
+    this.name = name;
+    this.instanceId = instanceId;
+    this.session = session;
+    this.stream = stream;
+    this.sharedMemory = sharedMemory;
+    this.lastHeardAtMs = clock.nowMs();
     this.receiver = new TransferReceiver(
       memory,
-      neighbour && { reader: neighbour.results, taken: (...what) => this.taken(neighbour, ...what) },
+      sharedMemory && { reader: sharedMemory.results, taken: (...what) => this.taken(sharedMemory, ...what) },
     );
-    this.outbox = new Outbox({
-      write: (message, taken) => {
-        // Encoded here, where it is known for whom.
-        const bytes = Buffer.isBuffer(message) ? message : encodeCoordinatorMessage(message);
-        this.tally.bytesSent += bytes.byteLength;
-        return stream.write(bytes, taken);
+    this.outbox = new Outbox(
+      {
+        write: (message, taken) => {
+          // Encoded here, where it is known for whom.
+          const bytes = Buffer.isBuffer(message) ? message : encodeCoordinatorMessage(message);
+          this.tally.bytesSent += bytes.byteLength;
+          return stream.write(bytes, taken);
+        },
+        once: (event, listener) => stream.once(event, listener),
+        off: (event, listener) => stream.off(event, listener),
       },
-      once: (event, listener) => stream.once(event, listener),
-      off: (event, listener) => stream.off(event, listener),
-    });
+      clock,
+    );
   }
 
   get state(): MemberState {
@@ -114,18 +135,18 @@ export class Member {
    * @returns where they begin; null where nothing is shared, or no room left
    */
   share(transfer: number, parts: readonly Uint8Array[]): number | null {
-    const { neighbour } = this;
-    if (!neighbour) return null;
-    const offset = neighbour.weights.put(transfer, parts, this);
+    const { sharedMemory } = this;
+    if (!sharedMemory) return null;
+    const offset = sharedMemory.weights.put(transfer, parts, this);
     if (offset !== null) {
       const bytes = byteLengthOf(parts);
       this.tally.bytesSent += bytes;
-      neighbour.traffic.sentBytes += bytes;
+      sharedMemory.traffic.sentBytes += bytes;
     }
     return offset;
   }
 
-  private taken({ term, traffic }: Neighbour, transfer: number, bytes: number): void {
+  private taken({ term, traffic }: SharedMemory, transfer: number, bytes: number): void {
     this.tally.bytesReceived += bytes;
     traffic.receivedBytes += bytes;
     void this.outbox.send({ term, taken: { transfer } });

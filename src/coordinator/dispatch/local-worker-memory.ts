@@ -7,7 +7,7 @@ import { memoryFiles, openSharedMemory, SharedReader, SharedWriter } from '../..
 const keyBytes = 16;
 
 /** What the coordinator shares with one worker process that it started on its own machine. */
-export interface Neighbour {
+export interface SharedMemory {
   /** The run's weights, one memory for all such workers. */
   readonly weights: SharedWriter;
   /** What the worker has computed, a memory of its own. */
@@ -19,7 +19,7 @@ export interface Neighbour {
 }
 
 /** What a worker process is started with. */
-export interface Invitation {
+export interface MemoryAllocation {
   /** Names its memory; drawn at random, and known to nobody else. */
   readonly key: Buffer;
   /** Of the weights' memory, which it reads, and of its results', which it writes. */
@@ -28,7 +28,7 @@ export interface Invitation {
 
 interface Entry {
   readonly key: Buffer;
-  readonly neighbour: Neighbour;
+  readonly sharedMemory: SharedMemory;
   /** Streams on which its process is a member. */
   members: number;
   hasEnded: boolean;
@@ -38,7 +38,7 @@ interface Entry {
  * Memory that a coordinator shares with the workers it starts, so that weights and gradients need not go through
  * sockets. Nobody names a path: the processes inherit descriptors of files that have no name.
  */
-export class NeighbourMemory {
+export class LocalWorkerMemory {
   private readonly entries = new Map<string, Entry>();
 
   private constructor(
@@ -49,7 +49,7 @@ export class NeighbourMemory {
   ) {}
 
   /** @returns null where the machine has no such memory, which the log says */
-  static open(term: number, traffic: Traffic, log: Log): NeighbourMemory | null {
+  static open(term: number, traffic: Traffic, log: Log): LocalWorkerMemory | null {
     const goElsewhere = (why: string) => () =>
       log.warn(`${why}; tensors go over gRPC`, { directory: memoryFiles });
     const descriptor = openSharedMemory();
@@ -61,39 +61,39 @@ export class NeighbourMemory {
       descriptor,
       goElsewhere('there is no room for weights in shared memory'),
     );
-    return new NeighbourMemory(descriptor, weights, term, traffic);
+    return new LocalWorkerMemory(descriptor, weights, term, traffic);
   }
 
   /** Memory for a process that is about to be started; null where there is no more. */
-  invite(): Invitation | null {
+  allocate(): MemoryAllocation | null {
     const descriptor = openSharedMemory();
     if (descriptor === null) return null;
     const key = randomBytes(keyBytes);
     const { weights, term, traffic } = this;
-    const neighbour = { weights, results: new SharedReader(descriptor), term, traffic };
-    this.entries.set(key.toString('hex'), { key, neighbour, members: 0, hasEnded: false });
+    const sharedMemory = { weights, results: new SharedReader(descriptor), term, traffic };
+    this.entries.set(key.toString('hex'), { key, sharedMemory, members: 0, hasEnded: false });
     return { key, descriptors: [this.weightsDescriptor, descriptor] };
   }
 
-  /** What is shared with the worker that names this key; null for any other. To be followed by `leave`. */
-  enter(key: Buffer): Neighbour | null {
+  /** What is shared with the worker that names this key; null for any other. To be followed by `detach`. */
+  attach(key: Buffer): SharedMemory | null {
     const entry = this.entries.get(key.toString('hex'));
     if (!entry || entry.hasEnded) return null;
     entry.members++;
-    return entry.neighbour;
+    return entry.sharedMemory;
   }
 
   /** A member is gone, and with it what it held. */
-  leave(neighbour: Neighbour, member: object): void {
-    neighbour.weights.drop(member);
-    const entry = [...this.entries.values()].find((each) => each.neighbour === neighbour);
+  detach(sharedMemory: SharedMemory, member: object): void {
+    sharedMemory.weights.drop(member);
+    const entry = [...this.entries.values()].find((each) => each.sharedMemory === sharedMemory);
     if (!entry) return;
     entry.members--;
     this.forget(entry);
   }
 
   /** The process has ended; what it had sent may still be on its way. */
-  ended({ key }: Invitation): void {
+  processEnded({ key }: MemoryAllocation): void {
     const entry = this.entries.get(key.toString('hex'));
     if (!entry) return;
     entry.hasEnded = true;
@@ -102,14 +102,14 @@ export class NeighbourMemory {
 
   /** Gives all of it back, once no process is left. */
   close(): void {
-    for (const { neighbour } of this.entries.values()) neighbour.results.close();
+    for (const { sharedMemory } of this.entries.values()) sharedMemory.results.close();
     this.entries.clear();
     closeSync(this.weightsDescriptor);
   }
 
-  private forget({ key, neighbour, members, hasEnded }: Entry): void {
+  private forget({ key, sharedMemory, members, hasEnded }: Entry): void {
     if (!hasEnded || members > 0) return;
     this.entries.delete(key.toString('hex'));
-    neighbour.results.close();
+    sharedMemory.results.close();
   }
 }

@@ -1,18 +1,19 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
+import type { Clock } from '../../clock.js';
 import { oldestTls } from '../../transport/credentials.js';
 import { TransportError } from '../../transport/error.js';
 import type { TlsMaterial } from '../../transport/tls-files.js';
 
-/** What strangers may take before they have shown that they are workers. */
+/** What peers may take before they have shown that they are workers. */
 export interface HandshakeLimits {
   /** Time from the connection to a good hello. */
   readonly helloMs: number;
   /** Time from there to a worker that has loaded its engine and computed the probe. */
   readonly readyMs: number;
   /** Connections without a good hello, from everywhere and from one address. */
-  readonly mostKnocking: number;
-  readonly mostKnockingPerAddress: number;
+  readonly mostHandshakes: number;
+  readonly mostHandshakesPerAddress: number;
   /** Connections in any state. */
   readonly mostConnections: number;
   /** How long a refused worker has to read why. */
@@ -22,8 +23,8 @@ export interface HandshakeLimits {
 export const handshakeLimits: HandshakeLimits = {
   helloMs: 10_000,
   readyMs: 600_000,
-  mostKnocking: 256,
-  mostKnockingPerAddress: 64,
+  mostHandshakes: 256,
+  mostHandshakesPerAddress: 64,
   mostConnections: 2_048,
   lingerMs: 1_000,
 };
@@ -33,50 +34,56 @@ const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 
 /**
  * One connection on its way to being a worker's.
- * - `knocking`: TCP is open; TLS, HTTP/2 or hello are still to come
- * - `welcomed`: hello was good; the worker loads its engine
- * - `in`: a member of the run
- * - `refused`: counted, and about to be closed
+ * - `handshaking`: TCP is open; TLS, HTTP/2 or hello are still to come
+ * - `preparing`: hello was good; the worker loads its engine
+ * - `joined`: its worker is a member of the run
+ * - `closing`: it was refused and counted, or its worker is no longer a member
  */
-export type VisitorState = 'knocking' | 'welcomed' | 'in' | 'refused';
+export type ConnectionState = 'handshaking' | 'preparing' | 'joined' | 'closing';
 
-export interface Visitor {
+export interface Connection {
   readonly address: string;
   readonly socket: Socket;
   /** What its worker calls itself; null before its hello. */
   name: string | null;
-  state: VisitorState;
+  state: ConnectionState;
   /** Whether it has opened its one stream. */
   streaming: boolean;
-  deadline: NodeJS.Timeout | undefined;
+  /** Calls off what happens when its time is over. */
+  cancelDeadline: () => void;
 }
 
-export interface DoorOptions {
+export interface ListenerOptions {
   /** Null for plain text. */
   readonly tls: TlsMaterial | null;
   readonly limits: HandshakeLimits;
+  readonly clock: Clock;
   /** Takes a connection that speaks HTTP/2 and, where TLS is on, has a certificate of the authority. */
-  readonly admit: (socket: Socket) => void;
+  readonly accept: (socket: Socket) => void;
   /** @param reason a word for a metric; @param sentence for the log */
-  readonly onRefused: (reason: string, sentence: string, visitor: Pick<Visitor, 'address' | 'name'>) => void;
+  readonly onRefused: (
+    reason: string,
+    sentence: string,
+    connection: Pick<Connection, 'address' | 'name'>,
+  ) => void;
 }
 
 /**
- * The port before gRPC: bounds what strangers can hold, and closes on those who are no workers or take too long.
+ * The port before gRPC: bounds what peers can hold, and closes connections that are no workers' or take too long.
  * gRPC's own listener would keep a silent connection for ever.
  */
-export class Door {
+export class WorkerListener {
   private readonly listener: Server;
   private readonly tls: TlsServer | null;
-  private readonly visitors = new Map<string, Visitor>();
+  private readonly connections = new Map<string, Connection>();
 
-  constructor(private readonly options: DoorOptions) {
+  constructor(private readonly options: ListenerOptions) {
     this.tls = options.tls ? this.openTls(options.tls) : null;
     this.listener = createServer((socket) => this.arrive(socket));
     // Beyond it the system's own queue fills, and new connections are closed at once.
     this.listener.maxConnections = options.limits.mostConnections;
-    this.listener.on('drop', (connection) => {
-      const address = connection?.remoteAddress ?? 'unknown';
+    this.listener.on('drop', (dropped) => {
+      const address = dropped?.remoteAddress ?? 'unknown';
       const most = options.limits.mostConnections;
       options.onRefused('too_many_connections', `there are ${most} connections already`, {
         address,
@@ -103,91 +110,97 @@ export class Door {
   }
 
   /** The connection of a peer (`ADDRESS:PORT`) while it is open. */
-  visitor(peer: string): Visitor | undefined {
-    return this.visitors.get(peer);
+  connection(peer: string): Connection | undefined {
+    return this.connections.get(peer);
   }
 
   /** Hello was good: the engine may take its time to load. */
-  welcome(visitor: Visitor): void {
-    visitor.state = 'welcomed';
+  helloAccepted(connection: Connection): void {
+    connection.state = 'preparing';
     const { readyMs } = this.options.limits;
-    this.expire(visitor, readyMs, 'not_ready', `it was not ready ${readyMs / 1000} s after its hello`);
+    this.expire(connection, readyMs, 'not_ready', `it was not ready ${readyMs / 1000} s after its hello`);
   }
 
-  admit(visitor: Visitor): void {
-    visitor.state = 'in';
-    clearTimeout(visitor.deadline);
+  joined(connection: Connection): void {
+    connection.state = 'joined';
+    connection.cancelDeadline();
   }
 
   /** Counts a refusal and closes the connection: one with a stream after the time to read why there. */
-  refuse(visitor: Visitor, reason: string, sentence: string): void {
-    if (visitor.state === 'refused') return;
-    this.options.onRefused(reason, sentence, visitor);
-    this.dismiss(visitor, visitor.streaming ? this.options.limits.lingerMs : 0);
+  refuse(connection: Connection, reason: string, sentence: string): void {
+    if (connection.state === 'closing') return;
+    this.options.onRefused(reason, sentence, connection);
+    this.closeConnection(connection, connection.streaming ? this.options.limits.lingerMs : 0);
   }
 
   /** Closes a connection whose worker is no longer a member. */
-  dismiss(visitor: Visitor, lingerMs = this.options.limits.lingerMs): void {
-    visitor.state = 'refused';
-    clearTimeout(visitor.deadline);
-    if (lingerMs === 0) visitor.socket.destroy();
-    else visitor.deadline = setTimeout(() => visitor.socket.destroy(), lingerMs).unref();
+  closeConnection(connection: Connection, lingerMs = this.options.limits.lingerMs): void {
+    const { clock } = this.options;
+    connection.state = 'closing';
+    connection.cancelDeadline();
+    if (lingerMs === 0) connection.socket.destroy();
+    else connection.cancelDeadline = clock.after(lingerMs, () => connection.socket.destroy());
   }
 
   /** Takes no more connections; those that are open are left to gRPC. */
   close(): void {
     this.listener.close();
-    for (const visitor of this.visitors.values()) {
-      clearTimeout(visitor.deadline);
-      if (visitor.state === 'knocking') visitor.socket.destroy();
+    for (const connection of this.connections.values()) {
+      connection.cancelDeadline();
+      if (connection.state === 'handshaking') connection.socket.destroy();
     }
   }
 
   private arrive(socket: Socket): void {
     const address = socket.remoteAddress ?? 'unknown';
     const peer = `${address}:${socket.remotePort}`;
-    const { helloMs, mostKnocking, mostKnockingPerAddress } = this.options.limits;
-    const visitor: Visitor = {
+    const { helloMs, mostHandshakes, mostHandshakesPerAddress } = this.options.limits;
+    const connection: Connection = {
       address,
       socket,
       name: null,
-      state: 'knocking',
+      state: 'handshaking',
       streaming: false,
-      deadline: undefined,
+      cancelDeadline: () => {},
     };
     // Whatever breaks here is seen by 'close'.
     socket.on('error', () => {});
-    const knocking = [...this.visitors.values()].filter(({ state }) => state === 'knocking');
-    if (knocking.length >= mostKnocking) {
-      this.refuse(visitor, 'too_many_handshakes', `${mostKnocking} connections are about to join already`);
+    const handshaking = [...this.connections.values()].filter(({ state }) => state === 'handshaking');
+    if (handshaking.length >= mostHandshakes) {
+      this.refuse(
+        connection,
+        'too_many_handshakes',
+        `${mostHandshakes} connections are about to join already`,
+      );
       return;
     }
-    if (knocking.filter((each) => each.address === address).length >= mostKnockingPerAddress) {
-      const many = `${mostKnockingPerAddress} connections of this address are about to join already`;
-      this.refuse(visitor, 'too_many_handshakes', many);
+    if (handshaking.filter((each) => each.address === address).length >= mostHandshakesPerAddress) {
+      const many = `${mostHandshakesPerAddress} connections of this address are about to join already`;
+      this.refuse(connection, 'too_many_handshakes', many);
       return;
     }
-    this.visitors.set(peer, visitor);
+    this.connections.set(peer, connection);
     socket.once('close', () => {
-      if (visitor.state === 'knocking' && hasSpoken(visitor))
-        this.refuse(visitor, 'closed_early', 'it closed before its hello');
-      clearTimeout(visitor.deadline);
-      this.visitors.delete(peer);
+      if (connection.state === 'handshaking' && hasSpoken(connection))
+        this.refuse(connection, 'closed_early', 'it closed before its hello');
+      connection.cancelDeadline();
+      this.connections.delete(peer);
     });
-    this.expire(visitor, helloMs, 'no_hello', `no good hello came within ${helloMs / 1000} s`);
+    this.expire(connection, helloMs, 'no_hello', `no good hello came within ${helloMs / 1000} s`);
     if (this.tls) this.tls.emit('connection', socket);
-    else this.awaitPreface(socket, visitor);
+    else this.awaitPreface(socket, connection);
   }
 
-  /** Time in which this process was too busy to listen is not held against the visitor. */
-  private expire(visitor: Visitor, ms: number, reason: string, sentence: string): void {
-    clearTimeout(visitor.deadline);
-    const due = performance.now() + ms;
-    visitor.deadline = setTimeout(() => {
-      if (performance.now() - due > ms / 2) this.expire(visitor, ms, reason, sentence);
+  /** Time in which this process was too busy to listen is not held against the peer. */
+  private expire(connection: Connection, ms: number, reason: string, sentence: string): void {
+    connection.cancelDeadline();
+    const { clock } = this.options;
+    const dueMs = clock.nowMs() + ms;
+    connection.cancelDeadline = clock.after(ms, () => {
+      if (clock.nowMs() - dueMs > ms / 2) this.expire(connection, ms, reason, sentence);
       // What has already arrived is read before the verdict.
-      else setImmediate(() => visitor.state === 'in' || this.refuse(visitor, reason, sentence));
-    }, ms).unref();
+      else setImmediate(() => connection.state === 'joined' || this.refuse(connection, reason, sentence));
+    });
   }
 
   private openTls(material: TlsMaterial): TlsServer {
@@ -203,23 +216,23 @@ export class Door {
       handshakeTimeout: this.options.limits.helloMs,
     });
     server.on('secureConnection', (socket) => {
-      const visitor = this.visitors.get(peerOf(socket));
-      if (visitor?.state !== 'knocking') socket.destroy();
+      const connection = this.connections.get(peerOf(socket));
+      if (connection?.state !== 'handshaking') socket.destroy();
       else if (!socket.authorized) {
         const reason = certificateFault(socket);
-        this.refuse(visitor, reason, `its certificate was not accepted: ${socket.authorizationError}`);
-      } else this.awaitPreface(socket, visitor);
+        this.refuse(connection, reason, `its certificate was not accepted: ${socket.authorizationError}`);
+      } else this.awaitPreface(socket, connection);
     });
     server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
-      const visitor = this.visitors.get(peerOf(socket));
-      if (visitor && hasSpoken(visitor))
-        this.refuse(visitor, 'tls_failed', `TLS failed: ${error.code ?? error.message}`);
+      const connection = this.connections.get(peerOf(socket));
+      if (connection && hasSpoken(connection))
+        this.refuse(connection, 'tls_failed', `TLS failed: ${error.code ?? error.message}`);
       socket.destroy();
     });
     return server;
   }
 
-  private awaitPreface(socket: Socket, visitor: Visitor): void {
+  private awaitPreface(socket: Socket, connection: Connection): void {
     socket.on('error', () => {});
     let seen = Buffer.alloc(0);
     const look = () => {
@@ -229,11 +242,11 @@ export class Door {
       const known = Math.min(seen.byteLength, preface.byteLength);
       if (!seen.subarray(0, known).equals(preface.subarray(0, known))) {
         socket.off('readable', look);
-        this.refuse(visitor, 'not_http2', 'its first bytes are not those of HTTP/2');
+        this.refuse(connection, 'not_http2', 'its first bytes are not those of HTTP/2');
       } else if (known === preface.byteLength) {
         socket.off('readable', look);
         socket.unshift(seen);
-        this.options.admit(socket);
+        this.options.accept(socket);
       }
     };
     socket.on('readable', look);
@@ -241,7 +254,7 @@ export class Door {
 }
 
 /** Who said nothing only looked whether somebody listens, as probes do, and workers before they dial. */
-function hasSpoken({ socket }: Visitor): boolean {
+function hasSpoken({ socket }: Connection): boolean {
   return socket.bytesRead > 0;
 }
 

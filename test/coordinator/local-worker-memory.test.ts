@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { type Invitation, NeighbourMemory } from '../../src/coordinator/dispatch/shared-worker-memory.js';
+import {
+  LocalWorkerMemory,
+  type MemoryAllocation,
+} from '../../src/coordinator/dispatch/local-worker-memory.js';
 import { payloadArrays } from '../../src/reduction/payload.js';
 import { bytesOf } from '../../src/transport/bytes.js';
 import { SharedReader, SharedWriter } from '../../src/transport/shared-memory.js';
@@ -13,11 +16,11 @@ const weightBytes = 4 * (layout.parameterCount + 2 * layout.statisticsCount);
 
 const log = { info: () => {}, warn: () => {}, error: () => {} };
 let world: ScriptedWorld;
-let memory: NeighbourMemory;
+let memory: LocalWorkerMemory;
 beforeEach(async () => {
   world = await ScriptedWorld.open();
-  memory = NeighbourMemory.open(1, world.server.traffic, log)!;
-  world.server.neighbours = memory;
+  memory = LocalWorkerMemory.open(1, world.server.traffic, log)!;
+  world.server.shareMemory(memory);
 });
 afterEach(async () => {
   await world.close();
@@ -25,13 +28,13 @@ afterEach(async () => {
 });
 
 /** A worker as the coordinator starts it, and its ends of the memory. */
-async function neighbour(invitation: Invitation = memory.invite()!) {
+async function localWorker(allocation: MemoryAllocation = memory.allocate()!) {
   const worker = world.stranger();
-  worker.hello({ memoryKey: invitation.key });
+  worker.hello({ memoryKey: allocation.key });
   const { sharesMemory } = await worker.next('welcome');
   worker.send({ ready: { identity, device: 'cpu', deterministic: true } });
   await worker.next('admitted');
-  const [weights, results] = invitation.descriptors;
+  const [weights, results] = allocation.descriptors;
   return { worker, sharesMemory, weights: new SharedReader(weights), results: new SharedWriter(results) };
 }
 
@@ -44,7 +47,7 @@ function answer(worker: ScriptedWorker, results: SharedWriter, id = 1, value = 3
 }
 
 onLinux('weights and results go through memory, and count as sent', async () => {
-  const { worker, sharesMemory, weights, results } = await neighbour();
+  const { worker, sharesMemory, weights, results } = await localWorker();
   expect(sharesMemory).toBe(true);
   const sum = world.step();
   await worker.next('gradientWork');
@@ -63,8 +66,8 @@ onLinux('weights and results go through memory, and count as sent', async () => 
 });
 
 onLinux('a key that was not given out shares nothing', async () => {
-  const { descriptors } = memory.invite()!;
-  const { worker, sharesMemory, results } = await neighbour({ key: randomBytes(16), descriptors });
+  const { descriptors } = memory.allocate()!;
+  const { worker, sharesMemory, results } = await localWorker({ key: randomBytes(16), descriptors });
   expect(sharesMemory).toBe(false);
   void world.step().catch(() => {});
   expect((await worker.next('weights')).transfer!.sharedOffset).toBe(0);
@@ -76,7 +79,7 @@ onLinux('a key that was not given out shares nothing', async () => {
 });
 
 onLinux('a result that is not where it is said to be is refused', async () => {
-  const { worker, results } = await neighbour();
+  const { worker, results } = await localWorker();
   void world.step().catch(() => {});
   await worker.next('gradientWork');
   results.put(9, [new Uint8Array(9)], {});
@@ -91,13 +94,13 @@ onLinux('a result that is not where it is said to be is refused', async () => {
 });
 
 onLinux('the key of a process that has ended is worth nothing', async () => {
-  const invitation = memory.invite()!;
-  const { worker } = await neighbour(invitation);
-  memory.ended(invitation);
+  const allocation = memory.allocate()!;
+  const { worker } = await localWorker(allocation);
+  memory.processEnded(allocation);
   worker.leave();
   await vi.waitFor(() => expect(world.pool.all()).toEqual([]));
-  const [weights] = invitation.descriptors;
-  expect(memory.enter(invitation.key)).toBeNull();
+  const [weights] = allocation.descriptors;
+  expect(memory.attach(allocation.key)).toBeNull();
   // The weights' memory is everybody's, and stays.
   expect(() => new SharedReader(weights).read(1, 4096, new Uint8Array(1))).toThrow('is not there');
 });

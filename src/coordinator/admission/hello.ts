@@ -1,0 +1,85 @@
+import type { Identity } from '../../identity/identity.js';
+import type { TrainingRun } from '../../run/training-run.js';
+import type { Hello__Output } from '../../transport/generated/fcaenet/v1/Hello.js';
+import { isJoinToken } from '../../transport/join-token.js';
+import { protocolVersion } from '../../transport/service.js';
+import type { WorkerPool } from '../dispatch/pool.js';
+
+/** What must be known of the run to admit workers. */
+export interface Admission {
+  readonly run: TrainingRun;
+  readonly term: number;
+  readonly datasetFingerprint: string;
+  readonly classCount: number;
+  /** The run's numerical identity; null where its first worker sets it. */
+  readonly identity: Identity | null;
+}
+
+/** Why a worker is not admitted. */
+export interface HelloFault {
+  readonly code: string;
+  /** Names the value and what was expected. */
+  readonly message: string;
+}
+
+/**
+ * Checks what a worker says of itself first.
+ * @param joinToken what it must show; null asks for none
+ * @returns null where it may go on
+ */
+export function helloFault(
+  hello: Hello__Output,
+  { run, datasetFingerprint }: Admission,
+  joinToken: string | null,
+  pool: WorkerPool,
+): HelloFault | null {
+  if (hello.protocolVersion !== protocolVersion) {
+    return {
+      code: 'PROTOCOL_VERSION',
+      message: `the worker speaks protocol version ${hello.protocolVersion}, the coordinator ${protocolVersion}`,
+    };
+  }
+  if (joinToken !== null && !isJoinToken(joinToken, hello.joinToken)) {
+    const [code, what] =
+      hello.joinToken === '' ? ['JOIN_TOKEN_MISSING', 'no'] : ['JOIN_TOKEN_WRONG', 'another'];
+    return { code: code!, message: `the worker has ${what} join token than the run's` };
+  }
+  if (hello.datasetFingerprint !== datasetFingerprint) {
+    return {
+      code: 'DATASET_FINGERPRINT',
+      message: `the worker's dataset has fingerprint ${short(hello.datasetFingerprint)}, the run's ${short(datasetFingerprint)}: both need the same images, labels and split`,
+    };
+  }
+  const { maxWorkers } = run.spec.operation.membership;
+  if (pool.all().length >= maxWorkers) {
+    return {
+      code: 'TOO_MANY_WORKERS',
+      message: `the run already has ${maxWorkers} workers, as many as spec.operation.membership.maxWorkers allows`,
+    };
+  }
+  const instance = instanceOf(hello);
+  const fault = pool.whySetAside(instance);
+  if (fault !== null) return { code: 'SET_ASIDE', message: `the worker was set aside: ${fault}` };
+  const earlier = pool.all().find(({ instanceId }) => instanceId === instance);
+  if (earlier && earlier.session >= hello.session) {
+    return {
+      code: 'SESSION_SUPERSEDED',
+      message: `the worker opened session ${hello.session}, but its session ${earlier.session} is there already`,
+    };
+  }
+  return null;
+}
+
+/** Drawn at each start of the worker process; bounded. */
+export function instanceOf(hello: Hello__Output): string {
+  return hello.instanceId.slice(0, 64);
+}
+
+/** What a worker calls itself, bounded and in letters that are safe in a log. */
+export function nameOf(hello: Hello__Output): string {
+  return hello.workerName.slice(0, 100).replace(/[^\w.:-]/g, '_');
+}
+
+function short(digest: string): string {
+  return `${digest.slice(0, 12)}…`;
+}

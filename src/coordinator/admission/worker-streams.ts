@@ -1,0 +1,315 @@
+import type { Clock } from '../../clock.js';
+import type { Log } from '../../console/log.js';
+import { type Identity, identityDifferences } from '../../identity/identity.js';
+import type { EncodeResult__Output } from '../../transport/generated/fcaenet/v1/EncodeResult.js';
+import type { NodeResult__Output } from '../../transport/generated/fcaenet/v1/NodeResult.js';
+import type { WorkerMessage__Output } from '../../transport/generated/fcaenet/v1/WorkerMessage.js';
+import { bytesOfMessage, damageOf } from '../../transport/service.js';
+import type { LocalWorkerMemory } from '../dispatch/local-worker-memory.js';
+import { Member, type WorkerStream } from '../dispatch/member.js';
+import type { WorkerPool } from '../dispatch/pool.js';
+import { type Admission, helloFault, instanceOf, nameOf } from './hello.js';
+import type { Refusals } from './refusals.js';
+import type { Connection, WorkerListener } from './worker-listener.js';
+import type { WorkerLogs } from './worker-logs.js';
+
+/** How often either side says that it lives. */
+export const heartbeatMs = 2_000;
+
+export interface WorkerStreamsOptions {
+  readonly admission: Admission;
+  /** What workers must show; null asks for none. */
+  readonly joinToken: string | null;
+  readonly pool: WorkerPool;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly workerLogs: WorkerLogs;
+  readonly refusals: Refusals;
+  readonly connections: Connections;
+  readonly onIdentity: (identity: Identity, device: string) => void;
+}
+
+/** The connections that the streams come from. */
+export type Connections = Pick<
+  WorkerListener,
+  'connection' | 'helloAccepted' | 'joined' | 'refuse' | 'closeConnection'
+>;
+
+type Failure = { code: string; exitCode: number } | null;
+
+/** The streams of workers: from the hello to the last message, each message checked and passed to the pool. */
+export class WorkerStreams {
+  /** What is shared with workers of this machine; null where none are started here. */
+  localMemory: LocalWorkerMemory | null = null;
+  private readonly connectionOf = new WeakMap<WorkerStream, Connection>();
+  private identity: Identity | null;
+  private isClosing = false;
+
+  constructor(private readonly options: WorkerStreamsOptions) {
+    const { admission, pool } = options;
+    this.identity = admission.identity;
+    // For what the pool itself says to a worker.
+    pool.term = admission.term;
+    pool.on('gone', (member) => this.closeConnectionOf(member));
+  }
+
+  /** Listens to a stream that a peer has opened. */
+  accept(stream: WorkerStream): void {
+    const { admission, pool, refusals, connections } = this.options;
+    let member: Member | null = null;
+    const connection = connections.connection(stream.getPeer());
+    if (!connection || connection.streaming || connection.state === 'closing') {
+      const message = 'this connection has had its stream, and a worker needs one';
+      refusals.add('too_many_streams', message, connection?.address ?? stream.getPeer());
+      stream.on('error', () => {});
+      stream.write({ term: admission.term, refusal: { code: 'TOO_MANY_STREAMS', message } });
+      stream.end();
+      return;
+    }
+    connection.streaming = true;
+    this.connectionOf.set(stream, connection);
+    const depart = (reason: string, failure: Failure = null) => {
+      if (member) pool.remove(member, { reason, failure });
+    };
+    // A stream that was cancelled or reset reports an error first; 'close' may follow or not.
+    stream.on('error', (error) => depart(`its stream broke (${error.message})`));
+    stream.on('close', () => depart('its stream closed'));
+    // gRPC's own verdict: a message above the limit, one that does not decode, a call that was cancelled.
+    stream.on('cancelled', () => {
+      depart('its stream was cancelled');
+      const fault = 'its call was cancelled, or its message was too large or damaged';
+      if (!member) connections.refuse(connection, 'broken_call', fault);
+    });
+    stream.on('end', () => {
+      depart('it ended its stream');
+      stream.end();
+    });
+    stream.on('data', (message: WorkerMessage__Output) => {
+      // What a refused worker had sent before it heard of it.
+      if (connection.state === 'closing') return;
+      const damage = damageOf(message);
+      if (damage) {
+        // The line is to blame, not the worker: it is not refused, and may connect again.
+        if (member) pool.emit('refused', member, 'damaged', damage.message);
+        else connections.refuse(connection, 'damaged', damage.message);
+        depart(damage.message);
+        stream.end();
+        return;
+      }
+      try {
+        if (!member) member = this.greet(stream, connection, message);
+        else this.receive(member, message, depart);
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        if (member) pool.refuse(member, 'bad_message', reason);
+        else this.refuse(stream, 'BAD_MESSAGE', reason);
+      }
+    });
+  }
+
+  /** To be called at every heartbeat: gives up who is silent, and says to the others that the coordinator lives. */
+  beat(): void {
+    const { admission, pool } = this.options;
+    this.dropSilent();
+    for (const { outbox } of pool.all()) {
+      // What is on its way is as good a sign of life; to one that does not read, more would only pile up.
+      if (outbox.isIdle) void outbox.send({ term: admission.term, alive: {} });
+    }
+  }
+
+  /** Tells every worker that the run is over, or that it may be gone on with later; resolves when all are told. */
+  async finish(reason: string, resumable: boolean): Promise<void> {
+    this.isClosing = true;
+    const { admission, pool } = this.options;
+    await Promise.all(
+      pool.all().map(async (member) => {
+        await member.outbox.send({ term: admission.term, finish: { reason, resumable } });
+        member.stream.end();
+      }),
+    );
+  }
+
+  private greet(stream: WorkerStream, connection: Connection, message: WorkerMessage__Output): Member | null {
+    const { admission, joinToken, pool, clock, connections } = this.options;
+    const { hello } = message;
+    if (!hello) {
+      this.refuse(stream, 'HELLO_MISSING', `the first message was ${message.body ?? 'empty'}, not hello`);
+      return null;
+    }
+    connection.name = nameOf(hello);
+    const fault = helloFault(hello, admission, joinToken, pool);
+    if (fault) {
+      this.refuse(stream, fault.code, fault.message);
+      return null;
+    }
+    const instanceId = instanceOf(hello);
+    // What is left of a stream that was cut without a word; its worker has noticed and is back.
+    const earlier = pool.all().find((each) => each.instanceId === instanceId);
+    if (earlier) {
+      pool.remove(earlier, { reason: 'it came back on a new stream', failure: null });
+      earlier.stream.end();
+    }
+    const member = new Member({
+      slot: pool.freeSlot(),
+      name: connection.name,
+      instanceId,
+      session: hello.session,
+      stream,
+      memory: pool.memory,
+      clock,
+      sharedMemory: this.localMemory?.attach(hello.memoryKey) ?? null,
+    });
+    pool.add(member);
+    connections.helloAccepted(connection);
+    const welcome = {
+      run: admission.run.metadata.name,
+      runFile: JSON.stringify(admission.run),
+      slot: member.slot,
+      heartbeatMs,
+      classCount: admission.classCount,
+      sharesMemory: member.sharedMemory !== null,
+    };
+    void member.outbox.send({ term: admission.term, welcome });
+    return member;
+  }
+
+  private receive(
+    member: Member,
+    message: WorkerMessage__Output,
+    depart: (reason: string, failure?: Failure) => void,
+  ): void {
+    const { pool, clock, workerLogs } = this.options;
+    member.lastHeardAtMs = clock.nowMs();
+    member.tally.bytesReceived += bytesOfMessage(message);
+    const joining = member.state === 'joining';
+    const isAnswer = message.chunk || message.nodeResult || message.encodeResult;
+    // The probe has not been seen yet, or was seen and would be a second one.
+    if (joining ? isAnswer : message.ready) {
+      const when = joining ? 'before' : 'after';
+      pool.refuse(member, 'bad_message', `${message.body} came ${when} the worker was admitted`);
+    } else if (message.chunk) member.receiver.accept(message.chunk);
+    else if (message.ready) this.admit(member, message.ready.identity, message.ready.device, depart);
+    else if (message.failure) {
+      const { code, exitCode } = message.failure;
+      depart(`it failed: ${message.failure.message}`, { code, exitCode });
+    } else if (message.heartbeat) {
+      const { imagesDecoded, imagesFromCache } = message.heartbeat;
+      member.tally.images(imagesDecoded, imagesFromCache);
+    } else if (message.logLine) workerLogs.write(member, message.logLine);
+    else if (message.taken) member.sharedMemory?.weights.taken(message.taken.transfer, member);
+    else if (message.leaving) pool.leave(member, message.leaving.reason);
+    else if (message.nodeResult) this.expectNode(member, message.nodeResult);
+    else if (message.encodeResult) this.expectEncoded(member, message.encodeResult);
+  }
+
+  private expectNode(member: Member, result: NodeResult__Output): void {
+    const { pool } = this.options;
+    const { level, index } = result.node ?? { level: '?', index: '?' };
+    const expected = pool.nodes.expect(result);
+    if (expected === 'unknown') {
+      pool.refuse(member, 'unknown_node', `node ${level}/${index} is not part of the step's tree`);
+      return;
+    }
+    const { least, most, take } = expected;
+    const announced = result.transfer?.byteLength;
+    if (least === most && announced !== most) {
+      const sentence = `${announced ?? 'no'} bytes are announced where node ${level}/${index} has ${most}`;
+      pool.refuse(member, 'wrong_length', sentence);
+      return;
+    }
+    member.receiver.begin(result.transfer, { least, most }, 'a node result', (received) =>
+      take(member, result, received),
+    );
+  }
+
+  private expectEncoded(member: Member, result: EncodeResult__Output): void {
+    const { pool } = this.options;
+    const expected = pool.encoded.expect(result);
+    if (expected === 'unknown') {
+      pool.refuse(member, 'bad_message', `encode batch ${result.batch} is not part of the job`);
+      return;
+    }
+    const { least, most, take } = expected;
+    member.receiver.begin(result.transfer, { least, most }, 'an encode result', (received) =>
+      take(member, result, received),
+    );
+  }
+
+  private admit(
+    member: Member,
+    identity: object | null,
+    device: string,
+    depart: (reason: string) => void,
+  ): void {
+    const { admission, pool, log, connections, onIdentity } = this.options;
+    if (!identity) {
+      depart('it sent no numerical identity');
+      this.refuse(member.stream, 'IDENTITY_MISSING', 'the worker sent no numerical identity');
+      return;
+    }
+    const offered = identity as Identity;
+    this.identity ??= offered;
+    const differences = identityDifferences(this.identity, offered);
+    if (differences.length > 0) {
+      const sentence = `this worker would not give the run's bits: ${differences.join(', ')}`;
+      if (admission.run.spec.operation.exactness === 'strict') {
+        depart(`it was refused: ${sentence}`);
+        this.refuse(
+          member.stream,
+          'NUMERICAL_IDENTITY',
+          `${sentence}; spec.operation.exactness=best-effort admits it`,
+        );
+        return;
+      }
+      log.warn('admitted under best-effort exactness', { worker: member.label, differences });
+    }
+    onIdentity(offered, device);
+    member.engine = {
+      name: label(offered.engine),
+      version: label(offered.engineVersion),
+      device: label(device),
+      instructionSet: label(offered.instructionSet),
+    };
+    void member.outbox.send({ term: admission.term, admitted: {} });
+    const { engine, engineVersion } = offered;
+    log.info('worker joined', { worker: member.label, engine, engineVersion, device });
+    connections.joined(this.connectionOf.get(member.stream)!);
+    pool.admit(member);
+  }
+
+  private refuse(stream: WorkerStream, code: string, message: string): void {
+    if (this.isClosing) return;
+    const { admission, connections } = this.options;
+    stream.write({ term: admission.term, refusal: { code, message } });
+    stream.end();
+    const connection = this.connectionOf.get(stream);
+    if (connection) connections.refuse(connection, code.toLowerCase(), message);
+  }
+
+  private closeConnectionOf(member: Member): void {
+    const { stream, sharedMemory } = member;
+    if (sharedMemory) this.localMemory?.detach(sharedMemory, member);
+    const connection = this.connectionOf.get(stream);
+    if (connection && !this.isClosing) this.options.connections.closeConnection(connection);
+  }
+
+  /** Gives up who says nothing, and who takes nothing of what waits for it in this process's memory. */
+  private dropSilent(): void {
+    const { admission, pool, clock } = this.options;
+    const silenceMs = 1000 * admission.run.spec.operation.membership.silenceSeconds;
+    for (const member of pool.all()) {
+      const silentMs = clock.nowMs() - member.lastHeardAtMs;
+      const { stalledMs } = member.outbox;
+      if (Math.max(silentMs, stalledMs) <= silenceMs) continue;
+      const [did, ms] = stalledMs > silentMs ? ['read', stalledMs] : ['said', silentMs];
+      const reason = `it ${did} nothing for ${Math.round(ms / 1000)} s`;
+      pool.remove(member, { reason, failure: null });
+      member.stream.end();
+    }
+  }
+}
+
+/** What a worker says of itself, no longer than a label should be. */
+function label(claimed: string): string {
+  return claimed.slice(0, 60);
+}

@@ -1,0 +1,17 @@
+import { systemClock } from '../../src/clock.js';
+import { Member, type WorkerStream } from '../../src/coordinator/dispatch/member.js';
+import { TransferMemory } from '../../src/transport/transfer-memory.js';
+
+/** A member whose stream goes nowhere. */
+export function unconnectedMember(slot = 0, name = 'w'): Member {
+  return new Member({
+    slot,
+    name,
+    instanceId: 'i',
+    session: 1,
+    stream: { on: () => {} } as unknown as WorkerStream,
+    memory: new TransferMemory(0),
+    clock: systemClock,
+    sharedMemory: null,
+  });
+}
