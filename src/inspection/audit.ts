@@ -1,17 +1,14 @@
 import type { Log } from '../console/log.js';
-import { RunCheckpoints } from '../coordinator/checkpoints/run-checkpoints.js';
-import { readersFence } from '../coordinator/leadership/leadership.js';
 import { codesSha256, type RunResult, weightsSha256 } from '../coordinator/training/result.js';
-import { loadDataset } from '../data/dataset.js';
 import { KeyedRandom } from '../data/random.js';
 import { TripletSampler } from '../data/sampler.js';
 import { LedgerError } from '../ledger/error.js';
 import { readLedger } from '../ledger/reader.js';
-import { describeModel } from '../model/layout.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
 import { readTrainingRun } from '../run/read.js';
 import { RunDirectory } from '../run/run-directory.js';
 import { proveSamples } from './prove.js';
+import { openRecordedRun } from './recorded-run.js';
 
 /** What an audit that found nothing wrong has established. */
 export interface AuditSummary {
@@ -41,20 +38,12 @@ export async function auditRun(options: {
   readonly log: Log;
 }): Promise<AuditSummary> {
   const directory = RunDirectory.at(options.runDirectory);
-  const run = readTrainingRun(directory.runFile);
+  const recorded = readTrainingRun(directory.runFile);
+  const path = options.data ?? recorded.spec.dataset.path;
+  const run = { ...recorded, spec: { ...recorded.spec, dataset: { ...recorded.spec.dataset, path } } };
   const { spec } = run;
-  const dataset = await loadDataset(options.data ?? spec.dataset.path);
+  const { dataset, checkpoints } = await openRecordedRun(directory, run, options.log);
   checkDatasetFit(run, { format: dataset.format, trainCount: dataset.train.labels.length });
-  const layout = describeModel({ ...spec.model, bits: spec.bits });
-  const checkpoints = new RunCheckpoints({
-    run,
-    directory,
-    dataset,
-    layout,
-    term: 0,
-    fence: readersFence(directory),
-    log: options.log,
-  });
   const [ledgerFile] = directory.ledgerFiles();
   if (ledgerFile === undefined) {
     throw new LedgerError('LEDGER_MISSING', `there is no ledger in ${options.runDirectory}`);

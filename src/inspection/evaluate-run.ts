@@ -3,21 +3,18 @@ import type { Console } from '../console/console.js';
 import { onInterrupt } from '../console/interrupt.js';
 import type { ProgressTask } from '../console/progress.js';
 import { Fleet } from '../coordinator/admission/fleet.js';
-import { RunCheckpoints } from '../coordinator/checkpoints/run-checkpoints.js';
 import { OutgoingWeights } from '../coordinator/dispatch/outgoing-weights.js';
 import type { WorkObserver } from '../coordinator/dispatch/redundant-work.js';
 import { CoordinatorError } from '../coordinator/error.js';
 import { Interruption } from '../coordinator/interruption.js';
-import { readersFence } from '../coordinator/leadership/leadership.js';
 import { evaluateCodes } from '../coordinator/training/evaluation.js';
-import { loadDataset } from '../data/dataset.js';
-import { describeModel } from '../model/layout.js';
 import type { RetrievalReport } from '../retrieval/evaluate.js';
 import { readTrainingRun } from '../run/read.js';
 import { RunDirectory } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
 import { localWorkerCount } from '../schedule/worker-count.js';
 import { makeJoinToken } from '../transport/join-token.js';
+import { openRecordedRun } from './recorded-run.js';
 
 export interface EvaluateRunOptions {
   /** `runs/NAME` */
@@ -40,17 +37,7 @@ export async function evaluateRun(
   const directory = RunDirectory.at(options.runDirectory);
   const run = readAsEvaluated(directory, options);
   const { spec } = run;
-  const dataset = await loadDataset(spec.dataset.path);
-  const layout = describeModel({ ...spec.model, bits: spec.bits });
-  const checkpoints = new RunCheckpoints({
-    run,
-    directory,
-    dataset,
-    layout,
-    term: 0,
-    fence: readersFence(directory),
-    log: console.log,
-  });
+  const { dataset, checkpoints } = await openRecordedRun(directory, run, console.log);
   const restored = await checkpoints.restore();
   if (!restored) {
     throw new CoordinatorError(

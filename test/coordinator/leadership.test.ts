@@ -2,10 +2,10 @@ import { readdirSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { CheckpointStore } from '../../src/checkpoint/store.js';
+import { systemClock } from '../../src/clock.js';
 import { CoordinatorError } from '../../src/coordinator/error.js';
 import { EventReporter } from '../../src/coordinator/leadership/event-reporter.js';
 import { Leadership, readersFence } from '../../src/coordinator/leadership/leadership.js';
-import type { RunState } from '../../src/coordinator/training/run-state.js';
 import { RunDirectory } from '../../src/run/run-directory.js';
 import { readEvents } from '../../src/transport/events/run-events.js';
 import { stateAt, thisRun } from '../checkpoint/states.js';
@@ -20,13 +20,28 @@ async function coordinator(root: string, leaseSeconds = 30) {
   const directory = RunDirectory.open(run(...settings.map((each) => `spec.operation.${each}`)), 'auto');
   const deposed: unknown[] = [];
   const onDeposed = (error: unknown) => deposed.push(error);
-  const leadership = await Leadership.take({ directory, natsLease: null, leaseSeconds, log, onDeposed });
+  const leadership = await Leadership.take({
+    directory,
+    natsLease: null,
+    leaseSeconds,
+    log,
+    clock: systemClock,
+    onDeposed,
+  });
   onTestFinished(async () => {
     await leadership.release();
     directory.release();
   });
   const store = new CheckpointStore(directory.checkpoints, { keep: 3, fence: leadership });
-  const events = new EventReporter({ run: 'test', directory, leadership, link: null, nats, log });
+  const events = new EventReporter({
+    run: 'test',
+    directory,
+    leadership,
+    link: null,
+    nats,
+    log,
+    clock: systemClock,
+  });
   const save = (step: number) => store.save(stateAt(step, { term: leadership.term }), { best: false });
   return { directory, leadership, store, events, save, deposed };
 }
@@ -47,9 +62,9 @@ test('a coordinator that was replaced writes no checkpoint and no event, and is 
   expect(next.leadership.term).toBe(old.leadership.term + 1);
   await expect(old.save(2)).rejects.toEqual(isDeposed);
   expect(() => old.leadership.check()).toThrow(isDeposed);
-  const state = { position: stateAt(1).position } as RunState;
-  old.events.publish(state, { type: 'run.paused' });
-  next.events.publish(state, { type: 'run.resumed' });
+  const { position } = stateAt(1);
+  old.events.publish(position, { type: 'run.paused' });
+  next.events.publish(position, { type: 'run.resumed' });
   expect(readEvents(next.directory).map(({ term, type }) => ({ term, type }))).toEqual([
     { term: next.leadership.term, type: 'run.resumed' },
   ]);

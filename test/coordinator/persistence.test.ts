@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { systemClock } from '../../src/clock.js';
 import { RunCheckpoints } from '../../src/coordinator/checkpoints/run-checkpoints.js';
 import { RunState } from '../../src/coordinator/training/run-state.js';
 import type { Dataset } from '../../src/data/dataset.js';
@@ -21,7 +22,16 @@ let directory: RunDirectory;
 const run = () => readTrainingRun('examples/quick.yaml', [`spec.operation.runsDirectory=${root}`]);
 const layoutOf = ({ spec }: ReturnType<typeof run>) => describeModel({ ...spec.model, bits: spec.bits });
 const open = () =>
-  new RunCheckpoints({ run: run(), directory, dataset, layout: layoutOf(run()), term: 1, fence, log });
+  new RunCheckpoints({
+    run: run(),
+    directory,
+    dataset,
+    layout: layoutOf(run()),
+    term: 1,
+    fence,
+    log,
+    clock: systemClock,
+  });
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'fcaenet-persistence-'));

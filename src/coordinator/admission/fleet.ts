@@ -1,6 +1,7 @@
 import type { Log } from '../../console/log.js';
 import type { FcaenetError } from '../../errors.js';
 import type { Identity } from '../../identity/identity.js';
+import type { Traffic } from '../../transport/service.js';
 import { LocalWorkerMemory } from '../dispatch/local-worker-memory.js';
 import { type Waiting, WorkerPool } from '../dispatch/pool.js';
 import type { Admission } from './hello.js';
@@ -42,6 +43,11 @@ export class Fleet {
       log.warn('worker set aside', { worker: member.label, fault, reason }),
     );
     this.pool.on('gone', (member, { reason }) => log.warn('worker left', { worker: member.label, reason }));
+  }
+
+  /** Bytes of messages, and of tensors through shared memory, so far. */
+  get traffic(): Traffic {
+    return this.server.traffic;
   }
 
   /** The most workers that were there at one time. */

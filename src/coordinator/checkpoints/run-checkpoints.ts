@@ -1,6 +1,7 @@
 import type { TensorMap } from '../../checkpoint/safetensors.js';
 import type { CheckpointState } from '../../checkpoint/state.js';
 import { CheckpointStore, type Fence } from '../../checkpoint/store.js';
+import { type Clock, secondsOf } from '../../clock.js';
 import type { Log } from '../../console/log.js';
 import type { Dataset } from '../../data/dataset.js';
 import { arithmeticVersion } from '../../identity/arithmetic-version.js';
@@ -24,6 +25,7 @@ export interface RunCheckpointsOptions {
   readonly term: number;
   readonly fence: Fence;
   readonly log: Log;
+  readonly clock: Clock;
 }
 
 /** What a checkpoint's `history.json` holds besides the tensors: everything about the run that is not a tensor. */
@@ -73,12 +75,12 @@ export class RunCheckpoints {
       fence: options.fence,
     });
     this.hash = trainingHash(run);
-    this.pace = new CheckpointPace(run.spec.operation.checkpoint.everySteps, secondsNow());
+    this.pace = new CheckpointPace(run.spec.operation.checkpoint.everySteps, secondsOf(this.options.clock));
   }
 
   /** Whether the run file asks for a checkpoint after this many steps, which may depend on what the last one took. */
   isDue(globalStep: number): boolean {
-    return this.pace.isDue(globalStep, secondsNow());
+    return this.pace.isDue(globalStep, secondsOf(this.options.clock));
   }
 
   /** Waits, where the run file bounds what a crash may lose, until a step may be finished. Throws what writing threw. */
@@ -134,7 +136,7 @@ export class RunCheckpoints {
     const mAP = bestMAP(state.history);
     const isBest = mAP > this.best;
     this.best = Math.max(this.best, mAP);
-    const begunAt = secondsNow();
+    const begunAt = secondsOf(this.options.clock);
     this.pace.begun(begunAt);
     const checkpoint = this.checkpointOf(state, identity);
     const saved = ledger.sync().then(async (hash) => {
@@ -145,7 +147,9 @@ export class RunCheckpoints {
       return written.name;
     });
     // A failure is thrown by whoever waits next; until then it must not count as unhandled.
-    saved.catch(() => observer.failed()).finally(() => this.pace.written(secondsNow() - begunAt));
+    saved
+      .catch(() => observer.failed())
+      .finally(() => this.pace.written(secondsOf(this.options.clock) - begunAt));
     this.pending = saved;
   }
 
@@ -261,10 +265,6 @@ export class RunCheckpoints {
     state.untrained = records.untrained;
     return state;
   }
-}
-
-function secondsNow(): number {
-  return performance.now() / 1000;
 }
 
 /** A flat vector's parts, by parameter. */

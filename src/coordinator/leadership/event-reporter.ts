@@ -1,3 +1,5 @@
+import type { RunPosition } from '../../checkpoint/manifest.js';
+import type { Clock } from '../../clock.js';
 import type { Log } from '../../console/log.js';
 import type { RunDirectory } from '../../run/run-directory.js';
 import type { NatsSettings } from '../../run/training-run.js';
@@ -5,7 +7,6 @@ import { NatsEvents } from '../../transport/events/nats-events.js';
 import type { NatsLink } from '../../transport/events/nats-link.js';
 import type { RunEvent, RunEventBody } from '../../transport/events/run-event.js';
 import { FileEvents, type RunEvents, readEvents } from '../../transport/events/run-events.js';
-import type { RunState } from '../training/run-state.js';
 import type { Leadership } from './leadership.js';
 
 export interface EventReporterOptions {
@@ -15,6 +16,7 @@ export interface EventReporterOptions {
   readonly link: NatsLink | null;
   readonly nats: NatsSettings;
   readonly log: Log;
+  readonly clock: Clock;
 }
 
 /** Stamps what happens in a run and publishes it: to the run directory always, and to NATS where there is a server. */
@@ -41,16 +43,16 @@ export class EventReporter {
   }
 
   /** A coordinator that was replaced says nothing more about the run. */
-  publish(state: RunState, body: RunEventBody): void {
+  publish(position: RunPosition, body: RunEventBody): void {
     const { run, leadership } = this.options;
     if (!leadership.isHeld()) return;
     this.sequence++;
-    const { iteration, epoch, step, globalStep, phase } = state.position;
+    const { iteration, epoch, step, globalStep, phase } = position;
     const event: RunEvent = {
       run,
       term: leadership.term,
       sequence: this.sequence,
-      time: new Date().toISOString(),
+      time: this.options.clock.date().toISOString(),
       position: { iteration, epoch, step, globalStep, phase },
       ...body,
     };

@@ -1,3 +1,4 @@
+import type { Clock } from '../../clock.js';
 import type { Log } from '../../console/log.js';
 import type { FcaenetError } from '../../errors.js';
 import type { RunDirectory } from '../../run/run-directory.js';
@@ -25,19 +26,20 @@ export async function lead<Value>(
     readonly run: TrainingRun;
     readonly directory: RunDirectory;
     readonly log: Log;
+    readonly clock: Clock;
     readonly onDeposed: (error: FcaenetError) => void;
   },
   body: (leading: Leading) => Promise<Value>,
 ): Promise<Value> {
-  const { directory, log, onDeposed } = options;
+  const { directory, log, clock, onDeposed } = options;
   const { nats, lease } = options.run.spec.operation;
   const run = options.run.metadata.name;
   const link = nats.url === null ? null : new NatsLink(nats, `fcaenet coordinator of ${run}`, log);
   try {
     const natsLease = link && new NatsLease(link, run, lease.seconds);
     const leaseSeconds = lease.seconds;
-    const leadership = await Leadership.take({ directory, natsLease, leaseSeconds, log, onDeposed });
-    const events = new EventReporter({ run, directory, leadership, link, nats, log });
+    const leadership = await Leadership.take({ directory, natsLease, leaseSeconds, log, clock, onDeposed });
+    const events = new EventReporter({ run, directory, leadership, link, nats, log, clock });
     try {
       return await body({ leadership, events, link });
     } finally {

@@ -1,4 +1,5 @@
 import type { Fence } from '../../checkpoint/store.js';
+import type { Clock } from '../../clock.js';
 import type { Log } from '../../console/log.js';
 import type { FcaenetError } from '../../errors.js';
 import type { RunDirectory } from '../../run/run-directory.js';
@@ -15,6 +16,7 @@ export interface LeadershipOptions {
   /** How long others wait for a sign of life. */
   readonly leaseSeconds: number;
   readonly log: Log;
+  readonly clock: Clock;
   /** Called once, when another coordinator has taken the run. */
   readonly onDeposed: (error: FcaenetError) => void;
 }
@@ -26,15 +28,14 @@ export interface LeadershipOptions {
  */
 export class Leadership implements Fence {
   private deposed = false;
-  private readonly timer: NodeJS.Timeout;
+  private readonly stopRenewing: () => void;
 
   private constructor(
     readonly term: number,
     private readonly options: LeadershipOptions,
   ) {
-    const { leaseSeconds } = options;
-    this.timer = setInterval(() => void this.renew(), (leaseSeconds * 1000) / renewalsPerLease);
-    this.timer.unref();
+    const { leaseSeconds, clock } = options;
+    this.stopRenewing = clock.every((leaseSeconds * 1000) / renewalsPerLease, () => void this.renew());
   }
 
   /**
@@ -65,7 +66,7 @@ export class Leadership implements Fence {
 
   /** Lets others lead. */
   async release(): Promise<void> {
-    clearInterval(this.timer);
+    this.stopRenewing();
     await this.options.natsLease?.release();
   }
 
@@ -90,7 +91,7 @@ export class Leadership implements Fence {
     );
     if (!this.deposed) {
       this.deposed = true;
-      clearInterval(this.timer);
+      this.stopRenewing();
       log.error('another coordinator has the run', { term: this.term, highest });
       onDeposed(error);
     }

@@ -41,7 +41,7 @@ export class Monitoring {
     private readonly server: MonitorServer | null,
   ) {
     const { events, state, fleet } = options;
-    const publish = (body: RunEventBody) => events.publish(state, body);
+    const publish = (body: RunEventBody) => events.publish(state.position, body);
     this.observer = reportTraining(observe(options, metrics), state, publish);
     reportWorkers(fleet.pool, publish);
     fleet.pool.on('setAside', (_, fault) => metrics.fleet.workerSetAside(fault));
@@ -91,7 +91,7 @@ export class Monitoring {
       this.metrics.checkpoints.written(bytes, seconds);
       this.lastCheckpoint = { name, writtenMs: performance.now() };
       const { events, state, console } = this.options;
-      events.publish(state, { type: 'checkpoint.written', checkpoint: name, bytes, seconds });
+      events.publish(state.position, { type: 'checkpoint.written', checkpoint: name, bytes, seconds });
       console.log.info('checkpoint written', { name, bytes, seconds });
     },
     failed: () => this.metrics.checkpoints.failed(),
@@ -101,7 +101,7 @@ export class Monitoring {
   paused(isPaused: boolean): void {
     this.metrics.training.paused(isPaused);
     const { events, state } = this.options;
-    events.publish(state, { type: isPaused ? 'run.paused' : 'run.continued' });
+    events.publish(state.position, { type: isPaused ? 'run.paused' : 'run.continued' });
   }
 
   /** What `fcaenet status` prints, apart from whether the run is held. */

@@ -1,0 +1,280 @@
+import type { Clock } from '../clock.js';
+import type { Console } from '../console/console.js';
+import type { Dataset } from '../data/dataset.js';
+import { KeyedRandom } from '../data/random.js';
+import { TripletSampler } from '../data/sampler.js';
+import type { Identity } from '../identity/identity.js';
+import { Ledger } from '../ledger/ledger.js';
+import { initialWeights } from '../model/initial.js';
+import type { ModelLayout } from '../model/layout.js';
+import { loadBackboneWeights } from '../model/weights/weights-file.js';
+import type { ResumeMode, RunDirectory } from '../run/run-directory.js';
+import type { TrainingRun } from '../run/training-run.js';
+import type { Fleet, FleetOptions } from './admission/fleet.js';
+import { type CheckpointObserver, type RestoredRun, RunCheckpoints } from './checkpoints/run-checkpoints.js';
+import { Closing } from './closing.js';
+import { CoordinatorError } from './error.js';
+import type { Interruption } from './interruption.js';
+import type { Leading } from './leadership/lead.js';
+import { RunControl } from './leadership/run-control.js';
+import type { Monitoring, MonitoringOptions } from './monitoring/monitoring.js';
+import { endingEvent, farewell, type Phase } from './phase.js';
+import { describeResult, type RunResult } from './training/result.js';
+import { RunState } from './training/run-state.js';
+import { TrainingLoop } from './training/training-loop.js';
+
+export interface CoordinationOptions {
+  readonly run: TrainingRun;
+  readonly resume: ResumeMode;
+  readonly dataset: Dataset;
+  readonly directory: RunDirectory;
+  readonly layout: ModelLayout;
+  readonly interruption: Interruption;
+  readonly leading: Leading;
+  readonly console: Console;
+  readonly clock: Clock;
+  /** The error with which an interrupted run ends, given the checkpoint that was written. */
+  readonly interrupted: (checkpoint: string | null) => CoordinatorError;
+  readonly openFleet: (options: FleetPart) => FleetOfRun;
+  readonly openMonitoring: (options: MonitoringPart) => Promise<MonitoringOfRun>;
+  /** Lets others reach the run's control. @returns how to close it */
+  readonly openControl: (control: RunControl) => Promise<{ close(): Promise<void> }>;
+}
+
+/** What a run decides of its workers; the rest depends on where it runs. */
+export type FleetPart = Pick<FleetOptions, 'admission' | 'onIdentity' | 'onExhausted'>;
+export type FleetOfRun = Pick<Fleet, 'pool' | 'open' | 'close' | 'size' | 'traffic'>;
+/** What a run knows for those who watch it. */
+export type MonitoringPart = Pick<MonitoringOptions, 'state' | 'restoredFrom' | 'stepsPerEpoch'> & {
+  readonly fleet: FleetOfRun;
+};
+export type MonitoringOfRun = Pick<Monitoring, 'observer' | 'checkpoints' | 'describe' | 'paused' | 'close'>;
+
+/** Carries out a run in its directory, from its newest checkpoint or its beginning to its end. */
+export class Coordination {
+  private phase: Phase = { kind: 'opening' };
+  private identity: Identity | null = null;
+  private device = 'unknown';
+  /** Answers that contradict each other, found after one of them was used: nothing may become durable any more. */
+  private contradiction: CoordinatorError | null = null;
+  private state: RunState | null = null;
+  private readonly closing = new Closing();
+
+  constructor(private readonly options: CoordinationOptions) {}
+
+  /**
+   * @returns the result; of a run that had finished before, the one it had then
+   * @throws what the run's interruption says, after a durable checkpoint, and what bad input throws
+   */
+  async run(): Promise<RunResult> {
+    try {
+      return await this.carryOut();
+    } catch (error) {
+      if (this.phase.kind !== 'interrupted') this.enter({ kind: 'failed', error });
+      throw error;
+    } finally {
+      await this.closing.close();
+    }
+  }
+
+  /** Goes on to the next phase, and tells of it where it is an ending. */
+  private enter(phase: Phase): void {
+    this.phase = phase;
+    const event = endingEvent(phase);
+    if (event && this.state) this.options.leading.events.publish(this.state.position, event);
+  }
+
+  private async carryOut(): Promise<RunResult> {
+    const { run, resume, dataset, directory, layout, interruption, leading, console, clock } = this.options;
+    const { log } = console;
+    const { leadership, events } = leading;
+    const { term } = leadership;
+    const sampler = this.openSampler();
+    const checkpoints = new RunCheckpoints({
+      run,
+      directory,
+      dataset,
+      layout,
+      term,
+      fence: leadership,
+      log,
+      clock,
+    });
+    const restored = resume === 'new' ? null : await interruption.during(checkpoints.restore());
+    if (restored) this.sayWhere(restored);
+    const state = restored?.state ?? (await interruption.during(this.begin()));
+    this.state = state;
+    const finished = state.position.iteration === run.spec.schedule.iterations && directory.readResult();
+    if (finished) {
+      log.info('the run had finished', { run: run.metadata.name });
+      return finished as RunResult;
+    }
+    interruption.check();
+    this.identity = restored?.identity ?? null;
+    leadership.check();
+    const ledger = await Ledger.open(
+      directory.ledgerFileOf(term),
+      directory.ledgerFiles(term),
+      checkpoints.ledgerHeader,
+      restored?.ledger ?? null,
+    );
+    this.closing.add(() => ledger.close());
+    const fleet = this.options.openFleet({
+      admission: {
+        run,
+        term,
+        datasetFingerprint: dataset.fingerprint,
+        classCount: dataset.classNames.length,
+        identity: this.identity,
+      },
+      onIdentity: (identity, device) => {
+        this.identity ??= identity;
+        this.device = device;
+      },
+      onExhausted: (error) => interruption.interrupt(error),
+    });
+    const monitoring = await this.options.openMonitoring({
+      fleet,
+      state,
+      restoredFrom: restored?.created ?? null,
+      stepsPerEpoch: sampler.batches(),
+    });
+    this.closing.add(() => monitoring.close());
+    this.closing.add(() => {
+      const { reason, resumable } = farewell(this.phase);
+      return fleet.close(reason, resumable);
+    });
+    const control = this.controlOf(state, checkpoints, ledger, fleet, monitoring);
+    const service = await this.options.openControl(control);
+    this.closing.add(() => service.close());
+    events.publish(state.position, restored ? { type: 'run.resumed' } : { type: 'run.started' });
+    await fleet.open();
+    this.enter({ kind: 'training' });
+    const loop = new TrainingLoop({
+      spec: run.spec,
+      term,
+      dataset,
+      sampler,
+      layout,
+      pool: fleet.pool,
+      state,
+      observer: monitoring.observer,
+      ledger,
+      signal: interruption.signal,
+      clock,
+      onLateContradiction: (error) => {
+        this.contradiction ??= error;
+        interruption.interrupt(error);
+      },
+      beforeFinishing: (globalStep) => checkpoints.beforeFinishing(globalStep),
+      checkpointIsDue: (globalStep) => checkpoints.isDue(globalStep),
+      beforeStep: () => control.beforeStep(),
+      checkpoint: () => this.save(state, checkpoints, ledger, monitoring.checkpoints),
+    });
+    try {
+      await loop.run();
+    } catch (error) {
+      if (error !== interruption.error) throw error;
+      leadership.check();
+      await this.save(state, checkpoints, ledger, monitoring.checkpoints);
+      const checkpoint = await checkpoints.settled();
+      if (!(error instanceof CoordinatorError && error.code === 'COORDINATOR_INTERRUPTED')) throw error;
+      this.enter({ kind: 'interrupted', checkpoint });
+      throw this.options.interrupted(checkpoint);
+    }
+    await checkpoints.settled();
+    const result = describeResult(run, dataset, state, term, {
+      identity: this.identity!,
+      device: this.device,
+      workers: fleet.size,
+      traffic: fleet.traffic,
+    });
+    leadership.check();
+    this.throwContradiction();
+    directory.writeResult(result);
+    this.enter({ kind: 'finished', result });
+    return result;
+  }
+
+  private save(
+    state: RunState,
+    checkpoints: RunCheckpoints,
+    ledger: Ledger,
+    observer: CheckpointObserver,
+  ): Promise<void> {
+    this.throwContradiction();
+    return checkpoints.saveInBackground(state, this.identity, ledger, observer);
+  }
+
+  private throwContradiction(): void {
+    if (this.contradiction) throw this.contradiction;
+  }
+
+  private controlOf(
+    state: RunState,
+    checkpoints: RunCheckpoints,
+    ledger: Ledger,
+    fleet: FleetOfRun,
+    monitoring: MonitoringOfRun,
+  ): RunControl {
+    const { run, interruption, leading, interrupted } = this.options;
+    return new RunControl({
+      run: run.metadata.name,
+      term: leading.leadership.term,
+      describe: () => monitoring.describe(),
+      checkpoint: () => {
+        this.throwContradiction();
+        return checkpoints.saveAndWait(state, this.identity, ledger, monitoring.checkpoints);
+      },
+      stop: () => interruption.interrupt(interrupted(null)),
+      drain: (worker) => fleet.pool.drain(worker),
+      onPaused: () => monitoring.paused(true),
+      onContinued: () => monitoring.paused(false),
+      signal: interruption.signal,
+    });
+  }
+
+  private sayWhere({ name, state }: RestoredRun): void {
+    const { iteration, epoch, step } = state.position;
+    this.options.console.log.info('resuming', {
+      checkpoint: name,
+      iteration: iteration + 1,
+      epoch: epoch + 1,
+      step: step + 1,
+    });
+  }
+
+  private openSampler(): TripletSampler {
+    const { spec } = this.options.run;
+    const { labels } = this.options.dataset.train;
+    const classNames = this.options.dataset.classNames;
+    const sampler = new TripletSampler({
+      random: new KeyedRandom(spec.seed),
+      labels,
+      classCount: classNames.length,
+      sampleSize: spec.dataset.sampleSize,
+      batchSize: spec.schedule.batchSize,
+    });
+    if (sampler.loneClasses.length > 0) {
+      this.options.console.log.warn(
+        'classes with one training image: an anchor of theirs is its own positive',
+        {
+          classes: sampler.loneClasses.slice(0, 20).map((label) => classNames[label]),
+          count: sampler.loneClasses.length,
+        },
+      );
+    }
+    return sampler;
+  }
+
+  /** The state of a run that has not begun: keyed initial weights, or a pretrained backbone below a new hash layer. */
+  private async begin(): Promise<RunState> {
+    const { spec } = this.options.run;
+    const weights = initialWeights(this.options.layout, new KeyedRandom(spec.seed));
+    if (spec.model.weights === null)
+      return RunState.initial(spec, weights, this.options.dataset.train.labels.length);
+    const backbone = await loadBackboneWeights(this.options.layout, spec.model.weights, weights);
+    this.options.console.log.info('backbone weights', { path: spec.model.weights, sha256: backbone.sha256 });
+    return RunState.initial(spec, backbone, this.options.dataset.train.labels.length);
+  }
+}

@@ -1,0 +1,33 @@
+import { systemClock } from '../clock.js';
+import type { Log } from '../console/log.js';
+import { RunCheckpoints } from '../coordinator/checkpoints/run-checkpoints.js';
+import { readersFence } from '../coordinator/leadership/leadership.js';
+import { type Dataset, loadDataset } from '../data/dataset.js';
+import { describeModel } from '../model/layout.js';
+import type { RunDirectory } from '../run/run-directory.js';
+import type { TrainingRun } from '../run/training-run.js';
+
+/**
+ * Opens what a run has left: its dataset and its checkpoints, for reading.
+ * @param run the run file, with the dataset's folder that is to be used
+ * @throws what reading the dataset throws
+ */
+export async function openRecordedRun(
+  directory: RunDirectory,
+  run: TrainingRun,
+  log: Log,
+): Promise<{ dataset: Dataset; checkpoints: RunCheckpoints }> {
+  const { spec } = run;
+  const dataset = await loadDataset(spec.dataset.path);
+  const checkpoints = new RunCheckpoints({
+    run,
+    directory,
+    dataset,
+    layout: describeModel({ ...spec.model, bits: spec.bits }),
+    term: 0,
+    fence: readersFence(directory),
+    log,
+    clock: systemClock,
+  });
+  return { dataset, checkpoints };
+}

@@ -1,0 +1,79 @@
+import type { Chance } from './chance.js';
+
+/** What can go wrong in a simulation. */
+export const faultKinds = [
+  'worker-kill',
+  'worker-stop',
+  'worker-slow',
+  'worker-lies',
+  'line-cut',
+  'damage-up',
+  'damage-down',
+  'nan',
+  'length',
+  'digest',
+  'coordinator-kill',
+  'coordinator-interrupt',
+  'coordinator-replaced',
+  'disk-full',
+  'clock-jump',
+  'drain',
+] as const;
+export type FaultKind = (typeof faultKinds)[number];
+
+export interface Fault {
+  readonly atMs: number;
+  readonly kind: FaultKind;
+  /** Which of the workers, or how much; from 0 to 1. */
+  readonly choice: number;
+  readonly lastsMs: number;
+}
+
+/** What one simulation is made of. */
+export interface Plan {
+  readonly workers: number;
+  readonly verificationRate: number;
+  readonly leastMs: number;
+  readonly mostMs: number;
+  readonly fullness: number;
+  readonly faults: readonly Fault[];
+}
+
+/** About as long as an undisturbed run takes, in simulated milliseconds. */
+const usualMs = 3_000;
+
+/**
+ * Draws a plan. A worker that lies is only found out where two honest ones can be asked, so nothing else happens to the
+ * workers of such a plan, and all work is done twice.
+ */
+export function drawPlan(chance: Chance): Plan {
+  const hasLiar = chance.happens(0.15);
+  const mostMs = chance.pick([2, 20, 120]);
+  const faults: Fault[] = [];
+  const add = (kind: FaultKind) =>
+    faults.push({
+      kind,
+      atMs: chance.between(0, usualMs),
+      choice: chance.unit(),
+      lastsMs: chance.between(100, 15_000),
+    });
+  if (hasLiar) add('worker-lies');
+  const possible = hasLiar
+    ? ([
+        'coordinator-kill',
+        'coordinator-interrupt',
+        'coordinator-replaced',
+        'disk-full',
+        'clock-jump',
+      ] as const)
+    : faultKinds.filter((kind) => kind !== 'worker-lies');
+  for (let i = chance.below(7); i > 0; i--) add(chance.pick(possible));
+  return {
+    workers: hasLiar ? 3 + chance.below(2) : 1 + chance.below(5),
+    verificationRate: hasLiar ? 1 : chance.pick([0, 0.3, 1]),
+    leastMs: 0.1,
+    mostMs,
+    fullness: chance.pick([0, 0.05]),
+    faults: faults.sort((a, b) => a.atMs - b.atMs),
+  };
+}

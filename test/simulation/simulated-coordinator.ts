@@ -1,0 +1,198 @@
+import { Refusals } from '../../src/coordinator/admission/refusals.js';
+import type { Connection } from '../../src/coordinator/admission/worker-listener.js';
+import { WorkerLogs } from '../../src/coordinator/admission/worker-logs.js';
+import { heartbeatMs, WorkerStreams } from '../../src/coordinator/admission/worker-streams.js';
+import { Coordination, type FleetOfRun, type FleetPart } from '../../src/coordinator/coordination.js';
+import { WorkerPool } from '../../src/coordinator/dispatch/pool.js';
+import { CoordinatorError } from '../../src/coordinator/error.js';
+import { Interruption } from '../../src/coordinator/interruption.js';
+import { lead } from '../../src/coordinator/leadership/lead.js';
+import type { RunResult } from '../../src/coordinator/training/result.js';
+import type { TrainingObserver } from '../../src/coordinator/training/training-loop.js';
+import { RunDirectory } from '../../src/run/run-directory.js';
+import type { TrainingRun } from '../../src/run/training-run.js';
+import type { Traffic } from '../../src/transport/service.js';
+import type { SimulatedProcess } from './simulated-clock.js';
+import type { SimulatedLine } from './simulated-line.js';
+import { layout } from './simulated-network.js';
+import { dataset } from './simulated-run.js';
+
+export interface CoordinatorSurroundings {
+  readonly process: SimulatedProcess;
+  readonly run: TrainingRun;
+  readonly trace: (line: string) => void;
+  /** Told of a deadline that a worker missed. */
+  readonly onOverdue: (worker: string, isMember: () => boolean) => void;
+  /** The port opens, or closes. */
+  readonly onListening: (port: SimulatedPort | null) => void;
+}
+
+/** Where workers dial. */
+export interface SimulatedPort {
+  readonly process: SimulatedProcess;
+  readonly traffic: Traffic;
+  accept(line: SimulatedLine): void;
+}
+
+/** A real coordinator, from its run directory to its result, on a simulated machine. */
+export class SimulatedCoordinator {
+  readonly interruption = new Interruption();
+  pool: WorkerPool | null = null;
+
+  constructor(private readonly surroundings: CoordinatorSurroundings) {}
+
+  /** Carries out the run; rejects as a coordinator does. */
+  async lead(): Promise<RunResult> {
+    const { run, process, trace } = this.surroundings;
+    const directory = RunDirectory.open(run, 'auto');
+    process.whenEnded(() => directory.release());
+    const log = {
+      info: (message: string, fields: object = {}) => trace(`${message} ${JSON.stringify(fields)}`),
+      warn: (message: string, fields: object = {}) => trace(`warn: ${message} ${JSON.stringify(fields)}`),
+      error: (message: string, fields: object = {}) => trace(`error: ${message} ${JSON.stringify(fields)}`),
+    };
+    const console = {
+      log,
+      isTerminal: false,
+      startTask: () => ({ update: () => {}, finish: () => {} }),
+      close: () => {},
+    };
+    const onDeposed = this.interruption.interrupt.bind(this.interruption);
+    const result = await lead({ run, directory, log, clock: process, onDeposed }, (leading) =>
+      new Coordination({
+        run,
+        resume: 'auto',
+        dataset,
+        directory,
+        layout,
+        interruption: this.interruption,
+        leading,
+        console,
+        clock: process,
+        interrupted,
+        openFleet: (part) => this.openFleet(part, log),
+        openMonitoring: async () => ({
+          observer: this.observer(),
+          checkpoints: {
+            written: (name) => trace(`checkpoint ${name}`),
+            failed: () => trace('checkpoint failed'),
+          },
+          describe: () => {
+            throw new Error('nobody asks for the status');
+          },
+          paused: () => {},
+          close: async () => {},
+        }),
+        openControl: async () => ({ close: async () => {} }),
+      }).run(),
+    );
+    directory.release();
+    return result;
+  }
+
+  /** As SIGTERM does. */
+  interrupt(): void {
+    this.interruption.interrupt(interrupted(null));
+  }
+
+  private observer(): TrainingObserver {
+    const { trace, onOverdue } = this.surroundings;
+    return {
+      stepDone: (losses) => trace(`step ${losses.join(' ')}`),
+      objective: () => {},
+      codesUpdated: (iteration, flipped) => trace(`codes updated ${iteration} ${flipped}`),
+      encoding: () => {},
+      evaluated: (iteration, { mAP }) => trace(`evaluated ${iteration} ${mAP}`),
+      redispatched: (units, { reason }) => trace(`redispatched ${units}: ${reason}`),
+      overdue: (member, units) => {
+        trace(`overdue ${member.label} ${units}`);
+        onOverdue(member.label, () => member.state === 'ready' || member.state === 'computing');
+      },
+      compared: (unit, outcome) => trace(`compared ${unit} ${outcome}`),
+      waiting: () => trace('waiting'),
+    };
+  }
+
+  private openFleet(part: FleetPart, log: ConstructorParameters<typeof WorkerLogs>[0]): FleetOfRun {
+    const { process, onListening } = this.surroundings;
+    const pool = new WorkerPool(1, process);
+    this.pool = pool;
+    const traffic: Traffic = { sentBytes: 0, receivedBytes: 0 };
+    const connections = new SimulatedConnections();
+    const streams = new WorkerStreams({
+      admission: part.admission,
+      joinToken: null,
+      pool,
+      clock: process,
+      log,
+      workerLogs: new WorkerLogs(log, () => process.nowMs()),
+      refusals: new Refusals(log, () => process.nowMs()),
+      connections,
+      onIdentity: part.onIdentity,
+    });
+    let stopBeating = () => {};
+    return {
+      pool,
+      traffic,
+      size: 1,
+      open: async () => {
+        stopBeating = process.every(heartbeatMs, () => streams.beat());
+        onListening({
+          process,
+          traffic,
+          accept: (line) => {
+            connections.open(line);
+            streams.accept(line.coordinatorEnd.asStream);
+          },
+        });
+      },
+      close: async (reason, resumable) => {
+        stopBeating();
+        onListening(null);
+        await Promise.race([streams.finish(reason, resumable), process.sleep(1_000)]);
+      },
+    };
+  }
+}
+
+/** The connections of a port, without sockets. */
+class SimulatedConnections {
+  private readonly connections = new Map<string, { connection: Connection; line: SimulatedLine }>();
+
+  open(line: SimulatedLine): void {
+    const connection: Connection = {
+      address: line.peer,
+      socket: null as never,
+      name: null,
+      state: 'handshaking',
+      streaming: false,
+      cancelDeadline: () => {},
+    };
+    this.connections.set(line.peer, { connection, line });
+  }
+
+  connection(peer: string): Connection | undefined {
+    return this.connections.get(peer)?.connection;
+  }
+
+  helloAccepted(connection: Connection): void {
+    connection.state = 'preparing';
+  }
+
+  joined(connection: Connection): void {
+    connection.state = 'joined';
+  }
+
+  refuse(connection: Connection): void {
+    this.closeConnection(connection);
+  }
+
+  closeConnection(connection: Connection): void {
+    connection.state = 'closing';
+    this.connections.get(connection.address)?.line.coordinatorEnd.end();
+  }
+}
+
+function interrupted(checkpoint: string | null): CoordinatorError {
+  return new CoordinatorError('COORDINATOR_INTERRUPTED', `interrupted at ${checkpoint}`);
+}

@@ -1,0 +1,54 @@
+import type { Dataset } from '../../src/data/dataset.js';
+import { readTrainingRun } from '../../src/run/read.js';
+import type { TrainingRun } from '../../src/run/training-run.js';
+import { bits } from './simulated-network.js';
+
+const classCount = 3;
+const trainCount = 24;
+const testCount = 100;
+
+/** Labels and names; nobody opens a picture. */
+export const dataset: Dataset = {
+  root: 'simulated',
+  imagesRoot: 'simulated',
+  format: 'cub',
+  classNames: Array.from({ length: classCount }, (_, label) => `class ${label}`),
+  train: splitOf('train', trainCount),
+  test: splitOf('test', testCount),
+  fingerprint: 'f'.repeat(64),
+  truncatedPictures: 'refuse',
+};
+
+function splitOf(name: 'train' | 'test', count: number): Dataset['train'] {
+  return {
+    name,
+    paths: Array.from({ length: count }, (_, i) => `${name}/${i}.png`),
+    labels: Int32Array.from({ length: count }, (_, i) => i % classCount),
+    byteCounts: new Float64Array(count).fill(1),
+  };
+}
+
+/**
+ * A run of eight steps in two iterations, each evaluated.
+ * @param verificationRate share of the work that is done twice
+ */
+export function runIn(runsDirectory: string, verificationRate: number): TrainingRun {
+  return readTrainingRun('examples/quick.yaml', [
+    'metadata.name=simulated',
+    `spec.bits=${bits}`,
+    'spec.method=baseline',
+    'spec.dataset.sampleSize=16',
+    'spec.schedule.iterations=2',
+    'spec.schedule.epochs=2',
+    'spec.schedule.batchSize=8',
+    'spec.schedule.microbatches=4',
+    'spec.schedule.decayAfter=[]',
+    `spec.operation.runsDirectory=${runsDirectory}`,
+    'spec.operation.checkpoint.everySteps=1',
+    'spec.operation.checkpoint.keep=2',
+    'spec.operation.evaluation.every=1',
+    'spec.operation.evaluation.untrained=false',
+    `spec.operation.verification.rate=${verificationRate}`,
+    'spec.operation.membership.silenceSeconds=10',
+  ]);
+}

@@ -1,0 +1,249 @@
+import { createHash } from 'node:crypto';
+import { wordsPerCode } from '../../src/hashing/codes.js';
+import {
+  mergePayloads,
+  type NodePayload,
+  payloadArrays,
+  payloadDigest,
+} from '../../src/reduction/payload.js';
+import { StepReduction } from '../../src/reduction/step-reduction.js';
+import { ReductionTree, type TreeNode } from '../../src/reduction/tree.js';
+import { bytesOf } from '../../src/transport/bytes.js';
+import type { CoordinatorMessage__Output } from '../../src/transport/generated/fcaenet/v1/CoordinatorMessage.js';
+import type { EncodeWork__Output } from '../../src/transport/generated/fcaenet/v1/EncodeWork.js';
+import type { GradientWork__Output } from '../../src/transport/generated/fcaenet/v1/GradientWork.js';
+import type { WorkerMessage } from '../../src/transport/generated/fcaenet/v1/WorkerMessage.js';
+import { protocolVersion } from '../../src/transport/service.js';
+import { byteLengthOf, chunksOf, TransferReceiver } from '../../src/transport/tensor-stream.js';
+import { TransferMemory } from '../../src/transport/transfer-memory.js';
+import type { Chance } from './chance.js';
+import type { SimulatedProcess } from './simulated-clock.js';
+import type { SimulatedLine } from './simulated-line.js';
+import { bits, layout, madeUpPayload, numbersFrom } from './simulated-network.js';
+
+/** How a worker behaves, to be changed while it works. */
+export interface WorkerManners {
+  /** Milliseconds for a microbatch or an encode batch, drawn between these. */
+  leastMs: number;
+  mostMs: number;
+  /** Computes something else than the others, and believes in it. */
+  lies: boolean;
+  /** What is wrong with its next answer. */
+  nextAnswer: 'nan' | 'length' | 'digest' | null;
+}
+
+/** What a worker needs of the world around it. */
+export interface WorkerSurroundings {
+  readonly process: SimulatedProcess;
+  readonly chance: Chance;
+  readonly fingerprint: string;
+  readonly trace: (line: string) => void;
+  /** Opens a line to the coordinator that listens; null where none does. */
+  dial(worker: SimulatedWorker): SimulatedLine | null;
+  /** Counts answers, for what a simulation shows. */
+  answered(kind: 'gradient' | 'encode'): void;
+}
+
+export const identity = {
+  engine: 'simulated',
+  engineVersion: '1',
+  instructionSet: 'none',
+  buildHash: 'b',
+  threadsPerMicrobatch: 1,
+  microbatches: 4,
+  wirePrecision: 'float32',
+  arithmeticVersion: 1,
+  probeSha256: '0'.repeat(64),
+};
+
+type Task = () => Promise<void>;
+
+/** A worker that follows the protocol and makes its numbers up from what it was given. */
+export class SimulatedWorker {
+  readonly manners: WorkerManners = { leastMs: 5, mostMs: 40, lies: false, nextAnswer: null };
+  line: SimulatedLine | null = null;
+  private sessions = 0;
+  private highestTerm = 0;
+  private term = 0;
+  private transfers = 0;
+  private weights = '';
+  private context = '';
+  private receiver = new TransferReceiver(new TransferMemory(0));
+  private readonly tasks: Task[] = [];
+  private isBusy = false;
+
+  constructor(
+    readonly name: string,
+    private readonly surroundings: WorkerSurroundings,
+  ) {
+    this.dial();
+    surroundings.process.every(2_000, () => this.send({ heartbeat: {} }));
+  }
+
+  message(message: CoordinatorMessage__Output): void {
+    const { process, chance } = this.surroundings;
+    if (message.welcome) {
+      if (message.term < this.highestTerm) {
+        this.line?.cut();
+        return;
+      }
+      this.term = message.term;
+      this.highestTerm = message.term;
+      process.after(chance.between(1, 50), () =>
+        this.send({ ready: { identity, device: 'simulated', deterministic: true } }),
+      );
+    } else if (message.term < this.term) return;
+    else if (message.refusal || message.finish) this.line?.cut();
+    else if (message.chunk) this.receiver.accept(message.chunk);
+    else if (message.iterationContext) {
+      const { iteration, ratio, gram, classSums } = message.iterationContext;
+      this.context = sha256(String(iteration), String(ratio), gram, classSums);
+    } else if (message.weights) {
+      const { transfer, version } = message.weights;
+      this.receiver.begin(transfer, { least: 0, most: 1 << 20 }, 'weights', (bytes) => {
+        // The version is part of it: work for one version that is done with another gives other numbers.
+        this.weights = sha256(String(version), bytes);
+      });
+    } else if (message.gradientWork) {
+      const { gradientWork } = message;
+      const { weights, context } = this;
+      this.enqueue(() => this.computeGradients(gradientWork, weights, context));
+    } else if (message.encodeWork) {
+      const { encodeWork } = message;
+      const { weights } = this;
+      this.enqueue(() => this.encode(encodeWork, weights));
+    }
+  }
+
+  closed(): void {
+    this.line = null;
+    this.term = 0;
+    this.tasks.length = 0;
+    this.receiver = new TransferReceiver(new TransferMemory(0));
+    const { process, chance } = this.surroundings;
+    process.after(chance.between(10, 400), () => this.dial());
+  }
+
+  private dial(): void {
+    const { process, chance, fingerprint } = this.surroundings;
+    this.line = this.surroundings.dial(this);
+    if (!this.line) {
+      process.after(chance.between(50, 500), () => this.dial());
+      return;
+    }
+    this.send({
+      hello: {
+        protocolVersion,
+        workerName: this.name,
+        instanceId: `${this.name}-${process.name}`,
+        datasetFingerprint: fingerprint,
+        session: ++this.sessions,
+      },
+    });
+  }
+
+  private send(message: WorkerMessage): void {
+    this.line?.send({ term: this.term, ...message });
+  }
+
+  private enqueue(task: Task): void {
+    this.tasks.push(task);
+    if (!this.isBusy) void this.work();
+  }
+
+  private async work(): Promise<void> {
+    this.isBusy = true;
+    for (let task = this.tasks.shift(); task; task = this.tasks.shift()) await task();
+    this.isBusy = false;
+  }
+
+  private computing(): Promise<void> {
+    const { process, chance } = this.surroundings;
+    return process.sleep(chance.between(this.manners.leastMs, this.manners.mostMs));
+  }
+
+  private async computeGradients(
+    work: GradientWork__Output,
+    weights: string,
+    context: string,
+  ): Promise<void> {
+    const { line } = this;
+    const tree = new ReductionTree(work.batchRows, work.microbatches);
+    const reduction = new StepReduction<NodePayload>(tree, (left, right) =>
+      mergePayloads(layout, left, right),
+    );
+    const digests = new Map<number, Buffer>();
+    const cover = tree.cover(work.leaves.map(({ index }) => index));
+    for (const leaf of work.leaves) {
+      await this.computing();
+      if (this.line !== line) return;
+      const { iteration, epoch, step } = work.position!;
+      const numbers = numbersFrom(
+        `${weights} ${context} ${iteration}/${epoch}/${step}/${leaf.index} ${this.manners.lies}`,
+        leaf.anchors,
+        leaf.positives,
+        leaf.ownCodes,
+      );
+      const payload = madeUpPayload(tree.rowCount(leaf.index), numbers);
+      digests.set(leaf.index, payloadDigest(payload));
+      reduction.fill({ level: 0, index: leaf.index }, payload);
+    }
+    for (const node of cover) {
+      const leaves = tree.leavesUnder(node);
+      const compared = work.leaves.some(({ index, compared }) => compared && leaves.includes(index));
+      const leafDigests =
+        leaves.length > 1 || compared ? leaves.map((index) => ({ index, sha256: digests.get(index)! })) : [];
+      this.sendNode(work, node, reduction.take(node)!, leafDigests);
+    }
+  }
+
+  private sendNode(
+    { position }: GradientWork__Output,
+    node: TreeNode,
+    payload: NodePayload,
+    leafDigests: { index: number; sha256: Buffer }[],
+  ): void {
+    const { manners } = this;
+    const fault = manners.nextAnswer;
+    manners.nextAnswer = null;
+    if (fault === 'nan') payload.gradient[0] = Number.NaN;
+    if (fault === 'digest' && leafDigests[0]) leafDigests[0].sha256 = Buffer.alloc(32, 7);
+    const parts = payloadArrays(payload).map((array) => Buffer.from(bytesOf(array)));
+    if (fault === 'length') parts.pop();
+    this.surroundings.answered('gradient');
+    this.sendTensors(parts, (transfer) => ({ nodeResult: { position, node, transfer, leafDigests } }));
+  }
+
+  private async encode(work: EncodeWork__Output, weights: string): Promise<void> {
+    const { line } = this;
+    await this.computing();
+    if (this.line !== line) return;
+    const { request, batch, output, split, images } = work;
+    const indices = new Uint32Array(images.byteLength / 4).map((_, i) => images.readUInt32LE(4 * i));
+    const parts = [...indices].map((image) => {
+      const next = numbersFrom(`${weights} ${output} ${split} ${image} ${this.manners.lies}`);
+      if (output === 'CODES') {
+        const words = new Uint32Array(wordsPerCode(bits)).map(() => Math.floor(next() * 2 ** bits));
+        return Buffer.from(bytesOf(words));
+      }
+      return Buffer.from(bytesOf(Float32Array.from({ length: bits }, () => 2 * next() - 1)));
+    });
+    this.surroundings.answered('encode');
+    this.sendTensors([Buffer.concat(parts)], (transfer) => ({ encodeResult: { request, batch, transfer } }));
+  }
+
+  private sendTensors(
+    parts: Uint8Array[],
+    announce: (transfer: { id: number; byteLength: number }) => WorkerMessage,
+  ): void {
+    const id = ++this.transfers;
+    this.send(announce({ id, byteLength: byteLengthOf(parts) }));
+    for (const chunk of chunksOf(id, parts)) this.send({ chunk });
+  }
+}
+
+function sha256(...parts: (string | Uint8Array)[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part).update('\0');
+  return hash.digest('hex');
+}

@@ -1,0 +1,276 @@
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { Chance } from './chance.js';
+import { drawPlan, type Fault, type Plan } from './faults.js';
+import { SimulatedProcess, SimulatedTime } from './simulated-clock.js';
+import { SimulatedCoordinator, type SimulatedPort } from './simulated-coordinator.js';
+import { SimulatedLine } from './simulated-line.js';
+import { dataset, runIn } from './simulated-run.js';
+import { SimulatedWorker } from './simulated-worker.js';
+
+/** Simulated time after which a run that has not ended is stuck. */
+const longestMs = 30 * 60_000;
+/** A worker is set aside when it misses more deadlines than this within ten minutes. */
+const mostMisses = 8;
+
+/** What became of a simulation. */
+export interface Outcome {
+  readonly seed: number;
+  readonly plan: Plan;
+  /** What is wrong; empty where all is well. */
+  readonly violations: readonly string[];
+  readonly weightsSha256: string | null;
+  readonly codesSha256: string | null;
+  readonly simulatedMs: number;
+  readonly trace: readonly string[];
+}
+
+/** Carries out the run that a seed decides, with everything that happens to it. */
+export async function simulate(seed: number, changed: Partial<Plan> = {}): Promise<Outcome> {
+  const simulation = new Simulation(seed, changed);
+  try {
+    return await simulation.run();
+  } finally {
+    simulation.close();
+  }
+}
+
+class Simulation {
+  private readonly time = new SimulatedTime();
+  private readonly chance: Chance;
+  private readonly plan: Plan;
+  private readonly directory = fs.mkdtempSync(join(tmpdir(), 'fcaenet-simulation-'));
+  private readonly lines: string[] = [];
+  private readonly violations: string[] = [];
+  private readonly misses = new Map<string, number[]>();
+  private port: SimulatedPort | null = null;
+  private coordinator: { process: SimulatedProcess; coordinator: SimulatedCoordinator } | null = null;
+  private readonly workers: { process: SimulatedProcess; worker: SimulatedWorker }[] = [];
+  private starts = 0;
+  private peers = 0;
+  private result: { weightsSha256: string; codesSha256: string } | null = null;
+
+  constructor(
+    private readonly seed: number,
+    changed: Partial<Plan>,
+  ) {
+    this.chance = new Chance(seed);
+    this.plan = { ...drawPlan(this.chance), ...changed };
+  }
+
+  async run(): Promise<Outcome> {
+    const { plan, time } = this;
+    const onRejection = (error: unknown) => this.violate(`unhandled rejection: ${String(error)}`);
+    process.on('unhandledRejection', onRejection);
+    try {
+      this.startCoordinator();
+      for (let place = 0; place < plan.workers; place++) this.startWorker(place);
+      for (const fault of plan.faults) time.after(fault.atMs, () => this.happen(fault));
+      await setImmediate();
+      while (!this.result && time.nowMs < longestMs) {
+        if (!time.advance()) {
+          this.violate('nothing is due any more, and the run has not ended');
+          break;
+        }
+        // Everything that follows from it happens before anything else is due.
+        await setImmediate();
+      }
+      if (!this.result && time.nowMs >= longestMs) this.violate('the run does not end');
+    } finally {
+      process.off('unhandledRejection', onRejection);
+    }
+    return {
+      seed: this.seed,
+      plan,
+      violations: this.violations,
+      weightsSha256: this.result?.weightsSha256 ?? null,
+      codesSha256: this.result?.codesSha256 ?? null,
+      simulatedMs: time.nowMs,
+      trace: this.lines,
+    };
+  }
+
+  close(): void {
+    this.coordinator?.process.end();
+    for (const { process } of this.workers) process.end();
+    fs.rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  private trace(who: string, line: string): void {
+    this.lines.push(`${this.time.nowMs.toFixed(3).padStart(12)} ${who}: ${line}`);
+  }
+
+  private violate(what: string): void {
+    this.trace('oracle', what);
+    this.violations.push(what);
+  }
+
+  private startCoordinator(): void {
+    const name = `coordinator-${++this.starts}`;
+    const process = new SimulatedProcess(name, this.time);
+    const trace = (line: string) => process.hasEnded || this.trace(name, line);
+    const coordinator = new SimulatedCoordinator({
+      process,
+      run: runIn(this.directory, this.plan.verificationRate),
+      trace,
+      onOverdue: (worker, isMember) => this.countMiss(`${name} ${worker}`, isMember),
+      onListening: (port) => {
+        if (port || this.port?.process === process) this.port = port;
+      },
+    });
+    process.whenEnded(() => {
+      if (this.port?.process === process) this.port = null;
+    });
+    this.coordinator = { process, coordinator };
+    coordinator.lead().then(
+      (result) => {
+        if (process.hasEnded) return;
+        this.result = result;
+      },
+      (error: { code?: string; message: string }) => {
+        if (process.hasEnded) return;
+        trace(`ended: ${error.code ?? 'UNEXPECTED'} ${error.message}`);
+        if (!expectedEndings.has(error.code ?? '')) this.violate(`a coordinator ended with ${String(error)}`);
+        this.endCoordinator(process);
+      },
+    );
+  }
+
+  private endCoordinator(process: SimulatedProcess): void {
+    process.end();
+    // A successor may be there already.
+    if (this.coordinator?.process !== process) return;
+    this.coordinator = null;
+    this.checkLatest();
+    this.time.after(this.chance.between(50, 2_000), () => this.startCoordinator());
+  }
+
+  private startWorker(place: number): void {
+    const process = new SimulatedProcess(`w${place}-${++this.starts}`, this.time);
+    const worker = new SimulatedWorker(`worker-${place}`, {
+      process,
+      chance: this.chance,
+      fingerprint: dataset.fingerprint,
+      trace: (line) => this.trace(process.name, line),
+      dial: (dialling) => this.connect(process, dialling),
+      answered: () => {},
+    });
+    this.workers[place] = { process, worker };
+  }
+
+  private connect(process: SimulatedProcess, worker: SimulatedWorker): SimulatedLine | null {
+    const { port } = this;
+    if (!port?.process.isRunning) return null;
+    const line = new SimulatedLine(
+      `peer-${++this.peers}`,
+      this.time,
+      this.chance,
+      this.plan,
+      process,
+      port.process,
+      worker,
+      port.traffic,
+    );
+    port.accept(line);
+    return line;
+  }
+
+  private happen({ kind, choice, lastsMs }: Fault): void {
+    const place = Math.floor(choice * this.workers.length);
+    const { process, worker } = this.workers[place]!;
+    const { coordinator } = this;
+    this.trace('fault', `${kind} ${place}`);
+    const later = (action: () => void) => this.time.after(lastsMs, action);
+    switch (kind) {
+      case 'worker-kill':
+        process.end();
+        later(() => this.startWorker(place));
+        break;
+      case 'worker-stop':
+        process.stop();
+        later(() => process.continue());
+        break;
+      case 'worker-slow':
+        worker.manners.leastMs = 1_500;
+        worker.manners.mostMs = 4_000;
+        later(() => Object.assign(worker.manners, { leastMs: 5, mostMs: 40 }));
+        break;
+      case 'worker-lies':
+        worker.manners.lies = true;
+        break;
+      case 'line-cut':
+        worker.line?.cut();
+        break;
+      case 'damage-up':
+      case 'damage-down':
+        worker.line?.damageNext(kind === 'damage-up' ? 'up' : 'down');
+        break;
+      case 'nan':
+      case 'length':
+      case 'digest':
+        worker.manners.nextAnswer = kind;
+        break;
+      case 'coordinator-kill':
+        if (coordinator) this.endCoordinator(coordinator.process);
+        break;
+      case 'coordinator-interrupt':
+        coordinator?.coordinator.interrupt();
+        break;
+      case 'coordinator-replaced':
+        this.replaceCoordinator(later);
+        break;
+      case 'disk-full':
+        break;
+      case 'clock-jump':
+        coordinator?.process.jump((choice - 0.5) * 7_200_000);
+        break;
+      case 'drain':
+        coordinator?.coordinator.pool?.drain(String(place));
+        break;
+    }
+  }
+
+  /** A coordinator is stopped for longer than its lease, another leads meanwhile, and the first wakes up. */
+  private replaceCoordinator(later: (action: () => void) => void): void {
+    const { coordinator } = this;
+    if (!coordinator) return;
+    coordinator.process.stop();
+    this.port = null;
+    fs.rmSync(join(this.directory, 'simulated', 'lock'), { force: true });
+    this.startCoordinator();
+    later(() => coordinator.process.continue());
+  }
+
+  private countMiss(worker: string, isMember: () => boolean): void {
+    const windowMs = 600_000;
+    const recent = (this.misses.get(worker) ?? []).filter((at) => this.time.nowMs - at < windowMs);
+    recent.push(this.time.nowMs);
+    this.misses.set(worker, recent);
+    if (recent.length <= mostMisses) return;
+    void setImmediate().then(() => {
+      if (isMember()) this.violate(`${worker} missed ${recent.length} deadlines and is still given work`);
+    });
+  }
+
+  /** What `latest` names is whole at every moment at which a coordinator may end. */
+  private checkLatest(): void {
+    const checkpoints = join(this.directory, 'simulated', 'checkpoints');
+    const pointer = join(checkpoints, 'latest');
+    if (!fs.existsSync(pointer)) return;
+    const name = fs.readFileSync(pointer, 'utf8').trim();
+    const isThere = [name, `.replaced-${name}`].some((each) =>
+      fs.existsSync(join(checkpoints, each, 'manifest.json')),
+    );
+    if (!isThere) this.violate(`latest names ${name}, which is not there`);
+  }
+}
+
+/** Endings after which a supervisor starts a coordinator again. */
+const expectedEndings = new Set([
+  'COORDINATOR_INTERRUPTED',
+  'COORDINATOR_DEPOSED',
+  'CHECKPOINT_WRITE',
+  'LEDGER_WRITE',
+]);
