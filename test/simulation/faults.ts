@@ -32,6 +32,8 @@ export interface Fault {
 /** What one simulation is made of. */
 export interface Plan {
   readonly workers: number;
+  /** Of the run: four steps each. */
+  readonly iterations: number;
   readonly verificationRate: number;
   readonly leastMs: number;
   readonly mostMs: number;
@@ -39,8 +41,8 @@ export interface Plan {
   readonly faults: readonly Fault[];
 }
 
-/** About as long as an undisturbed run takes, in simulated milliseconds. */
-const usualMs = 3_000;
+/** About as long as an undisturbed run of two iterations takes, in simulated milliseconds. */
+const usualMs = 5_000;
 
 /**
  * Draws a plan. A worker that lies is only found out where two honest ones can be asked, so nothing else happens to the
@@ -55,7 +57,7 @@ export function drawPlan(chance: Chance): Plan {
       kind,
       atMs: chance.between(0, usualMs),
       choice: chance.unit(),
-      lastsMs: chance.between(100, 15_000),
+      lastsMs: chance.pick([chance.between(100, 15_000), 120_000]),
     });
   if (hasLiar) add('worker-lies');
   const possible = hasLiar
@@ -69,6 +71,7 @@ export function drawPlan(chance: Chance): Plan {
     : faultKinds.filter((kind) => kind !== 'worker-lies');
   for (let i = chance.below(7); i > 0; i--) add(chance.pick(possible));
   return {
+    iterations: chance.pick([2, 2, 2, 6]),
     workers: hasLiar ? 3 + chance.below(2) : 1 + chance.below(5),
     verificationRate: hasLiar ? 1 : chance.pick([0, 0.3, 1]),
     leastMs: 0.1,

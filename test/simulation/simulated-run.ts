@@ -28,17 +28,17 @@ function splitOf(name: 'train' | 'test', count: number): Dataset['train'] {
   };
 }
 
-/**
- * A run of eight steps in two iterations, each evaluated.
- * @param verificationRate share of the work that is done twice
- */
-export function runIn(runsDirectory: string, verificationRate: number): TrainingRun {
+/** A run of four steps in each iteration, every iteration evaluated. */
+export function runIn(
+  runsDirectory: string,
+  { iterations, verificationRate }: { readonly iterations: number; readonly verificationRate: number },
+): TrainingRun {
   return readTrainingRun('examples/quick.yaml', [
     'metadata.name=simulated',
     `spec.bits=${bits}`,
     'spec.method=baseline',
     'spec.dataset.sampleSize=16',
-    'spec.schedule.iterations=2',
+    `spec.schedule.iterations=${iterations}`,
     'spec.schedule.epochs=2',
     'spec.schedule.batchSize=8',
     'spec.schedule.microbatches=4',

@@ -27,6 +27,26 @@ export interface Outcome {
   readonly trace: readonly string[];
 }
 
+/** What runs end with, by their iterations, when one worker computes everything and nothing happens. */
+const undisturbed = new Map<number, Promise<Outcome>>();
+
+/** Carries out the run that a seed decides, and holds its end against that of an undisturbed run. */
+export async function simulateAndCompare(seed: number): Promise<Outcome> {
+  const outcome = await simulate(seed);
+  const { iterations } = outcome.plan;
+  const quiet = { iterations, faults: [], workers: 1, verificationRate: 0, fullness: 0 };
+  const reference = undisturbed.get(iterations) ?? simulate(0, quiet);
+  undisturbed.set(iterations, reference);
+  const { weightsSha256, codesSha256, violations } = await reference;
+  if (violations.length > 0) throw new Error(`the undisturbed run fails: ${violations.join('; ')}`);
+  if (outcome.violations.length > 0) return outcome;
+  const differences = [
+    outcome.weightsSha256 === weightsSha256 ? null : 'the weights differ from those of an undisturbed run',
+    outcome.codesSha256 === codesSha256 ? null : 'the codes differ from those of an undisturbed run',
+  ];
+  return { ...outcome, violations: differences.filter((each) => each !== null) };
+}
+
 /** Carries out the run that a seed decides, with everything that happens to it. */
 export async function simulate(seed: number, changed: Partial<Plan> = {}): Promise<Outcome> {
   const simulation = new Simulation(seed, changed);
@@ -41,7 +61,7 @@ class Simulation {
   private readonly time = new SimulatedTime();
   private readonly chance: Chance;
   private readonly plan: Plan;
-  private readonly directory = fs.mkdtempSync(join(tmpdir(), 'fcaenet-simulation-'));
+  private readonly directory = fs.mkdtempSync(join(fs.existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'fcaenet-simulation-'));
   private readonly lines: string[] = [];
   private readonly violations: string[] = [];
   private readonly misses = new Map<string, number[]>();
@@ -69,7 +89,7 @@ class Simulation {
       for (let place = 0; place < plan.workers; place++) this.startWorker(place);
       for (const fault of plan.faults) time.after(fault.atMs, () => this.happen(fault));
       await setImmediate();
-      while (!this.result && time.nowMs < longestMs) {
+      while (!this.result && time.nowMs < longestMs && this.violations.length === 0) {
         if (!time.advance()) {
           this.violate('nothing is due any more, and the run has not ended');
           break;
@@ -77,7 +97,7 @@ class Simulation {
         // Everything that follows from it happens before anything else is due.
         await setImmediate();
       }
-      if (!this.result && time.nowMs >= longestMs) this.violate('the run does not end');
+      if (!this.result && this.violations.length === 0) this.violate('the run does not end');
     } finally {
       process.off('unhandledRejection', onRejection);
     }
@@ -113,7 +133,7 @@ class Simulation {
     const trace = (line: string) => process.hasEnded || this.trace(name, line);
     const coordinator = new SimulatedCoordinator({
       process,
-      run: runIn(this.directory, this.plan.verificationRate),
+      run: runIn(this.directory, this.plan),
       trace,
       onOverdue: (worker, isMember) => this.countMiss(`${name} ${worker}`, isMember),
       onListening: (port) => {
@@ -127,6 +147,7 @@ class Simulation {
     coordinator.lead().then(
       (result) => {
         if (process.hasEnded) return;
+        if (this.coordinator?.process !== process) this.violate('a coordinator that was replaced has finished');
         this.result = result;
       },
       (error: { code?: string; message: string }) => {
