@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Disk } from '../disk/disk.js';
 import { CheckpointError, reasonOf } from './error.js';
 import { type CheckpointManifest, decodeManifest, type RunPosition } from './manifest.js';
 import { decodeSafetensors, encodeSafetensors, type TensorMap } from './safetensors.js';
@@ -11,6 +11,8 @@ export interface CheckpointState {
   readonly term: number;
   readonly trainingHash: string;
   readonly arithmeticVersion: number;
+  /** Of the fcaenet that began the run; null where a checkpoint does not say. */
+  readonly version: string | null;
   /** Numerical identity of the workers; null where they had different ones. */
   readonly identity: string | null;
   /** The latest figures, for people and for `list()`. */
@@ -48,8 +50,8 @@ export function encodeState(state: CheckpointState): { name: string; pieces: Uin
 }
 
 /** Reads and checks a checkpoint's manifest; throws CheckpointError `CHECKPOINT_DAMAGED` or `CHECKPOINT_MANIFEST`. */
-export async function readManifest(directory: string): Promise<CheckpointManifest> {
-  return decodeManifest((await readPart(directory, MANIFEST_FILE)).toString('utf8'));
+export async function readManifest(disk: Disk, directory: string): Promise<CheckpointManifest> {
+  return decodeManifest((await readPart(disk, directory, MANIFEST_FILE)).toString('utf8'));
 }
 
 /**
@@ -59,6 +61,7 @@ export async function readManifest(directory: string): Promise<CheckpointManifes
  *   or `CHECKPOINT_SAFETENSORS` where it is not what was written
  */
 export async function readState(
+  disk: Disk,
   directory: string,
   manifest: CheckpointManifest,
   expected: { trainingHash: string; arithmeticVersion: number },
@@ -75,13 +78,13 @@ export async function readState(
     const file = manifest.files.find((candidate) => candidate.name === name);
     if (file === undefined)
       throw new CheckpointError('CHECKPOINT_DAMAGED', `The manifest does not name ${name}.`);
-    return readHashed(join(directory, name), file);
+    return readHashed(disk, join(directory, name), file);
   };
   const group = async (name: (typeof GROUPS)[number]) => {
     const file = `${name}.safetensors`;
     return decodeSafetensors(await read(file), file).tensors;
   };
-  const { position, term, trainingHash, arithmeticVersion, identity, metrics } = manifest;
+  const { position, term, trainingHash, arithmeticVersion, version = null, identity, metrics } = manifest;
   // Side by side: while one is hashed, the others are read.
   const [weights, optimizer, codes] = await Promise.all([
     group('weights'),
@@ -93,6 +96,7 @@ export async function readState(
     term,
     trainingHash,
     arithmeticVersion,
+    version,
     identity,
     metrics,
     tensors: { weights, optimizer, codes },
@@ -101,11 +105,11 @@ export async function readState(
 }
 
 /** Reads a file and hashes one piece of it while the next is on its way from the disk. */
-async function readHashed(path: string, expected: ManifestFile): Promise<Buffer> {
+async function readHashed(disk: Disk, path: string, expected: ManifestFile): Promise<Buffer> {
   const { name, bytes: size, sha256 } = expected;
   const damaged = (what: string, cause?: unknown) =>
     new CheckpointError('CHECKPOINT_DAMAGED', `${name} ${what}.`, { cause });
-  const file = await open(path, 'r').catch((error) => {
+  const file = await disk.open(path, 'r').catch((error) => {
     throw damaged(`cannot be read: ${reasonOf(error)}`, error);
   });
   try {
@@ -134,9 +138,9 @@ async function readHashed(path: string, expected: ManifestFile): Promise<Buffer>
   }
 }
 
-async function readPart(directory: string, name: string): Promise<Buffer> {
+async function readPart(disk: Disk, directory: string, name: string): Promise<Buffer> {
   try {
-    return await readFile(join(directory, name));
+    return await disk.readFile(join(directory, name));
   } catch (error) {
     throw new CheckpointError('CHECKPOINT_DAMAGED', `${name} cannot be read: ${reasonOf(error)}.`, {
       cause: error,

@@ -3,15 +3,21 @@ import type { Console } from '../console/console.js';
 import type { Dataset } from '../data/dataset.js';
 import { KeyedRandom } from '../data/random.js';
 import { TripletSampler } from '../data/sampler.js';
-import type { Identity } from '../identity/identity.js';
+import type { DiskOf } from '../disk/disk.js';
 import { Ledger } from '../ledger/ledger.js';
 import { initialWeights } from '../model/initial.js';
 import type { ModelLayout } from '../model/layout.js';
 import { loadBackboneWeights } from '../model/weights/weights-file.js';
 import type { ResumeMode, RunDirectory } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
+import { version } from '../run/version.js';
 import type { Fleet, FleetOptions } from './admission/fleet.js';
-import { type CheckpointObserver, type RestoredRun, RunCheckpoints } from './checkpoints/run-checkpoints.js';
+import {
+  type CheckpointObserver,
+  type RestoredRun,
+  RunCheckpoints,
+  type RunOrigin,
+} from './checkpoints/run-checkpoints.js';
 import { Closing } from './closing.js';
 import { CoordinatorError } from './error.js';
 import type { Interruption } from './interruption.js';
@@ -33,6 +39,8 @@ export interface CoordinationOptions {
   readonly leading: Leading;
   readonly console: Console;
   readonly clock: Clock;
+  /** What checkpoints and ledger go through; for simulations. */
+  readonly diskOf?: DiskOf;
   /** The error with which an interrupted run ends, given the checkpoint that was written. */
   readonly interrupted: (checkpoint: string | null) => CoordinatorError;
   readonly openFleet: (options: FleetPart) => FleetOfRun;
@@ -53,7 +61,7 @@ export type MonitoringOfRun = Pick<Monitoring, 'observer' | 'checkpoints' | 'des
 /** Carries out a run in its directory, from its newest checkpoint or its beginning to its end. */
 export class Coordination {
   private phase: Phase = { kind: 'opening' };
-  private identity: Identity | null = null;
+  private origin: RunOrigin = { identity: null, version };
   private device = 'unknown';
   /** Answers that contradict each other, found after one of them was used: nothing may become durable any more. */
   private contradiction: CoordinatorError | null = null;
@@ -99,8 +107,10 @@ export class Coordination {
       fence: leadership,
       log,
       clock,
+      ...(this.options.diskOf ? { diskOf: this.options.diskOf } : {}),
     });
-    const restored = resume === 'new' ? null : await interruption.during(checkpoints.restore());
+    const restored =
+      resume === 'new' ? null : await interruption.during(checkpoints.restore(directory.ledgerFiles(term)));
     if (restored) this.sayWhere(restored);
     const state = restored?.state ?? (await interruption.during(this.begin()));
     this.state = state;
@@ -110,13 +120,14 @@ export class Coordination {
       return finished as RunResult;
     }
     interruption.check();
-    this.identity = restored?.identity ?? null;
+    this.origin = restored?.origin ?? { identity: null, version };
     leadership.check();
     const ledger = await Ledger.open(
       directory.ledgerFileOf(term),
       directory.ledgerFiles(term),
       checkpoints.ledgerHeader,
-      restored?.ledger ?? null,
+      restored?.ledgerBeginning ?? null,
+      this.options.diskOf,
     );
     this.closing.add(() => ledger.close());
     const fleet = this.options.openFleet({
@@ -125,10 +136,10 @@ export class Coordination {
         term,
         datasetFingerprint: dataset.fingerprint,
         classCount: dataset.classNames.length,
-        identity: this.identity,
+        ...this.origin,
       },
       onIdentity: (identity, device) => {
-        this.identity ??= identity;
+        this.origin = { ...this.origin, identity: this.origin.identity ?? identity };
         this.device = device;
       },
       onExhausted: (error) => interruption.interrupt(error),
@@ -184,7 +195,7 @@ export class Coordination {
     }
     await checkpoints.settled();
     const result = describeResult(run, dataset, state, term, {
-      identity: this.identity!,
+      identity: this.origin.identity!,
       device: this.device,
       workers: fleet.size,
       traffic: fleet.traffic,
@@ -203,7 +214,7 @@ export class Coordination {
     observer: CheckpointObserver,
   ): Promise<void> {
     this.throwContradiction();
-    return checkpoints.saveInBackground(state, this.identity, ledger, observer);
+    return checkpoints.saveInBackground(state, this.origin, ledger, observer);
   }
 
   private throwContradiction(): void {
@@ -224,7 +235,7 @@ export class Coordination {
       describe: () => monitoring.describe(),
       checkpoint: () => {
         this.throwContradiction();
-        return checkpoints.saveAndWait(state, this.identity, ledger, monitoring.checkpoints);
+        return checkpoints.saveAndWait(state, this.origin, ledger, monitoring.checkpoints);
       },
       stop: () => interruption.interrupt(interrupted(null)),
       drain: (worker) => fleet.pool.drain(worker),

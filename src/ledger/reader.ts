@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { type Disk, disk } from '../disk/disk.js';
 import { type LedgerHeader, type LedgerStep, readHeader, readStep } from './entry.js';
 import { LedgerError } from './error.js';
 
@@ -14,14 +14,16 @@ export interface LedgerPrefix {
 /**
  * Reads a ledger and checks its chain.
  * @param limit steps to read; what stands after them is not looked at
+ * @param from what it is read through; for tests
  * @throws LedgerError LEDGER_MISSING, LEDGER_DAMAGED, or LEDGER_FOREIGN where the header is not the expected one
  */
 export async function readLedger(
   path: string,
   expected: LedgerHeader,
   limit = Number.POSITIVE_INFINITY,
+  from: Disk = disk,
 ): Promise<LedgerPrefix> {
-  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+  const text = await from.readText(path).catch((cause: NodeJS.ErrnoException) => {
     throw new LedgerError('LEDGER_MISSING', `the ledger ${path} cannot be read (${cause.code})`, { cause });
   });
   const lines = text.split('\n');

@@ -14,6 +14,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { readSafetensors } from '../../src/checkpoint/safetensors.js';
 import { readManifest, readState } from '../../src/checkpoint/state.js';
 import { CheckpointStore } from '../../src/checkpoint/store.js';
+import { disk } from '../../src/disk/disk.js';
 import { failure } from '../kit/failure.js';
 import { flipBit, leftovers, stateAt, temporaryDirectory, thisRun } from './states.js';
 
@@ -131,7 +132,11 @@ test.each(files.flatMap((file) => damages.map(([what, damage]) => ({ file, what,
     const loaded = await fresh().loadNewest(thisRun);
     expect(loaded).toMatchObject({ state: stateAt(1), name: nameOf(1) });
     expect(loaded!.rejected).toEqual([
-      { name: nameOf(2), reason: expect.stringContaining(file === 'manifest.json' ? 'manifest' : file) },
+      {
+        name: nameOf(2),
+        globalStep: 2,
+        reason: expect.stringContaining(file === 'manifest.json' ? 'manifest' : file),
+      },
     ]);
   },
 );
@@ -142,7 +147,7 @@ test('a file that is not what was written is told apart from one that is not the
   await flipBit(file);
   const read = async () => {
     const path = join(directory, name);
-    return readState(path, await readManifest(path), thisRun);
+    return readState(disk, path, await readManifest(disk, path), thisRun);
   };
   await expect(read()).rejects.toEqual(failure('CHECKPOINT_DAMAGED', /^weights\.safetensors has SHA-256 /));
   await truncate(file, 8);

@@ -24,5 +24,9 @@ function readArguments(words: readonly string[]): { seed: number; count: number;
     console.error(`${flag} is ${words[place + 1] ?? 'missing'}, expected a number from 0`);
     process.exit(64);
   };
-  return { seed: numberAfter('--seed', 1), count: numberAfter('--count', 1), trace: words.includes('--trace') };
+  return {
+    seed: numberAfter('--seed', 1),
+    count: numberAfter('--count', 1),
+    trace: words.includes('--trace'),
+  };
 }

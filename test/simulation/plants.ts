@@ -18,56 +18,98 @@ export const plants: Readonly<Record<string, () => () => void>> = {
   'an answer that comes late is counted a second time': () =>
     mend(
       replace(WorkShares, 'owes', () => () => true),
-      replace(StepReduction, 'fill', () => function (this: Anything, node: TreeNode, payload: unknown) {
-        const { frontier, tree, merge } = this;
-        const held = frontier.get(`${node.level}/${node.index}`);
-        const isThere = !this.missingLeaves().some((leaf: number) => tree.leavesUnder(node).includes(leaf));
-        if (held && isThere) held.payload = merge(held.payload, payload);
-        else this.promote(node, payload);
-        return true;
-      }),
+      replace(
+        StepReduction,
+        'fill',
+        () =>
+          function (this: Anything, node: TreeNode, payload: unknown) {
+            const { frontier, tree, merge } = this;
+            const held = frontier.get(`${node.level}/${node.index}`);
+            const isThere = !this.missingLeaves().some((leaf: number) =>
+              tree.leavesUnder(node).includes(leaf),
+            );
+            if (held && isThere) held.payload = merge(held.payload, payload);
+            else this.promote(node, payload);
+            return true;
+          },
+      ),
     ),
   'a node is filled although its parts are there': () =>
-    replace(StepReduction, 'fill', () => function (this: Anything, node: TreeNode, payload: unknown) {
-      this.promote(node, payload);
-      return true;
-    }),
+    replace(
+      StepReduction,
+      'fill',
+      () =>
+        function (this: Anything, node: TreeNode, payload: unknown) {
+          this.promote(node, payload);
+          return true;
+        },
+    ),
   'strikes are forgotten': () => replace(Strikes, 'count', () => () => false),
   '`latest` moves before the checkpoint is there': () =>
-    replace(WriteAttempt, 'writeFiles', (original) => async function (this: Anything, name: string, ...rest: unknown[]) {
-      await this.point('latest', name);
-      return original.call(this, name, ...rest);
-    }),
+    replace(
+      WriteAttempt,
+      'writeFiles',
+      (original) =>
+        async function (this: Anything, name: string, ...rest: unknown[]) {
+          await this.point('latest', name);
+          return original.call(this, name, ...rest);
+        },
+    ),
   'a coordinator that was replaced does not notice': () => replace(RunDirectory, 'isHeld', () => () => true),
   'what a lost worker held is never handed out again': () => {
     const lost = new WeakMap<object, Set<number>>();
     return mend(
-      replace(WorkShares, 'drop', (original) => function (this: object, worker: unknown) {
-        const units = original.call(this, worker) as number[];
-        lost.set(this, new Set([...(lost.get(this) ?? []), ...units]));
-        return units;
-      }),
-      replace(WorkShares, 'allInTime', (original) => function (this: object) {
-        return new Set([...(original.call(this) as Set<number>), ...(lost.get(this) ?? [])]);
-      }),
+      replace(
+        WorkShares,
+        'drop',
+        (original) =>
+          function (this: object, worker: unknown) {
+            const units = original.call(this, worker) as number[];
+            lost.set(this, new Set([...(lost.get(this) ?? []), ...units]));
+            return units;
+          },
+      ),
+      replace(
+        WorkShares,
+        'allInTime',
+        (original) =>
+          function (this: object) {
+            return new Set([...(original.call(this) as Set<number>), ...(lost.get(this) ?? [])]);
+          },
+      ),
     );
   },
   'a digest is compared with itself': () =>
-    replace(Witnesses, 'verdict', () => function (this: Anything, unit: number) {
-      return { kind: this.countOf(unit) > 1 ? 'agreed' : 'alone' };
-    }),
+    replace(
+      Witnesses,
+      'verdict',
+      () =>
+        function (this: Anything, unit: number) {
+          return { kind: this.countOf(unit) > 1 ? 'agreed' : 'alone' };
+        },
+    ),
   'an encode answer of another request is taken': () =>
     mend(
       replace(WorkerPool, 'nextRequest', () => () => 1),
-      replace(ExpectedAnswers, 'begin', (original) => function (this: Anything, ...rest: unknown[]) {
-        this.takers.clear();
-        return original.call(this, ...rest);
-      }),
+      replace(
+        ExpectedAnswers,
+        'begin',
+        (original) =>
+          function (this: Anything, ...rest: unknown[]) {
+            this.takers.clear();
+            return original.call(this, ...rest);
+          },
+      ),
     ),
   'weights go to each worker only once': () =>
-    replace(OutgoingWeights, 'sendTo', (original) => function (this: Anything, member: Anything) {
-      return member.weightsVersion === null ? original.call(this, member) : Promise.resolve();
-    }),
+    replace(
+      OutgoingWeights,
+      'sendTo',
+      (original) =>
+        function (this: Anything, member: Anything) {
+          return member.weightsVersion === null ? original.call(this, member) : Promise.resolve();
+        },
+    ),
   'a gradient that is not finite is taken': () => replace(GradientWork, 'implausible', () => () => null),
 };
 

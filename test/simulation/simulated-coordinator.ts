@@ -9,10 +9,14 @@ import { Interruption } from '../../src/coordinator/interruption.js';
 import { lead } from '../../src/coordinator/leadership/lead.js';
 import type { RunResult } from '../../src/coordinator/training/result.js';
 import type { TrainingObserver } from '../../src/coordinator/training/training-loop.js';
+import { Disk } from '../../src/disk/disk.js';
+import { DiskWatch } from '../../src/disk/watch.js';
 import { RunDirectory } from '../../src/run/run-directory.js';
 import type { TrainingRun } from '../../src/run/training-run.js';
 import type { Traffic } from '../../src/transport/service.js';
+import type { Chance } from './chance.js';
 import type { SimulatedProcess } from './simulated-clock.js';
+import { type DiskTrouble, simulatedFileSystem } from './simulated-disk.js';
 import type { SimulatedLine } from './simulated-line.js';
 import { layout } from './simulated-network.js';
 import { dataset } from './simulated-run.js';
@@ -20,6 +24,8 @@ import { dataset } from './simulated-run.js';
 export interface CoordinatorSurroundings {
   readonly process: SimulatedProcess;
   readonly run: TrainingRun;
+  readonly chance: Chance;
+  readonly trouble: DiskTrouble;
   readonly trace: (line: string) => void;
   /** Told of a deadline that a worker missed. */
   readonly onOverdue: (worker: string, isMember: () => boolean) => void;
@@ -43,7 +49,7 @@ export class SimulatedCoordinator {
 
   /** Carries out the run; rejects as a coordinator does. */
   async lead(): Promise<RunResult> {
-    const { run, process, trace } = this.surroundings;
+    const { run, process, chance, trouble, trace } = this.surroundings;
     const directory = RunDirectory.open(run, 'auto');
     process.whenEnded(() => directory.release());
     const log = {
@@ -57,6 +63,7 @@ export class SimulatedCoordinator {
       startTask: () => ({ update: () => {}, finish: () => {} }),
       close: () => {},
     };
+    const disk = new Disk(null, simulatedFileSystem(process, chance, trouble, trace), new DiskWatch());
     const onDeposed = this.interruption.interrupt.bind(this.interruption);
     const result = await lead({ run, directory, log, clock: process, onDeposed }, (leading) =>
       new Coordination({
@@ -69,6 +76,7 @@ export class SimulatedCoordinator {
         leading,
         console,
         clock: process,
+        diskOf: () => disk,
         interrupted,
         openFleet: (part) => this.openFleet(part, log),
         openMonitoring: async () => ({
@@ -76,6 +84,7 @@ export class SimulatedCoordinator {
           checkpoints: {
             written: (name) => trace(`checkpoint ${name}`),
             failed: () => trace('checkpoint failed'),
+            abandoned: () => trace('checkpoint written anew'),
           },
           describe: () => {
             throw new Error('nobody asks for the status');

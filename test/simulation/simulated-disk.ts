@@ -50,7 +50,6 @@ export function simulatedFileSystem(
       })),
     writeFile: (content: string | Uint8Array) =>
       later('write', path, true, () => fs.writeFileSync(file, content)),
-    appendFile: (content: string) => later('write', path, true, () => fs.appendFileSync(file, content)),
     sync: () => later('fsync', path, true, () => {}),
     datasync: () => later('fsync', path, true, () => {}),
     stat: () => later('stat', path, false, () => fs.fstatSync(file)),

@@ -6,6 +6,7 @@ import { Chance } from './chance.js';
 import { drawPlan, type Fault, type Plan } from './faults.js';
 import { SimulatedProcess, SimulatedTime } from './simulated-clock.js';
 import { SimulatedCoordinator, type SimulatedPort } from './simulated-coordinator.js';
+import type { DiskTrouble } from './simulated-disk.js';
 import { SimulatedLine } from './simulated-line.js';
 import { dataset, runIn } from './simulated-run.js';
 import { SimulatedWorker } from './simulated-worker.js';
@@ -61,12 +62,18 @@ class Simulation {
   private readonly time = new SimulatedTime();
   private readonly chance: Chance;
   private readonly plan: Plan;
-  private readonly directory = fs.mkdtempSync(join(fs.existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'fcaenet-simulation-'));
+  private readonly directory = fs.mkdtempSync(
+    join(fs.existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'fcaenet-simulation-'),
+  );
   private readonly lines: string[] = [];
   private readonly violations: string[] = [];
   private readonly misses = new Map<string, number[]>();
   private port: SimulatedPort | null = null;
-  private coordinator: { process: SimulatedProcess; coordinator: SimulatedCoordinator } | null = null;
+  private coordinator: {
+    process: SimulatedProcess;
+    coordinator: SimulatedCoordinator;
+    trouble: DiskTrouble;
+  } | null = null;
   private readonly workers: { process: SimulatedProcess; worker: SimulatedWorker }[] = [];
   private starts = 0;
   private peers = 0;
@@ -130,10 +137,13 @@ class Simulation {
   private startCoordinator(): void {
     const name = `coordinator-${++this.starts}`;
     const process = new SimulatedProcess(name, this.time);
+    const trouble: DiskTrouble = { fullAfter: null };
     const trace = (line: string) => process.hasEnded || this.trace(name, line);
     const coordinator = new SimulatedCoordinator({
       process,
       run: runIn(this.directory, this.plan),
+      chance: this.chance,
+      trouble,
       trace,
       onOverdue: (worker, isMember) => this.countMiss(`${name} ${worker}`, isMember),
       onListening: (port) => {
@@ -143,11 +153,12 @@ class Simulation {
     process.whenEnded(() => {
       if (this.port?.process === process) this.port = null;
     });
-    this.coordinator = { process, coordinator };
+    this.coordinator = { process, coordinator, trouble };
     coordinator.lead().then(
       (result) => {
         if (process.hasEnded) return;
-        if (this.coordinator?.process !== process) this.violate('a coordinator that was replaced has finished');
+        if (this.coordinator?.process !== process)
+          this.violate('a coordinator that was replaced has finished');
         this.result = result;
       },
       (error: { code?: string; message: string }) => {
@@ -243,6 +254,7 @@ class Simulation {
         this.replaceCoordinator(later);
         break;
       case 'disk-full':
+        if (coordinator) coordinator.trouble.fullAfter = Math.floor(choice * 40);
         break;
       case 'clock-jump':
         coordinator?.process.jump((choice - 0.5) * 7_200_000);
