@@ -34,6 +34,8 @@ export interface Plan {
   readonly workers: number;
   /** Of the run: four steps each. */
   readonly iterations: number;
+  /** Before so many are there nothing is computed. */
+  readonly minWorkers: number;
   readonly verificationRate: number;
   readonly leastMs: number;
   readonly mostMs: number;
@@ -72,7 +74,8 @@ export function drawPlan(chance: Chance): Plan {
   for (let i = chance.below(7); i > 0; i--) add(chance.pick(possible));
   return {
     iterations: chance.pick([2, 2, 2, 6]),
-    workers: hasLiar ? 3 + chance.below(2) : 1 + chance.below(5),
+    workers: hasLiar ? 4 + chance.below(2) : 1 + chance.below(5),
+    minWorkers: hasLiar ? 3 : 1,
     verificationRate: hasLiar ? 1 : chance.pick([0, 0.3, 1]),
     leastMs: 0.1,
     mostMs,

@@ -123,8 +123,8 @@ export class SimulatedCoordinator {
   }
 
   private openFleet(part: FleetPart, log: ConstructorParameters<typeof WorkerLogs>[0]): FleetOfRun {
-    const { process, onListening } = this.surroundings;
-    const pool = new WorkerPool(1, process);
+    const { process, run, onListening } = this.surroundings;
+    const pool = new WorkerPool(run.spec.operation.membership.minWorkers, process);
     this.pool = pool;
     const traffic: Traffic = { sentBytes: 0, receivedBytes: 0 };
     const connections = new SimulatedConnections();

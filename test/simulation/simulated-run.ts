@@ -1,6 +1,7 @@
 import type { Dataset } from '../../src/data/dataset.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import type { TrainingRun } from '../../src/run/training-run.js';
+import type { Plan } from './faults.js';
 import { bits } from './simulated-network.js';
 
 const classCount = 3;
@@ -31,7 +32,7 @@ function splitOf(name: 'train' | 'test', count: number): Dataset['train'] {
 /** A run of four steps in each iteration, every iteration evaluated. */
 export function runIn(
   runsDirectory: string,
-  { iterations, verificationRate }: { readonly iterations: number; readonly verificationRate: number },
+  { iterations, minWorkers, verificationRate }: Pick<Plan, 'iterations' | 'minWorkers' | 'verificationRate'>,
 ): TrainingRun {
   return readTrainingRun('examples/quick.yaml', [
     'metadata.name=simulated',
@@ -49,6 +50,7 @@ export function runIn(
     'spec.operation.evaluation.every=1',
     'spec.operation.evaluation.untrained=false',
     `spec.operation.verification.rate=${verificationRate}`,
+    `spec.operation.membership.minWorkers=${minWorkers}`,
     'spec.operation.membership.silenceSeconds=10',
   ]);
 }

@@ -56,6 +56,9 @@ export const identity = {
   probeSha256: '0'.repeat(64),
 };
 
+/** Looks in a row, 2 s apart, that find nothing new before the coordinator counts as gone. */
+const mostSilentLooks = 6;
+
 type Task = () => Promise<void>;
 
 /** A worker that follows the protocol and makes its numbers up from what it was given. */
@@ -71,17 +74,23 @@ export class SimulatedWorker {
   private receiver = new TransferReceiver(new TransferMemory(0));
   private readonly tasks: Task[] = [];
   private isBusy = false;
+  private silentLooks = 0;
 
   constructor(
     readonly name: string,
     private readonly surroundings: WorkerSurroundings,
   ) {
     this.dial();
-    surroundings.process.every(2_000, () => this.send({ heartbeat: {} }));
+    surroundings.process.every(2_000, () => {
+      // As real workers do: what is silent for so long is gone, whatever its stream says.
+      if (++this.silentLooks > mostSilentLooks) this.line?.cut();
+      else this.send({ heartbeat: {} });
+    });
   }
 
   message(message: CoordinatorMessage__Output): void {
     const { process, chance } = this.surroundings;
+    this.silentLooks = 0;
     if (message.welcome) {
       if (message.term < this.highestTerm) {
         this.line?.cut();
@@ -93,8 +102,10 @@ export class SimulatedWorker {
         this.send({ ready: { identity, device: 'simulated', deterministic: true } }),
       );
     } else if (message.term < this.term) return;
-    else if (message.refusal || message.finish) this.line?.cut();
-    else if (message.chunk) this.receiver.accept(message.chunk);
+    else if (message.refusal || message.finish) {
+      this.surroundings.trace(message.refusal?.message ?? message.finish!.reason);
+      this.line?.cut();
+    } else if (message.chunk) this.receiver.accept(message.chunk);
     else if (message.iterationContext) {
       const { iteration, ratio, gram, classSums } = message.iterationContext;
       this.context = sha256(String(iteration), String(ratio), gram, classSums);
@@ -116,6 +127,7 @@ export class SimulatedWorker {
   }
 
   closed(): void {
+    this.surroundings.trace('its line is closed');
     this.line = null;
     this.term = 0;
     this.tasks.length = 0;
@@ -126,11 +138,13 @@ export class SimulatedWorker {
 
   private dial(): void {
     const { process, chance, fingerprint } = this.surroundings;
+    this.silentLooks = 0;
     this.line = this.surroundings.dial(this);
     if (!this.line) {
       process.after(chance.between(50, 500), () => this.dial());
       return;
     }
+    this.surroundings.trace(`says hello on ${this.line.peer}`);
     this.send({
       hello: {
         protocolVersion,

@@ -35,7 +35,7 @@ const undisturbed = new Map<number, Promise<Outcome>>();
 export async function simulateAndCompare(seed: number): Promise<Outcome> {
   const outcome = await simulate(seed);
   const { iterations } = outcome.plan;
-  const quiet = { iterations, faults: [], workers: 1, verificationRate: 0, fullness: 0 };
+  const quiet = { iterations, faults: [], workers: 1, minWorkers: 1, verificationRate: 0, fullness: 0 };
   const reference = undisturbed.get(iterations) ?? simulate(0, quiet);
   undisturbed.set(iterations, reference);
   const { weightsSha256, codesSha256, violations } = await reference;
@@ -68,7 +68,8 @@ class Simulation {
   private readonly lines: string[] = [];
   private readonly violations: string[] = [];
   private readonly misses = new Map<string, number[]>();
-  private port: SimulatedPort | null = null;
+  /** Of the coordinators that listen; there is more than one where one does not know yet that it was replaced. */
+  private readonly ports = new Map<SimulatedProcess, SimulatedPort>();
   private coordinator: {
     process: SimulatedProcess;
     coordinator: SimulatedCoordinator;
@@ -147,12 +148,11 @@ class Simulation {
       trace,
       onOverdue: (worker, isMember) => this.countMiss(`${name} ${worker}`, isMember),
       onListening: (port) => {
-        if (port || this.port?.process === process) this.port = port;
+        this.ports.delete(process);
+        if (port) this.ports.set(process, port);
       },
     });
-    process.whenEnded(() => {
-      if (this.port?.process === process) this.port = null;
-    });
+    process.whenEnded(() => this.ports.delete(process));
     this.coordinator = { process, coordinator, trouble };
     coordinator.lead().then(
       (result) => {
@@ -193,8 +193,9 @@ class Simulation {
   }
 
   private connect(process: SimulatedProcess, worker: SimulatedWorker): SimulatedLine | null {
-    const { port } = this;
-    if (!port?.process.isRunning) return null;
+    const open = [...this.ports.values()].filter((each) => each.process.isRunning);
+    if (open.length === 0) return null;
+    const port = this.chance.pick(open);
     const line = new SimulatedLine(
       `peer-${++this.peers}`,
       this.time,
@@ -270,7 +271,6 @@ class Simulation {
     const { coordinator } = this;
     if (!coordinator) return;
     coordinator.process.stop();
-    this.port = null;
     fs.rmSync(join(this.directory, 'simulated', 'lock'), { force: true });
     this.startCoordinator();
     later(() => coordinator.process.continue());
