@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import { quote } from '../errors.js';
 import { RunFileError } from './error.js';
 import { nearestName } from './nearest-name.js';
 import { type WrittenRun, writtenRunSchema } from './schema.js';
@@ -34,11 +35,12 @@ export function checkWrittenRun(document: unknown): WrittenRun {
 export function schemaAt(path: Path): z.ZodType | undefined {
   let schema: z.ZodType = writtenRunSchema;
   for (const key of path) {
-    const child = shapeOf(schema)?.[String(key)];
-    if (child === undefined) {
+    const shape = shapeOf(schema);
+    // What every object inherits, such as toString, is no setting.
+    if (shape === undefined || !Object.hasOwn(shape, key)) {
       return undefined;
     }
-    schema = child;
+    schema = shape[key]!;
   }
   return schema;
 }
@@ -108,11 +110,14 @@ function valueAt(document: unknown, path: Path): unknown {
 
 function dotted(path: Path): string {
   return path.reduce<string>((text, key) => {
-    return typeof key === 'number' ? `${text}[${key}]` : text === '' ? key : `${text}.${key}`;
+    if (typeof key === 'number') return `${text}[${key}]`;
+    const name = /^[\w-]{1,80}$/.test(key) ? key : quote(key);
+    return text === '' ? name : `${text}.${name}`;
   }, '');
 }
 
 function show(value: unknown): string {
+  if (typeof value === 'string') return quote(value);
   const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
   return text.length > 80 ? `${text.slice(0, 77)}…` : text;
 }

@@ -38,11 +38,20 @@ function parseYaml(text: string, path: string): unknown {
   try {
     const document = parseDocument(text);
     const problem = document.errors[0];
+    if (problem?.code === 'MULTIPLE_DOCS') {
+      throw new RunFileError(
+        'RUN_FILE_SYNTAX',
+        `${path} holds several YAML documents, parted by ---, but a run file holds one`,
+      );
+    }
     if (problem !== undefined) {
       throw problem;
     }
     return document.toJS();
   } catch (cause) {
+    if (cause instanceof RunFileError) {
+      throw cause;
+    }
     const reason =
       cause instanceof Error ? cause.message.split('\n')[0]!.replace(/[.:]$/, '') : String(cause);
     throw new RunFileError(
