@@ -2,6 +2,8 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { ExitCode } from '../errors.js';
+import { type CheckpointName, checkpointOf, REPLACED } from '../run/checkpoint-name.js';
+import { isAbsence } from '../run/presence.js';
 import { renameDurably, syncDirectory, writeDurably } from './durable.js';
 import { CheckpointError, reasonOf } from './error.js';
 import { type CheckpointManifest, encodeManifest, FORMAT_VERSION } from './manifest.js';
@@ -9,9 +11,6 @@ import { type CheckpointState, encodeState, MANIFEST_FILE, readManifest, readSta
 
 /** Unfinished or abandoned; whoever writes next removes it. */
 const TEMPORARY = '.tmp-';
-/** A checkpoint that another of the same name is about to replace; it counts while that one is missing. */
-const REPLACED = '.replaced-';
-const NAME = /^term-(\d{6,})-step-(\d{10,})$/;
 
 /** A checkpoint that was passed over, and why. */
 export interface RejectedCheckpoint {
@@ -214,9 +213,13 @@ export class CheckpointStore {
   }
 
   private async pointer(pointer: 'latest' | 'best'): Promise<string | null> {
-    return readFile(join(this.directory, pointer), 'utf8').then(
+    const path = join(this.directory, pointer);
+    return readFile(path, 'utf8').then(
       (text) => text.trim(),
-      () => null,
+      (error) => {
+        if (isAbsence(error)) return null;
+        throw unreadable(path, error);
+      },
     );
   }
 
@@ -240,21 +243,26 @@ export class CheckpointStore {
   private async candidates(): Promise<{ name: string; path: string }[]> {
     const entries = await readdir(this.directory).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return [];
-      throw new CheckpointError('CHECKPOINT_READ', `${this.directory} cannot be read: ${error.message}.`, {
-        exitCode: ExitCode.inputOutput,
-        cause: error,
-      });
+      throw unreadable(this.directory, error);
     });
-    const places = new Map<string, string>();
+    const found = new Map<string, CheckpointName & { readonly path: string }>();
+    // A name itself stands before the same name that is about to be replaced.
     for (const entry of entries.sort().reverse()) {
-      const name = entry.startsWith(REPLACED) ? entry.slice(REPLACED.length) : entry;
-      if (NAME.test(name) && !places.has(name)) places.set(name, join(this.directory, entry));
+      const checkpoint = checkpointOf(entry);
+      if (checkpoint && !found.has(checkpoint.name)) {
+        found.set(checkpoint.name, { ...checkpoint, path: join(this.directory, entry) });
+      }
     }
-    const order = (name: string) => NAME.exec(name)!.slice(1).map(Number) as [number, number];
     const { fence } = this.options;
-    return [...places]
-      .filter(([name]) => fence === null || fence.accepts(order(name)[0], name))
-      .map(([name, path]) => ({ name, path, order: order(name) }))
-      .sort((a, b) => b.order[0] - a.order[0] || b.order[1] - a.order[1]);
+    return [...found.values()]
+      .filter(({ term, name }) => fence === null || fence.accepts(term, name))
+      .sort((a, b) => b.term - a.term || b.globalStep - a.globalStep);
   }
+}
+
+function unreadable(path: string, cause: NodeJS.ErrnoException): CheckpointError {
+  return new CheckpointError('CHECKPOINT_READ', `${path} cannot be read: ${cause.message}.`, {
+    exitCode: ExitCode.inputOutput,
+    cause,
+  });
 }

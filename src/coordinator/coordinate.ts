@@ -17,7 +17,7 @@ import { leaveRoomForMessages } from '../transport/garbage.js';
 import { readTlsFiles } from '../transport/tls-files.js';
 import { Fleet } from './admission/fleet.js';
 import type { Admission } from './admission/hello.js';
-import type { Protection } from './admission/server.js';
+import { type Protection, refusePlainText } from './admission/protection.js';
 import { RunCheckpoints } from './checkpoints/run-checkpoints.js';
 import { CoordinatorError } from './error.js';
 import { Interruption } from './interruption.js';
@@ -53,6 +53,7 @@ export async function coordinate(options: CoordinateOptions): Promise<{ result: 
     tls: tlsFiles && readTlsFiles(tlsFiles),
     joinToken: options.joinToken,
   };
+  refusePlainText(run.spec.operation.listen, protection);
   const interruption = new Interruption();
   const restoreSignals = onInterrupt((signal) => {
     log.info('stopping', { signal });
@@ -70,6 +71,9 @@ export async function coordinate(options: CoordinateOptions): Promise<{ result: 
         new Coordination(options, dataset, directory, interruption, leading, protection).run(),
       );
       return { result, file: directory.resultFile };
+    } catch (error) {
+      directory.discardUnlessBegun();
+      throw error;
     } finally {
       directory.release();
     }
@@ -182,9 +186,10 @@ class Coordination {
       signal: interruption.signal,
     });
     const service = await openControl({ run: run.metadata.name, control, directory, leadership, link, log });
-    publish(restored ? { type: 'run.resumed' } : { type: 'run.started' });
     try {
       await fleet.open();
+      directory.writeRunFile(run);
+      publish(restored ? { type: 'run.resumed' } : { type: 'run.started' });
       const loop = new TrainingLoop({
         spec: run.spec,
         term,
@@ -211,9 +216,12 @@ class Coordination {
       } catch (error) {
         if (error !== interruption.error) throw error;
         leadership.check();
+        const wasAsked = error instanceof CoordinatorError && error.code === 'COORDINATOR_INTERRUPTED';
+        // A run that failed before its first step has nothing to go on with.
+        if (!wasAsked && state.position.globalStep === 0) throw error;
         await save();
         const name = await checkpoints.settled();
-        if (!(error instanceof CoordinatorError && error.code === 'COORDINATOR_INTERRUPTED')) throw error;
+        if (!wasAsked) throw error;
         ending = 'it was interrupted';
         publish({ type: 'run.interrupted', checkpoint: name });
         throw interrupted(run, name);

@@ -26,7 +26,7 @@ export function applyOverrides(document: unknown, overrides: readonly string[]):
       throw syntaxError(override, 'names a group of settings, but must name one setting of it');
     }
     const text = override.slice(equals + 1);
-    const value = valueOf(text);
+    const value = readValue(text);
     const isText = !schema.safeParse(value).success && schema.safeParse(text).success;
     setAt(copy, path, isText ? text : value);
   }
@@ -52,10 +52,10 @@ function isMapping(value: unknown): value is Record<string, unknown> {
 }
 
 /** Letters of numbers, words and lists. Any other may begin or end a comment, a quotation, a tag or an alias. */
-const plain = /^[\w.+[\], -]*\w[\w.+[\], -]*$/;
+const plain = /^(?=.*\S)[\w.+[\], -]+$/;
 
 /** A value that is no text, or the text as it was typed. */
-function valueOf(text: string): unknown {
+function readValue(text: string): unknown {
   if (!plain.test(text)) return text;
   const value = yamlValue(text);
   return typeof value === 'string' ? text : value;

@@ -23,6 +23,7 @@ test.each([
   ['spec.model.weights=~', { spec: { model: { weights: '~' } } }],
   ['spec.model.weights=null', { spec: { model: { weights: null } } }],
   ['spec.schedule.decayAfter=[6, 8]', { spec: { schedule: { decayAfter: [6, 8] } } }],
+  ['spec.schedule.decayAfter=[]', { spec: { schedule: { decayAfter: [] } } }],
   ['spec.schedule.learningRate=1e-3', { spec: { schedule: { learningRate: 0.001 } } }],
   ['spec.operation.workers=auto', { spec: { operation: { workers: 'auto' } } }],
 ])('--set %s', (override, expected) => {
@@ -41,6 +42,7 @@ test('a path is the text behind the first =, letter by letter, also once run.yam
 });
 
 test.each([
+  ['spec.bits= ', '" ", but must be a whole number from 1 to 64'],
   ['spec.bits=', '"", but must be a whole number from 1 to 64'],
   ['spec.bits=12 #24', '"12 #24", but must be a whole number from 1 to 64'],
   ['spec.bits="12"', '"\\"12\\"", but must be a whole number from 1 to 64'],

@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
+import { isAbsence } from '../../run/presence.js';
 import { DatasetError } from '../error.js';
 import { KeyedRandom } from '../random.js';
 import { paintScene } from './scene.js';
@@ -62,7 +63,11 @@ function stampText(settings: SyntheticSettings, complete: boolean): string {
 }
 
 async function stampOf(directory: string): Promise<string | undefined> {
-  return readFile(path.join(directory, STAMP), 'utf8').catch(() => undefined);
+  const stamp = path.join(directory, STAMP);
+  return readFile(stamp, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    if (isAbsence(cause)) return undefined;
+    throw new DatasetError('DATASET_FOLDER_OCCUPIED', `${stamp} cannot be read (${cause.code})`, { cause });
+  });
 }
 
 async function refuseForeign(directory: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { undefinedIfAbsent } from '../../run/presence.js';
 import { type CacheDescription, CacheFile, cacheFileBytes } from './cache-file.js';
 
 const SUFFIX = '.pixels';
@@ -60,7 +61,7 @@ async function packedFiles(folder: string): Promise<PackedFile[]> {
   const files = await Promise.all(
     names.map(async (name) => {
       // Another process may remove a file between the two calls.
-      const status = await stat(path.join(folder, name)).catch(() => undefined);
+      const status = await stat(path.join(folder, name)).catch(undefinedIfAbsent);
       return status && { name, bytes: status.size, usedMs: status.mtimeMs };
     }),
   );
