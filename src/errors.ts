@@ -52,9 +52,19 @@ export function printable(text: string): string {
  * @param most letters shown; what is cut shows as an ellipsis after the quotes
  */
 export function quote(text: string, most = 80): string {
+  const [shown, rest] = cut(text, most);
+  return `"${printable(shown.replace(/["\\]/g, '\\$&'))}"${rest}`;
+}
+
+/** The same of a sentence that somebody else wrote, without quotes. */
+export function shorten(text: string, most = 1000): string {
+  const [shown, rest] = cut(text, most);
+  return `${printable(shown)}${rest}`;
+}
+
+/** The first letters of a text, and an ellipsis where there are more. */
+function cut(text: string, most: number): [shown: string, rest: '' | '…'] {
   // At most two units a letter: a text of megabytes is not looked at whole.
   const letters = Array.from(text.slice(0, 2 * most + 2));
-  const isCut = letters.length > most;
-  const shown = printable(letters.slice(0, most).join('').replace(/["\\]/g, '\\$&'));
-  return `"${shown}"${isCut ? '…' : ''}`;
+  return [letters.slice(0, most).join(''), letters.length > most ? '…' : ''];
 }

@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path';
 import { openConsole } from '../console/console.js';
-import { quote } from '../errors.js';
+import { quote, shorten } from '../errors.js';
 import { defaultOperation } from '../run/presets.js';
 import { namesIn } from '../run/presence.js';
 import { readTrainingRun } from '../run/read.js';
@@ -38,7 +38,7 @@ export async function control({ request, run, nats, json }: ControlOptions): Pro
   }
   const reply = parseReply(answer, name);
   if (!reply.ok)
-    throw new TransportError('TRANSPORT_CONTROL_REFUSED', `run ${name} refused: ${reply.message}`);
+    throw new TransportError('TRANSPORT_CONTROL_REFUSED', `run ${name} refused: ${shorten(reply.message)}`);
   const { ok: _, ...fields } = reply;
   const isForPeople = !json && openConsole().isTerminal;
   process.stdout.write(isForPeople ? describeReply(fields) : `${JSON.stringify(fields)}\n`);

@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import { quote } from '../errors.js';
+import { quote, shorten } from '../errors.js';
 import { RunFileError } from './error.js';
 import { nearestName } from './nearest-name.js';
 import { type WrittenRun, writtenRunSchema } from './schema.js';
@@ -48,6 +48,14 @@ export function schemaAt(path: Path): z.ZodType | undefined {
 /** Whether the schema is a group of settings rather than one setting. */
 export function isGroup(schema: z.ZodType): boolean {
   return shapeOf(schema) !== undefined;
+}
+
+/** The path of the first setting of this name, in which case and dashes do not count; undefined where there is none. */
+export function settingCalled(name: string): string | undefined {
+  const wanted = name.replaceAll('-', '').toLowerCase();
+  const settings = allPaths(writtenRunSchema, []).filter((path) => !isGroup(schemaAt(path)!));
+  const found = settings.find((path) => String(path.at(-1)).toLowerCase() === wanted);
+  return found && dotted(found);
 }
 
 /** An error for a path that names no setting, with the setting that was probably meant. */
@@ -118,6 +126,5 @@ function dotted(path: Path): string {
 
 function show(value: unknown): string {
   if (typeof value === 'string') return quote(value);
-  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
-  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+  return shorten(typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value)), 80);
 }

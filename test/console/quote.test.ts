@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import { ExitCode, FcaenetError, printable, quote } from '../../src/errors.js';
+import { textLog } from '../../src/console/log.js';
+import { formatTable } from '../../src/console/table.js';
+import { ExitCode, FcaenetError, printable, quote, shorten } from '../../src/errors.js';
 
 test.each([
   ['plain text', 'Münze 鳥 🐦', '"Münze 鳥 🐦"'],
@@ -23,6 +25,18 @@ test('the limit counts letters, cuts none in two, and leaves a text of just that
 
 test('a list with carriage returns alone stays short', () => {
   expect(quote('1 a.jpg\r'.repeat(3000)).length).toBeLessThan(200);
+});
+
+test('a sentence of a peer is cut and escaped, without quotes', () => {
+  expect(shorten('it failed:\n"x"', 10)).toBe('it failed:…');
+  expect(shorten('it failed:\n"x"')).toBe('it failed:\\n"x"');
+});
+
+test('tables and lines for people hold no text that a terminal would obey', () => {
+  expect(formatTable([{ title: 'run', isNumber: false }], [['a\u001b[2J']])).toBe('run\na\\u001b[2J\n');
+  const lines: string[] = [];
+  textLog({ write: (text) => lines.push(text) }).warn('a run cannot be read', { path: 'runs/a\nb' });
+  expect(lines).toEqual(['warning: a run cannot be read  (path runs/a\\nb)\n']);
 });
 
 test('an error holds no text that a terminal would obey', () => {

@@ -162,6 +162,18 @@ test('a missing run file is named', () => {
   });
 });
 
+test('a name without its ending, and the folder of a run, are answered with the file that is there', () => {
+  const folder = temporaryDirectory();
+  writeFileSync(join(folder, 'cub.yaml'), minimal);
+  writeFileSync(join(folder, 'run.yaml'), minimal);
+  expect(errorOf(() => readTrainingRun(join(folder, 'cub'))).message).toBe(
+    `there is no run file ${join(folder, 'cub')}; did you mean ${join(folder, 'cub.yaml')}?`,
+  );
+  expect(errorOf(() => readTrainingRun(folder)).message).toBe(
+    `the run file ${folder} cannot be read (EISDIR); did you mean ${join(folder, 'run.yaml')}?`,
+  );
+});
+
 test('a folder in the place of a run file is refused', () => {
   const path = join(temporaryDirectory(), 'run.yaml');
   mkdirSync(path);
