@@ -23,7 +23,7 @@ export class UsageError extends FcaenetError {
     const text = error.message
       .replace(/^error: /, '')
       .replace(/\s*\n\(Did you mean (.*)\?\)$/s, instead === undefined ? '; did you mean $1?' : '')
-      .replace(/'(.{80}).+?'/su, "'$1…'")
+      .replace(/'([^']{80})[^']+'/gu, "'$1…'")
       .replace(/[.\s]*$/, '');
     const help = instead === undefined ? '--help lists what there is' : `did you mean ${instead}?`;
     const ending = text.endsWith('?') ? '' : `; ${help}`;
