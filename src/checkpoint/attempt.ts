@@ -1,13 +1,12 @@
 import { join } from 'node:path';
 import type { Disk } from '../disk/disk.js';
+import { REPLACED } from '../run/checkpoint-name.js';
 import { renameDurably, syncDirectory, writeDurably } from './durable.js';
 import { encodeManifest, FORMAT_VERSION } from './manifest.js';
 import { type CheckpointState, encodeState, MANIFEST_FILE } from './state.js';
 
 /** Unfinished or abandoned; whoever writes next removes it. */
 const TEMPORARY = '.tmp-';
-/** A checkpoint that another of the same name is about to replace; it counts while that one is missing. */
-export const REPLACED = '.replaced-';
 
 /**
  * One attempt to write a checkpoint. Its temporary names are its own, because a file operation of an earlier attempt

@@ -3,12 +3,12 @@ import { performance } from 'node:perf_hooks';
 import { type Disk, type DiskOf, diskWithPatience } from '../disk/disk.js';
 import { DiskError } from '../disk/error.js';
 import { ExitCode } from '../errors.js';
-import { REPLACED, WriteAttempt } from './attempt.js';
+import { type CheckpointName, checkpointOf } from '../run/checkpoint-name.js';
+import { isAbsence } from '../run/presence.js';
+import { WriteAttempt } from './attempt.js';
 import { CheckpointError, reasonOf } from './error.js';
 import type { CheckpointManifest } from './manifest.js';
 import { type CheckpointState, readManifest, readState } from './state.js';
-
-const NAME = /^term-(\d{6,})-step-(\d{10,})$/;
 
 /** A checkpoint that was passed over, and why. */
 export interface RejectedCheckpoint {
@@ -115,7 +115,7 @@ export class CheckpointStore {
     if (candidates.length === 0) return null;
     const rejected: RejectedCheckpoint[] = [];
     let foreign = 0;
-    for (const { name, path } of candidates) {
+    for (const { name, globalStep, path } of candidates) {
       try {
         const manifest = await readManifest(this.reading, path);
         const state = await readState(this.reading, path, manifest, expected);
@@ -129,7 +129,7 @@ export class CheckpointStore {
       } catch (error) {
         if (error instanceof CheckpointError && error.code === 'CHECKPOINT_FOREIGN') foreign++;
         this.passedOver.add(name);
-        rejected.push({ name, globalStep: orderOf(name)[1], reason: reasonOf(error) });
+        rejected.push({ name, globalStep, reason: reasonOf(error) });
       }
     }
     const reasons = rejected.map(({ name, reason }) => `${name}: ${reason.replace(/\.$/, '')}`).join('; ');
@@ -202,11 +202,12 @@ export class CheckpointStore {
   }
 
   private async pointer(pointer: 'latest' | 'best', from: Disk = this.reading): Promise<string | null> {
-    return from.readText(join(this.directory, pointer)).then(
+    const path = join(this.directory, pointer);
+    return from.readText(path).then(
       (text) => text.trim(),
       (error) => {
-        if (error instanceof DiskError) throw error;
-        return null;
+        if (isAbsence(error)) return null;
+        throw unreadable(path, error);
       },
     );
   }
@@ -225,29 +226,32 @@ export class CheckpointStore {
   }
 
   /** Checkpoints by name, newest first, with the place where each is. */
-  private async candidates(from: Disk = this.reading): Promise<{ name: string; path: string }[]> {
+  private async candidates(
+    from: Disk = this.reading,
+  ): Promise<(CheckpointName & { readonly path: string })[]> {
     const entries = await from.readdir(this.directory).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return [];
-      if (error instanceof DiskError) throw error;
-      throw new CheckpointError('CHECKPOINT_READ', `${this.directory} cannot be read: ${error.message}.`, {
-        exitCode: ExitCode.inputOutput,
-        cause: error,
-      });
+      throw unreadable(this.directory, error);
     });
-    const places = new Map<string, string>();
+    const found = new Map<string, CheckpointName & { readonly path: string }>();
+    // A name itself stands before the same name that is about to be replaced.
     for (const entry of entries.sort().reverse()) {
-      const name = entry.startsWith(REPLACED) ? entry.slice(REPLACED.length) : entry;
-      if (NAME.test(name) && !places.has(name)) places.set(name, join(this.directory, entry));
+      const checkpoint = checkpointOf(entry);
+      if (checkpoint && !found.has(checkpoint.name)) {
+        found.set(checkpoint.name, { ...checkpoint, path: join(this.directory, entry) });
+      }
     }
     const { fence } = this.options;
-    return [...places]
-      .filter(([name]) => fence === null || fence.accepts(orderOf(name)[0], name))
-      .map(([name, path]) => ({ name, path, order: orderOf(name) }))
-      .sort((a, b) => b.order[0] - a.order[0] || b.order[1] - a.order[1]);
+    return [...found.values()]
+      .filter(({ term, name }) => fence === null || fence.accepts(term, name))
+      .sort((a, b) => b.term - a.term || b.globalStep - a.globalStep);
   }
 }
 
-/** What a checkpoint's name says: its term, and the optimiser steps done since the run began. */
-function orderOf(name: string): [term: number, globalStep: number] {
-  return NAME.exec(name)!.slice(1).map(Number) as [number, number];
+function unreadable(path: string, cause: NodeJS.ErrnoException): Error {
+  if (cause instanceof DiskError) return cause;
+  return new CheckpointError('CHECKPOINT_READ', `${path} cannot be read: ${cause.message}.`, {
+    exitCode: ExitCode.inputOutput,
+    cause,
+  });
 }

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../run/version.js';
 import { addExamples, spellResumeAuto } from './options.js';
+import { settingHint } from './setting-hint.js';
 import { UsageError } from './usage.js';
 
 /** The program without its commands. Errors are thrown, never written; see {@link runCommandLine}. */
@@ -31,7 +32,7 @@ export async function runCommandLine(program: Command, args: readonly string[]):
     if (!(error instanceof CommanderError)) {
       throw error;
     }
-    const usage = UsageError.from(error);
+    const usage = UsageError.from(error, settingHint(program, args, error.message));
     if (usage !== undefined) {
       throw usage;
     }

@@ -1,23 +1,27 @@
-import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { openConsole } from '../console/console.js';
+import { quote, shorten } from '../errors.js';
+import { namesIn } from '../run/presence.js';
 import { defaultOperation } from '../run/presets.js';
 import { readTrainingRun } from '../run/read.js';
 import { RunDirectory } from '../run/run-directory.js';
+import { runName } from '../run/schema.js';
 import type { NatsSettings } from '../run/training-run.js';
 import { controlReplySchema } from '../transport/control/message.js';
 import { askNats } from '../transport/control/nats.js';
 import { askControlSocket } from '../transport/control/socket.js';
 import { TransportError } from '../transport/error.js';
 import type { ControlOptions } from './control.js';
+import { describeReply } from './show-reply.js';
 
 const runsDirectory = defaultOperation.runsDirectory;
 
 /**
- * Asks a run's coordinator and prints its answer, one JSON object.
+ * Asks a run's coordinator and prints its answer: one JSON object, or on a terminal what a person reads.
  * @throws TransportError TRANSPORT_CONTROL_UNREACHABLE when no coordinator answers, TRANSPORT_CONTROL_REFUSED with its
  *   reason, TRANSPORT_BAD_MESSAGE for an answer that is none
  */
-export async function control({ request, run, nats }: ControlOptions): Promise<void> {
+export async function control({ request, run, nats, json }: ControlOptions): Promise<void> {
   const directory = directoryOf(run, nats !== undefined);
   const name = directory === null ? run! : basename(directory.path);
   const text = JSON.stringify(request);
@@ -34,9 +38,10 @@ export async function control({ request, run, nats }: ControlOptions): Promise<v
   }
   const reply = parseReply(answer, name);
   if (!reply.ok)
-    throw new TransportError('TRANSPORT_CONTROL_REFUSED', `run ${name} refused: ${reply.message}`);
+    throw new TransportError('TRANSPORT_CONTROL_REFUSED', `run ${name} refused: ${shorten(reply.message)}`);
   const { ok: _, ...fields } = reply;
-  process.stdout.write(`${JSON.stringify(fields)}\n`);
+  const isForPeople = !json && openConsole().isTerminal;
+  process.stdout.write(isForPeople ? describeReply(fields) : `${JSON.stringify(fields)}\n`);
 }
 
 function ask(
@@ -46,7 +51,7 @@ function ask(
   text: string,
 ): Promise<string> {
   const settings = natsSettings(directory, url);
-  if (directory !== null && url === undefined && (settings === null || existsSync(directory.controlSocket))) {
+  if (directory !== null && url === undefined && (settings === null || directory.isControlled)) {
     return askControlSocket(directory.controlSocket, text);
   }
   return askNats(settings!, name, text);
@@ -54,10 +59,9 @@ function ask(
 
 /** The run's own settings, with another server when one is given. */
 function natsSettings(directory: RunDirectory | null, url: string | undefined): NatsSettings | null {
-  const own =
-    directory !== null && existsSync(directory.runFile)
-      ? readTrainingRun(directory.runFile).spec.operation.nats
-      : defaultOperation.nats;
+  const own = directory?.isRun
+    ? readTrainingRun(directory.runFile).spec.operation.nats
+    : defaultOperation.nats;
   const settings = { ...own, url: url ?? own.url };
   return settings.url === null ? null : settings;
 }
@@ -65,8 +69,10 @@ function natsSettings(directory: RunDirectory | null, url: string | undefined): 
 /** Where the run is; null where only its name is known, which is enough to ask over NATS. */
 function directoryOf(run: string | undefined, hasServer: boolean): RunDirectory | null {
   if (run === undefined) return theOneThatGoesOn();
-  const found = [run, join(runsDirectory, run)].find((path) => existsSync(join(path, 'run.yaml')));
-  if (found !== undefined) return RunDirectory.at(found);
+  const found = [run, join(runsDirectory, run)]
+    .map((path) => RunDirectory.at(path))
+    .find(({ isRun }) => isRun);
+  if (found !== undefined) return found;
   if (hasServer) return null;
   throw new TransportError(
     'TRANSPORT_CONTROL_UNREACHABLE',
@@ -75,11 +81,19 @@ function directoryOf(run: string | undefined, hasServer: boolean): RunDirectory 
 }
 
 function theOneThatGoesOn(): RunDirectory {
-  const names = existsSync(runsDirectory) ? readdirSync(runsDirectory) : [];
-  const goingOn = names
-    .map((name) => RunDirectory.at(join(runsDirectory, name)))
-    .filter(({ controlSocket }) => existsSync(controlSocket));
+  const goingOn: RunDirectory[] = [];
+  const unreadable: unknown[] = [];
+  for (const name of namesIn(runsDirectory)) {
+    const directory = RunDirectory.at(join(runsDirectory, name));
+    try {
+      if (directory.isControlled) goingOn.push(directory);
+    } catch (error) {
+      // Any other is none of ours, such as lost+found, which only root may look into.
+      if (runName.test(name)) unreadable.push(error);
+    }
+  }
   if (goingOn.length === 1) return goingOn[0]!;
+  if (goingOn.length === 0 && unreadable.length > 0) throw unreadable[0];
   const found = goingOn.map(({ path }) => basename(path)).join(', ');
   throw new TransportError(
     'TRANSPORT_CONTROL_UNREACHABLE',
@@ -95,7 +109,7 @@ function parseReply(text: string, name: string) {
   } catch (cause) {
     throw new TransportError(
       'TRANSPORT_BAD_MESSAGE',
-      `run ${name} answered ${JSON.stringify(text.slice(0, 80))}, but must answer with one JSON object`,
+      `run ${name} answered ${quote(text)}, but must answer with one JSON object`,
       { cause },
     );
   }

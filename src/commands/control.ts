@@ -6,6 +6,8 @@ export interface ControlOptions {
   readonly request: ControlRequest;
   /** A run's name or directory; undefined takes the one run that is going on in runs/. */
   readonly run: string | undefined;
+  /** JSON on a terminal too. */
+  readonly json: boolean;
   /** Undefined takes the socket in the run directory, or else the server of the run's own settings. */
   readonly nats: string | undefined;
 }
@@ -25,7 +27,7 @@ export function registerControl(program: Command, control: (options: ControlOpti
     const command = program.command(name).description(descriptions[name]);
     addRunOptions(command, [`npx fcaenet ${name}`, `npx fcaenet ${name} --run runs/quick`]);
     command.action(async (options: RunOptions) => {
-      await control({ request: { command: name }, run: options.run, nats: options.nats });
+      await control({ request: { command: name }, ...chosen(options) });
     });
   }
   const drain = program
@@ -37,13 +39,18 @@ export function registerControl(program: Command, control: (options: ControlOpti
     'npx fcaenet drain 0 --run quick --nats nats://127.0.0.1:4222',
   ]);
   drain.action(async (worker: string, options: RunOptions) => {
-    await control({ request: { command: 'drain', worker }, run: options.run, nats: options.nats });
+    await control({ request: { command: 'drain', worker }, ...chosen(options) });
   });
 }
 
 interface RunOptions {
   readonly run?: string;
   readonly nats?: string;
+  readonly json: boolean;
+}
+
+function chosen({ run, nats, json }: RunOptions) {
+  return { run, nats, json };
 }
 
 function addRunOptions(command: Command, examples: readonly string[]): void {
@@ -53,6 +60,7 @@ function addRunOptions(command: Command, examples: readonly string[]): void {
       '--nats <url>',
       'ask over this NATS server (default: by the socket in the run directory)',
       natsUrl,
-    );
+    )
+    .option('--json', 'print one JSON object on a terminal too', false);
   addExamples(command, examples);
 }

@@ -36,7 +36,7 @@ async function settingsFor(data: string): Promise<string[]> {
   const name = `quick-${basename(data).replace(/[^A-Za-z0-9._-]/g, '-')}`.slice(0, 63);
   return [
     `metadata.name=${name}`,
-    `spec.dataset.path=${JSON.stringify(data)}`,
+    `spec.dataset.path=${data}`,
     `spec.dataset.sampleSize=${Math.min(sampleSize, train.labels.length)}`,
     'spec.operation.evaluation.untrained=true',
   ];

@@ -11,8 +11,9 @@ export class UsageError extends FcaenetError {
 
   /**
    * The parser's complaint as one sentence; undefined where it only showed help or the version, as asked.
+   * @param instead what to write in place of what was typed, where that is known better than the parser knows it
    */
-  static from(error: CommanderError): UsageError | undefined {
+  static from(error: CommanderError, instead?: string): UsageError | undefined {
     if (error.exitCode === 0) {
       return undefined;
     }
@@ -21,9 +22,11 @@ export class UsageError extends FcaenetError {
     }
     const text = error.message
       .replace(/^error: /, '')
-      .replace(/\s*\n\(Did you mean (.*)\?\)$/s, '; did you mean $1?')
+      .replace(/\s*\n\(Did you mean (.*)\?\)$/s, instead === undefined ? '; did you mean $1?' : '')
+      .replace(/'([^']{80})[^']+'/gu, "'$1…'")
       .replace(/[.\s]*$/, '');
-    const ending = text.endsWith('?') ? '' : '; --help lists what there is';
+    const help = instead === undefined ? '--help lists what there is' : `did you mean ${instead}?`;
+    const ending = text.endsWith('?') ? '' : `; ${help}`;
     return new UsageError(`${text}${ending}`, { cause: error });
   }
 }

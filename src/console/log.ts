@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { printable } from '../errors.js';
 
 /** Where lines go: a stream, or a test's list. */
 export interface LineSink {
@@ -39,7 +40,7 @@ export function textLog(sink: LineSink): Log {
     (message: string, fields: LogFields = {}) => {
       const pairs = Object.entries(fields).map(([name, value]) => `${name} ${readable(value)}`);
       const details = pairs.length === 0 ? '' : `  (${pairs.join(', ')})`;
-      sink.write(`${prefix}${message}${details}\n`);
+      sink.write(`${printable(`${prefix}${message}${details}`)}\n`);
     };
   return { info: write(''), warn: write('warning: '), error: write('error: ') };
 }

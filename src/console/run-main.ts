@@ -1,8 +1,11 @@
-import { ExitCode, FcaenetError } from '../errors.js';
+import { ExitCode, FcaenetError, printable } from '../errors.js';
 import { interruptProcess } from './interrupt.js';
 
 /** How long whatever is left open may keep a process whose work is done. */
 const lingerMs = 2_000;
+
+/** What the file system says of a path as long as nobody changes it: running again cannot help. */
+const lastingFileErrors = ['EACCES', 'EPERM', 'ELOOP', 'ENAMETOOLONG', 'EISDIR', 'ENOTDIR', 'EROFS'];
 
 /**
  * Runs a program and turns whatever ends it into one sentence on stderr and an exit code: never a stack trace,
@@ -38,8 +41,16 @@ export function describeEnd(
   if (error instanceof FcaenetError) {
     return { text: `fcaenet: ${error.message.replace(/[^.?!]$/, '$&.')}\n`, exitCode: error.exitCode };
   }
+  const { code, path } = (error ?? {}) as NodeJS.ErrnoException;
+  if (!debug && path !== undefined && lastingFileErrors.includes(code!)) {
+    return {
+      text: `fcaenet: ${printable(path)} cannot be used (${code}).\n`,
+      exitCode: ExitCode.inputOutput,
+    };
+  }
   const stack = error instanceof Error ? error.stack : undefined;
-  const message = (error instanceof Error ? error.message : String(error)).split('\n')[0]!.replace(/\.$/, '');
+  const [line] = (error instanceof Error ? error.message : String(error)).split('\n');
+  const message = printable(line!).replace(/\.$/, '');
   return debug
     ? { text: `fcaenet: unexpected error: ${stack ?? message}\n`, exitCode: ExitCode.failed }
     : {

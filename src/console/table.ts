@@ -1,3 +1,5 @@
+import { printable } from '../errors.js';
+
 /** A column of a table for people. */
 export interface Column {
   readonly title: string;
@@ -7,11 +9,13 @@ export interface Column {
 
 /** A table in plain text, each line ended; every row has a cell for each column. */
 export function formatTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
-  const widths = columns.map(({ title }, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
+  // Cells hold names that others chose.
+  const shown = rows.map((row) => row.map(printable));
+  const widths = columns.map(({ title }, i) => Math.max(title.length, ...shown.map((row) => row[i]!.length)));
   const line = (cells: readonly string[]) =>
     cells
       .map((cell, i) => (columns[i]!.isNumber ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
       .join('  ')
       .trimEnd();
-  return [columns.map(({ title }) => title), ...rows].map((cells) => `${line(cells)}\n`).join('');
+  return [columns.map(({ title }) => title), ...shown].map((cells) => `${line(cells)}\n`).join('');
 }

@@ -9,7 +9,7 @@ import type { TrainingRun } from '../run/training-run.js';
 import { leaveRoomForMessages } from '../transport/garbage.js';
 import { readTlsFiles } from '../transport/tls-files.js';
 import { Fleet } from './admission/fleet.js';
-import type { Protection } from './admission/server.js';
+import { type Protection, refusePlainText } from './admission/protection.js';
 import { Coordination } from './coordination.js';
 import { CoordinatorError } from './error.js';
 import { Interruption } from './interruption.js';
@@ -42,6 +42,7 @@ export async function coordinate(options: CoordinateOptions): Promise<{ result: 
     tls: tlsFiles && readTlsFiles(tlsFiles),
     joinToken: options.joinToken,
   };
+  refusePlainText(run.spec.operation.listen, protection);
   const interruption = new Interruption();
   const restoreSignals = onInterrupt((signal) => {
     log.info('stopping', { signal });
@@ -59,6 +60,9 @@ export async function coordinate(options: CoordinateOptions): Promise<{ result: 
         coordinationOf(options, { dataset, directory, interruption, leading, protection }).run(),
       );
       return { result, file: directory.resultFile };
+    } catch (error) {
+      directory.discardUnlessBegun();
+      throw error;
     } finally {
       directory.release();
     }

@@ -158,8 +158,9 @@ export class Coordination {
     const control = this.controlOf(state, checkpoints, ledger, fleet, monitoring);
     const service = await this.options.openControl(control);
     this.closing.add(() => service.close());
-    events.publish(state.position, restored ? { type: 'run.resumed' } : { type: 'run.started' });
     await fleet.open();
+    directory.writeRunFile(run);
+    events.publish(state.position, restored ? { type: 'run.resumed' } : { type: 'run.started' });
     this.enter({ kind: 'training' });
     const loop = new TrainingLoop({
       spec: run.spec,
@@ -187,9 +188,12 @@ export class Coordination {
     } catch (error) {
       if (error !== interruption.error) throw error;
       leadership.check();
+      const wasAsked = error instanceof CoordinatorError && error.code === 'COORDINATOR_INTERRUPTED';
+      // A run that failed before its first step has nothing to go on with.
+      if (!wasAsked && state.position.globalStep === 0) throw error;
       await this.save(state, checkpoints, ledger, monitoring.checkpoints);
       const checkpoint = await checkpoints.settled();
-      if (!(error instanceof CoordinatorError && error.code === 'COORDINATOR_INTERRUPTED')) throw error;
+      if (!wasAsked) throw error;
       this.enter({ kind: 'interrupted', checkpoint });
       throw this.options.interrupted(checkpoint);
     }

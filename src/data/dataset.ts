@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { disk } from '../disk/disk.js';
+import { isAbsence } from '../run/presence.js';
 import type { DatasetKind } from '../run/training-run.js';
 import { DatasetError } from './error.js';
 import type { DatasetListing } from './layouts/listing.js';
@@ -137,7 +138,14 @@ async function fileSize(file: string, place: string): Promise<number> {
 }
 
 async function refuseMissingFolder(root: string): Promise<void> {
-  const status = await disk.stat(root).catch(() => undefined);
+  const status = await disk.stat(root).catch((cause: NodeJS.ErrnoException) => {
+    if (isAbsence(cause)) return undefined;
+    throw new DatasetError(
+      'DATASET_FOLDER_MISSING',
+      `the dataset folder ${root} cannot be read (${cause.code})`,
+      { cause },
+    );
+  });
   if (status === undefined || !status.isDirectory()) {
     throw new DatasetError(
       'DATASET_FOLDER_MISSING',

@@ -4,6 +4,7 @@ import { loadDataset } from '../data/dataset.js';
 import { officialCounts } from '../data/layouts/official-counts.js';
 import { disk } from '../disk/disk.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
+import { isAbsence } from '../run/presence.js';
 import type { DatasetKind, TrainingRun } from '../run/training-run.js';
 import { localWorkerCount } from '../schedule/worker-count.js';
 import { measureSpeed } from '../worker/measure-speed.js';
@@ -50,7 +51,8 @@ async function countsOf({
   spec,
 }: TrainingRun): Promise<DatasetCounts & { format: DatasetKind; source: string }> {
   const { path, kind } = spec.dataset;
-  if (kind !== null && !(await disk.stat(path).catch(() => undefined))) {
+  const isAbsent = await disk.stat(path).then(() => false, isAbsence);
+  if (kind !== null && isAbsent) {
     const { classes, train, test } = officialCounts[kind];
     return { classes, train, test, format: kind, source: 'published' };
   }

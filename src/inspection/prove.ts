@@ -27,19 +27,22 @@ export function proveSamples(
   let seen = new Uint8Array(spec.dataset.sampleSize);
   for (const [index, entry] of steps.entries()) {
     if (index === total) {
-      throw new LedgerError('LEDGER_STEP', `the ledger has step ${index}, but the run has ${total} steps`);
+      throw new LedgerError(
+        'LEDGER_STEP',
+        `the ledger has step ${index + 1}, but the run has ${total} steps`,
+      );
     }
     for (const field of ['iteration', 'epoch', 'step', 'globalStep'] as const) {
       if (entry[field] === position[field]) continue;
       throw new LedgerError(
         'LEDGER_STEP',
-        `step ${index} stands in the ledger with ${field} ${entry[field]}, expected ${position[field]}`,
+        `step ${index + 1} stands in the ledger with ${field} ${entry[field]}, expected ${position[field]}`,
       );
     }
     if (entry.term < term) {
       throw new LedgerError(
         'LEDGER_STEP',
-        `step ${index} was done under term ${entry.term}, after a step of term ${term}`,
+        `step ${index + 1} was done under term ${entry.term}, after a step of term ${term}`,
       );
     }
     term = entry.term;
@@ -50,20 +53,20 @@ export function proveSamples(
     if (JSON.stringify(entry.leaves) !== JSON.stringify(rows)) {
       throw new LedgerError(
         'LEDGER_SAMPLES',
-        `step ${index} used microbatches of ${entry.leaves.join(', ')} rows, expected ${rows.join(', ')}`,
+        `step ${index + 1} used microbatches of ${entry.leaves.join(', ')} rows, expected ${rows.join(', ')}`,
       );
     }
     if (entry.batch !== expected) {
       throw new LedgerError(
         'LEDGER_SAMPLES',
-        `step ${index} used samples with digest ${entry.batch}, but the run's keys choose ${expected}`,
+        `step ${index + 1} used samples with digest ${entry.batch}, but the run's keys choose ${expected}`,
       );
     }
     for (const row of batch.positions) {
       if (seen[row] === 1) {
         throw new LedgerError(
           'LEDGER_SAMPLES',
-          `step ${index} used sample ${row} of its epoch a second time`,
+          `step ${index + 1} used sample ${row} of its epoch a second time`,
         );
       }
       seen[row] = 1;
@@ -74,7 +77,7 @@ export function proveSamples(
       if (unused >= 0) {
         throw new LedgerError(
           'LEDGER_SAMPLES',
-          `sample ${unused} was not used in the epoch that step ${index} ends`,
+          `sample ${unused} was not used in the epoch that step ${index + 1} ends`,
         );
       }
       seen = new Uint8Array(spec.dataset.sampleSize);

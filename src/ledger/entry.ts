@@ -85,7 +85,7 @@ export function readStep(
     text,
     linkedStepSchema,
     previous,
-    `the ledger's line for step ${globalStep}`,
+    `the ledger's line for step ${globalStep + 1}`,
   );
   return { step: content, hash };
 }

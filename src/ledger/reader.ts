@@ -11,6 +11,13 @@ export interface LedgerPrefix {
   readonly lines: readonly string[];
 }
 
+/** @throws LedgerError LEDGER_MISSING where it cannot be read */
+export function readLedgerText(path: string, from: Disk = disk): Promise<string> {
+  return from.readText(path).catch((cause: NodeJS.ErrnoException) => {
+    throw new LedgerError('LEDGER_MISSING', `the ledger ${path} cannot be read (${cause.code})`, { cause });
+  });
+}
+
 /**
  * Reads a ledger and checks its chain.
  * @param limit steps to read; what stands after them is not looked at
@@ -23,10 +30,7 @@ export async function readLedger(
   limit = Number.POSITIVE_INFINITY,
   from: Disk = disk,
 ): Promise<LedgerPrefix> {
-  const text = await from.readText(path).catch((cause: NodeJS.ErrnoException) => {
-    throw new LedgerError('LEDGER_MISSING', `the ledger ${path} cannot be read (${cause.code})`, { cause });
-  });
-  const lines = text.split('\n');
+  const lines = (await readLedgerText(path, from)).split('\n');
   // Every line has an end, so what follows the last end is nothing, or a line that was not written whole.
   const rest = lines.pop()!;
   if (rest !== '' && lines.length <= limit) {

@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import { quote, shorten } from '../errors.js';
 import { RunFileError } from './error.js';
 import { nearestName } from './nearest-name.js';
 import { type WrittenRun, writtenRunSchema } from './schema.js';
@@ -34,11 +35,12 @@ export function checkWrittenRun(document: unknown): WrittenRun {
 export function schemaAt(path: Path): z.ZodType | undefined {
   let schema: z.ZodType = writtenRunSchema;
   for (const key of path) {
-    const child = shapeOf(schema)?.[String(key)];
-    if (child === undefined) {
+    const shape = shapeOf(schema);
+    // What every object inherits, such as toString, is no setting.
+    if (shape === undefined || !Object.hasOwn(shape, key)) {
       return undefined;
     }
-    schema = child;
+    schema = shape[key]!;
   }
   return schema;
 }
@@ -46,6 +48,14 @@ export function schemaAt(path: Path): z.ZodType | undefined {
 /** Whether the schema is a group of settings rather than one setting. */
 export function isGroup(schema: z.ZodType): boolean {
   return shapeOf(schema) !== undefined;
+}
+
+/** The path of the first setting of this name, in which case and dashes do not count; undefined where there is none. */
+export function settingCalled(name: string): string | undefined {
+  const wanted = name.replaceAll('-', '').toLowerCase();
+  const settings = allPaths(writtenRunSchema, []).filter((path) => !isGroup(schemaAt(path)!));
+  const found = settings.find((path) => String(path.at(-1)).toLowerCase() === wanted);
+  return found && dotted(found);
 }
 
 /** An error for a path that names no setting, with the setting that was probably meant. */
@@ -108,11 +118,13 @@ function valueAt(document: unknown, path: Path): unknown {
 
 function dotted(path: Path): string {
   return path.reduce<string>((text, key) => {
-    return typeof key === 'number' ? `${text}[${key}]` : text === '' ? key : `${text}.${key}`;
+    if (typeof key === 'number') return `${text}[${key}]`;
+    const name = /^[\w-]{1,80}$/.test(key) ? key : quote(key);
+    return text === '' ? name : `${text}.${name}`;
   }, '');
 }
 
 function show(value: unknown): string {
-  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
-  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+  if (typeof value === 'string') return quote(value);
+  return shorten(typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value)), 80);
 }

@@ -13,6 +13,7 @@ import {
 import { hostname } from 'node:os';
 import { ExitCode } from '../errors.js';
 import { RunFileError } from './error.js';
+import { isAbsence, undefinedIfAbsent } from './presence.js';
 
 /** One process among those of all hosts. */
 export interface ProcessName {
@@ -49,8 +50,9 @@ export class RunLock {
     try {
       const [own, there] = [fstatSync(this.file), statSync(this.path)];
       return own.ino === there.ino && own.dev === there.dev;
-    } catch {
-      return false;
+    } catch (error) {
+      if (isAbsence(error)) return false;
+      throw error;
     }
   }
 
@@ -64,9 +66,12 @@ export class RunLock {
   /** Gives the directory back; harmless when called again. */
   release(): void {
     if (this.released) return;
-    if (this.isHeld()) rmSync(this.path, { force: true });
-    this.released = true;
-    closeSync(this.file);
+    try {
+      if (this.isHeld()) rmSync(this.path, { force: true });
+    } finally {
+      this.released = true;
+      closeSync(this.file);
+    }
   }
 }
 
@@ -135,8 +140,9 @@ function removeStale(path: string, expected: string): void {
   const aside = `${path}.${randomUUID()}.stale`;
   try {
     renameSync(path, aside);
-  } catch {
-    return; // another process was first
+  } catch (error) {
+    if (isAbsence(error)) return; // another process was first
+    throw error;
   }
   if (read(aside)?.content !== expected) {
     // The other process was first and has taken the lock already: give its file back.
@@ -148,8 +154,8 @@ function removeStale(path: string, expected: string): void {
 function read(path: string): { content: string; renewedMs: number } | undefined {
   try {
     return { content: readFileSync(path, 'utf8'), renewedMs: statSync(path).mtimeMs };
-  } catch {
-    return undefined;
+  } catch (error) {
+    return undefinedIfAbsent(error);
   }
 }
 

@@ -1,10 +1,12 @@
 import { parse } from 'yaml';
+import { quote } from '../errors.js';
 import { isGroup, schemaAt, unknownField } from './check.js';
 import { RunFileError } from './error.js';
 
 /**
- * Applies `--set` options (`spec.bits=24`) to a parsed YAML document and returns the changed copy. A value is
- * read as YAML (numbers, true, null, [1, 2]) where the setting accepts that, and as plain text otherwise.
+ * Applies `--set` options (`spec.bits=24`) to a parsed YAML document and returns the changed copy. A setting that
+ * takes text gets what stands behind the first `=`, letter by letter; numbers, true, false, null and lists are read as
+ * YAML where the setting accepts them.
  *
  * @throws RunFileError RUN_OVERRIDE_SYNTAX, RUN_FIELD_UNKNOWN
  */
@@ -24,10 +26,9 @@ export function applyOverrides(document: unknown, overrides: readonly string[]):
       throw syntaxError(override, 'names a group of settings, but must name one setting of it');
     }
     const text = override.slice(equals + 1);
-    const value = yamlValue(text);
-    const asText =
-      typeof value !== 'string' && !schema.safeParse(value).success && schema.safeParse(text).success;
-    setAt(copy, path, asText ? text : value);
+    const value = readValue(text);
+    const isText = !schema.safeParse(value).success && schema.safeParse(text).success;
+    setAt(copy, path, isText ? text : value);
   }
   return copy;
 }
@@ -50,6 +51,16 @@ function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Letters of numbers, words and lists. Any other may begin or end a comment, a quotation, a tag or an alias. */
+const plain = /^(?=.*\S)[\w.+[\], -]+$/;
+
+/** A value that is no text, or the text as it was typed. */
+function readValue(text: string): unknown {
+  if (!plain.test(text)) return text;
+  const value = yamlValue(text);
+  return typeof value === 'string' ? text : value;
+}
+
 function yamlValue(text: string): unknown {
   try {
     return parse(text, { logLevel: 'error' });
@@ -59,5 +70,5 @@ function yamlValue(text: string): unknown {
 }
 
 function syntaxError(override: string, problem: string): RunFileError {
-  return new RunFileError('RUN_OVERRIDE_SYNTAX', `--set ${override} ${problem}`);
+  return new RunFileError('RUN_OVERRIDE_SYNTAX', `--set ${quote(override)} ${problem}`);
 }

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseDocument } from 'yaml';
-import { ExitCode } from '../errors.js';
+import { ExitCode, shorten } from '../errors.js';
 import { checkWrittenRun } from './check.js';
 import { RunFileError } from './error.js';
 import { applyOverrides } from './overrides.js';
@@ -38,16 +39,25 @@ function parseYaml(text: string, path: string): unknown {
   try {
     const document = parseDocument(text);
     const problem = document.errors[0];
+    if (problem?.code === 'MULTIPLE_DOCS') {
+      throw new RunFileError(
+        'RUN_FILE_SYNTAX',
+        `${path} holds several YAML documents, parted by ---, but a run file holds one`,
+      );
+    }
     if (problem !== undefined) {
       throw problem;
     }
     return document.toJS();
   } catch (cause) {
+    if (cause instanceof RunFileError) {
+      throw cause;
+    }
     const reason =
       cause instanceof Error ? cause.message.split('\n')[0]!.replace(/[.:]$/, '') : String(cause);
     throw new RunFileError(
       'RUN_FILE_SYNTAX',
-      `${path} is not valid YAML: ${reason}`,
+      `${path} is not valid YAML: ${shorten(reason, 200)}`,
       ExitCode.badConfiguration,
       {
         cause,
@@ -72,15 +82,31 @@ function readText(path: string): string {
     }
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') {
-      throw new RunFileError('RUN_FILE_MISSING', `there is no run file ${path}`, ExitCode.missingInput, {
-        cause,
-      });
+      const meant = [`${path}.yaml`, `${path}.yml`].find(isFile);
+      const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
+      throw new RunFileError(
+        'RUN_FILE_MISSING',
+        `there is no run file ${path}${hint}`,
+        ExitCode.missingInput,
+        { cause },
+      );
     }
+    const inside = join(path, 'run.yaml');
+    const hint = code === 'EISDIR' && isFile(inside) ? `; did you mean ${inside}?` : '';
     throw new RunFileError(
       'RUN_FILE_UNREADABLE',
-      `the run file ${path} cannot be read (${code ?? String(cause)})`,
+      `the run file ${path} cannot be read (${code ?? String(cause)})${hint}`,
       ExitCode.missingInput,
       { cause },
     );
+  }
+}
+
+/** Whether there is a file to suggest; what cannot be looked at is not suggested. */
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
   }
 }

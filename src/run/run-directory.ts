@@ -1,10 +1,13 @@
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { ExitCode } from '../errors.js';
 import { writeFileAtomic } from './atomic-file.js';
+import { checkpointOf } from './checkpoint-name.js';
 import { RunFileError } from './error.js';
 import { acquireLock, isLocked, type RunLock } from './lock.js';
+import { parseJson } from './parse-json.js';
+import { isThere, namesIn } from './presence.js';
 import { readTrainingRun } from './read.js';
 import { Terms } from './terms.js';
 import { trainingDifferences } from './training-hash.js';
@@ -26,9 +29,11 @@ export class RunDirectory {
   readonly controlSocket: string;
   readonly terms: Terms;
 
+  /** @param isNew whether this process made the directory */
   private constructor(
     readonly path: string,
     private readonly lock: RunLock | undefined,
+    private readonly isNew: boolean,
   ) {
     this.runFile = join(path, 'run.yaml');
     this.resultFile = join(path, 'result.json');
@@ -40,11 +45,11 @@ export class RunDirectory {
 
   /** The names of the files in `path`, without taking it: for readers of a run. */
   static at(path: string): RunDirectory {
-    return new RunDirectory(path, undefined);
+    return new RunDirectory(path, undefined, false);
   }
 
   /**
-   * Takes the directory of `run`, creating it where needed, and writes its `run.yaml`.
+   * Takes the directory of `run`, creating it where needed. Until `writeRunFile` it is nobody's run.
    *
    * @throws RunFileError RUN_EXISTS (a new run over one that has begun), RUN_ABSENT (nothing to resume),
    *   RUN_DIFFERS (the run there has other training settings, which are named), RUN_LOCKED,
@@ -52,7 +57,7 @@ export class RunDirectory {
    */
   static open(run: TrainingRun, mode: ResumeMode): RunDirectory {
     const path = join(run.spec.operation.runsDirectory, run.metadata.name);
-    if (mode === 'resume' && !existsSync(join(path, 'run.yaml'))) {
+    if (mode === 'resume' && !RunDirectory.at(path).isRun) {
       throw new RunFileError(
         'RUN_ABSENT',
         `there is no run in ${path} to resume; leave out --resume to begin one`,
@@ -62,7 +67,6 @@ export class RunDirectory {
     const directory = RunDirectory.take(path, run.spec.operation.lease.seconds);
     try {
       directory.refuseOther(run, mode);
-      directory.attempt(() => writeFileAtomic(directory.runFile, stringify(run)));
       return directory;
     } catch (error) {
       directory.release();
@@ -70,12 +74,37 @@ export class RunDirectory {
     }
   }
 
-  /** Whether the run here has got as far as a checkpoint or a result. */
+  /** Whether the directory is a run's. */
+  get isRun(): boolean {
+    return this.reading(() => isThere(this.runFile));
+  }
+
+  /** Whether a coordinator has left a way to ask it; that of one that was killed is there too. */
+  get isControlled(): boolean {
+    return this.reading(() => isThere(this.controlSocket));
+  }
+
+  /** Whether the run here has got as far as a checkpoint or a result; what else lies beside them does not count. */
   get hasBegun(): boolean {
-    return (
-      existsSync(this.resultFile) ||
-      (existsSync(this.checkpoints) && readdirSync(this.checkpoints).length > 0)
+    return this.reading(
+      () =>
+        isThere(this.resultFile) || namesIn(this.checkpoints).some((entry) => checkpointOf(entry) !== null),
     );
+  }
+
+  /** Writes the settings as decided, from when on the directory is a run's: once everything that it needs is there. */
+  writeRunFile(run: TrainingRun): void {
+    this.writing(() => writeFileAtomic(this.runFile, stringify(run)));
+  }
+
+  /** Removes a directory that this process made for a run that then did not begin. */
+  discardUnlessBegun(): void {
+    try {
+      if (!this.isNew || this.lock?.isHeld() !== true || this.hasBegun) return;
+      rmSync(this.path, { recursive: true, force: true });
+    } catch {
+      // Why the run did not begin matters more than what is left of it.
+    }
   }
 
   /** Where the coordinator of a term keeps the sample ledger: one that was replaced has no part in its successor's. */
@@ -85,19 +114,15 @@ export class RunDirectory {
 
   /** The ledgers of terms below `below` that are there, the highest term's first: that one counts. */
   ledgerFiles(below = Number.POSITIVE_INFINITY): string[] {
-    if (!existsSync(this.path)) return [];
-    const terms = readdirSync(this.path).map((name) =>
-      Number(/^ledger-(\d{6,})\.jsonl$/.exec(name)?.[1] ?? 0),
-    );
-    return terms
-      .filter((term) => term > 0 && term < below)
+    return this.ledgerTerms()
+      .filter((term) => term < below)
       .sort((a, b) => b - a)
       .map((term) => this.ledgerFileOf(term));
   }
 
   /** Whether a process has the directory at this moment. */
   get isLocked(): boolean {
-    return isLocked(join(this.path, 'lock'));
+    return this.reading(() => isLocked(join(this.path, 'lock')));
   }
 
   /**
@@ -106,14 +131,18 @@ export class RunDirectory {
    * @param above the term is higher than this too
    */
   nextTerm(above = 0): number {
-    return this.attempt(() => {
-      const checkpoints = existsSync(this.checkpoints) ? readdirSync(this.checkpoints) : [];
+    return this.writing(() => {
+      // One that a later one of its name was about to replace stands in for it; see CheckpointStore.
+      const checkpoints = namesIn(this.checkpoints).flatMap((entry) => checkpointOf(entry) ?? []);
       const found = {
-        // One that a later one of its name was about to replace stands in for it; see CheckpointStore.
-        checkpoints: checkpoints.map((name) => name.replace(/^\.replaced-/, '')).filter(isNoTemporary),
-        finished: existsSync(this.resultFile),
+        checkpoints: [...new Set(checkpoints.map(({ name }) => name))],
+        finished: isThere(this.resultFile),
       };
-      return this.terms.grant(found, above);
+      // A run that was copied without its terms shows in what else is there how far they had come.
+      return this.terms.grant(
+        found,
+        Math.max(above, ...checkpoints.map(({ term }) => term), ...this.ledgerTerms()),
+      );
     });
   }
 
@@ -129,22 +158,30 @@ export class RunDirectory {
 
   /** Replaces `result.json` at once. */
   writeResult(result: unknown): void {
-    this.attempt(() => writeFileAtomic(this.resultFile, `${JSON.stringify(result, null, 2)}\n`));
+    this.writing(() => writeFileAtomic(this.resultFile, `${JSON.stringify(result, null, 2)}\n`));
   }
 
   /** What `writeResult` wrote, or null where there is none, or only one that a higher term had no part in. */
   readResult(): unknown {
-    if (!existsSync(this.resultFile)) return null;
-    return this.attempt(() => {
-      const result = JSON.parse(readFileSync(this.resultFile, 'utf8')) as { term?: number };
-      return this.terms.acceptsResult(result.term ?? 0) ? result : null;
+    return this.reading(() => {
+      if (!isThere(this.resultFile)) return null;
+      const result = parseJson(readFileSync(this.resultFile, 'utf8'));
+      if (typeof result !== 'object' || result === null) {
+        throw new RunFileError(
+          'RUN_RESULT_DAMAGED',
+          `the result ${this.resultFile} is damaged: it must be a JSON object; without the file, --resume writes it anew`,
+          ExitCode.badData,
+        );
+      }
+      const { term = 0 } = result as { term?: number };
+      return this.terms.acceptsResult(term) ? result : null;
     });
   }
 
   /** Cuts off a last line of `events.jsonl` that was not written whole, so that every line is an event. */
   mendEvents(): void {
-    this.attempt(() => {
-      if (!existsSync(this.eventsFile)) return;
+    this.writing(() => {
+      if (!isThere(this.eventsFile)) return;
       const bytes = readFileSync(this.eventsFile);
       const whole = bytes.lastIndexOf('\n') + 1;
       if (whole === bytes.length) return;
@@ -153,9 +190,16 @@ export class RunDirectory {
     });
   }
 
+  /** The lines of `events.jsonl`; none where it is not there. */
+  readEventLines(): string[] {
+    return this.reading(() =>
+      isThere(this.eventsFile) ? readFileSync(this.eventsFile, 'utf8').split('\n') : [],
+    );
+  }
+
   /** Adds one line to `events.jsonl`. */
   appendEvent(event: object): void {
-    this.attempt(() => appendFileSync(this.eventsFile, `${JSON.stringify(event)}\n`));
+    this.writing(() => appendFileSync(this.eventsFile, `${JSON.stringify(event)}\n`));
   }
 
   /** Lets other processes have the directory; harmless when called again. */
@@ -165,9 +209,17 @@ export class RunDirectory {
 
   private static take(path: string, leaseSeconds: number): RunDirectory {
     const unlocked = RunDirectory.at(path);
-    return unlocked.attempt(() => {
+    return unlocked.writing(() => {
+      const isNew = mkdirSync(path, { recursive: true }) !== undefined;
       mkdirSync(unlocked.checkpoints, { recursive: true });
-      return new RunDirectory(path, acquireLock(join(path, 'lock'), path, leaseSeconds));
+      return new RunDirectory(path, acquireLock(join(path, 'lock'), path, leaseSeconds), isNew);
+    });
+  }
+
+  private ledgerTerms(): number[] {
+    return this.reading(() => namesIn(this.path)).flatMap((name) => {
+      const term = /^ledger-(\d{6,})\.jsonl$/.exec(name)?.[1];
+      return term === undefined ? [] : [Number(term)];
     });
   }
 
@@ -191,7 +243,15 @@ export class RunDirectory {
     }
   }
 
-  private attempt<Value>(action: () => Value): Value {
+  private reading<Value>(action: () => Value): Value {
+    return this.attempt('read', ExitCode.missingInput, action);
+  }
+
+  private writing<Value>(action: () => Value): Value {
+    return this.attempt('written', ExitCode.cannotCreate, action);
+  }
+
+  private attempt<Value>(what: 'read' | 'written', exitCode: ExitCode, action: () => Value): Value {
     try {
       return action();
     } catch (cause) {
@@ -201,8 +261,8 @@ export class RunDirectory {
       const { code } = cause as NodeJS.ErrnoException;
       throw new RunFileError(
         'RUN_DIRECTORY_UNUSABLE',
-        `the run directory ${this.path} cannot be written (${code ?? String(cause)})`,
-        ExitCode.cannotCreate,
+        `the run directory ${this.path} cannot be ${what} (${code ?? String(cause)})`,
+        exitCode,
         { cause },
       );
     }
@@ -216,8 +276,4 @@ function isJson(text: string): boolean {
   } catch {
     return false;
   }
-}
-
-function isNoTemporary(name: string): boolean {
-  return !name.startsWith('.') && name !== 'latest' && name !== 'best';
 }

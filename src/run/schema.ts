@@ -31,12 +31,11 @@ const metrics = z
     (text) => text === 'auto' || text === 'off' || isAddress(text),
     'HOST:PORT with a port from 0 to 65535, auto or off',
   );
+/** What a run may be called, and with it its directory. */
+export const runName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 const name = z
   .string('text')
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
-    '1 to 63 letters, digits, dots, dashes or underscores, beginning with a letter or digit',
-  );
+  .regex(runName, '1 to 63 letters, digits, dots, dashes or underscores, beginning with a letter or digit');
 const natsExpected = 'nats://HOST:PORT, tls://HOST:PORT or null';
 const natsUrl = z.string(natsExpected).refine(isNatsUrl, natsExpected);
 const decayExpected = 'a rising list of at most 100 iterations';

@@ -1,7 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ExitCode } from '../errors.js';
 import { syncFolder } from './atomic-file.js';
+import { RunFileError } from './error.js';
+import { parseJson } from './parse-json.js';
+import { namesIn } from './presence.js';
 
 /** What a coordinator found when it was granted its term. Whatever else lower terms write came too late. */
 export interface Grant {
@@ -56,12 +60,20 @@ export class Terms {
   private successorOf(term: number): Grant | null {
     const higher = this.list().filter((each) => each > term);
     if (higher.length === 0) return null;
-    return JSON.parse(readFileSync(this.pathOf(Math.min(...higher)), 'utf8')) as Grant;
+    const path = this.pathOf(Math.min(...higher));
+    const grant = parseJson(readFileSync(path, 'utf8')) as Partial<Grant> | null;
+    if (!Array.isArray(grant?.checkpoints)) {
+      throw new RunFileError(
+        'RUN_TERM_DAMAGED',
+        `the term ${path} is damaged: it must be JSON that lists the checkpoints that were there`,
+        ExitCode.badData,
+      );
+    }
+    return grant as Grant;
   }
 
   private list(): number[] {
-    if (!existsSync(this.directory)) return [];
-    return readdirSync(this.directory)
+    return namesIn(this.directory)
       .filter((name) => NAME.test(name))
       .map(Number);
   }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { diskWatch } from '../disk/watch.js';
-import { ExitCode, FcaenetError } from '../errors.js';
+import { ExitCode, FcaenetError, shorten } from '../errors.js';
 import { payloadArrays } from '../reduction/payload.js';
 import { bytesOf } from '../transport/bytes.js';
 import type { CoordinatorMessage__Output } from '../transport/generated/fcaenet/v1/CoordinatorMessage.js';
@@ -196,10 +196,10 @@ export class Session {
     // An old leader that wakes up must not be obeyed, not even when it sends this worker home.
     else if (message.term < (this.term || this.options.memory.term)) {
       if (this.term === 0) this.lose(this.oldTerm(message.term));
-    } else if (message.refusal) this.sentAway(message.refusal.message);
+    } else if (message.refusal) this.sentAway(shorten(message.refusal.message));
     else if (message.finish) {
       const { reason, resumable } = message.finish;
-      if (resumable) this.interrupt('paused', reason);
+      if (resumable) this.interrupt('paused', shorten(reason));
       else this.finish({ how: 'over' });
     } else if (message.admitted) {
       this.admitted = true;

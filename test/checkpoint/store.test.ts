@@ -6,6 +6,7 @@ import {
   rename,
   rm,
   stat,
+  symlink,
   truncate,
   writeFile,
 } from 'node:fs/promises';
@@ -232,6 +233,20 @@ test('a checkpoint that was about to be replaced counts until it is', async () =
   expect(await checkpoints()).toEqual([nameOf(1), nameOf(2)]);
   expect(await leftovers(directory)).toEqual([]);
 });
+
+test.each(['best', 'latest'])(
+  'where %s cannot be read nothing is removed, and the error says so',
+  async (name) => {
+    for (const step of [1, 2, 3]) await store.save(stateAt(step), { best: step === 1 });
+    await rm(join(directory, name));
+    // Leads to itself: not even root can follow it.
+    await symlink(name, join(directory, name));
+    const unreadable = failure('CHECKPOINT_READ', `${join(directory, name)} cannot be read: ELOOP`);
+    await expect(fresh().list()).rejects.toThrow(unreadable);
+    await store.save(stateAt(4), { best: false }).catch(() => {});
+    expect(await checkpoints()).toContain(nameOf(1));
+  },
+);
 
 test('pointers that lead nowhere do no harm', async () => {
   await store.save(stateAt(1), { best: false });

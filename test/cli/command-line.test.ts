@@ -127,6 +127,25 @@ test.each([
   [['train'], "missing required argument 'RUN.yaml'; --help lists what there is"],
   [['train', quick, 'more'], /^too many arguments.* but got 2; --help lists what there is$/],
   [['train', quick, '--wrokers', '2'], "unknown option '--wrokers'; did you mean --workers?"],
+  [
+    ['train', quick, '--epochs', '5'],
+    "unknown option '--epochs'; did you mean --set spec.schedule.epochs=5?",
+  ],
+  [['train', quick, '--epochs=5'], "unknown option '--epochs=5'; did you mean --set spec.schedule.epochs=5?"],
+  [
+    ['train', quick, '--batch-size'],
+    "unknown option '--batch-size'; did you mean --set spec.schedule.batchSize=VALUE?",
+  ],
+  [['coordinator', quick, '--seed', '3'], "unknown option '--seed'; did you mean --set spec.seed=3?"],
+  [['train', quick, '--name', 'a b'], "unknown option '--name'; did you mean --set metadata.name=VALUE?"],
+  [[...worker, '--epochs', '5'], "unknown option '--epochs'; --help lists what there is"],
+  [['train', quick, '--schedule', '5'], "unknown option '--schedule'; --help lists what there is"],
+  [['train', quick, '--constructor'], "unknown option '--constructor'; --help lists what there is"],
+  [
+    ['train', quick, `--${'x'.repeat(500)}`],
+    `unknown option '--${'x'.repeat(78)}…'; --help lists what there is`,
+  ],
+  [['a\u001b[2Jb'], "unknown command 'a\\u001b[2Jb'; --help lists what there is"],
   [['train', quick, '--resume=never'], /^unknown option '--resume=never'/],
   [['train', quick, '--workers', '0'], /'0' is invalid\. It must be a whole number from 1 to 1024;/],
   [['train', quick, '--workers', '1.5'], /'1\.5' is invalid\. It must be a whole number from 1 to 1024;/],
@@ -158,13 +177,23 @@ test('errors of the run file are not errors of usage', async () => {
 
 test('a control command is a request for a run, by its directory or over a NATS server', async () => {
   expect(await parseCommandLine('status')).toEqual([
-    { action: 'control', options: [{ request: { command: 'status' }, run: undefined, nats: undefined }] },
+    {
+      action: 'control',
+      options: [{ request: { command: 'status' }, run: undefined, nats: undefined, json: false }],
+    },
   ]);
-  const flags = ['--run', 'quick', '--nats', 'tls://[::1]:4222'];
+  const flags = ['--run', 'quick', '--nats', 'tls://[::1]:4222', '--json'];
   expect(await parseCommandLine('drain', 'local-1', ...flags)).toEqual([
     {
       action: 'control',
-      options: [{ request: { command: 'drain', worker: 'local-1' }, run: 'quick', nats: 'tls://[::1]:4222' }],
+      options: [
+        {
+          request: { command: 'drain', worker: 'local-1' },
+          run: 'quick',
+          nats: 'tls://[::1]:4222',
+          json: true,
+        },
+      ],
     },
   ]);
   for (const url of ['127.0.0.1:4222', 'http://127.0.0.1:4222', 'nats://127.0.0.1']) {

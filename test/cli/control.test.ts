@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { control } from '../../src/commands/control-action.js';
 import type { ControlHandler } from '../../src/transport/control/message.js';
@@ -21,7 +21,7 @@ async function runDirectory(handler?: ControlHandler): Promise<string> {
 }
 
 const ask = (directory: string, nats?: string) =>
-  control({ request: { command: 'status' }, run: directory, nats });
+  control({ request: { command: 'status' }, run: directory, nats, json: false });
 
 test('the answer is printed as one JSON object', async () => {
   const written = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
@@ -55,5 +55,86 @@ test('an answer that is none is refused', async () => {
   await expect(ask(directory)).rejects.toMatchObject({
     code: 'TRANSPORT_BAD_MESSAGE',
     message: 'run quick answered "hello", but must answer with one JSON object',
+  });
+});
+
+describe('on a terminal', () => {
+  const status = {
+    run: 'quick',
+    term: 2,
+    state: 'running',
+    position: { iteration: 2, epoch: 1, step: 4, globalStep: 148, phase: 'train' },
+    schedule: { iterations: 7, epochs: 4, stepsPerEpoch: 16 },
+    workers: [
+      { slot: 0, name: 'local-0', state: 'ready' },
+      { slot: 11, name: 'other', state: 'draining' },
+    ],
+    mAP: 0.61234,
+    checkpoint: { name: 'term-000002-step-0000000128', ageSeconds: 14.4 },
+  };
+
+  /** What is written where standard output is a terminal. */
+  async function shown(reply: object, json: boolean): Promise<string> {
+    const { isTTY } = process.stdout;
+    process.stdout.isTTY = true;
+    vi.stubEnv('CI', '');
+    const written = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+    try {
+      const directory = await runDirectory(async () => ({ ok: true, ...status, ...reply }));
+      await control({ request: { command: 'status' }, run: directory, nats: undefined, json });
+      return written.mock.calls.map(([text]) => text).join('');
+    } finally {
+      written.mockRestore();
+      vi.unstubAllEnvs();
+      process.stdout.isTTY = isTTY;
+    }
+  }
+
+  test('a status is tables, with positions counted from 1', async () => {
+    expect(await shown({}, false)).toBe(`\
+run         quick
+state       running, under coordinator 2
+position    iteration 3 of 7, epoch 2 of 4, step 5 of 16; 148 of 448 steps are done
+mAP         0.6123
+checkpoint  term-000002-step-0000000128, 14 s old
+
+slot  worker   state
+   0  local-0  ready
+  11  other    draining
+`);
+  });
+
+  test.each([
+    [
+      { position: { iteration: 0, epoch: 0, step: 0, globalStep: 0, phase: 'train' } },
+      'iteration 1 of 7, epoch 1 of 4, step 1 of 16; 0 of 448 steps are done',
+    ],
+    [
+      { position: { iteration: 6, epoch: 0, step: 0, globalStep: 448, phase: 'evaluate' } },
+      'iteration 7 of 7, its evaluation; 448 of 448 steps are done',
+    ],
+    [
+      { position: { iteration: 7, epoch: 0, step: 0, globalStep: 448, phase: 'train' } },
+      '448 of 448 steps are done',
+    ],
+  ])('%j', async (reply, position) => {
+    expect(await shown(reply, false)).toContain(`\nposition    ${position}\n`);
+  });
+
+  test('what is not there yet is said in words', async () => {
+    const text = await shown({ mAP: null, checkpoint: null, workers: [] }, false);
+    expect(text).toContain(
+      '\nmAP         not evaluated yet\ncheckpoint  none by this coordinator\nworkers     none\n',
+    );
+  });
+
+  test('--json prints one JSON object there too', async () => {
+    expect(JSON.parse(await shown({}, true))).toEqual(status);
+  });
+
+  test('the answer of an older coordinator, or to another request, is a line for each field', async () => {
+    expect(await shown({ schedule: undefined, workers: undefined, state: 'pausing' }, false)).toContain(
+      'state       pausing\n',
+    );
   });
 });

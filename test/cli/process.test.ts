@@ -19,7 +19,7 @@ test.each([
   [
     ['train', quick, '--bits', '12'],
     64,
-    /^fcaenet: unknown option '--bits'; --help lists what there is\.\n$/,
+    /^fcaenet: unknown option '--bits'; did you mean --set spec\.bits=12\?\n$/,
   ],
   [
     ['worker', '--connect', 'nowhere'],

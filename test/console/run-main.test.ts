@@ -71,6 +71,19 @@ test('a thrown value that is no error still ends in a sentence', () => {
   );
 });
 
+test.each(['EACCES', 'ELOOP', 'ENAMETOOLONG', 'EROFS'])(
+  'a file that %s keeps from being used is named, with an exit code that asks for no other try',
+  (code) => {
+    const error = Object.assign(new Error(`${code}: no, open 'a'`), { code, path: 'a\u001bb' });
+    expect(describeEnd(error, false)).toEqual({
+      text: `fcaenet: a\\u001bb cannot be used (${code}).\n`,
+      exitCode: ExitCode.inputOutput,
+    });
+    // A disk that fails may be back with the next try.
+    expect(describeEnd({ ...error, code: 'EIO' }, false).exitCode).toBe(ExitCode.failed);
+  },
+);
+
 test('Ctrl-C ends a command that has nothing to save, in one sentence', async () => {
   const { child, ended } = start(
     `runMain(async () => { console.log('ready'); await new Promise((r) => setTimeout(r, 10000)) })`,

@@ -17,7 +17,9 @@ const nats = run().spec.operation.nats;
 /** A coordinator of the run in `root`, as far as leading and writing goes. */
 async function coordinator(root: string, leaseSeconds = 30) {
   const settings = [`runsDirectory=${root}`, `lease.seconds=${leaseSeconds}`];
-  const directory = RunDirectory.open(run(...settings.map((each) => `spec.operation.${each}`)), 'auto');
+  const decided = run(...settings.map((each) => `spec.operation.${each}`));
+  const directory = RunDirectory.open(decided, 'auto');
+  directory.writeRunFile(decided);
   const deposed: unknown[] = [];
   const onDeposed = (error: unknown) => deposed.push(error);
   const leadership = await Leadership.take({

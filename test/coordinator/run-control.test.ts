@@ -2,13 +2,15 @@ import { expect, test } from 'vitest';
 import { RunControl, type RunControlHooks } from '../../src/coordinator/leadership/run-control.js';
 import { startPosition } from '../../src/schedule/schedule.js';
 
+const schedule = { iterations: 7, epochs: 4, stepsPerEpoch: 16 };
+
 function control(workers: { slot: number; name: string; state: string }[] = []) {
   const calls: string[] = [];
   const controller = new AbortController();
   const hooks: RunControlHooks = {
     run: 'quick',
     term: 2,
-    describe: () => ({ position: startPosition, workers, mAP: null, checkpoint: null }),
+    describe: () => ({ position: startPosition, schedule, workers, mAP: null, checkpoint: null }),
     checkpoint: async () => 'term-000002-step-0000000007',
     stop: () => controller.abort(new Error('stopped')),
     drain: (worker) => worker === 'local-0',
@@ -28,6 +30,7 @@ test('status tells waiting from running', async () => {
     term: 2,
     state: 'waiting',
     position: startPosition,
+    schedule,
     workers: [],
     mAP: null,
     checkpoint: null,

@@ -103,9 +103,14 @@ describe('admission', () => {
 
   test.each([
     [
-      'another protocol',
-      { protocolVersion: 99 },
-      new RegExp(`speaks protocol version 99, the coordinator ${protocolVersion}`),
+      'a newer protocol',
+      { protocolVersion: protocolVersion + 1 },
+      `the worker speaks protocol version ${protocolVersion + 1}, the coordinator ${protocolVersion}; upgrade fcaenet where the coordinator runs`,
+    ],
+    [
+      'an older protocol',
+      { protocolVersion: protocolVersion - 1 },
+      `the worker speaks protocol version ${protocolVersion - 1}, the coordinator ${protocolVersion}; upgrade fcaenet where the worker runs`,
     ],
     ['another dataset', { datasetFingerprint: 'abc' }, /fingerprint abc…, the run's ffffffffffff…/],
   ])('%s is refused', async (_, changed, message) => {

@@ -220,12 +220,12 @@ test('any flipped byte is found', async () => {
 });
 
 const changes: [string, (lines: string[]) => string[], RegExp][] = [
-  ['dropped', (lines) => lines.toSpliced(4, 1), /^the ledger's line for step 3 follows the line with hash/],
-  ['repeated', (lines) => lines.toSpliced(4, 0, lines[4]!), /^the ledger's line for step 4 follows the line/],
+  ['dropped', (lines) => lines.toSpliced(4, 1), /^the ledger's line for step 4 follows the line with hash/],
+  ['repeated', (lines) => lines.toSpliced(4, 0, lines[4]!), /^the ledger's line for step 5 follows the line/],
   [
     'swapped',
     (lines) => lines.toSpliced(4, 2, lines[5]!, lines[4]!),
-    /^the ledger's line for step 3 follows/,
+    /^the ledger's line for step 4 follows/,
   ],
   ['the first', (lines) => lines.slice(1), /^the first line of the ledger has a wrong format/],
 ];
@@ -245,37 +245,37 @@ const forgeries: [string, string, (forged: LedgerStep[]) => LedgerStep[], RegExp
     'a step left out',
     'LEDGER_STEP',
     (s) => s.toSpliced(4, 1),
-    /^step 4 stands in the ledger with step 2, expected 1$/,
+    /^step 5 stands in the ledger with step 2, expected 1$/,
   ],
   [
     'a step twice',
     'LEDGER_STEP',
     (s) => s.toSpliced(4, 0, s[4]!),
-    /^step 5 stands in the ledger with step 1, expected 2$/,
+    /^step 6 stands in the ledger with step 1, expected 2$/,
   ],
   [
     'a step too many',
     'LEDGER_STEP',
     (s) => [...s, s[0]!],
-    /^the ledger has step 12, but the run has 12 steps$/,
+    /^the ledger has step 13, but the run has 12 steps$/,
   ],
   [
     'a falling term',
     'LEDGER_STEP',
     (s) => s.with(3, { ...s[3]!, term: 0 }),
-    /^step 3 was done under term 0, after a step of term 1$/,
+    /^step 4 was done under term 0, after a step of term 1$/,
   ],
   [
     'other samples',
     'LEDGER_SAMPLES',
     (s) => s.with(3, { ...s[3]!, batch: s[4]!.batch }),
-    /^step 3 used samples with digest \S+, but the run's keys choose /,
+    /^step 4 used samples with digest \S+, but the run's keys choose /,
   ],
   [
     'other microbatches',
     'LEDGER_SAMPLES',
     (s) => s.with(3, { ...s[3]!, leaves: [8] }),
-    /^step 3 used microbatches of 8 rows, expected 2, 3, 3$/,
+    /^step 4 used microbatches of 8 rows, expected 2, 3, 3$/,
   ],
   [
     'steps missing at the end',
@@ -293,12 +293,12 @@ test.each(forgeries)('%s: %s', (_, code, forge, sentence) => {
 test.each([
   [
     'repeat a sample',
-    /^step 0 used sample 7 of its epoch a second time$/,
+    /^step 1 used sample 7 of its epoch a second time$/,
     (positions: Int32Array<ArrayBuffer>) => positions.fill(7),
   ],
   [
     'leave a sample out',
-    /^sample 0 was not used in the epoch that step 2 ends$/,
+    /^sample 0 was not used in the epoch that step 3 ends$/,
     (positions: Int32Array<ArrayBuffer>) => positions.filter((row) => row > 0),
   ],
 ])('keys that %s are found', (_, sentence, change) => {

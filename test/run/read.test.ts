@@ -33,6 +33,9 @@ test.each([
     'run.yaml: spec.learningRate is not a field of a training run; did you mean spec.schedule.learningRate?',
   ],
   ['{xyzzy: 1}', 'run.yaml: spec.xyzzy is not a field of a training run'],
+  ['{toString: 1}', 'run.yaml: spec.toString is not a field of a training run'],
+  ['{dataset: {constructor: 1}}', 'run.yaml: spec.dataset.constructor is not a field of a training run'],
+  ['{__proto__: {bits: 1}}', 'run.yaml: spec.__proto__ is not a field of a training run'],
 ])('an unknown field %s is refused with the nearest name', (spec, message) => {
   expect(parse(withSpec(spec))).toEqual({ code: 'RUN_FIELD_UNKNOWN', message, exitCode: 78 });
 });
@@ -45,7 +48,7 @@ test.each([
   ['seed', '-1', '-1, but must be a whole number from 0 to 9007199254740991'],
   ['method', 'fcaent', '"fcaent", but must be one of baseline, srem, esrl, fcaenet; did you mean fcaenet?'],
   ['dataset.sampleSize', '0', '0, but must be a whole number from 1 to 1000000000'],
-  ['dataset.path', '""', '"", but must be a path'],
+  ['dataset.path', '', '"", but must be a path'],
   ['model.backbone', 'vgg', '"vgg", but must be one of mobilenet_v1, resnet18, resnet50'],
   ['model.width', '0.1', '0.1, but must be a number from 0.25 to 1'],
   ['model.imageSize', '31', '31, but must be a whole number from 32 to 1024'],
@@ -124,6 +127,21 @@ test('YAML that cannot be parsed is refused in one line', () => {
   expect(message).not.toContain('\n');
 });
 
+test.each(['---\nkind: TrainingRun\n---\n', `${withSpec('{}')}\n---\nkind: TrainingRun\n`])(
+  'several documents in one file are refused (%j)',
+  (text) => {
+    expect(parse(text)).toEqual({
+      code: 'RUN_FILE_SYNTAX',
+      message: 'run.yaml holds several YAML documents, parted by ---, but a run file holds one',
+      exitCode: 78,
+    });
+  },
+);
+
+test('one document may be marked at its beginning and end', () => {
+  expect(parseTrainingRun(`---${minimal}...\n`, 'run.yaml')).toEqual(run());
+});
+
 test('two settings of one name are refused', () => {
   expect(parse('kind: TrainingRun\nkind: TrainingRun').code).toBe('RUN_FILE_SYNTAX');
 });
@@ -142,6 +160,18 @@ test('a missing run file is named', () => {
     message: 'there is no run file no/such.yaml',
     exitCode: 66,
   });
+});
+
+test('a name without its ending, and the folder of a run, are answered with the file that is there', () => {
+  const folder = temporaryDirectory();
+  writeFileSync(join(folder, 'cub.yaml'), minimal);
+  writeFileSync(join(folder, 'run.yaml'), minimal);
+  expect(errorOf(() => readTrainingRun(join(folder, 'cub'))).message).toBe(
+    `there is no run file ${join(folder, 'cub')}; did you mean ${join(folder, 'cub.yaml')}?`,
+  );
+  expect(errorOf(() => readTrainingRun(folder)).message).toBe(
+    `the run file ${folder} cannot be read (EISDIR); did you mean ${join(folder, 'run.yaml')}?`,
+  );
 });
 
 test('a folder in the place of a run file is refused', () => {

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { basename, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
 import { readTrainingRun } from '../../src/run/read.js';
 import { type ResumeMode, RunDirectory } from '../../src/run/run-directory.js';
 import { failure } from '../kit/failure.js';
@@ -14,13 +14,21 @@ function inside(root: string, ...overrides: string[]) {
 
 function begun(root: string): void {
   const directory = RunDirectory.open(inside(root), 'new');
-  writeFileSync(join(directory.checkpoints, 'latest'), '');
+  directory.writeRunFile(inside(root));
+  mkdirSync(join(directory.checkpoints, 'term-000001-step-0000000003'));
   directory.release();
+}
+
+/** A path that leads to itself, which even root cannot follow. */
+function linkInCircle(path: string): void {
+  rmSync(path, { recursive: true, force: true });
+  symlinkSync(basename(path), path);
 }
 
 test('a new run has its settings, as decided, in run.yaml', () => {
   const root = temporaryDirectory();
   const directory = RunDirectory.open(inside(root), 'new');
+  directory.writeRunFile(inside(root));
   expect(directory.path).toBe(join(root, 'test'));
   expect(readTrainingRun(directory.runFile)).toEqual(inside(root));
   expect(existsSync(directory.checkpoints)).toBe(true);
@@ -51,7 +59,9 @@ test('a run that has begun is not begun anew', () => {
 test('a run that ended before its first checkpoint may be begun anew with other settings', () => {
   const root = temporaryDirectory();
   RunDirectory.open(inside(root), 'new').release();
-  const directory = RunDirectory.open(inside(root, 'spec.bits=12'), 'new');
+  const run = inside(root, 'spec.bits=12');
+  const directory = RunDirectory.open(run, 'new');
+  directory.writeRunFile(run);
   expect(readTrainingRun(directory.runFile).spec.bits).toBe(12);
 });
 
@@ -64,7 +74,9 @@ test('only a run that is there can be resumed', () => {
     ),
   );
   expect(existsSync(join(root, 'test'))).toBe(false);
-  RunDirectory.open(inside(root), 'auto').release();
+  const directory = RunDirectory.open(inside(root), 'auto');
+  directory.writeRunFile(inside(root));
+  directory.release();
   RunDirectory.open(inside(root), 'resume').release();
 });
 
@@ -79,7 +91,10 @@ test.each<ResumeMode>(['resume', 'auto'])('%s refuses a run of other settings an
     ),
   );
   // The refusal leaves the run as it was, and free.
-  const directory = RunDirectory.open(inside(root, 'spec.operation.workers=5'), mode);
+  const other = inside(root, 'spec.operation.workers=5');
+  const directory = RunDirectory.open(other, mode);
+  expect(readTrainingRun(directory.runFile)).toEqual(inside(root));
+  directory.writeRunFile(other);
   expect(readTrainingRun(directory.runFile).spec).toMatchObject({ bits: 24, operation: { workers: 5 } });
 });
 
@@ -147,4 +162,127 @@ test('a directory is locked while a process has it', () => {
   expect(RunDirectory.at(directory.path).isLocked).toBe(true);
   directory.release();
   expect(RunDirectory.at(directory.path).isLocked).toBe(false);
+});
+
+test.each(['.DS_Store', '.nfs0001', 'lost+found', '.tmp-x', 'term-000001-step-0000000003.zip'])(
+  'a lone %s among the checkpoints is no run that has begun',
+  (foreign) => {
+    const root = temporaryDirectory();
+    const path = join(root, 'test');
+    for (const folder of ['checkpoints', 'terms', '.']) {
+      mkdirSync(join(path, folder, foreign), { recursive: true });
+    }
+    for (const mode of ['new', 'auto'] as const) RunDirectory.open(inside(root), mode).release();
+    const directory = RunDirectory.open(inside(root), 'new');
+    expect(directory.hasBegun).toBe(false);
+    expect(directory.nextTerm()).toBe(1);
+    expect(directory.ledgerFiles()).toEqual([]);
+    expect(JSON.parse(readFileSync(join(path, 'terms', '000001'), 'utf8')).checkpoints).toEqual([]);
+    directory.release();
+    // And beside a checkpoint of ours it changes nothing.
+    mkdirSync(join(path, 'checkpoints', 'term-000001-step-0000000003'));
+    expect(() => RunDirectory.open(inside(root), 'new')).toThrow(
+      failure('RUN_EXISTS', 'already holds a run'),
+    );
+  },
+);
+
+test('a run that did not begin leaves no directory, unless it was there before or has begun', () => {
+  const root = temporaryDirectory();
+  const fresh = RunDirectory.open(inside(root), 'new');
+  fresh.nextTerm();
+  fresh.writeRunFile(inside(root));
+  fresh.discardUnlessBegun();
+  fresh.release();
+  expect(existsSync(fresh.path)).toBe(false);
+
+  mkdirSync(fresh.path);
+  const old = RunDirectory.open(inside(root), 'new');
+  old.discardUnlessBegun();
+  old.release();
+  expect(existsSync(old.path)).toBe(true);
+
+  rmSync(old.path, { recursive: true });
+  const started = RunDirectory.open(inside(root), 'new');
+  mkdirSync(join(started.checkpoints, 'term-000001-step-0000000000'));
+  started.discardUnlessBegun();
+  started.release();
+  expect(existsSync(started.path)).toBe(true);
+});
+
+test('a run that was copied without its terms goes on with a higher term than any of its checkpoints and ledgers', () => {
+  const root = temporaryDirectory();
+  const directory = RunDirectory.open(inside(root), 'auto');
+  const name = 'term-000003-step-0000000003';
+  mkdirSync(join(directory.checkpoints, name));
+  expect(directory.nextTerm()).toBe(4);
+  expect(directory.terms.acceptsCheckpoint(3, name)).toBe(true);
+  rmSync(join(directory.path, 'terms'), { recursive: true });
+  writeFileSync(directory.ledgerFileOf(7), '');
+  expect(directory.nextTerm()).toBe(8);
+  directory.release();
+});
+
+describe('what cannot be looked at is not taken for absent', () => {
+  const unreadable = (root: string, end: string) =>
+    failure('RUN_DIRECTORY_UNUSABLE', `the run directory ${join(root, 'test')} cannot be ${end}`);
+
+  test.each<ResumeMode>(['new', 'resume', 'auto'])('the directory itself (%s)', (mode) => {
+    const root = temporaryDirectory();
+    linkInCircle(join(root, 'test'));
+    expect(() => RunDirectory.open(inside(root), mode)).toThrow(unreadable(root, ''));
+  });
+
+  test('run.yaml, of a run to be resumed', () => {
+    const root = temporaryDirectory();
+    begun(root);
+    linkInCircle(join(root, 'test', 'run.yaml'));
+    expect(() => RunDirectory.open(inside(root), 'resume')).toThrow(unreadable(root, 'read (ELOOP)'));
+    expect(() => RunDirectory.open(inside(root), 'auto')).toThrow(
+      failure('RUN_FILE_UNREADABLE', `the run file ${join(root, 'test', 'run.yaml')} cannot be read (ELOOP)`),
+    );
+  });
+
+  test.each(['result.json', 'lock', 'checkpoints'])('%s', (name) => {
+    const root = temporaryDirectory();
+    begun(root);
+    linkInCircle(join(root, 'test', name));
+    const look = (directory: RunDirectory) => [
+      directory.hasBegun,
+      directory.isLocked,
+      directory.readResult(),
+    ];
+    expect(() => look(RunDirectory.at(join(root, 'test')))).toThrow(unreadable(root, 'read (ELOOP)'));
+  });
+
+  test.each(['terms', 'checkpoints', 'result.json'])('%s, for the next term', (name) => {
+    const root = temporaryDirectory();
+    const directory = RunDirectory.open(inside(root), 'new');
+    linkInCircle(join(directory.path, name));
+    expect(() => directory.nextTerm()).toThrow(unreadable(root, 'written (ELOOP)'));
+    directory.release();
+  });
+
+  test('events.jsonl', () => {
+    const root = temporaryDirectory();
+    const directory = RunDirectory.open(inside(root), 'new');
+    linkInCircle(directory.eventsFile);
+    expect(() => directory.readEventLines()).toThrow(unreadable(root, 'read (ELOOP)'));
+    directory.release();
+  });
+});
+
+test('a result and a term that hold something else are refused by name', () => {
+  const root = temporaryDirectory();
+  begun(root);
+  const directory = RunDirectory.at(join(root, 'test'));
+  writeFileSync(directory.resultFile, '');
+  expect(() => directory.readResult()).toThrow(
+    failure('RUN_RESULT_DAMAGED', `the result ${directory.resultFile} is damaged: it must be a JSON object`),
+  );
+  mkdirSync(join(directory.path, 'terms'));
+  writeFileSync(join(directory.path, 'terms', '000002'), '');
+  expect(() => directory.terms.acceptsCheckpoint(1, 'any')).toThrow(
+    failure('RUN_TERM_DAMAGED', `the term ${join(directory.path, 'terms', '000002')} is damaged`),
+  );
 });

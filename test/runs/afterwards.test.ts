@@ -85,7 +85,7 @@ describe('runs', () => {
     expect(comparison.digests.weightsSha256.first).toBe(weightsSha256);
     expect(comparison.digests.weightsSha256.second).not.toBe(weightsSha256);
     expect(comparison.digests.dataset.first).toBe(comparison.digests.dataset.second);
-    expect(comparison.partedAtStep).toBe(0);
+    expect(comparison.partedAtStep).toBe(1);
     expect(comparison.mAP).toMatchObject([{ iteration: 1, first: mAP }]);
     expect(comparisonTables(comparison)).toMatch(/^spec\.loss\.gamma +200 +100$/m);
   });

@@ -27,6 +27,11 @@ function train(...settings: string[]) {
   return runCommandLine(['train', small.runFile, '--workers', '1', ...flags], { cwd: small.folder });
 }
 
+/** Whether anything is left of the run that was tried last. */
+function leftSomething(): boolean {
+  return existsSync(join(small.folder, 'runs', `bad-${names}`));
+}
+
 /** A copy of the dataset, to be damaged. */
 async function copyOfData(name: string): Promise<string> {
   await cp(join(small.folder, 'data'), join(small.folder, name), { recursive: true });
@@ -39,15 +44,21 @@ test('a missing data folder', async () => {
   expect(exitCode).toBe(ExitCode.missingInput);
 });
 
-test('a truncated JPEG ends the run with its name, when a worker meets it', async () => {
+test.each([
+  ['0.jpg', 'the first step'],
+  ['32.jpg', 'the first evaluation'],
+])('a truncated JPEG ends the run with its name, when a worker meets it: %s in %s', async (name) => {
   const root = await copyOfData('truncated');
-  const file = join(root, 'images', '001.Kind', '0.jpg');
+  const file = join(root, 'images', '001.Kind', name);
   await writeFile(file, (await readFile(file)).subarray(0, 400));
   const { exitCode, stderr } = await train('spec.dataset.path=truncated', 'spec.dataset.sampleSize=32');
-  expect(stderr).toMatch(/^fcaenet: [^\n]*001\.Kind\/0\.jpg[^\n]*cannot be decoded[^\n]*\n$/);
+  expect(stderr).toMatch(/^fcaenet: [^\n]*001\.Kind\/\d+\.jpg[^\n]*cannot be decoded[^\n]*\n$/);
   expect(exitCode).toBe(ExitCode.badData);
+  // Before its first step a run has nothing to go on with; after it there is a checkpoint.
   const directory = RunDirectory.at(join(small.folder, 'runs', `bad-${names}`));
-  expect(readEvents(directory).at(-1)).toMatchObject({ type: 'run.failed', code: 'COORDINATOR_NO_WORKERS' });
+  const failed = { type: 'run.failed', code: 'COORDINATOR_NO_WORKERS' };
+  expect([directory.hasBegun, leftSomething()]).toEqual(Array(2).fill(name === '32.jpg'));
+  expect(readEvents(directory).slice(-1)).toMatchObject(directory.hasBegun ? [failed] : []);
 });
 
 test('an image that is in the list but not there', async () => {
@@ -111,6 +122,7 @@ test('weights of another backbone', async () => {
     /^fcaenet: [^\n]*resnet18\.safetensors[^\n]*ResNet-?18[^\n]*expected MobileNet[^\n]*\n$/i,
   );
   expect(exitCode).toBe(ExitCode.badData);
+  expect(leftSomething()).toBe(false);
 });
 
 test.each([
@@ -126,15 +138,34 @@ test.each([
       new RegExp(`^fcaenet: [^\\n]*port ${port}[^\\n]*in use[^\\n]*${setting}[^\\n]*\\n$`),
     );
     expect(exitCode).toBe(ExitCode.unavailable);
+    expect(leftSomething()).toBe(false);
   } finally {
     server.close();
   }
 });
 
+test('a resume that cannot start leaves the run as it was', async () => {
+  const name = `bad-${++names}`;
+  const settings = ['--set', `metadata.name=${name}`, '--set', 'spec.schedule.iterations=1'];
+  const decay = ['--set', 'spec.schedule.decayAfter=[]'];
+  const command = ['train', small.runFile, '--workers', '1', ...settings, ...decay];
+  const stopped = new CommandLine(command, { cwd: small.folder });
+  await stopped.line('waiting for workers');
+  stopped.kill('SIGTERM');
+  expect((await stopped.ended).exitCode).toBe(ExitCode.interrupted);
+  const runFile = join(small.folder, 'runs', name, 'run.yaml');
+  const before = await readFile(runFile, 'utf8');
+  const exposed = ['--set', 'spec.operation.listen=0.0.0.0:0'];
+  const { exitCode } = await runCommandLine([...command, ...exposed, '--resume'], { cwd: small.folder });
+  expect(exitCode).toBe(ExitCode.badConfiguration);
+  expect(await readFile(runFile, 'utf8')).toBe(before);
+});
+
 test('an address that others can reach, without certificates', async () => {
   const { exitCode, stderr } = await train('spec.operation.listen=0.0.0.0:0');
-  expect(stderr).toMatch(/^fcaenet: [^\n]*0\.0\.0\.0:0[^\n]*loopback[^\n]*\n$/);
+  expect(stderr).toMatch(/^fcaenet: [^\n]*0\.0\.0\.0:0[^\n]*loopback[^\n]*fcaenet certs make[^\n]*\n$/);
   expect(exitCode).toBe(ExitCode.badConfiguration);
+  expect(leftSomething()).toBe(false);
 });
 
 test('a worker with another dataset is refused with both fingerprints, and the run goes on', async () => {

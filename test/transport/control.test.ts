@@ -1,7 +1,7 @@
-import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
-import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { dirname, join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   type ControlHandler,
   controlBounds,
@@ -75,9 +75,43 @@ test('a peer that says nothing or hangs up hurts nobody', async () => {
   mute.destroy();
 });
 
-test('a path too long for a socket is refused with its length', async () => {
-  const path = join(temporaryDirectory(), 'x'.repeat(120));
-  await expect(serveControlSocket(path, echo)).rejects.toThrow('more than the 100');
+describe('where the path is too long for a socket’s address', () => {
+  async function serveFarAway() {
+    // 40 letters of three bytes each: what counts is bytes.
+    const folder = join(temporaryDirectory(), '鳥'.repeat(40));
+    mkdirSync(folder);
+    const path = join(folder, 'control.sock');
+    const service = await serveControlSocket(path, echo);
+    onTestFinished(() => service.close(true));
+    return { folder, path, service };
+  }
+
+  test('a short one elsewhere is found by both sides, for its owner alone, and goes with its server', async () => {
+    const { path, service } = await serveFarAway();
+    const made = readlinkSync(path);
+    expect(Buffer.byteLength(made)).toBeLessThanOrEqual(100);
+    expect([statSync(made).mode & 0o777, statSync(dirname(made)).mode & 0o777]).toEqual([0o600, 0o700]);
+    expect(JSON.parse(await askControlSocket(path, '{"command":"status"}'))).toMatchObject({ ok: true });
+    await service.close(true);
+    expect([existsSync(path), existsSync(dirname(made))]).toEqual([false, false]);
+  });
+
+  test('a successor takes the place of one that was killed', async () => {
+    const { folder, path } = await serveFarAway();
+    rmSync(path);
+    symlinkSync(join(folder, 'gone'), path);
+    const successor = await serveControlSocket(path, echo);
+    expect(JSON.parse(await askControlSocket(path, '{"command":"stop"}'))).toMatchObject({ ok: true });
+    await successor.close(true);
+  });
+});
+
+test('the folder may be reached by another path than its server’s, also a longer one', async () => {
+  const { path } = await serve(echo);
+  const link = join(temporaryDirectory(), 'x'.repeat(120));
+  symlinkSync(dirname(path), link);
+  const ask = askControlSocket(join(link, 'control.sock'), '{"command":"status"}');
+  expect(JSON.parse(await ask)).toMatchObject({ ok: true });
 });
 
 test.skipIf(natsMissing !== '')(

@@ -6,7 +6,8 @@ import { LocalWorkerMemory } from '../dispatch/local-worker-memory.js';
 import { type Waiting, WorkerPool } from '../dispatch/pool.js';
 import type { Admission } from './hello.js';
 import { LocalWorkers } from './local-workers.js';
-import { CoordinatorServer, type Protection } from './server.js';
+import type { Protection } from './protection.js';
+import { CoordinatorServer } from './server.js';
 
 export interface FleetOptions {
   readonly admission: Admission;

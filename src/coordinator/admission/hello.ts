@@ -38,7 +38,9 @@ export function helloFault(
   if (hello.protocolVersion !== protocolVersion) {
     return {
       code: 'PROTOCOL_VERSION',
-      message: `the worker speaks protocol version ${hello.protocolVersion}, the coordinator ${protocolVersion}`,
+      message:
+        `the worker speaks protocol version ${hello.protocolVersion}, the coordinator ${protocolVersion}; ` +
+        `upgrade fcaenet where the ${hello.protocolVersion < protocolVersion ? 'worker' : 'coordinator'} runs`,
     };
   }
   if (joinToken !== null && !isJoinToken(joinToken, hello.joinToken)) {

@@ -2,15 +2,13 @@ import * as grpc from '@grpc/grpc-js';
 import { type Clock, systemClock } from '../../clock.js';
 import type { Log } from '../../console/log.js';
 import type { Identity } from '../../identity/identity.js';
-import { formatAddress, isLoopback, parseAddress } from '../../run/address.js';
-import { joinTokenVariable } from '../../transport/join-token.js';
+import { formatAddress, parseAddress } from '../../run/address.js';
 import { channelOptions, coordinatorService, type Traffic } from '../../transport/service.js';
-import type { TlsMaterial } from '../../transport/tls-files.js';
 import type { LocalWorkerMemory } from '../dispatch/local-worker-memory.js';
 import type { WorkerStream } from '../dispatch/member.js';
 import type { WorkerPool } from '../dispatch/pool.js';
-import { CoordinatorError } from '../error.js';
 import type { Admission } from './hello.js';
+import { type Protection, refusePlainText } from './protection.js';
 import { Refusals } from './refusals.js';
 import { type HandshakeLimits, handshakeLimits, WorkerListener } from './worker-listener.js';
 import { WorkerLogs } from './worker-logs.js';
@@ -22,12 +20,6 @@ const mostStreams = 4;
 const idleMs = 60_000;
 /** How long workers have to take leave when the run ends. */
 const goodbyeMs = 1_000;
-
-/** What a worker must have to be heard; null asks for nothing. */
-export interface Protection {
-  readonly tls: TlsMaterial | null;
-  readonly joinToken: string | null;
-}
 
 export interface CoordinatorServerOptions {
   readonly admission: Admission;
@@ -100,24 +92,9 @@ export class CoordinatorServer {
    * @throws TransportError when the port is taken
    */
   async listen(address: string): Promise<string> {
+    refusePlainText(address, this.options.protection);
     // The run file's schema has checked the form.
     const { host, port } = parseAddress(address)!;
-    if (!isLoopback(host)) {
-      const { tls, joinToken } = this.options.protection;
-      const loopback = `so the coordinator only listens on loopback, such as 127.0.0.1:${port}`;
-      if (tls === null) {
-        throw new CoordinatorError(
-          'COORDINATOR_PLAIN_TEXT_REFUSED',
-          `spec.operation.listen is ${address}, but spec.operation.tls names no certificates, ${loopback}`,
-        );
-      }
-      if (joinToken === null) {
-        throw new CoordinatorError(
-          'COORDINATOR_JOIN_TOKEN_MISSING',
-          `spec.operation.listen is ${address}, but there is no join token (--join-token-file or ${joinTokenVariable}), ${loopback}`,
-        );
-      }
-    }
     const bound = await this.listener.listen(host, port);
     this.stopBeating = this.clock.every(heartbeatMs, () => this.streams.beat());
     return formatAddress(host, bound);

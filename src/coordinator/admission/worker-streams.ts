@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.js';
 import type { Log } from '../../console/log.js';
+import { shorten } from '../../errors.js';
 import { type Identity, identityDifferences, wayOut } from '../../identity/identity.js';
 import type { EncodeResult__Output } from '../../transport/generated/fcaenet/v1/EncodeResult.js';
 import type { NodeResult__Output } from '../../transport/generated/fcaenet/v1/NodeResult.js';
@@ -191,12 +192,12 @@ export class WorkerStreams {
     else if (message.ready) this.admit(member, message.ready.identity, message.ready.device, depart);
     else if (message.failure) {
       const { code, exitCode } = message.failure;
-      depart(`it failed: ${message.failure.message}`, { code, exitCode });
+      depart(`it failed: ${shorten(message.failure.message)}`, { code, exitCode });
     } else if (message.heartbeat) {
       member.tally.beaten(message.heartbeat);
     } else if (message.logLine) workerLogs.write(member, message.logLine);
     else if (message.taken) member.sharedMemory?.weights.taken(message.taken.transfer, member);
-    else if (message.leaving) pool.leave(member, message.leaving.reason);
+    else if (message.leaving) pool.leave(member, shorten(message.leaving.reason));
     else if (message.nodeResult) this.expectNode(member, message.nodeResult);
     else if (message.encodeResult) this.expectEncoded(member, message.encodeResult);
   }

@@ -4,7 +4,14 @@ import type { ControlReply, ControlRequest } from '../../transport/control/messa
 /** What `fcaenet status` prints. */
 export interface RunStatus {
   readonly state: 'waiting' | 'running' | 'pausing' | 'paused' | 'stopping';
+  /** Counts what is finished, so that it begins with 0. */
   readonly position: RunPosition;
+  readonly schedule: {
+    readonly iterations: number;
+    /** Per iteration. */
+    readonly epochs: number;
+    readonly stepsPerEpoch: number;
+  };
   readonly workers: readonly { readonly slot: number; readonly name: string; readonly state: string }[];
   /** Of the last evaluation; null before the first. */
   readonly mAP: number | null;

@@ -109,10 +109,12 @@ export class Monitoring {
 
   /** What `fcaenet status` prints, apart from whether the run is held. */
   describe(): Omit<RunStatus, 'state'> {
-    const { state, fleet } = this.options;
+    const { run, state, fleet, stepsPerEpoch } = this.options;
+    const { iterations, epochs } = run.spec.schedule;
     const { lastCheckpoint } = this;
     return {
       position: state.position,
+      schedule: { iterations, epochs, stepsPerEpoch },
       workers: fleet.pool.all().map(({ slot, name, state }) => ({ slot, name, state })),
       mAP: state.history.findLast(({ evaluation }) => evaluation !== null)?.evaluation?.mAP ?? null,
       checkpoint: lastCheckpoint && {

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { disk } from '../../disk/disk.js';
+import { isAbsence } from '../../run/presence.js';
 import { DatasetError } from '../error.js';
 import { readAircraft } from './aircraft.js';
 import { readFood101 } from './food101.js';
@@ -97,7 +98,13 @@ async function layoutsOf(root: string): Promise<Layout[]> {
 async function missingOf(root: string, names: readonly string[]): Promise<string[]> {
   const missing = await Promise.all(
     names.map(async (name) => {
-      const status = await disk.stat(path.join(root, name)).catch(() => undefined);
+      const file = path.join(root, name);
+      const status = await disk.stat(file).catch((cause: NodeJS.ErrnoException) => {
+        if (isAbsence(cause)) return undefined;
+        throw new DatasetError('DATASET_LIST_UNREADABLE', `${file} cannot be read (${cause.code})`, {
+          cause,
+        });
+      });
       return status?.isDirectory() === name.endsWith('/') ? undefined : name;
     }),
   );
@@ -117,10 +124,18 @@ async function unknownFormat(folder: string): Promise<DatasetError> {
 
 /** An archive unpacked into a folder of the user's leaves its own folder inside. */
 async function datasetInside(folder: string): Promise<string | undefined> {
-  const entries = await disk.entries(folder);
+  const entries = await disk.entries(folder).catch((cause: NodeJS.ErrnoException) => {
+    throw new DatasetError('DATASET_LIST_UNREADABLE', `the folder ${folder} cannot be read (${cause.code})`, {
+      cause,
+    });
+  });
   for (const { name } of entries.filter((entry) => entry.isDirectory())) {
-    const root = await listsFolder(path.join(folder, name));
-    if ((await layoutsOf(root)).length > 0) return name;
+    try {
+      const root = await listsFolder(path.join(folder, name));
+      if ((await layoutsOf(root)).length > 0) return name;
+    } catch {
+      // Others' folders, such as lost+found, may not be looked into.
+    }
   }
   return undefined;
 }

@@ -2,6 +2,7 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { disk } from '../../disk/disk.js';
 import { diskWatch } from '../../disk/watch.js';
+import { isAbsence } from '../../run/presence.js';
 import { DatasetError } from '../error.js';
 import { KeyedRandom } from '../random.js';
 import { paintScene } from './scene.js';
@@ -63,7 +64,11 @@ function stampText(settings: SyntheticSettings, complete: boolean): string {
 }
 
 async function stampOf(directory: string): Promise<string | undefined> {
-  return disk.readText(path.join(directory, STAMP)).catch(() => undefined);
+  const stamp = path.join(directory, STAMP);
+  return disk.readText(stamp).catch((cause: NodeJS.ErrnoException) => {
+    if (isAbsence(cause)) return undefined;
+    throw new DatasetError('DATASET_FOLDER_OCCUPIED', `${stamp} cannot be read (${cause.code})`, { cause });
+  });
 }
 
 async function refuseForeign(directory: string): Promise<void> {

@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs';
 import { cpus } from 'node:os';
 import * as tf from '@tensorflow/tfjs-core';
+import { isThere } from '../../run/presence.js';
 import type { Engine } from '../engine.js';
 import { EngineError } from '../error.js';
 import { tensorMemory } from '../tensor-memory.js';
@@ -47,14 +47,12 @@ export async function startOnednn(threads: number, addonPath: string): Promise<E
 }
 
 function load(addonPath: string): { addon: Addon; buildHash: string } {
-  if (!existsSync(addonPath)) {
-    throw unavailable(`its native kernels are not built (${addonPath} is missing)`);
-  }
   try {
-    return loadAddon(addonPath);
+    if (isThere(addonPath)) return loadAddon(addonPath);
   } catch (cause) {
     throw unavailable(`its native kernels cannot be loaded (${firstLine(cause)})`, cause);
   }
+  throw unavailable(`its native kernels are not built (${addonPath} is missing)`);
 }
 
 function start(addon: Addon, threads: number): ReturnType<Addon['start']> {

@@ -1,4 +1,4 @@
-import { disk } from '../../disk/disk.js';
+import { readLedgerText } from '../../ledger/reader.js';
 import { RunDirectory } from '../../run/run-directory.js';
 import { trainingSettings } from '../../run/training-hash.js';
 import { type RunContent, type RunDescription, readRunContent } from './describe-run.js';
@@ -16,7 +16,7 @@ export interface RunComparison {
   readonly settings: Readonly<Record<string, Pair<unknown>>>;
   /** Digests of the final weights and codes; of the images and labels. */
   readonly digests: Readonly<Record<'weightsSha256' | 'codesSha256' | 'dataset', Pair<string>>>;
-  /** The first step whose summed gradients differ, counted from 0; null where all that both have are equal. */
+  /** The first step whose summed gradients differ, counted from 1; null where all that both have are equal. */
   readonly partedAtStep: number | null;
   /** By iteration, counted from 1, wherever one of them was evaluated. */
   readonly mAP: readonly ({ readonly iteration: number } & Pair<number>)[];
@@ -48,16 +48,16 @@ export async function compareRuns(first: string, second: string): Promise<RunCom
       codesSha256: digest(({ result }) => result?.codesSha256),
       dataset: digest(({ result }) => result?.dataset.fingerprint),
     },
-    partedAtStep: parted < 0 ? null : parted,
+    partedAtStep: parted < 0 ? null : parted + 1,
     mAP: [...evaluated]
       .sort((x, y) => x - y)
       .map((iteration) => ({ iteration, first: mAPAt(a, iteration), second: mAPAt(b, iteration) })),
   };
 }
 
-/** Of every step in a run's ledger; as far as it can be read, because whether it holds is the audit's question. */
+/** Of every step in a run's ledger, of which there may be none; whether it holds is the audit's question. */
 async function gradientDigests(path: string): Promise<string[]> {
   const [file] = RunDirectory.at(path).ledgerFiles();
-  const text = file === undefined ? '' : await disk.readText(file).catch(() => '');
+  const text = file === undefined ? '' : await readLedgerText(file);
   return [...text.matchAll(/"gradientSha256":"([0-9a-f]{64})"/g)].map((match) => match[1]!);
 }

@@ -1,10 +1,10 @@
-import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { CheckpointStore } from '../../checkpoint/store.js';
 import { readersFence } from '../../coordinator/leadership/leadership.js';
 import type { RunResult } from '../../coordinator/training/result.js';
 import type { IterationRecord } from '../../coordinator/training/run-state.js';
 import { disk } from '../../disk/disk.js';
+import { undefinedIfAbsent } from '../../run/presence.js';
 import { readTrainingRun } from '../../run/read.js';
 import { RunDirectory } from '../../run/run-directory.js';
 import type { TrainingRun } from '../../run/training-run.js';
@@ -81,10 +81,6 @@ export async function readRunContent(path: string): Promise<RunContent> {
 
 /** Null where another checkpoint has just taken this one's place. */
 async function readHistory(checkpoint: string): Promise<History | null> {
-  const file = join(checkpoint, 'history.json');
-  if (!existsSync(file)) return null;
-  return disk.readText(file).then(
-    (text) => JSON.parse(text) as History,
-    () => null,
-  );
+  const text = await disk.readText(join(checkpoint, 'history.json')).catch(undefinedIfAbsent);
+  return text === undefined ? null : (JSON.parse(text) as History);
 }

@@ -1,9 +1,10 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../../console/log.js';
 import { disk } from '../../disk/disk.js';
 import { ExitCode } from '../../errors.js';
 import { RunFileError } from '../../run/error.js';
+import { RunDirectory } from '../../run/run-directory.js';
+import { runName } from '../../run/schema.js';
 import { type RunDescription, readRunContent } from './describe-run.js';
 
 /**
@@ -22,10 +23,12 @@ export async function listRuns(folder: string, log: Log): Promise<RunDescription
   const descriptions: RunDescription[] = [];
   for (const name of names.sort()) {
     const path = join(folder, name);
-    if (!existsSync(join(path, 'run.yaml'))) continue;
     try {
+      if (!RunDirectory.at(path).isRun) continue;
       descriptions.push((await readRunContent(path)).description);
     } catch (error) {
+      // Such as lost+found, which only root may look into.
+      if (!runName.test(name)) continue;
       log.warn('a run cannot be read', {
         path,
         reason: error instanceof Error ? error.message : String(error),

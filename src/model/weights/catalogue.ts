@@ -1,3 +1,4 @@
+import { quote } from '../../errors.js';
 import { ModelError } from '../error.js';
 
 /** Pretrained weights that can be fetched by name. */
@@ -37,7 +38,7 @@ export function findPublished(name: string): PublishedWeights {
     const names = publishedWeights.map((weights) => weights.name).join(', ');
     throw new ModelError(
       'MODEL_WEIGHTS_NAME',
-      `There are no published weights '${name}', expected one of ${names}.`,
+      `There are no published weights ${quote(name)}, expected one of ${names}.`,
     );
   }
   return found;

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { FcaenetError } from '../../errors.js';
+import { FcaenetError, quote } from '../../errors.js';
 
 /** What may be asked of a run's coordinator. */
 export const controlRequestSchema = z.discriminatedUnion('command', [
@@ -44,7 +44,7 @@ async function replyTo(text: string, handler: ControlHandler): Promise<ControlRe
   } catch {
     return refusal(
       'CONTROL_UNKNOWN',
-      `the request is ${JSON.stringify(text.slice(0, 80))}, but must be JSON with a command that exists`,
+      `the request is ${quote(text)}, but must be JSON with a command that exists`,
     );
   }
   try {

@@ -1,9 +1,8 @@
-import { renameSync, rmSync } from 'node:fs';
+import { realpathSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { answerControl, type ControlHandler, controlBounds, controlTimeoutMs } from './message.js';
+import { placeForSocket } from './socket-path.js';
 
-/** Longer paths do not fit into a socket's address. */
-const longestPath = 100;
 const idleMs = 10_000;
 
 /**
@@ -15,13 +14,7 @@ export async function serveControlSocket(
   path: string,
   handler: ControlHandler,
 ): Promise<{ close(isOwn: boolean): Promise<void> }> {
-  // Closing a socket removes the path it was made with: made elsewhere, it cannot remove a successor's.
-  const made = `${path}.${process.pid}`;
-  if (made.length > longestPath) {
-    throw new Error(
-      `its path has ${made.length} letters, more than the ${longestPath} that a socket's may have`,
-    );
-  }
+  const place = placeForSocket(path);
   const open = new Set<Socket>();
   const server = createServer((socket) => {
     open.add(socket);
@@ -34,23 +27,26 @@ export async function serveControlSocket(
     });
   });
   server.maxConnections = 16;
-  rmSync(made, { force: true });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (error) => {
+      place.clear();
+      reject(error);
+    });
     // The socket is made inside `listen`, before it returns.
     const before = process.umask(0o177);
     try {
-      server.listen(made, resolve);
+      server.listen(place.made, resolve);
     } finally {
       process.umask(before);
     }
   });
-  renameSync(made, path);
+  place.publish();
   return {
     close: async (isOwn) => {
       if (isOwn) rmSync(path, { force: true });
       for (const socket of open) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
+      place.clear();
     },
   };
 }
@@ -61,7 +57,7 @@ export async function serveControlSocket(
  */
 export function askControlSocket(path: string, request: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket = createConnection(path, () => socket.write(`${request}\n`));
+    const socket = createConnection(realpathSync(path), () => socket.write(`${request}\n`));
     socket.setTimeout(controlTimeoutMs, () =>
       socket.destroy(new Error(`no answer in ${controlTimeoutMs / 1000} s`)),
     );

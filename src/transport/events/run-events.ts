@@ -1,4 +1,3 @@
-import { existsSync, readFileSync } from 'node:fs';
 import type { Log } from '../../console/log.js';
 import type { RunDirectory } from '../../run/run-directory.js';
 import { eventsThatCount, parseRunEvent, type RunEvent } from './run-event.js';
@@ -41,7 +40,6 @@ export class FileEvents implements RunEvents {
 
 /** The events of a run directory that count, in order; lines cut short by a crash are passed over. */
 export function readEvents(directory: RunDirectory): RunEvent[] {
-  if (!existsSync(directory.eventsFile)) return [];
-  const lines = readFileSync(directory.eventsFile, 'utf8').split('\n');
+  const lines = directory.readEventLines();
   return eventsThatCount(lines.map(parseRunEvent).filter((event) => event !== null));
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
+import { undefinedIfAbsent } from '../../run/presence.js';
 import { type CacheDescription, CacheFile, cacheDisk, cacheFileBytes } from './cache-file.js';
 
 const SUFFIX = '.pixels';
@@ -59,7 +60,7 @@ async function packedFiles(folder: string): Promise<PackedFile[]> {
   const files = await Promise.all(
     names.map(async (name) => {
       // Another process may remove a file between the two calls.
-      const status = await cacheDisk.stat(path.join(folder, name)).catch(() => undefined);
+      const status = await cacheDisk.stat(path.join(folder, name)).catch(undefinedIfAbsent);
       return status && { name, bytes: status.size, usedMs: status.mtimeMs };
     }),
   );

@@ -1,0 +1,71 @@
+import * as z from 'zod';
+import { formatTable } from '../console/table.js';
+
+/** A status as far as it is shown; see `RunStatus`. */
+const statusSchema = z.object({
+  run: z.string(),
+  term: z.number(),
+  state: z.string(),
+  position: z.object({
+    iteration: z.number(),
+    epoch: z.number(),
+    step: z.number(),
+    globalStep: z.number(),
+    phase: z.enum(['train', 'evaluate']),
+  }),
+  schedule: z.object({ iterations: z.number(), epochs: z.number(), stepsPerEpoch: z.number() }),
+  workers: z.array(z.object({ slot: z.number(), name: z.string(), state: z.string() })),
+  mAP: z.number().nullable(),
+  checkpoint: z.object({ name: z.string(), ageSeconds: z.number() }).nullable(),
+});
+type Status = z.output<typeof statusSchema>;
+
+/** A coordinator's answer for a person: a status as tables, any other as a line for each field. */
+export function describeReply(fields: Readonly<Record<string, unknown>>): string {
+  const status = statusSchema.safeParse(fields);
+  if (status.success) return statusTables(status.data);
+  return lines(
+    Object.entries(fields).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? value : JSON.stringify(value),
+    ]),
+  );
+}
+
+function statusTables(status: Status): string {
+  const { run, term, state, workers, mAP, checkpoint } = status;
+  const summary = lines([
+    ['run', run],
+    ['state', `${state}, under coordinator ${term}`],
+    ['position', positionOf(status)],
+    ['mAP', mAP?.toFixed(4) ?? 'not evaluated yet'],
+    [
+      'checkpoint',
+      checkpoint
+        ? `${checkpoint.name}, ${Math.round(checkpoint.ageSeconds)} s old`
+        : 'none by this coordinator',
+    ],
+  ]);
+  if (workers.length === 0) return `${summary}workers     none\n`;
+  const columns = ['slot', 'worker', 'state'].map((title) => ({ title, isNumber: title === 'slot' }));
+  const rows = workers.map(({ slot, name, state: its }) => [String(slot), name, its]);
+  return `${summary}\n${formatTable(columns, rows)}`;
+}
+
+/** Where the run is, counted from 1; a position itself counts what is finished. */
+function positionOf({ position, schedule }: Status): string {
+  const { iterations, epochs, stepsPerEpoch } = schedule;
+  const { iteration, epoch, step, globalStep, phase } = position;
+  const done = `${globalStep} of ${iterations * epochs * stepsPerEpoch} steps are done`;
+  if (iteration === iterations) return done;
+  const within =
+    phase === 'evaluate'
+      ? 'its evaluation'
+      : `epoch ${epoch + 1} of ${epochs}, step ${step + 1} of ${stepsPerEpoch}`;
+  return `iteration ${iteration + 1} of ${iterations}, ${within}; ${done}`;
+}
+
+function lines(pairs: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...pairs.map(([name]) => name.length));
+  return pairs.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join('');
+}

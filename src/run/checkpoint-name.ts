@@ -1,0 +1,17 @@
+/** Begins the name of a checkpoint that another of the same name is about to replace; it counts while that one is missing. */
+export const REPLACED = '.replaced-';
+const NAME = /^term-(\d{6,})-step-(\d{10,})$/;
+
+/** What a checkpoint's name says. */
+export interface CheckpointName {
+  readonly name: string;
+  readonly term: number;
+  readonly globalStep: number;
+}
+
+/** The checkpoint that an entry of a checkpoints folder is; null for whatever else may lie there. */
+export function checkpointOf(entry: string): CheckpointName | null {
+  const name = entry.startsWith(REPLACED) ? entry.slice(REPLACED.length) : entry;
+  const match = NAME.exec(name);
+  return match && { name, term: Number(match[1]), globalStep: Number(match[2]) };
+}
