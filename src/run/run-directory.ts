@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { ExitCode } from '../errors.js';
@@ -141,12 +141,15 @@ export class RunDirectory {
     });
   }
 
-  /** Ends a line of `events.jsonl` that a crash cut short, so that the next event has a line of its own. */
-  endEventLine(): void {
+  /** Cuts off a last line of `events.jsonl` that was not written whole, so that every line is an event. */
+  mendEvents(): void {
     this.attempt(() => {
       if (!existsSync(this.eventsFile)) return;
-      const text = readFileSync(this.eventsFile);
-      if (text.length > 0 && text.at(-1) !== 0x0a) appendFileSync(this.eventsFile, '\n');
+      const bytes = readFileSync(this.eventsFile);
+      const whole = bytes.lastIndexOf('\n') + 1;
+      if (whole === bytes.length) return;
+      if (isJson(bytes.toString('utf8', whole))) appendFileSync(this.eventsFile, '\n');
+      else truncateSync(this.eventsFile, whole);
     });
   }
 
@@ -203,6 +206,15 @@ export class RunDirectory {
         { cause },
       );
     }
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
 }
 

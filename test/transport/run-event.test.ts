@@ -1,5 +1,5 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { RunDirectory } from '../../src/run/run-directory.js';
 import { eventsThatCount, parseRunEvent, type RunEvent } from '../../src/transport/events/run-event.js';
 import { FileEvents, readEvents } from '../../src/transport/events/run-events.js';
@@ -32,12 +32,37 @@ test('what a lower term says after a higher one, and what is said twice, does no
   expect(eventsThatCount(said)).toEqual([event(1, 1), event(1, 2), event(2, 1), event(2, 2)]);
 });
 
-test('a line that a crash cut short costs that line alone', () => {
+/** Every line of the file, as any reader of JSON lines finds them. */
+const linesOf = (directory: RunDirectory) =>
+  readFileSync(directory.eventsFile, 'utf8')
+    .replace(/\n$/, '')
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+test.each([
+  ['is cut off', '{"run":"qui', [event(1, 1), event(3, 1)]],
+  ['keeps the event that it is', JSON.stringify(event(2, 1)), [event(1, 1), event(2, 1), event(3, 1)]],
+])('a last line without its end %s when the run goes on', (_, torn, expected) => {
   const directory = RunDirectory.at(temporaryDirectory());
   new FileEvents(directory, silent).publish(event(1, 1));
-  appendFileSync(directory.eventsFile, '{"run":"qui');
-  new FileEvents(directory, silent).publish(event(2, 1));
-  expect(readEvents(directory)).toEqual([event(1, 1), event(2, 1)]);
+  appendFileSync(directory.eventsFile, torn);
+  new FileEvents(directory, silent).publish(event(3, 1));
+  expect(linesOf(directory)).toEqual(expected);
+  expect(readEvents(directory)).toEqual(expected);
+});
+
+test('half a line that a full disk left is cut off by the next event', () => {
+  const directory = RunDirectory.at(temporaryDirectory());
+  const events = new FileEvents(directory, silent);
+  events.publish(event(1, 1));
+  vi.spyOn(directory, 'appendEvent').mockImplementationOnce(() => {
+    appendFileSync(directory.eventsFile, JSON.stringify(event(1, 2)).slice(0, 20));
+    throw new Error('ENOSPC');
+  });
+  events.publish(event(1, 2));
+  events.publish(event(1, 3));
+  expect(linesOf(directory)).toEqual([event(1, 1), event(1, 3)]);
+  expect(events.counts).toEqual({ published: 2, lost: 1 });
 });
 
 test('an event that cannot be written is counted, and stops nobody', () => {

@@ -16,19 +16,22 @@ export interface RunEvents {
 /** Events in the run directory, `events.jsonl`, a line each: where they always go. */
 export class FileEvents implements RunEvents {
   readonly counts = { published: 0, lost: 0 };
+  /** Whether the file may end in half a line: after a crash, or a disk that was full in the middle of one. */
+  private mayBeTorn = true;
 
   constructor(
     private readonly directory: RunDirectory,
     private readonly log: Log,
-  ) {
-    directory.endEventLine();
-  }
+  ) {}
 
   publish(event: RunEvent): void {
     try {
+      if (this.mayBeTorn) this.directory.mendEvents();
+      this.mayBeTorn = false;
       this.directory.appendEvent(event);
       this.counts.published++;
     } catch (error) {
+      this.mayBeTorn = true;
       if (this.counts.lost++ === 0) this.log.warn('event not written', { reason: (error as Error).message });
     }
   }
