@@ -1,24 +1,25 @@
 import { createHash } from 'node:crypto';
-import { open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { Disk } from '../disk/disk.js';
 
 /** Bytes hashed and written at a time, so that other work of the process gets its turn between. */
 const CHUNK_BYTES = 4 * 2 ** 20;
 
 /** Writes a new file from consecutive pieces and waits until it is on the disk. */
 export async function writeDurably(
+  disk: Disk,
   path: string,
   pieces: readonly Uint8Array[],
 ): Promise<{ bytes: number; sha256: string }> {
   const hash = createHash('sha256');
   let bytes = 0;
-  const handle = await open(path, 'wx');
+  const handle = await disk.open(path, 'wx');
   try {
     for (const piece of pieces) {
       for (let start = 0; start < piece.length; start += CHUNK_BYTES) {
         const chunk = piece.subarray(start, start + CHUNK_BYTES);
         hash.update(chunk);
-        await handle.writeFile(chunk);
+        await handle.append(chunk);
         bytes += chunk.length;
       }
     }
@@ -30,8 +31,8 @@ export async function writeDurably(
 }
 
 /** Waits until a directory's entries are on the disk: without it, a rename may be lost with the power. */
-export async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, 'r');
+export async function syncDirectory(disk: Disk, path: string): Promise<void> {
+  const handle = await disk.open(path, 'r');
   try {
     await handle.sync();
   } finally {
@@ -40,7 +41,7 @@ export async function syncDirectory(path: string): Promise<void> {
 }
 
 /** Renames within one directory, durably. */
-export async function renameDurably(from: string, to: string): Promise<void> {
-  await rename(from, to);
-  await syncDirectory(dirname(to));
+export async function renameDurably(disk: Disk, from: string, to: string): Promise<void> {
+  await disk.rename(from, to);
+  await syncDirectory(disk, dirname(to));
 }

@@ -26,6 +26,8 @@ const manifestSchema = z.strictObject({
   formatVersion: count,
   /** Rises with every change of the arithmetic that alters bits. */
   arithmeticVersion: count,
+  /** Of the fcaenet that began the run; absent in checkpoints that were written before this was noted. */
+  version: z.string().optional(),
   /** Digest of all that the run's result depends on. */
   trainingHash: z.string(),
   /** Leadership under which the checkpoint was written. */

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { disk } from '../disk/disk.js';
 import { ExitCode } from '../errors.js';
 import { CheckpointError, reasonOf } from './error.js';
 
@@ -164,7 +164,7 @@ function parseHeader(bytes: Uint8Array, fail: (what: string, cause?: unknown) =>
 export async function readSafetensors(path: string): Promise<TensorFile> {
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(path);
+    bytes = await disk.readFile(path);
   } catch (error) {
     throw new CheckpointError('CHECKPOINT_READ', `Tensor file ${path} cannot be read: ${reasonOf(error)}.`, {
       exitCode: ExitCode.missingInput,

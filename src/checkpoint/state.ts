@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { disk } from '../disk/disk.js';
 import { CheckpointError, reasonOf } from './error.js';
 import { type CheckpointManifest, decodeManifest, type RunPosition } from './manifest.js';
 import { decodeSafetensors, encodeSafetensors, type TensorMap } from './safetensors.js';
@@ -11,6 +11,8 @@ export interface CheckpointState {
   readonly term: number;
   readonly trainingHash: string;
   readonly arithmeticVersion: number;
+  /** Of the fcaenet that began the run; null where a checkpoint does not say. */
+  readonly version: string | null;
   /** Numerical identity of the workers; null where they had different ones. */
   readonly identity: string | null;
   /** The latest figures, for people and for `list()`. */
@@ -81,7 +83,7 @@ export async function readState(
     const file = `${name}.safetensors`;
     return decodeSafetensors(await read(file), file).tensors;
   };
-  const { position, term, trainingHash, arithmeticVersion, identity, metrics } = manifest;
+  const { position, term, trainingHash, arithmeticVersion, version = null, identity, metrics } = manifest;
   // Side by side: while one is hashed, the others are read.
   const [weights, optimizer, codes] = await Promise.all([
     group('weights'),
@@ -93,6 +95,7 @@ export async function readState(
     term,
     trainingHash,
     arithmeticVersion,
+    version,
     identity,
     metrics,
     tensors: { weights, optimizer, codes },
@@ -105,7 +108,7 @@ async function readHashed(path: string, expected: ManifestFile): Promise<Buffer>
   const { name, bytes: size, sha256 } = expected;
   const damaged = (what: string, cause?: unknown) =>
     new CheckpointError('CHECKPOINT_DAMAGED', `${name} ${what}.`, { cause });
-  const file = await open(path, 'r').catch((error) => {
+  const file = await disk.open(path, 'r').catch((error) => {
     throw damaged(`cannot be read: ${reasonOf(error)}`, error);
   });
   try {
@@ -136,7 +139,7 @@ async function readHashed(path: string, expected: ManifestFile): Promise<Buffer>
 
 async function readPart(directory: string, name: string): Promise<Buffer> {
   try {
-    return await readFile(join(directory, name));
+    return await disk.readFile(join(directory, name));
   } catch (error) {
     throw new CheckpointError('CHECKPOINT_DAMAGED', `${name} cannot be read: ${reasonOf(error)}.`, {
       cause: error,

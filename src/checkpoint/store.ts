@@ -1,21 +1,20 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { Disk, disk } from '../disk/disk.js';
+import { DiskError } from '../disk/error.js';
 import { ExitCode } from '../errors.js';
-import { renameDurably, syncDirectory, writeDurably } from './durable.js';
+import { REPLACED, WriteAttempt } from './attempt.js';
 import { CheckpointError, reasonOf } from './error.js';
-import { type CheckpointManifest, encodeManifest, FORMAT_VERSION } from './manifest.js';
-import { type CheckpointState, encodeState, MANIFEST_FILE, readManifest, readState } from './state.js';
+import type { CheckpointManifest } from './manifest.js';
+import { type CheckpointState, readManifest, readState } from './state.js';
 
-/** Unfinished or abandoned; whoever writes next removes it. */
-const TEMPORARY = '.tmp-';
-/** A checkpoint that another of the same name is about to replace; it counts while that one is missing. */
-const REPLACED = '.replaced-';
 const NAME = /^term-(\d{6,})-step-(\d{10,})$/;
 
 /** A checkpoint that was passed over, and why. */
 export interface RejectedCheckpoint {
   readonly name: string;
+  /** Optimiser steps done since the run began, as its name says. */
+  readonly globalStep: number;
   readonly reason: string;
 }
 
@@ -26,6 +25,18 @@ export interface Fence {
   /** Called before anything in the directory is replaced or removed; throws where another coordinator has the run. */
   check(): void;
 }
+
+/** A write that was given up and begun anew, because a file operation in it did not answer. */
+export interface AbandonedWrite {
+  readonly name: string;
+  readonly reason: string;
+}
+
+/**
+ * How long an attempt to write waits for each of its file operations, in seconds; then it is given up, and the next is
+ * made under another name. Longer each time: a disk that is only slow must get there.
+ */
+const patienceSeconds = [120, 240, 480] as const;
 
 /** One checkpoint of a run. */
 export interface CheckpointEntry {
@@ -53,10 +64,12 @@ export class CheckpointStore {
    * @param directory created by the first save
    * @param options.fence null where one coordinator at most ever has the directory
    * @param options.keep newest checkpoints that stay besides `latest` and `best`, at least 1
+   * @param diskOf what a write with so much patience goes through; for tests
    */
   constructor(
     private readonly directory: string,
     private readonly options: { keep: number; fence: Fence | null },
+    private readonly diskOf: (patienceSeconds: number) => Disk = (seconds) => new Disk(seconds),
   ) {}
 
   /**
@@ -64,24 +77,33 @@ export class CheckpointStore {
    * kill at any instant leaves the earlier checkpoints or this one. The caller leaves the state's arrays alone until the
    * promise settles and may train on meanwhile.
    *
+   * A write of which a file operation does not answer is given up, and begun anew beside it; that happens twice at most.
+   *
+   * @param options.onAbandoned told of each write that is begun anew
    * @throws CheckpointError `CHECKPOINT_WRITE`, after removing what was written; earlier checkpoints are untouched
    */
   save(
     state: CheckpointState,
-    { best }: { best: boolean },
+    { best, onAbandoned = () => {} }: { best: boolean; onAbandoned?: (abandoned: AbandonedWrite) => void },
   ): Promise<{ name: string; bytes: number; seconds: number }> {
-    const saved = this.queue.then(() => this.write(state, best));
+    const saved = this.queue.then(() => this.write(state, best, onAbandoned));
     this.queue = saved.catch(() => undefined);
     return saved;
   }
 
   /**
-   * Loads the newest checkpoint that is whole and belongs to this run; null where there are no checkpoints.
+   * Loads the newest checkpoint that is whole, belongs to this run and fits what else is there of it; null where there
+   * are no checkpoints.
    *
+   * @param companionOf what else there has to be for a state; throws where it is not there, and then an older checkpoint is looked at
    * @throws CheckpointError `CHECKPOINT_NONE_USABLE` with every reason where there are some but none can be used
    */
-  async loadNewest(expected: { trainingHash: string; arithmeticVersion: number }): Promise<{
+  async loadNewest<Companion = undefined>(
+    expected: { trainingHash: string; arithmeticVersion: number },
+    companionOf: (state: CheckpointState) => Promise<Companion> = async () => undefined as Companion,
+  ): Promise<{
     state: CheckpointState;
+    companion: Companion;
     name: string;
     created: Date;
     rejected: RejectedCheckpoint[];
@@ -94,11 +116,17 @@ export class CheckpointStore {
       try {
         const manifest = await readManifest(path);
         const state = await readState(path, manifest, expected);
-        return { state, name, created: new Date(manifest.created), rejected };
+        return {
+          state,
+          companion: await companionOf(state),
+          name,
+          created: new Date(manifest.created),
+          rejected,
+        };
       } catch (error) {
         if (error instanceof CheckpointError && error.code === 'CHECKPOINT_FOREIGN') foreign++;
         this.passedOver.add(name);
-        rejected.push({ name, reason: reasonOf(error) });
+        rejected.push({ name, globalStep: orderOf(name)[1], reason: reasonOf(error) });
       }
     }
     const reasons = rejected.map(({ name, reason }) => `${name}: ${reason.replace(/\.$/, '')}`).join('; ');
@@ -123,100 +151,60 @@ export class CheckpointStore {
     );
   }
 
-  private async write(state: CheckpointState, best: boolean) {
+  private async write(
+    state: CheckpointState,
+    best: boolean,
+    onAbandoned: (abandoned: AbandonedWrite) => void,
+  ): Promise<{ name: string; bytes: number; seconds: number }> {
     const start = performance.now();
     const { globalStep } = state.position;
     const name = `term-${String(state.term).padStart(6, '0')}-step-${String(globalStep).padStart(10, '0')}`;
-    const temporary = join(this.directory, `${TEMPORARY}${name}`);
-    try {
-      this.options.fence?.check();
-      await this.prepare();
-      const bytes = await this.writeFiles(temporary, state);
-      this.options.fence?.check();
-      await this.publish(temporary, name);
-      this.options.fence?.check();
-      await this.point('latest', name);
-      if (best) await this.point('best', name);
-      await this.removeOld(name);
-      return { name, bytes, seconds: (performance.now() - start) / 1000 };
-    } catch (error) {
-      await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
-      // Another coordinator removes what this one was writing: that is the better reason.
-      this.options.fence?.check();
-      throw new CheckpointError(
-        'CHECKPOINT_WRITE',
-        `Checkpoint ${name} cannot be written: ${reasonOf(error)}.`,
-        {
-          exitCode: ExitCode.cannotCreate,
-          cause: error,
-        },
-      );
-    }
-  }
-
-  /** Creates the directory and clears what a killed process left in it. */
-  private async prepare(): Promise<void> {
-    if (this.prepared) return;
-    await mkdir(this.directory, { recursive: true });
-    const names = new Set(await readdir(this.directory));
-    for (const entry of names) {
-      const path = join(this.directory, entry);
-      if (entry.startsWith(REPLACED) && !names.has(entry.slice(REPLACED.length))) {
-        await renameDurably(path, join(this.directory, entry.slice(REPLACED.length)));
-      } else if (entry.startsWith(TEMPORARY) || entry.startsWith(REPLACED)) {
-        await rm(path, { recursive: true, force: true });
+    for (let number = 1; ; number++) {
+      const attempt = new WriteAttempt(this.diskOf(patienceSeconds[number - 1]!), this.directory, number);
+      try {
+        const bytes = await this.writeOnce(attempt, name, state, best);
+        return { name, bytes, seconds: (performance.now() - start) / 1000 };
+      } catch (error) {
+        const isUnanswered = error instanceof DiskError;
+        // What did not answer may yet be carried out, and must not meet a directory that is half removed.
+        if (!isUnanswered) await attempt.clear(name);
+        // Another coordinator removes what this one was writing: that is the better reason.
+        this.options.fence?.check();
+        if (!isUnanswered || number === patienceSeconds.length) {
+          throw new CheckpointError(
+            'CHECKPOINT_WRITE',
+            `Checkpoint ${name} cannot be written: ${reasonOf(error)}.`,
+            { exitCode: isUnanswered ? error.exitCode : ExitCode.cannotCreate, cause: error },
+          );
+        }
+        onAbandoned({ name, reason: error.message });
       }
     }
+  }
+
+  private async writeOnce(attempt: WriteAttempt, name: string, state: CheckpointState, best: boolean) {
+    const { fence } = this.options;
+    fence?.check();
+    if (!this.prepared) await attempt.prepare();
     this.prepared = true;
-  }
-
-  private async writeFiles(directory: string, state: CheckpointState): Promise<number> {
-    await rm(directory, { recursive: true, force: true });
-    await mkdir(directory);
-    const files = [];
-    for (const { name, pieces } of encodeState(state)) {
-      files.push({ name, ...(await writeDurably(join(directory, name), pieces)) });
-    }
-    const { position, term, trainingHash, arithmeticVersion, identity, metrics } = state;
-    const manifest = encodeManifest({
-      format: 'fcaenet-checkpoint',
-      formatVersion: FORMAT_VERSION,
-      arithmeticVersion,
-      trainingHash,
-      term,
-      position,
-      created: new Date().toISOString(),
-      identity,
-      metrics,
-      files,
-    });
-    const { bytes } = await writeDurably(join(directory, MANIFEST_FILE), [Buffer.from(manifest)]);
-    await syncDirectory(directory);
-    return files.reduce((sum, file) => sum + file.bytes, bytes);
-  }
-
-  /** Gives a complete directory its name; one that has it already counts until then and is removed after. */
-  private async publish(temporary: string, name: string): Promise<void> {
-    const final = join(this.directory, name);
-    const replaced = join(this.directory, `${REPLACED}${name}`);
-    const exists = (await readdir(this.directory)).includes(name);
-    if (exists) await renameDurably(final, replaced);
-    await renameDurably(temporary, final);
-    if (exists) await rm(replaced, { recursive: true, force: true });
+    const bytes = await attempt.writeFiles(name, state);
+    fence?.check();
+    await attempt.publish(name);
     this.passedOver.delete(name);
+    fence?.check();
+    await attempt.point('latest', name);
+    if (best) await attempt.point('best', name);
+    await this.removeOld(attempt, name);
+    return bytes;
   }
 
-  private async point(pointer: 'latest' | 'best', name: string): Promise<void> {
-    const temporary = join(this.directory, `${TEMPORARY}${pointer}`);
-    await rm(temporary, { force: true });
-    await writeDurably(temporary, [Buffer.from(`${name}\n`)]);
-    await renameDurably(temporary, join(this.directory, pointer));
-  }
-
-  private async pointer(pointer: 'latest' | 'best'): Promise<string | null> {
-    return readFile(join(this.directory, pointer), 'utf8').then(
+  private async pointer(pointer: 'latest' | 'best', from: Disk = disk): Promise<string | null> {
+    return from.readText(join(this.directory, pointer)).then(
       (text) => text.trim(),
-      () => null,
+      (error) => {
+        if (error instanceof DiskError) throw error;
+        return null;
+      },
     );
   }
 
@@ -224,22 +212,20 @@ export class CheckpointStore {
    * Removes all but the newest, the latest and the best. Those that loading passed over neither count nor go: they may
    * be newer by name than anything that can be loaded, and somebody may want to know what happened to them.
    */
-  private async removeOld(latest: string): Promise<void> {
-    const best = await this.pointer('best');
-    const countable = (await this.candidates()).filter(({ name }) => !this.passedOver.has(name));
+  private async removeOld(attempt: WriteAttempt, latest: string): Promise<void> {
+    const best = await this.pointer('best', attempt.disk);
+    const countable = (await this.candidates(attempt.disk)).filter(({ name }) => !this.passedOver.has(name));
     for (const { name, path } of countable.slice(this.options.keep)) {
       if (name === latest || name === best) continue;
-      // Renamed first: half a checkpoint must not keep the name of a whole one.
-      const removed = join(this.directory, `${TEMPORARY}removed-${name}`);
-      await renameDurably(path, removed);
-      await rm(removed, { recursive: true, force: true });
+      await attempt.discard(name, path);
     }
   }
 
   /** Checkpoints by name, newest first, with the place where each is. */
-  private async candidates(): Promise<{ name: string; path: string }[]> {
-    const entries = await readdir(this.directory).catch((error: NodeJS.ErrnoException) => {
+  private async candidates(from: Disk = disk): Promise<{ name: string; path: string }[]> {
+    const entries = await from.readdir(this.directory).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return [];
+      if (error instanceof DiskError) throw error;
       throw new CheckpointError('CHECKPOINT_READ', `${this.directory} cannot be read: ${error.message}.`, {
         exitCode: ExitCode.inputOutput,
         cause: error,
@@ -250,11 +236,15 @@ export class CheckpointStore {
       const name = entry.startsWith(REPLACED) ? entry.slice(REPLACED.length) : entry;
       if (NAME.test(name) && !places.has(name)) places.set(name, join(this.directory, entry));
     }
-    const order = (name: string) => NAME.exec(name)!.slice(1).map(Number) as [number, number];
     const { fence } = this.options;
     return [...places]
-      .filter(([name]) => fence === null || fence.accepts(order(name)[0], name))
-      .map(([name, path]) => ({ name, path, order: order(name) }))
+      .filter(([name]) => fence === null || fence.accepts(orderOf(name)[0], name))
+      .map(([name, path]) => ({ name, path, order: orderOf(name) }))
       .sort((a, b) => b.order[0] - a.order[0] || b.order[1] - a.order[1]);
   }
+}
+
+/** What a checkpoint's name says: its term, and the optimiser steps done since the run began. */
+function orderOf(name: string): [term: number, globalStep: number] {
+  return NAME.exec(name)!.slice(1).map(Number) as [number, number];
 }

@@ -1,13 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { version } from '../run/version.js';
 import { addExamples, spellResumeAuto } from './options.js';
 import { UsageError } from './usage.js';
 
 /** The program without its commands. Errors are thrown, never written; see {@link runCommandLine}. */
 export function createProgram(): Command {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
   const program = new Command('fcaenet')
     .description('Trains FCAENet: short binary codes that find pictures of the same fine-grained kind.')
     .version(version)

@@ -1,4 +1,5 @@
 import { jsonLog, type Log, textLog } from './log.js';
+import { warnOfOverdue } from './overdue.js';
 import { loggedTask, type ProgressTask, type TaskDescription, TerminalProgress } from './progress.js';
 
 /** What a command says while it works. Errors that end it are written by the edge (run-main.ts) instead. */
@@ -22,14 +23,17 @@ export function openConsole(
   const isTerminal = stream.isTTY === true && !environment.CI;
   if (isTerminal) {
     const progress = new TerminalProgress(stream, nowMs);
+    const log = textLog(progress);
+    warnOfOverdue(log);
     return {
-      log: textLog(progress),
+      log,
       isTerminal,
       startTask: (description) => progress.start(description),
       close: () => progress.close(),
     };
   }
   const log = jsonLog(stream);
+  warnOfOverdue(log);
   return {
     log,
     isTerminal,

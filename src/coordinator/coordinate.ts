@@ -12,6 +12,7 @@ import { loadBackboneWeights } from '../model/weights/weights-file.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
 import { type ResumeMode, RunDirectory } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
+import { version } from '../run/version.js';
 import type { RunEventBody } from '../transport/events/run-event.js';
 import { leaveRoomForMessages } from '../transport/garbage.js';
 import { readTlsFiles } from '../transport/tls-files.js';
@@ -103,7 +104,10 @@ class Coordination {
     const { term } = leadership;
     const sampler = this.openSampler();
     const checkpoints = new RunCheckpoints({ run, directory, dataset, layout, term, fence: leadership, log });
-    const restored = this.options.resume === 'new' ? null : await interruption.during(checkpoints.restore());
+    const restored =
+      this.options.resume === 'new'
+        ? null
+        : await interruption.during(checkpoints.restore(directory.ledgerFiles(term)));
     if (restored) {
       const { iteration, epoch, step } = restored.state.position;
       log.info('resuming', {
@@ -125,9 +129,10 @@ class Coordination {
       term,
       datasetFingerprint: dataset.fingerprint,
       classCount: dataset.classNames.length,
-      identity: restored?.identity ?? null,
+      ...(restored?.origin ?? { identity: null, version }),
     };
     let { identity } = admission;
+    const origin = () => ({ identity, version: admission.version });
     let contradiction: CoordinatorError | null = null;
     /** Keeps a result that nobody could decide on from becoming durable. */
     const throwContradiction = () => {
@@ -138,7 +143,7 @@ class Coordination {
       directory.ledgerFileOf(term),
       directory.ledgerFiles(term),
       checkpoints.ledgerHeader,
-      restored?.ledger ?? null,
+      restored?.ledgerBeginning ?? null,
     );
     const fleet = new Fleet({
       admission,
@@ -168,13 +173,13 @@ class Coordination {
     const publish = (body: RunEventBody) => events.publish(state, body);
     const save = () => {
       throwContradiction();
-      return checkpoints.saveInBackground(state, identity, ledger, monitoring.checkpoints);
+      return checkpoints.saveInBackground(state, origin(), ledger, monitoring.checkpoints);
     };
     const control = new RunControl({
       run: run.metadata.name,
       term,
       describe: () => monitoring.describe(),
-      checkpoint: () => checkpoints.saveAndWait(state, identity, ledger, monitoring.checkpoints),
+      checkpoint: () => checkpoints.saveAndWait(state, origin(), ledger, monitoring.checkpoints),
       stop: () => interruption.interrupt(interrupted(run, null)),
       drain: (worker) => fleet.pool.drain(worker),
       onPaused: () => monitoring.paused(true),

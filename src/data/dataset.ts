@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { disk } from '../disk/disk.js';
 import type { DatasetKind } from '../run/training-run.js';
 import { DatasetError } from './error.js';
 import type { DatasetListing } from './layouts/listing.js';
@@ -124,7 +124,7 @@ async function imageByteCounts(
 }
 
 async function fileSize(file: string, place: string): Promise<number> {
-  const status = await stat(file).catch((cause: NodeJS.ErrnoException) => {
+  const status = await disk.stat(file).catch((cause: NodeJS.ErrnoException) => {
     const reason = cause.code === 'ENOENT' ? 'does not exist' : `cannot be read (${cause.code})`;
     throw new DatasetError('DATASET_IMAGE_MISSING', `the image ${file}, listed in ${place}, ${reason}`, {
       cause,
@@ -137,7 +137,7 @@ async function fileSize(file: string, place: string): Promise<number> {
 }
 
 async function refuseMissingFolder(root: string): Promise<void> {
-  const status = await stat(root).catch(() => undefined);
+  const status = await disk.stat(root).catch(() => undefined);
   if (status === undefined || !status.isDirectory()) {
     throw new DatasetError(
       'DATASET_FOLDER_MISSING',

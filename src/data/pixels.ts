@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
+import { disk } from '../disk/disk.js';
+import { diskWatch } from '../disk/watch.js';
 import { DatasetError } from './error.js';
 
 // A picture is decoded on one thread: workers already run one per core, and their pictures side by side.
@@ -37,7 +38,7 @@ export async function decodeImage(
  * @throws DatasetError DATASET_IMAGE_MISSING
  */
 export async function readPicture(file: string): Promise<Buffer> {
-  return readFile(file).catch((cause: NodeJS.ErrnoException) => {
+  return disk.readFile(file).catch((cause: NodeJS.ErrnoException) => {
     throw new DatasetError('DATASET_IMAGE_MISSING', `the image ${file} cannot be read (${cause.code})`, {
       cause,
     });
@@ -61,12 +62,13 @@ export async function decodePixels(
 ): Promise<Uint8Array> {
   const { width, height } = typeof size === 'number' ? { width: size, height: size } : size;
   try {
-    return await sharp(bytes, { failOn: truncated === 'fill' ? 'none' : 'error', autoOrient: false })
+    const decoding = sharp(bytes, { failOn: truncated === 'fill' ? 'none' : 'error', autoOrient: false })
       .removeAlpha()
       .toColourspace('srgb')
       .resize(width, height, { fit: 'fill', kernel: 'linear', fastShrinkOnLoad: false })
       .raw()
       .toBuffer();
+    return await diskWatch.until('decode', name, decoding);
   } catch (cause) {
     throw damagedImage(name, bytes, cause);
   }

@@ -1,4 +1,5 @@
 import sharp from 'sharp';
+import { diskWatch } from '../disk/watch.js';
 import type { Augmentation } from '../run/training-run.js';
 import { damagedImage, decodePixels, type TruncatedPictures } from './pixels.js';
 import { shortSideFor, type View } from './views.js';
@@ -81,8 +82,8 @@ export async function storePicture(
       pixels,
     };
   }
-  const found = await sharp(bytes, { autoOrient: false })
-    .metadata()
+  const found = await diskWatch
+    .until('decode', name, sharp(bytes, { autoOrient: false }).metadata())
     .catch((cause) => {
       throw damagedImage(name, bytes, cause);
     });
@@ -118,11 +119,12 @@ export async function renderView(
   if (isWhole && storedWidth === imageSize && storedHeight === imageSize) {
     return view.flipped ? mirrored(pixels, imageSize) : pixels;
   }
-  const rendered = await sharp(pixels, { raw: { width: storedWidth, height: storedHeight, channels: 3 } })
+  const rendering = sharp(pixels, { raw: { width: storedWidth, height: storedHeight, channels: 3 } })
     .extract(part)
     .resize(imageSize, imageSize, { fit: 'fill', kernel: 'linear' })
     .raw()
     .toBuffer();
+  const rendered = await diskWatch.until('decode', 'a picture in memory', rendering);
   return view.flipped ? mirrored(rendered, imageSize) : rendered;
 }
 

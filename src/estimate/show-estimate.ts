@@ -1,8 +1,8 @@
-import { stat } from 'node:fs/promises';
 import { type Console, openConsole } from '../console/console.js';
 import { formatTable } from '../console/table.js';
 import { loadDataset } from '../data/dataset.js';
 import { officialCounts } from '../data/layouts/official-counts.js';
+import { disk } from '../disk/disk.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
 import type { DatasetKind, TrainingRun } from '../run/training-run.js';
 import { localWorkerCount } from '../schedule/worker-count.js';
@@ -50,7 +50,7 @@ async function countsOf({
   spec,
 }: TrainingRun): Promise<DatasetCounts & { format: DatasetKind; source: string }> {
   const { path, kind } = spec.dataset;
-  if (kind !== null && !(await stat(path).catch(() => undefined))) {
+  if (kind !== null && !(await disk.stat(path).catch(() => undefined))) {
     const { classes, train, test } = officialCounts[kind];
     return { classes, train, test, format: kind, source: 'published' };
   }

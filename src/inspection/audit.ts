@@ -68,7 +68,7 @@ export async function auditRun(options: {
     batchSize: spec.schedule.batchSize,
   });
   proveSamples(spec, sampler, steps);
-  const restored = await checkpoints.restore();
+  const restored = await checkpoints.restore(null);
   const { iterations, epochs } = spec.schedule;
   const iteration = restored?.state.position.iteration ?? 0;
   if (!restored || iteration < iterations) {

@@ -51,14 +51,14 @@ export async function evaluateRun(
     fence: readersFence(directory),
     log: console.log,
   });
-  const restored = await checkpoints.restore();
+  const restored = await checkpoints.restore(null);
   if (!restored) {
     throw new CoordinatorError(
       'COORDINATOR_NOTHING_TO_EVALUATE',
       `${options.runDirectory} has no checkpoint yet, so there are no codes to evaluate`,
     );
   }
-  const { state, identity } = restored;
+  const { state, origin } = restored;
   const interruption = new Interruption();
   const restoreSignals = onInterrupt(() =>
     interruption.interrupt(
@@ -70,7 +70,7 @@ export async function evaluateRun(
     term: 0,
     datasetFingerprint: dataset.fingerprint,
     classCount: dataset.classNames.length,
-    identity,
+    ...origin,
   };
   const fleet = new Fleet({
     admission,

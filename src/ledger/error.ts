@@ -21,8 +21,8 @@ export type LedgerErrorCode =
 export class LedgerError extends FcaenetError {
   override readonly name = 'LedgerError';
 
-  constructor(code: LedgerErrorCode, message: string, options?: { cause?: unknown }) {
-    const exitCode: ExitCode = code === 'LEDGER_WRITE' ? exit.inputOutput : exit.badData;
-    super(code, message, exitCode, options);
+  constructor(code: LedgerErrorCode, message: string, options?: { exitCode?: ExitCode; cause?: unknown }) {
+    const usual: ExitCode = code === 'LEDGER_WRITE' ? exit.inputOutput : exit.badData;
+    super(code, message, options?.exitCode ?? usual, { cause: options?.cause });
   }
 }

@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, open, rm } from 'node:fs/promises';
 import { renameDurably, writeDurably } from '../checkpoint/durable.js';
+import { Disk, type OpenFile } from '../disk/disk.js';
+import { DiskError } from '../disk/error.js';
 import { bytesOf } from '../transport/bytes.js';
 import { chainStart, type LedgerHeader, type LedgerStep, ledgerLine, short } from './entry.js';
 import { LedgerError } from './error.js';
 import { readLedger } from './reader.js';
 
+/** How long the file may take to answer, in seconds; then the run ends, and goes on from its last checkpoint. */
+const patienceSeconds = 600;
 /** Text kept in memory before it is written. */
 const bufferCharacters = 1 << 16;
 
@@ -14,6 +17,12 @@ export interface LedgerPosition {
   /** Steps before it. */
   readonly steps: number;
   /** The chain's hash there. */
+  readonly hash: string;
+}
+
+/** A ledger's lines up to some position, and the chain's hash there. */
+export interface LedgerBeginning {
+  readonly lines: readonly string[];
   readonly hash: string;
 }
 
@@ -28,7 +37,7 @@ export class Ledger {
 
   private constructor(
     private readonly path: string,
-    private readonly file: FileHandle,
+    private readonly file: OpenFile,
     /** The chain's hash after everything that was recorded so far. */
     private hash: string,
   ) {}
@@ -38,27 +47,25 @@ export class Ledger {
    * its own, so that a coordinator that was believed dead goes on writing to a file that nobody reads.
    * @param path the term's file
    * @param earlier ledgers of lower terms, the highest first; removed once this one is durable
-   * @param position null at the beginning of a run
-   * @throws LedgerError where no earlier ledger leads to that position, what is wrong with the first; LEDGER_WRITE
+   * @param beginning null at the beginning of a run
+   * @param disk what it is written through; for tests
+   * @throws LedgerError LEDGER_WRITE
    */
   static async open(
     path: string,
     earlier: readonly string[],
     header: LedgerHeader,
-    position: LedgerPosition | null,
+    beginning: LedgerBeginning | null,
+    disk = new Disk(patienceSeconds),
   ): Promise<Ledger> {
-    const first = ledgerLine(header, chainStart);
-    const { lines, hash } =
-      position === null || position.steps === 0
-        ? { lines: [first.text], hash: first.hash }
-        : await readUpTo(earlier, header, position);
+    const { lines, hash } = beginning ?? emptyLedger(header);
     const temporary = `${path}.tmp`;
     try {
-      await rm(temporary, { force: true });
-      await writeDurably(temporary, [Buffer.from(lines.map((line) => `${line}\n`).join(''))]);
-      const file = await open(temporary, 'a');
-      await renameDurably(temporary, path);
-      for (const old of earlier) await rm(old, { force: true });
+      await disk.remove(temporary);
+      await writeDurably(disk, temporary, [Buffer.from(lines.map((line) => `${line}\n`).join(''))]);
+      await renameDurably(disk, temporary, path);
+      const file = await disk.open(path, 'a');
+      for (const old of earlier) await disk.remove(old);
       return new Ledger(path, file, hash);
     } catch (error) {
       throw writeError(path, error);
@@ -107,7 +114,7 @@ export class Ledger {
     this.writing = this.writing.then(() =>
       text === ''
         ? undefined
-        : this.file.appendFile(text).catch((error) => {
+        : this.file.append(text).catch((error) => {
             throw writeError(this.path, error);
           }),
     );
@@ -117,8 +124,22 @@ export class Ledger {
   }
 }
 
-/** The first lines of the first ledger that leads to the position. */
-async function readUpTo(paths: readonly string[], header: LedgerHeader, position: LedgerPosition) {
+function emptyLedger(header: LedgerHeader): LedgerBeginning {
+  const { text, hash } = ledgerLine(header, chainStart);
+  return { lines: [text], hash };
+}
+
+/**
+ * What the ledgers of a run hold up to a checkpoint's position, of the first that leads there.
+ * @param paths the ledger of the highest term first
+ * @throws LedgerError where none leads to that position, what is wrong with the first
+ */
+export async function readLedgerUpTo(
+  paths: readonly string[],
+  header: LedgerHeader,
+  position: LedgerPosition,
+): Promise<LedgerBeginning> {
+  if (position.steps === 0) return emptyLedger(header);
   const reasons: unknown[] = [];
   for (const path of paths) {
     try {
@@ -136,7 +157,11 @@ async function readUpTo(paths: readonly string[], header: LedgerHeader, position
   );
 }
 
-async function readOneUpTo(path: string, header: LedgerHeader, { steps, hash }: LedgerPosition) {
+async function readOneUpTo(
+  path: string,
+  header: LedgerHeader,
+  { steps, hash }: LedgerPosition,
+): Promise<LedgerBeginning> {
   const { lines, hashes } = await readLedger(path, header, steps);
   const found = hashes[steps];
   if (found === undefined) {
@@ -155,6 +180,10 @@ async function readOneUpTo(path: string, header: LedgerHeader, { steps, hash }: 
 }
 
 function writeError(path: string, cause: unknown): LedgerError {
-  const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
-  return new LedgerError('LEDGER_WRITE', `the ledger ${path} cannot be written (${reason})`, { cause });
+  const isUnanswered = cause instanceof DiskError;
+  const reason = isUnanswered ? cause.message : ((cause as NodeJS.ErrnoException).code ?? String(cause));
+  return new LedgerError('LEDGER_WRITE', `the ledger ${path} cannot be written (${reason})`, {
+    cause,
+    ...(isUnanswered ? { exitCode: cause.exitCode } : {}),
+  });
 }

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { disk } from '../disk/disk.js';
 import { type LedgerHeader, type LedgerStep, readHeader, readStep } from './entry.js';
 import { LedgerError } from './error.js';
 
@@ -21,7 +21,7 @@ export async function readLedger(
   expected: LedgerHeader,
   limit = Number.POSITIVE_INFINITY,
 ): Promise<LedgerPrefix> {
-  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+  const text = await disk.readText(path).catch((cause: NodeJS.ErrnoException) => {
     throw new LedgerError('LEDGER_MISSING', `the ledger ${path} cannot be read (${cause.code})`, { cause });
   });
   const lines = text.split('\n');

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { diskWatch } from '../disk/watch.js';
 import { ExitCode, FcaenetError } from '../errors.js';
 import { payloadArrays } from '../reduction/payload.js';
 import { bytesOf } from '../transport/bytes.js';
@@ -167,7 +168,10 @@ export class Session {
       if (++this.silentLooks > mostSilentLooks) {
         this.stream.cancel();
         this.lose(`nothing came from it for ${Math.round((mostSilentLooks * everyMs) / 1000)} s`);
-      } else if (this.term > 0) void this.send({ heartbeat: this.worker?.imageStatistics() ?? {} });
+      } else if (this.term > 0)
+        void this.send({
+          heartbeat: { ...this.worker?.imageStatistics(), overdueFileOperations: diskWatch.overdueTotal },
+        });
     }, everyMs);
   }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../console/log.js';
+import { warnOfOverdue } from '../console/overdue.js';
 import { loadDataset } from '../data/dataset.js';
 import type { FcaenetError } from '../errors.js';
 import { diallingOf } from '../transport/credentials.js';
@@ -52,9 +53,10 @@ export interface WorkerOptions {
  * worker or does not come back; and what the worker's own failure was, after telling the coordinator
  */
 export async function runWorker(options: WorkerOptions): Promise<void> {
+  const log = new StreamedLog(options.log);
+  warnOfOverdue(log);
   const dataset = await loadDataset(options.data);
   leaveRoomForMessages();
-  const log = new StreamedLog(options.log);
   const memory = new RunMemory({ dataset, cache: options.cache, log });
   try {
     await new Worker(options, dataset.fingerprint, memory, log).run();

@@ -11,6 +11,7 @@ export function stateAt(step: number, change: Partial<CheckpointState> = {}): Ch
     term: 1,
     trainingHash: 'hash-of-this-run',
     arithmeticVersion: 1,
+    version: '0.1.0',
     identity: 'engine 1.0, avx2',
     metrics: { mAP: step / 100 },
     tensors: {

@@ -131,7 +131,11 @@ test.each(files.flatMap((file) => damages.map(([what, damage]) => ({ file, what,
     const loaded = await fresh().loadNewest(thisRun);
     expect(loaded).toMatchObject({ state: stateAt(1), name: nameOf(1) });
     expect(loaded!.rejected).toEqual([
-      { name: nameOf(2), reason: expect.stringContaining(file === 'manifest.json' ? 'manifest' : file) },
+      {
+        name: nameOf(2),
+        globalStep: 2,
+        reason: expect.stringContaining(file === 'manifest.json' ? 'manifest' : file),
+      },
     ]);
   },
 );

@@ -48,3 +48,32 @@ test('auto and never do not wait', () => {
     true,
   ]);
 });
+
+test.each(['auto', null, 5_000] as const)(
+  'every %s: a run waits a thousand steps after its checkpoint was not written in time',
+  (every) => {
+    const pace = new CheckpointPace(every, 0);
+    const finished = (from: number, to: number) => {
+      let count = 0;
+      for (let step = from; step <= to; step++) count += Number(pace.mayFinish(step));
+      return count;
+    };
+    pace.begun(0);
+    expect(finished(1, 2_000)).toBe(2_000);
+    pace.stalled();
+    expect(finished(2_001, 2_600)).toBe(600);
+    pace.stalled();
+    expect(finished(2_601, 4_000)).toBe(400);
+    pace.durable(2_000);
+    pace.written(400);
+    expect(finished(4_001, 6_000)).toBe(2_000);
+  },
+);
+
+test('after a checkpoint that was not written in time, auto writes the next as soon as ever', () => {
+  const pace = new CheckpointPace('auto', 0);
+  pace.begun(10);
+  pace.stalled();
+  pace.written(400);
+  expect(pace.isDue(1, 410)).toBe(true);
+});

@@ -55,7 +55,14 @@ afterEach(async () => {
 
 async function listen(protection: Partial<Protection> = {}, changed: Partial<typeof limits> = {}) {
   pool = new WorkerPool();
-  const admission = { run, term: 1, datasetFingerprint: fingerprint, classCount: 2, identity: null };
+  const admission = {
+    run,
+    term: 1,
+    datasetFingerprint: fingerprint,
+    classCount: 2,
+    identity: null,
+    version: '0.1.0',
+  };
   const whole = { tls: null, joinToken: null, ...protection };
   server = new CoordinatorServer({
     admission,
@@ -148,7 +155,14 @@ test.each([
 
 test('beyond loopback there must be certificates and a token', async () => {
   const refusal = async (protection: Protection) => {
-    const admission = { run, term: 1, datasetFingerprint: fingerprint, classCount: 2, identity: null };
+    const admission = {
+      run,
+      term: 1,
+      datasetFingerprint: fingerprint,
+      classCount: 2,
+      identity: null,
+      version: '0.1.0',
+    };
     const open = new CoordinatorServer({
       admission,
       pool: new WorkerPool(),

@@ -19,6 +19,7 @@ export class MetricsWorld {
   answers = { microbatches: 0, computeSeconds: 0, imageWaitSeconds: 0 };
   waitingSince: number | null = null;
   spareWorkers = 0;
+  diskWatch = { overdueTotal: 0, longestSeconds: 0 };
   diskSpace: { freeBytes: number; sizeBytes: number } | null = null;
   events = { published: 0, lost: 0 };
   natsConnected: boolean | null = null;
@@ -41,6 +42,7 @@ export class MetricsWorld {
       minWorkers: 1,
       spareWorkers: () => this.spareWorkers,
       diskSpace: async () => this.diskSpace,
+      diskWatch: this.diskWatch,
       restoredAtMs: this.restoredAtMs,
       events: () => this.events,
       natsConnected: () => this.natsConnected,

@@ -188,7 +188,7 @@ describe('workers', () => {
       computeSeconds: Number.NaN,
       imageWaitSeconds: -1,
     });
-    tally.images(40, 60);
+    tally.beaten({ imagesDecoded: 40, imagesFromCache: 60, overdueFileOperations: 2 });
     tally.overdueMicrobatches = 1;
     tally.bytesSent = 10;
     tally.bytesReceived = 20;
@@ -207,6 +207,7 @@ describe('workers', () => {
         'fcaenet_worker_bytes_received_total{worker="1"} 20',
         'fcaenet_worker_images_decoded_total{worker="1"} 40',
         'fcaenet_worker_images_from_cache_total{worker="1"} 60',
+        'fcaenet_worker_overdue_file_operations_total{worker="1"} 2',
       ]),
     );
   });

@@ -1,18 +1,28 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { RunCheckpoints } from '../../src/coordinator/checkpoints/run-checkpoints.js';
+import { setImmediate } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import {
+  RunCheckpoints,
+  type RunCheckpointsOptions,
+} from '../../src/coordinator/checkpoints/run-checkpoints.js';
 import { RunState } from '../../src/coordinator/training/run-state.js';
 import type { Dataset } from '../../src/data/dataset.js';
-import type { Ledger } from '../../src/ledger/ledger.js';
+import { Ledger } from '../../src/ledger/ledger.js';
+import { Disk } from '../../src/disk/disk.js';
+import { DiskWatch } from '../../src/disk/watch.js';
 import { describeModel } from '../../src/model/layout.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import { RunDirectory } from '../../src/run/run-directory.js';
+import { failure } from '../kit/failure.js';
+import { HangingDisk } from '../kit/hanging-disk.js';
 
 const log = { info: () => {}, warn: () => {}, error: () => {} };
 const fence = { check: () => {}, accepts: () => true };
-const observer = { written: () => {}, failed: () => {} };
+const observer = { written: () => {}, abandoned: () => {}, failed: () => {} };
+const origin = { identity: null, version: '0.1.0' };
 const ledger = { sync: async () => 'f'.repeat(64) } as unknown as Ledger;
 const dataset = { fingerprint: 'd', root: 'data' } as Dataset;
 
@@ -20,8 +30,17 @@ let root: string;
 let directory: RunDirectory;
 const run = () => readTrainingRun('examples/quick.yaml', [`spec.operation.runsDirectory=${root}`]);
 const layoutOf = ({ spec }: ReturnType<typeof run>) => describeModel({ ...spec.model, bits: spec.bits });
-const open = () =>
-  new RunCheckpoints({ run: run(), directory, dataset, layout: layoutOf(run()), term: 1, fence, log });
+const open = (options: Partial<RunCheckpointsOptions> = {}) =>
+  new RunCheckpoints({
+    run: run(),
+    directory,
+    dataset,
+    layout: layoutOf(run()),
+    term: 1,
+    fence,
+    log,
+    ...options,
+  });
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'fcaenet-persistence-'));
@@ -58,14 +77,14 @@ test('a checkpoint holds the state of its moment, however the state changes whil
   const state = stateOf(1);
   // Three callers at once, as when a person asks for one while the loop takes its own.
   const saved = [1, 2, 3].map((value) =>
-    checkpoints.saveAndWait(state, null, ledger, observer).then((name) => ({ name, value })),
+    checkpoints.saveAndWait(state, origin, ledger, observer).then((name) => ({ name, value })),
   );
   for (const [index, each] of saved.entries()) {
     await each;
     change(state, index + 2);
   }
   await checkpoints.settled();
-  const restored = (await open().restore())!;
+  const restored = (await open().restore(null))!;
   const value = restored.state.position.globalStep;
   expect(restored.name).toMatch(new RegExp(`step-0*${value}$`));
   expect(isAll(restored.state.weights.parameters, value)).toBe(true);
@@ -74,13 +93,119 @@ test('a checkpoint holds the state of its moment, however the state changes whil
 });
 
 test('what is restored can be trained on and saved again', async () => {
-  await open().saveAndWait(stateOf(1), null, ledger, observer);
-  const { state } = (await open().restore())!;
+  await open().saveAndWait(stateOf(1), origin, ledger, observer);
+  const { state } = (await open().restore(null))!;
   change(state, 5);
-  await open().saveAndWait(state, null, ledger, observer);
-  const { state: again } = (await open().restore())!;
+  await open().saveAndWait(state, origin, ledger, observer);
+  const { state: again } = (await open().restore(null))!;
   expect(again.position.globalStep).toBe(5);
   expect(isAll(again.weights.parameters, 5)).toBe(true);
   expect(isAll(again.weights.variance, 1)).toBe(true);
   expect(again.codes).toEqual(state.codes);
+});
+
+test('training goes on while a checkpoint is written that the disk does not answer for, but not for ever', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  try {
+    // Of the first two attempts, none gets its name.
+    const disk = new HangingDisk('rename', (call) => call === 1 || call === 2);
+    const warnings: unknown[] = [];
+    const told = { ...observer, written: vi.fn(), abandoned: vi.fn() };
+    const checkpoints = open({
+      log: { ...log, warn: (message, fields) => warnings.push({ message, ...fields }) },
+      diskOf: (patienceSeconds) => new Disk(patienceSeconds, disk.system, new DiskWatch(async () => {})),
+    });
+    await checkpoints.saveInBackground(stateOf(1), origin, ledger, told);
+    await disk.held;
+    await vi.advanceTimersByTimeAsync(120_000);
+    await disk.held;
+    expect(told.abandoned).toHaveBeenCalledTimes(1);
+    expect(warnings).toEqual([
+      {
+        message: 'checkpoint not written in time; it is written anew',
+        name: 'term-000001-step-0000000001',
+        reason: expect.stringMatching(/^rename of \S+ did not answer within 120 s$/),
+      },
+    ]);
+    for (let step = 2; step <= 1001; step++) await checkpoints.beforeFinishing(step);
+    const next = checkpoints.beforeFinishing(1002).then(() => 'finished');
+    expect(await Promise.race([next, setImmediate('held')])).toBe('held');
+    await vi.advanceTimersByTimeAsync(240_000);
+    expect(await next).toBe('finished');
+    expect(told.written).toHaveBeenCalledTimes(1);
+    expect((await open().restore(null))!.state.position.globalStep).toBe(1);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+describe('a ledger that does not lead to the newest checkpoint', () => {
+  let file: string;
+
+  /** Three steps with a checkpoint after each; then the process is gone. */
+  async function trainThreeSteps(): Promise<void> {
+    file = directory.ledgerFileOf(1);
+    const checkpoints = open();
+    const written = await Ledger.open(file, [], checkpoints.ledgerHeader, null);
+    for (const step of [1, 2, 3]) {
+      const globalStep = step - 1;
+      const where = { term: 1, iteration: 0, epoch: 0, step: globalStep, globalStep };
+      await written.record({ ...where, batch: 'b'.repeat(64), leaves: [4] }, Float32Array.of(step));
+      await checkpoints.saveAndWait(stateOf(step), origin, written, observer);
+    }
+    await written.close();
+  }
+
+  test('torn in its last line: an older checkpoint is used, and what is computed again is said', async () => {
+    await trainThreeSteps();
+    const lines = readFileSync(file, 'utf8');
+    writeFileSync(file, lines.slice(0, -20));
+    const warnings: unknown[] = [];
+    const warn = (message: string, fields = {}) => warnings.push({ message, ...fields });
+    const restored = (await open({ log: { ...log, warn } }).restore([file]))!;
+    expect(restored.name).toBe('term-000001-step-0000000002');
+    expect(restored.state.position.globalStep).toBe(2);
+    expect(restored.ledgerBeginning!.lines).toEqual(lines.split('\n').slice(0, 3));
+    expect(warnings).toEqual([
+      {
+        message: 'checkpoint refused',
+        name: 'term-000001-step-0000000003',
+        reason: expect.stringMatching(/ends in the middle of line 4$/),
+      },
+      {
+        message: 'an older checkpoint is used, and the steps after it are computed again',
+        name: 'term-000001-step-0000000002',
+        steps: 1,
+      },
+    ]);
+  });
+
+  test('with nothing that fits any checkpoint, the run is not begun anew', async () => {
+    await trainThreeSteps();
+    writeFileSync(file, 'torn');
+    await expect(open().restore([file])).rejects.toEqual(
+      failure('CHECKPOINT_NONE_USABLE', /step-0000000001: the ledger \S+ ends in the middle of line 1/),
+    );
+    await expect(open().restore([])).rejects.toEqual(
+      failure('CHECKPOINT_NONE_USABLE', 'there is no ledger, but the checkpoint was written after step 3'),
+    );
+    // Who only reads needs none.
+    expect((await open().restore(null))!.state.position.globalStep).toBe(3);
+  });
+
+  test('of a run that has finished does not matter', async () => {
+    await trainThreeSteps();
+    const state = stateOf(4);
+    state.position = { ...state.position, iteration: run().spec.schedule.iterations };
+    await open().saveAndWait(state, origin, ledger, observer);
+    await rm(file);
+    await expect(open().restore([])).rejects.toEqual(failure('CHECKPOINT_NONE_USABLE', 'there is no ledger'));
+    directory.writeResult({ term: 1 });
+    expect((await open().restore([]))!.state.position.globalStep).toBe(4);
+  });
+});
+
+test('a checkpoint keeps the version of the fcaenet that began the run', async () => {
+  await open().saveAndWait(stateOf(1), { identity: null, version: '0.0.9' }, ledger, observer);
+  expect((await open().restore(null))!.origin).toEqual({ identity: null, version: '0.0.9' });
 });

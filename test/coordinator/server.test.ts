@@ -63,7 +63,14 @@ beforeEach(async () => {
   refusals = [];
   warnings = [];
   pool.on('refused', (_, reason, sentence) => refusals.push([reason, sentence]));
-  const admission = { run, term: 1, datasetFingerprint: fingerprint, classCount: 2, identity: null };
+  const admission = {
+    run,
+    term: 1,
+    datasetFingerprint: fingerprint,
+    classCount: 2,
+    identity: null,
+    version: '0.1.0',
+  };
   server = new CoordinatorServer({
     admission,
     pool,
@@ -149,8 +156,20 @@ describe('admission', () => {
     await other.join({ [field]: value });
     const { code, message } = await other.next('refusal');
     expect(code).toBe('NUMERICAL_IDENTITY');
-    expect(message).toContain(`${field} is ${value} where the run has ${identity[field as 'engine']}`);
+    const [there, here] = [value, identity[field as 'engine']].map((each) =>
+      String(each).replace(/^(\w{12})\w{52}$/, '$1…'),
+    );
+    expect(message).toContain(`${field} is ${there} where the run has ${here}`);
     expect(pool.admitted()).toHaveLength(1);
+  });
+
+  test('a worker of another build is refused with the build to go on with', async () => {
+    await joined();
+    const other = worker();
+    await other.join({ buildHash: '2'.repeat(64), probeSha256: '1'.repeat(64) });
+    expect((await other.next('refusal')).message).toMatch(
+      /^this worker would not give the run's bits: buildHash is 222222222222… where the run has \S+; go on with the build that began the run, fcaenet 0\.1\.0, or admit this worker with spec\.operation\.exactness=best-effort, which gives other bits$/,
+    );
   });
 });
 

@@ -19,10 +19,15 @@ test('microbatches, times, bytes and images of a worker are those of its own str
     each.answer({ level: 1, index }, payload(4, 1));
   }
   await sum;
-  scripted[0]!.send({ heartbeat: { imagesDecoded: 30, imagesFromCache: 12 } });
+  scripted[0]!.send({ heartbeat: { imagesDecoded: 30, imagesFromCache: 12, overdueFileOperations: 3 } });
   const [{ tally }, { tally: other }] = pool.all() as [Member, Member];
   await vi.waitFor(() => expect(tally.imagesFromCache).toBe(12));
-  expect(tally).toMatchObject({ microbatches: 2, imagesDecoded: 30, overdueMicrobatches: 0 });
+  expect(tally).toMatchObject({
+    microbatches: 2,
+    imagesDecoded: 30,
+    overdueFileOperations: 3,
+    overdueMicrobatches: 0,
+  });
   expect(tally.turnaroundSeconds).toBeGreaterThan(0);
   expect(other).toMatchObject({ microbatches: 2, imagesDecoded: 0 });
   expect(pool.answers.microbatches).toBe(4);

@@ -4,6 +4,7 @@ import { setTimeout as passMs } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { natsMissing } from '../kit/nats-server.js';
 import { PrometheusServer, prometheusMissing } from '../kit/prometheus-server.js';
+import { stallingDiskMissing } from '../kit/stalling-disk.js';
 import { volumesMissing, WatchedRun } from '../kit/watched-run.js';
 import { alerts, ruleFile } from '../monitoring/sources.js';
 
@@ -13,7 +14,7 @@ const hurried = readFileSync(ruleFile, 'utf8')
   .replace(/for: (\d+)m/g, 'for: $1s')
   .replace(/(\d+) \* 60\b/g, '$1 * 1');
 
-const missing = prometheusMissing || natsMissing || volumesMissing;
+const missing = prometheusMissing || natsMissing || volumesMissing || stallingDiskMissing;
 const limitMs = 240_000;
 
 let run: WatchedRun;
@@ -146,6 +147,24 @@ describe.skipIf(missing !== '')(
         },
         () => rmSync(filler),
       );
+    });
+
+    test('FcaenetDiskStalled: the disk does not answer while a checkpoint is written', {
+      timeout: limitMs,
+    }, async () => {
+      let written: Promise<void> | undefined;
+      await firesAndResolves(
+        'FcaenetDiskStalled',
+        () => {
+          writeFileSync(run.disk.holds, '');
+          written = run.checkpoint();
+        },
+        async () => {
+          rmSync(run.disk.holds);
+          await written;
+        },
+      );
+      await run.line('the disk does not answer', ({ operation }) => operation === 'fsync');
     });
 
     test('FcaenetNoProgress: all workers are stopped', { timeout: limitMs }, () =>

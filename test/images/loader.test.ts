@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { loadDataset } from '../../src/data/dataset.js';
@@ -79,4 +80,29 @@ test('the thread says once when there is no room for a cache', async () => {
   await loader.close();
   expect(notices.filter((notice) => notice.includes('train split'))).toHaveLength(1);
   await expect(loader.train.read(indices, null)).rejects.toThrow('has ended');
+});
+
+test('a picture that does not answer is told of in the worker, and shown when it does', async () => {
+  const { options, open } = await prepare({ crop: 'none', flip: false });
+  const file = path.join(options.dataset.imagesRoot, options.dataset.train.paths[2]!);
+  const picture = await readFile(file);
+  const loader = await open();
+  const expected = await loader.train.read(Int32Array.of(2), null);
+  await loader.close();
+  // Whoever opens a pipe to read waits for a writer.
+  await rm(file);
+  execFileSync('mkfifo', [file]);
+  const { diskWatch } = (await import(
+    path.resolve('dist/disk/watch.js')
+  )) as typeof import('../../src/disk/watch.js');
+  const overdue = new Promise((resolve) => {
+    diskWatch.onOverdue = resolve;
+  });
+  const waiting = await Loader.open({ ...options, cacheLimitBytes: 0 }, () => {});
+  const pixels = waiting.train.read(Int32Array.of(2), null);
+  expect(await overdue).toEqual({ operation: 'read', file, seconds: 5 });
+  expect(diskWatch.overdueTotal).toBe(1);
+  await writeFile(file, picture);
+  expect(await pixels).toEqual(expected);
+  await waiting.close();
 });

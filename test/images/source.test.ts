@@ -1,8 +1,10 @@
 import { mkdir, open, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Dataset, loadDataset } from '../../src/data/dataset.js';
 import { decodeImage } from '../../src/data/pixels.js';
+import { DiskError } from '../../src/disk/error.js';
+import { CacheFile } from '../../src/worker/images/cache-file.js';
 import { type ImageSourceOptions, openImageSource } from '../../src/worker/images/source.js';
 import { jpegPicture } from '../data/pictures.js';
 import { smallCub, temporaryFolder, writeCub } from '../data/support.js';
@@ -203,5 +205,20 @@ describe('the bound on the cache folder', () => {
     await writeFile(cacheDirectory, 'a file where a folder should be');
     expect(await readAll(await source())).toMatchObject({ decoded: 6 });
     expect(notices).toEqual([expect.stringMatching(/cannot be used \(E[A-Z]+\)/)]);
+  });
+
+  test('decodes where the cache cannot be read any more, and says so once', async () => {
+    const { dataset, notices, source } = await prepare();
+    await readAll(await source());
+    const read = vi
+      .spyOn(CacheFile.prototype, 'read')
+      .mockRejectedValue(new DiskError('read', 'x.pixels', 60));
+    const { pixels, decoded } = await readAll(await source());
+    read.mockRestore();
+    expect(pixels).toEqual(await decodeAll(dataset));
+    expect(decoded).toBe(6);
+    expect(notices).toEqual([
+      'the image cache cannot be read (read of x.pixels did not answer within 60 s), so images are decoded each time',
+    ]);
   });
 });

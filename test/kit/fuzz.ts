@@ -8,7 +8,7 @@ import { closed, grpcFrame, Intruder } from './intruder.js';
 const valid: readonly WorkerMessage[] = [
   { hello: { protocolVersion, workerName: 'w', instanceId: 'i', datasetFingerprint: 'f'.repeat(64) } },
   { ready: { identity: { engine: 'onednn', probeSha256: '0'.repeat(64) }, device: 'cpu' } },
-  { heartbeat: { imagesDecoded: 7, imagesFromCache: 9 } },
+  { heartbeat: { imagesDecoded: 7, imagesFromCache: 9, overdueFileOperations: 1 } },
   {
     nodeResult: {
       position: { iteration: 0, epoch: 1, step: 1 },

@@ -34,7 +34,14 @@ export class ScriptedWorld {
       'spec.operation.membership.maxWorkers=4',
       ...settings,
     ]);
-    const admission = { run, term: 1, datasetFingerprint: fingerprint, classCount: 2, identity: null };
+    const admission = {
+      run,
+      term: 1,
+      datasetFingerprint: fingerprint,
+      classCount: 2,
+      identity: null,
+      version: '0.1.0',
+    };
     const protection = { tls: null, joinToken: null };
     this.server = new CoordinatorServer({
       admission,

@@ -9,6 +9,7 @@ import { Supervised } from './faults/supervisor.js';
 import { freePort } from './free-port.js';
 import { NatsServer } from './nats-server.js';
 import { type SmallRun, smallRun } from './small-run.js';
+import { StallingDisk } from './stalling-disk.js';
 
 /** Room for a dozen checkpoints of the small run. */
 const volumeMegabytes = 64;
@@ -34,12 +35,14 @@ function mountVolume(folder: string): void {
 
 /**
  * A run without end on a volume of its own, with a NATS server and two workers, of which the second can be made to lie.
+ * The coordinator's disk can be made not to answer.
  * Checkpoints are written when they are asked for.
  */
 export class WatchedRun {
   private coordinator: CommandLine;
   workers: Supervised[] = [];
   private readonly address: string;
+  readonly disk = new StallingDisk();
 
   private constructor(
     private readonly small: SmallRun,
@@ -114,6 +117,7 @@ export class WatchedRun {
     await Promise.all([this.coordinator.ended, this.stopWorkers()]);
     this.relay.close();
     execFileSync('umount', [this.volume]);
+    this.disk.remove();
     await Promise.all([this.nats.remove(), this.small.remove()]);
   }
 
@@ -132,6 +136,6 @@ export class WatchedRun {
       'spec.operation.lease.seconds=5',
     ].flatMap((setting) => ['--set', setting]);
     const args = ['coordinator', this.small.runFile, '--resume=auto', ...settings];
-    return new CommandLine(args, { cwd: this.small.folder });
+    return new CommandLine(args, { cwd: this.small.folder, env: this.disk.environment });
   }
 }

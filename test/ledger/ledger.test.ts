@@ -3,16 +3,19 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { KeyedRandom } from '../../src/data/random.js';
 import { TripletSampler } from '../../src/data/sampler.js';
+import { Disk } from '../../src/disk/disk.js';
+import { DiskWatch } from '../../src/disk/watch.js';
 import { proveSamples } from '../../src/inspection/prove.js';
 import { batchSha256, type LedgerHeader, type LedgerStep, ledgerLine } from '../../src/ledger/entry.js';
-import { Ledger } from '../../src/ledger/ledger.js';
+import { Ledger, type LedgerPosition, readLedgerUpTo } from '../../src/ledger/ledger.js';
 import { readLedger } from '../../src/ledger/reader.js';
 import { ReductionTree } from '../../src/reduction/tree.js';
 import { parseTrainingRun } from '../../src/run/read.js';
 import { leafImages } from '../../src/schedule/leaf-images.js';
+import { HangingDisk } from '../kit/hanging-disk.js';
 
 const header: LedgerHeader = {
   format: 'fcaenet-ledger',
@@ -81,6 +84,11 @@ async function write(ledger: Ledger, from: number, to: number): Promise<string> 
   return ledger.sync();
 }
 
+/** The next term's ledger, after what the earlier ones hold up to a checkpoint. */
+async function goOn(earlier: string[], expected: LedgerHeader, position: LedgerPosition): Promise<Ledger> {
+  return Ledger.open(next, earlier, expected, await readLedgerUpTo(earlier, expected, position));
+}
+
 async function wholeLedger(): Promise<string[]> {
   const ledger = await Ledger.open(path, [], header, null);
   await write(ledger, 0, steps.length);
@@ -100,7 +108,7 @@ test('a ledger is cut back to a checkpoint, and what follows continues its chain
   const hash = await write(first, 0, 5);
   await write(first, 5, 8);
   await first.close();
-  const second = await Ledger.open(next, [path], header, { steps: 5, hash });
+  const second = await goOn([path], header, { steps: 5, hash });
   await write(second, 5, steps.length);
   await second.close();
   expect((await readLedger(next, header)).steps).toEqual(steps);
@@ -111,7 +119,7 @@ test('a last line that a kill cut in two does not matter after the checkpoint', 
   const lines = await wholeLedger();
   const { hash } = JSON.parse(lines[5]!) as { hash: string };
   writeFileSync(path, `${lines.slice(0, 6).join('\n')}\n${lines[6]!.slice(0, 100)}`);
-  const ledger = await Ledger.open(next, [path], header, { steps: 5, hash });
+  const ledger = await goOn([path], header, { steps: 5, hash });
   await write(ledger, 5, steps.length);
   await ledger.close();
   expect(readFileSync(next, 'utf8')).toBe(`${lines.join('\n')}\n`);
@@ -120,7 +128,7 @@ test('a last line that a kill cut in two does not matter after the checkpoint', 
 test('who still has the ledger open after another took it over writes to nothing that is read', async () => {
   const old = await Ledger.open(path, [], header, null);
   const hash = await write(old, 0, 3);
-  const successor = await Ledger.open(next, [path], header, { steps: 3, hash });
+  const successor = await goOn([path], header, { steps: 3, hash });
   await write(old, 3, 6);
   await write(successor, 3, 4);
   await Promise.all([old.close(), successor.close()]);
@@ -131,7 +139,7 @@ test('a resumed ledger that does not lead to the checkpoint is refused', async (
   const lines = await wholeLedger();
   const { hash } = JSON.parse(lines[5]!) as { hash: string };
   const open = (position: { steps: number; hash: string }, expected = header) =>
-    Ledger.open(next, [path], expected, position);
+    goOn([path], expected, position);
   await expect(open({ steps: 4, hash })).rejects.toMatchObject({
     code: 'LEDGER_MISMATCH',
     message: expect.stringMatching(/has hash \S+ after step 4, but the checkpoint was written at /),
@@ -156,14 +164,33 @@ test('of several ledgers the highest term’s that leads to the checkpoint is co
   const { hash } = JSON.parse(lines[5]!) as { hash: string };
   const stray = join(folder, 'ledger-000000.jsonl');
   writeFileSync(stray, 'written by a coordinator that had been replaced\n');
-  const ledger = await Ledger.open(next, [stray, path], header, { steps: 5, hash });
+  const ledger = await goOn([stray, path], header, { steps: 5, hash });
   await write(ledger, 5, steps.length);
   await ledger.close();
   expect((await readLedger(next, header)).steps).toEqual(steps);
-  await expect(Ledger.open(next, [], header, { steps: 5, hash })).rejects.toMatchObject({
+  await expect(goOn([], header, { steps: 5, hash })).rejects.toMatchObject({
     code: 'LEDGER_MISSING',
     message: 'there is no ledger, but the checkpoint was written after step 5',
   });
+});
+
+test('a ledger whose file does not answer for ten minutes is an error that another process may not meet', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  onTestFinished(() => void vi.useRealTimers());
+  // The first two make the empty ledger durable.
+  const hanging = new HangingDisk('sync', (call) => call === 3);
+  const disk = new Disk(600, hanging.system, new DiskWatch(async () => {}));
+  const ledger = await Ledger.open(path, [], header, null, disk);
+  const recorded = write(ledger, 0, 1);
+  const refused = expect(recorded).rejects.toMatchObject({
+    code: 'LEDGER_WRITE',
+    exitCode: 1,
+    message: `the ledger ${path} cannot be written (fsync of ${path} did not answer within 600 s)`,
+  });
+  await hanging.held;
+  await vi.advanceTimersByTimeAsync(600_000);
+  await refused;
+  await ledger.close();
 });
 
 test('a ledger that cannot be written is an error', async () => {

@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
  */
 const heights: readonly { readonly folders: readonly string[]; readonly mayImportEachOther: boolean }[] = [
   { folders: ['errors.ts', 'clock.ts'], mayImportEachOther: false },
+  { folders: ['disk'], mayImportEachOther: false },
   { folders: ['console', 'run', 'wasm'], mayImportEachOther: false },
   { folders: ['engine', 'kube', 'transport'], mayImportEachOther: false },
   {
@@ -104,4 +105,42 @@ test('only the engine knows a backend; all others compute with tfjs-core', () =>
       !specifier.startsWith('@tensorflow/tfjs-core'),
   );
   expect(wrong.map(({ file, specifier }) => `${file} imports ${specifier}`)).toEqual([]);
+});
+
+/** Of `node:fs`, what needs no thread of libuv's pool: the calls that block, and what is not a call. */
+const blocking = /^(?:\w+Sync|constants|type \w+)$/;
+
+test('every file operation that is awaited goes through src/disk/, which watches it', () => {
+  const wrong = sourceFiles('src')
+    .filter((file) => !file.startsWith(join('src', 'disk')))
+    .flatMap((file) => {
+      const text = readFileSync(file, 'utf8');
+      const promised = /from 'node:fs\/promises'|from 'fs(?:\/promises)?'/.test(text)
+        ? ['node:fs/promises']
+        : [];
+      const named = [...text.matchAll(/import (?:type )?(\{[^}]*\}|[\w* ]+) from 'node:fs'/g)].flatMap(
+        ([, names]) =>
+          names!.startsWith('{')
+            ? names!
+                .slice(1, -1)
+                .split(',')
+                .map((name) => name.trim())
+                .filter((name) => name !== '')
+            : [names!],
+      );
+      const awaited = named.filter((name) => !blocking.test(name));
+      return [...promised, ...awaited].map((name) => `${file} imports ${name}`);
+    });
+  expect(wrong).toEqual([]);
+});
+
+test('pictures are decoded where they are watched: the decoder uses the same threads', () => {
+  const wrong = imports
+    .filter(({ specifier }) => specifier === 'sharp')
+    .filter(({ file }) => {
+      const text = readFileSync(file, 'utf8');
+      const decoded = text.match(/\.(?:toBuffer|metadata|toFile|stats)\(/g)?.length ?? 0;
+      return decoded !== (text.match(/diskWatch\s*\.until\(/g)?.length ?? 0);
+    });
+  expect(wrong.map(({ file }) => file)).toEqual([]);
 });

@@ -13,6 +13,8 @@ export interface Admission {
   readonly classCount: number;
   /** The run's numerical identity; null where its first worker sets it. */
   readonly identity: Identity | null;
+  /** Of the fcaenet that began the run; null where its checkpoints do not say. */
+  readonly version: string | null;
 }
 
 /** Why a worker is not admitted. */

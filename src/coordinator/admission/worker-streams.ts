@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.js';
 import type { Log } from '../../console/log.js';
-import { type Identity, identityDifferences } from '../../identity/identity.js';
+import { type Identity, identityDifferences, wayOut } from '../../identity/identity.js';
 import type { EncodeResult__Output } from '../../transport/generated/fcaenet/v1/EncodeResult.js';
 import type { NodeResult__Output } from '../../transport/generated/fcaenet/v1/NodeResult.js';
 import type { WorkerMessage__Output } from '../../transport/generated/fcaenet/v1/WorkerMessage.js';
@@ -193,8 +193,7 @@ export class WorkerStreams {
       const { code, exitCode } = message.failure;
       depart(`it failed: ${message.failure.message}`, { code, exitCode });
     } else if (message.heartbeat) {
-      const { imagesDecoded, imagesFromCache } = message.heartbeat;
-      member.tally.images(imagesDecoded, imagesFromCache);
+      member.tally.beaten(message.heartbeat);
     } else if (message.logLine) workerLogs.write(member, message.logLine);
     else if (message.taken) member.sharedMemory?.weights.taken(message.taken.transfer, member);
     else if (message.leaving) pool.leave(member, message.leaving.reason);
@@ -254,11 +253,7 @@ export class WorkerStreams {
       const sentence = `this worker would not give the run's bits: ${differences.join(', ')}`;
       if (admission.run.spec.operation.exactness === 'strict') {
         depart(`it was refused: ${sentence}`);
-        this.refuse(
-          member.stream,
-          'NUMERICAL_IDENTITY',
-          `${sentence}; spec.operation.exactness=best-effort admits it`,
-        );
+        this.refuse(member.stream, 'NUMERICAL_IDENTITY', `${sentence}; ${wayOut(admission.version)}`);
         return;
       }
       log.warn('admitted under best-effort exactness', { worker: member.label, differences });

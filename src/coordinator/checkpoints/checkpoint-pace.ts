@@ -4,6 +4,8 @@ import type { Operation } from '../../run/training-run.js';
 const share = 0.02;
 /** Under `auto`, no more often than this, however cheap they are. */
 const leastSeconds = 10;
+/** Steps that a run may finish after a checkpoint was not written in time, until that checkpoint is durable. */
+const mostStepsWithoutDisk = 1000;
 
 /**
  * When a checkpoint inside an iteration is due: after so many steps, or (`auto`) so that writing them takes at most a
@@ -15,6 +17,8 @@ export class CheckpointPace {
   private lastTook = 0;
   private isWriting = false;
   private durableStep = 0;
+  /** Steps finished since the checkpoint that is being written was not written in time; null where it may still be. */
+  private stepsWithoutDisk: number | null = null;
 
   constructor(
     private readonly everySteps: Operation['checkpoint']['everySteps'],
@@ -32,16 +36,23 @@ export class CheckpointPace {
   }
 
   /**
-   * Whether a step may be finished now: after a crash at most `everySteps` would be lost. `auto` does not wait.
+   * Whether a step may be finished now: after a crash at most `everySteps` would be lost. `auto` does not wait, unless
+   * the disk has not answered for long. Asked once for each step.
    * @param globalStep steps since the beginning of the run, this one included
    */
   mayFinish(globalStep: number): boolean {
+    if (this.stepsWithoutDisk !== null && ++this.stepsWithoutDisk > mostStepsWithoutDisk) return false;
     return typeof this.everySteps !== 'number' || globalStep - this.durableStep <= this.everySteps;
   }
 
   /** A checkpoint after so many steps is durable: one that was written, or that the run goes on from. */
   durable(globalStep: number): void {
     this.durableStep = Math.max(this.durableStep, globalStep);
+  }
+
+  /** The checkpoint that is being written was not written in time, and was begun anew. */
+  stalled(): void {
+    this.stepsWithoutDisk ??= 0;
   }
 
   begun(now: number): void {
@@ -51,7 +62,9 @@ export class CheckpointPace {
 
   /** @param seconds that the checkpoint took from its beginning until it was durable */
   written(seconds: number): void {
-    this.lastTook = seconds;
+    // What a disk that did not answer took says nothing of the next.
+    if (this.stepsWithoutDisk === null) this.lastTook = seconds;
     this.isWriting = false;
+    this.stepsWithoutDisk = null;
   }
 }

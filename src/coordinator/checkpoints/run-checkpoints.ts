@@ -1,12 +1,18 @@
 import type { TensorMap } from '../../checkpoint/safetensors.js';
 import type { CheckpointState } from '../../checkpoint/state.js';
-import { CheckpointStore, type Fence } from '../../checkpoint/store.js';
+import { type AbandonedWrite, CheckpointStore, type Fence } from '../../checkpoint/store.js';
 import type { Log } from '../../console/log.js';
 import type { Dataset } from '../../data/dataset.js';
+import type { Disk } from '../../disk/disk.js';
 import { arithmeticVersion } from '../../identity/arithmetic-version.js';
 import type { Identity } from '../../identity/identity.js';
 import type { LedgerHeader } from '../../ledger/entry.js';
-import type { Ledger, LedgerPosition } from '../../ledger/ledger.js';
+import {
+  type Ledger,
+  type LedgerBeginning,
+  type LedgerPosition,
+  readLedgerUpTo,
+} from '../../ledger/ledger.js';
 import type { ModelLayout } from '../../model/layout.js';
 import type { RunDirectory } from '../../run/run-directory.js';
 import { trainingHash } from '../../run/training-hash.js';
@@ -24,6 +30,16 @@ export interface RunCheckpointsOptions {
   readonly term: number;
   readonly fence: Fence;
   readonly log: Log;
+  /** For tests; see `CheckpointStore`. */
+  readonly diskOf?: (patienceSeconds: number) => Disk;
+}
+
+/** What a run's bits come from besides its settings. */
+export interface RunOrigin {
+  /** Of the workers; null until the first has joined. */
+  readonly identity: Identity | null;
+  /** Of the fcaenet that began the run; null where its checkpoints do not say. */
+  readonly version: string | null;
 }
 
 /** What a checkpoint's `history.json` holds besides the tensors: everything about the run that is not a tensor. */
@@ -42,6 +58,8 @@ interface Records {
 /** Told what became of a checkpoint. */
 export interface CheckpointObserver {
   written(name: string, bytes: number, seconds: number): void;
+  /** The disk did not answer, and the write was begun anew. */
+  abandoned(): void;
   failed(): void;
 }
 
@@ -51,8 +69,10 @@ export interface RestoredRun {
   readonly name: string;
   readonly created: Date;
   readonly state: RunState;
-  readonly identity: Identity | null;
+  readonly origin: RunOrigin;
   readonly ledger: LedgerPosition;
+  /** What is kept of the ledger; null where none was looked for, or where nothing is to follow. */
+  readonly ledgerBeginning: LedgerBeginning | null;
 }
 
 /** Turns a run's state into checkpoints and back. Saves run in the background, one after another, on copies. */
@@ -68,10 +88,11 @@ export class RunCheckpoints {
 
   constructor(private readonly options: RunCheckpointsOptions) {
     const { run, directory } = options;
-    this.store = new CheckpointStore(directory.checkpoints, {
-      keep: run.spec.operation.checkpoint.keep,
-      fence: options.fence,
-    });
+    this.store = new CheckpointStore(
+      directory.checkpoints,
+      { keep: run.spec.operation.checkpoint.keep, fence: options.fence },
+      options.diskOf,
+    );
     this.hash = trainingHash(run);
     this.pace = new CheckpointPace(run.spec.operation.checkpoint.everySteps, secondsNow());
   }
@@ -88,13 +109,23 @@ export class RunCheckpoints {
 
   /**
    * The newest good checkpoint, or null where there is none yet.
+   * @param ledgers of the run, the highest term's first: one of them must lead to the checkpoint, unless the run has
+   *   finished with it; null for those who only read
    * @throws CheckpointError where there are some but none can be used; CoordinatorError COORDINATOR_OTHER_DATASET
    */
-  async restore(): Promise<RestoredRun | null> {
-    const { dataset, log } = this.options;
-    const loaded = await this.store.loadNewest({ trainingHash: this.hash, arithmeticVersion });
+  async restore(ledgers: readonly string[] | null): Promise<RestoredRun | null> {
+    const { dataset, log, run, directory } = this.options;
+    const hasResult = ledgers !== null && directory.readResult() !== null;
+    const ledgerUpTo = async ({ position, history }: CheckpointState) => {
+      const { ledger: hash, datasetFingerprint } = history as Records;
+      const isOver = hasResult && position.iteration === run.spec.schedule.iterations;
+      // Another dataset is refused below, which tells more than that the ledger does not fit.
+      if (ledgers === null || isOver || datasetFingerprint !== dataset.fingerprint) return null;
+      return readLedgerUpTo(ledgers, this.ledgerHeader, { steps: position.globalStep, hash });
+    };
+    const loaded = await this.store.loadNewest({ trainingHash: this.hash, arithmeticVersion }, ledgerUpTo);
     if (!loaded) return null;
-    const { state: checkpoint, name, created, rejected } = loaded;
+    const { state: checkpoint, companion: ledgerBeginning, name, created, rejected } = loaded;
     for (const { name: refused, reason } of rejected)
       log.warn('checkpoint refused', { name: refused, reason });
     const records = checkpoint.history as Records;
@@ -104,6 +135,13 @@ export class RunCheckpoints {
         `checkpoint ${name} was trained on a dataset with fingerprint ${records.datasetFingerprint.slice(0, 12)}…, but ${dataset.root} has ${dataset.fingerprint.slice(0, 12)}…`,
       );
     }
+    const lost = Math.max(...rejected.map(({ globalStep }) => globalStep)) - checkpoint.position.globalStep;
+    if (ledgers !== null && lost > 0) {
+      log.warn('an older checkpoint is used, and the steps after it are computed again', {
+        name,
+        steps: lost,
+      });
+    }
     const state = this.stateFrom(checkpoint, records);
     this.best = bestMAP(state.history);
     this.pace.durable(state.position.globalStep);
@@ -111,8 +149,12 @@ export class RunCheckpoints {
       name,
       created,
       state,
-      identity: checkpoint.identity === null ? null : JSON.parse(checkpoint.identity),
+      origin: {
+        identity: checkpoint.identity === null ? null : JSON.parse(checkpoint.identity),
+        version: checkpoint.version,
+      },
       ledger: { steps: state.position.globalStep, hash: records.ledger },
+      ledgerBeginning,
     };
   }
 
@@ -122,7 +164,7 @@ export class RunCheckpoints {
    */
   async saveInBackground(
     state: RunState,
-    identity: Identity | null,
+    origin: RunOrigin,
     ledger: Ledger,
     observer: CheckpointObserver,
   ): Promise<void> {
@@ -136,10 +178,15 @@ export class RunCheckpoints {
     this.best = Math.max(this.best, mAP);
     const begunAt = secondsNow();
     this.pace.begun(begunAt);
-    const checkpoint = this.checkpointOf(state, identity);
+    const checkpoint = this.checkpointOf(state, origin);
     const saved = ledger.sync().then(async (hash) => {
       const history = { ...checkpoint.history, ledger: hash };
-      const written = await this.store.save({ ...checkpoint, history }, { best: isBest });
+      const onAbandoned = (abandoned: AbandonedWrite) => {
+        this.options.log.warn('checkpoint not written in time; it is written anew', { ...abandoned });
+        this.pace.stalled();
+        observer.abandoned();
+      };
+      const written = await this.store.save({ ...checkpoint, history }, { best: isBest, onAbandoned });
       this.pace.durable(checkpoint.position.globalStep);
       observer.written(written.name, written.bytes, written.seconds);
       return written.name;
@@ -163,11 +210,11 @@ export class RunCheckpoints {
   /** The same, and waits until it is durable. @returns its name */
   async saveAndWait(
     state: RunState,
-    identity: Identity | null,
+    origin: RunOrigin,
     ledger: Ledger,
     observer: CheckpointObserver,
   ): Promise<string> {
-    await this.saveInBackground(state, identity, ledger, observer);
+    await this.saveInBackground(state, origin, ledger, observer);
     // One that another caller began in this moment is as good: it is no older.
     return (await this.pending)!;
   }
@@ -180,7 +227,7 @@ export class RunCheckpoints {
   /** The state's copy, all but the ledger's hash. */
   private checkpointOf(
     state: RunState,
-    identity: Identity | null,
+    { identity, version }: RunOrigin,
   ): CheckpointState & { history: Omit<Records, 'ledger'> } {
     const { layout, run, dataset, term } = this.options;
     const { weights, optimizer } = state;
@@ -200,6 +247,7 @@ export class RunCheckpoints {
       term,
       trainingHash: this.hash,
       arithmeticVersion,
+      version,
       identity: identity && JSON.stringify(identity),
       metrics: mAP === undefined ? {} : { mAP },
       tensors: {

@@ -18,6 +18,7 @@ export class WorkerTally {
   bytesReceived = 0;
   imagesDecoded = 0;
   imagesFromCache = 0;
+  overdueFileOperations = 0;
 
   answered(figures: AnswerFigures): void {
     this.microbatches += figures.microbatches;
@@ -26,10 +27,15 @@ export class WorkerTally {
     this.imageWaitSeconds += plausible(figures.imageWaitSeconds);
   }
 
-  /** Totals of the worker's process. */
-  images(decoded: number, fromCache: number): void {
-    this.imagesDecoded = plausible(decoded);
-    this.imagesFromCache = plausible(fromCache);
+  /** Totals of the worker's process, as its heartbeat says. */
+  beaten(totals: {
+    readonly imagesDecoded: number;
+    readonly imagesFromCache: number;
+    readonly overdueFileOperations: number;
+  }): void {
+    this.imagesDecoded = plausible(totals.imagesDecoded);
+    this.imagesFromCache = plausible(totals.imagesFromCache);
+    this.overdueFileOperations = plausible(totals.overdueFileOperations);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Console } from '../../console/console.js';
+import { diskWatch } from '../../disk/watch.js';
 import type { RunDirectory } from '../../run/run-directory.js';
 import type { TrainingRun } from '../../run/training-run.js';
 import type { NatsLink } from '../../transport/events/nats-link.js';
@@ -71,6 +72,7 @@ export class Monitoring {
       minWorkers: pool.minWorkers,
       spareWorkers: () => Math.max(0, pool.admitted().length - run.spec.schedule.microbatches),
       diskSpace: diskSpaceOf(directory.path),
+      diskWatch,
       restoredAtMs: options.restoredFrom?.getTime() ?? null,
       events: () => events.counts,
       natsConnected: () => link?.connected ?? null,
@@ -94,6 +96,7 @@ export class Monitoring {
       events.publish(state, { type: 'checkpoint.written', checkpoint: name, bytes, seconds });
       console.log.info('checkpoint written', { name, bytes, seconds });
     },
+    abandoned: () => this.metrics.checkpoints.abandoned(),
     failed: () => this.metrics.checkpoints.failed(),
   };
 

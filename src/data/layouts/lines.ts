@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { disk } from '../../disk/disk.js';
 import { DatasetError } from '../error.js';
 
 /** One line `KEY VALUE` of a list. */
@@ -87,7 +87,7 @@ export function malformed(root: string, place: string, text: string, expected: s
 
 async function readText(root: string, file: string): Promise<string> {
   try {
-    return await readFile(path.join(root, file), 'utf8');
+    return await disk.readText(path.join(root, file));
   } catch (cause) {
     throw new DatasetError(
       'DATASET_LIST_UNREADABLE',

@@ -1,5 +1,5 @@
-import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { disk } from '../../disk/disk.js';
 import { DatasetError } from '../error.js';
 import { readAircraft } from './aircraft.js';
 import { readFood101 } from './food101.js';
@@ -97,7 +97,7 @@ async function layoutsOf(root: string): Promise<Layout[]> {
 async function missingOf(root: string, names: readonly string[]): Promise<string[]> {
   const missing = await Promise.all(
     names.map(async (name) => {
-      const status = await stat(path.join(root, name)).catch(() => undefined);
+      const status = await disk.stat(path.join(root, name)).catch(() => undefined);
       return status?.isDirectory() === name.endsWith('/') ? undefined : name;
     }),
   );
@@ -117,7 +117,7 @@ async function unknownFormat(folder: string): Promise<DatasetError> {
 
 /** An archive unpacked into a folder of the user's leaves its own folder inside. */
 async function datasetInside(folder: string): Promise<string | undefined> {
-  const entries = await readdir(folder, { withFileTypes: true });
+  const entries = await disk.entries(folder);
   for (const { name } of entries.filter((entry) => entry.isDirectory())) {
     const root = await listsFolder(path.join(folder, name));
     if ((await layoutsOf(root)).length > 0) return name;

@@ -1,6 +1,7 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
+import { disk } from '../../disk/disk.js';
+import { diskWatch } from '../../disk/watch.js';
 import { DatasetError } from '../error.js';
 import { KeyedRandom } from '../random.js';
 import { paintScene } from './scene.js';
@@ -41,13 +42,13 @@ export async function makeSyntheticDataset(
   const found = await stampOf(directory);
   if (found === complete) return;
   if (found === undefined) await refuseForeign(directory);
-  await mkdir(directory, { recursive: true });
-  await writeFile(path.join(directory, STAMP), stampText(settings, false));
-  await rm(path.join(directory, 'images'), { recursive: true, force: true });
+  await disk.makeFolder(directory);
+  await disk.writeFile(path.join(directory, STAMP), stampText(settings, false));
+  await disk.remove(path.join(directory, 'images'));
   const pictures = plan(settings);
   await writePictures(path.join(directory, 'images'), pictures, settings, onProgress);
   await writeLists(directory, pictures, settings.species);
-  await writeFile(path.join(directory, STAMP), complete);
+  await disk.writeFile(path.join(directory, STAMP), complete);
 }
 
 /** Whether a folder is a synthetic dataset, which has no official counts. */
@@ -62,13 +63,13 @@ function stampText(settings: SyntheticSettings, complete: boolean): string {
 }
 
 async function stampOf(directory: string): Promise<string | undefined> {
-  return readFile(path.join(directory, STAMP), 'utf8').catch(() => undefined);
+  return disk.readText(path.join(directory, STAMP)).catch(() => undefined);
 }
 
 async function refuseForeign(directory: string): Promise<void> {
   let entries: string[];
   try {
-    entries = await readdir(directory);
+    entries = await disk.readdir(directory);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
     throw new DatasetError(
@@ -113,7 +114,7 @@ async function writePictures(
 ): Promise<void> {
   const random = new KeyedRandom(seed);
   for (let bird = 0; bird < species; bird += 1) {
-    await mkdir(path.join(imagesRoot, speciesName(bird)), { recursive: true });
+    await disk.makeFolder(path.join(imagesRoot, speciesName(bird)));
   }
   let done = 0;
   let writing: Promise<void> = Promise.resolve();
@@ -133,27 +134,31 @@ async function writePictures(
 }
 
 async function writeJpeg(file: string, pixels: Uint8Array, size: number): Promise<void> {
-  const jpeg = await sharp(pixels, { raw: { width: size, height: size, channels: 3 } })
-    .jpeg({ quality: JPEG_QUALITY, chromaSubsampling: '4:4:4' })
-    .toBuffer();
-  await writeFile(file, jpeg);
+  const jpeg = await diskWatch.until(
+    'encode',
+    file,
+    sharp(pixels, { raw: { width: size, height: size, channels: 3 } })
+      .jpeg({ quality: JPEG_QUALITY, chromaSubsampling: '4:4:4' })
+      .toBuffer(),
+  );
+  await disk.writeFile(file, jpeg);
 }
 
 async function writeLists(directory: string, pictures: readonly Picture[], species: number): Promise<void> {
   const list = (line: (picture: Picture) => string | number) =>
     pictures.map((picture, index) => `${index + 1} ${line(picture)}\n`).join('');
   const classes = Array.from({ length: species }, (_, bird) => `${bird + 1} ${speciesName(bird)}\n`);
-  await writeFile(
+  await disk.writeFile(
     path.join(directory, 'images.txt'),
     list(({ file }) => file),
   );
-  await writeFile(
+  await disk.writeFile(
     path.join(directory, 'image_class_labels.txt'),
     list((picture) => picture.species + 1),
   );
-  await writeFile(
+  await disk.writeFile(
     path.join(directory, 'train_test_split.txt'),
     list(({ train }) => (train ? 1 : 0)),
   );
-  await writeFile(path.join(directory, 'classes.txt'), classes.join(''));
+  await disk.writeFile(path.join(directory, 'classes.txt'), classes.join(''));
 }

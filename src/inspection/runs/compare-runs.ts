@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { disk } from '../../disk/disk.js';
 import { RunDirectory } from '../../run/run-directory.js';
 import { trainingSettings } from '../../run/training-hash.js';
 import { type RunContent, type RunDescription, readRunContent } from './describe-run.js';
@@ -58,6 +58,6 @@ export async function compareRuns(first: string, second: string): Promise<RunCom
 /** Of every step in a run's ledger; as far as it can be read, because whether it holds is the audit's question. */
 async function gradientDigests(path: string): Promise<string[]> {
   const [file] = RunDirectory.at(path).ledgerFiles();
-  const text = file === undefined ? '' : await readFile(file, 'utf8').catch(() => '');
+  const text = file === undefined ? '' : await disk.readText(file).catch(() => '');
   return [...text.matchAll(/"gradientSha256":"([0-9a-f]{64})"/g)].map((match) => match[1]!);
 }

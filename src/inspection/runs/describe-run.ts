@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { CheckpointStore } from '../../checkpoint/store.js';
 import { readersFence } from '../../coordinator/leadership/leadership.js';
 import type { RunResult } from '../../coordinator/training/result.js';
 import type { IterationRecord } from '../../coordinator/training/run-state.js';
+import { disk } from '../../disk/disk.js';
 import { readTrainingRun } from '../../run/read.js';
 import { RunDirectory } from '../../run/run-directory.js';
 import type { TrainingRun } from '../../run/training-run.js';
@@ -83,7 +83,7 @@ export async function readRunContent(path: string): Promise<RunContent> {
 async function readHistory(checkpoint: string): Promise<History | null> {
   const file = join(checkpoint, 'history.json');
   if (!existsSync(file)) return null;
-  return readFile(file, 'utf8').then(
+  return disk.readText(file).then(
     (text) => JSON.parse(text) as History,
     () => null,
   );

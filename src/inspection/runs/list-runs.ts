@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../console/log.js';
+import { disk } from '../../disk/disk.js';
 import { ExitCode } from '../../errors.js';
 import { RunFileError } from '../../run/error.js';
 import { type RunDescription, readRunContent } from './describe-run.js';
@@ -11,7 +11,7 @@ import { type RunDescription, readRunContent } from './describe-run.js';
  * @throws RunFileError RUN_ABSENT where there is no such folder
  */
 export async function listRuns(folder: string, log: Log): Promise<RunDescription[]> {
-  const names = await readdir(folder).catch((cause: NodeJS.ErrnoException) => {
+  const names = await disk.readdir(folder).catch((cause: NodeJS.ErrnoException) => {
     throw new RunFileError(
       'RUN_ABSENT',
       `the folder of runs ${folder} cannot be read (${cause.code})`,

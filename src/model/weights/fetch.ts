@@ -1,9 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, rename, rm, stat, truncate } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { Readable, Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { disk } from '../../disk/disk.js';
 import { ExitCode } from '../../errors.js';
 import { ModelError } from '../error.js';
 import type { PublishedWeights } from './catalogue.js';
@@ -40,17 +37,17 @@ export async function fetchWeights(
     );
   }
   const partial = `${path}.partial`;
-  await writing(partial, () => mkdir(dirname(path), { recursive: true }));
+  await writing(partial, () => disk.makeFolder(dirname(path)));
   await download(url, partial, onProgress, signal);
   const actual = await digestOf(partial);
   if (actual !== sha256) {
-    await rm(partial, { force: true });
+    await disk.remove(partial);
     throw new ModelError(
       'MODEL_WEIGHTS_DIGEST',
       `${url} has SHA-256 ${actual}, expected ${sha256}; nothing was kept.`,
     );
   }
-  await writing(path, () => rename(partial, path));
+  await writing(path, () => disk.rename(partial, path));
   return true;
 }
 
@@ -81,23 +78,21 @@ async function download(
     if (response.status === 416 && already > 0) return;
     if (!response.ok || !response.body) throw fail(`the server answered ${response.status}`);
     const begin = response.status === 206 ? already : 0;
-    if (begin === 0 && already > 0) await truncate(partial, 0);
     const length = response.headers.get('content-length');
     const total = length === null ? undefined : begin + Number(length);
     let done = begin;
-    const count = new Transform({
-      transform(chunk: Buffer, _encoding, next) {
+    const file = await disk.open(partial, begin > 0 ? 'a' : 'w');
+    try {
+      for await (const chunk of response.body) {
+        await file.append(chunk);
         done += chunk.length;
         timer.refresh();
         onProgress(done, total);
-        next(null, chunk);
-      },
-    });
-    await pipeline(
-      Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]),
-      count,
-      createWriteStream(partial, { flags: 'a' }),
-    );
+      }
+      await file.sync();
+    } finally {
+      await file.close();
+    }
     if (total !== undefined && done !== total) throw fail(`it ended after ${done} of ${total} bytes`);
   } catch (error) {
     if (error instanceof ModelError) throw error;
@@ -116,7 +111,7 @@ function reasonOf(error: unknown, silence: AbortSignal): string {
 
 async function bytesIn(path: string): Promise<number | undefined> {
   try {
-    return (await stat(path)).size;
+    return (await disk.stat(path)).size;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw unwritable(path, error);
@@ -124,9 +119,9 @@ async function bytesIn(path: string): Promise<number | undefined> {
 }
 
 async function digestOf(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
-  return hash.digest('hex');
+  return createHash('sha256')
+    .update(await disk.readFile(path))
+    .digest('hex');
 }
 
 async function writing(path: string, action: () => Promise<unknown>): Promise<void> {

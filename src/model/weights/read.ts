@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { decodeSafetensors } from '../../checkpoint/safetensors.js';
+import { disk } from '../../disk/disk.js';
 import { ExitCode } from '../../errors.js';
 import { ModelError } from '../error.js';
 import { isIgnored } from './expected.js';
@@ -44,7 +44,7 @@ export async function readWeightsOfAnyKind(path: string): Promise<ReadWeights> {
 
 async function isDirectory(path: string): Promise<boolean> {
   try {
-    return (await stat(path)).isDirectory();
+    return (await disk.stat(path)).isDirectory();
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     throw new ModelError(

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { disk } from '../../disk/disk.js';
 import { ExitCode } from '../../errors.js';
 import { ModelError } from '../error.js';
 
@@ -88,7 +88,7 @@ function parseManifest(path: string, text: Buffer): z.infer<typeof manifestSchem
 /** Reads a whole file of weights. */
 export async function readWeights(path: string): Promise<Buffer> {
   try {
-    return await readFile(path);
+    return await disk.readFile(path);
   } catch (cause) {
     throw new ModelError(
       'MODEL_WEIGHTS_UNREADABLE',

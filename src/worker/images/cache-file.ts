@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, link, open, rename, rm, utimes } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
+import { Disk, type OpenFile } from '../../disk/disk.js';
 import { packedBytes, type StoredForm } from '../../data/stored-picture.js';
 
 /** What a packed file holds; files with another description are not read. */
@@ -12,6 +12,9 @@ export interface CacheDescription extends StoredForm {
   count: number;
   decoder: string;
 }
+
+/** Through which the cache is used: what does not answer within a minute fails, and pictures are decoded instead. */
+export const cacheDisk = new Disk(60);
 
 const HEADER_BYTES = 4096;
 /** At the head of a slot: its number plus one (a hole in the file reads as 0), the packed picture's bytes and their CRC-32. */
@@ -28,10 +31,10 @@ export function cacheFileBytes(description: StoredForm & Pick<CacheDescription, 
  * written, reads as absent. Two writers of a slot write the same bytes.
  */
 export class CacheFile {
-  readonly #file: FileHandle;
+  readonly #file: OpenFile;
   readonly #mostBytes: number;
 
-  private constructor(file: FileHandle, description: CacheDescription) {
+  private constructor(file: OpenFile, description: CacheDescription) {
     this.#file = file;
     this.#mostBytes = packedBytes(description);
   }
@@ -40,22 +43,21 @@ export class CacheFile {
   static async open(path: string, description: CacheDescription): Promise<CacheFile> {
     const existing = await openSound(path, description);
     if (existing.file !== undefined) {
-      const now = new Date();
-      await utimes(path, now, now);
+      await cacheDisk.touch(path);
       return new CacheFile(existing.file, description);
     }
     const fresh = `${path}.${randomUUID()}.new`;
     await writeEmpty(fresh, description);
     if (existing.found) {
-      await rename(fresh, path);
+      await cacheDisk.rename(fresh, path);
     } else {
       // Of several processes that make the file at once the first wins, and all use its file.
-      await link(fresh, path).catch((error: NodeJS.ErrnoException) => {
+      await cacheDisk.link(fresh, path).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'EEXIST') throw error;
       });
-      await rm(fresh, { force: true });
+      await cacheDisk.remove(fresh);
     }
-    return new CacheFile(await open(path, 'r+'), description);
+    return new CacheFile(await cacheDisk.open(path, 'r+'), description);
   }
 
   /** The packed picture, or undefined where the slot is empty or damaged. */
@@ -79,7 +81,7 @@ export class CacheFile {
     seal.setUint32(0, index + 1, true);
     seal.setUint32(4, packed.length, true);
     seal.setUint32(8, crc32(packed), true);
-    await this.#file.write(slot, 0, slot.length, this.#offset(index));
+    await this.#file.write(slot, this.#offset(index));
   }
 
   close(): Promise<void> {
@@ -100,10 +102,10 @@ function headerOf(description: CacheDescription): Buffer {
 async function openSound(
   path: string,
   description: CacheDescription,
-): Promise<{ found: boolean; file?: FileHandle }> {
-  let file: FileHandle;
+): Promise<{ found: boolean; file?: OpenFile }> {
+  let file: OpenFile;
   try {
-    file = await open(path, 'r+');
+    file = await cacheDisk.open(path, 'r+');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { found: false };
     throw error;
@@ -118,9 +120,9 @@ async function openSound(
 }
 
 async function writeEmpty(path: string, description: CacheDescription): Promise<void> {
-  const file = await open(path, 'w');
+  const file = await cacheDisk.open(path, 'w');
   try {
-    await file.write(headerOf(description));
+    await file.write(headerOf(description), 0);
     // Slots that were never written are a hole and take no room on the disk.
     await file.truncate(cacheFileBytes(description));
   } finally {

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { type CacheDescription, CacheFile, cacheFileBytes } from './cache-file.js';
+import { type CacheDescription, CacheFile, cacheDisk, cacheFileBytes } from './cache-file.js';
 
 const SUFFIX = '.pixels';
 
@@ -22,7 +21,7 @@ export async function openInCacheFolder(
   const family = familyOf(description);
   const name = `${family}-${description.split}${SUFFIX}`;
   try {
-    await mkdir(folder, { recursive: true });
+    await cacheDisk.makeFolder(folder);
     const others = (await packedFiles(folder)).filter((file) => file.name !== name);
     const relatives = others.filter((file) => file.name.startsWith(family));
     const kept = relatives.reduce((sum, file) => sum + file.bytes, 0);
@@ -56,11 +55,11 @@ function familyOf({ fingerprint, imageSize, crop, decoder }: CacheDescription): 
 }
 
 async function packedFiles(folder: string): Promise<PackedFile[]> {
-  const names = (await readdir(folder)).filter((name) => name.endsWith(SUFFIX));
+  const names = (await cacheDisk.readdir(folder)).filter((name) => name.endsWith(SUFFIX));
   const files = await Promise.all(
     names.map(async (name) => {
       // Another process may remove a file between the two calls.
-      const status = await stat(path.join(folder, name)).catch(() => undefined);
+      const status = await cacheDisk.stat(path.join(folder, name)).catch(() => undefined);
       return status && { name, bytes: status.size, usedMs: status.mtimeMs };
     }),
   );
@@ -71,7 +70,7 @@ async function makeRoom(folder: string, files: PackedFile[], allowedBytes: numbe
   let bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   for (const file of files.toSorted((left, right) => left.usedMs - right.usedMs)) {
     if (bytes <= allowedBytes) return;
-    await rm(path.join(folder, file.name), { force: true });
+    await cacheDisk.remove(path.join(folder, file.name));
     bytes -= file.bytes;
   }
 }

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { DatasetError } from '../../data/error.js';
+import { diskWatch } from '../../disk/watch.js';
 import type { LoaderAnswer, LoaderOptions, LoaderRequest } from './messages.js';
 import { openImageSource } from './source.js';
 
@@ -14,6 +15,7 @@ function answer(message: LoaderAnswer, transfer: ArrayBuffer[] = []): void {
   port.postMessage(message, transfer);
 }
 
+diskWatch.onOverdue = (overdue) => answer({ kind: 'overdue', ...overdue });
 const onNotice = (message: string): void => answer({ kind: 'notice', message });
 const sources = {
   train: await openImageSource({ ...options, split: 'train', onNotice }),

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { DatasetError, type DatasetErrorCode } from '../../data/error.js';
+import { diskWatch } from '../../disk/watch.js';
 import type { LoaderAnswer, LoaderOptions, LoaderRequest, LoaderStatistics, Split } from './messages.js';
 import type { RowViews } from './rows.js';
 import type { ImageSource } from './source.js';
@@ -32,6 +33,7 @@ export class ImageLoader {
     const loader = new ImageLoader(thread, onNotice);
     return new Promise((resolve, reject) => {
       thread.on('message', (answer: LoaderAnswer) => {
+        if (answer.kind === 'overdue') return diskWatch.report(answer);
         if (answer.kind !== 'opened') return loader.receive(answer);
         // It must not keep a process alive that has nothing else to do.
         thread.unref();
@@ -82,7 +84,7 @@ export class ImageLoader {
     this.thread.postMessage(request);
   }
 
-  private receive(answer: Exclude<LoaderAnswer, { kind: 'opened' }>): void {
+  private receive(answer: Exclude<LoaderAnswer, { kind: 'opened' | 'overdue' }>): void {
     if (answer.kind === 'notice') {
       this.onNotice(answer.message);
       return;

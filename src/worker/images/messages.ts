@@ -1,3 +1,4 @@
+import type { OverdueOperation } from '../../disk/watch.js';
 import type { RowViews } from './rows.js';
 import type { ImageSourceOptions } from './source.js';
 
@@ -41,4 +42,5 @@ export type LoaderAnswer =
       readonly code: string | undefined;
       readonly message: string;
     }
-  | { readonly kind: 'notice'; readonly message: string };
+  | { readonly kind: 'notice'; readonly message: string }
+  | ({ readonly kind: 'overdue' } & OverdueOperation);

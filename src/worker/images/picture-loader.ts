@@ -12,6 +12,7 @@ import {
   unpackPicture,
 } from '../../data/stored-picture.js';
 import { queryView, trainingView, type ViewKey } from '../../data/views.js';
+import { DiskError } from '../../disk/error.js';
 import type { Augmentation } from '../../run/training-run.js';
 import type { CacheFile } from './cache-file.js';
 
@@ -39,6 +40,7 @@ export class PictureLoader {
   readonly #writes = new Set<Promise<void>>();
   readonly #waiting: (() => void)[] = [];
   #decodes = 0;
+  #readable = true;
   #writable = true;
 
   constructor(private readonly options: PictureLoaderOptions) {}
@@ -77,7 +79,7 @@ export class PictureLoader {
     if (file === undefined) {
       throw new RangeError(`image ${index} of the ${split.name} split of ${split.paths.length}`);
     }
-    const cached = await cache?.read(index);
+    const cached = cache && (await this.#cached(cache, index));
     if (cached !== undefined) {
       this.statistics.cached += 1;
       return unpackPicture(form, cached);
@@ -90,6 +92,21 @@ export class PictureLoader {
       void write.finally(() => this.#writes.delete(write));
     }
     return picture;
+  }
+
+  async #cached(cache: CacheFile, index: number): Promise<Uint8Array | undefined> {
+    if (!this.#readable) return undefined;
+    try {
+      return await cache.read(index);
+    } catch (error) {
+      if (this.#readable) {
+        this.options.onNotice(
+          `the image cache cannot be read (${reasonOf(error)}), so images are decoded each time`,
+        );
+      }
+      this.#readable = false;
+      return undefined;
+    }
   }
 
   async #decode(file: string): Promise<StoredPicture> {
@@ -113,8 +130,14 @@ export class PictureLoader {
       if (!this.#writable) return;
       this.#writable = false;
       this.options.onNotice(
-        `the image cache takes no more images (${(error as NodeJS.ErrnoException).code ?? error}), so those it lacks are decoded each time`,
+        `the image cache takes no more images (${reasonOf(error)}), so those it lacks are decoded each time`,
       );
     }
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof DiskError
+    ? error.message
+    : ((error as NodeJS.ErrnoException).code ?? String(error));
 }

@@ -1,9 +1,12 @@
+import { type DiskWatch, overdueSeconds } from '../../../disk/watch.js';
 import type { DiskSpace } from './disk-space.js';
 import type { Instruments } from './instruments.js';
 
 export interface CheckpointSources {
   /** Space on the file system of the run directory; null where it cannot be told in time. */
   diskSpace(): Promise<DiskSpace | null>;
+  /** File operations of this process that were, or are, overdue. */
+  readonly diskWatch: Pick<DiskWatch, 'overdueTotal' | 'longestSeconds'>;
   /** Unix time at which the checkpoint was written from which this process went on; null where it began the run. */
   readonly restoredAtMs: number | null;
   /** Unix time. */
@@ -15,6 +18,7 @@ export class CheckpointMetrics {
   private readonly seconds;
   private readonly bytes;
   private readonly failures;
+  private readonly abandonedWrites;
   private lastAtMs: number | null;
 
   constructor(
@@ -30,6 +34,22 @@ export class CheckpointMetrics {
     this.failures = instruments.counter(
       'fcaenet_checkpoint_failures_total',
       'Checkpoints that could not be written.',
+    );
+    this.abandonedWrites = instruments.counter(
+      'fcaenet_checkpoint_writes_abandoned_total',
+      'Checkpoint writes that were begun anew because the disk did not answer.',
+    );
+    instruments.gaugeOf(
+      'fcaenet_file_operation_wait_seconds',
+      'Time for which the longest overdue file operation of this process has not answered; 0 while none is overdue.',
+      [],
+      (gauge) => gauge.set(sources.diskWatch.longestSeconds),
+    );
+    instruments.counterOf(
+      'fcaenet_overdue_file_operations_total',
+      `File operations of this process that did not answer within ${overdueSeconds} seconds.`,
+      [],
+      (counter) => counter.inc(sources.diskWatch.overdueTotal),
     );
     instruments.gaugeOf(
       'fcaenet_checkpoint_age_seconds',
@@ -57,6 +77,10 @@ export class CheckpointMetrics {
     this.seconds.set(seconds);
     this.bytes.set(bytes);
     this.lastAtMs = this.sources.nowMs();
+  }
+
+  abandoned(): void {
+    this.abandonedWrites.inc();
   }
 
   failed(): void {

@@ -1,4 +1,4 @@
-import { statfs } from 'node:fs/promises';
+import { disk } from '../../../disk/disk.js';
 
 export interface DiskSpace {
   /** What this process may still use. */
@@ -34,6 +34,6 @@ export function diskSpaceOf(
 }
 
 async function askFileSystem(folder: string): Promise<DiskSpace> {
-  const { bavail, blocks, bsize } = await statfs(folder);
+  const { bavail, blocks, bsize } = await disk.statfs(folder);
   return { freeBytes: bavail * bsize, sizeBytes: blocks * bsize };
 }

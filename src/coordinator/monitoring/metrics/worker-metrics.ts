@@ -46,6 +46,11 @@ const tallies: readonly (readonly [name: string, help: string, read: (tally: Wor
     'Images that the worker process says it found decoded in its cache.',
     (tally) => tally.imagesFromCache,
   ],
+  [
+    'fcaenet_worker_overdue_file_operations_total',
+    'File operations that the worker process says did not answer in time.',
+    (tally) => tally.overdueFileOperations,
+  ],
 ];
 
 /**

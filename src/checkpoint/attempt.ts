@@ -1,0 +1,103 @@
+import { join } from 'node:path';
+import type { Disk } from '../disk/disk.js';
+import { renameDurably, syncDirectory, writeDurably } from './durable.js';
+import { encodeManifest, FORMAT_VERSION } from './manifest.js';
+import { type CheckpointState, encodeState, MANIFEST_FILE } from './state.js';
+
+/** Unfinished or abandoned; whoever writes next removes it. */
+const TEMPORARY = '.tmp-';
+/** A checkpoint that another of the same name is about to replace; it counts while that one is missing. */
+export const REPLACED = '.replaced-';
+
+/**
+ * One attempt to write a checkpoint. Its temporary names are its own, because a file operation of an earlier attempt
+ * that was given up may still be carried out.
+ */
+export class WriteAttempt {
+  /**
+   * @param directory of the run's checkpoints
+   * @param number counted from 1
+   */
+  constructor(
+    readonly disk: Disk,
+    private readonly directory: string,
+    private readonly number: number,
+  ) {}
+
+  /** Creates the directory and clears what a killed process left in it. */
+  async prepare(): Promise<void> {
+    await this.disk.makeFolder(this.directory);
+    const names = new Set(await this.disk.readdir(this.directory));
+    for (const entry of names) {
+      const path = join(this.directory, entry);
+      if (entry.startsWith(REPLACED) && !names.has(entry.slice(REPLACED.length))) {
+        await renameDurably(this.disk, path, join(this.directory, entry.slice(REPLACED.length)));
+      } else if (entry.startsWith(TEMPORARY) || entry.startsWith(REPLACED)) {
+        await this.disk.remove(path);
+      }
+    }
+  }
+
+  /** Writes a whole checkpoint under a temporary name. @returns its bytes */
+  async writeFiles(name: string, state: CheckpointState): Promise<number> {
+    const directory = this.temporary(name);
+    await this.disk.remove(directory);
+    await this.disk.makeFolder(directory);
+    const files = [];
+    for (const { name: file, pieces } of encodeState(state)) {
+      files.push({ name: file, ...(await writeDurably(this.disk, join(directory, file), pieces)) });
+    }
+    const { position, term, trainingHash, arithmeticVersion, version, identity, metrics } = state;
+    const manifest = encodeManifest({
+      format: 'fcaenet-checkpoint',
+      formatVersion: FORMAT_VERSION,
+      arithmeticVersion,
+      ...(version === null ? {} : { version }),
+      trainingHash,
+      term,
+      position,
+      created: new Date().toISOString(),
+      identity,
+      metrics,
+      files,
+    });
+    const { bytes } = await writeDurably(this.disk, join(directory, MANIFEST_FILE), [Buffer.from(manifest)]);
+    await syncDirectory(this.disk, directory);
+    return files.reduce((sum, file) => sum + file.bytes, bytes);
+  }
+
+  /** Gives what was written its name; one that has it already counts until then and is removed after. */
+  async publish(name: string): Promise<void> {
+    const final = join(this.directory, name);
+    const replaced = join(this.directory, `${REPLACED}${name}`);
+    const exists = (await this.disk.readdir(this.directory)).includes(name);
+    if (exists) await renameDurably(this.disk, final, replaced);
+    await renameDurably(this.disk, this.temporary(name), final);
+    if (exists) await this.disk.remove(replaced);
+  }
+
+  async point(pointer: 'latest' | 'best', name: string): Promise<void> {
+    const temporary = this.temporary(pointer);
+    await this.disk.remove(temporary);
+    await writeDurably(this.disk, temporary, [Buffer.from(`${name}\n`)]);
+    await renameDurably(this.disk, temporary, join(this.directory, pointer));
+  }
+
+  /** Removes a checkpoint. */
+  async discard(name: string, path: string): Promise<void> {
+    // Renamed first: half a checkpoint must not keep the name of a whole one.
+    const removed = this.temporary(`removed-${name}`);
+    await renameDurably(this.disk, path, removed);
+    await this.disk.remove(removed);
+  }
+
+  /** Removes what was written of a checkpoint that got no name. */
+  async clear(name: string): Promise<void> {
+    await this.disk.remove(this.temporary(name)).catch(() => undefined);
+  }
+
+  private temporary(name: string): string {
+    const suffix = this.number === 1 ? '' : `-${this.number}`;
+    return join(this.directory, `${TEMPORARY}${name}${suffix}`);
+  }
+}
