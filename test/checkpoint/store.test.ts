@@ -48,6 +48,12 @@ test('a state comes back as it was, to the bit', async () => {
   });
 });
 
+test('a checkpoint that names no version, as earlier ones do, can be loaded', async () => {
+  const state = stateAt(7, { version: null });
+  await store.save(state, { best: false });
+  expect(await fresh().loadNewest(thisRun)).toMatchObject({ state, rejected: [] });
+});
+
 test('a run without checkpoints has none to load', async () => {
   expect(await store.loadNewest(thisRun)).toBeNull();
   expect(await store.list()).toEqual([]);

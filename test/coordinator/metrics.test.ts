@@ -177,6 +177,19 @@ describe('checkpoints', () => {
   });
 });
 
+test('a disk that does not answer is shown: for how long, how often, and what was given up', async () => {
+  world.diskWatch = { overdueTotal: 3, longestSeconds: 42 };
+  metrics = new RunMetrics(world.sources);
+  metrics.checkpoints.abandoned();
+  expect(await scrape()).toEqual(
+    expect.arrayContaining([
+      'fcaenet_file_operation_wait_seconds 42',
+      'fcaenet_overdue_file_operations_total 3',
+      'fcaenet_checkpoint_writes_abandoned_total 1',
+    ]),
+  );
+});
+
 describe('workers', () => {
   test('each has its numbers, under its slot', async () => {
     world.admit();
