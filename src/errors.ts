@@ -30,6 +30,31 @@ export class FcaenetError extends Error {
     readonly exitCode: ExitCode,
     options?: { cause?: unknown },
   ) {
-    super(message, options);
+    super(printable(message), options);
   }
+}
+
+/** What a terminal would obey or hide instead of showing: controls, invisible formatting, separators, half letters. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+const SHORT_ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+/** The text in one line, what a terminal would not show as itself written as an escape. */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, (letter) => {
+    const code = letter.codePointAt(0)!.toString(16);
+    return SHORT_ESCAPES[letter] ?? (code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, '0')}`);
+  });
+}
+
+/**
+ * The beginning of a text that somebody else wrote, for a sentence: in quotes, escaped, and cut where it is long.
+ *
+ * @param most letters shown; what is cut shows as an ellipsis after the quotes
+ */
+export function quote(text: string, most = 80): string {
+  // At most two units a letter: a text of megabytes is not looked at whole.
+  const letters = Array.from(text.slice(0, 2 * most + 2));
+  const isCut = letters.length > most;
+  const shown = printable(letters.slice(0, most).join('').replace(/["\\]/g, '\\$&'));
+  return `"${shown}"${isCut ? '…' : ''}`;
 }
