@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { type Console, openConsole } from '../console/console.js';
 import { formatTable } from '../console/table.js';
-import { loadDataset } from '../data/dataset.js';
+import { listDataset } from '../data/dataset.js';
 import { officialCounts } from '../data/layouts/official-counts.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
 import type { DatasetKind, TrainingRun } from '../run/training-run.js';
@@ -54,7 +54,7 @@ async function countsOf({
     const { classes, train, test } = officialCounts[kind];
     return { classes, train, test, format: kind, source: 'published' };
   }
-  const { classNames, train, test, format } = await loadDataset(path);
+  const { classNames, train, test, format } = await listDataset(path);
   return {
     classes: classNames.length,
     train: train.labels.length,

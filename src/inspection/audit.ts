@@ -2,6 +2,7 @@ import type { Log } from '../console/log.js';
 import { RunCheckpoints } from '../coordinator/checkpoints/run-checkpoints.js';
 import { readersFence } from '../coordinator/leadership/leadership.js';
 import { codesSha256, type RunResult, weightsSha256 } from '../coordinator/training/result.js';
+import { digestMemory } from '../data/content/digest-pictures.js';
 import { loadDataset } from '../data/dataset.js';
 import { KeyedRandom } from '../data/random.js';
 import { TripletSampler } from '../data/sampler.js';
@@ -43,7 +44,9 @@ export async function auditRun(options: {
   const directory = RunDirectory.at(options.runDirectory);
   const run = readTrainingRun(directory.runFile);
   const { spec } = run;
-  const dataset = await loadDataset(options.data ?? spec.dataset.path);
+  const dataset = await loadDataset(options.data ?? spec.dataset.path, {
+    memory: digestMemory(spec.operation.cache.directory, options.log),
+  });
   checkDatasetFit(run, { format: dataset.format, trainCount: dataset.train.labels.length });
   const layout = describeModel({ ...spec.model, bits: spec.bits });
   const checkpoints = new RunCheckpoints({

@@ -10,6 +10,7 @@ import { CoordinatorError } from '../coordinator/error.js';
 import { Interruption } from '../coordinator/interruption.js';
 import { readersFence } from '../coordinator/leadership/leadership.js';
 import { evaluateCodes } from '../coordinator/training/evaluation.js';
+import { digestMemory } from '../data/content/digest-pictures.js';
 import { loadDataset } from '../data/dataset.js';
 import { describeModel } from '../model/layout.js';
 import type { RetrievalReport } from '../retrieval/evaluate.js';
@@ -40,7 +41,9 @@ export async function evaluateRun(
   const directory = RunDirectory.at(options.runDirectory);
   const run = readAsEvaluated(directory, options);
   const { spec } = run;
-  const dataset = await loadDataset(spec.dataset.path);
+  const dataset = await loadDataset(spec.dataset.path, {
+    memory: digestMemory(spec.operation.cache.directory, console.log),
+  });
   const layout = describeModel({ ...spec.model, bits: spec.bits });
   const checkpoints = new RunCheckpoints({
     run,

@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { lateProgress } from '../console/late-progress.js';
 import type { Log } from '../console/log.js';
-import { loadDataset } from '../data/dataset.js';
+import { loggedTask } from '../console/progress.js';
+import { digestMemory } from '../data/content/digest-pictures.js';
+import { type Dataset, loadDataset } from '../data/dataset.js';
 import type { FcaenetError } from '../errors.js';
 import { diallingOf } from '../transport/credentials.js';
 import { TransportError } from '../transport/error.js';
@@ -52,7 +55,8 @@ export interface WorkerOptions {
  * worker or does not come back; and what the worker's own failure was, after telling the coordinator
  */
 export async function runWorker(options: WorkerOptions): Promise<void> {
-  const dataset = await loadDataset(options.data);
+  const dataset = await datasetOf(options);
+  if (dataset === null) return;
   leaveRoomForMessages();
   const log = new StreamedLog(options.log);
   const memory = new RunMemory({ dataset, cache: options.cache, log });
@@ -60,6 +64,23 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     await new Worker(options, dataset.fingerprint, memory, log).run();
   } finally {
     await memory.close();
+  }
+}
+
+/** Null where the worker is told to leave before it has read its pictures. */
+async function datasetOf({ data, cache, log, signal }: WorkerOptions): Promise<Dataset | null> {
+  const reading = lateProgress((total) =>
+    loggedTask({ name: 'reading', total, unit: 'images' }, log, () => performance.now()),
+  );
+  try {
+    return await loadDataset(data, {
+      memory: digestMemory(cache.directory, log),
+      signal,
+      onProgress: (what, done, total) => what === 'reading' && reading(done, total),
+    });
+  } catch (error) {
+    if (signal.aborted) return null;
+    throw error;
   }
 }
 

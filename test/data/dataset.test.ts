@@ -53,19 +53,22 @@ describe('a dataset in CUB layout', () => {
     expect(dataset.train.paths).toHaveLength(6);
   });
 
-  test('has the SHA-256 of its sorted (path, byte count, label, split) as fingerprint', async () => {
-    const lines = [
-      '002.Auk/a.jpg\t1\t0\ttrain\n',
-      '002.Auk/b.jpg\t3\t0\ttest\n',
-      '002.Auk/c.jpg\t5\t0\ttrain\n',
-      '002.Auk/d.jpg\t7\t0\ttrain\n',
-      '005.Wren/a b.jpg\t2\t1\ttrain\n',
-      '005.Wren/b.jpg\t6\t1\ttest\n',
-      '005.Wren/c.jpg\t8\t1\ttrain\n',
-      '009.Tern/a.jpg\t4\t2\ttrain\n',
-    ];
+  test('has the SHA-256 of its sorted (path, SHA-256 of the content, label, split) as fingerprint', async () => {
+    const sha256 = (content: Uint8Array | string) => createHash('sha256').update(content).digest('hex');
+    const lines = (
+      [
+        ['002.Auk/a.jpg', 1, '0\ttrain'],
+        ['002.Auk/b.jpg', 3, '0\ttest'],
+        ['002.Auk/c.jpg', 5, '0\ttrain'],
+        ['002.Auk/d.jpg', 7, '0\ttrain'],
+        ['005.Wren/a b.jpg', 2, '1\ttrain'],
+        ['005.Wren/b.jpg', 6, '1\ttest'],
+        ['005.Wren/c.jpg', 8, '1\ttrain'],
+        ['009.Tern/a.jpg', 4, '2\ttrain'],
+      ] as const
+    ).map(([file, bytes, rest]) => `${file}\t${sha256(new Uint8Array(bytes))}\t${rest}\n`);
     const dataset = await load();
-    expect(dataset.fingerprint).toBe(createHash('sha256').update(lines.join('')).digest('hex'));
+    expect(dataset.fingerprint).toBe(sha256(`fcaenet dataset 2\n${lines.join('')}`));
   });
 
   test.each<[string, (files: CubFiles) => void]>([
@@ -73,6 +76,12 @@ describe('a dataset in CUB layout', () => {
       'byte count',
       (files) => {
         files.images['002.Auk/a.jpg'] = new Uint8Array(99);
+      },
+    ],
+    [
+      'bit of a picture',
+      (files) => {
+        files.images['002.Auk/a.jpg'] = Uint8Array.of(1);
       },
     ],
     ['split', replaceIn('train_test_split.txt', '1 1', '1 0')],
@@ -173,6 +182,23 @@ describe('is refused in one sentence:', () => {
       (files) => delete files.images['002.Auk/b.jpg'],
       'DATASET_IMAGE_MISSING',
       'images/002.Auk/b.jpg',
+    ],
+    [
+      'an image of 0 bytes',
+      (files) => {
+        files.images['002.Auk/b.jpg'] = new Uint8Array(0);
+      },
+      'DATASET_IMAGE_EMPTY',
+      'images/002.Auk/b.jpg, listed in images.txt, line 3, holds 0 bytes where a picture was expected',
+    ],
+    [
+      'several images of 0 bytes',
+      (files) => {
+        for (const file of ['005.Wren/a b.jpg', '009.Tern/a.jpg', '002.Auk/d.jpg'])
+          files.images[file] = new Uint8Array(0);
+      },
+      'DATASET_IMAGE_EMPTY',
+      'images/005.Wren/a b.jpg, listed in images.txt, line 2, holds 0 bytes where a picture was expected, and 2 more are as empty',
     ],
     ['no test image', replaceIn('train_test_split.txt', ' 0', ' 1'), 'DATASET_SPLIT_EMPTY', 'test split'],
   ])('%s', async (_, change, code, named) => {
