@@ -282,7 +282,12 @@ class Coordination {
     const weights = initialWeights(this.layout, new KeyedRandom(spec.seed));
     if (spec.model.weights === null) return RunState.initial(spec, weights, this.dataset.train.labels.length);
     const backbone = await loadBackboneWeights(this.layout, spec.model.weights, weights);
-    this.options.console.log.info('backbone weights', { path: spec.model.weights, sha256: backbone.sha256 });
+    const { sha256, changes } = backbone;
+    this.options.console.log.info('backbone weights', {
+      path: spec.model.weights,
+      sha256,
+      ...(changes.length > 0 ? { changes } : {}),
+    });
     return RunState.initial(spec, backbone, this.dataset.train.labels.length);
   }
 }

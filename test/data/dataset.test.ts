@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadDataset } from '../../src/data/dataset.js';
@@ -51,6 +51,16 @@ describe('a dataset in CUB layout', () => {
       files['images.txt'] = `${files['images.txt'].replaceAll('\n', '\r\n')}\r\n`;
     });
     expect(dataset.train.paths).toHaveLength(6);
+  });
+
+  test('may have lines that end in CR alone', async () => {
+    const expected = await load();
+    const dataset = await load((files) => {
+      for (const file of ['images.txt', 'image_class_labels.txt', 'classes.txt'] as const)
+        files[file] = files[file].replaceAll('\n', '\r');
+    });
+    expect(dataset.train.paths).toEqual(expected.train.paths);
+    expect(dataset.fingerprint).toBe(expected.fingerprint);
   });
 
   test('has the SHA-256 of its sorted (path, SHA-256 of the content, label, split) as fingerprint', async () => {
@@ -145,13 +155,13 @@ describe('is refused in one sentence:', () => {
       'an image without a label',
       replaceIn('image_class_labels.txt', '4 9\n', ''),
       'DATASET_ENTRY_MISSING',
-      'image id 4',
+      'image id "4"',
     ],
     [
       'an image without a split',
       replaceIn('train_test_split.txt', '4 1\n', ''),
       'DATASET_ENTRY_MISSING',
-      'image id 4',
+      'image id "4"',
     ],
     [
       'a path that climbs out',
@@ -203,6 +213,63 @@ describe('is refused in one sentence:', () => {
     ['no test image', replaceIn('train_test_split.txt', ' 0', ' 1'), 'DATASET_SPLIT_EMPTY', 'test split'],
   ])('%s', async (_, change, code, named) => {
     await expect(load(change)).rejects.toMatchObject({ code, message: expect.stringContaining(named) });
+  });
+
+  test.each<[string, (text: string) => Uint8Array, string]>([
+    ['UTF-16 with a mark', (text) => Buffer.from(`\ufeff${text}`, 'utf16le'), 'is UTF-16 where UTF-8'],
+    ['UTF-16 without a mark', (text) => Buffer.from(text, 'utf16le'), 'is UTF-16 where UTF-8'],
+    [
+      'UTF-16, big end first',
+      (text) => Buffer.from(`\ufeff${text}`, 'utf16le').swap16(),
+      'is UTF-16 where UTF-8',
+    ],
+    [
+      'Latin-1',
+      (text) => Buffer.from(text.replace('Auk', 'T\u00f6lpel'), 'latin1'),
+      'is in another encoding, perhaps Latin-1, where UTF-8',
+    ],
+  ])('a list in %s', async (_, encode, named) => {
+    const root = await temporaryFolder();
+    await writeCub(root, smallCub());
+    await writeFile(path.join(root, 'classes.txt'), encode(smallCub()['classes.txt']));
+    await expect(loadDataset(root)).rejects.toMatchObject({
+      code: 'DATASET_LIST_ENCODING',
+      exitCode: 65,
+      message: `the list classes.txt of the dataset ${root} ${named} was expected: save it as UTF-8`,
+    });
+  });
+
+  test.each(['NFC', 'NFD'] as const)(
+    'an image whose file is named as in the list but for its Unicode normalisation, %s',
+    async (form) => {
+      const other = form === 'NFC' ? 'NFD' : 'NFC';
+      const name = (of: 'NFC' | 'NFD') => 'T\u00f6lpel.jpg'.normalize(of);
+      const change = (files: CubFiles) => {
+        files['images.txt'] = files['images.txt'].replace('002.Auk/b.jpg', `002.Auk/${name(other)}`);
+        files.images[`002.Auk/${name(form)}`] = Uint8Array.of(1);
+      };
+      await expect(load(change)).rejects.toMatchObject({
+        code: 'DATASET_IMAGE_MISSING',
+        message: expect.stringContaining(
+          `does not exist, but a file does whose name differs only in its Unicode normalisation, ${form}`,
+        ),
+      });
+    },
+  );
+
+  test.each<[string, (files: CubFiles) => void, string]>([
+    ['line', (files) => (files['images.txt'] += 'x'.repeat(22_000)), 'DATASET_LINE_MALFORMED'],
+    ['path', (files) => (files['images.txt'] += `9 ${'x'.repeat(22_000)}\n`), 'DATASET_PATH_UNSAFE'],
+    [
+      'class id',
+      replaceIn('image_class_labels.txt', '4 9', `4 ${'9'.repeat(22_000)}`),
+      'DATASET_LINE_MALFORMED',
+    ],
+    ['image id', replaceIn('images.txt', '3 002', `${'3'.repeat(22_000)} 002`), 'DATASET_ENTRY_UNKNOWN'],
+  ])('a long %s, quoted in part', async (_, change, code) => {
+    const failure = await load(change).catch((error: Error) => error);
+    expect(failure).toMatchObject({ code });
+    expect((failure as Error).message.length).toBeLessThan(400);
   });
 
   test('a folder that is absent, with the way to get a dataset', async () => {

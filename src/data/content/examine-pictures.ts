@@ -24,16 +24,18 @@ export async function examinePictures(
   let done = 0;
   await inParallel(parallelLooks, images.keys(), async (index) => {
     const image = images[index]!;
-    stamps[index] = await stampOf(path.join(imagesRoot, image.path), image.place);
+    stamps[index] = await stampOf(imagesRoot, image);
     onProgress(++done, images.length);
   });
   refuseEmpty(imagesRoot, images, stamps);
   return stamps;
 }
 
-async function stampOf(file: string, place: string): Promise<FileStamp> {
-  const status = await stat(file, { bigint: true }).catch((cause: NodeJS.ErrnoException) => {
-    const reason = cause.code === 'ENOENT' ? 'does not exist' : `cannot be read (${cause.code})`;
+async function stampOf(imagesRoot: string, { path: name, place }: ListedImage): Promise<FileStamp> {
+  const file = path.join(imagesRoot, name);
+  const status = await stat(file, { bigint: true }).catch(async (cause: NodeJS.ErrnoException) => {
+    const reason =
+      cause.code === 'ENOENT' ? await whyAbsent(imagesRoot, name) : `cannot be read (${cause.code})`;
     throw new DatasetError('DATASET_IMAGE_MISSING', `the image ${file}, listed in ${place}, ${reason}`, {
       cause,
     });
@@ -43,6 +45,16 @@ async function stampOf(file: string, place: string): Promise<FileStamp> {
   }
   const { ino, size, mtimeNs, ctimeNs } = status;
   return { ino, size, mtimeNs, ctimeNs };
+}
+
+/** Unpacking and copying may write the same letters in another of Unicode's forms, which looks the same. */
+async function whyAbsent(imagesRoot: string, name: string): Promise<string> {
+  for (const form of ['NFC', 'NFD'] as const) {
+    const other = name.normalize(form);
+    if (other === name || !(await stat(path.join(imagesRoot, other)).catch(() => undefined))) continue;
+    return `does not exist, but a file does whose name differs only in its Unicode normalisation, ${form}: rename it, or copy the dataset with a program that keeps names`;
+  }
+  return 'does not exist';
 }
 
 /** What an interrupted copy or a full disk leaves behind. */
