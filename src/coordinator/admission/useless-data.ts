@@ -23,16 +23,14 @@ export class UselessData {
   private callOff = () => {};
 
   constructor(
-    pool: WorkerPool,
+    private readonly pool: WorkerPool,
     private readonly options: UselessDataOptions,
   ) {
     pool.on('gone', (_, { failure }) => {
       const isUseless = failure !== null && dataFailures.includes(failure.exitCode);
       if (isUseless && pool.all().length === 0) this.wait(failure);
     });
-    pool.on('change', () => {
-      if (pool.all().length > 0) this.stop();
-    });
+    pool.on('ready', () => this.stop());
   }
 
   stop(): void {
@@ -49,6 +47,9 @@ export class UselessData {
       `no worker is left that could use its pictures: ${message}`,
       exitCode as ExitCode,
     );
-    this.callOff = clock.after(1000 * waitSeconds, () => onUseless(error));
+    this.callOff = clock.after(1000 * waitSeconds, () => {
+      // One that is about to join is waited for; if it fails as well, the wait begins anew.
+      if (this.pool.all().length === 0) onUseless(error);
+    });
   }
 }
