@@ -17,8 +17,12 @@ const arrayTypes = {
   U8: Uint8Array,
 } as const;
 
-export type TensorType = keyof typeof arrayTypes;
-export type TensorArray = InstanceType<(typeof arrayTypes)[TensorType]>;
+/** Types that JavaScript has no array for: their bits are read, and none are written. */
+const bitTypes = { F16: Uint16Array, BF16: Uint16Array } as const;
+const readTypes = { ...arrayTypes, ...bitTypes };
+
+export type TensorType = keyof typeof readTypes;
+export type TensorArray = InstanceType<(typeof readTypes)[TensorType]>;
 
 /** A dense row-major tensor; its array's class gives its type in the file. */
 export interface Tensor {
@@ -31,6 +35,8 @@ export type TensorMap = Readonly<Record<string, Tensor>>;
 /** Contents of a tensor file. */
 export interface TensorFile {
   readonly tensors: TensorMap;
+  /** of the tensors, as the file names them */
+  readonly types: Readonly<Record<string, TensorType>>;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -44,9 +50,9 @@ const tensorSchema = z.strictObject({
 });
 const metadataSchema = z.record(z.string(), z.string());
 
-function typeOf(data: TensorArray): TensorType {
+function typeOf(data: TensorArray): keyof typeof arrayTypes {
   for (const [type, ArrayType] of Object.entries(arrayTypes)) {
-    if (data instanceof ArrayType) return type as TensorType;
+    if (data instanceof ArrayType) return type as keyof typeof arrayTypes;
   }
   throw new CheckpointError(
     'CHECKPOINT_SAFETENSORS',
@@ -115,10 +121,10 @@ export function decodeSafetensors(bytes: Uint8Array, file: string): TensorFile {
   let expected = 0;
   const tensors = ordered.map(([name, { dtype, shape, data_offsets }]): [string, Tensor] => {
     const [start, end] = data_offsets;
-    if (!Object.hasOwn(arrayTypes, dtype)) {
-      throw fail(`tensor ${name} has type ${dtype}, expected one of ${Object.keys(arrayTypes).join(', ')}`);
+    if (!Object.hasOwn(readTypes, dtype)) {
+      throw fail(`tensor ${name} has type ${dtype}, expected one of ${Object.keys(readTypes).join(', ')}`);
     }
-    const ArrayType = arrayTypes[dtype as TensorType];
+    const ArrayType = readTypes[dtype as TensorType];
     const length = elementCount(shape) * ArrayType.BYTES_PER_ELEMENT;
     if (start !== expected) throw fail(`tensor ${name} starts at byte ${start}, expected ${expected}`);
     if (end - start !== length) {
@@ -132,7 +138,8 @@ export function decodeSafetensors(bytes: Uint8Array, file: string): TensorFile {
     return [name, { shape, data: new ArrayType(buffer as ArrayBuffer, byteOffset, elementCount(shape)) }];
   });
   if (expected !== data.length) throw fail(`its tensors end at byte ${expected}, expected ${data.length}`);
-  return { tensors: Object.fromEntries(tensors), metadata };
+  const types = ordered.map(([name, { dtype }]) => [name, dtype as TensorType]);
+  return { tensors: Object.fromEntries(tensors), types: Object.fromEntries(types), metadata };
 }
 
 function parseHeader(bytes: Uint8Array, fail: (what: string, cause?: unknown) => CheckpointError) {

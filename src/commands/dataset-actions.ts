@@ -1,6 +1,7 @@
 import { type Console, openConsole } from '../console/console.js';
 import type { ProgressTask } from '../console/progress.js';
 import { checkDataset } from '../data/check.js';
+import { digestMemory } from '../data/content/digest-pictures.js';
 import { DatasetError } from '../data/error.js';
 import { makeSyntheticDataset } from '../data/synthetic/make.js';
 import { defaultSyntheticSettings } from '../data/synthetic/settings.js';
@@ -45,6 +46,7 @@ export async function inspectDataset(directory: string, options: CheckDatasetOpt
   try {
     const progress = {
       listing: new Progress(console, 'listing'),
+      reading: new Progress(console, 'reading'),
       decoding: new Progress(console, 'decoding'),
     };
     const {
@@ -56,6 +58,7 @@ export async function inspectDataset(directory: string, options: CheckDatasetOpt
       deep: options.deep,
       // The fingerprint says more than the counts do.
       subset: options.subset || options.fingerprint !== undefined,
+      memory: digestMemory(options.cache, console.log),
       onProgress: (what, done, total) => progress[what].update(done, total),
     });
     console.log.info('dataset', { directory, ...report });
@@ -71,7 +74,7 @@ export async function inspectDataset(directory: string, options: CheckDatasetOpt
     if (options.fingerprint !== undefined && options.fingerprint !== report.fingerprint) {
       throw new DatasetError(
         'DATASET_FINGERPRINT_DIFFERENT',
-        `${directory} has the fingerprint ${report.fingerprint}, expected ${options.fingerprint}: its ${report.train} train and ${report.test} test images are others, or of other sizes, classes or splits`,
+        `${directory} has the fingerprint ${report.fingerprint}, expected ${options.fingerprint}: its ${report.train} train and ${report.test} test images are others, or of other content, classes or splits`,
       );
     }
     if (unofficial !== undefined) throw new DatasetError('DATASET_COUNTS_WRONG', unofficial);

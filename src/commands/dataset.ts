@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { defaultOperation } from '../run/presets.js';
 import { addExamples, sha256Digest, wholeNumber } from './options.js';
 
 /** Undefined settings are the generator's own. */
@@ -17,12 +18,15 @@ export interface CheckDatasetOptions {
   readonly subset: boolean;
   /** The fingerprint that it must have, which takes the place of the published counts; undefined accepts any. */
   readonly fingerprint: string | undefined;
+  /** Folder of the file in which this machine remembers what its pictures hold. */
+  readonly cache: string;
 }
 
 interface CheckFlags {
   readonly deep: boolean;
   readonly subset: boolean;
   readonly fingerprint?: string;
+  readonly cache: string;
 }
 
 export interface DatasetActions {
@@ -55,19 +59,24 @@ export function registerDataset(program: Command, actions: DatasetActions): void
     .command('check')
     .description('recognise a dataset, count its pictures and say what is wrong with it')
     .argument('<DIR>', 'CUB-200-2011, FGVC-Aircraft, NABirds, VegFru or Food-101 as downloaded and unpacked')
-    .option('--deep', 'decode every picture', false)
+    .option('--deep', 'read and decode every picture', false)
     .option('--subset', 'accept other counts than the published dataset has', false)
     .option(
       '--fingerprint <sha256>',
       'accept this fingerprint alone, whatever the published counts are',
       sha256Digest,
+    )
+    .option(
+      '--cache <dir>',
+      'folder in which it is remembered what pictures hold, so that they are read once',
+      defaultOperation.cache.directory,
     );
   addExamples(check, [
     'npx fcaenet dataset check data/nabirds',
     'npx fcaenet dataset check data/synthetic --deep',
     'npx fcaenet dataset check data/my-birds --subset --deep',
   ]);
-  check.action(async (directory: string, { deep, subset, fingerprint }: CheckFlags) => {
-    await actions.check(directory, { deep, subset, fingerprint });
+  check.action(async (directory: string, { deep, subset, fingerprint, cache }: CheckFlags) => {
+    await actions.check(directory, { deep, subset, fingerprint, cache });
   });
 }

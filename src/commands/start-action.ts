@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openConsole } from '../console/console.js';
 import { trainOn } from '../coordinator/command.js';
-import { loadDataset } from '../data/dataset.js';
+import { listDataset } from '../data/dataset.js';
 import { readTrainingRun } from '../run/read.js';
 import { makeDatasetOn } from './dataset-actions.js';
 import { type StartOptions, startWorkers } from './start.js';
@@ -32,7 +32,7 @@ export async function start({ data, workers, set }: StartOptions): Promise<void>
 /** A run of its own for the folder, and no more samples than it has training images. */
 async function settingsFor(data: string): Promise<string[]> {
   const { sampleSize } = readTrainingRun(quickRunFile).spec.dataset;
-  const { train } = await loadDataset(data);
+  const { train } = await listDataset(data);
   const name = `quick-${basename(data).replace(/[^A-Za-z0-9._-]/g, '-')}`.slice(0, 63);
   return [
     `metadata.name=${name}`,

@@ -1,6 +1,8 @@
 import { systemClock } from '../clock.js';
 import type { Console } from '../console/console.js';
 import { onInterrupt } from '../console/interrupt.js';
+import { lateProgress } from '../console/late-progress.js';
+import { digestMemory } from '../data/content/digest-pictures.js';
 import { type Dataset, loadDataset } from '../data/dataset.js';
 import { describeModel } from '../model/layout.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
@@ -49,7 +51,7 @@ export async function coordinate(options: CoordinateOptions): Promise<{ result: 
     interruption.interrupt(interrupted(run, null));
   });
   try {
-    const dataset = await interruption.during(loadDataset(run.spec.dataset.path));
+    const dataset = await interruption.during(datasetOf(run, console));
     checkDatasetFit(run, { format: dataset.format, trainCount: dataset.train.labels.length });
     interruption.check();
     leaveRoomForMessages();
@@ -106,6 +108,14 @@ function coordinationOf(
     openMonitoring: (part) =>
       Monitoring.open({ ...part, run, console, directory, fleet, events, link, term: leadership.term }),
     openControl: (control) => openControl({ run: metadata.name, control, directory, leadership, link, log }),
+  });
+}
+
+function datasetOf({ spec }: TrainingRun, { log, startTask }: Console): Promise<Dataset> {
+  const reading = lateProgress((total) => startTask({ name: 'reading', total, unit: 'images' }));
+  return loadDataset(spec.dataset.path, {
+    memory: digestMemory(spec.operation.cache.directory, log),
+    onProgress: (what, done, total) => what === 'reading' && reading(done, total),
   });
 }
 

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { DatasetKind } from '../run/training-run.js';
-import { type Dataset, type DatasetSplit, loadDataset } from './dataset.js';
+import type { DigestMemory } from './content/digest-pictures.js';
+import { type Dataset, type ListedDataset, type ListedSplit, loadDataset } from './dataset.js';
 import { DatasetError } from './error.js';
 import { officialCounts } from './layouts/official-counts.js';
 import { decodeImage } from './pixels.js';
@@ -38,12 +39,14 @@ export interface DatasetReport {
 }
 
 export interface CheckOptions {
-  /** decode every image, not only look at its size */
+  /** read and decode every image, also those that are remembered */
   deep: boolean;
   /** whether fewer images than published, or a folder of one's own in the layout of CUB-200-2011, are as they should be */
   subset: boolean;
-  /** told after each image that was looked at, and after each that was decoded */
-  onProgress?: (what: 'listing' | 'decoding', done: number, total: number) => void;
+  /** where this machine remembers what its images hold; undefined reads them all */
+  memory?: DigestMemory;
+  /** told after each image that was looked at, read because it was not remembered, and decoded */
+  onProgress?: (what: 'listing' | 'reading' | 'decoding', done: number, total: number) => void;
 }
 
 const PARALLEL_DECODES = 4;
@@ -55,7 +58,11 @@ const PARALLEL_DECODES = 4;
  */
 export async function checkDataset(folder: string, options: CheckOptions): Promise<DatasetReport> {
   const { onProgress } = options;
-  const dataset = await loadDataset(folder, (done, total) => onProgress?.('listing', done, total));
+  const dataset = await loadDataset(folder, {
+    memory: options.memory ?? null,
+    afresh: options.deep,
+    ...(onProgress && { onProgress }),
+  });
   const { classNames, train, test, format, fingerprint } = dataset;
   const counts: ClassCount[] = classNames.map((name) => ({ name, images: 0 }));
   for (const label of train.labels) counts[label]!.images += 1;
@@ -88,9 +95,9 @@ export function differenceFromOfficial({
   classNames,
   train,
   test,
-}: Pick<Dataset, 'format' | 'root' | 'classNames'> & {
-  readonly train: Pick<DatasetSplit, 'paths'>;
-  readonly test: Pick<DatasetSplit, 'paths'>;
+}: Pick<ListedDataset, 'format' | 'root' | 'classNames'> & {
+  readonly train: Pick<ListedSplit, 'paths'>;
+  readonly test: Pick<ListedSplit, 'paths'>;
 }): string | undefined {
   const official = officialCounts[format];
   const found = { classes: classNames.length, train: train.paths.length, test: test.paths.length };
@@ -103,7 +110,7 @@ export function differenceFromOfficial({
   );
 }
 
-function byteCountOf(split: DatasetSplit): number {
+function byteCountOf(split: ListedSplit): number {
   return split.byteCounts.reduce((sum, bytes) => sum + bytes, 0);
 }
 

@@ -3,12 +3,16 @@ import path from 'node:path';
 import { disk } from '../disk/disk.js';
 import { isAbsence } from '../run/presence.js';
 import type { DatasetKind } from '../run/training-run.js';
+import { digestBytes, type FileStamp } from './content/digest-file.js';
+import { type DigestMemory, digestPictures } from './content/digest-pictures.js';
+import { examinePictures } from './content/examine-pictures.js';
 import { DatasetError } from './error.js';
 import type { DatasetListing } from './layouts/listing.js';
 import { readListing } from './layouts/recognise.js';
 import type { TruncatedPictures } from './pixels.js';
 
-export interface DatasetSplit {
+/** A split as its lists and its files' sizes have it. */
+export interface ListedSplit {
   name: 'train' | 'test';
   /** files relative to `imagesRoot`, in the order of the dataset's list (ties in a ranking follow it) */
   paths: readonly string[];
@@ -18,7 +22,13 @@ export interface DatasetSplit {
   byteCounts: Float64Array;
 }
 
-export interface Dataset {
+export interface DatasetSplit extends ListedSplit {
+  /** SHA-256 of each file's content, `[count, 32]` */
+  digests: Uint8Array;
+}
+
+/** A dataset whose pictures were not read. */
+export interface ListedDataset {
   /** the folder of its lists */
   root: string;
   imagesRoot: string;
@@ -27,67 +37,134 @@ export interface Dataset {
   /** names by label */
   classNames: readonly string[];
   /** database and source of the training samples */
-  train: DatasetSplit;
+  train: ListedSplit;
   /** queries */
-  test: DatasetSplit;
-  /** SHA-256, in hex, over the sorted (path, byte count, label, split) of all images */
-  fingerprint: string;
+  test: ListedSplit;
   /** what becomes of images whose file ends too early */
   truncatedPictures: TruncatedPictures;
 }
 
-/** Enough requests to keep a disk, local or remote, busy. */
-const PARALLEL_STATS = 64;
+export interface Dataset extends ListedDataset {
+  train: DatasetSplit;
+  test: DatasetSplit;
+  /** see {@link fingerprint} */
+  fingerprint: string;
+}
+
+export interface LoadOptions {
+  /** where this machine remembers what its pictures hold; null reads them all */
+  readonly memory?: DigestMemory | null;
+  /** reads also the pictures that are remembered */
+  readonly afresh?: boolean;
+  /** the time of day, in milliseconds since 1970 */
+  readonly nowMs?: () => number;
+  /** gives up between two images */
+  readonly signal?: AbortSignal;
+  /** told after each image that was looked at, and after each that was read because it was not remembered */
+  readonly onProgress?: (what: 'listing' | 'reading', done: number, total: number) => void;
+}
 
 /**
- * Recognises a dataset's layout, reads its lists and looks at the size of every image; decodes nothing.
+ * Recognises a dataset's layout, reads its lists and looks at the size of every image; reads no image.
  *
- * @param onProgress told after each image that was looked at
  * @throws DatasetError when the folder, a list, a line or an image is not as it has to be
+ */
+export async function listDataset(folder: string): Promise<ListedDataset> {
+  return describe(await examine(folder, undefined));
+}
+
+/**
+ * A dataset with the digest of every image's content; decodes nothing.
+ *
+ * @throws DatasetError as `listDataset`; the signal's reason when aborted
  */
 export async function loadDataset(
   folder: string,
-  onProgress?: (done: number, total: number) => void,
+  { memory = null, afresh = false, nowMs = Date.now, signal, onProgress }: LoadOptions = {},
 ): Promise<Dataset> {
-  await refuseMissingFolder(folder);
-  const { root, listing } = await readListing(folder);
-  const imagesRoot = path.join(root, listing.imagesFolder);
-  const byteCounts = await imageByteCounts(imagesRoot, listing.images, onProgress);
-  const train = split('train', listing, byteCounts, root);
-  const test = split('test', listing, byteCounts, root);
-  return {
-    root,
-    imagesRoot,
-    format: listing.format,
-    classNames: listing.classNames,
-    train,
-    test,
-    fingerprint: fingerprint([train, test]),
-    truncatedPictures: listing.format === 'vegfru' ? 'fill' : 'refuse',
-  };
+  const examined = await examine(folder, onProgress);
+  const { listing, stamps } = examined;
+  const listed = describe(examined);
+  const files = listing.images.map((image) => path.join(listed.imagesRoot, image.path));
+  const digests = await digestPictures(listed.imagesRoot, files, stamps, {
+    memory,
+    afresh,
+    nowMs,
+    signal,
+    onProgress: (done, total) => onProgress?.('reading', done, total),
+  });
+  const withDigests = (split: ListedSplit): DatasetSplit => ({
+    ...split,
+    digests: new Uint8Array(
+      Buffer.concat(
+        membersOf(listing, split.name).map((image) =>
+          digests.subarray(image * digestBytes, (image + 1) * digestBytes),
+        ),
+      ),
+    ),
+  });
+  const [train, test] = [withDigests(listed.train), withDigests(listed.test)];
+  return { ...listed, train, test, fingerprint: fingerprint([train, test]) };
 }
 
-/** SHA-256, in hex, of one line `path, byte count, label, split` per image, tab-separated, sorted by path. */
+/**
+ * SHA-256, in hex, of the definition's name and one line `path, SHA-256 of the content, label, split` per image,
+ * tab-separated, sorted by path.
+ */
 export function fingerprint(splits: readonly DatasetSplit[]): string {
-  const lines = splits.flatMap(({ name, paths, labels, byteCounts }) =>
+  const lines = splits.flatMap(({ name, paths, labels, digests }) =>
     paths.map((file, index) => ({
       file,
-      line: `${file}\t${byteCounts[index]}\t${labels[index]}\t${name}\n`,
+      line: `${file}\t${hexOf(digests, index)}\t${labels[index]}\t${name}\n`,
     })),
   );
   lines.sort((left, right) => (left.file < right.file ? -1 : 1));
-  const hash = createHash('sha256');
+  const hash = createHash('sha256').update('fcaenet dataset 2\n');
   for (const { line } of lines) hash.update(line);
   return hash.digest('hex');
 }
 
-function split(
-  name: 'train' | 'test',
-  listing: DatasetListing,
-  byteCounts: Float64Array,
-  root: string,
-): DatasetSplit {
-  const members = [...listing.images.keys()].filter((image) => listing.images[image]!.split === name);
+/** The digest of one image, in hexadecimal. */
+export function hexOf(digests: Uint8Array, index: number): string {
+  return Buffer.from(digests.subarray(index * digestBytes, (index + 1) * digestBytes)).toString('hex');
+}
+
+interface Examined {
+  readonly root: string;
+  readonly listing: DatasetListing;
+  /** of the listing's images */
+  readonly stamps: readonly FileStamp[];
+}
+
+async function examine(folder: string, onProgress: LoadOptions['onProgress']): Promise<Examined> {
+  await refuseMissingFolder(folder);
+  const { root, listing } = await readListing(folder);
+  const stamps = await examinePictures(path.join(root, listing.imagesFolder), listing.images, (done, total) =>
+    onProgress?.('listing', done, total),
+  );
+  return { root, listing, stamps };
+}
+
+function describe(examined: Examined): ListedDataset {
+  const { root, listing } = examined;
+  return {
+    root,
+    imagesRoot: path.join(root, listing.imagesFolder),
+    format: listing.format,
+    classNames: listing.classNames,
+    train: split('train', examined),
+    test: split('test', examined),
+    truncatedPictures: listing.format === 'vegfru' ? 'fill' : 'refuse',
+  };
+}
+
+/** Places in the listing of a split's images. */
+function membersOf({ images }: DatasetListing, name: 'train' | 'test'): number[] {
+  return [...images.keys()].filter((image) => images[image]!.split === name);
+}
+
+function split(name: 'train' | 'test', { root, listing, stamps }: Examined): ListedSplit {
+  const members = membersOf(listing, name);
   if (members.length === 0) {
     throw new DatasetError(
       'DATASET_SPLIT_EMPTY',
@@ -98,43 +175,8 @@ function split(
     name,
     paths: members.map((image) => listing.images[image]!.path),
     labels: Int32Array.from(members, (image) => listing.images[image]!.label),
-    byteCounts: Float64Array.from(members, (image) => byteCounts[image]!),
+    byteCounts: Float64Array.from(members, (image) => Number(stamps[image]!.size)),
   };
-}
-
-async function imageByteCounts(
-  imagesRoot: string,
-  images: DatasetListing['images'],
-  onProgress: ((done: number, total: number) => void) | undefined,
-): Promise<Float64Array> {
-  const byteCounts = new Float64Array(images.length);
-  let next = 0;
-  let done = 0;
-  const lookAtImages = async () => {
-    while (next < images.length) {
-      const index = next;
-      next += 1;
-      const image = images[index]!;
-      byteCounts[index] = await fileSize(path.join(imagesRoot, image.path), image.place);
-      done += 1;
-      onProgress?.(done, images.length);
-    }
-  };
-  await Promise.all(Array.from({ length: PARALLEL_STATS }, lookAtImages));
-  return byteCounts;
-}
-
-async function fileSize(file: string, place: string): Promise<number> {
-  const status = await disk.stat(file).catch((cause: NodeJS.ErrnoException) => {
-    const reason = cause.code === 'ENOENT' ? 'does not exist' : `cannot be read (${cause.code})`;
-    throw new DatasetError('DATASET_IMAGE_MISSING', `the image ${file}, listed in ${place}, ${reason}`, {
-      cause,
-    });
-  });
-  if (!status.isFile()) {
-    throw new DatasetError('DATASET_IMAGE_MISSING', `the image ${file}, listed in ${place}, is not a file`);
-  }
-  return status.size;
 }
 
 async function refuseMissingFolder(root: string): Promise<void> {

@@ -8,10 +8,13 @@ sharp.concurrency(1);
 // Every picture is read once and kept, packed, by its reader; libvips' own cache would only hold memory.
 sharp.cache(false);
 
-/** Names the code that turns files into pixels: another version may round differently. */
-export const decoderVersion = ['sharp', 'vips', 'mozjpeg', 'png']
-  .map((part) => `${part} ${sharp.versions[part as keyof typeof sharp.versions]}`)
-  .join(', ');
+/** Names the code that turns files into pixels, this module's and the libraries': another version may give others. */
+export const decoderVersion = [
+  'pixels 2',
+  ...['sharp', 'vips', 'mozjpeg', 'png'].map(
+    (part) => `${part} ${sharp.versions[part as keyof typeof sharp.versions]}`,
+  ),
+].join(', ');
 
 /**
  * What becomes of a picture whose file ends too early: it is refused, or what is missing is grey. VegFru as published
@@ -46,8 +49,8 @@ export async function readPicture(file: string): Promise<Buffer> {
 }
 
 /**
- * Decodes one picture and resizes the whole of it: triangle filter scaled by the reduction (antialiased), sRGB, alpha
- * dropped, grey repeated, orientation tags ignored.
+ * Decodes one picture and resizes the whole of it: triangle filter scaled by the reduction (antialiased), sRGB, what is
+ * transparent composited on white, grey repeated, orientation tags ignored.
  *
  * @param size of the result in pixels; a number is the side of a square
  * @param name what an error calls the picture
@@ -63,7 +66,8 @@ export async function decodePixels(
   const { width, height } = typeof size === 'number' ? { width: size, height: size } : size;
   try {
     const decoding = sharp(bytes, { failOn: truncated === 'fill' ? 'none' : 'error', autoOrient: false })
-      .removeAlpha()
+      // Before the resize: a transparent pixel's own colour, often black, must not run into its neighbours.
+      .flatten({ background: '#ffffff' })
       .toColourspace('srgb')
       .resize(width, height, { fit: 'fill', kernel: 'linear', fastShrinkOnLoad: false })
       .raw()

@@ -1,4 +1,4 @@
-import type { Dirent, Stats, StatsFs } from 'node:fs';
+import type { BigIntStats, Dirent, Stats, StatsFs } from 'node:fs';
 import promises, { type FileHandle } from 'node:fs/promises';
 import { DiskError } from './error.js';
 import { type DiskWatch, diskWatch } from './watch.js';
@@ -49,6 +49,16 @@ export class Disk {
 
   stat(path: string): Promise<Stats> {
     return this.wait('stat', path, this.system.stat(path));
+  }
+
+  /** The same with times in nanoseconds, and whole numbers of any size. */
+  stamp(path: string): Promise<BigIntStats> {
+    return this.wait('stat', path, this.system.stat(path, { bigint: true }));
+  }
+
+  /** A path with every link in it followed. */
+  realPath(path: string): Promise<string> {
+    return this.wait('resolve', path, this.system.realpath(path));
   }
 
   statfs(path: string): Promise<StatsFs> {

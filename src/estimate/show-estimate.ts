@@ -1,6 +1,6 @@
 import { type Console, openConsole } from '../console/console.js';
 import { formatTable } from '../console/table.js';
-import { loadDataset } from '../data/dataset.js';
+import { listDataset } from '../data/dataset.js';
 import { officialCounts } from '../data/layouts/official-counts.js';
 import { disk } from '../disk/disk.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
@@ -56,7 +56,7 @@ async function countsOf({
     const { classes, train, test } = officialCounts[kind];
     return { classes, train, test, format: kind, source: 'published' };
   }
-  const { classNames, train, test, format } = await loadDataset(path);
+  const { classNames, train, test, format } = await listDataset(path);
   return {
     classes: classNames.length,
     train: train.labels.length,

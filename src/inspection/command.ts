@@ -9,14 +9,18 @@ export async function evaluate(options: {
   readonly workers: number | undefined;
 }): Promise<void> {
   await withConsole(async (console) => {
-    const { step, report } = await evaluateRun({ ...options, console });
-    const { perClassAP, ...figures } = report;
-    const ranked = [...perClassAP].filter((precision) => !Number.isNaN(precision)).sort((a, b) => a - b);
+    const { step, report, classes } = await evaluateRun({ ...options, console });
+    const { perClassAP: _, ...figures } = report;
+    const [worst, best] = [classes[0]!, classes.at(-1)!];
     console.log.info('evaluated', {
       step,
       ...figures,
-      worstClassAP: ranked[0],
-      bestClassAP: ranked.at(-1),
+      worstClass: worst.name,
+      worstClassAP: worst.mAP,
+      bestClass: best.name,
+      bestClassAP: best.mAP,
+      // Hundreds of them: for programs.
+      ...(console.isTerminal ? {} : { perClassAP: classes }),
     });
   });
 }

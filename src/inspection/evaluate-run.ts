@@ -14,6 +14,7 @@ import { RunDirectory } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
 import { localWorkerCount } from '../schedule/worker-count.js';
 import { makeJoinToken } from '../transport/join-token.js';
+import { type ClassFigure, classFigures } from './class-figures.js';
 import { openRecordedRun } from './recorded-run.js';
 
 export interface EvaluateRunOptions {
@@ -28,11 +29,12 @@ export interface EvaluateRunOptions {
 
 /**
  * Ranks the database codes of a run's newest checkpoint for every query; changes nothing in the run.
+ * @returns the checkpoint's step, the figures, and those of the classes, the worst first
  * @throws CoordinatorError COORDINATOR_NOTHING_TO_EVALUATE, and what reading run, dataset and checkpoint throws
  */
 export async function evaluateRun(
   options: EvaluateRunOptions,
-): Promise<{ step: number; report: RetrievalReport }> {
+): Promise<{ step: number; report: RetrievalReport; classes: ClassFigure[] }> {
   const { console } = options;
   const directory = RunDirectory.at(options.runDirectory);
   const run = readAsEvaluated(directory, options);
@@ -89,7 +91,8 @@ export async function evaluateRun(
       signal: interruption.signal,
       onProgress,
     };
-    return { step, report: await evaluateCodes(context, weights, state.codes, null, null) };
+    const report = await evaluateCodes(context, weights, state.codes, null, null);
+    return { step, report, classes: classFigures(report.perClassAP, dataset.classNames) };
   } finally {
     await fleet.close('the evaluation is over', false);
     restoreSignals();

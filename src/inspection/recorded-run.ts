@@ -2,6 +2,7 @@ import { systemClock } from '../clock.js';
 import type { Log } from '../console/log.js';
 import { RunCheckpoints } from '../coordinator/checkpoints/run-checkpoints.js';
 import { readersFence } from '../coordinator/leadership/leadership.js';
+import { digestMemory } from '../data/content/digest-pictures.js';
 import { type Dataset, loadDataset } from '../data/dataset.js';
 import { describeModel } from '../model/layout.js';
 import type { RunDirectory } from '../run/run-directory.js';
@@ -18,7 +19,9 @@ export async function openRecordedRun(
   log: Log,
 ): Promise<{ dataset: Dataset; checkpoints: RunCheckpoints }> {
   const { spec } = run;
-  const dataset = await loadDataset(spec.dataset.path);
+  const dataset = await loadDataset(spec.dataset.path, {
+    memory: digestMemory(spec.operation.cache.directory, log),
+  });
   const checkpoints = new RunCheckpoints({
     run,
     directory,

@@ -19,3 +19,15 @@ export const probeJpeg: Buffer = Buffer.from(
   ].join(''),
   'base64',
 );
+
+/** A 9×9 PNG of noise whose pixels are transparent to different degrees. */
+export const probePng: Buffer = Buffer.from(
+  [
+    'iVBORw0KGgoAAAANSUhEUgAAAAkAAAAJCAYAAADgkQYQAAAACXBIWXMAAAPoAAAD6AG1e1JrAAABJklEQVQY02NgMFiVV3OlLGmG',
+    'xKNvIX/eaW1omPVvzZJnRR4Zl9pazsRZJVzo6mO4UxLW9GPHIbEtc855CShUyfG4HJu0gmPTsic5dlEHCrLW2YiYLWKIiFhkJmKz',
+    'LqvgQJRdzpNlmzhWTDrmwiNXpSDgdW7OFrFDO340hTGU3OnrupBgFXempe1ShkfRsyVr/s1q2KD17k/It0cSM5LKrtTkrWIwYJCq',
+    '01FJ+3TiRRAbi8+9XQ8CuPhivlxjqrBwmmYi43dqwoJf8xh6jrgJaXQYqaW82XfL4cMrvT1TtinduKG0bcoevVcfHG7te5OiZsTQ',
+    'oSHkdqRn3q8FE075yZhMc7KoYLr2JYaPK+DBrns+LGxBL058SmNQ0amTIhQMDKBwIBQMABVVosm3HqiPAAAAAElFTkSuQmCC',
+  ].join(''),
+  'base64',
+);

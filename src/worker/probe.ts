@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { decodePixels } from '../data/pixels.js';
 import { KeyedRandom, Purpose } from '../data/random.js';
 import { renderView, storePicture } from '../data/stored-picture.js';
 import { trainingView } from '../data/views.js';
@@ -10,14 +11,15 @@ import { payloadArrays } from '../reduction/payload.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { bytesOf } from '../transport/bytes.js';
 import { fixedMicrobatch } from './fixed-microbatch.js';
-import { probeJpeg } from './probe-image.js';
+import { probeJpeg, probePng } from './probe-image.js';
 
 const probeSeed = 20_211_004;
 
 /**
- * SHA-256 (hex) over everything that one fixed microbatch of the run's network produces: a JPEG is decoded,
- * resized and cropped as the run's pictures are, and the rows are rotations of its pixels, so that decoder, resampler, kernels and loss all leave their
- * mark. Two workers with the same digest give a run the same bits.
+ * SHA-256 (hex) over everything that one fixed microbatch of the run's network produces: a JPEG is decoded, resized and
+ * cropped as the run's pictures are, and the rows are rotations of its pixels, so that decoder, resampler, kernels and
+ * loss all leave their mark; and over the pixels of a PNG that is partly transparent. Two workers with the same digest
+ * give a run the same bits.
  */
 export async function probeDigest(
   network: Network,
@@ -35,7 +37,9 @@ export async function probeDigest(
   const picture = await renderView(stored, trainingView(random, key, augmentation, stored), model.imageSize);
   network.setWeights(initialWeights(layout, random));
   const result = await computeGradientAnywhere(network, fixedMicrobatch(spec, picture, random));
-  const hash = createHash('sha256').update(picture);
+  const hash = createHash('sha256')
+    .update(picture)
+    .update(await decodePixels(probePng, 8, 'of the probe'));
   for (const array of payloadArrays(result)) hash.update(bytesOf(array));
   return hash.digest('hex');
 }

@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { lateProgress } from '../console/late-progress.js';
 import type { Log } from '../console/log.js';
 import { warnOfOverdue } from '../console/overdue.js';
-import { loadDataset } from '../data/dataset.js';
+import { loggedTask } from '../console/progress.js';
+import { digestMemory } from '../data/content/digest-pictures.js';
+import { type Dataset, loadDataset } from '../data/dataset.js';
 import type { FcaenetError } from '../errors.js';
 import { diallingOf } from '../transport/credentials.js';
 import { TransportError } from '../transport/error.js';
@@ -55,13 +58,31 @@ export interface WorkerOptions {
 export async function runWorker(options: WorkerOptions): Promise<void> {
   const log = new StreamedLog(options.log);
   warnOfOverdue(log);
-  const dataset = await loadDataset(options.data);
+  const dataset = await datasetOf(options);
+  if (dataset === null) return;
   leaveRoomForMessages();
   const memory = new RunMemory({ dataset, cache: options.cache, log });
   try {
     await new Worker(options, dataset.fingerprint, memory, log).run();
   } finally {
     await memory.close();
+  }
+}
+
+/** Null where the worker is told to leave before it has read its pictures. */
+async function datasetOf({ data, cache, log, signal }: WorkerOptions): Promise<Dataset | null> {
+  const reading = lateProgress((total) =>
+    loggedTask({ name: 'reading', total, unit: 'images' }, log, () => performance.now()),
+  );
+  try {
+    return await loadDataset(data, {
+      memory: digestMemory(cache.directory, log),
+      signal,
+      onProgress: (what, done, total) => what === 'reading' && reading(done, total),
+    });
+  } catch (error) {
+    if (signal.aborted) return null;
+    throw error;
   }
 }
 

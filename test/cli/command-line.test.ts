@@ -96,7 +96,10 @@ test('dataset make and check', async () => {
     { action: 'make', options: ['d', { species: 5, seed: 0 }] },
   ]);
   expect(await parseCommandLine('dataset', 'check', 'd', '--deep')).toEqual([
-    { action: 'check', options: ['d', { deep: true, subset: false, fingerprint: undefined }] },
+    {
+      action: 'check',
+      options: ['d', { deep: true, subset: false, fingerprint: undefined, cache: '.cache/images' }],
+    },
   ]);
 });
 

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { truncateSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { inspectDataset } from '../../src/commands/dataset-actions.js';
 import { loadDataset } from '../../src/data/dataset.js';
@@ -9,7 +9,8 @@ import { smallCub, writeCub } from '../data/support.js';
 import { temporaryDirectory } from '../run/support.js';
 
 function fcaenet(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/cli.js', ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [resolve('dist/cli.js'), ...args], {
+    cwd: temporaryDirectory(),
     encoding: 'utf8',
   });
   const lines = stdout
@@ -91,13 +92,16 @@ test('dataset check takes the fingerprint that it printed for the published coun
   const { fingerprint: found } = await loadDataset(root);
   expect(found).not.toBe(fingerprint);
   expect(stderr).toBe(
-    `fcaenet: ${root} has the fingerprint ${found}, expected ${fingerprint}: its 6 train and 2 test images are others, or of other sizes, classes or splits.\n`,
+    `fcaenet: ${root} has the fingerprint ${found}, expected ${fingerprint}: its 6 train and 2 test images are others, or of other content, classes or splits.\n`,
   );
   expect(status).toBe(65);
   expect(lines).toContainEqual(expect.objectContaining({ message: 'dataset', fingerprint: found }));
-  await expect(inspectDataset(root, { deep: false, subset: true, fingerprint })).rejects.toMatchObject({
-    code: 'DATASET_FINGERPRINT_DIFFERENT',
-  });
+  const cache = temporaryDirectory();
+  await expect(inspectDataset(root, { deep: false, subset: true, fingerprint, cache })).rejects.toMatchObject(
+    {
+      code: 'DATASET_FINGERPRINT_DIFFERENT',
+    },
+  );
 });
 
 test('dataset check of a part of a dataset asks for --subset, after the report', async () => {
@@ -110,4 +114,15 @@ test('dataset check of a part of a dataset asks for --subset, after the report',
   expect(status).toBe(65);
   expect(lines).toContainEqual(expect.objectContaining({ message: 'dataset', format: 'cub', classes: 3 }));
   expect(fcaenet('dataset', 'check', root, '--subset')).toMatchObject({ status: 0, stderr: '' });
+});
+
+test('dataset check refuses a picture of 0 bytes without decoding', async () => {
+  const root = temporaryDirectory();
+  await writeCub(root, smallCub());
+  truncateSync(join(root, 'images/009.Tern/a.jpg'), 0);
+  const { status, stderr } = fcaenet('dataset', 'check', root, '--subset');
+  expect(stderr).toBe(
+    `fcaenet: the image ${root}/images/009.Tern/a.jpg, listed in images.txt, line 4, holds 0 bytes where a picture was expected.\n`,
+  );
+  expect(status).toBe(65);
 });

@@ -37,7 +37,7 @@ describe('checkDataset', () => {
       root,
       smallCub((id) => (id === 3 || id === 8 ? picture.subarray(0, 300) : picture)),
     );
-    const progress: Record<'listing' | 'decoding', number[]> = { listing: [], decoding: [] };
+    const progress = { listing: [] as number[], reading: [] as number[], decoding: [] as number[] };
     const { damagedImages } = await checkDataset(root, {
       deep: true,
       subset: true,
@@ -47,7 +47,7 @@ describe('checkDataset', () => {
     expect(damagedImages![0]).toContain('002.Auk/b.jpg');
     expect(damagedImages![1]).toContain('005.Wren/c.jpg');
     const eight = [1, 2, 3, 4, 5, 6, 7, 8];
-    expect(progress).toEqual({ listing: eight, decoding: eight });
+    expect(progress).toEqual({ listing: eight, reading: eight, decoding: eight });
   });
 
   // `dataset check` ends with it as DATASET_COUNTS_WRONG.

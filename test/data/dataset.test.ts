@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadDataset } from '../../src/data/dataset.js';
@@ -53,19 +53,32 @@ describe('a dataset in CUB layout', () => {
     expect(dataset.train.paths).toHaveLength(6);
   });
 
-  test('has the SHA-256 of its sorted (path, byte count, label, split) as fingerprint', async () => {
-    const lines = [
-      '002.Auk/a.jpg\t1\t0\ttrain\n',
-      '002.Auk/b.jpg\t3\t0\ttest\n',
-      '002.Auk/c.jpg\t5\t0\ttrain\n',
-      '002.Auk/d.jpg\t7\t0\ttrain\n',
-      '005.Wren/a b.jpg\t2\t1\ttrain\n',
-      '005.Wren/b.jpg\t6\t1\ttest\n',
-      '005.Wren/c.jpg\t8\t1\ttrain\n',
-      '009.Tern/a.jpg\t4\t2\ttrain\n',
-    ];
+  test('may have lines that end in CR alone', async () => {
+    const expected = await load();
+    const dataset = await load((files) => {
+      for (const file of ['images.txt', 'image_class_labels.txt', 'classes.txt'] as const)
+        files[file] = files[file].replaceAll('\n', '\r');
+    });
+    expect(dataset.train.paths).toEqual(expected.train.paths);
+    expect(dataset.fingerprint).toBe(expected.fingerprint);
+  });
+
+  test('has the SHA-256 of its sorted (path, SHA-256 of the content, label, split) as fingerprint', async () => {
+    const sha256 = (content: Uint8Array | string) => createHash('sha256').update(content).digest('hex');
+    const lines = (
+      [
+        ['002.Auk/a.jpg', 1, '0\ttrain'],
+        ['002.Auk/b.jpg', 3, '0\ttest'],
+        ['002.Auk/c.jpg', 5, '0\ttrain'],
+        ['002.Auk/d.jpg', 7, '0\ttrain'],
+        ['005.Wren/a b.jpg', 2, '1\ttrain'],
+        ['005.Wren/b.jpg', 6, '1\ttest'],
+        ['005.Wren/c.jpg', 8, '1\ttrain'],
+        ['009.Tern/a.jpg', 4, '2\ttrain'],
+      ] as const
+    ).map(([file, bytes, rest]) => `${file}\t${sha256(new Uint8Array(bytes))}\t${rest}\n`);
     const dataset = await load();
-    expect(dataset.fingerprint).toBe(createHash('sha256').update(lines.join('')).digest('hex'));
+    expect(dataset.fingerprint).toBe(sha256(`fcaenet dataset 2\n${lines.join('')}`));
   });
 
   test.each<[string, (files: CubFiles) => void]>([
@@ -73,6 +86,12 @@ describe('a dataset in CUB layout', () => {
       'byte count',
       (files) => {
         files.images['002.Auk/a.jpg'] = new Uint8Array(99);
+      },
+    ],
+    [
+      'bit of a picture',
+      (files) => {
+        files.images['002.Auk/a.jpg'] = Uint8Array.of(1);
       },
     ],
     ['split', replaceIn('train_test_split.txt', '1 1', '1 0')],
@@ -136,13 +155,13 @@ describe('is refused in one sentence:', () => {
       'an image without a label',
       replaceIn('image_class_labels.txt', '4 9\n', ''),
       'DATASET_ENTRY_MISSING',
-      'image id 4',
+      'image id "4"',
     ],
     [
       'an image without a split',
       replaceIn('train_test_split.txt', '4 1\n', ''),
       'DATASET_ENTRY_MISSING',
-      'image id 4',
+      'image id "4"',
     ],
     [
       'a path that climbs out',
@@ -174,9 +193,83 @@ describe('is refused in one sentence:', () => {
       'DATASET_IMAGE_MISSING',
       'images/002.Auk/b.jpg',
     ],
+    [
+      'an image of 0 bytes',
+      (files) => {
+        files.images['002.Auk/b.jpg'] = new Uint8Array(0);
+      },
+      'DATASET_IMAGE_EMPTY',
+      'images/002.Auk/b.jpg, listed in images.txt, line 3, holds 0 bytes where a picture was expected',
+    ],
+    [
+      'several images of 0 bytes',
+      (files) => {
+        for (const file of ['005.Wren/a b.jpg', '009.Tern/a.jpg', '002.Auk/d.jpg'])
+          files.images[file] = new Uint8Array(0);
+      },
+      'DATASET_IMAGE_EMPTY',
+      'images/005.Wren/a b.jpg, listed in images.txt, line 2, holds 0 bytes where a picture was expected, and 2 more are as empty',
+    ],
     ['no test image', replaceIn('train_test_split.txt', ' 0', ' 1'), 'DATASET_SPLIT_EMPTY', 'test split'],
   ])('%s', async (_, change, code, named) => {
     await expect(load(change)).rejects.toMatchObject({ code, message: expect.stringContaining(named) });
+  });
+
+  test.each<[string, (text: string) => Uint8Array, string]>([
+    ['UTF-16 with a mark', (text) => Buffer.from(`\ufeff${text}`, 'utf16le'), 'is UTF-16 where UTF-8'],
+    ['UTF-16 without a mark', (text) => Buffer.from(text, 'utf16le'), 'is UTF-16 where UTF-8'],
+    [
+      'UTF-16, big end first',
+      (text) => Buffer.from(`\ufeff${text}`, 'utf16le').swap16(),
+      'is UTF-16 where UTF-8',
+    ],
+    [
+      'Latin-1',
+      (text) => Buffer.from(text.replace('Auk', 'T\u00f6lpel'), 'latin1'),
+      'is in another encoding, perhaps Latin-1, where UTF-8',
+    ],
+  ])('a list in %s', async (_, encode, named) => {
+    const root = await temporaryFolder();
+    await writeCub(root, smallCub());
+    await writeFile(path.join(root, 'classes.txt'), encode(smallCub()['classes.txt']));
+    await expect(loadDataset(root)).rejects.toMatchObject({
+      code: 'DATASET_LIST_ENCODING',
+      exitCode: 65,
+      message: `the list classes.txt of the dataset ${root} ${named} was expected: save it as UTF-8`,
+    });
+  });
+
+  test.each(['NFC', 'NFD'] as const)(
+    'an image whose file is named as in the list but for its Unicode normalisation, %s',
+    async (form) => {
+      const other = form === 'NFC' ? 'NFD' : 'NFC';
+      const name = (of: 'NFC' | 'NFD') => 'T\u00f6lpel.jpg'.normalize(of);
+      const change = (files: CubFiles) => {
+        files['images.txt'] = files['images.txt'].replace('002.Auk/b.jpg', `002.Auk/${name(other)}`);
+        files.images[`002.Auk/${name(form)}`] = Uint8Array.of(1);
+      };
+      await expect(load(change)).rejects.toMatchObject({
+        code: 'DATASET_IMAGE_MISSING',
+        message: expect.stringContaining(
+          `does not exist, but a file does whose name differs only in its Unicode normalisation, ${form}`,
+        ),
+      });
+    },
+  );
+
+  test.each<[string, (files: CubFiles) => void, string]>([
+    ['line', (files) => (files['images.txt'] += 'x'.repeat(22_000)), 'DATASET_LINE_MALFORMED'],
+    ['path', (files) => (files['images.txt'] += `9 ${'x'.repeat(22_000)}\n`), 'DATASET_PATH_UNSAFE'],
+    [
+      'class id',
+      replaceIn('image_class_labels.txt', '4 9', `4 ${'9'.repeat(22_000)}`),
+      'DATASET_LINE_MALFORMED',
+    ],
+    ['image id', replaceIn('images.txt', '3 002', `${'3'.repeat(22_000)} 002`), 'DATASET_ENTRY_UNKNOWN'],
+  ])('a long %s, quoted in part', async (_, change, code) => {
+    const failure = await load(change).catch((error: Error) => error);
+    expect(failure).toMatchObject({ code });
+    expect((failure as Error).message.length).toBeLessThan(400);
   });
 
   test('a folder that is absent, with the way to get a dataset', async () => {

@@ -42,13 +42,61 @@ describe('decodeImage', () => {
     expect(await decoded('grey.png', picture, 4)).toEqual(new Array(48).fill(90));
   });
 
-  test('drops alpha', async () => {
-    const picture = await flat(4, [10, 20, 30, 128], 6, 6).png().toBuffer();
-    expect(
-      (await decoded('alpha.png', picture, 2)).map(
-        (value, index) => Math.abs(value - [10, 20, 30][index % 3]!) <= 1,
-      ),
-    ).toEqual(new Array(12).fill(true));
+  describe('composites what is transparent on white:', () => {
+    const onWhite = (pixel: number[], alpha: number) =>
+      pixel.map((value) => 255 + (alpha * (value - 255)) / 255);
+    const deep = (channels: 2 | 4, pixel: number[]) =>
+      sharp(Uint16Array.from(Array.from({ length: 36 }, () => pixel.map((value) => value * 257)).flat()), {
+        raw: { width: 6, height: 6, channels },
+      }).toColourspace(channels === 2 ? 'grey16' : 'rgb16');
+
+    test.each<[string, number[], number, () => import('sharp').Sharp]>([
+      ['alpha 0', [10, 20, 30], 0, () => flat(4, [10, 20, 30, 0], 6, 6).png()],
+      ['partial alpha', [10, 20, 30], 128, () => flat(4, [10, 20, 30, 128], 6, 6).png()],
+      ['full alpha', [10, 20, 30], 255, () => flat(4, [10, 20, 30, 255], 6, 6).png()],
+      ['grey of alpha 0', [90], 0, () => flat(2, [90, 0], 6, 6).toColourspace('b-w').png()],
+      ['grey of partial alpha', [90], 128, () => flat(2, [90, 128], 6, 6).toColourspace('b-w').png()],
+      ['16 bits of alpha 0', [10, 20, 30], 0, () => deep(4, [10, 20, 30, 0]).png()],
+      ['16 bits of partial alpha', [10, 20, 30], 128, () => deep(4, [10, 20, 30, 128]).png()],
+      ['16 bits of grey of alpha 0', [90], 0, () => deep(2, [90, 0]).png()],
+      ['16 bits of grey of partial alpha', [90], 128, () => deep(2, [90, 128]).png()],
+      ['WebP', [10, 20, 30], 128, () => flat(4, [10, 20, 30, 128], 6, 6).webp({ lossless: true })],
+      ['GIF', [10, 20, 30], 0, () => flat(4, [10, 20, 30, 0], 6, 6).gif()],
+    ])('%s', async (_, pixel, alpha, picture) => {
+      const file = await picture().toBuffer();
+      expect((await sharp(file).metadata()).hasAlpha).toBe(true);
+      const pixels = await decoded('transparent', file, 2);
+      const expected = onWhite(pixel, alpha);
+      const errors = pixels.map((value, index) => Math.abs(value - expected[index % expected.length]!));
+      expect(pixels).toHaveLength(12);
+      // Sixteen bits are cut to eight, not rounded.
+      expect(Math.max(...errors)).toBeLessThan(2);
+    });
+
+    test('a palette with a tRNS chunk', async () => {
+      const palette = await flat(4, [200, 100, 50, 128], 16, 16).png({ palette: true }).toBuffer();
+      expect(palette.includes('tRNS')).toBe(true);
+      // Under the name that VegFru gives such files.
+      const pixels = await decoded('palette.jpg', palette, 2);
+      const expected = onWhite([200, 100, 50], 128);
+      const errors = pixels.map((value, index) => Math.abs(value - expected[index % 3]!));
+      expect(Math.max(...errors)).toBeLessThanOrEqual(2);
+    });
+
+    test('before it is resized, so that colours nobody sees do not run into their neighbours', async () => {
+      // The left half is opaque grey, the right half black and transparent.
+      const row = [...new Array(4).fill([100, 100, 100, 255]), ...new Array(4).fill([0, 0, 0, 0])].flat();
+      const picture = sharp(Buffer.from(new Array(8).fill(row).flat()), {
+        raw: { width: 8, height: 8, channels: 4 },
+      });
+      const flattened = sharp(
+        Buffer.from(new Array(8).fill([...new Array(12).fill(100), ...new Array(12).fill(255)]).flat()),
+        { raw: { width: 8, height: 8, channels: 3 } },
+      );
+      expect(await decoded('half.png', await picture.png().toBuffer(), 3)).toEqual(
+        await decoded('white.png', await flattened.png().toBuffer(), 3),
+      );
+    });
   });
 
   test('turns CMYK into sRGB', async () => {
@@ -68,12 +116,10 @@ describe('decodeImage', () => {
     expect(await decoded('tagged.png', tagged, 2)).toEqual(await decoded('upright.png', upright, 2));
   });
 
-  test('reads a palette, transparent entries included, as its colours', async () => {
-    const picture = flat(4, [200, 100, 50, 128], 16, 16);
-    const palette = await picture.clone().png({ palette: true }).toBuffer();
+  test('reads a palette as its colours', async () => {
+    const palette = await flat(3, [200, 100, 50], 16, 16).png({ palette: true }).toBuffer();
     expect((await sharp(palette).metadata()).isPalette).toBe(true);
-    // Under the name that VegFru gives such files.
-    const [red, green, blue] = await decoded('palette.jpg', palette, 4);
+    const [red, green, blue] = await decoded('palette.png', palette, 4);
     expect([red! - 200, green! - 100, blue! - 50].map(Math.abs).every((error) => error <= 2)).toBe(true);
   });
 

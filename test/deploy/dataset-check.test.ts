@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -66,6 +66,10 @@ describe.skipIf(missing !== '')(`pods that check their dataset first${missing}`,
       const pod = cluster.start(find(manifests, 'Job', 'coordinator'), 0);
       expect(await pod.line('dataset')).toMatchObject({ directory: '/data/mine', fingerprint });
       await pod.line('waiting for workers');
+      // Where the next pod finds what this one read.
+      expect(readdirSync(join(cluster.volumes.claim('runs'), '.cache'))).toEqual([
+        expect.stringMatching(/\.digests$/),
+      ]);
       expect(await pod.terminate()).toMatchObject({ container: 'coordinator', exitCode: 75 });
     } finally {
       await cluster.remove();
@@ -92,6 +96,30 @@ describe.skipIf(missing !== '')(`pods that check their dataset first${missing}`,
             exitCode: 65,
             stderr: expect.stringMatching(
               `^fcaenet: /data/mine has the fingerprint ${found}, expected ${fingerprint}: [^\\n]*\\n$`,
+            ),
+          },
+        ]);
+      }
+    } finally {
+      await cluster.remove();
+    }
+  });
+
+  test('a picture of 0 bytes ends the Jobs as well', async () => {
+    const cluster = new Cluster(build(), {});
+    try {
+      const volume = join(cluster.volumes.claim('dataset'), 'mine');
+      cpSync(pictures(), volume, { recursive: true });
+      const { train } = await loadDataset(volume);
+      truncateSync(join(volume, 'images', train.paths[0]!), 0);
+      for (const job of ['coordinator', 'workers']) {
+        const records = await cluster.runIndex(job, 0);
+        expect(records.map(({ ending }) => ending)).toEqual([
+          {
+            container: 'dataset-check',
+            exitCode: 65,
+            stderr: expect.stringMatching(
+              /^fcaenet: the image \/data\/mine\/images\/[^\n]+ holds 0 bytes [^\n]*\n$/,
             ),
           },
         ]);

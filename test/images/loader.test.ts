@@ -13,13 +13,17 @@ import { smallCub, temporaryFolder, writeCub } from '../data/support.js';
 const built = path.resolve('dist/worker/images/loader.js');
 const { ImageLoader: Loader } = (await import(built)) as { ImageLoader: typeof ImageLoader };
 
-async function prepare(augmentation: { crop: 'none' | 'random-resized'; flip: boolean }) {
+async function prepare(
+  augmentation: { crop: 'none' | 'random-resized'; flip: boolean },
+  change: (root: string) => Promise<void> = async () => {},
+) {
   const root = await temporaryFolder();
   const pictures = await Promise.all(Array.from({ length: 9 }, (_, id) => jpegPicture(id)));
   await writeCub(
     root,
     smallCub((id) => pictures[id]!),
   );
+  await change(root);
   const options = {
     dataset: await loadDataset(root),
     imageSize: 32,
@@ -61,8 +65,9 @@ test('the thread gives the pixels that a source in this thread gives, fetched ah
 });
 
 test('the thread names a damaged picture, and goes on', async () => {
-  const { options, open } = await prepare({ crop: 'none', flip: false });
-  await writeFile(path.join(options.dataset.imagesRoot, '002.Auk/a.jpg'), 'These are words.');
+  const { open } = await prepare({ crop: 'none', flip: false }, (root) =>
+    writeFile(path.join(root, 'images/002.Auk/a.jpg'), 'These are words.'),
+  );
   const loader = await open();
   await expect(loader.train.read(Int32Array.of(0, 1), null)).rejects.toMatchObject({
     code: 'DATASET_IMAGE_DAMAGED',

@@ -106,6 +106,30 @@ describe('an image source', () => {
     await ahead.close();
   });
 
+  test.each<[string, (sound: Buffer) => Buffer]>([
+    ['replaced by another of as many bytes', (sound) => Buffer.from(sound).fill(7, sound.length - 9)],
+    ['emptied', () => Buffer.alloc(0)],
+  ])('names an image that was %s since the dataset was loaded', async (_, change) => {
+    const { dataset, cacheDirectory, source } = await prepare();
+    const file = path.join(dataset.imagesRoot, '005.Wren/c.jpg');
+    const bytes = change(await readFile(file));
+    await writeFile(file, bytes);
+    const opened = await source();
+    await expect(opened.read(Int32Array.of(5), null)).rejects.toMatchObject({
+      code: 'DATASET_IMAGE_CHANGED',
+      exitCode: 65,
+      message: expect.stringMatching(
+        new RegExp(
+          `^the image \\S+/005\\.Wren/c\\.jpg was replaced .*${bytes.length} bytes of SHA-256 [0-9a-f]{12}…, expected [0-9a-f]{12}…$`,
+        ),
+      ),
+    });
+    await opened.close();
+    // Nothing of it is kept for those who still expect the first.
+    expect((await readAll(await source(), Int32Array.of(0, 1, 2, 3, 4))).decoded).toBe(5);
+    expect(await readdir(cacheDirectory)).toHaveLength(1);
+  });
+
   test('names an image that vanished since the dataset was loaded', async () => {
     const { dataset, source } = await prepare();
     await rm(path.join(dataset.imagesRoot, '005.Wren/c.jpg'));

@@ -30,11 +30,21 @@ describe.each([
   it('gives its tensors in row-major order, whatever their strides', async () => {
     const { tensors: found } = await read(write(tensors));
     expect([...found.keys()]).toEqual(['conv.weight', 'last.weight']);
-    expect(found.get('conv.weight')).toEqual({
+    expect(found.get('conv.weight')).toMatchObject({
       shape: [2, 3, 1, 1],
       data: Float32Array.of(1, 2, 3, 4, 5, 6),
     });
     expect([...found.get('last.weight')!.data]).toEqual([0, 2, 1, 3, 4, 6, 5, 7]);
+  });
+
+  it('gives float16 as float32', async () => {
+    const half = { shape: [3], data: Uint16Array.of(0x3c00, 0xc000, 0x3555) };
+    const { tensors: found } = await read(write(new Map([['conv.weight', half]])));
+    expect(found.get('conv.weight')).toEqual({
+      shape: [3],
+      data: Float32Array.of(1, -2, 0.333251953125),
+      type: 'F16',
+    });
   });
 
   it('is refused where a tensor that is used is not of float32', async () => {

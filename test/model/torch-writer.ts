@@ -3,7 +3,8 @@ import { crc32 } from 'node:zlib';
 /** A tensor to write as PyTorch would; strides default to row-major. */
 export interface TorchTensor {
   readonly shape: readonly number[];
-  readonly data: Float32Array | BigInt64Array;
+  /** of float32, float16's bits or int64 */
+  readonly data: Float32Array | Uint16Array | BigInt64Array;
   readonly strides?: readonly number[];
 }
 
@@ -64,7 +65,8 @@ export function torchLegacy(tensors: ReadonlyMap<string, TorchTensor>): Buffer {
 }
 
 export function tensorPickle({ shape, data, strides }: TorchTensor, key: string, ...view: Buffer[]): Buffer {
-  const type = data instanceof Float32Array ? 'torch FloatStorage' : 'torch LongStorage';
+  const narrow = data instanceof Uint16Array ? 'torch HalfStorage' : 'torch LongStorage';
+  const type = data instanceof Float32Array ? 'torch FloatStorage' : narrow;
   const storage = pickle.tuple(
     pickle.text('storage'),
     pickle.global(type),
@@ -140,7 +142,7 @@ export function storedZip(
   ]);
 }
 
-function bytesOf(data: Float32Array | BigInt64Array): Buffer {
+function bytesOf(data: Float32Array | Uint16Array | BigInt64Array): Buffer {
   return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 }
 

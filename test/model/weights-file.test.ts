@@ -93,7 +93,10 @@ async function writeManifest(tensors: ReadonlyMap<string, Tensor>): Promise<stri
 }
 
 /** Writes a safetensors file: header length, JSON header, data. */
-async function writeSafetensors(tensors: ReadonlyMap<string, Tensor>, dtype = 'F32'): Promise<string> {
+async function writeSafetensors(
+  tensors: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array | Uint16Array }>,
+  dtype = 'F32',
+): Promise<string> {
   const header: Record<string, unknown> = {};
   let position = 0;
   for (const [name, { shape, data }] of tensors) {
@@ -122,7 +125,7 @@ async function writeTorch(tensors: ReadonlyMap<string, Tensor>): Promise<string>
 }
 const counter = { shape: [], data: BigInt64Array.of(1n) };
 
-function bytesOf(data: Float32Array): Buffer {
+function bytesOf(data: Float32Array | Uint16Array): Buffer {
   return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 }
 
@@ -197,12 +200,79 @@ describe('a weight file', () => {
     },
   );
 
+  it.each([
+    ['module.', writeTorch],
+    ['_orig_mod.', writeSafetensors],
+    ['module.backbone.', writeSafetensors],
+  ] as const)('with %s before every name is read as it is without, and says so', async (prefix, write) => {
+    const wrapped = new Map([...tensorsOf(resnet)].map(([name, tensor]) => [prefix + name, tensor]));
+    wrapped.set(`${prefix}fc.weight`, { shape: [2, 2], data: new Float32Array(4) });
+    const plain = await load(resnet, await writeSafetensors(tensorsOf(resnet)));
+    const path = await write(wrapped);
+    const loaded = await load(resnet, path);
+    expect(Buffer.compare(bytesOf(loaded.parameters), bytesOf(plain.parameters))).toBe(0);
+    expect(loaded.mean).toEqual(plain.mean);
+    expect(plain.changes).toEqual([]);
+    expect(loaded.changes).toEqual([`"${prefix}" before the names of all tensors is left out`]);
+    expect((await inspectWeights(path)).changes).toEqual(loaded.changes);
+  });
+
+  it('with a prefix before some names is refused with one of them', async () => {
+    const wrapped = new Map([...tensorsOf(resnet)].map(([name, tensor]) => [`backbone.${name}`, tensor]));
+    wrapped.set('head.weight', { shape: [2], data: new Float32Array(2) });
+    await expect(load(resnet, await writeSafetensors(wrapped))).rejects.toMatchObject({
+      code: 'MODEL_WEIGHTS_BACKBONE',
+      message: expect.stringContaining(`but "backbone.conv1.weight" and ${wrapped.size - 1} others`),
+    });
+  });
+
+  it.each([
+    // 1, -2, the least subnormal, the largest, 1/3 rounded
+    ['F16', [0x3c00, 0xc000, 0x0001, 0x7bff, 0x3555], [1, -2, 2 ** -24, 65_504, 0.333251953125]],
+    // 1, -2, the least subnormal, 3.25, 1/3 rounded
+    ['BF16', [0x3f80, 0xc000, 0x0001, 0x4050, 0x3eab], [1, -2, 2 ** -133, 3.25, 0.333984375]],
+  ] as const)('of %s becomes float32, and says so', async (type, bits, values) => {
+    const narrow = new Map(
+      [...tensorsOf(resnet)].map(([name, { shape, data }]) => [
+        name,
+        { shape, data: Uint16Array.from(data, (_, index) => bits[index % 5]!) },
+      ]),
+    );
+    const path = await writeSafetensors(narrow, type);
+    const { mean, changes } = await load(resnet, path);
+    expect([...mean.subarray(0, 10)]).toEqual([...values, ...values]);
+    expect(changes).toEqual([`tensors of type ${type} are converted to float32`]);
+    const { report, pieces } = await convertWeights(path);
+    expect(report.changes).toEqual(changes);
+    const converted = join(await mkdtemp(join(folder, 'converted-')), 'weights.safetensors');
+    await writeFile(converted, Buffer.concat(pieces));
+    expect(await load(resnet, converted)).toMatchObject({ mean, changes: [] });
+  });
+
+  it.each(['weights.PTH', 'pytorch_model.bin', 'model_best.pth.tar', 'weights.Pt'])(
+    "named %s is one of PyTorch's",
+    async (name) => {
+      const path = join(await mkdtemp(join(folder, 'endings-')), name);
+      await writeFile(path, await readFile(await writeTorch(tensorsOf(resnet))));
+      expect(await inspectWeights(path)).toMatchObject({ format: 'PyTorch', backbone: 'resnet18' });
+    },
+  );
+
+  it('may be a manifest that begins with a byte order mark', async () => {
+    const manifest = await writeManifest(tensorsOf(mobilenet));
+    const file = join(manifest, 'model.json');
+    const plain = await load(mobilenet, manifest);
+    await writeFile(file, Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), await readFile(file)]));
+    const marked = await load(mobilenet, manifest);
+    expect(Buffer.compare(bytesOf(marked.parameters), bytesOf(plain.parameters))).toBe(0);
+  });
+
   it('of no known backbone is refused', async () => {
     const path = await writeTorch(new Map([['encoder.weight', { shape: [1], data: new Float32Array(1) }]]));
     await expect(inspectWeights(path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_BACKBONE',
       message: expect.stringContaining(
-        `Weights ${path} hold no tensor of a known backbone, expected resnet18`,
+        `Weights ${path} hold no tensor of a known backbone, but "encoder.weight" and 0 others, expected resnet18`,
       ),
     });
   });
@@ -273,7 +343,7 @@ describe('weight files that do not fit', () => {
     );
     await expect(load(resnet, path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_BACKBONE',
-      message: `Weights ${path} hold no tensor of the backbone resnet18.`,
+      message: `Weights ${path} hold no tensor of the backbone resnet18, but "encoder.weight" and 0 others.`,
     });
   });
 
@@ -282,7 +352,7 @@ describe('weight files that do not fit', () => {
     const path = await writeSafetensors(tensors, 'I32');
     await expect(load(resnet, path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_DTYPE',
-      message: `Tensor conv1.weight in ${path} is not of type F32.`,
+      message: `Tensor conv1.weight in ${path} is of type I32, expected F32, F16 or BF16.`,
     });
   });
 

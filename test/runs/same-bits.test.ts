@@ -172,9 +172,16 @@ test('evaluate finds the figures of the finished run in its checkpoint', async (
   expect(stderr).toBe('');
   expect(exitCode).toBe(0);
   const { mAP, tieAveragedMAP, precisionAt } = await small.result('one');
-  expect(lines.find(({ message }) => message === 'evaluated')).toMatchObject({
-    mAP,
-    tieAveragedMAP,
-    precisionAt,
+  const evaluated = lines.find(({ message }) => message === 'evaluated')!;
+  expect(evaluated).toMatchObject({ mAP, tieAveragedMAP, precisionAt });
+  // Every class has as many queries, so that their figures' mean is the whole's.
+  const classes = evaluated.perClassAP as { name: string; mAP: number }[];
+  expect(classes.map(({ name }) => name).sort()).toEqual(['001.Kind', '002.Kind', '003.Kind', '004.Kind']);
+  expect(classes.reduce((sum, figure) => sum + figure.mAP, 0) / 4).toBeCloseTo(mAP!, 10);
+  expect(evaluated).toMatchObject({
+    worstClass: classes[0]!.name,
+    worstClassAP: Math.min(...classes.map((figure) => figure.mAP)),
+    bestClass: classes[3]!.name,
+    bestClassAP: Math.max(...classes.map((figure) => figure.mAP)),
   });
 });

@@ -26,6 +26,7 @@ function splitOf(name: 'train' | 'test', count: number): Dataset['train'] {
     paths: Array.from({ length: count }, (_, i) => `${name}/${i}.png`),
     labels: Int32Array.from({ length: count }, (_, i) => i % classCount),
     byteCounts: new Float64Array(count).fill(1),
+    digests: new Uint8Array(32 * count),
   };
 }
 

@@ -8,6 +8,7 @@ import type { Admission } from './hello.js';
 import { LocalWorkers } from './local-workers.js';
 import type { Protection } from './protection.js';
 import { CoordinatorServer } from './server.js';
+import { UselessData } from './useless-data.js';
 
 export interface FleetOptions {
   readonly admission: Admission;
@@ -18,7 +19,7 @@ export interface FleetOptions {
   readonly minWorkers: number;
   readonly log: Log;
   readonly onIdentity: (identity: Identity, device: string) => void;
-  /** Called when the local workers ended and will not be started again. */
+  /** Called when nobody is there and nobody will come: the local workers ended, or all failed for their data. */
   readonly onExhausted: (error: FcaenetError) => void;
 }
 
@@ -26,8 +27,11 @@ export interface FleetOptions {
 export class Fleet {
   readonly pool: WorkerPool;
   readonly server: CoordinatorServer;
+  private readonly uselessData: UselessData;
   private local: LocalWorkers | null = null;
   private localMemory: LocalWorkerMemory | null = null;
+  /** Why no local worker is left and none will be started; null while there may be one. */
+  private exhausted: FcaenetError | null = null;
   private mostAdmitted = 0;
 
   constructor(private readonly options: FleetOptions) {
@@ -43,7 +47,16 @@ export class Fleet {
     this.pool.on('setAside', (member, fault, reason) =>
       log.warn('worker set aside', { worker: member.label, fault, reason }),
     );
-    this.pool.on('gone', (member, { reason }) => log.warn('worker left', { worker: member.label, reason }));
+    this.pool.on('gone', (member, { reason }) => {
+      log.warn('worker left', { worker: member.label, reason });
+      this.judgeExhausted();
+    });
+    const { silenceSeconds } = admission.run.spec.operation.membership;
+    this.uselessData = new UselessData(this.pool, {
+      waitSeconds: silenceSeconds,
+      log,
+      onUseless: options.onExhausted,
+    });
   }
 
   /** Bytes of messages, and of tensors through shared memory, so far. */
@@ -58,7 +71,7 @@ export class Fleet {
 
   /** Opens the port and starts the local workers. Throws what `CoordinatorServer.listen` throws. */
   async open(): Promise<void> {
-    const { admission, localWorkers, protection, log, onExhausted } = this.options;
+    const { admission, localWorkers, protection, log } = this.options;
     const { dataset, operation } = admission.run.spec;
     const address = await this.server.listen(operation.listen);
     log.info('waiting for workers', { address, localWorkers });
@@ -75,7 +88,10 @@ export class Fleet {
         cache,
         sharedMemory: this.localMemory,
         log,
-        onExhausted,
+        onExhausted: (error) => {
+          this.exhausted = error;
+          this.judgeExhausted();
+        },
       });
     }
   }
@@ -83,9 +99,15 @@ export class Fleet {
   /** Sends every worker home, or to wait for the run to go on, and waits for the local ones to end. */
   async close(reason: string, resumable: boolean): Promise<void> {
     this.pool.removeAllListeners('gone');
+    this.uselessData.stop();
     await this.server.close(reason, resumable);
     await this.local?.stop();
     this.localMemory?.close();
+  }
+
+  /** Workers from elsewhere go on without the local ones. */
+  private judgeExhausted(): void {
+    if (this.exhausted !== null && this.pool.all().length === 0) this.options.onExhausted(this.exhausted);
   }
 }
 

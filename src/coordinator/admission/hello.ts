@@ -51,7 +51,7 @@ export function helloFault(
   if (hello.datasetFingerprint !== datasetFingerprint) {
     return {
       code: 'DATASET_FINGERPRINT',
-      message: `the worker's dataset has fingerprint ${short(hello.datasetFingerprint)}, the run's ${short(datasetFingerprint)}: both need the same images, labels and split`,
+      message: `the worker's dataset has fingerprint ${short(hello.datasetFingerprint)}, the run's ${short(datasetFingerprint)}: both need the same images, byte by byte, labels and split`,
     };
   }
   const { maxWorkers } = run.spec.operation.membership;

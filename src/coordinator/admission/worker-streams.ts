@@ -8,7 +8,7 @@ import type { WorkerMessage__Output } from '../../transport/generated/fcaenet/v1
 import { bytesOfMessage, damageOf } from '../../transport/service.js';
 import type { LocalWorkerMemory } from '../dispatch/local-worker-memory.js';
 import { Member, type WorkerStream } from '../dispatch/member.js';
-import type { WorkerPool } from '../dispatch/pool.js';
+import type { WorkerFailure, WorkerPool } from '../dispatch/pool.js';
 import { type Admission, helloFault, instanceOf, nameOf } from './hello.js';
 import type { Refusals } from './refusals.js';
 import type { Connection, WorkerListener } from './worker-listener.js';
@@ -36,7 +36,8 @@ export type Connections = Pick<
   'connection' | 'helloAccepted' | 'joined' | 'refuse' | 'closeConnection'
 >;
 
-type Failure = { code: string; exitCode: number } | null;
+/** Of what a worker says that it ends with. */
+const mostFailureLetters = 1_000;
 
 /** The streams of workers: from the hello to the last message, each message checked and passed to the pool. */
 export class WorkerStreams {
@@ -69,7 +70,7 @@ export class WorkerStreams {
     }
     connection.streaming = true;
     this.connectionOf.set(stream, connection);
-    const depart = (reason: string, failure: Failure = null) => {
+    const depart = (reason: string, failure: WorkerFailure | null = null) => {
       if (member) pool.remove(member, { reason, failure });
     };
     // A stream that was cancelled or reset reports an error first; 'close' may follow or not.
@@ -177,7 +178,7 @@ export class WorkerStreams {
   private receive(
     member: Member,
     message: WorkerMessage__Output,
-    depart: (reason: string, failure?: Failure) => void,
+    depart: (reason: string, failure?: WorkerFailure) => void,
   ): void {
     const { pool, clock, workerLogs } = this.options;
     member.lastHeardAtMs = clock.nowMs();
@@ -192,7 +193,8 @@ export class WorkerStreams {
     else if (message.ready) this.admit(member, message.ready.identity, message.ready.device, depart);
     else if (message.failure) {
       const { code, exitCode } = message.failure;
-      depart(`it failed: ${shorten(message.failure.message)}`, { code, exitCode });
+      const sentence = shorten(message.failure.message, mostFailureLetters);
+      depart(`it failed: ${sentence}`, { code, message: sentence, exitCode });
     } else if (message.heartbeat) {
       member.tally.beaten(message.heartbeat);
     } else if (message.logLine) workerLogs.write(member, message.logLine);

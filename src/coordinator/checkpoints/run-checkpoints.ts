@@ -134,7 +134,7 @@ export class RunCheckpoints {
     if (records.datasetFingerprint !== dataset.fingerprint) {
       throw new CoordinatorError(
         'COORDINATOR_OTHER_DATASET',
-        `checkpoint ${name} was trained on a dataset with fingerprint ${records.datasetFingerprint.slice(0, 12)}…, but ${dataset.root} has ${dataset.fingerprint.slice(0, 12)}…`,
+        `checkpoint ${name} was trained on a dataset with fingerprint ${records.datasetFingerprint.slice(0, 12)}…, but ${dataset.root} has ${dataset.fingerprint.slice(0, 12)}…: its pictures, classes or splits are not those that the run began with`,
       );
     }
     const lost = Math.max(...rejected.map(({ globalStep }) => globalStep)) - checkpoint.position.globalStep;

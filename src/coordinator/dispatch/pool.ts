@@ -12,11 +12,18 @@ import { type AnswerFigures, WorkerTally } from './worker-tally.js';
 /** Node results that wait to be summed, or are the sum: more memory than that is not kept for the next ones. */
 const keptResults = 4;
 
+/** What a worker says that it ends with. */
+export interface WorkerFailure {
+  readonly code: string;
+  readonly message: string;
+  readonly exitCode: number;
+}
+
 /** Why a member left, as a sentence for the log, and whether bad input on its side caused it. */
 export interface Departure {
   readonly reason: string;
-  /** Exit code of the failure that the worker reported, or null when it just vanished. */
-  readonly failure: { readonly code: string; readonly exitCode: number } | null;
+  /** The failure that the worker reported, or null when it just vanished. */
+  readonly failure: WorkerFailure | null;
 }
 
 /** Why an answer was not taken. */

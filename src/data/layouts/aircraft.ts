@@ -1,3 +1,4 @@
+import { quote } from '../../errors.js';
 import { DatasetError } from '../error.js';
 import { readClassNames, readList } from './lines.js';
 import { type DatasetListing, numberClasses, refuseDoubledImages, refuseUnsafePath } from './listing.js';
@@ -23,7 +24,7 @@ export async function readAircraft(root: string): Promise<DatasetListing> {
       if (classId === undefined) {
         throw new DatasetError(
           'DATASET_ENTRY_UNKNOWN',
-          `${place} of ${root} names the variant "${value}", which ${classList} does not have`,
+          `${place} of ${root} names the variant ${quote(value)}, which ${classList} does not have`,
         );
       }
       return { path: `${key}.jpg`, classId, split, place };

@@ -1,3 +1,4 @@
+import { quote } from '../../errors.js';
 import { DatasetError } from '../error.js';
 import { type ListLine, readList } from './lines.js';
 import { type DatasetListing, numberClasses, refuseDoubledImages, refuseUnsafePath } from './listing.js';
@@ -52,7 +53,7 @@ function refuseUnknownImages(
     if (!images.has(line.key)) {
       throw new DatasetError(
         'DATASET_ENTRY_UNKNOWN',
-        `${line.place} of ${root} speaks of the image id ${line.key}, which ${imageList} does not have`,
+        `${line.place} of ${root} speaks of the image id ${quote(line.key)}, which ${imageList} does not have`,
       );
     }
   }
@@ -63,7 +64,7 @@ function lineOfImage(root: string, image: ListLine, lines: Map<string, ListLine>
   if (line === undefined) {
     throw new DatasetError(
       'DATASET_ENTRY_MISSING',
-      `the image id ${image.key} (${image.place} of ${root}) has no line in ${file}`,
+      `the image id ${quote(image.key)} (${image.place} of ${root}) has no line in ${file}`,
     );
   }
   return line;
@@ -73,7 +74,7 @@ function classId(root: string, line: ListLine, classes: Map<string, ListLine>): 
   if (!/^(0|[1-9][0-9]{0,8})$/.test(line.value)) {
     throw new DatasetError(
       'DATASET_LINE_MALFORMED',
-      `${line.place} of ${root} has the class id "${line.value}" where a whole number was expected`,
+      `${line.place} of ${root} has the class id ${quote(line.value)} where a whole number was expected`,
     );
   }
   if (!classes.has(line.value)) {
@@ -90,6 +91,6 @@ function splitName(root: string, line: ListLine): 'train' | 'test' {
   if (line.value === '0') return 'test';
   throw new DatasetError(
     'DATASET_LINE_MALFORMED',
-    `${line.place} of ${root} has the split "${line.value}" where 1 (train) or 0 (test) was expected`,
+    `${line.place} of ${root} has the split ${quote(line.value)} where 1 (train) or 0 (test) was expected`,
   );
 }

@@ -1,5 +1,7 @@
+import { isUtf8 } from 'node:buffer';
 import path from 'node:path';
 import { disk } from '../../disk/disk.js';
+import { quote } from '../../errors.js';
 import { DatasetError } from '../error.js';
 
 /** One line `KEY VALUE` of a list. */
@@ -16,15 +18,18 @@ export interface RawLine {
   place: string;
 }
 
+/** Of Unix, of Windows, and of the Macintosh before Unix. */
+const lineEnd = /\r\n|\n|\r/;
+
 /**
  * The lines of a list without white space at their ends. Lines of nothing else are passed over.
  *
  * @param file relative to `root`
- * @throws DatasetError DATASET_LIST_UNREADABLE
+ * @throws DatasetError DATASET_LIST_UNREADABLE, DATASET_LIST_ENCODING
  */
 export async function readLines(root: string, file: string): Promise<RawLine[]> {
   return (await readText(root, file))
-    .split('\n')
+    .split(lineEnd)
     .map((raw, index) => ({ text: raw.trim(), place: `${file}, line ${index + 1}` }))
     .filter(({ text }) => text !== '');
 }
@@ -49,7 +54,7 @@ export async function readList(
     if (earlier !== undefined) {
       throw new DatasetError(
         'DATASET_ENTRY_DUPLICATE',
-        `${place} of ${root} gives the id ${key} a second time (first: ${earlier.place})`,
+        `${place} of ${root} gives the id ${quote(key)} a second time (first: ${earlier.place})`,
       );
     }
     lines.set(key, { key, value: text.slice(space + 1).trim(), place });
@@ -69,7 +74,7 @@ export async function readClassNames(root: string, file: string): Promise<Map<st
     if (numbers.has(text)) {
       throw new DatasetError(
         'DATASET_ENTRY_DUPLICATE',
-        `${place} of ${root} names the class ${text} a second time`,
+        `${place} of ${root} names the class ${quote(text)} a second time`,
       );
     }
     numbers.set(text, numbers.size);
@@ -81,18 +86,34 @@ export async function readClassNames(root: string, file: string): Promise<Map<st
 export function malformed(root: string, place: string, text: string, expected: string): DatasetError {
   return new DatasetError(
     'DATASET_LINE_MALFORMED',
-    `${place} of ${root} is "${text}" where ${expected} was expected`,
+    `${place} of ${root} is ${quote(text)} where ${expected} was expected`,
   );
 }
 
 async function readText(root: string, file: string): Promise<string> {
-  try {
-    return await disk.readText(path.join(root, file));
-  } catch (cause) {
+  const bytes = await disk.readFile(path.join(root, file)).catch((cause: NodeJS.ErrnoException) => {
     throw new DatasetError(
       'DATASET_LIST_UNREADABLE',
-      `the list ${file} of the dataset ${root} cannot be read (${(cause as NodeJS.ErrnoException).code})`,
+      `the list ${file} of the dataset ${root} cannot be read (${cause.code})`,
       { cause },
     );
+  });
+  const encoding = otherEncoding(bytes);
+  if (encoding !== undefined) {
+    throw new DatasetError(
+      'DATASET_LIST_ENCODING',
+      `the list ${file} of the dataset ${root} is ${encoding} where UTF-8 was expected: save it as UTF-8`,
+    );
   }
+  return bytes.toString('utf8');
+}
+
+/** What a list is that is not UTF-8; undefined where it is. */
+function otherEncoding(bytes: Buffer): string | undefined {
+  const [first, second] = bytes;
+  // By its mark, or by the zeros that letters of English have there.
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff) || bytes.includes(0)) {
+    return 'UTF-16';
+  }
+  return isUtf8(bytes) ? undefined : 'in another encoding, perhaps Latin-1,';
 }

@@ -1,3 +1,4 @@
+import { quote } from '../../errors.js';
 import type { DatasetKind } from '../../run/training-run.js';
 import { DatasetError } from '../error.js';
 
@@ -50,12 +51,15 @@ export function refuseDoubledImages(root: string, images: readonly { path: strin
     if (earlier !== undefined) {
       throw new DatasetError(
         'DATASET_ENTRY_DUPLICATE',
-        `${place} of ${root} names the image ${path} a second time (first: ${earlier})`,
+        `${place} of ${root} names the image ${quote(path)} a second time (first: ${earlier})`,
       );
     }
     places.set(path, place);
   }
 }
+
+/** No file system takes names of many times this. */
+const mostPathLetters = 1_000;
 
 /**
  * A list may come from anywhere: it must not reach outside the dataset's folder on any system.
@@ -64,10 +68,10 @@ export function refuseDoubledImages(root: string, images: readonly { path: strin
 export function refuseUnsafePath(root: string, path: string, place: string): void {
   const segments = path.split('/');
   const unsafe = segments.some((segment) => segment === '' || segment === '.' || segment === '..');
-  if (unsafe || /[\\\0]/.test(path) || /^[A-Za-z]:/.test(path)) {
+  if (unsafe || path.length > mostPathLetters || /[\\\0]/.test(path) || /^[A-Za-z]:/.test(path)) {
     throw new DatasetError(
       'DATASET_PATH_UNSAFE',
-      `${place} of ${root} has the path "${path}" where a path inside the dataset without "..", backslashes or empty parts was expected`,
+      `${place} of ${root} has the path ${quote(path)} where a path inside the dataset of at most ${mostPathLetters} letters without "..", backslashes or empty parts was expected`,
     );
   }
 }

@@ -1,3 +1,4 @@
+import { quote } from '../../errors.js';
 import { DatasetError } from '../error.js';
 import { malformed, type RawLine, readLines } from './lines.js';
 import {
@@ -48,7 +49,7 @@ function imageOf(root: string, { text, place }: RawLine, split: 'train' | 'test'
   if (parts.length !== 3 || !vegfruImageFolders.some((folder) => folder === parts[0])) {
     throw new DatasetError(
       'DATASET_LINE_MALFORMED',
-      `${place} of ${root} has the path "${path}" where ${vegfruImageFolders.join('/<class>/<file> or ')}/<class>/<file> was expected, as in the lists of the whole dataset`,
+      `${place} of ${root} has the path ${quote(path)} where ${vegfruImageFolders.join('/<class>/<file> or ')}/<class>/<file> was expected, as in the lists of the whole dataset`,
     );
   }
   return { path, classId: Number(label), split, place };
@@ -66,8 +67,8 @@ function refuseMixedClasses(root: string, images: readonly ClassedImage[]): Map<
       throw new DatasetError(
         'DATASET_ENTRY_DUPLICATE',
         expectedFolder === folder
-          ? `${place} of ${root} gives the folder ${folder} the label ${classId}, which had ${expectedLabel} before`
-          : `${place} of ${root} gives the label ${classId} to the folder ${folder}, but ${expectedFolder} has it`,
+          ? `${place} of ${root} gives the folder ${quote(folder)} the label ${classId}, which had ${expectedLabel} before`
+          : `${place} of ${root} gives the label ${classId} to the folder ${quote(folder)}, but ${quote(expectedFolder)} has it`,
       );
     }
     folderOf.set(classId, folder);

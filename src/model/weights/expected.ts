@@ -1,3 +1,4 @@
+import { quote } from '../../errors.js';
 import { ModelError } from '../error.js';
 import type { NetworkWeights } from '../initial.js';
 import { type Backbone, describeNetwork, type NetworkLayout, trunkOf } from '../layout.js';
@@ -85,7 +86,7 @@ export function checkFit(layout: NetworkLayout, path: string, tensors: Tensors):
   if (own === 0 && best.fit === 0) {
     throw new ModelError(
       'MODEL_WEIGHTS_BACKBONE',
-      `Weights ${path} hold no tensor of the backbone ${title}.`,
+      `Weights ${path} hold no tensor of the backbone ${title}, ${instead(tensors)}.`,
     );
   }
   if (best.fit > own) {
@@ -95,6 +96,12 @@ export function checkFit(layout: NetworkLayout, path: string, tensors: Tensors):
     );
   }
   checkTensors(layout, path, tensors);
+}
+
+/** What a file holds where no tensor fits: the first, because its name often says enough. */
+export function instead(tensors: Tensors): string {
+  const [name] = tensors.keys();
+  return name === undefined ? 'but none at all' : `but ${quote(name)} and ${tensors.size - 1} others`;
 }
 
 /** Tensors that fit, over all that either side names. */

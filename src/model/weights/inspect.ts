@@ -2,7 +2,7 @@ import { encodeSafetensors } from '../../checkpoint/safetensors.js';
 import { ModelError } from '../error.js';
 import type { Backbone, NetworkLayout } from '../layout.js';
 import { describePreprocessing } from '../preprocess.js';
-import { bestCandidate, checkFit, expectedTensors } from './expected.js';
+import { bestCandidate, checkFit, expectedTensors, instead } from './expected.js';
 import { readWeightsOfAnyKind, type WeightsFormat } from './read.js';
 import type { StoredTensor } from './tf-manifest.js';
 
@@ -21,6 +21,8 @@ export interface WeightsReport {
   readonly batchNorm: string;
   readonly epsilon: number;
   readonly preprocessing: string;
+  /** What was done to the file's tensors, a sentence each; none as a rule. */
+  readonly changes: readonly string[];
   /** Of the file's bytes, in hexadecimal. */
   readonly sha256: string;
 }
@@ -54,12 +56,12 @@ export async function convertWeights(path: string): Promise<{ report: WeightsRep
 }
 
 async function inspect(path: string): Promise<Inspected> {
-  const { tensors, sha256, format } = await readWeightsOfAnyKind(path);
+  const { tensors, sha256, format, changes } = await readWeightsOfAnyKind(path);
   const { backbone, width, layout, fit } = bestCandidate(tensors);
   if (fit === 0) {
     throw new ModelError(
       'MODEL_WEIGHTS_BACKBONE',
-      `Weights ${path} hold no tensor of a known backbone, expected resnet18 or resnet50 in torchvision's names or mobilenet_v1 in Keras's.`,
+      `Weights ${path} hold no tensor of a known backbone, ${instead(tensors)}, expected resnet18 or resnet50 in torchvision's names or mobilenet_v1 in Keras's.`,
     );
   }
   checkFit(layout, path, tensors);
@@ -80,6 +82,7 @@ async function inspect(path: string): Promise<Inspected> {
         : 'gamma, beta, moving_mean, moving_variance',
       epsilon: layout.epsilon,
       preprocessing: describePreprocessing(backbone),
+      changes,
       sha256,
     },
   };

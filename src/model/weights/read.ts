@@ -1,45 +1,69 @@
 import { createHash } from 'node:crypto';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { decodeSafetensors } from '../../checkpoint/safetensors.js';
 import { disk } from '../../disk/disk.js';
-import { ExitCode } from '../../errors.js';
+import { ExitCode, quote } from '../../errors.js';
 import { ModelError } from '../error.js';
 import { isIgnored } from './expected.js';
 import { readTfManifest, readWeights, type StoredTensor, type StoredTensors } from './tf-manifest.js';
 import { readTorchFile } from './torch-file.js';
+import { unwrap } from './unwrap.js';
+import { type FloatType, widen } from './widen.js';
 
 /** How a weight file is written, in words. */
 export type WeightsFormat = 'TF.js manifest' | 'safetensors' | 'PyTorch';
 
 export interface ReadWeights extends StoredTensors {
   readonly format: WeightsFormat;
+  /** What was done to the file's tensors, a sentence each; none as a rule. */
+  readonly changes: readonly string[];
 }
+
+/** Endings of names, small letters, by what they stand for. */
+const formats: readonly (readonly [string, WeightsFormat])[] = [
+  ['.json', 'TF.js manifest'],
+  ['.safetensors', 'safetensors'],
+  ['.pth', 'PyTorch'],
+  ['.pt', 'PyTorch'],
+  ['.bin', 'PyTorch'],
+  ['.pth.tar', 'PyTorch'],
+];
 
 /**
  * Reads a weight file of any known kind: a TF.js weights manifest (a folder with `model.json`, or that file),
- * `.safetensors`, or PyTorch's `.pth` and `.pt`. The classifier and PyTorch's batch counters are left out.
+ * `.safetensors`, or PyTorch's `.pth`, `.pt`, `.bin` and `.pth.tar`. The classifier and PyTorch's batch counters are left
+ * out, and so is what a wrapper put before all names; float16 and bfloat16 become float32.
  *
- * @throws ModelError `MODEL_WEIGHTS_FORMAT` for another kind of file, `MODEL_WEIGHTS_DTYPE` for a tensor that is not of
- *   float32, and what the readers throw
+ * @throws ModelError `MODEL_WEIGHTS_FORMAT` for another kind of file, `MODEL_WEIGHTS_DTYPE` for a tensor of another type,
+ *   and what the readers throw
  */
 export async function readWeightsOfAnyKind(path: string): Promise<ReadWeights> {
-  if (await isDirectory(path)) {
-    return { ...(await readTfManifest(join(path, 'model.json'))), format: 'TF.js manifest' };
-  }
-  switch (extname(path)) {
-    case '.json':
-      return { ...(await readTfManifest(path)), format: 'TF.js manifest' };
-    case '.safetensors':
-      return { ...(await readSafetensorsWeights(path)), format: 'safetensors' };
-    case '.pth':
-    case '.pt':
-      return { ...(await readTorchFile(path, isIgnored)), format: 'PyTorch' };
-    default:
-      throw new ModelError(
-        'MODEL_WEIGHTS_FORMAT',
-        `Weights ${path} are of an unknown kind, expected a folder with model.json, a .safetensors or a .pth file.`,
-      );
-  }
+  const isFolder = await isDirectory(path);
+  const format = isFolder ? 'TF.js manifest' : formatOf(path);
+  const read = await readers[format](isFolder ? join(path, 'model.json') : path);
+  const { tensors, prefix } = unwrap(read.tensors);
+  const narrow = new Set([...tensors.values()].map(({ type }) => type).filter((type) => type !== 'F32'));
+  const changes = [
+    ...(prefix === '' ? [] : [`${quote(prefix)} before the names of all tensors is left out`]),
+    ...[...narrow].map((type) => `tensors of type ${type} are converted to float32`),
+  ];
+  return { tensors, sha256: read.sha256, format, changes };
+}
+
+const readers: Readonly<Record<WeightsFormat, (path: string) => Promise<StoredTensors>>> = {
+  'TF.js manifest': readTfManifest,
+  safetensors: readSafetensorsWeights,
+  PyTorch: (path) => readTorchFile(path, isIgnored),
+};
+
+function formatOf(path: string): WeightsFormat {
+  const name = path.toLowerCase();
+  const found = formats.find(([ending]) => name.endsWith(ending));
+  if (found) return found[1];
+  throw new ModelError(
+    'MODEL_WEIGHTS_FORMAT',
+    `Weights ${path} are of an unknown kind, expected a folder with model.json or a name that ends in ${formats.map(([ending]) => ending).join(', ')}.`,
+  );
 }
 
 async function isDirectory(path: string): Promise<boolean> {
@@ -60,12 +84,20 @@ async function isDirectory(path: string): Promise<boolean> {
 async function readSafetensorsWeights(path: string): Promise<StoredTensors> {
   const bytes = await readWeights(path);
   const tensors = new Map<string, StoredTensor>();
-  for (const [name, { shape, data }] of Object.entries(decodeSafetensors(bytes, path).tensors)) {
+  const file = decodeSafetensors(bytes, path);
+  for (const [name, { shape, data }] of Object.entries(file.tensors)) {
     if (isIgnored(name)) continue;
-    if (!(data instanceof Float32Array)) {
-      throw new ModelError('MODEL_WEIGHTS_DTYPE', `Tensor ${name} in ${path} is not of type F32.`);
+    const type = file.types[name]!;
+    if (data instanceof Float32Array) tensors.set(name, { shape, data, type: 'F32' });
+    else if (data instanceof Uint16Array) {
+      const narrow = type as Exclude<FloatType, 'F32'>;
+      tensors.set(name, { shape, data: widen(narrow, data), type: narrow });
+    } else {
+      throw new ModelError(
+        'MODEL_WEIGHTS_DTYPE',
+        `Tensor ${name} in ${path} is of type ${type}, expected F32, F16 or BF16.`,
+      );
     }
-    tensors.set(name, { shape, data });
   }
   return { tensors, sha256: createHash('sha256').update(bytes).digest('hex') };
 }

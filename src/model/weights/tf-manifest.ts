@@ -4,11 +4,14 @@ import { z } from 'zod';
 import { disk } from '../../disk/disk.js';
 import { ExitCode } from '../../errors.js';
 import { ModelError } from '../error.js';
+import type { FloatType } from './widen.js';
 
 /** A tensor as a weight file stores it. */
 export interface StoredTensor {
   readonly shape: readonly number[];
   readonly data: Float32Array<ArrayBuffer>;
+  /** of the numbers in the file */
+  readonly type: FloatType;
 }
 
 /** All tensors of a weight file by name, and the SHA-256 of its bytes in hexadecimal. */
@@ -55,7 +58,7 @@ export async function readTfManifest(path: string): Promise<StoredTensors> {
       if (position + 4 * length <= bytes.length) {
         const data = new Float32Array(length);
         for (let i = 0; i < length; i++) data[i] = bytes.readFloatLE(position + 4 * i);
-        tensors.set(name, { shape, data });
+        tensors.set(name, { shape, data, type: 'F32' });
       }
       position += 4 * length;
     }
@@ -71,7 +74,8 @@ export async function readTfManifest(path: string): Promise<StoredTensors> {
 
 function parseManifest(path: string, text: Buffer): z.infer<typeof manifestSchema> {
   try {
-    return manifestSchema.parse(JSON.parse(text.toString('utf8')));
+    // The decoder leaves out a byte order mark, which JSON does not allow.
+    return manifestSchema.parse(JSON.parse(new TextDecoder().decode(text)));
   } catch (cause) {
     const reason =
       cause instanceof z.ZodError

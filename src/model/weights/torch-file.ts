@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { ModelError } from '../error.js';
 import { isKind, type PickleValue, readPickle, type TensorReference } from './pickle.js';
 import { readWeights, type StoredTensor, type StoredTensors } from './tf-manifest.js';
+import { type FloatType, widen } from './widen.js';
 import { isZip, readStoredZip } from './zip.js';
 
 type Fail = (reason: string) => Error;
@@ -16,6 +17,13 @@ interface Contents {
 /** First value of PyTorch's format before 1.6, and its version. */
 const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn;
 const LEGACY_VERSION = 1001;
+
+/** Storages of numbers that become float32. */
+const floatTypes: Readonly<Record<string, FloatType>> = {
+  FloatStorage: 'F32',
+  HalfStorage: 'F16',
+  BFloat16Storage: 'BF16',
+};
 
 const elementBytes: Readonly<Record<string, number>> = {
   FloatStorage: 4,
@@ -35,9 +43,9 @@ const elementBytes: Readonly<Record<string, number>> = {
  * PyTorch 1.6. Only tensors are read: a file that names any other class or function is refused, and nothing in it is
  * executed.
  *
- * @param isIgnored names that need not be of type float32, and are left out
+ * @param isIgnored names that may be of any type, and are left out
  * @throws ModelError `MODEL_WEIGHTS_TORCH` for what is no such file, `MODEL_WEIGHTS_DTYPE` for another type than
- *   float32, `MODEL_WEIGHTS_UNREADABLE`
+ *   float32, float16 and bfloat16, `MODEL_WEIGHTS_UNREADABLE`
  */
 export async function readTorchFile(
   path: string,
@@ -53,10 +61,14 @@ export async function readTorchFile(
     if (typeof name !== 'string') throw fail(`a name of a tensor is ${String(name)}, expected text`);
     if (!isKind(tensor, 'tensor')) throw fail(`the entry ${name} is no tensor`);
     if (isIgnored(name)) continue;
-    if (tensor.storage.type !== 'FloatStorage') {
-      throw new ModelError('MODEL_WEIGHTS_DTYPE', `Tensor ${name} in ${path} is not of type F32.`);
+    const type = floatTypes[tensor.storage.type];
+    if (type === undefined) {
+      throw new ModelError(
+        'MODEL_WEIGHTS_DTYPE',
+        `Tensor ${name} in ${path} is in a ${tensor.storage.type}, expected ${Object.keys(floatTypes).join(', ')}.`,
+      );
     }
-    tensors.set(name, { shape: tensor.shape, data: gather(name, tensor, storages, fail) });
+    tensors.set(name, { shape: tensor.shape, data: gather(name, tensor, type, storages, fail), type });
   }
   return { tensors, sha256: createHash('sha256').update(bytes).digest('hex') };
 }
@@ -116,12 +128,14 @@ function readLegacy(bytes: Buffer, fail: Fail): Contents {
 function gather(
   name: string,
   { storage, offset, shape, strides }: TensorReference,
+  type: FloatType,
   storages: Contents['storages'],
   fail: Fail,
 ): Float32Array<ArrayBuffer> {
   const bytes = storages.get(storage.key);
-  if (bytes?.length !== 4 * storage.length) {
-    throw fail(`the storage of ${name} has ${bytes?.length ?? 'no'} bytes, expected ${4 * storage.length}`);
+  const expectedBytes = elementBytes[storage.type]! * storage.length;
+  if (bytes?.length !== expectedBytes) {
+    throw fail(`the storage of ${name} has ${bytes?.length ?? 'no'} bytes, expected ${expectedBytes}`);
   }
   const count = shape.reduce((product, extent) => product * extent, 1);
   const last = shape.reduce((sum, extent, axis) => sum + (extent - 1) * strides[axis]!, offset);
@@ -130,7 +144,8 @@ function gather(
   }
   if (count > storage.length) throw fail(`tensor ${name} repeats elements of its storage`);
   // A copy of its own lies aligned, which a place in the file need not.
-  const source = new Float32Array(Uint8Array.from(bytes).buffer);
+  const { buffer } = Uint8Array.from(bytes);
+  const source = type === 'F32' ? new Float32Array(buffer) : widen(type, new Uint16Array(buffer));
   const result = new Float32Array(count);
   const index = new Array<number>(shape.length).fill(0);
   for (let i = 0, at = offset; i < count; i++) {

@@ -6,6 +6,8 @@ import { readWeightsOfAnyKind } from './read.js';
 export interface BackboneWeights extends NetworkWeights {
   /** SHA-256 of the file's bytes, in hexadecimal. */
   readonly sha256: string;
+  /** What was done to the file's tensors, a sentence each; none as a rule. */
+  readonly changes: readonly string[];
 }
 
 /**
@@ -20,7 +22,7 @@ export async function loadBackboneWeights(
   path: string,
   initial: NetworkWeights,
 ): Promise<BackboneWeights> {
-  const { tensors, sha256 } = await readWeightsOfAnyKind(path);
+  const { tensors, sha256, changes } = await readWeightsOfAnyKind(path);
   checkFit(layout, path, tensors);
   const weights = {
     parameters: initial.parameters.slice(),
@@ -28,5 +30,5 @@ export async function loadBackboneWeights(
     variance: initial.variance.slice(),
   };
   for (const { name, place } of expectedTensors(layout)) place(weights, tensors.get(name)!.data);
-  return { ...weights, sha256 };
+  return { ...weights, sha256, changes };
 }

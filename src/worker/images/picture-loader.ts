@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
-import type { Dataset, DatasetSplit } from '../../data/dataset.js';
+import { sha256 } from '../../data/content/digest-pictures.js';
+import { type Dataset, type DatasetSplit, hexOf } from '../../data/dataset.js';
+import { DatasetError } from '../../data/error.js';
 import { readPicture } from '../../data/pixels.js';
 import type { KeyedRandom } from '../../data/random.js';
 import {
@@ -48,7 +50,7 @@ export class PictureLoader {
   /**
    * @param key of a training row's view; null for what queries see
    * @returns uint8 `[imageSize, imageSize, 3]`
-   * @throws DatasetError DATASET_IMAGE_MISSING, DATASET_IMAGE_DAMAGED
+   * @throws DatasetError DATASET_IMAGE_MISSING, DATASET_IMAGE_CHANGED, DATASET_IMAGE_DAMAGED
    */
   async load(index: number, key: ViewKey | null): Promise<Uint8Array> {
     const { augmentation, form, random } = this.options;
@@ -84,7 +86,7 @@ export class PictureLoader {
       this.statistics.cached += 1;
       return unpackPicture(form, cached);
     }
-    const picture = await this.#decode(path.join(dataset.imagesRoot, file));
+    const picture = await this.#decode(path.join(dataset.imagesRoot, file), hexOf(split.digests, index));
     this.statistics.decoded += 1;
     if (cache !== undefined && this.#writable) {
       const write = this.#store(cache, index, packPicture(form, picture));
@@ -109,12 +111,14 @@ export class PictureLoader {
     }
   }
 
-  async #decode(file: string): Promise<StoredPicture> {
+  async #decode(file: string, expected: string): Promise<StoredPicture> {
     if (this.#decodes === parallelDecodes) await new Promise<void>((resume) => this.#waiting.push(resume));
     else this.#decodes += 1;
     try {
       const { form, dataset } = this.options;
-      return await storePicture(await readPicture(file), form, file, dataset.truncatedPictures);
+      const bytes = await readPicture(file);
+      refuseChanged(file, bytes, expected);
+      return await storePicture(bytes, form, file, dataset.truncatedPictures);
     } finally {
       // The place passes straight to the next in line, so that nobody can slip in between.
       const next = this.#waiting.shift();
@@ -140,4 +144,14 @@ function reasonOf(error: unknown): string {
   return error instanceof DiskError
     ? error.message
     : ((error as NodeJS.ErrnoException).code ?? String(error));
+}
+
+/** The fingerprint, by which the worker was admitted, speaks of the content that the file had then. */
+function refuseChanged(file: string, bytes: Buffer, expected: string): void {
+  const found = sha256(bytes).toString('hex');
+  if (found === expected) return;
+  throw new DatasetError(
+    'DATASET_IMAGE_CHANGED',
+    `the image ${file} was replaced since this worker read the dataset: it has ${bytes.length} bytes of SHA-256 ${found.slice(0, 12)}…, expected ${expected.slice(0, 12)}…`,
+  );
 }

@@ -29,7 +29,7 @@ export interface ImageSource {
    * @param indices into the split, [count]
    * @param views what training rows see; null for what queries see
    * @returns uint8 pixels, [count, size, size, 3]
-   * @throws DatasetError DATASET_IMAGE_MISSING, DATASET_IMAGE_DAMAGED
+   * @throws DatasetError DATASET_IMAGE_MISSING, DATASET_IMAGE_CHANGED, DATASET_IMAGE_DAMAGED
    */
   read(indices: Int32Array, views: RowViews | null): Promise<Uint8Array<ArrayBuffer>>;
   /** Starts loading pictures that will be read soon; a failure shows when they are read. */
