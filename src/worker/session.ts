@@ -252,7 +252,7 @@ export class Session {
       this.receiver.begin(
         message.weights.transfer,
         { least: weightBytes, most: weightBytes },
-        'weights',
+        'a set of weights',
         (bytes) =>
           this.enqueue(async () => {
             this.prepared().setWeights(bytes);

@@ -1,7 +1,7 @@
 import type { Identity } from '../../identity/identity.js';
 import type { TrainingRun } from '../../run/training-run.js';
 import type { Hello__Output } from '../../transport/generated/fcaenet/v1/Hello.js';
-import { isJoinToken } from '../../transport/join-token.js';
+import { isJoinToken, joinTokenVariable } from '../../transport/join-token.js';
 import { protocolVersion } from '../../transport/service.js';
 import type { WorkerPool } from '../dispatch/pool.js';
 
@@ -40,9 +40,13 @@ export function helloFault(
     };
   }
   if (joinToken !== null && !isJoinToken(joinToken, hello.joinToken)) {
-    const [code, what] =
-      hello.joinToken === '' ? ['JOIN_TOKEN_MISSING', 'no'] : ['JOIN_TOKEN_WRONG', 'another'];
-    return { code: code!, message: `the worker has ${what} join token than the run's` };
+    if (hello.joinToken !== '') {
+      return { code: 'JOIN_TOKEN_WRONG', message: "the worker has another join token than the run's" };
+    }
+    return {
+      code: 'JOIN_TOKEN_MISSING',
+      message: `the worker has no join token, but the run asks for one (--join-token-file or ${joinTokenVariable})`,
+    };
   }
   if (hello.datasetFingerprint !== datasetFingerprint) {
     return {
