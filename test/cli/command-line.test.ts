@@ -43,6 +43,7 @@ test('a worker shares the usual cache unless told another', async () => {
       options: [
         {
           connect: '[::1]:7400',
+          proxy: null,
           connectTimeoutSeconds: 30,
           reconnectTimeoutSeconds: 600,
           data: 'd',
@@ -58,6 +59,9 @@ test('a worker shares the usual cache unless told another', async () => {
   expect(
     await parseCommandLine(...needed, '--cache', 'c', '--cache-limit-bytes', '0', '--name', 'w'),
   ).toMatchObject([{ options: [{ cache: { directory: 'c', limitBytes: 0 }, name: 'w' }] }]);
+  expect(await parseCommandLine(...needed, '--proxy', 'proxy.example:3128')).toMatchObject([
+    { options: [{ proxy: 'proxy.example:3128' }] },
+  ]);
 });
 
 test('a worker takes certificate, key and authority together, and its token from a file', async () => {

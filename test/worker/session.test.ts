@@ -59,7 +59,7 @@ async function open(signal = new AbortController().signal) {
   const arrived = new Promise<WorkerStream>((resolve) => {
     joined = resolve;
   });
-  const connection = await dial(address, diallingOf(address, null), 5_000, signal);
+  const connection = await dial(diallingOf(address, null), 5_000, signal);
   connections.push(connection);
   const admissions: boolean[] = [];
   const ending = new Session(
@@ -216,7 +216,7 @@ describe('dialling', () => {
   test('a port where nobody listens is refused at once', async () => {
     server.forceShutdown();
     const signal = new AbortController().signal;
-    await expect(dial('127.0.0.1:1', diallingOf(address, null), 5_000, signal)).rejects.toMatchObject({
+    await expect(dial(diallingOf('127.0.0.1:1', null), 5_000, signal)).rejects.toMatchObject({
       code: 'TRANSPORT_UNREACHABLE',
     });
   });
@@ -226,7 +226,7 @@ describe('dialling', () => {
     await once(mute, 'listening');
     const { port } = mute.address() as { port: number };
     const signal = new AbortController().signal;
-    await expect(dial(`127.0.0.1:${port}`, diallingOf(address, null), 300, signal)).rejects.toThrow(
+    await expect(dial(diallingOf(`127.0.0.1:${port}`, null), 300, signal)).rejects.toThrow(
       `no coordinator answered at 127.0.0.1:${port}: nothing came within 300 ms`,
     );
     mute.close();
@@ -234,7 +234,7 @@ describe('dialling', () => {
 
   test('can be stopped', async () => {
     const controller = new AbortController();
-    const attempt = dial('127.0.0.1:1', diallingOf(address, null), 5_000, controller.signal);
+    const attempt = dial(diallingOf('127.0.0.1:1', null), 5_000, controller.signal);
     controller.abort(new Error('enough'));
     await expect(attempt).rejects.toThrow('enough');
   });
