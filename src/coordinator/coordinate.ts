@@ -162,6 +162,7 @@ class Coordination {
       stepsPerEpoch: sampler.batches(),
       events,
       link,
+      tls: this.protection.tls,
       term,
     });
     let ending = 'it failed';

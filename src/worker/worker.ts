@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../console/log.js';
 import { loadDataset } from '../data/dataset.js';
 import type { FcaenetError } from '../errors.js';
+import { announceExpiry } from '../transport/certificate-expiry.js';
 import { diallingOf } from '../transport/credentials.js';
 import { TransportError } from '../transport/error.js';
 import { leaveRoomForMessages } from '../transport/garbage.js';
@@ -63,9 +64,11 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   leaveRoomForMessages();
   const log = new StreamedLog(options.log);
   const memory = new RunMemory({ dataset, cache: options.cache, log });
+  const endAnnouncements = announceExpiry(options.tls === null ? [] : [options.tls.expiry], log);
   try {
     await new Worker(options, dataset.fingerprint, memory, log).run();
   } finally {
+    endAnnouncements();
     await memory.close();
   }
 }

@@ -95,6 +95,8 @@ async function knock(address: string, tls: TlsMaterial | null, changed: object =
 test('a worker with a certificate of the authority and the token is welcome, by address and by name', async () => {
   const address = await listen({ tls: coordinator, joinToken: token });
   expect(await knock(address, worker, { joinToken: token })).toBe('welcome');
+  // Whose certificate ends when is known from the connection.
+  expect(pool.all().map((member) => member.certificateExpiryMs)).toEqual([worker.expiry.atMs]);
   const byName = address.replace('127.0.0.1', 'localhost');
   expect(await knock(byName, worker, { joinToken: token, instanceId: 'j' })).toBe('welcome');
   expect(server!.refusals.totals()).toEqual({});

@@ -10,7 +10,7 @@ import type { WorkerStream } from '../../src/coordinator/dispatch/member.js';
 import { parseTrainingRun } from '../../src/run/read.js';
 import { makeCertificates, tlsFilesIn } from '../../src/transport/certificates.js';
 import { coordinatorService } from '../../src/transport/service.js';
-import { readTlsFiles } from '../../src/transport/tls-files.js';
+import { readTlsFiles, type TlsMaterial } from '../../src/transport/tls-files.js';
 import { work as workAsCommand } from '../../src/worker/command.js';
 import { runWorker } from '../../src/worker/worker.js';
 import { failure } from '../kit/failure.js';
@@ -36,14 +36,13 @@ const work = (connect: string, seconds: { connect: number; reconnect: number }) 
     signal: new AbortController().signal,
   });
 
-let certificate: Buffer;
-let key: Buffer;
+let tls: TlsMaterial;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'fcaenet-worker-'));
   const directory = join(folder, 'certs');
   await makeCertificates({ directory, names: [], days: 1, nowMs: Date.now() });
-  ({ certificate, key } = readTlsFiles(tlsFilesIn(directory, 'coordinator')));
+  tls = readTlsFiles(tlsFilesIn(directory, 'coordinator'));
   await smallDataset(join(folder, 'data'));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -67,7 +66,6 @@ test('another reason is said as soon as it is there', async () => {
   const address = `127.0.0.1:${port}`;
   const ended = work(address, { connect: 6, reconnect: 1 });
   await vi.waitFor(() => expect(warnings).toHaveLength(1), 10_000);
-  const tls = { certificate, key, authority: certificate };
   const listener = new WorkerListener({
     tls,
     limits: handshakeLimits,

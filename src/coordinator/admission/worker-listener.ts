@@ -48,6 +48,8 @@ export type ConnectionState = 'handshaking' | 'preparing' | 'joined' | 'closing'
 export interface Connection {
   readonly address: string;
   readonly socket: Socket;
+  /** When its certificate ends, Unix time in milliseconds; null in plain text, and before TLS is done. */
+  certificateExpiryMs: number | null;
   /** What its worker calls itself; null before its hello. */
   name: string | null;
   state: ConnectionState;
@@ -164,6 +166,7 @@ export class WorkerListener {
     const connection: Connection = {
       address,
       socket,
+      certificateExpiryMs: null,
       name: null,
       state: 'handshaking',
       progress: 'none',
@@ -235,7 +238,10 @@ export class WorkerListener {
       else if (!socket.authorized) {
         const reason = certificateFault(socket);
         this.refuse(connection, reason, `its certificate was not accepted: ${socket.authorizationError}`);
-      } else this.awaitPreface(socket, connection);
+      } else {
+        connection.certificateExpiryMs = Date.parse(socket.getPeerX509Certificate()!.validTo);
+        this.awaitPreface(socket, connection);
+      }
     });
     server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
       const connection = this.connections.get(peerOf(socket));

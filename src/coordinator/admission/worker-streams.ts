@@ -159,6 +159,7 @@ export class WorkerStreams {
       clock,
       sharedMemory: this.localMemory?.attach(hello.memoryKey) ?? null,
     });
+    member.certificateExpiryMs = connection.certificateExpiryMs;
     pool.add(member);
     connections.helloAccepted(connection);
     const welcome = {

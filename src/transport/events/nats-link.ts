@@ -11,7 +11,9 @@ import {
 import type { Log } from '../../console/log.js';
 import { parseAddress } from '../../run/address.js';
 import type { NatsSettings } from '../../run/training-run.js';
+import { type CertificateExpiry, earliestExpiry } from '../certificate-expiry.js';
 import { TransportError } from '../error.js';
+import { certificatesIn } from '../tls-files.js';
 import { describeNatsError } from './nats-error.js';
 
 /** Time for a request to the server. */
@@ -46,6 +48,12 @@ export function natsOptions(settings: NatsSettings, name: string): ConnectionOpt
   };
 }
 
+function expiryOf(path: string, pem: string): CertificateExpiry {
+  // Only the first is this side's own; those after it may be of any age.
+  const [own] = certificatesIn(path, Buffer.from(pem));
+  return earliestExpiry([[path, own!]]);
+}
+
 function readSetting(path: string): string {
   try {
     return readFileSync(path, 'utf8');
@@ -71,13 +79,17 @@ export class NatsLink {
   private readonly said = new Map<string, string>();
   private readonly listeners: ((connection: NatsConnection) => void)[] = [];
   connected = false;
+  /** When this side's certificate ends; null where it shows none. */
+  readonly certificateExpiry: CertificateExpiry | null;
 
-  /** Begins to connect. Throws what `natsOptions` throws. */
+  /** Begins to connect. Throws what `natsOptions` and `certificatesIn` throw. */
   constructor(
     settings: NatsSettings,
     name: string,
     private readonly log: Log,
   ) {
+    const { cert } = settings.tls;
+    this.certificateExpiry = cert === null ? null : expiryOf(cert, readSetting(cert));
     const options = { ...natsOptions(settings, name), maxReconnectAttempts: -1, reconnectTimeWait: retryMs };
     void this.keepConnecting({ ...options, ignoreAuthErrorAbort: true });
   }
