@@ -4,7 +4,7 @@ import { onInterrupt } from '../console/interrupt.js';
 import { type Dataset, loadDataset } from '../data/dataset.js';
 import { KeyedRandom } from '../data/random.js';
 import { TripletSampler } from '../data/sampler.js';
-import { FcaenetError } from '../errors.js';
+import { ExitCode, FcaenetError, isHopeless } from '../errors.js';
 import { Ledger } from '../ledger/ledger.js';
 import { initialWeights } from '../model/initial.js';
 import { describeModel, type ModelLayout } from '../model/layout.js';
@@ -14,7 +14,9 @@ import { type ResumeMode, RunDirectory } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
 import type { RunEventBody } from '../transport/events/run-event.js';
 import { leaveRoomForMessages } from '../transport/garbage.js';
+import type { Finish } from '../transport/generated/fcaenet/v1/Finish.js';
 import { readTlsFiles } from '../transport/tls-files.js';
+import { tellLateWorkers } from './admission/farewell.js';
 import { Fleet } from './admission/fleet.js';
 import type { Admission } from './admission/hello.js';
 import type { Protection } from './admission/server.js';
@@ -37,16 +39,33 @@ export interface CoordinateOptions {
   readonly localWorkers: number;
   /** What workers must show besides their certificate; null asks for none. */
   readonly joinToken: string | null;
+  /**
+   * How long workers are still told of a run that is over for good; null for as long as those need to ask that look for
+   * one that had finished before, else not at all.
+   */
+  readonly farewellSeconds: number | null;
+}
+
+/** Longer than a worker ever waits between two attempts to reach a coordinator. */
+const shortFarewellSeconds = 15;
+
+/** How a run ended that was carried out to its end, now or before. */
+export interface Carried {
+  readonly result: RunResult;
+  /** Where the result is. */
+  readonly file: string;
+  /** Tells workers that still look for the run that it is over; see `farewellSeconds`. */
+  farewell(): Promise<void>;
 }
 
 /**
  * Carries out a run, from its run file to `result.json`. When interrupted it writes a checkpoint first, in whatever
  * phase it is.
- * @returns the result and the file it is in; of a run that had finished before, the result it had then
+ * @returns of a run that had finished before, the result it had then
  * @throws CoordinatorError COORDINATOR_INTERRUPTED (exit code 75) after a durable checkpoint, and what bad input throws
  */
-export async function coordinate(options: CoordinateOptions): Promise<{ result: RunResult; file: string }> {
-  const { run, console } = options;
+export async function coordinate(options: CoordinateOptions): Promise<Carried> {
+  const { run, console, farewellSeconds } = options;
   const { log } = console;
   const { tls: tlsFiles } = run.spec.operation;
   const protection = {
@@ -58,6 +77,17 @@ export async function coordinate(options: CoordinateOptions): Promise<{ result: 
     log.info('stopping', { signal });
     interruption.interrupt(interrupted(run, null));
   });
+  let term = 0;
+  const tell = (finish: Finish, seconds: number) =>
+    // Whoever was told to stop says nothing more.
+    tellLateWorkers({
+      run,
+      protection,
+      term,
+      finish,
+      seconds: isInterrupted(interruption.error) ? 0 : seconds,
+      log,
+    });
   try {
     const dataset = await interruption.during(loadDataset(run.spec.dataset.path));
     checkDatasetFit(run, { format: dataset.format, trainCount: dataset.train.labels.length });
@@ -66,13 +96,24 @@ export async function coordinate(options: CoordinateOptions): Promise<{ result: 
     const directory = RunDirectory.open(run, options.resume);
     try {
       const onDeposed = interruption.interrupt.bind(interruption);
-      const result = await lead({ run, directory, log, onDeposed }, (leading) =>
-        new Coordination(options, dataset, directory, interruption, leading, protection).run(),
-      );
-      return { result, file: directory.resultFile };
+      const { result, hadFinished } = await lead({ run, directory, log, onDeposed }, (leading) => {
+        ({ term } = leading.leadership);
+        return new Coordination(options, dataset, directory, interruption, leading, protection).run();
+      });
+      const seconds = farewellSeconds ?? (hadFinished ? shortFarewellSeconds : 0);
+      return {
+        result,
+        file: directory.resultFile,
+        farewell: () => tell({ reason: 'it has finished' }, seconds),
+      };
     } finally {
       directory.release();
     }
+  } catch (error) {
+    if (hasFailedForGood(error)) {
+      await tell({ reason: describeFailure(error).reason, failed: true }, farewellSeconds ?? 0);
+    }
+    throw error;
   } finally {
     restoreSignals();
   }
@@ -95,7 +136,8 @@ class Coordination {
     this.layout = describeModel({ ...spec.model, bits: spec.bits });
   }
 
-  async run(): Promise<RunResult> {
+  /** @returns the result, and whether an earlier process had come to it */
+  async run(): Promise<{ result: RunResult; hadFinished: boolean }> {
     const { dataset, directory, interruption, layout } = this;
     const { run, console, localWorkers } = this.options;
     const { log } = console;
@@ -117,7 +159,7 @@ class Coordination {
     const finished = state.position.iteration === run.spec.schedule.iterations && directory.readResult();
     if (finished) {
       log.info('the run had finished', { run: run.metadata.name });
-      return finished as RunResult;
+      return { result: finished as RunResult, hadFinished: true };
     }
     interruption.check();
     const admission: Admission = {
@@ -165,7 +207,7 @@ class Coordination {
       tls: this.protection.tls,
       term,
     });
-    let ending = 'it failed';
+    let ending: Finish = { reason: 'it failed', resumable: true };
     const publish = (body: RunEventBody) => events.publish(state, body);
     const save = () => {
       throwContradiction();
@@ -214,8 +256,8 @@ class Coordination {
         leadership.check();
         await save();
         const name = await checkpoints.settled();
-        if (!(error instanceof CoordinatorError && error.code === 'COORDINATOR_INTERRUPTED')) throw error;
-        ending = 'it was interrupted';
+        if (!isInterrupted(error)) throw error;
+        ending = { reason: 'it was interrupted', resumable: true };
         publish({ type: 'run.interrupted', checkpoint: name });
         throw interrupted(run, name);
       }
@@ -231,14 +273,15 @@ class Coordination {
       directory.writeResult(result);
       const { mAP, weightsSha256, codesSha256 } = result;
       publish({ type: 'run.finished', mAP, weightsSha256, codesSha256 });
-      ending = 'it finished';
-      return result;
+      ending = { reason: 'it finished' };
+      return { result, hadFinished: false };
     } catch (error) {
-      if (ending === 'it failed') publish({ type: 'run.failed', ...describeFailure(error) });
+      if (!isInterrupted(error)) publish({ type: 'run.failed', ...describeFailure(error) });
+      if (hasFailedForGood(error)) ending = { reason: describeFailure(error).reason, failed: true };
       throw error;
     } finally {
       await service.close();
-      await fleet.close(ending, ending !== 'it finished');
+      await fleet.close(ending);
       await monitoring.close();
       await ledger.close();
     }
@@ -284,6 +327,19 @@ function interrupted(run: TrainingRun, checkpoint: string | null): CoordinatorEr
     'COORDINATOR_INTERRUPTED',
     `run ${run.metadata.name} was interrupted; ${saved}, and the same command with --resume=auto goes on`,
   );
+}
+
+function isInterrupted(error: unknown): boolean {
+  return error instanceof CoordinatorError && error.code === 'COORDINATOR_INTERRUPTED';
+}
+
+/**
+ * Whether starting the coordinator again cannot mend what ended it. A run directory that cannot be had may be free a
+ * moment later.
+ */
+function hasFailedForGood(error: unknown): boolean {
+  if (!(error instanceof FcaenetError) || error.exitCode === ExitCode.cannotCreate) return false;
+  return isHopeless(error.exitCode);
 }
 
 function describeFailure(error: unknown): { code: string; reason: string } {

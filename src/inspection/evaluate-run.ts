@@ -104,7 +104,7 @@ export async function evaluateRun(
     };
     return { step, report: await evaluateCodes(context, weights, state.codes, null, null) };
   } finally {
-    await fleet.close('the evaluation is over', false);
+    await fleet.close({ reason: 'the evaluation is over' });
     restoreSignals();
   }
 }

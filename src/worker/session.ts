@@ -39,6 +39,7 @@ export interface SessionOptions {
 /**
  * How a session ended that was nobody's failure.
  * - `over`: the run is finished.
+ * - `failed`: the run has failed in a way that no coordinator will mend.
  * - `left`: this worker was told to stop.
  * - `paused`: the coordinator stopped before the run's end and may come back.
  * - `lost`: the stream broke, fell silent, or belongs to a coordinator that no longer leads.
@@ -47,6 +48,7 @@ export interface SessionOptions {
 export type SessionEnding =
   | { readonly how: 'over' }
   | { readonly how: 'left' }
+  | { readonly how: 'failed'; readonly reason: string }
   | {
       readonly how: 'paused' | 'lost' | 'dismissed';
       readonly reason: string;
@@ -194,8 +196,9 @@ export class Session {
       if (this.term === 0) this.lose(this.oldTerm(message.term));
     } else if (message.refusal) this.sentAway(message.refusal.message);
     else if (message.finish) {
-      const { reason, resumable } = message.finish;
+      const { reason, resumable, failed } = message.finish;
       if (resumable) this.interrupt('paused', reason);
+      else if (failed) this.finish({ how: 'failed', reason });
       else this.finish({ how: 'over' });
     } else if (message.admitted) {
       this.admitted = true;

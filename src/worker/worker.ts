@@ -110,6 +110,9 @@ class Worker {
       if (ending.how === 'unreached') await this.explain(ending.sign, 'the connection failed', noAnswer);
       else {
         if (ending.how === 'over' || ending.how === 'left') return;
+        if (ending.how === 'failed') {
+          throw new WorkerError('WORKER_RUN_FAILED', `the run has failed for good: ${ending.reason}`);
+        }
         if (ending.how === 'paused' && reconnectTimeoutSeconds === 0) return;
         if (ending.how === 'dismissed' && ++this.dismissals > mostDismissals) {
           throw new WorkerError('WORKER_REFUSED', `the coordinator refused this worker: ${ending.reason}`);

@@ -34,6 +34,14 @@ test.each([
   expect(call).toMatchObject({ options: [{ resume }] });
 });
 
+test('a coordinator tells late workers of the end for as long as it is told to', async () => {
+  const args = ['coordinator', 'examples/quick.yaml'];
+  expect(await parseCommandLine(...args)).toMatchObject([{ options: [{ farewellSeconds: null }] }]);
+  expect(await parseCommandLine(...args, '--farewell', '120')).toMatchObject([
+    { options: [{ farewellSeconds: 120 }] },
+  ]);
+});
+
 test('a worker shares the usual cache unless told another', async () => {
   const needed = ['worker', '--connect', '[::1]:7400', '--data', 'd'];
   const cache = { directory: '.cache/images', limitBytes: 32 * 1024 ** 3 };

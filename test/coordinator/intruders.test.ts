@@ -50,7 +50,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 afterEach(async () => {
-  await server?.close('the test is over', false);
+  await server?.close({ reason: 'the test is over' });
   server = undefined;
 });
 
@@ -204,7 +204,7 @@ test('beyond loopback there must be certificates and a token', async () => {
       protection,
     });
     return open.listen('0.0.0.0:0').then(
-      () => open.close('listened', false).then(() => 'listened'),
+      () => open.close({ reason: 'listened' }).then(() => 'listened'),
       (error) => error.code,
     );
   };

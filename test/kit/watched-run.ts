@@ -28,7 +28,8 @@ export const volumesMissing = (() => {
   }
 })();
 
-function mountVolume(folder: string): void {
+/** Mounts a volume of a bounded size at an empty folder. */
+export function mountVolume(folder: string): void {
   const options = ['-t', 'tmpfs', '-o', `size=${volumeMegabytes}m`, 'none', folder];
   execFileSync('mount', options, { stdio: 'ignore' });
 }

@@ -92,6 +92,23 @@ test('the run is over', async () => {
   expect(await ending).toEqual<SessionEnding>({ how: 'over' });
 });
 
+test('the run has failed for good', async () => {
+  const { ending, say, welcome } = await open();
+  await welcome(1);
+  say({ term: 1, finish: { reason: 'an image is missing', failed: true } });
+  expect(await ending).toEqual<SessionEnding>({ how: 'failed', reason: 'an image is missing' });
+});
+
+test('a run that is over before this worker was welcome is over, unless an older leader says so', async () => {
+  const { ending, say } = await open();
+  say({ term: 2, finish: { reason: 'it has finished' } });
+  expect(await ending).toEqual<SessionEnding>({ how: 'over' });
+  memory.follow('birds', 3);
+  const again = await open();
+  again.say({ term: 2, finish: { reason: 'it has finished' } });
+  expect(await again.ending).toMatchObject({ how: 'lost', reason: expect.stringContaining('old leader') });
+});
+
 test('the coordinator stops, and may come back', async () => {
   const { ending, say, welcome } = await open();
   await welcome(1);

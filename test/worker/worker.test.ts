@@ -108,19 +108,36 @@ test('the coordinator goes away, and why it is not found again is said at once a
   ]);
 });
 
+test('the coordinator says that the run has failed for good', async () => {
+  const { server, address } = await answering((stream) => {
+    stream.write({ term: 1, finish: { reason: 'an image is missing', failed: true } });
+  });
+  await expect(work(address, { connect: 60, reconnect: 60 })).rejects.toEqual(
+    failure('WORKER_RUN_FAILED', 'the run has failed for good: an image is missing'),
+  );
+  server.forceShutdown();
+});
+
 /** A coordinator that welcomes a worker and ends its stream. */
 async function leaving(then = () => {}): Promise<{ server: Server; address: string }> {
-  const server = new Server();
   const run = parseTrainingRun(JSON.stringify(smallRunFile), 'small');
+  return answering((stream) => {
+    const welcome = { run: 'small', runFile: JSON.stringify(run), heartbeatMs: 2_000 };
+    stream.write({ term: 1, welcome });
+    stream.end();
+    then();
+  });
+}
+
+/** A coordinator that answers each worker's hello in the test's way. */
+async function answering(
+  answer: (stream: WorkerStream) => void,
+): Promise<{ server: Server; address: string }> {
+  const server = new Server();
   server.addService(coordinatorService({ sentBytes: 0, receivedBytes: 0 }), {
     Join: (stream: WorkerStream) => {
       stream.on('error', () => {});
-      stream.once('data', () => {
-        const welcome = { run: 'small', runFile: JSON.stringify(run), heartbeatMs: 2_000 };
-        stream.write({ term: 1, welcome });
-        stream.end();
-        then();
-      });
+      stream.once('data', () => answer(stream));
     },
   });
   const port = await new Promise<number>((resolve, reject) =>

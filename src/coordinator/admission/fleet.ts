@@ -4,6 +4,7 @@ import type { Identity } from '../../identity/identity.js';
 import { LocalWorkerMemory } from '../dispatch/local-worker-memory.js';
 import { type Waiting, WorkerPool } from '../dispatch/pool.js';
 import type { Admission } from './hello.js';
+import type { Finish } from '../../transport/generated/fcaenet/v1/Finish.js';
 import { LocalWorkers } from './local-workers.js';
 import { CoordinatorServer, type Protection } from './server.js';
 
@@ -74,9 +75,10 @@ export class Fleet {
   }
 
   /** Sends every worker home, or to wait for the run to go on, and waits for the local ones to end. */
-  async close(reason: string, resumable: boolean): Promise<void> {
+  async close(finish: Finish): Promise<void> {
     this.pool.removeAllListeners('gone');
-    await this.server.close(reason, resumable);
+    this.local?.expectEnd();
+    await this.server.close(finish);
     await this.local?.stop();
     this.localMemory?.close();
   }

@@ -23,16 +23,11 @@ export interface HelloFault {
 }
 
 /**
- * Checks what a worker says of itself first.
+ * Checks that a peer is a worker of this run, before anything is said to it.
  * @param joinToken what it must show; null asks for none
- * @returns null where it may go on
+ * @returns null where it is
  */
-export function helloFault(
-  hello: Hello__Output,
-  { run, datasetFingerprint }: Admission,
-  joinToken: string | null,
-  pool: WorkerPool,
-): HelloFault | null {
+export function strangerFault(hello: Hello__Output, joinToken: string | null): HelloFault | null {
   if (hello.protocolVersion !== protocolVersion) {
     return {
       code: 'PROTOCOL_VERSION',
@@ -48,6 +43,22 @@ export function helloFault(
       message: `the worker has no join token, but the run asks for one (--join-token-file or ${joinTokenVariable})`,
     };
   }
+  return null;
+}
+
+/**
+ * Checks what a worker says of itself first.
+ * @param joinToken what it must show; null asks for none
+ * @returns null where it may go on
+ */
+export function helloFault(
+  hello: Hello__Output,
+  { run, datasetFingerprint }: Admission,
+  joinToken: string | null,
+  pool: WorkerPool,
+): HelloFault | null {
+  const stranger = strangerFault(hello, joinToken);
+  if (stranger !== null) return stranger;
   if (hello.datasetFingerprint !== datasetFingerprint) {
     return {
       code: 'DATASET_FINGERPRINT',
