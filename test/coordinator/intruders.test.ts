@@ -93,7 +93,7 @@ async function knock(address: string, tls: TlsMaterial | null, changed: object =
 }
 
 test('a worker with a certificate of the authority and the token is welcome, by address and by name', async () => {
-  const address = await listen({ tls: coordinator, joinToken: token });
+  const address = await listen({ tls: coordinator, joinToken: token }, { helloMs: 60_000 });
   expect(await knock(address, worker, { joinToken: token })).toBe('welcome');
   // Whose certificate ends when is known from the connection.
   expect(pool.all().map((member) => member.certificateExpiryMs)).toEqual([worker.expiry.atMs]);
