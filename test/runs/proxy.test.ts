@@ -28,7 +28,7 @@ test('local workers dial directly, whatever proxy the environment names', async 
   const args = ['train', small.runFile, '--workers', '1', ...set('metadata.name=local', ...short)];
   expect(await runCommandLine(args, environment())).toMatchObject({ exitCode: 0, stderr: '' });
   expect(proxy.asked).toEqual([]);
-}, 120_000);
+}, 240_000);
 
 test('workers elsewhere dial directly too, and through the proxy that --proxy names', async () => {
   const made = await runCommandLine(['certs', 'make', 'certs'], environment());
@@ -55,7 +55,7 @@ test('workers elsewhere dial directly too, and through the proxy that --proxy na
   const endings = await Promise.all([coordinator, direct, led].map(({ ended }) => ended));
   expect(endings.map(({ exitCode, stderr }) => [exitCode, stderr])).toEqual(Array(3).fill([0, '']));
   expect(new Set(proxy.asked)).toEqual(new Set([address]));
-}, 120_000);
+}, 240_000);
 
 test('a proxy that does not lead to the coordinator is to blame, and named', async () => {
   const flags = ['--proxy', proxy.address, '--connect-timeout', '1'];
@@ -64,4 +64,4 @@ test('a proxy that does not lead to the coordinator is to blame, and named', asy
     `fcaenet: no coordinator answered at coordinator.example:7400 within 1 s: the proxy ${proxy.address} does not lead there: it answered 403.\n`,
   );
   expect(exitCode).toBe(69);
-}, 120_000);
+}, 240_000);

@@ -72,7 +72,7 @@ test('two workers over TLS with a token give the bits of plain text; others are 
     expect.objectContaining({ message: 'refused a connection', code: 'JOIN_TOKEN_WRONG' }),
   );
   expect(await digests('tls')).toEqual(await digests('plain'));
-}, 60_000);
+}, 240_000);
 
 test('certificates of another authority: who was connected before says at once why it cannot come back', async () => {
   const cwd = small.folder;
@@ -110,7 +110,7 @@ test('certificates of another authority: who was connected before says at once w
   for (const each of [worker, second]) each.kill('SIGTERM');
   expect(await worker.ended).toMatchObject({ exitCode: 0 });
   expect(await second.ended).toMatchObject({ exitCode: 75 });
-}, 120_000);
+}, 240_000);
 
 test('the local workers of train speak TLS and show their run’s token, which is in no file and no line', async () => {
   const run = new CommandLine(
@@ -127,4 +127,4 @@ test('the local workers of train speak TLS and show their run’s token, which i
   for (const { parentPath, name } of files) {
     expect((await readFile(join(parentPath, name))).includes('a-token-of-this-very-test')).toBe(false);
   }
-}, 60_000);
+}, 240_000);
