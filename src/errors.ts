@@ -17,6 +17,11 @@ export const ExitCode = {
 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
+/** Whether an exit code says that running again with the same input cannot help. */
+export function isHopeless(exitCode: number | null): boolean {
+  return exitCode !== null && exitCode >= 64 && exitCode <= 78 && exitCode !== ExitCode.interrupted;
+}
+
 /**
  * Base of every error a user can meet. The message is one sentence that names the value and what was expected;
  * `code` is stable and machine-readable (`AREA_WHAT`); the cause stays attached and is never sent to a peer.

@@ -6,12 +6,20 @@ import {
   type RunFileOptions,
   readRun,
   resumeMode,
+  wholeNumber,
 } from './options.js';
 import type { TrainOptions } from './train.js';
 
 export interface CoordinatorOptions extends TrainOptions {
   /** Undefined takes the token from the environment, if it is there. */
   readonly joinTokenFile: string | undefined;
+  /** How long workers are still told of a run that is over; null as long as they need, where it had finished before. */
+  readonly farewellSeconds: number | null;
+}
+
+interface Flags extends RunFileOptions {
+  readonly joinTokenFile?: string;
+  readonly farewell?: number;
 }
 
 /** `fcaenet coordinator`: a run whose workers are started elsewhere. */
@@ -24,12 +32,22 @@ export function registerCoordinator(
     .description('lead a run whose workers are started separately');
   addRunFileOptions(command);
   addJoinTokenOption(command);
+  command.option(
+    '--farewell <seconds>',
+    'how long to tell workers that come late that the run is over (default: 15 where it had finished before, else 0)',
+    wholeNumber(0, 86_400),
+  );
   addExamples(command, [
     'npx fcaenet coordinator examples/cub.yaml --set spec.operation.listen=127.0.0.1:7400',
     'npx fcaenet coordinator examples/cub.yaml --resume=auto',
   ]);
-  command.action(async (path: string, options: RunFileOptions & { readonly joinTokenFile?: string }) => {
-    const { joinTokenFile } = options;
-    await coordinate({ run: readRun(path, options), resume: resumeMode(options), joinTokenFile });
+  command.action(async (path: string, options: Flags) => {
+    const { joinTokenFile, farewell } = options;
+    await coordinate({
+      run: readRun(path, options),
+      resume: resumeMode(options),
+      joinTokenFile,
+      farewellSeconds: farewell ?? null,
+    });
   });
 }

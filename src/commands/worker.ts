@@ -6,6 +6,8 @@ import { UsageError } from './usage.js';
 export interface WorkerOptions {
   /** The coordinator, HOST:PORT. */
   readonly connect: string;
+  /** An HTTP proxy to reach it through, HOST:PORT; null dials it directly, whatever the environment says. */
+  readonly proxy: string | null;
   /** How long to try to reach it the first time. */
   readonly connectTimeoutSeconds: number;
   /** How long to try to reach it again when it is gone; 0 never tries. */
@@ -28,6 +30,7 @@ export interface WorkerOptions {
 
 interface Flags {
   readonly connect: string;
+  readonly proxy?: string;
   readonly connectTimeout: number;
   readonly reconnectTimeout: number;
   readonly data: string;
@@ -48,6 +51,11 @@ export function registerWorker(program: Command, work: (options: WorkerOptions) 
     .description('compute for a coordinator, before or during its run')
     .requiredOption('--connect <host:port>', 'where the coordinator listens', dialledAddress)
     .requiredOption('--data <dir>', 'the dataset on this machine')
+    .option(
+      '--proxy <host:port>',
+      'HTTP proxy to reach it through (default: none, whatever the environment says)',
+      dialledAddress,
+    )
     .option('--connect-timeout <seconds>', 'how long to try to reach it at first', wholeNumber(1, 86_400), 30)
     .option(
       '--reconnect-timeout <seconds>',
@@ -77,6 +85,7 @@ export function registerWorker(program: Command, work: (options: WorkerOptions) 
     const { connect, data, cache: directory, cacheLimitBytes: limitBytes, name, expectRestart } = options;
     await work({
       connect,
+      proxy: options.proxy ?? null,
       connectTimeoutSeconds: options.connectTimeout,
       reconnectTimeoutSeconds: options.reconnectTimeout,
       data,

@@ -18,7 +18,8 @@ export function train({ run, resume }: RunOptions): Promise<void> {
 /** The same on a console that is open already. */
 export async function trainOn(console: Console, run: TrainingRun, resume: ResumeMode): Promise<void> {
   const joinToken = readJoinToken(null, process.env) ?? makeJoinToken();
-  await carryOut(console, { run, resume, localWorkers: localWorkerCount(run), joinToken });
+  const localWorkers = localWorkerCount(run);
+  await carryOut(console, { run, resume, localWorkers, joinToken, farewellSeconds: 0 });
 }
 
 /** `fcaenet coordinator`: the same for workers that are started elsewhere. */
@@ -26,13 +27,19 @@ export async function lead({
   run,
   resume,
   joinTokenFile,
-}: RunOptions & { readonly joinTokenFile: string | undefined }): Promise<void> {
+  farewellSeconds,
+}: RunOptions & {
+  readonly joinTokenFile: string | undefined;
+  readonly farewellSeconds: number | null;
+}): Promise<void> {
   const joinToken = readJoinToken(joinTokenFile ?? null, process.env);
-  await withConsole((console) => carryOut(console, { run, resume, localWorkers: 0, joinToken }));
+  await withConsole((console) =>
+    carryOut(console, { run, resume, localWorkers: 0, joinToken, farewellSeconds }),
+  );
 }
 
 async function carryOut(console: Console, options: Omit<CoordinateOptions, 'console'>): Promise<void> {
-  const { result, file } = await coordinate({ ...options, console });
+  const { result, file, farewell } = await coordinate({ ...options, console });
   const { mAP, tieAveragedMAP, precisionAt, untrained, seconds, imagesPerSecond, workers } = result;
   console.log.info('run finished', {
     run: result.run,
@@ -45,4 +52,5 @@ async function carryOut(console: Console, options: Omit<CoordinateOptions, 'cons
     workers,
     result: file,
   });
+  await farewell();
 }

@@ -9,7 +9,9 @@ import { checkDatasetFit } from '../run/dataset-fit.js';
 import { type ResumeMode, RunDirectory } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
 import { leaveRoomForMessages } from '../transport/garbage.js';
+import type { Finish } from '../transport/generated/fcaenet/v1/Finish.js';
 import { readTlsFiles } from '../transport/tls-files.js';
+import { tellLateWorkers } from './admission/farewell.js';
 import { Fleet } from './admission/fleet.js';
 import { type Protection, refusePlainText } from './admission/protection.js';
 import { Coordination } from './coordination.js';
@@ -18,6 +20,7 @@ import { Interruption } from './interruption.js';
 import { openControl } from './leadership/control-service.js';
 import { type Leading, lead } from './leadership/lead.js';
 import { Monitoring } from './monitoring/monitoring.js';
+import { failedForGood, hasFailedForGood, isInterrupted } from './phase.js';
 import type { RunResult } from './training/result.js';
 
 export interface CoordinateOptions {
@@ -28,16 +31,33 @@ export interface CoordinateOptions {
   readonly localWorkers: number;
   /** What workers must show besides their certificate; null asks for none. */
   readonly joinToken: string | null;
+  /**
+   * How long workers are still told of a run that is over for good; null for as long as those need to ask that look for
+   * one that had finished before, else not at all.
+   */
+  readonly farewellSeconds: number | null;
+}
+
+/** Longer than a worker ever waits between two attempts to reach a coordinator. */
+const shortFarewellSeconds = 15;
+
+/** How a run ended that was carried out to its end, now or before. */
+export interface Carried {
+  readonly result: RunResult;
+  /** Where the result is. */
+  readonly file: string;
+  /** Tells workers that still look for the run that it is over; see `farewellSeconds`. */
+  farewell(): Promise<void>;
 }
 
 /**
  * Carries out a run, from its run file to `result.json`. When interrupted it writes a checkpoint first, in whatever
  * phase it is.
- * @returns the result and the file it is in; of a run that had finished before, the result it had then
+ * @returns of a run that had finished before, the result it had then
  * @throws CoordinatorError COORDINATOR_INTERRUPTED (exit code 75) after a durable checkpoint, and what bad input throws
  */
-export async function coordinate(options: CoordinateOptions): Promise<{ result: RunResult; file: string }> {
-  const { run, console } = options;
+export async function coordinate(options: CoordinateOptions): Promise<Carried> {
+  const { run, console, farewellSeconds } = options;
   const { log } = console;
   const { tls: tlsFiles } = run.spec.operation;
   const protection = {
@@ -50,6 +70,17 @@ export async function coordinate(options: CoordinateOptions): Promise<{ result: 
     log.info('stopping', { signal });
     interruption.interrupt(interrupted(run, null));
   });
+  let term = 0;
+  const tell = (finish: Finish, seconds: number) =>
+    // Whoever was told to stop says nothing more.
+    tellLateWorkers({
+      run,
+      protection,
+      term,
+      finish,
+      seconds: isInterrupted(interruption.error) ? 0 : seconds,
+      log,
+    });
   try {
     const dataset = await interruption.during(datasetOf(run, console));
     checkDatasetFit(run, { format: dataset.format, trainCount: dataset.train.labels.length });
@@ -58,16 +89,30 @@ export async function coordinate(options: CoordinateOptions): Promise<{ result: 
     const directory = RunDirectory.open(run, options.resume);
     try {
       const onDeposed = interruption.interrupt.bind(interruption);
-      const result = await lead({ run, directory, log, clock: systemClock, onDeposed }, (leading) =>
-        coordinationOf(options, { dataset, directory, interruption, leading, protection }).run(),
+      const { result, hadFinished } = await lead(
+        { run, directory, log, clock: systemClock, onDeposed },
+        (leading) => {
+          ({ term } = leading.leadership);
+          return coordinationOf(options, { dataset, directory, interruption, leading, protection }).run();
+        },
       );
-      return { result, file: directory.resultFile };
+      const seconds = farewellSeconds ?? (hadFinished ? shortFarewellSeconds : 0);
+      return {
+        result,
+        file: directory.resultFile,
+        farewell: () => tell({ reason: 'it has finished' }, seconds),
+      };
     } catch (error) {
       directory.discardUnlessBegun();
       throw error;
     } finally {
       directory.release();
     }
+  } catch (error) {
+    if (hasFailedForGood(error)) {
+      await tell(failedForGood(error), farewellSeconds ?? 0);
+    }
+    throw error;
   } finally {
     restoreSignals();
   }
@@ -106,7 +151,17 @@ function coordinationOf(
       return fleet;
     },
     openMonitoring: (part) =>
-      Monitoring.open({ ...part, run, console, directory, fleet, events, link, term: leadership.term }),
+      Monitoring.open({
+        ...part,
+        run,
+        console,
+        directory,
+        fleet,
+        events,
+        link,
+        tls: protection.tls,
+        term: leadership.term,
+      }),
     openControl: (control) => openControl({ run: metadata.name, control, directory, leadership, link, log }),
   });
 }

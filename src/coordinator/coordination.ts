@@ -19,12 +19,12 @@ import {
   type RunOrigin,
 } from './checkpoints/run-checkpoints.js';
 import { Closing } from './closing.js';
-import { CoordinatorError } from './error.js';
+import type { CoordinatorError } from './error.js';
 import type { Interruption } from './interruption.js';
 import type { Leading } from './leadership/lead.js';
 import { RunControl } from './leadership/run-control.js';
 import type { Monitoring, MonitoringOptions } from './monitoring/monitoring.js';
-import { endingEvent, farewell, type Phase } from './phase.js';
+import { endingEvent, finishOf, isInterrupted, type Phase } from './phase.js';
 import { describeResult, type RunResult } from './training/result.js';
 import { RunState } from './training/run-state.js';
 import { TrainingLoop } from './training/training-loop.js';
@@ -58,6 +58,14 @@ export type MonitoringPart = Pick<MonitoringOptions, 'state' | 'restoredFrom' | 
 };
 export type MonitoringOfRun = Pick<Monitoring, 'observer' | 'checkpoints' | 'describe' | 'paused' | 'close'>;
 
+/** How a run ended that came to its end. */
+export interface Outcome {
+  /** Of a run that had finished before, the one it had then. */
+  readonly result: RunResult;
+  /** Whether an earlier process had come to it. */
+  readonly hadFinished: boolean;
+}
+
 /** Carries out a run in its directory, from its newest checkpoint or its beginning to its end. */
 export class Coordination {
   private phase: Phase = { kind: 'opening' };
@@ -71,10 +79,9 @@ export class Coordination {
   constructor(private readonly options: CoordinationOptions) {}
 
   /**
-   * @returns the result; of a run that had finished before, the one it had then
    * @throws what the run's interruption says, after a durable checkpoint, and what bad input throws
    */
-  async run(): Promise<RunResult> {
+  async run(): Promise<Outcome> {
     try {
       return await this.carryOut();
     } catch (error) {
@@ -92,7 +99,7 @@ export class Coordination {
     if (event && this.state) this.options.leading.events.publish(this.state.position, event);
   }
 
-  private async carryOut(): Promise<RunResult> {
+  private async carryOut(): Promise<Outcome> {
     const { run, resume, dataset, directory, layout, interruption, leading, console, clock } = this.options;
     const { log } = console;
     const { leadership, events } = leading;
@@ -117,7 +124,7 @@ export class Coordination {
     const finished = state.position.iteration === run.spec.schedule.iterations && directory.readResult();
     if (finished) {
       log.info('the run had finished', { run: run.metadata.name });
-      return finished as RunResult;
+      return { result: finished as RunResult, hadFinished: true };
     }
     interruption.check();
     this.origin = restored?.origin ?? { identity: null, version };
@@ -152,8 +159,7 @@ export class Coordination {
     });
     this.closing.add(() => monitoring.close());
     this.closing.add(() => {
-      const { reason, resumable } = farewell(this.phase);
-      return fleet.close(reason, resumable);
+      return fleet.close(finishOf(this.phase));
     });
     const control = this.controlOf(state, checkpoints, ledger, fleet, monitoring);
     const service = await this.options.openControl(control);
@@ -188,7 +194,7 @@ export class Coordination {
     } catch (error) {
       if (error !== interruption.error) throw error;
       leadership.check();
-      const wasAsked = error instanceof CoordinatorError && error.code === 'COORDINATOR_INTERRUPTED';
+      const wasAsked = isInterrupted(error);
       // A run that failed before its first step has nothing to go on with.
       if (!wasAsked && state.position.globalStep === 0) throw error;
       await this.save(state, checkpoints, ledger, monitoring.checkpoints);
@@ -208,7 +214,7 @@ export class Coordination {
     this.throwContradiction();
     directory.writeResult(result);
     this.enter({ kind: 'finished', result });
-    return result;
+    return { result, hadFinished: false };
   }
 
   private save(

@@ -1,5 +1,7 @@
-import { FcaenetError } from '../errors.js';
+import { ExitCode, FcaenetError, isHopeless } from '../errors.js';
 import type { RunEventBody } from '../transport/events/run-event.js';
+import type { Finish } from '../transport/generated/fcaenet/v1/Finish.js';
+import { CoordinatorError } from './error.js';
 import type { RunResult } from './training/result.js';
 
 /** How far a coordinator has come with its run. */
@@ -12,15 +14,16 @@ export type Phase =
   | { readonly kind: 'failed'; readonly error: unknown };
 
 /** What the workers are told when the coordinator goes in this phase. */
-export function farewell(phase: Phase): { readonly reason: string; readonly resumable: boolean } {
+export function finishOf(phase: Phase): Finish {
   switch (phase.kind) {
     case 'finished':
-      return { reason: 'it finished', resumable: false };
+      return { reason: 'it finished' };
     case 'interrupted':
       return { reason: 'it was interrupted', resumable: true };
-    default:
-      return { reason: 'it failed', resumable: true };
+    case 'failed':
+      if (hasFailedForGood(phase.error)) return failedForGood(phase.error);
   }
+  return { reason: 'it failed', resumable: true };
 }
 
 /** The event that tells of an ending; null where there is none yet. */
@@ -34,13 +37,33 @@ export function endingEvent(phase: Phase): RunEventBody | null {
       return { type: 'run.interrupted', checkpoint: phase.checkpoint };
     case 'failed': {
       const { error } = phase;
-      return {
-        type: 'run.failed',
-        code: error instanceof FcaenetError ? error.code : 'UNEXPECTED',
-        reason: error instanceof Error ? error.message : String(error),
-      };
+      const code = error instanceof FcaenetError ? error.code : 'UNEXPECTED';
+      return { type: 'run.failed', code, reason: reasonOf(error) };
     }
     default:
       return null;
   }
+}
+
+/** Whether the run was asked to stop. */
+export function isInterrupted(error: unknown): boolean {
+  return error instanceof CoordinatorError && error.code === 'COORDINATOR_INTERRUPTED';
+}
+
+/**
+ * Whether starting the coordinator again cannot mend what ended it. A run directory that cannot be had may be free a
+ * moment later.
+ */
+export function hasFailedForGood(error: unknown): boolean {
+  if (!(error instanceof FcaenetError) || error.exitCode === ExitCode.cannotCreate) return false;
+  return isHopeless(error.exitCode);
+}
+
+/** What workers are told of such an error. */
+export function failedForGood(error: unknown): Finish {
+  return { reason: reasonOf(error), failed: true };
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -94,7 +94,7 @@ export async function evaluateRun(
     const report = await evaluateCodes(context, weights, state.codes, null, null);
     return { step, report, classes: classFigures(report.perClassAP, dataset.classNames) };
   } finally {
-    await fleet.close('the evaluation is over', false);
+    await fleet.close({ reason: 'the evaluation is over' });
     restoreSignals();
   }
 }

@@ -118,6 +118,6 @@ function checkHistogram(histogram: Uint32Array, pixels: number): void {
 function countError(what: string, found: number, expected: number): RetrievalError {
   return new RetrievalError(
     'RETRIEVAL_SHAPE',
-    `The ${what} has ${found > expected ? 'more than its' : found} histograms, expected ${expected}, one for each label.`,
+    `The ${what} has ${found > expected ? `more than ${expected}` : found} histograms, expected ${expected}, one for each label.`,
   );
 }

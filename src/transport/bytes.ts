@@ -30,7 +30,7 @@ export function arrayFrom<T>(type: ArrayType<T>, bytes: Uint8Array, what: string
   if (bytes.byteLength % size !== 0 || (expected !== undefined && bytes.byteLength !== expected)) {
     throw new TransportError(
       'TRANSPORT_BAD_MESSAGE',
-      `${what} has ${bytes.byteLength} bytes where ${expected ?? `a multiple of ${size}`} were expected`,
+      `${bytes.byteLength} bytes came for ${what}, expected ${expected ?? `a multiple of ${size}`}`,
     );
   }
   const copy = new Uint8Array(bytes.byteLength);

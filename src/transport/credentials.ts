@@ -9,6 +9,10 @@ export const oldestTls = 'TLSv1.2';
 
 /** How a worker dials a coordinator: in plain text where there are no certificates, else with both sides proven. */
 export interface Dialling {
+  /** The coordinator, HOST:PORT. */
+  readonly address: string;
+  /** Where the connection goes, HOST:PORT: to the coordinator, or to a proxy that leads there. */
+  readonly target: string;
   readonly credentials: ChannelCredentials;
   readonly options: ChannelOptions;
 }
@@ -16,9 +20,15 @@ export interface Dialling {
 /**
  * @param address HOST:PORT; the coordinator's certificate must name this host, be it a name or an IP address
  * @param tls null for plain text
+ * @param proxy HOST:PORT of an HTTP proxy to go through; null dials the coordinator itself
  */
-export function diallingOf(address: string, tls: TlsMaterial | null): Dialling {
-  if (tls === null) return { credentials: ChannelCredentials.createInsecure(), options: {} };
+export function diallingOf(address: string, tls: TlsMaterial | null, proxy: string | null = null): Dialling {
+  const target = proxy ?? address;
+  const through: ChannelOptions =
+    proxy === null ? {} : { 'grpc.http_connect_target': `dns:${address}`, 'grpc.default_authority': address };
+  if (tls === null) {
+    return { address, target, credentials: ChannelCredentials.createInsecure(), options: through };
+  }
   const host = parseAddress(address)?.host ?? address;
   const context = createSecureContext({
     cert: tls.certificate,
@@ -31,6 +41,6 @@ export function diallingOf(address: string, tls: TlsMaterial | null): Dialling {
     checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate),
   });
   // An IP address may not be announced as a server's name (RFC 6066), and Node warns where gRPC does it.
-  const options = isIP(host) === 0 ? {} : { 'grpc.ssl_target_name_override': 'coordinator' };
-  return { credentials, options };
+  const named = isIP(host) === 0 ? {} : { 'grpc.ssl_target_name_override': 'coordinator' };
+  return { address, target, credentials, options: { ...through, ...named } };
 }

@@ -115,4 +115,6 @@ export const channelOptions = {
   'grpc.keepalive_timeout_ms': 30_000,
   // The default window of 64 KiB caps a transfer at 64 KiB a round trip.
   'grpc-node.flow_control_window': 8 << 20,
+  // A proxy that the environment names for the web seldom leads to a machine of one's own.
+  'grpc.enable_http_proxy': 0,
 } as const;

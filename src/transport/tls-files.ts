@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
+import { type CertificateExpiry, earliestExpiry } from './certificate-expiry.js';
 import { TransportError } from './error.js';
 
 /** Paths of PEM files. */
@@ -16,6 +17,8 @@ export interface TlsMaterial {
   readonly certificate: Buffer;
   readonly key: Buffer;
   readonly authority: Buffer;
+  /** The first of these certificates to end. */
+  readonly expiry: CertificateExpiry;
 }
 
 const largestFileBytes = 1 << 20;
@@ -31,20 +34,22 @@ export function readTlsFiles(files: TlsFiles, nowMs = Date.now()): TlsMaterial {
   const certificate = read(files.certificate, 'certificate');
   const authority = read(files.authority, 'authority');
   const key = read(files.key, 'key');
-  for (const [path, bytes] of [
-    [files.certificate, certificate],
-    [files.authority, authority],
-  ] as const) {
-    for (const each of certificatesIn(path, bytes)) checkValidity(path, each, nowMs);
-  }
-  const [own] = certificatesIn(files.certificate, certificate);
-  if (!own!.checkPrivateKey(privateKeyIn(files.key, key))) {
+  const [own, issuers] = [
+    certificatesIn(files.certificate, certificate),
+    certificatesIn(files.authority, authority),
+  ];
+  const all = [
+    ...own.map((each) => [files.certificate, each] as const),
+    ...issuers.map((each) => [files.authority, each] as const),
+  ];
+  for (const [path, each] of all) checkValidity(path, each, nowMs);
+  if (!own[0]!.checkPrivateKey(privateKeyIn(files.key, key))) {
     throw new TransportError(
       'TRANSPORT_TLS_KEY_MISMATCH',
       `the key ${files.key} does not belong to the certificate ${files.certificate}`,
     );
   }
-  return { certificate, key, authority };
+  return { certificate, key, authority, expiry: earliestExpiry(all) };
 }
 
 function read(path: string, what: string): Buffer {
@@ -65,7 +70,8 @@ function read(path: string, what: string): Buffer {
   }
 }
 
-function certificatesIn(path: string, bytes: Buffer): X509Certificate[] {
+/** The certificates of a PEM file, at least one. @throws TransportError TRANSPORT_TLS_FILE_INVALID */
+export function certificatesIn(path: string, bytes: Buffer): X509Certificate[] {
   const blocks = bytes.toString('latin1').match(pemBlock) ?? [];
   try {
     if (blocks.length > 0) return blocks.map((block) => new X509Certificate(block));

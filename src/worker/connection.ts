@@ -24,15 +24,14 @@ export interface Connection {
  * reason when aborted
  */
 export async function dial(
-  address: string,
-  { credentials, options }: Dialling,
+  { address, target, credentials, options }: Dialling,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<Connection> {
   const deadline = Date.now() + timeoutMs;
   const tooLate = `nothing came within ${timeoutMs} ms`;
-  await listening(address, timeoutMs, tooLate, signal);
-  const client = new TrainingClientType(address, credentials, {
+  await listening(target, timeoutMs, tooLate, signal);
+  const client = new TrainingClientType(target, credentials, {
     ...channelOptions,
     ...options,
     'grpc.use_local_subchannel_pool': 1,

@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import { connect, isIP, type Socket } from 'node:net';
 import { checkServerIdentity, connect as connectTls } from 'node:tls';
 import { parseAddress } from '../run/address.js';
@@ -11,6 +12,7 @@ const closeMs = 500;
 /** How HTTP/2 begins. */
 const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 
+const tooLate = `nothing came within ${lookMs / 1000} s`;
 const closesAtOnce = 'it closes connections as soon as they are made';
 
 /** What codes of Node and OpenSSL mean to someone who has to change a flag or a file. */
@@ -37,11 +39,23 @@ const meanings: readonly (readonly [RegExp, string])[] = [
 /**
  * Looks once, with a connection of its own, why no coordinator can be reached: gRPC says little more than that it
  * failed.
+ * @param proxy HOST:PORT of the HTTP proxy to go through; null where there is none
  * @returns words that end a sentence, or null where nothing is wrong up to HTTP/2
  */
-export async function whyUnreachable(address: string, tls: TlsMaterial | null): Promise<string | null> {
+export async function whyUnreachable(
+  address: string,
+  tls: TlsMaterial | null,
+  proxy: string | null = null,
+): Promise<string | null> {
   const { host, port } = parseAddress(address) ?? { host: address, port: 0 };
-  if (tls !== null) return await lookByTls(host, port, tls);
+  if (proxy !== null) {
+    const tunnel = await openTunnel(proxy, address);
+    if (typeof tunnel === 'string') return `the proxy ${proxy} does not lead there: ${tunnel}`;
+    return await (tls === null
+      ? look(tunnel, null, () => closesAtOnce)
+      : lookByTls(host, tls, { socket: tunnel }));
+  }
+  if (tls !== null) return await lookByTls(host, tls, { host, port });
   const reason = await lookInPlainText(host, port);
   if (reason !== closesAtOnce || !(await speaksTls(host, port))) return reason;
   return 'it speaks TLS: give this worker --tls-certificate, --tls-key and --tls-authority';
@@ -64,10 +78,36 @@ async function speaksTls(host: string, port: number): Promise<boolean> {
   return isSecure;
 }
 
-function lookByTls(host: string, port: number, tls: TlsMaterial): Promise<string | null> {
+/** A connection to the coordinator that a proxy made; else why it did not. */
+function openTunnel(proxy: string, address: string): Promise<Socket | string> {
+  const { host, port } = parseAddress(proxy) ?? { host: proxy, port: 0 };
+  return new Promise((resolve) => {
+    const asked = request({
+      host,
+      port,
+      method: 'CONNECT',
+      path: address,
+      headers: { host: address },
+      timeout: lookMs,
+    });
+    asked.once('connect', ({ statusCode }, socket) => {
+      if (statusCode === 200) return resolve(socket);
+      socket.destroy();
+      resolve(`it answered ${statusCode}`);
+    });
+    asked.once('timeout', () => asked.destroy(new Error(tooLate)));
+    asked.once('error', (error) => resolve(meaningOf(error)));
+    asked.end();
+  });
+}
+
+function lookByTls(
+  host: string,
+  tls: TlsMaterial,
+  way: { readonly socket: Socket } | { readonly host: string; readonly port: number },
+): Promise<string | null> {
   const socket = connectTls({
-    host,
-    port,
+    ...way,
     cert: tls.certificate,
     key: tls.key,
     ca: tls.authority,
@@ -79,6 +119,8 @@ function lookByTls(host: string, port: number, tls: TlsMaterial): Promise<string
   let isSecure = false;
   socket.once('secureConnect', () => {
     isSecure = true;
+    // Who closes without a word after the handshake has not accepted the coordinator's certificate.
+    socket.write(preface);
   });
   // In TLS 1.3 the client has finished before the server has seen its certificate.
   return look(socket, 'secureConnect', () =>
@@ -90,11 +132,12 @@ function lookByTls(host: string, port: number, tls: TlsMaterial): Promise<string
 
 /**
  * Watches one connection until it breaks, or is still there a moment after `ready`.
+ * @param ready what says that it is open; null where it is already
  * @param closed what it means that the other side closes it
  */
 function look(
   socket: Socket,
-  ready: 'connect' | 'secureConnect',
+  ready: 'connect' | 'secureConnect' | null,
   closed: () => string,
 ): Promise<string | null> {
   return new Promise((resolve) => {
@@ -103,8 +146,10 @@ function look(
       resolve(what);
       socket.destroy();
     };
-    const late = setTimeout(() => found(`nothing came within ${lookMs / 1000} s`), lookMs);
-    socket.once(ready, () => setTimeout(() => found(null), closeMs));
+    const late = setTimeout(() => found(tooLate), lookMs);
+    const open = () => setTimeout(() => found(null), closeMs);
+    if (ready === null) open();
+    else socket.once(ready, open);
     socket.on('error', (error: NodeJS.ErrnoException) =>
       found(/^(ECONNRESET|EPIPE)$/.test(error.code ?? '') ? closed() : meaningOf(error)),
     );

@@ -4,13 +4,15 @@ export type WorkerErrorCode =
   | 'WORKER_REFUSED'
   | 'WORKER_LOST_COORDINATOR'
   | 'WORKER_BAD_WORK'
-  | 'WORKER_LEFT';
+  | 'WORKER_LEFT'
+  | 'WORKER_RUN_FAILED';
 
 const exitCodes: Record<WorkerErrorCode, ExitCode> = {
   WORKER_REFUSED: exit.badConfiguration,
   WORKER_LOST_COORDINATOR: exit.failed,
   WORKER_BAD_WORK: exit.protocol,
   WORKER_LEFT: exit.interrupted,
+  WORKER_RUN_FAILED: exit.unavailable,
 };
 
 /** Why a worker ended before the run did. */

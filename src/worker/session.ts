@@ -40,6 +40,7 @@ export interface SessionOptions {
 /**
  * How a session ended that was nobody's failure.
  * - `over`: the run is finished.
+ * - `failed`: the run has failed in a way that no coordinator will mend.
  * - `left`: this worker was told to stop.
  * - `paused`: the coordinator stopped before the run's end and may come back.
  * - `lost`: the stream broke, fell silent, or belongs to a coordinator that no longer leads.
@@ -48,6 +49,7 @@ export interface SessionOptions {
 export type SessionEnding =
   | { readonly how: 'over' }
   | { readonly how: 'left' }
+  | { readonly how: 'failed'; readonly reason: string }
   | {
       readonly how: 'paused' | 'lost' | 'dismissed';
       readonly reason: string;
@@ -198,8 +200,9 @@ export class Session {
       if (this.term === 0) this.lose(this.oldTerm(message.term));
     } else if (message.refusal) this.sentAway(shorten(message.refusal.message));
     else if (message.finish) {
-      const { reason, resumable } = message.finish;
+      const { reason, resumable, failed } = message.finish;
       if (resumable) this.interrupt('paused', shorten(reason));
+      else if (failed) this.finish({ how: 'failed', reason: shorten(reason) });
       else this.finish({ how: 'over' });
     } else if (message.admitted) {
       this.admitted = true;
@@ -256,7 +259,7 @@ export class Session {
       this.receiver.begin(
         message.weights.transfer,
         { least: weightBytes, most: weightBytes },
-        'weights',
+        'a set of weights',
         (bytes) =>
           this.enqueue(async () => {
             this.prepared().setWeights(bytes);

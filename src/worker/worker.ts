@@ -7,6 +7,7 @@ import { loggedTask } from '../console/progress.js';
 import { digestMemory } from '../data/content/digest-pictures.js';
 import { type Dataset, loadDataset } from '../data/dataset.js';
 import type { FcaenetError } from '../errors.js';
+import { announceExpiry } from '../transport/certificate-expiry.js';
 import { diallingOf } from '../transport/credentials.js';
 import { TransportError } from '../transport/error.js';
 import { leaveRoomForMessages } from '../transport/garbage.js';
@@ -23,12 +24,19 @@ import { StreamedLog } from './streamed-log.js';
 
 /** Longest time for one attempt; behind a cut it would otherwise take as long as TCP does to give up. */
 const attemptMs = 5_000;
+/** How often it is looked whether a connection that goes on to fail in one way fails for another reason by now. */
+const lookEveryMs = 10_000;
 /** Answers of one worker that may be refused before it is of no use to the run. */
 const mostDismissals = 3;
+
+const noAnswer = 'no coordinator answered; trying again';
+const noWelcome = 'no coordinator welcomed this worker; trying again';
 
 export interface WorkerOptions {
   /** Where the coordinator listens, HOST:PORT. */
   readonly connect: string;
+  /** HTTP proxy to reach it through, HOST:PORT; null dials it directly, whatever the environment says. */
+  readonly proxy: string | null;
   /** How long to try to reach it the first time. */
   readonly connectTimeoutSeconds: number;
   /** How long to try to reach it again when it is gone; 0 never tries. */
@@ -62,9 +70,11 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   if (dataset === null) return;
   leaveRoomForMessages();
   const memory = new RunMemory({ dataset, cache: options.cache, log });
+  const endAnnouncements = announceExpiry(options.tls === null ? [] : [options.tls.expiry], log);
   try {
     await new Worker(options, dataset.fingerprint, memory, log).run();
   } finally {
+    endAnnouncements();
     await memory.close();
   }
 }
@@ -86,6 +96,12 @@ async function datasetOf({ data, cache, log, signal }: WorkerOptions): Promise<D
   }
 }
 
+/** That no coordinator was reached, and how that showed. */
+interface Unreached {
+  readonly how: 'unreached';
+  readonly sign: string;
+}
+
 /** One worker process, through as many sessions as it takes. */
 class Worker {
   private readonly instanceId = randomUUID();
@@ -97,6 +113,9 @@ class Worker {
   private gone: string | null = null;
   /** Why the last coordinator that was reached did not welcome this worker. */
   private unwelcome: string | null = null;
+  /** How the last failed attempt showed, and when it was looked why; what was said of it. All of it until a welcome. */
+  private failure: { readonly sign: string; readonly lookedAtMs: number; readonly reason: string } | null =
+    null;
   private awaySince = performance.now();
 
   constructor(
@@ -111,15 +130,17 @@ class Worker {
     while (!signal.aborted) {
       const ending = await this.attempt();
       if (signal.aborted) return;
-      // Whoever set it up wrong should not have to wait for the time limit to hear of it.
-      if (ending === null && this.failedAttempts === 0) await this.explain();
-      if (ending) {
+      if (ending.how === 'unreached') await this.explain(ending.sign, 'the connection failed', noAnswer);
+      else {
         if (ending.how === 'over' || ending.how === 'left') return;
+        if (ending.how === 'failed') {
+          throw new WorkerError('WORKER_RUN_FAILED', `the run has failed for good: ${ending.reason}`);
+        }
         if (ending.how === 'paused' && reconnectTimeoutSeconds === 0) return;
         if (ending.how === 'dismissed' && ++this.dismissals > mostDismissals) {
           throw new WorkerError('WORKER_REFUSED', `the coordinator refused this worker: ${ending.reason}`);
         }
-        this.note(ending);
+        await this.note(ending);
       }
       this.failedAttempts++;
       if (this.secondsLeft <= 0) throw await this.givenUp();
@@ -128,13 +149,13 @@ class Worker {
     }
   }
 
-  /** One session; null when no coordinator was reached. */
-  private async attempt(): Promise<SessionEnding | null> {
-    const { connect, tls, joinToken, shared, signal, name } = this.options;
+  /** One session, if a coordinator is reached. */
+  private async attempt(): Promise<SessionEnding | Unreached> {
+    const { connect, proxy, tls, joinToken, shared, signal, name } = this.options;
     const { memory, log } = this;
     try {
       const timeoutMs = Math.max(1, Math.min(attemptMs, 1000 * this.secondsLeft));
-      const connection = await dial(connect, diallingOf(connect, tls), timeoutMs, signal);
+      const connection = await dial(diallingOf(connect, tls, proxy), timeoutMs, signal);
       const hello = {
         protocolVersion,
         workerName: name,
@@ -151,8 +172,9 @@ class Worker {
         connection.close();
       }
     } catch (error) {
+      if (signal.aborted) return { how: 'left' };
       const unreachable = error instanceof TransportError && error.code === 'TRANSPORT_UNREACHABLE';
-      if (unreachable || signal.aborted) return null;
+      if (unreachable) return { how: 'unreached', sign: error.message };
       throw error;
     }
   }
@@ -163,24 +185,46 @@ class Worker {
       this.log.info('reconnected', { awaySeconds, attempts: this.failedAttempts, kept });
     }
     this.failedAttempts = 0;
+    this.unwelcome = null;
+    this.failure = null;
   }
 
-  private note({ reason, welcomed }: { readonly reason: string; readonly welcomed: boolean }): void {
-    const fields = { address: this.options.connect, reason };
+  private async note({
+    reason,
+    welcomed,
+  }: {
+    readonly reason: string;
+    readonly welcomed: boolean;
+  }): Promise<void> {
     if (welcomed) {
       this.gone = reason;
       this.awaySince = performance.now();
-      this.log.warn('the coordinator is gone; looking for it', fields);
+      this.unwelcome = null;
+      this.failure = null;
+      this.log.warn('the coordinator is gone; looking for it', { address: this.options.connect, reason });
     } else {
       this.unwelcome = reason;
-      this.log.warn('no coordinator welcomed this worker; trying again', fields);
+      await this.explain(reason, reason, noWelcome);
     }
   }
 
-  private async explain(): Promise<void> {
-    const { connect, tls } = this.options;
-    const reason = (await whyUnreachable(connect, tls)) ?? 'the connection failed';
-    this.log.warn('no coordinator answered; trying again', { address: connect, reason });
+  /**
+   * Says why no coordinator is there, at once and whenever that has changed: whoever set it up wrong should not have to
+   * wait for the time limit to hear of it.
+   * @param sign how it showed
+   * @param otherwise the reason, where a look finds none
+   */
+  private async explain(sign: string, otherwise: string, message: string): Promise<void> {
+    const { failure } = this;
+    if (failure?.sign === sign && performance.now() - failure.lookedAtMs < lookEveryMs) return;
+    const reason = (await this.look()) ?? otherwise;
+    this.failure = { sign, lookedAtMs: performance.now(), reason };
+    if (reason !== failure?.reason) this.log.warn(message, { address: this.options.connect, reason });
+  }
+
+  private look(): Promise<string | null> {
+    const { connect, tls, proxy } = this.options;
+    return whyUnreachable(connect, tls, proxy);
   }
 
   private get secondsLeft(): number {
@@ -190,19 +234,22 @@ class Worker {
   }
 
   private async givenUp(): Promise<FcaenetError> {
-    const { connect, tls, connectTimeoutSeconds, reconnectTimeoutSeconds } = this.options;
+    const { connect, connectTimeoutSeconds, reconnectTimeoutSeconds } = this.options;
+    const gone = `the coordinator at ${connect} is gone (${this.gone})`;
+    if (this.gone !== null && reconnectTimeoutSeconds === 0) {
+      return new WorkerError('WORKER_LOST_COORDINATOR', gone);
+    }
+    const reason = (await this.look()) ?? this.unwelcome;
+    const why = reason === null ? '' : `: ${reason}`;
     if (this.gone === null) {
-      const reason = (await whyUnreachable(connect, tls)) ?? this.unwelcome;
       return new TransportError(
         'TRANSPORT_UNREACHABLE',
-        `no coordinator answered at ${connect} within ${connectTimeoutSeconds} s${reason === null ? '' : `: ${reason}`}`,
+        `no coordinator answered at ${connect} within ${connectTimeoutSeconds} s${why}`,
       );
     }
-    const wait =
-      reconnectTimeoutSeconds > 0 ? ` and did not come back within ${reconnectTimeoutSeconds} s` : '';
     return new WorkerError(
       'WORKER_LOST_COORDINATOR',
-      `the coordinator at ${connect} is gone (${this.gone})${wait}`,
+      `${gone} and did not come back within ${reconnectTimeoutSeconds} s${why}`,
     );
   }
 }

@@ -34,6 +34,14 @@ test.each([
   expect(call).toMatchObject({ options: [{ resume }] });
 });
 
+test('a coordinator tells late workers of the end for as long as it is told to', async () => {
+  const args = ['coordinator', 'examples/quick.yaml'];
+  expect(await parseCommandLine(...args)).toMatchObject([{ options: [{ farewellSeconds: null }] }]);
+  expect(await parseCommandLine(...args, '--farewell', '120')).toMatchObject([
+    { options: [{ farewellSeconds: 120 }] },
+  ]);
+});
+
 test('a worker shares the usual cache unless told another', async () => {
   const needed = ['worker', '--connect', '[::1]:7400', '--data', 'd'];
   const cache = { directory: '.cache/images', limitBytes: 32 * 1024 ** 3 };
@@ -43,6 +51,7 @@ test('a worker shares the usual cache unless told another', async () => {
       options: [
         {
           connect: '[::1]:7400',
+          proxy: null,
           connectTimeoutSeconds: 30,
           reconnectTimeoutSeconds: 600,
           data: 'd',
@@ -58,6 +67,9 @@ test('a worker shares the usual cache unless told another', async () => {
   expect(
     await parseCommandLine(...needed, '--cache', 'c', '--cache-limit-bytes', '0', '--name', 'w'),
   ).toMatchObject([{ options: [{ cache: { directory: 'c', limitBytes: 0 }, name: 'w' }] }]);
+  expect(await parseCommandLine(...needed, '--proxy', 'proxy.example:3128')).toMatchObject([
+    { options: [{ proxy: 'proxy.example:3128' }] },
+  ]);
 });
 
 test('a worker takes certificate, key and authority together, and its token from a file', async () => {

@@ -1,9 +1,10 @@
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect as connectTls } from 'node:tls';
+import { checkServerIdentity, connect as connectTls } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Protection } from '../../src/coordinator/admission/protection.js';
@@ -50,7 +51,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 afterEach(async () => {
-  await server?.close('the test is over', false);
+  await server?.close({ reason: 'the test is over' });
   server = undefined;
 });
 
@@ -100,8 +101,10 @@ async function knock(address: string, tls: TlsMaterial | null, changed: object =
 }
 
 test('a worker with a certificate of the authority and the token is welcome, by address and by name', async () => {
-  const address = await listen({ tls: coordinator, joinToken: token });
+  const address = await listen({ tls: coordinator, joinToken: token }, { helloMs: 60_000 });
   expect(await knock(address, worker, { joinToken: token })).toBe('welcome');
+  // Whose certificate ends when is known from the connection.
+  expect(pool.all().map((member) => member.certificateExpiryMs)).toEqual([worker.expiry.atMs]);
   const byName = address.replace('127.0.0.1', 'localhost');
   expect(await knock(byName, worker, { joinToken: token, instanceId: 'j' })).toBe('welcome');
   expect(server!.refusals.totals()).toEqual({});
@@ -122,6 +125,37 @@ test.each([
   const socket = connectTls({ host, port: Number(port), cert, key, ca: coordinator.authority });
   await closed(socket);
   await refused(reason);
+});
+
+test.each([
+  ['of another authority', '127.0.0.1', () => ({ ...worker, authority: stranger.authority })],
+  ['for another host', '127.0.0.2', () => worker],
+])("a coordinator's certificate %s is not accepted, and that is counted, too", async (_, host, material) => {
+  const address = await listen({ tls: coordinator }, { helloMs: 60_000 });
+  // In both versions: what this side sees of it differs.
+  for (const [times, version] of [
+    [1, 'TLSv1.3'],
+    [2, 'TLSv1.2'],
+  ] as const) {
+    const { certificate: cert, key, authority: ca } = material();
+    const port = Number(address.split(':')[1]);
+    // The certificate is for 127.0.0.1; a worker dials whatever leads there.
+    const way = { host: '127.0.0.1', port, checkServerIdentity: () => checkServerIdentity(host, own) };
+    const own = new X509Certificate(coordinator.certificate).toLegacyObject();
+    await closed(connectTls({ ...way, cert, key, ca, maxVersion: version, ALPNProtocols: ['h2'] }));
+    await refused('untrusted_certificate', times);
+  }
+});
+
+test('who goes away in the middle of its first TLS message has seen no certificate', async () => {
+  const address = await listen({ tls: coordinator }, { helloMs: 60_000 });
+  const [host, port] = address.split(':');
+  const socket = connectTcp(Number(port), host);
+  await once(socket, 'connect');
+  // The head of a handshake record of 512 bytes, and the first of them.
+  socket.end(Buffer.from('1603010200010001fc0303', 'hex'));
+  await closed(socket);
+  await refused('closed_early');
 });
 
 test('no certificate is refused and counted', async () => {
@@ -145,12 +179,25 @@ test('TLS 1.1 and plain text are refused where TLS is on', async () => {
 });
 
 test.each([
-  ['missing', {}, 'JOIN_TOKEN_MISSING'],
-  ['wrong', { joinToken: makeJoinToken() }, 'JOIN_TOKEN_WRONG'],
-])('a %s token is refused and counted', async (_, changed, code) => {
+  [
+    'missing',
+    {},
+    'JOIN_TOKEN_MISSING',
+    'the worker has no join token, but the run asks for one (--join-token-file or FCAENET_JOIN_TOKEN)',
+  ],
+  [
+    'wrong',
+    { joinToken: makeJoinToken() },
+    'JOIN_TOKEN_WRONG',
+    "the worker has another join token than the run's",
+  ],
+])('a %s token is refused and counted', async (_, changed, code, sentence) => {
   const address = await listen({ joinToken: token });
+  const told: string[] = [];
+  pool.on('turnedAway', (_worker, _code, each) => told.push(each));
   expect(await knock(address, null, changed)).toBe(code);
   await refused(code.toLowerCase());
+  expect(told).toEqual([sentence]);
   expect(pool.all()).toEqual([]);
 });
 
@@ -172,7 +219,7 @@ test('beyond loopback there must be certificates and a token', async () => {
       protection,
     });
     return open.listen('0.0.0.0:0').then(
-      () => open.close('listened', false).then(() => 'listened'),
+      () => open.close({ reason: 'listened' }).then(() => 'listened'),
       (error) => error.code,
     );
   };

@@ -1,4 +1,5 @@
 import type { Member } from '../../src/coordinator/dispatch/member.js';
+import type { CertificateSources } from '../../src/coordinator/monitoring/metrics/certificate-metrics.js';
 import type { MetricsSources } from '../../src/coordinator/monitoring/metrics/run-metrics.js';
 import type { IterationRecord } from '../../src/coordinator/training/run-state.js';
 import { readTrainingRun } from '../../src/run/read.js';
@@ -24,6 +25,7 @@ export class MetricsWorld {
   events = { published: 0, lost: 0 };
   natsConnected: boolean | null = null;
   restoredAtMs: number | null = null;
+  certificates: CertificateSources['certificates'] = {};
 
   get sources(): MetricsSources {
     return {
@@ -46,6 +48,7 @@ export class MetricsWorld {
       restoredAtMs: this.restoredAtMs,
       events: () => this.events,
       natsConnected: () => this.natsConnected,
+      certificates: this.certificates,
       term: 4,
       nowMs: () => this.nowMs,
     };

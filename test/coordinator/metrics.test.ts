@@ -138,6 +138,22 @@ test('every way of getting ahead is progress, and so is the end of a pause', asy
   expect(await scrape()).toContain('fcaenet_paused 1');
 });
 
+test('the ends of certificates are scraped, as far as there are any', async () => {
+  const name = 'fcaenet_certificate_expiry_timestamp_seconds';
+  expect(await seriesOf(name)).toEqual([]);
+  const [file, atMs] = ['tls.crt', world.nowMs];
+  world.certificates = { coordinator: { file, atMs }, nats: { file, atMs: atMs + 1_500 } };
+  metrics = new RunMetrics(world.sources);
+  world.admit();
+  world.admit().certificateExpiryMs = atMs + 9_000;
+  expect(await seriesOf(name)).toEqual([
+    `${name}{certificate="coordinator"} 1800000000`,
+    `${name}{certificate="nats"} 1800000001.5`,
+  ]);
+  const ofWorkers = 'fcaenet_worker_certificate_expiry_timestamp_seconds';
+  expect(await seriesOf(ofWorkers)).toEqual([`${ofWorkers}{worker="1"} 1800000009`]);
+});
+
 describe('checkpoints', () => {
   test('the age is that of the last one this process wrote', async () => {
     metrics.checkpoints.written(4096, 0.25);

@@ -82,7 +82,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   for (const scripted of workers) scripted.leave();
-  await server.close('the test is over', false);
+  await server.close({ reason: 'the test is over' });
 });
 
 describe('admission', () => {

@@ -2,6 +2,7 @@ import { readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as passMs } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { freePort } from '../kit/free-port.js';
 import { natsMissing } from '../kit/nats-server.js';
 import { PrometheusServer, prometheusMissing } from '../kit/prometheus-server.js';
 import { stallingDiskMissing } from '../kit/stalling-disk.js';
@@ -19,6 +20,8 @@ const limitMs = 240_000;
 
 let run: WatchedRun;
 let prometheus: PrometheusServer;
+/** Where the coordinator of another run serves its metrics, while there is one. */
+let otherMetrics: string;
 /** What each fault led to, for the reader of the test's output. */
 const seen: { alert: string; firedAfterSeconds: number; resolvedAfterSeconds: number; runbook: string }[] =
   [];
@@ -79,8 +82,9 @@ describe.skipIf(missing !== '')(
   () => {
     beforeAll(async () => {
       run = await WatchedRun.open();
+      otherMetrics = `127.0.0.1:${await freePort()}`;
       prometheus = await PrometheusServer.start(
-        [{ address: run.metrics, labels: { namespace: 'birds-48' } }],
+        [run.metrics, otherMetrics].map((address) => ({ address, labels: { namespace: 'birds-48' } })),
         hurried,
       );
       await run.line('evaluated');
@@ -208,6 +212,27 @@ describe.skipIf(missing !== '')(
         () => {},
       ),
     );
+
+    // Last: another run, whose other alerts would be mistaken for this one's.
+    test('FcaenetCertificateExpiring: certificates of a day', { timeout: limitMs }, async () => {
+      let other = await run.startOther(otherMetrics, 1);
+      await firesAndResolves(
+        'FcaenetCertificateExpiring',
+        async () => {
+          expect(await other.line('a certificate expires soon')).toMatchObject({
+            file: expect.stringMatching(/\.crt$/),
+            daysLeft: 1,
+          });
+        },
+        async () => {
+          other.kill('SIGKILL');
+          await other.ended;
+          other = await run.startOther(otherMetrics, 365);
+        },
+      );
+      other.kill('SIGKILL');
+      await other.ended;
+    });
 
     test('a checkpoint for which there is no room is counted', { timeout: limitMs }, async () => {
       const { bavail, bsize } = statfsSync(run.volume);

@@ -14,9 +14,9 @@ export class HeldRun {
   }
 
   /** The same of a run that goes on. */
-  static async attach(run: CommandLine, folder: string, name: string): Promise<HeldRun> {
+  static async attach(run: CommandLine, folder: string, name: string, runs = 'runs'): Promise<HeldRun> {
     const { address } = await run.line('waiting for workers');
-    return new HeldRun(run, join(folder, 'runs', name, 'control.sock'), String(address));
+    return new HeldRun(run, join(folder, runs, name, 'control.sock'), String(address));
   }
 
   private constructor(

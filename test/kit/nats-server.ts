@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,9 +28,15 @@ export class NatsServer {
     private readonly flags: readonly string[],
   ) {}
 
-  /** @param flags of nats-server, besides those for its address and JetStream */
-  static async start(flags: readonly string[] = []): Promise<NatsServer> {
-    const server = new NatsServer(mkdtempSync(join(tmpdir(), 'fcaenet-nats-')), await freePort(), flags);
+  /**
+   * @param flags of nats-server, besides those for its address and JetStream
+   * @param configuration the text of its configuration file
+   */
+  static async start(flags: readonly string[] = [], configuration = ''): Promise<NatsServer> {
+    const folder = mkdtempSync(join(tmpdir(), 'fcaenet-nats-'));
+    const file = join(folder, 'nats.conf');
+    writeFileSync(file, configuration);
+    const server = new NatsServer(folder, await freePort(), ['-c', file, ...flags]);
     await server.start();
     return server;
   }
@@ -49,8 +55,9 @@ export class NatsServer {
   }
 
   /** Starts it where it was, and waits until it takes connections. */
-  async start(): Promise<void> {
-    const flags = ['-a', '127.0.0.1', '-p', String(this.port), '-js', '-sd', this.folder, ...this.flags];
+  async start(hasJetStream = true): Promise<void> {
+    const jetStream = hasJetStream ? ['-js', '-sd', this.folder] : [];
+    const flags = ['-a', '127.0.0.1', '-p', String(this.port), ...jetStream, ...this.flags];
     const child = spawn('nats-server', flags, { stdio: 'ignore' });
     this.process = child;
     running.add(child);

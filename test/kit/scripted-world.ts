@@ -97,7 +97,7 @@ export class ScriptedWorld {
 
   async close(): Promise<void> {
     for (const scripted of this.workers) scripted.leave();
-    await this.server.close('the test is over', false);
+    await this.server.close({ reason: 'the test is over' });
   }
 }
 

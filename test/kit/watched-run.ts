@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeCertificates, tlsFilesIn } from '../../src/transport/certificates.js';
 import { askControlSocket } from '../../src/transport/control/socket.js';
 import { CommandLine } from './command-line.js';
 import { LyingRelay } from './faults/lying-relay.js';
@@ -28,7 +29,8 @@ export const volumesMissing = (() => {
   }
 })();
 
-function mountVolume(folder: string): void {
+/** Mounts a volume of a bounded size at an empty folder. */
+export function mountVolume(folder: string): void {
   const options = ['-t', 'tmpfs', '-o', `size=${volumeMegabytes}m`, 'none', folder];
   execFileSync('mount', options, { stdio: 'ignore' });
 }
@@ -89,6 +91,23 @@ export class WatchedRun {
       const start = () => new CommandLine(['worker', ...flags], { cwd: this.small.folder });
       return new Supervised(start);
     });
+  }
+
+  /** Starts the coordinator of another run, which nobody joins, with certificates for so many days. */
+  async startOther(metrics: string, days: number): Promise<CommandLine> {
+    const directory = join(this.small.folder, `certs-${days}`);
+    await makeCertificates({ directory, names: [], days, nowMs: Date.now() });
+    const settings = [
+      'metadata.name=other',
+      `spec.operation.runsDirectory=${join(this.small.folder, 'other-runs')}`,
+      `spec.operation.metrics=${metrics}`,
+      'spec.operation.lease.seconds=5',
+      ...Object.entries(tlsFilesIn(directory, 'coordinator')).map(
+        ([name, file]) => `spec.operation.tls.${name}=${file}`,
+      ),
+    ].flatMap((setting) => ['--set', setting]);
+    const args = ['coordinator', this.small.runFile, '--resume=auto', ...settings];
+    return new CommandLine(args, { cwd: this.small.folder });
   }
 
   /** Kills the workers, and starts none again. */

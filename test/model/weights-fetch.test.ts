@@ -3,9 +3,10 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { findPublished, publishedWeights } from '../../src/model/weights/catalogue.js';
 import { fetchWeights } from '../../src/model/weights/fetch.js';
+import { ConnectProxy, proxyVariables } from '../kit/connect-proxy.js';
 import { temporaryDirectory } from '../run/support.js';
 
 const content = Buffer.from(Array.from({ length: 100_000 }, (_, i) => (i * 7) & 255));
@@ -158,4 +159,50 @@ test('a place that cannot be written is named before anything is asked for', asy
     message: `${target} cannot be written (ENOTDIR).`,
   });
   expect(ranges).toHaveLength(0);
+});
+
+/** The environment of a machine that reaches the world through a proxy alone. */
+async function behindProxy(
+  places: Readonly<Record<string, string | null>>,
+  noProxy = '',
+): Promise<ConnectProxy> {
+  const proxy = await ConnectProxy.open(places);
+  onTestFinished(() => proxy.close());
+  const variables = { ...proxyVariables(proxy.address), no_proxy: noProxy, NO_PROXY: noProxy };
+  for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  return proxy;
+}
+
+test('the proxy that the environment names is asked, but not for hosts of no_proxy', async () => {
+  const { url, ranges } = await serve(whole);
+  const place = new URL(url).host;
+  const proxy = await behindProxy({ 'weights.invalid:80': place }, '127.0.0.1');
+  const target = path();
+  await fetchWeights({ name: 'x', url: 'http://weights.invalid/weights.pth', sha256 }, target);
+  expect(readFileSync(target)).toEqual(content);
+  expect(proxy.asked).toEqual(['weights.invalid:80']);
+  await fetchWeights({ name: 'x', url, sha256 }, path());
+  expect(ranges).toHaveLength(2);
+  expect(proxy.asked).toHaveLength(1);
+});
+
+test('https goes through a tunnel of the proxy, and what the proxy refuses is said', async () => {
+  const proxy = await behindProxy({ 'weights.invalid:443': null });
+  const url = 'https://weights.invalid/weights.pth';
+  await expect(fetchWeights({ name: 'x', url, sha256 }, path())).rejects.toMatchObject({
+    code: 'MODEL_WEIGHTS_FETCH',
+    message: `${url} cannot be downloaded: Proxy response (403) !== 200 when HTTP Tunneling.`,
+  });
+  expect(proxy.asked).toEqual(['weights.invalid:443']);
+});
+
+test('a proxy that is no URL is named', async () => {
+  vi.stubEnv('https_proxy', 'proxy.example:3128');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const url = 'https://weights.invalid/weights.pth';
+  await expect(fetchWeights({ name: 'x', url, sha256 }, path())).rejects.toMatchObject({
+    code: 'MODEL_WEIGHTS_FETCH',
+    message: `${url} cannot be downloaded: https_proxy or http_proxy is no URL such as http://proxy.example:3128.`,
+  });
 });

@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as passMs } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { makeCertificates, tlsFilesIn } from '../../src/transport/certificates.js';
 import { askControlSocket } from '../../src/transport/control/socket.js';
 import { CommandLine } from '../kit/command-line.js';
 import { freePort } from '../kit/free-port.js';
@@ -69,8 +70,12 @@ describe.skipIf(missing !== '')(`a run that Prometheus scrapes${missing}`, () =>
       ],
       readFileSync(ruleFile, 'utf8').replaceAll('[5m]', '[10s]'),
     );
+    const certs = join(small.folder, 'certs');
+    await makeCertificates({ directory: certs, names: [], days: 365, nowMs: Date.now() });
+    const tls = Object.entries(tlsFilesIn(certs, 'coordinator'));
     const settings = [
       'metadata.name=watched',
+      ...tls.map(([name, file]) => `spec.operation.tls.${name}=${file}`),
       `spec.operation.metrics=${address}`,
       `spec.operation.nats.url=${nats.url}`,
       // It goes on for as long as somebody looks.

@@ -61,9 +61,9 @@ test.each([
   ['RETRIEVAL_HISTOGRAM', { queryHistograms: [colorHistogram(new Uint8Array(9))] }, '3 pixels, expected'],
   ['RETRIEVAL_HISTOGRAM', { databaseHistograms: [Uint32Array.of(4)] }, '1 bins'],
   ['RETRIEVAL_SHAPE', { databaseHistograms: [] }, '0 histograms, expected 1'],
-  ['RETRIEVAL_SHAPE', { databaseHistograms: [one, one] }, 'more than its histograms, expected 1'],
+  ['RETRIEVAL_SHAPE', { databaseHistograms: [one, one] }, 'more than 1 histograms, expected 1'],
   ['RETRIEVAL_SHAPE', { queryHistograms: [] }, '0 histograms, expected 1'],
-  ['RETRIEVAL_SHAPE', { queryHistograms: [one, one] }, 'more than its histograms'],
+  ['RETRIEVAL_SHAPE', { queryHistograms: [one, one] }, 'more than 1 histograms'],
   ['RETRIEVAL_EMPTY', { queryHistograms: [], queryLabels: new Int32Array(0) }, 'no queries'],
 ])('%s', async (code, change, text) => {
   const labels = new Int32Array(1);

@@ -127,7 +127,7 @@ test('a worker gives up on a coordinator that does not come back', async () => {
   killed.kill('SIGKILL');
   const { exitCode, stderr } = await waiting.ended;
   expect(stderr).toMatch(
-    /^fcaenet: the coordinator at 127\.0\.0\.1:\d+ is gone \(.+\) and did not come back within 2 s\.\n$/,
+    /^fcaenet: the coordinator at 127\.0\.0\.1:\d+ is gone \(.+\) and did not come back within 2 s: nobody listens there\.\n$/,
   );
   expect(exitCode).toBe(1);
 });

@@ -2,6 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CommandLine, runCommandLine } from '../kit/command-line.js';
+import { freePort } from '../kit/free-port.js';
 import { type SmallRun, smallRun } from '../kit/small-run.js';
 
 let small: SmallRun;
@@ -71,7 +72,45 @@ test('two workers over TLS with a token give the bits of plain text; others are 
     expect.objectContaining({ message: 'refused a connection', code: 'JOIN_TOKEN_WRONG' }),
   );
   expect(await digests('tls')).toEqual(await digests('plain'));
-}, 60_000);
+}, 240_000);
+
+test('certificates of another authority: who was connected before says at once why it cannot come back', async () => {
+  const cwd = small.folder;
+  expect(await runCommandLine(['certs', 'make', 'rotated'], { cwd })).toMatchObject({ exitCode: 0 });
+  const listen = `spec.operation.listen=127.0.0.1:${await freePort()}`;
+  const coordinator = (...files: string[]) =>
+    new CommandLine(
+      [
+        ...['coordinator', small.runFile, '--resume=auto', '--join-token-file', 'certs/join-token'],
+        ...set('metadata.name=rotated', listen, ...files),
+      ],
+      { cwd },
+    );
+  const first = coordinator(...settings);
+  const { address } = await first.line('waiting for workers');
+  const { certificate, key, authority } = tls('worker');
+  const worker = new CommandLine(
+    [
+      ...['worker', '--connect', String(address), '--data', 'data', '--cache', 'cache'],
+      ...['--tls-certificate', certificate, '--tls-key', key, '--tls-authority', authority],
+      ...['--join-token-file', 'certs/join-token'],
+    ],
+    { cwd },
+  );
+  await first.line('checkpoint written');
+  first.kill('SIGTERM');
+  expect(await first.ended).toMatchObject({ exitCode: 75 });
+  const second = coordinator(...settings.map((each) => each.replace('certs/', 'rotated/')));
+  const reason = "the coordinator's certificate is not of the authority in --tls-authority";
+  await worker.line('no coordinator answered; trying again', (line) => line.reason === reason);
+  expect(await second.line('refused a connection')).toMatchObject({
+    code: 'UNTRUSTED_CERTIFICATE',
+    reason: expect.stringMatching(/^it closed once it had seen this coordinator's certificate, /),
+  });
+  for (const each of [worker, second]) each.kill('SIGTERM');
+  expect(await worker.ended).toMatchObject({ exitCode: 0 });
+  expect(await second.ended).toMatchObject({ exitCode: 75 });
+}, 240_000);
 
 test('the local workers of train speak TLS and show their run’s token, which is in no file and no line', async () => {
   const run = new CommandLine(
@@ -88,4 +127,4 @@ test('the local workers of train speak TLS and show their run’s token, which i
   for (const { parentPath, name } of files) {
     expect((await readFile(join(parentPath, name))).includes('a-token-of-this-very-test')).toBe(false);
   }
-}, 60_000);
+}, 240_000);

@@ -65,7 +65,7 @@ export class SimulatedCoordinator {
     };
     const disk = new Disk(null, simulatedFileSystem(process, chance, trouble, trace), new DiskWatch());
     const onDeposed = this.interruption.interrupt.bind(this.interruption);
-    const result = await lead({ run, directory, log, clock: process, onDeposed }, (leading) =>
+    const { result } = await lead({ run, directory, log, clock: process, onDeposed }, (leading) =>
       new Coordination({
         run,
         resume: 'auto',
@@ -155,10 +155,10 @@ export class SimulatedCoordinator {
           },
         });
       },
-      close: async (reason, resumable) => {
+      close: async (finish) => {
         stopBeating();
         onListening(null);
-        await Promise.race([streams.finish(reason, resumable), process.sleep(1_000)]);
+        await Promise.race([streams.finish(finish), process.sleep(1_000)]);
       },
     };
   }
@@ -176,6 +176,8 @@ class SimulatedConnections {
       state: 'handshaking',
       streaming: false,
       cancelDeadline: () => {},
+      certificateExpiryMs: null,
+      progress: 'bytes',
     };
     this.connections.set(line.peer, { connection, line });
   }

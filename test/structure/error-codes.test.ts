@@ -26,8 +26,7 @@ const errorCodes = [...source.matchAll(/'([A-Z]+(?:_[A-Z0-9]+)*)'/g)]
 /** What a coordinator says to those whom it refuses. */
 const refusalCodes = [
   ...[...source.matchAll(/this\.refuse\(\s*[\w.]+,\s*'([A-Z_]+)'/g)].map(([, code]) => code!),
-  ...[...source.matchAll(/refusal: \{ code: '([A-Z_]+)'/g)].map(([, code]) => code!),
-  ...[...source.matchAll(/\['(JOIN_TOKEN_\w+)'|\['(JOIN_TOKEN_\w+)'/g)].map(([, code]) => code!),
+  ...[...source.matchAll(/\bcode: '([A-Z_]+)'/g)].map(([, code]) => code!),
 ];
 const control = [...source.matchAll(/'(CONTROL_[A-Z_]+)'/g)].map(([, code]) => code!);
 const codes = [...new Set([...errorCodes, ...refusalCodes, ...control])].sort();

@@ -115,6 +115,33 @@ test('the folder may be reached by another path than its server’s, also a long
 });
 
 test.skipIf(natsMissing !== '')(
+  `an answer that is larger than the NATS server takes is refused instead of sent${natsMissing}`,
+  async () => {
+    const server = await NatsServer.start([], 'max_payload: 512');
+    onTestFinished(() => server.remove());
+    const link = new NatsLink(server.settings, 'test', silent);
+    onTestFinished(() => link.close());
+    const note = 'n'.repeat(1_000);
+    serveNatsControl(
+      link,
+      'a.b',
+      async () => ({ ok: true, run: 'a.b', term: 1, note }),
+      () => true,
+    );
+    await link.get(10_000);
+    await expect
+      .poll(() => askNats(server.settings, 'a.b', '{"command":"status"}').then(JSON.parse, String), {
+        timeout: 10_000,
+      })
+      .toEqual({
+        ok: false,
+        code: 'CONTROL_REPLY_TOO_LONG',
+        message: "its answer has 1042 bytes, more than the NATS server's max_payload of 512",
+      });
+  },
+);
+
+test.skipIf(natsMissing !== '')(
   `over NATS the leader answers, and one that was replaced does not${natsMissing}`,
   async () => {
     const server = await NatsServer.start();
@@ -137,6 +164,8 @@ test.skipIf(natsMissing !== '')(
     await (await leader!.get(0))!.flush();
     const reply = JSON.parse(await askNats(server.settings, 'a.b', JSON.stringify(request)));
     expect(reply).toEqual({ ok: true, run: 'quick', term: 3, request });
-    await expect(askNats(server.settings, 'other', '{}')).rejects.toThrow('503');
+    await expect(askNats(server.settings, 'other', '{}')).rejects.toThrow(
+      'nobody at the NATS server listens to its requests',
+    );
   },
 );

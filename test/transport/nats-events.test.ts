@@ -40,7 +40,9 @@ const isMissing = natsMissing !== '';
 
 test.skipIf(isMissing)(`events arrive in order, under the run's subject${natsMissing}`, async () => {
   const { server, open } = await start();
-  const { events } = open();
+  const { link, events } = open();
+  // At its end nobody waits for a server that is not reached.
+  await link.get(30_000);
   for (const each of numbered(50)) events.publish(each);
   await events.close();
   expect(await streamedEvents(server.url)).toEqual(numbered(50));
@@ -83,10 +85,12 @@ test.skipIf(isMissing)(
   async () => {
     const { server, open } = await start();
     const first = open();
+    await first.link.get(30_000);
     for (const each of numbered(5)) first.events.publish(each);
     await first.events.close();
     // Of a crashed coordinator: the file has what the stream lacks, and what it has.
-    const { events } = open({ earlier: numbered(8), term: 2 });
+    const { link, events } = open({ earlier: numbered(8), term: 2 });
+    await link.get(30_000);
     events.publish(event(1, 2));
     await events.close();
     expect(await streamedEvents(server.url)).toEqual([...numbered(8), event(1, 2)]);

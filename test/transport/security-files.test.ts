@@ -22,7 +22,9 @@ beforeAll(() => makeCertificates(options));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 test.each(['coordinator', 'worker'] as const)('the files of a %s are what the process accepts', (holder) => {
-  expect(Object.keys(readTlsFiles(tlsFilesIn(certs, holder)))).toEqual(['certificate', 'key', 'authority']);
+  expect(Object.keys(readTlsFiles(tlsFilesIn(certs, holder)))).toEqual([
+    ...['certificate', 'key', 'authority', 'expiry'],
+  ]);
 });
 
 test('the coordinator is named by its hosts and by those of loopback, and signed by the authority', () => {

@@ -49,17 +49,22 @@ describe('a transfer', () => {
   test('is refused by its announced length before anything is allocated', () => {
     const receiver = new TransferReceiver(new TransferMemory(1));
     expect(() =>
-      receiver.begin({ id: 1, byteLength: 2 ** 40, sharedOffset: 0 }, exactly(8), 'weights', () => {}),
-    ).toThrow('weights announces 1099511627776 bytes where 8 were expected');
-    expect(() => receiver.begin(null, exactly(8), 'weights', () => {})).toThrow(TransportError);
+      receiver.begin(
+        { id: 1, byteLength: 2 ** 40, sharedOffset: 0 },
+        exactly(8),
+        'a set of weights',
+        () => {},
+      ),
+    ).toThrow('a set of weights announces 1099511627776 bytes where 8 were expected');
+    expect(() => receiver.begin(null, exactly(8), 'a set of weights', () => {})).toThrow(TransportError);
   });
 
   test('is refused while another is open', () => {
     const receiver = new TransferReceiver(new TransferMemory(1));
-    receiver.begin({ id: 1, byteLength: 8, sharedOffset: 0 }, exactly(8), 'weights', () => {});
+    receiver.begin({ id: 1, byteLength: 8, sharedOffset: 0 }, exactly(8), 'a set of weights', () => {});
     expect(() =>
-      receiver.begin({ id: 2, byteLength: 8, sharedOffset: 0 }, exactly(8), 'weights', () => {}),
-    ).toThrow('weights was announced while 8 bytes of the transfer before it were missing');
+      receiver.begin({ id: 2, byteLength: 8, sharedOffset: 0 }, exactly(8), 'a set of weights', () => {}),
+    ).toThrow('a set of weights was announced while 8 bytes of the transfer before it were missing');
   });
 });
 
@@ -70,8 +75,8 @@ describe('an array from the wire', () => {
   });
 
   test.each([
-    [7, undefined, 'indices has 7 bytes where a multiple of 4 were expected'],
-    [8, 3, 'indices has 8 bytes where 12 were expected'],
+    [7, undefined, '7 bytes came for indices, expected a multiple of 4'],
+    [8, 3, '8 bytes came for indices, expected 12'],
   ])('of %i bytes for %s elements is refused', (length, elements, message) => {
     expect(() => arrayFrom(Int32Array, new Uint8Array(length), 'indices', elements)).toThrow(message);
   });

@@ -16,6 +16,7 @@ import { freePort } from '../kit/free-port.js';
 const material: Record<string, TlsMaterial> = {};
 let folder: string;
 let close: (() => void)[] = [];
+let refusals: string[] = [];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'fcaenet-diagnosis-'));
@@ -31,6 +32,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 afterEach(() => {
   for (const each of close) each();
   close = [];
+  refusals = [];
 });
 
 /** A coordinator's port, as far as TLS and the first bytes of HTTP/2. */
@@ -39,8 +41,8 @@ async function coordinatorPort(tls: string | null, host = '127.0.0.1'): Promise<
     tls: tls === null ? null : material[tls]!,
     limits: handshakeLimits,
     clock: systemClock,
-    accept: () => {},
-    onRefused: () => {},
+    accept: (socket) => void socket.resume(),
+    onRefused: (reason) => void refusals.push(reason),
   });
   close.push(() => open.close());
   return `${host}:${await open.listen(host, 0)}`;
@@ -57,6 +59,8 @@ const ours = () => material['ours worker']!;
 
 test('nothing is wrong', async () => {
   expect(await whyUnreachable(await coordinatorPort('ours coordinator'), ours())).toBeNull();
+  // The look has shown that it accepts the certificate.
+  await expect.poll(() => refusals).toEqual(['closed_early']);
   expect(await whyUnreachable(await coordinatorPort(null), null)).toBeNull();
 });
 

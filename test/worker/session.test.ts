@@ -59,7 +59,7 @@ async function open(signal = new AbortController().signal) {
   const arrived = new Promise<WorkerStream>((resolve) => {
     joined = resolve;
   });
-  const connection = await dial(address, diallingOf(address, null), 5_000, signal);
+  const connection = await dial(diallingOf(address, null), 5_000, signal);
   connections.push(connection);
   const admissions: boolean[] = [];
   const ending = new Session(
@@ -90,6 +90,23 @@ test('the run is over', async () => {
   await welcome(1);
   say({ term: 1, finish: { reason: 'it finished', resumable: false } });
   expect(await ending).toEqual<SessionEnding>({ how: 'over' });
+});
+
+test('the run has failed for good', async () => {
+  const { ending, say, welcome } = await open();
+  await welcome(1);
+  say({ term: 1, finish: { reason: 'an image is missing', failed: true } });
+  expect(await ending).toEqual<SessionEnding>({ how: 'failed', reason: 'an image is missing' });
+});
+
+test('a run that is over before this worker was welcome is over, unless an older leader says so', async () => {
+  const { ending, say } = await open();
+  say({ term: 2, finish: { reason: 'it has finished' } });
+  expect(await ending).toEqual<SessionEnding>({ how: 'over' });
+  memory.follow('birds', 3);
+  const again = await open();
+  again.say({ term: 2, finish: { reason: 'it has finished' } });
+  expect(await again.ending).toMatchObject({ how: 'lost', reason: expect.stringContaining('old leader') });
 });
 
 test('the coordinator stops, and may come back', async () => {
@@ -216,7 +233,7 @@ describe('dialling', () => {
   test('a port where nobody listens is refused at once', async () => {
     server.forceShutdown();
     const signal = new AbortController().signal;
-    await expect(dial('127.0.0.1:1', diallingOf(address, null), 5_000, signal)).rejects.toMatchObject({
+    await expect(dial(diallingOf('127.0.0.1:1', null), 5_000, signal)).rejects.toMatchObject({
       code: 'TRANSPORT_UNREACHABLE',
     });
   });
@@ -226,7 +243,7 @@ describe('dialling', () => {
     await once(mute, 'listening');
     const { port } = mute.address() as { port: number };
     const signal = new AbortController().signal;
-    await expect(dial(`127.0.0.1:${port}`, diallingOf(address, null), 300, signal)).rejects.toThrow(
+    await expect(dial(diallingOf(`127.0.0.1:${port}`, null), 300, signal)).rejects.toThrow(
       `no coordinator answered at 127.0.0.1:${port}: nothing came within 300 ms`,
     );
     mute.close();
@@ -234,7 +251,7 @@ describe('dialling', () => {
 
   test('can be stopped', async () => {
     const controller = new AbortController();
-    const attempt = dial('127.0.0.1:1', diallingOf(address, null), 5_000, controller.signal);
+    const attempt = dial(diallingOf('127.0.0.1:1', null), 5_000, controller.signal);
     controller.abort(new Error('enough'));
     await expect(attempt).rejects.toThrow('enough');
   });

@@ -3,10 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { systemClock } from '../../src/clock.js';
 import { interruptProcess } from '../../src/console/interrupt.js';
+import { handshakeLimits, WorkerListener } from '../../src/coordinator/admission/worker-listener.js';
 import type { WorkerStream } from '../../src/coordinator/dispatch/member.js';
 import { parseTrainingRun } from '../../src/run/read.js';
+import { makeCertificates, tlsFilesIn } from '../../src/transport/certificates.js';
 import { coordinatorService } from '../../src/transport/service.js';
+import { readTlsFiles, type TlsMaterial } from '../../src/transport/tls-files.js';
 import { work as workAsCommand } from '../../src/worker/command.js';
 import { runWorker } from '../../src/worker/worker.js';
 import { failure } from '../kit/failure.js';
@@ -19,6 +23,7 @@ const log = { info: () => {}, warn: (...line: unknown[]) => void warnings.push(l
 const work = (connect: string, seconds: { connect: number; reconnect: number }) =>
   runWorker({
     connect,
+    proxy: null,
     connectTimeoutSeconds: seconds.connect,
     reconnectTimeoutSeconds: seconds.reconnect,
     data: join(folder, 'data'),
@@ -31,8 +36,13 @@ const work = (connect: string, seconds: { connect: number; reconnect: number }) 
     signal: new AbortController().signal,
   });
 
+let tls: TlsMaterial;
+
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'fcaenet-worker-'));
+  const directory = join(folder, 'certs');
+  await makeCertificates({ directory, names: [], days: 1, nowMs: Date.now() });
+  tls = readTlsFiles(tlsFilesIn(directory, 'coordinator'));
   await smallDataset(join(folder, 'data'));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -50,17 +60,84 @@ test('no coordinator is there at first: it says why at once, and again when it g
   ]);
 });
 
+test('another reason is said as soon as it is there', async () => {
+  warnings.length = 0;
+  const port = await freePort();
+  const address = `127.0.0.1:${port}`;
+  const ended = work(address, { connect: 6, reconnect: 1 });
+  await vi.waitFor(() => expect(warnings).toHaveLength(1), 10_000);
+  const listener = new WorkerListener({
+    tls,
+    limits: handshakeLimits,
+    clock: systemClock,
+    accept: () => {},
+    onRefused: () => {},
+  });
+  await listener.listen('127.0.0.1', port);
+  const reason = 'it speaks TLS: give this worker --tls-certificate, --tls-key and --tls-authority';
+  await expect(ended).rejects.toEqual(
+    failure('TRANSPORT_UNREACHABLE', `no coordinator answered at ${address} within 6 s: ${reason}`),
+  );
+  expect(warnings).toEqual([
+    ['no coordinator answered; trying again', { address, reason: 'nobody listens there' }],
+    ['no coordinator answered; trying again', { address, reason }],
+  ]);
+  listener.close();
+});
+
 test('the coordinator goes away and is not looked for', async () => {
-  const server = new Server();
+  const { server, address } = await leaving();
+  await expect(work(address, { connect: 5, reconnect: 0 })).rejects.toEqual(
+    failure('WORKER_LOST_COORDINATOR', `the coordinator at ${address} is gone (it ended the stream)`),
+  );
+  server.forceShutdown();
+});
+
+test('the coordinator goes away, and why it is not found again is said at once and at the end', async () => {
+  warnings.length = 0;
+  const { server, address } = await leaving(() => setImmediate(() => server.forceShutdown()));
+  await expect(work(address, { connect: 5, reconnect: 2 })).rejects.toEqual(
+    failure(
+      'WORKER_LOST_COORDINATOR',
+      /^the coordinator at .* is gone \(.*\) and did not come back within 2 s: nobody listens there$/,
+    ),
+  );
+  expect(warnings.slice(-2)).toEqual([
+    ['the coordinator is gone; looking for it', { address, reason: expect.any(String) }],
+    ['no coordinator answered; trying again', { address, reason: 'nobody listens there' }],
+  ]);
+});
+
+test('the coordinator says that the run has failed for good', async () => {
+  const { server, address } = await answering((stream) => {
+    stream.write({ term: 1, finish: { reason: 'an image is missing', failed: true } });
+  });
+  await expect(work(address, { connect: 60, reconnect: 60 })).rejects.toEqual(
+    failure('WORKER_RUN_FAILED', 'the run has failed for good: an image is missing'),
+  );
+  server.forceShutdown();
+});
+
+/** A coordinator that welcomes a worker and ends its stream. */
+async function leaving(then = () => {}): Promise<{ server: Server; address: string }> {
   const run = parseTrainingRun(JSON.stringify(smallRunFile), 'small');
+  return answering((stream) => {
+    const welcome = { run: 'small', runFile: JSON.stringify(run), heartbeatMs: 2_000 };
+    stream.write({ term: 1, welcome });
+    stream.end();
+    then();
+  });
+}
+
+/** A coordinator that answers each worker's hello in the test's way. */
+async function answering(
+  answer: (stream: WorkerStream) => void,
+): Promise<{ server: Server; address: string }> {
+  const server = new Server();
   server.addService(coordinatorService({ sentBytes: 0, receivedBytes: 0 }), {
     Join: (stream: WorkerStream) => {
       stream.on('error', () => {});
-      stream.once('data', () => {
-        const welcome = { run: 'small', runFile: JSON.stringify(run), heartbeatMs: 2_000 };
-        stream.write({ term: 1, welcome });
-        stream.end();
-      });
+      stream.once('data', () => answer(stream));
     },
   });
   const port = await new Promise<number>((resolve, reject) =>
@@ -68,11 +145,8 @@ test('the coordinator goes away and is not looked for', async () => {
       error ? reject(error) : resolve(bound),
     ),
   );
-  await expect(work(`127.0.0.1:${port}`, { connect: 5, reconnect: 0 })).rejects.toEqual(
-    failure('WORKER_LOST_COORDINATOR', `the coordinator at 127.0.0.1:${port} is gone (it ended the stream)`),
-  );
-  server.forceShutdown();
-});
+  return { server, address: `127.0.0.1:${port}` };
+}
 
 test.each([
   [true, { code: 'WORKER_LEFT', exitCode: 75 }],
@@ -82,6 +156,7 @@ test.each([
   const disconnect = vi.spyOn(process, 'disconnect').mockReturnValue(undefined);
   const ended = workAsCommand({
     connect: `127.0.0.1:${await freePort()}`,
+    proxy: null,
     connectTimeoutSeconds: 60,
     reconnectTimeoutSeconds: 60,
     data: join(folder, 'data'),

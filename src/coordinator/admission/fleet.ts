@@ -1,6 +1,7 @@
 import type { Log } from '../../console/log.js';
 import type { FcaenetError } from '../../errors.js';
 import type { Identity } from '../../identity/identity.js';
+import type { Finish } from '../../transport/generated/fcaenet/v1/Finish.js';
 import type { Traffic } from '../../transport/service.js';
 import { LocalWorkerMemory } from '../dispatch/local-worker-memory.js';
 import { type Waiting, WorkerPool } from '../dispatch/pool.js';
@@ -97,10 +98,11 @@ export class Fleet {
   }
 
   /** Sends every worker home, or to wait for the run to go on, and waits for the local ones to end. */
-  async close(reason: string, resumable: boolean): Promise<void> {
+  async close(finish: Finish): Promise<void> {
     this.pool.removeAllListeners('gone');
     this.uselessData.stop();
-    await this.server.close(reason, resumable);
+    this.local?.expectEnd();
+    await this.server.close(finish);
     await this.local?.stop();
     this.localMemory?.close();
   }

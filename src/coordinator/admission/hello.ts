@@ -1,7 +1,7 @@
 import type { Identity } from '../../identity/identity.js';
 import type { TrainingRun } from '../../run/training-run.js';
 import type { Hello__Output } from '../../transport/generated/fcaenet/v1/Hello.js';
-import { isJoinToken } from '../../transport/join-token.js';
+import { isJoinToken, joinTokenVariable } from '../../transport/join-token.js';
 import { protocolVersion } from '../../transport/service.js';
 import type { WorkerPool } from '../dispatch/pool.js';
 
@@ -25,6 +25,32 @@ export interface HelloFault {
 }
 
 /**
+ * Checks that a peer is a worker of this run, before anything is said to it.
+ * @param joinToken what it must show; null asks for none
+ * @returns null where it is
+ */
+export function strangerFault(hello: Hello__Output, joinToken: string | null): HelloFault | null {
+  if (hello.protocolVersion !== protocolVersion) {
+    return {
+      code: 'PROTOCOL_VERSION',
+      message:
+        `the worker speaks protocol version ${hello.protocolVersion}, the coordinator ${protocolVersion}; ` +
+        `upgrade fcaenet where the ${hello.protocolVersion < protocolVersion ? 'worker' : 'coordinator'} runs`,
+    };
+  }
+  if (joinToken !== null && !isJoinToken(joinToken, hello.joinToken)) {
+    if (hello.joinToken !== '') {
+      return { code: 'JOIN_TOKEN_WRONG', message: "the worker has another join token than the run's" };
+    }
+    return {
+      code: 'JOIN_TOKEN_MISSING',
+      message: `the worker has no join token, but the run asks for one (--join-token-file or ${joinTokenVariable})`,
+    };
+  }
+  return null;
+}
+
+/**
  * Checks what a worker says of itself first.
  * @param joinToken what it must show; null asks for none
  * @returns null where it may go on
@@ -35,19 +61,8 @@ export function helloFault(
   joinToken: string | null,
   pool: WorkerPool,
 ): HelloFault | null {
-  if (hello.protocolVersion !== protocolVersion) {
-    return {
-      code: 'PROTOCOL_VERSION',
-      message:
-        `the worker speaks protocol version ${hello.protocolVersion}, the coordinator ${protocolVersion}; ` +
-        `upgrade fcaenet where the ${hello.protocolVersion < protocolVersion ? 'worker' : 'coordinator'} runs`,
-    };
-  }
-  if (joinToken !== null && !isJoinToken(joinToken, hello.joinToken)) {
-    const [code, what] =
-      hello.joinToken === '' ? ['JOIN_TOKEN_MISSING', 'no'] : ['JOIN_TOKEN_WRONG', 'another'];
-    return { code: code!, message: `the worker has ${what} join token than the run's` };
-  }
+  const stranger = strangerFault(hello, joinToken);
+  if (stranger !== null) return stranger;
   if (hello.datasetFingerprint !== datasetFingerprint) {
     return {
       code: 'DATASET_FINGERPRINT',

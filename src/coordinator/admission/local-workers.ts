@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Log } from '../../console/log.js';
-import { ExitCode, FcaenetError } from '../../errors.js';
+import { ExitCode, FcaenetError, isHopeless } from '../../errors.js';
 import { joinTokenVariable } from '../../transport/join-token.js';
 import { memoryKeyVariable } from '../../transport/shared-memory.js';
 import type { TlsFiles } from '../../transport/tls-files.js';
@@ -16,11 +16,6 @@ const restartsPerPlace = 3;
  * from the others, and binding begins at the first processor in each process: all of them would run on that one.
  */
 export const sharedProcessors = { OMP_WAIT_POLICY: 'PASSIVE', OMP_PROC_BIND: 'FALSE' } as const;
-
-/** Failures that running again cannot mend: bad input, bad settings, a refusal. */
-function isHopeless(exitCode: number | null): boolean {
-  return exitCode !== null && exitCode >= 64 && exitCode <= 78 && exitCode !== ExitCode.interrupted;
-}
 
 /** What a finished worker process left behind. */
 interface Ending {
@@ -58,9 +53,14 @@ export class LocalWorkers {
     for (let place = 0; place < options.count; place++) this.start(place, restartsPerPlace);
   }
 
+  /** From now on a process that ends is as it should be. */
+  expectEnd(): void {
+    this.stopping = true;
+  }
+
   /** Waits until every process has ended, by itself within `graceMs` or by SIGKILL. */
   async stop(graceMs = 3_000): Promise<void> {
-    this.stopping = true;
+    this.expectEnd();
     const ended = Promise.all(
       [...this.processes].map((child) => new Promise((resolve) => child.once('exit', resolve))),
     );

@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../../clock.js';
 import type { Log } from '../../console/log.js';
 import type { Identity } from '../../identity/identity.js';
 import { formatAddress, parseAddress } from '../../run/address.js';
+import type { Finish } from '../../transport/generated/fcaenet/v1/Finish.js';
 import { channelOptions, coordinatorService, type Traffic } from '../../transport/service.js';
 import type { LocalWorkerMemory } from '../dispatch/local-worker-memory.js';
 import type { WorkerStream } from '../dispatch/member.js';
@@ -85,6 +86,11 @@ export class CoordinatorServer {
     this.streams.localMemory = memory;
   }
 
+  /** From now on workers are told this instead of a welcome. */
+  tellOf(finish: Finish): void {
+    this.streams.over = finish;
+  }
+
   /**
    * Starts to listen.
    * @returns the address workers dial
@@ -104,10 +110,10 @@ export class CoordinatorServer {
    * Tells every worker that the run is over, or that it may be gone on with later, then closes the port. Waits no
    * longer than a second for workers that no longer listen.
    */
-  async close(reason: string, resumable: boolean): Promise<void> {
+  async close(finish: Finish): Promise<void> {
     this.stopBeating();
     this.listener.close();
-    await Promise.race([this.streams.finish(reason, resumable), this.clock.sleep(goodbyeMs)]);
+    await Promise.race([this.streams.finish(finish), this.clock.sleep(goodbyeMs)]);
     const closed = new Promise<void>((resolve) => this.server.tryShutdown(() => resolve()));
     await Promise.race([closed, this.clock.sleep(goodbyeMs)]);
     // A connection that was cut without a word does not close even now; nobody waits for it.

@@ -32,6 +32,10 @@ export const handshakeLimits: HandshakeLimits = {
 /** How HTTP/2, and so gRPC, begins (RFC 9113, 3.4). */
 const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 
+/** Why a connection ends after this side's certificate: whoever accepts it goes on to speak HTTP/2. */
+const distrust =
+  "it closed once it had seen this coordinator's certificate, which is not of its authority (--tls-authority), or not for the host that it dials (certs make --name)";
+
 /**
  * One connection on its way to being a worker's.
  * - `handshaking`: TCP is open; TLS, HTTP/2 or hello are still to come
@@ -44,9 +48,13 @@ export type ConnectionState = 'handshaking' | 'preparing' | 'joined' | 'closing'
 export interface Connection {
   readonly address: string;
   readonly socket: Socket;
+  /** When its certificate ends, Unix time in milliseconds; null in plain text, and before TLS is done. */
+  certificateExpiryMs: number | null;
   /** What its worker calls itself; null before its hello. */
   name: string | null;
   state: ConnectionState;
+  /** How far it came: nothing yet, this coordinator's certificate, bytes of its own after that. */
+  progress: 'none' | 'certificate' | 'bytes';
   /** Whether it has opened its one stream. */
   streaming: boolean;
   /** Calls off what happens when its time is over. */
@@ -158,8 +166,10 @@ export class WorkerListener {
     const connection: Connection = {
       address,
       socket,
+      certificateExpiryMs: null,
       name: null,
       state: 'handshaking',
+      progress: 'none',
       streaming: false,
       cancelDeadline: () => {},
     };
@@ -181,8 +191,10 @@ export class WorkerListener {
     }
     this.connections.set(peer, connection);
     socket.once('close', () => {
-      if (connection.state === 'handshaking' && hasSpoken(connection))
-        this.refuse(connection, 'closed_early', 'it closed before its hello');
+      if (connection.state === 'handshaking' && hasSpoken(connection)) {
+        if (connection.progress === 'certificate') this.refuse(connection, 'untrusted_certificate', distrust);
+        else this.refuse(connection, 'closed_early', 'it closed before its hello');
+      }
       connection.cancelDeadline();
       this.connections.delete(peer);
     });
@@ -215,13 +227,21 @@ export class WorkerListener {
       ALPNProtocols: ['h2'],
       handshakeTimeout: this.options.limits.helloMs,
     });
+    // The keys come with this side's certificate: there is no other sign of it in TLS 1.3. They are not looked at.
+    server.on('keylog', (_, socket) => {
+      const connection = this.connections.get(peerOf(socket));
+      if (connection?.progress === 'none') connection.progress = 'certificate';
+    });
     server.on('secureConnection', (socket) => {
       const connection = this.connections.get(peerOf(socket));
       if (connection?.state !== 'handshaking') socket.destroy();
       else if (!socket.authorized) {
         const reason = certificateFault(socket);
         this.refuse(connection, reason, `its certificate was not accepted: ${socket.authorizationError}`);
-      } else this.awaitPreface(socket, connection);
+      } else {
+        connection.certificateExpiryMs = Date.parse(socket.getPeerX509Certificate()!.validTo);
+        this.awaitPreface(socket, connection);
+      }
     });
     server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
       const connection = this.connections.get(peerOf(socket));
@@ -238,6 +258,7 @@ export class WorkerListener {
     const look = () => {
       const bytes = socket.read() as Buffer | null;
       if (bytes === null) return;
+      connection.progress = 'bytes';
       seen = Buffer.concat([seen, bytes]);
       const known = Math.min(seen.byteLength, preface.byteLength);
       if (!seen.subarray(0, known).equals(preface.subarray(0, known))) {

@@ -3,13 +3,14 @@ import type { Log } from '../../console/log.js';
 import { shorten } from '../../errors.js';
 import { type Identity, identityDifferences, wayOut } from '../../identity/identity.js';
 import type { EncodeResult__Output } from '../../transport/generated/fcaenet/v1/EncodeResult.js';
+import type { Finish } from '../../transport/generated/fcaenet/v1/Finish.js';
 import type { NodeResult__Output } from '../../transport/generated/fcaenet/v1/NodeResult.js';
 import type { WorkerMessage__Output } from '../../transport/generated/fcaenet/v1/WorkerMessage.js';
 import { bytesOfMessage, damageOf } from '../../transport/service.js';
 import type { LocalWorkerMemory } from '../dispatch/local-worker-memory.js';
 import { Member, type WorkerStream } from '../dispatch/member.js';
 import type { WorkerFailure, WorkerPool } from '../dispatch/pool.js';
-import { type Admission, helloFault, instanceOf, nameOf } from './hello.js';
+import { type Admission, helloFault, instanceOf, nameOf, strangerFault } from './hello.js';
 import type { Refusals } from './refusals.js';
 import type { Connection, WorkerListener } from './worker-listener.js';
 import type { WorkerLogs } from './worker-logs.js';
@@ -43,6 +44,8 @@ const mostFailureLetters = 1_000;
 export class WorkerStreams {
   /** What is shared with workers of this machine; null where none are started here. */
   localMemory: LocalWorkerMemory | null = null;
+  /** What workers are told instead of a welcome, because the run is over; null while it is not. */
+  over: Finish | null = null;
   private readonly connectionOf = new WeakMap<WorkerStream, Connection>();
   private identity: Identity | null;
   private isClosing = false;
@@ -120,28 +123,37 @@ export class WorkerStreams {
   }
 
   /** Tells every worker that the run is over, or that it may be gone on with later; resolves when all are told. */
-  async finish(reason: string, resumable: boolean): Promise<void> {
+  async finish(finish: Finish): Promise<void> {
     this.isClosing = true;
     const { admission, pool } = this.options;
     await Promise.all(
       pool.all().map(async (member) => {
-        await member.outbox.send({ term: admission.term, finish: { reason, resumable } });
+        await member.outbox.send({ term: admission.term, finish });
         member.stream.end();
       }),
     );
   }
 
   private greet(stream: WorkerStream, connection: Connection, message: WorkerMessage__Output): Member | null {
-    const { admission, joinToken, pool, clock, connections } = this.options;
+    const { admission, joinToken, pool, clock, log, connections } = this.options;
     const { hello } = message;
     if (!hello) {
       this.refuse(stream, 'HELLO_MISSING', `the first message was ${message.body ?? 'empty'}, not hello`);
       return null;
     }
     connection.name = nameOf(hello);
-    const fault = helloFault(hello, admission, joinToken, pool);
+    const { over } = this;
+    const fault =
+      over === null ? helloFault(hello, admission, joinToken, pool) : strangerFault(hello, joinToken);
     if (fault) {
       this.refuse(stream, fault.code, fault.message);
+      return null;
+    }
+    if (over !== null) {
+      log.info('told a worker that the run is over', { worker: connection.name });
+      stream.write({ term: admission.term, finish: over });
+      stream.end();
+      connections.closeConnection(connection);
       return null;
     }
     const instanceId = instanceOf(hello);
@@ -161,6 +173,7 @@ export class WorkerStreams {
       clock,
       sharedMemory: this.localMemory?.attach(hello.memoryKey) ?? null,
     });
+    member.certificateExpiryMs = connection.certificateExpiryMs;
     pool.add(member);
     connections.helloAccepted(connection);
     const welcome = {

@@ -73,6 +73,8 @@ export class Member {
   lastHeardAtMs: number;
   /** Null until it is admitted. */
   engine: WorkerEngine | null = null;
+  /** When its certificate ends, Unix time in milliseconds; null in plain text. */
+  certificateExpiryMs: number | null = null;
   readonly tally = new WorkerTally();
   readonly outbox: Outbox<CoordinatorMessage | Buffer>;
   readonly receiver: TransferReceiver;

@@ -2,8 +2,10 @@ import type { Console } from '../../console/console.js';
 import { diskWatch } from '../../disk/watch.js';
 import type { RunDirectory } from '../../run/run-directory.js';
 import type { TrainingRun } from '../../run/training-run.js';
+import { announceExpiry } from '../../transport/certificate-expiry.js';
 import type { NatsLink } from '../../transport/events/nats-link.js';
 import type { RunEventBody } from '../../transport/events/run-event.js';
+import type { TlsMaterial } from '../../transport/tls-files.js';
 import { describeWaiting, type Fleet } from '../admission/fleet.js';
 import type { CheckpointObserver } from '../checkpoints/run-checkpoints.js';
 import { memberStates } from '../dispatch/member.js';
@@ -12,6 +14,7 @@ import type { RunStatus } from '../leadership/run-control.js';
 import type { RunState } from '../training/run-state.js';
 import type { TrainingObserver } from '../training/training-loop.js';
 import { reportTraining, reportWorkers } from './event-sources.js';
+import type { CertificateSources } from './metrics/certificate-metrics.js';
 import { diskSpaceOf } from './metrics/disk-space.js';
 import { RunMetrics } from './metrics/run-metrics.js';
 import { MonitorServer } from './monitor-server.js';
@@ -28,12 +31,15 @@ export interface MonitoringOptions {
   readonly stepsPerEpoch: number;
   readonly events: EventReporter;
   readonly link: NatsLink | null;
+  /** What workers see of this coordinator; null in plain text. */
+  readonly tls: TlsMaterial | null;
   readonly term: number;
 }
 
 /** Shows a run while it goes on: on the console, and over HTTP for Prometheus and Kubernetes. */
 export class Monitoring {
   readonly observer: TrainingObserver;
+  private readonly endAnnouncements: () => void;
   private lastCheckpoint: { name: string; writtenMs: number } | null = null;
 
   private constructor(
@@ -45,6 +51,7 @@ export class Monitoring {
     const publish = (body: RunEventBody) => events.publish(state.position, body);
     this.observer = reportTraining(observe(options, metrics), state, publish);
     reportWorkers(fleet.pool, publish);
+    this.endAnnouncements = announceExpiry(Object.values(certificatesOf(options)), options.console.log);
     fleet.pool.on('setAside', (_, fault) => metrics.fleet.workerSetAside(fault));
     fleet.pool.on('refused', (member, reason, sentence) => {
       options.console.log.warn('answer refused', { worker: member.label, reason: sentence });
@@ -76,6 +83,7 @@ export class Monitoring {
       restoredAtMs: options.restoredFrom?.getTime() ?? null,
       events: () => events.counts,
       natsConnected: () => link?.connected ?? null,
+      certificates: certificatesOf(options),
       term,
       nowMs: () => Date.now(),
     });
@@ -125,8 +133,17 @@ export class Monitoring {
   }
 
   async close(): Promise<void> {
+    this.endAnnouncements();
     await this.server?.close();
   }
+}
+
+/** The first to end of each use's certificates. */
+function certificatesOf({ tls, link }: MonitoringOptions): CertificateSources['certificates'] {
+  return {
+    ...(tls && { coordinator: tls.expiry }),
+    ...(link?.certificateExpiry && { nats: link.certificateExpiry }),
+  };
 }
 
 /** The narration, with everything also counted. */

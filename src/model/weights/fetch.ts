@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { dirname } from 'node:path';
+import { EnvHttpProxyAgent, fetch } from 'undici';
 import { disk } from '../../disk/disk.js';
 import { ExitCode } from '../../errors.js';
 import { ModelError } from '../error.js';
@@ -16,7 +17,8 @@ const silenceMs = 60_000;
 
 /**
  * Downloads published weights to `path`, unless the file there is already the right one. The bytes go to
- * `path.partial` first, which a later call continues, and get their name only after their SHA-256 was found right.
+ * `path.partial` first, which a later call continues, and get their name only after their SHA-256 was found right. Goes
+ * through the proxy that `https_proxy` or `http_proxy` names, except to hosts of `no_proxy`.
  *
  * @returns whether anything was downloaded
  * @throws ModelError `MODEL_WEIGHTS_FETCH` where the server cannot be reached, refuses, or ends early (what has come is
@@ -68,8 +70,10 @@ async function download(
     () => silence.abort(new Error(`the server sent nothing for ${silenceMs / 1000} s`)),
     silenceMs,
   );
+  const proxies = openProxies(fail);
   try {
     const response = await fetch(url, {
+      dispatcher: proxies,
       signal: signal ? AbortSignal.any([signal, silence.signal]) : silence.signal,
       // Bytes as they are: a compressed transfer could not be continued.
       headers: { 'accept-encoding': 'identity', ...(already > 0 && { range: `bytes=${already}-` }) },
@@ -99,11 +103,23 @@ async function download(
     throw fail(reasonOf(error, silence.signal), error);
   } finally {
     clearTimeout(timer);
+    await proxies.destroy();
+  }
+}
+
+function openProxies(fail: (reason: string, cause: unknown) => ModelError): EnvHttpProxyAgent {
+  try {
+    return new EnvHttpProxyAgent();
+  } catch (cause) {
+    // Without the value, in which there may be a password.
+    throw fail('https_proxy or http_proxy is no URL such as http://proxy.example:3128', cause);
   }
 }
 
 function reasonOf(error: unknown, silence: AbortSignal): string {
-  const cause = silence.aborted ? silence.reason : ((error as Error).cause ?? error);
+  let cause = silence.aborted ? silence.reason : error;
+  // `fetch` says that it failed, and leaves to its causes why.
+  while ((cause as Error).cause instanceof Error) cause = (cause as Error).cause;
   return String((cause as Error).message || (cause as NodeJS.ErrnoException).code)
     .split('\n')[0]!
     .replace(/\.$/, '');

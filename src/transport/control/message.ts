@@ -36,13 +36,16 @@ export async function answerControl(text: string, handler: ControlHandler): Prom
 
 async function replyTo(text: string, handler: ControlHandler): Promise<ControlReply> {
   if (Buffer.byteLength(text) > controlBounds.requestBytes) {
-    return refusal('CONTROL_TOO_LONG', `the request has more than ${controlBounds.requestBytes} bytes`);
+    return controlRefusal(
+      'CONTROL_TOO_LONG',
+      `the request has more than ${controlBounds.requestBytes} bytes`,
+    );
   }
   let request: ControlRequest;
   try {
     request = controlRequestSchema.parse(JSON.parse(text));
   } catch {
-    return refusal(
+    return controlRefusal(
       'CONTROL_UNKNOWN',
       `the request is ${quote(text)}, but must be JSON with a command that exists`,
     );
@@ -51,10 +54,11 @@ async function replyTo(text: string, handler: ControlHandler): Promise<ControlRe
     return await handler(request);
   } catch (error) {
     const code = error instanceof FcaenetError ? error.code : 'CONTROL_FAILED';
-    return refusal(code, (error as Error).message.replace(/\.$/, ''));
+    return controlRefusal(code, (error as Error).message.replace(/\.$/, ''));
   }
 }
 
-function refusal(code: string, message: string): ControlReply {
+/** The answer to a request that is not carried out, or whose answer cannot be sent. */
+export function controlRefusal(code: string, message: string): ControlReply {
   return { ok: false, code, message };
 }

@@ -1,4 +1,5 @@
 import type { JetStreamClient, JetStreamManager, NatsConnection } from 'nats';
+import { isTooLarge } from './nats-error.js';
 import { type NatsLink, natsTimeoutMs, runToken } from './nats-link.js';
 import { compareEvents, parseRunEvent, type RunEvent } from './run-event.js';
 import type { RunEvents } from './run-events.js';
@@ -9,6 +10,8 @@ export const eventSubjects = 'fcaenet.events.>';
 /** How long `close` waits for a server that is there. */
 const closeMs = 3_000;
 const retryMs = 250;
+/** The longest wait before a server that refuses is asked again. */
+const longestRetryMs = 60_000;
 
 export interface NatsEventsOptions {
   readonly link: NatsLink;
@@ -23,7 +26,8 @@ export interface NatsEventsOptions {
 /**
  * Events in a JetStream stream, in order: one is sent when the one before is acknowledged. What is not acknowledged is
  * kept, within a bound, and sent again after the stream has been asked for the last event it has; so that nothing
- * acknowledged is lost, and nothing is there twice, however long the server was away.
+ * acknowledged is lost, and nothing is there twice, however long the server was away. A server that refuses is asked again
+ * after waits that double, and at once when it was away meanwhile; an event that is larger than it takes is passed over.
  */
 export class NatsEvents implements RunEvents {
   readonly counts = { published: 0, lost: 0 };
@@ -31,6 +35,7 @@ export class NatsEvents implements RunEvents {
   private closing = false;
   private ended: Promise<void> | null = null;
   private wake = () => {};
+  private hurry = () => {};
 
   constructor(private readonly options: NatsEventsOptions) {
     this.pending = options.earlier.slice(-options.capacity);
@@ -50,6 +55,7 @@ export class NatsEvents implements RunEvents {
   async close(): Promise<void> {
     this.closing = true;
     this.wake();
+    this.hurry();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, closeMs);
@@ -63,6 +69,7 @@ export class NatsEvents implements RunEvents {
   private async pump(): Promise<void> {
     const { link } = this.options;
     let stream: JetStreamClient | null = null;
+    let waitMs = retryMs;
     while (!this.closing || this.pending.length > 0) {
       if (this.pending.length === 0) {
         await new Promise<void>((resolve) => {
@@ -74,6 +81,7 @@ export class NatsEvents implements RunEvents {
       try {
         if (connection === null) {
           stream = null;
+          waitMs = retryMs;
           // Nobody waits for a server that is away when the run is over.
           if (this.closing) return;
           continue;
@@ -86,12 +94,29 @@ export class NatsEvents implements RunEvents {
           timeout: natsTimeoutMs,
         });
         this.arrived(1);
+        link.succeeded('events');
+        waitMs = retryMs;
       } catch (error) {
+        if (isTooLarge(error)) {
+          link.failed('large events', error);
+          this.pending.shift();
+          this.counts.lost++;
+          continue;
+        }
         stream = null;
-        link.warn('events', error);
-        await new Promise((resolve) => setTimeout(resolve, retryMs));
+        link.failed('events', error);
+        await this.pause(waitMs);
+        waitMs = this.closing ? retryMs : Math.min(2 * waitMs, longestRetryMs);
       }
     }
+  }
+
+  /** Ends early when the server comes or goes, or nobody will wait any longer. */
+  private async pause(waitMs: number): Promise<void> {
+    const closing = new Promise<void>((resolve) => {
+      this.hurry = resolve;
+    });
+    await Promise.race([this.options.link.change(waitMs), closing]);
   }
 
   /** Makes the stream where there is none, and drops from what is pending what the stream has. */

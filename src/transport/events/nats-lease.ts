@@ -123,9 +123,11 @@ export class NatsLease {
         timeout: natsTimeoutMs,
       });
       await this.keepLongEnough(connection, bucket);
-      return await use(bucket);
+      const value = await use(bucket);
+      this.link.succeeded('lease');
+      return value;
     } catch (error) {
-      this.link.warn('lease', error);
+      this.link.failed('lease', error);
       return null;
     }
   }

@@ -11,11 +11,16 @@ import {
 import type { Log } from '../../console/log.js';
 import { parseAddress } from '../../run/address.js';
 import type { NatsSettings } from '../../run/training-run.js';
+import { type CertificateExpiry, earliestExpiry } from '../certificate-expiry.js';
 import { TransportError } from '../error.js';
+import { certificatesIn } from '../tls-files.js';
+import { describeNatsError } from './nats-error.js';
 
-/** Time for a request to the server, and between attempts to reach it. */
+/** Time for a request to the server. */
 export const natsTimeoutMs = 2_000;
 const retryMs = 250;
+/** The longest wait between two attempts to reach a server that was never reached. */
+const longestRetryMs = 10_000;
 
 /** How to reach the configured server. @throws TransportError TRANSPORT_NATS_SETTINGS for a file that cannot be read */
 export function natsOptions(settings: NatsSettings, name: string): ConnectionOptions {
@@ -43,6 +48,12 @@ export function natsOptions(settings: NatsSettings, name: string): ConnectionOpt
   };
 }
 
+function expiryOf(path: string, pem: string): CertificateExpiry {
+  // Only the first is this side's own; those after it may be of any age.
+  const [own] = certificatesIn(path, Buffer.from(pem));
+  return earliestExpiry([[path, own!]]);
+}
+
 function readSetting(path: string): string {
   try {
     return readFileSync(path, 'utf8');
@@ -64,15 +75,21 @@ export class NatsLink {
   private connection: NatsConnection | null = null;
   private closed = false;
   private waiting: (() => void)[] = [];
+  /** What was last said of requests that fail, by what they are for. */
+  private readonly said = new Map<string, string>();
   private readonly listeners: ((connection: NatsConnection) => void)[] = [];
   connected = false;
+  /** When this side's certificate ends; null where it shows none. */
+  readonly certificateExpiry: CertificateExpiry | null;
 
-  /** Begins to connect. Throws what `natsOptions` throws. */
+  /** Begins to connect. Throws what `natsOptions` and `certificatesIn` throw. */
   constructor(
     settings: NatsSettings,
     name: string,
     private readonly log: Log,
   ) {
+    const { cert } = settings.tls;
+    this.certificateExpiry = cert === null ? null : expiryOf(cert, readSetting(cert));
     const options = { ...natsOptions(settings, name), maxReconnectAttempts: -1, reconnectTimeWait: retryMs };
     void this.keepConnecting({ ...options, ignoreAuthErrorAbort: true });
   }
@@ -98,9 +115,22 @@ export class NatsLink {
     return connection.jetstreamManager({ timeout: natsTimeoutMs, checkAPI: false });
   }
 
-  /** Says what the server refused or left unanswered. */
-  warn(what: string, error: unknown): void {
-    if (!this.closed) this.log.warn('NATS request failed', { what, reason: (error as Error).message });
+  /**
+   * Says what the server refused or left unanswered, and what to do about it: once, until the reason is another or a
+   * request has succeeded.
+   * @param what requests for one purpose
+   */
+  failed(what: string, error: unknown): void {
+    const { reason, remedy } = describeNatsError(error, this.connection?.info);
+    if (this.closed || this.said.get(what) === reason) return;
+    this.said.set(what, reason);
+    const fields = { what, reason, ...(remedy === null ? {} : { remedy }) };
+    this.log.warn('NATS request failed; trying again, at longer intervals', fields);
+  }
+
+  /** Says that requests succeed again, where it was said that they do not. */
+  succeeded(what: string): void {
+    if (this.said.delete(what) && !this.closed) this.log.info('NATS requests succeed again', { what });
   }
 
   async close(): Promise<void> {
@@ -110,17 +140,19 @@ export class NatsLink {
   }
 
   private async keepConnecting(options: ConnectionOptions): Promise<void> {
-    let told = false;
+    let told = '';
+    let waitMs = retryMs;
     while (!this.closed && this.connection === null) {
       try {
         const connection = await connect(options);
         if (this.closed) return await connection.close();
         this.connection = connection;
       } catch (error) {
-        if (!told)
-          this.log.warn('NATS server not reached; trying again', { reason: (error as Error).message });
-        told = true;
-        await this.change(retryMs);
+        const reason = (error as Error).message;
+        if (reason !== told) this.log.warn('NATS server not reached; trying again', { reason });
+        told = reason;
+        await this.change(waitMs);
+        waitMs = Math.min(2 * waitMs, longestRetryMs);
       }
     }
     if (this.connection === null) return;
@@ -148,7 +180,8 @@ export class NatsLink {
     for (const resolve of waiting) resolve();
   }
 
-  private change(withinMs: number): Promise<void> {
+  /** Waits until the server is there, is gone or will not be asked any more, at most so long. */
+  change(withinMs: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, withinMs);
       this.waiting.push(() => {

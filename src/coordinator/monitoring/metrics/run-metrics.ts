@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client';
 import type { Member } from '../../dispatch/member.js';
+import { type CertificateSources, registerCertificateMetrics } from './certificate-metrics.js';
 import { CheckpointMetrics, type CheckpointSources } from './checkpoint-metrics.js';
 import { type EventSources, registerEventMetrics } from './event-metrics.js';
 import { FleetMetrics, type FleetSources } from './fleet-metrics.js';
@@ -9,11 +10,16 @@ import { TrainingMetrics, type TrainingSources } from './training-metrics.js';
 import { registerWorkerMetrics } from './worker-metrics.js';
 
 /** What metrics read when they are scraped, instead of being told each time. */
-export interface MetricsSources extends TrainingSources, FleetSources, CheckpointSources, EventSources {
+export interface MetricsSources
+  extends TrainingSources,
+    FleetSources,
+    CheckpointSources,
+    EventSources,
+    CertificateSources {
   /** The run's name: the label `run` of every metric. */
   readonly run: string;
   /** Workers that are there, by slot. */
-  members(): readonly Pick<Member, 'slot' | 'state' | 'engine' | 'tally'>[];
+  members(): readonly Pick<Member, 'slot' | 'state' | 'engine' | 'certificateExpiryMs' | 'tally'>[];
 }
 
 /** The run's numbers for Prometheus, in a registry of their own. docs/metrics.md lists them. */
@@ -32,5 +38,6 @@ export class RunMetrics {
     this.checkpoints = new CheckpointMetrics(instruments, sources);
     registerEventMetrics(instruments, sources);
     registerProcessMetrics(instruments);
+    registerCertificateMetrics(instruments, sources);
   }
 }

@@ -2,7 +2,7 @@ import { type Member, memberStates } from '../../dispatch/member.js';
 import type { WorkerTally } from '../../dispatch/worker-tally.js';
 import type { Instruments } from './instruments.js';
 
-type Worker = Pick<Member, 'slot' | 'state' | 'engine' | 'tally'>;
+type Worker = Pick<Member, 'slot' | 'state' | 'engine' | 'certificateExpiryMs' | 'tally'>;
 
 const tallies: readonly (readonly [name: string, help: string, read: (tally: WorkerTally) => number])[] = [
   [
@@ -77,6 +77,16 @@ export function registerWorkerMetrics(instruments: Instruments, workers: () => r
         if (engine === null) continue;
         const { name, version, device, instructionSet } = engine;
         gauge.set({ worker: slot, engine: name, version, device, instruction_set: instructionSet }, 1);
+      }
+    },
+  );
+  instruments.gaugeOf(
+    'fcaenet_worker_certificate_expiry_timestamp_seconds',
+    'Unix time at which the worker’s certificate ends; absent in plain text.',
+    ['worker'],
+    (gauge) => {
+      for (const { slot, certificateExpiryMs } of workers()) {
+        if (certificateExpiryMs !== null) gauge.set({ worker: slot }, certificateExpiryMs / 1000);
       }
     },
   );
