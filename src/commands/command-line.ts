@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { print } from '../console/output.js';
 import { addExamples, spellResumeAuto } from './options.js';
 import { UsageError } from './usage.js';
 
@@ -12,7 +13,7 @@ export function createProgram(): Command {
     .description('Trains FCAENet: short binary codes that find pictures of the same fine-grained kind.')
     .version(version)
     .exitOverride()
-    .configureOutput({ writeErr: () => {}, outputError: () => {} })
+    .configureOutput({ writeOut: (text) => void print(text), writeErr: () => {}, outputError: () => {} })
     .configureHelp({ showGlobalOptions: true });
   return addExamples(program, [
     'npx fcaenet dataset make data/synthetic',

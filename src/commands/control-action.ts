@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { print } from '../console/output.js';
 import { defaultOperation } from '../run/presets.js';
 import { readTrainingRun } from '../run/read.js';
 import { RunDirectory } from '../run/run-directory.js';
@@ -36,7 +37,7 @@ export async function control({ request, run, nats }: ControlOptions): Promise<v
   if (!reply.ok)
     throw new TransportError('TRANSPORT_CONTROL_REFUSED', `run ${name} refused: ${reply.message}`);
   const { ok: _, ...fields } = reply;
-  process.stdout.write(`${JSON.stringify(fields)}\n`);
+  await print(`${JSON.stringify(fields)}\n`);
 }
 
 function ask(

@@ -12,7 +12,7 @@ interface RunOptions {
 
 /** `fcaenet train`: a coordinator in this process and its workers beside it. Throws what `coordinate` throws. */
 export function train({ run, resume }: RunOptions): Promise<void> {
-  return withConsole((console) => trainOn(console, run, resume));
+  return withConsole('beside', (console) => trainOn(console, run, resume));
 }
 
 /** The same on a console that is open already. */
@@ -28,7 +28,7 @@ export async function lead({
   joinTokenFile,
 }: RunOptions & { readonly joinTokenFile: string | undefined }): Promise<void> {
   const joinToken = readJoinToken(joinTokenFile ?? null, process.env);
-  await withConsole((console) => carryOut(console, { run, resume, localWorkers: 0, joinToken }));
+  await withConsole('beside', (console) => carryOut(console, { run, resume, localWorkers: 0, joinToken }));
 }
 
 async function carryOut(console: Console, options: Omit<CoordinateOptions, 'console'>): Promise<void> {

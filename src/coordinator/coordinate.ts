@@ -5,6 +5,7 @@ import { type Dataset, loadDataset } from '../data/dataset.js';
 import { KeyedRandom } from '../data/random.js';
 import { TripletSampler } from '../data/sampler.js';
 import { FcaenetError } from '../errors.js';
+import { requireOpenFiles, startingFiles } from '../machine/open-files.js';
 import { Ledger } from '../ledger/ledger.js';
 import { initialWeights } from '../model/initial.js';
 import { describeModel, type ModelLayout } from '../model/layout.js';
@@ -29,6 +30,11 @@ import { describeResult, type RunResult } from './training/result.js';
 import { RunState } from './training/run-state.js';
 import { TrainingLoop } from './training/training-loop.js';
 
+/** Pipes, shared memory and what goes with it. */
+const filesPerLocalWorker = 8;
+/** A connection, and the one that takes its place. */
+const filesPerWorker = 2;
+
 export interface CoordinateOptions {
   readonly run: TrainingRun;
   readonly resume: ResumeMode;
@@ -43,12 +49,17 @@ export interface CoordinateOptions {
  * Carries out a run, from its run file to `result.json`. When interrupted it writes a checkpoint first, in whatever
  * phase it is.
  * @returns the result and the file it is in; of a run that had finished before, the result it had then
- * @throws CoordinatorError COORDINATOR_INTERRUPTED (exit code 75) after a durable checkpoint, and what bad input throws
+ * @throws CoordinatorError COORDINATOR_INTERRUPTED (exit code 75) after a durable checkpoint, MachineError
+ *   MACHINE_OPEN_FILES, and what bad input throws
  */
 export async function coordinate(options: CoordinateOptions): Promise<{ result: RunResult; file: string }> {
   const { run, console } = options;
   const { log } = console;
-  const { tls: tlsFiles } = run.spec.operation;
+  const { tls: tlsFiles, membership } = run.spec.operation;
+  requireOpenFiles(
+    startingFiles + filesPerLocalWorker * options.localWorkers + filesPerWorker * membership.maxWorkers,
+    `a run of up to ${membership.maxWorkers} workers`,
+  );
   const protection = {
     tls: tlsFiles && readTlsFiles(tlsFiles),
     joinToken: options.joinToken,

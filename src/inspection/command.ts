@@ -8,7 +8,7 @@ export async function evaluate(options: {
   readonly data: string | undefined;
   readonly workers: number | undefined;
 }): Promise<void> {
-  await withConsole(async (console) => {
+  await withConsole('result', async (console) => {
     const { step, report } = await evaluateRun({ ...options, console });
     const { perClassAP, ...figures } = report;
     const ranked = [...perClassAP].filter((precision) => !Number.isNaN(precision)).sort((a, b) => a - b);
@@ -26,7 +26,7 @@ export async function audit(options: {
   readonly runDirectory: string;
   readonly data: string | undefined;
 }): Promise<void> {
-  await withConsole(async ({ log }) => {
+  await withConsole('result', async ({ log }) => {
     log.info('the run is complete, and every sample was used exactly once per epoch', {
       ...(await auditRun({ ...options, log })),
     });

@@ -35,7 +35,7 @@ export async function work(options: WorkOptions): Promise<void> {
       joinToken: readJoinToken(options.joinTokenFile ?? null, process.env),
       shared: inheritedMemory(process.env),
       name: options.name ?? `${hostname()}:${process.pid}`,
-      log: openConsole().log,
+      log: openConsole('beside').log,
       signal: leave.signal,
     });
     if (options.expectRestart && leave.signal.aborted) {
