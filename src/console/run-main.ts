@@ -41,7 +41,12 @@ export function describeEnd(
       };
 }
 
+let hasEnded = false;
+
+/** The first error is the cause; what it brings about is not said. */
 function end(error: unknown): void {
+  if (hasEnded) return;
+  hasEnded = true;
   const { text, exitCode } = describeEnd(error);
   process.exitCode = exitCode;
   // Exits in the callback: a pipe may take the text only later.

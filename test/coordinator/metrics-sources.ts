@@ -23,6 +23,7 @@ export class MetricsWorld {
   events = { published: 0, lost: 0 };
   natsConnected: boolean | null = null;
   restoredAtMs: number | null = null;
+  lostLogLines = 0;
 
   get sources(): MetricsSources {
     return {
@@ -44,6 +45,7 @@ export class MetricsWorld {
       restoredAtMs: this.restoredAtMs,
       events: () => this.events,
       natsConnected: () => this.natsConnected,
+      lostLogLines: () => this.lostLogLines,
       term: 4,
       nowMs: () => this.nowMs,
     };

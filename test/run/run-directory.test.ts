@@ -127,7 +127,9 @@ test.each([
 ])('a process number is not looked for here when the lock is of %s', (_, holder) => {
   const root = temporaryDirectory();
   lockOf(root, holder);
-  expect(() => RunDirectory.open(inside(root), 'auto')).toThrow(failure('RUN_LOCKED', 'in use by process 4194305'));
+  expect(() => RunDirectory.open(inside(root), 'auto')).toThrow(
+    failure('RUN_LOCKED', 'in use by process 4194305'),
+  );
 });
 
 test('a lock from the future, as after a clock was set back, counts for one lease from when it is seen', async () => {

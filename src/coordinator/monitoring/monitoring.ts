@@ -74,6 +74,7 @@ export class Monitoring {
       restoredAtMs: options.restoredFrom?.getTime() ?? null,
       events: () => events.counts,
       natsConnected: () => link?.connected ?? null,
+      lostLogLines: () => console.lostLines,
       term,
       nowMs: () => Date.now(),
     });

@@ -4,12 +4,17 @@ import { CheckpointMetrics, type CheckpointSources } from './checkpoint-metrics.
 import { type EventSources, registerEventMetrics } from './event-metrics.js';
 import { FleetMetrics, type FleetSources } from './fleet-metrics.js';
 import { Instruments } from './instruments.js';
-import { registerProcessMetrics } from './process-metrics.js';
+import { type ProcessSources, registerProcessMetrics } from './process-metrics.js';
 import { TrainingMetrics, type TrainingSources } from './training-metrics.js';
 import { registerWorkerMetrics } from './worker-metrics.js';
 
 /** What metrics read when they are scraped, instead of being told each time. */
-export interface MetricsSources extends TrainingSources, FleetSources, CheckpointSources, EventSources {
+export interface MetricsSources
+  extends TrainingSources,
+    FleetSources,
+    CheckpointSources,
+    EventSources,
+    ProcessSources {
   /** The run's name: the label `run` of every metric. */
   readonly run: string;
   /** Workers that are there, by slot. */
@@ -31,6 +36,6 @@ export class RunMetrics {
     registerWorkerMetrics(instruments, () => sources.members());
     this.checkpoints = new CheckpointMetrics(instruments, sources);
     registerEventMetrics(instruments, sources);
-    registerProcessMetrics(instruments);
+    registerProcessMetrics(instruments, sources);
   }
 }
