@@ -5,9 +5,12 @@
 // What stands in the imports is loaded before anything runs, so it is next to nothing: a signal that comes meanwhile is
 // lost to process 1 of a container. The rest is loaded afterwards, and what a command needs when it runs: help and bad
 // flags answer at once, and only workers load an engine.
+import { fileURLToPath } from 'node:url';
 import { runMain } from './console/run-main.js';
+import { fitHeap } from './machine/heap.js';
 import { requireOpenFiles, startingFiles } from './machine/open-files.js';
 
+fitHeap(fileURLToPath(import.meta.url));
 runMain(async () => {
   requireOpenFiles(startingFiles, 'fcaenet');
   const [{ createProgram, runCommandLine }, { registerCommands }] = await Promise.all([

@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import type { Dataset, DatasetSplit } from '../../data/dataset.js';
 import { readPicture } from '../../data/pixels.js';
@@ -12,11 +11,12 @@ import {
   unpackPicture,
 } from '../../data/stored-picture.js';
 import { queryView, trainingView, type ViewKey } from '../../data/views.js';
+import { machineResources } from '../../machine/resources.js';
 import type { Augmentation } from '../../run/training-run.js';
 import type { CacheFile } from './cache-file.js';
 
 /** Pictures decoded at a time: enough to overlap reading with decoding without crowding the training's core. */
-const parallelDecodes = Math.max(2, Math.min(4, availableParallelism() >> 1));
+const parallelDecodes = Math.max(2, Math.min(4, machineResources().processors >> 1));
 
 export interface PictureLoaderOptions {
   readonly dataset: Pick<Dataset, 'imagesRoot' | 'truncatedPictures'>;
