@@ -31,9 +31,9 @@ export function onInterrupt(handler: Handler): () => void {
  * process 1 of a container with.
  */
 export function receiveSignals(environment: NodeJS.ProcessEnv = process.env): void {
-  for (const signal of interruptSignals) process.on(signal, () => interruptProcess(signal));
   // Node would open a debugger on a port that every user of the machine can reach.
   if (environment.FCAENET_DEBUG !== '1') process.on('SIGUSR1', () => {});
+  for (const signal of interruptSignals) process.on(signal, () => interruptProcess(signal));
 }
 
 /** What a signal does to this process. */

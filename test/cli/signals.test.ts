@@ -3,85 +3,80 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { asFirstProcess, firstProcess, pidNamespacesMissing } from '../kit/pid-namespace.js';
+import { type SmallRun, smallRun } from '../kit/small-run.js';
 
-const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-const program = ['dist/cli.js', 'train', 'examples/quick.yaml', '--set', 'spec.dataset.path=nowhere'];
+let small: SmallRun;
+beforeAll(async () => {
+  small = await smallRun();
+});
+afterAll(() => small.remove());
 
-/** Has Node say on stderr that it begins to load the command line's parser, and wait for it for ever. */
-const hooks = `export async function load(url, context, next) {
-  if (!url.includes('/node_modules/commander/')) return next(url, context);
-  (await import('node:fs')).writeSync(2, 'loading\\n');
-  return new Promise((resolve) => setTimeout(resolve, 2 ** 30));
-}`;
-const loader = `import { register } from 'node:module'; register(${JSON.stringify(dataUrl(hooks))});`;
-
-function dataUrl(script: string): string {
-  return `data:text/javascript,${encodeURIComponent(script)}`;
+/** A coordinator without workers: it waits until it is told to end. */
+function waiting(): string[] {
+  const settings = [
+    `spec.dataset.path=${small.folder}/data`,
+    `spec.operation.runsDirectory=${small.folder}/runs`,
+    'spec.operation.listen=127.0.0.1:0',
+  ];
+  const flags = settings.flatMap((setting) => ['--set', setting]);
+  return ['dist/cli.js', 'coordinator', small.runFile, '--resume=auto', ...flags];
 }
 
-function start(...command: string[]) {
-  const child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] });
+function start(command: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const child = spawn(command[0]!, command.slice(1), {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, ...env },
+  });
   onTestFinished(() => void child.kill('SIGKILL'));
   let stderr = '';
   child.stderr.on('data', (chunk: Buffer) => {
     stderr += chunk.toString();
   });
-  const ended = once(child, 'close').then(([code, signal]) => ({
-    code: code as number | null,
-    signal: signal as string | null,
-    stderr,
-  }));
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, stderr }));
   return { child, ended };
 }
 
-/** Waits until `found` gives something of process 1 of the namespace. */
-async function inNamespaceOf<Value>(
-  child: ChildProcess,
-  found: (pid: number) => Value | null,
-): Promise<Value> {
+/** Polls the kernel, which tells nobody. */
+async function until<Value>(find: () => Value | null): Promise<Value> {
   for (;;) {
-    const pid = firstProcess(child.pid!);
-    const value = pid === null ? null : found(pid);
-    if (value !== null) return value;
+    const found = find();
+    if (found !== null) return found;
     await sleep(1);
   }
 }
 
-/** The process number, once the kernel knows of a handler for the signal. */
-const onceHandled = (signal: NodeJS.Signals) => (pid: number) => {
-  const handled = BigInt(`0x${/^SigCgt:\s+(\S+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]}`);
-  return handled & (1n << BigInt(constants.signals[signal] - 1)) ? pid : null;
-};
+/** The process, once its handlers are connected. Node has some of its own, but none for SIGHUP, whose comes last. */
+function listening(pid: number | null): number | null {
+  return pid !== null && catches(readFileSync(`/proc/${pid}/status`, 'utf8'), 'SIGHUP') ? pid : null;
+}
 
-/** The process number, once tini has started its program. */
-const onceTiniWaits = (pid: number) =>
-  readFileSync(`/proc/${pid}/comm`, 'utf8') === 'tini\n' && firstProcess(pid) !== null ? pid : null;
+function catches(status: string, signal: NodeJS.Signals): boolean {
+  const caught = BigInt(`0x${/^SigCgt:\s+(\S+)/m.exec(status)![1]}`);
+  return (caught & (1n << BigInt(constants.signals[signal] - 1))) !== 0n;
+}
 
-test.each(signals)(
-  '%s is received before anything is loaded, and ends a run that has not begun with 75',
+test('signals are received before anything is loaded', async () => {
+  const hooks = `import { readFileSync, writeSync } from 'node:fs';
+    export async function load(url, context, next) {
+      if (url.includes('/node_modules/')) writeSync(2, readFileSync('/proc/self/status'));
+      return next(url, context);
+    }`;
+  const dataUrl = (script: string) => `data:text/javascript,${encodeURIComponent(script)}`;
+  const register = `import { register } from 'node:module'; register(${JSON.stringify(dataUrl(hooks))});`;
+  const { ended } = start([process.execPath, '--import', dataUrl(register), 'dist/cli.js', '--version']);
+  const { code, stderr } = await ended;
+  const [first] = stderr.split(/(?=^Name:)/m).filter((status) => status.startsWith('Name:'));
+  expect([code, catches(first!, 'SIGHUP')]).toEqual([0, true]);
+});
+
+test.skipIf(pidNamespacesMissing !== '').each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+  `process 1 of a container receives %s from the first moment, and ends with 75${pidNamespacesMissing}`,
   async (signal) => {
-    const { child, ended } = start(process.execPath, '--import', dataUrl(loader), ...program);
-    await once(child.stderr!, 'data');
-    child.kill(signal);
-    const name = signal === 'SIGINT' ? 'Ctrl-C' : signal;
-    expect(await ended).toEqual({
-      code: 75,
-      signal: null,
-      stderr: `loading\nfcaenet: interrupted by ${name}.\n`,
-    });
-  },
-);
-
-test.skipIf(pidNamespacesMissing !== '').each(signals)(
-  `process 1 of a container receives %s from the first moment${pidNamespacesMissing}`,
-  async (signal) => {
-    const { child, ended } = start(...asFirstProcess, process.execPath, ...program);
-    // Node has handlers of its own for the other two, which process 1 is not ended by; SIGHUP's is connected last.
-    process.kill(await inNamespaceOf(child, onceHandled('SIGHUP')), signal);
-    const { code, stderr } = await ended;
-    expect([code, stderr]).toEqual([75, expect.stringMatching(/^fcaenet: interrupted by [^\n]+\n$/)]);
+    const { child, ended } = start([...asFirstProcess, process.execPath, ...waiting()]);
+    process.kill(await until(() => listening(firstProcess(child.pid!))), signal);
+    expect(await ended).toEqual({ code: 75, stderr: expect.stringContaining('interrupted') });
   },
 );
 
@@ -89,9 +84,9 @@ const tiniMissing = spawnSync('tini', ['--version']).error ? ' (skipped: tini is
 test.skipIf(pidNamespacesMissing !== '' || tiniMissing !== '')(
   `under tini, as in the image, no SIGTERM is lost, however early${pidNamespacesMissing || tiniMissing}`,
   async () => {
-    for (const delayMs of [0, 2, 5, 10, 20, 40, 80]) {
-      const { child, ended } = start(...asFirstProcess, 'tini', '--', process.execPath, ...program);
-      const tini = await inNamespaceOf(child, onceTiniWaits);
+    for (const delayMs of [0, 2, 5, 10, 20, 40, 80, 160, 320]) {
+      const { child, ended } = start([...asFirstProcess, 'tini', '--', process.execPath, ...waiting()]);
+      const tini = await until(() => runningTini(child));
       await sleep(delayMs);
       process.kill(tini, 'SIGTERM');
       expect([75, 128 + constants.signals.SIGTERM]).toContain((await ended).code);
@@ -99,29 +94,28 @@ test.skipIf(pidNamespacesMissing !== '' || tiniMissing !== '')(
   },
 );
 
+/** Process 1, once it is tini and has started its program. */
+function runningTini(child: ChildProcess): number | null {
+  const pid = firstProcess(child.pid!);
+  if (pid === null || readFileSync(`/proc/${pid}/comm`, 'utf8') !== 'tini\n') return null;
+  return firstProcess(pid) === null ? null : pid;
+}
+
 test('SIGUSR1 opens no debugger', async () => {
-  const { child, ended } = start(process.execPath, '--import', dataUrl(loader), ...program);
-  await once(child.stderr!, 'data');
+  const { child, ended } = start([process.execPath, '--inspect-port=0', ...waiting()]);
+  await until(() => listening(child.pid!));
   child.kill('SIGUSR1');
   // Of what must not happen no event tells; with FCAENET_DEBUG=1 it takes a hundredth of that.
   await sleep(1000);
   child.kill('SIGTERM');
-  expect((await ended).stderr).not.toContain('Debugger');
+  expect(await ended).toEqual({ code: 75, stderr: expect.not.stringContaining('Debugger') });
 });
 
 test('with FCAENET_DEBUG=1 it does', async () => {
-  process.env.FCAENET_DEBUG = '1';
-  onTestFinished(() => {
-    delete process.env.FCAENET_DEBUG;
+  const { child, ended } = start([process.execPath, '--inspect-port=0', ...waiting()], {
+    FCAENET_DEBUG: '1',
   });
-  const { child, ended } = start(
-    process.execPath,
-    '--inspect-port=0',
-    '--import',
-    dataUrl(loader),
-    ...program,
-  );
-  await once(child.stderr!, 'data');
+  await until(() => listening(child.pid!));
   child.kill('SIGUSR1');
   await once(child.stderr!, 'data');
   child.kill('SIGTERM');
