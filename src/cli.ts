@@ -12,7 +12,7 @@ import { requireOpenFiles, startingFiles } from './machine/open-files.js';
 
 fitHeap(fileURLToPath(import.meta.url));
 runMain(async () => {
-  requireOpenFiles(startingFiles, 'fcaenet');
+  requireOpenFiles(startingFiles, 'this program');
   const [{ createProgram, runCommandLine }, { registerCommands }] = await Promise.all([
     import('./commands/command-line.js'),
     import('./commands/commands.js'),
