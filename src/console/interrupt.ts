@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs';
 import { ExitCode } from '../errors.js';
 
 /** What asks this process to end: Ctrl-C, whoever supervises it, and a terminal that was closed. */
@@ -34,6 +35,18 @@ export function receiveSignals(environment: NodeJS.ProcessEnv = process.env): vo
   // Node would open a debugger on a port that every user of the machine can reach.
   if (environment.FCAENET_DEBUG !== '1') process.on('SIGUSR1', () => {});
   for (const signal of interruptSignals) process.on(signal, () => interruptProcess(signal));
+  process.once('SIGHUP', () => process.once('exit', leaveTerminal));
+}
+
+/** Node resets the terminal when it exits, and crashes where there is none any more; what is closed it leaves alone. */
+function leaveTerminal(): void {
+  for (const file of [0, 1, 2]) {
+    try {
+      closeSync(file);
+    } catch {
+      // It was closed before.
+    }
+  }
 }
 
 /** What a signal does to this process. */
