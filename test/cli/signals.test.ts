@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { asFirstProcess, firstProcess, pidNamespacesMissing } from '../kit/pid-namespace.js';
@@ -121,3 +122,21 @@ test('with FCAENET_DEBUG=1 it does', async () => {
   child.kill('SIGTERM');
   expect((await ended).stderr).toContain('Debugger listening on ');
 });
+
+const scriptMissing = spawnSync('script', ['--version']).error ? ' (skipped: needs script of bsdutils)' : '';
+test.skipIf(scriptMissing !== '')(
+  `a terminal that is closed ends a run as SIGTERM does, without a crash of Node${scriptMissing}`,
+  async () => {
+    const errors = join(small.folder, 'errors');
+    const words = [process.execPath, ...waiting(), '--set', 'metadata.name=closed'];
+    const command = `exec ${words.map((word) => `'${word}'`).join(' ')} 2> '${errors}'`;
+    const { child } = start(['script', '--quiet', '--command', command, '/dev/null']);
+    const program = await until(() => listening(firstProcess(child.pid!)));
+    await until(() => (existsSync(join(small.folder, 'runs', 'closed', 'control.sock')) ? true : null));
+    child.kill('SIGKILL');
+    await until(() => (existsSync(`/proc/${program}`) ? null : true));
+    expect(readFileSync(errors, 'utf8')).toMatch(
+      /^fcaenet: run closed was interrupted; checkpoint [^\n]+\n$/,
+    );
+  },
+);
