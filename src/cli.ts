@@ -1,12 +1,22 @@
 #!/usr/bin/env -S MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=536870912 node
 // The first line has the C library keep memory that was freed instead of giving it back at once: messages of a megabyte
 // each, a hundred for a ResNet-50's gradient, would otherwise lie in fresh pages every time, which cost more than the copy.
-import { createProgram, runCommandLine } from './commands/command-line.js';
-import { registerCommands } from './commands/commands.js';
+//
+// What stands in the imports is loaded before anything runs, so it is next to nothing: a signal that comes meanwhile is
+// lost to process 1 of a container. The rest is loaded afterwards, and what a command needs when it runs: help and bad
+// flags answer at once, and only workers load an engine.
+import { fileURLToPath } from 'node:url';
 import { runMain } from './console/run-main.js';
+import { fitHeap } from './machine/heap.js';
+import { requireOpenFiles, startingFiles } from './machine/open-files.js';
 
-// What a command needs is loaded when it runs: help and bad flags answer at once, and only workers load an engine.
+fitHeap(fileURLToPath(import.meta.url));
 runMain(async () => {
+  requireOpenFiles(startingFiles, 'this program');
+  const [{ createProgram, runCommandLine }, { registerCommands }] = await Promise.all([
+    import('./commands/command-line.js'),
+    import('./commands/commands.js'),
+  ]);
   const program = createProgram();
   registerCommands(program, {
     train: async (options) => (await import('./coordinator/command.js')).train(options),

@@ -4,7 +4,7 @@ import type { MakeCertificatesOptions } from './certs.js';
 
 /** `fcaenet certs make`. Throws what `makeCertificates` throws. */
 export async function makeCerts(options: MakeCertificatesOptions): Promise<void> {
-  const console = openConsole();
+  const console = openConsole('beside');
   try {
     await makeCertificates({ ...options, nowMs: Date.now() });
     console.log.info('certificates ready', { ...options });

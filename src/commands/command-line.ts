@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { print } from '../console/output.js';
 import { version } from '../run/version.js';
 import { addExamples, spellResumeAuto } from './options.js';
 import { settingHint } from './setting-hint.js';
@@ -10,7 +11,7 @@ export function createProgram(): Command {
     .description('Trains FCAENet: short binary codes that find pictures of the same fine-grained kind.')
     .version(version)
     .exitOverride()
-    .configureOutput({ writeErr: () => {}, outputError: () => {} })
+    .configureOutput({ writeOut: (text) => void print(text), writeErr: () => {}, outputError: () => {} })
     .configureHelp({ showGlobalOptions: true });
   return addExamples(program, [
     'npx fcaenet dataset make data/synthetic',

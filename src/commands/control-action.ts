@@ -1,5 +1,6 @@
 import { basename, join } from 'node:path';
 import { openConsole } from '../console/console.js';
+import { print } from '../console/output.js';
 import { quote, shorten } from '../errors.js';
 import { namesIn } from '../run/presence.js';
 import { defaultOperation } from '../run/presets.js';
@@ -40,8 +41,8 @@ export async function control({ request, run, nats, json }: ControlOptions): Pro
   if (!reply.ok)
     throw new TransportError('TRANSPORT_CONTROL_REFUSED', `run ${name} refused: ${shorten(reply.message)}`);
   const { ok: _, ...fields } = reply;
-  const isForPeople = !json && openConsole().isTerminal;
-  process.stdout.write(isForPeople ? describeReply(fields) : `${JSON.stringify(fields)}\n`);
+  const isForPeople = !json && openConsole('result').isTerminal;
+  await print(isForPeople ? describeReply(fields) : `${JSON.stringify(fields)}\n`);
 }
 
 function ask(

@@ -9,7 +9,7 @@ import type { CheckDatasetOptions, MakeDatasetOptions } from './dataset.js';
 
 /** `fcaenet dataset make`. Throws what `makeSyntheticDataset` throws. */
 export async function makeDataset(directory: string, options: MakeDatasetOptions): Promise<void> {
-  const console = openConsole();
+  const console = openConsole('beside');
   try {
     await makeDatasetOn(console, directory, options);
   } finally {
@@ -42,7 +42,7 @@ export async function makeDatasetOn(
  * where another fingerprint is expected, DATASET_COUNTS_WRONG where there are others than were published
  */
 export async function inspectDataset(directory: string, options: CheckDatasetOptions): Promise<void> {
-  const console = openConsole();
+  const console = openConsole('result');
   try {
     const progress = {
       listing: new Progress(console, 'listing'),

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { print } from '../console/output.js';
 import { formatTable } from '../console/table.js';
 import { EngineError } from '../engine/error.js';
 import { type EngineName, engineNames } from '../engine/loader.js';
@@ -24,12 +25,12 @@ export async function examineEngines({ run, runArguments, json, engine }: Doctor
   const spec = run?.spec ?? quickSpec();
   if (engine !== undefined) {
     const speed = await measureSpeed({ ...spec, engine: { ...spec.engine, name: engine } });
-    process.stdout.write(`${JSON.stringify(speed)}\n`);
+    await print(`${JSON.stringify(speed)}\n`);
     return;
   }
   const findings: Finding[] = [];
   for (const name of engineNames) findings.push(await examine(name, runArguments));
-  process.stdout.write(json ? `${JSON.stringify({ engines: findings }, null, 2)}\n` : report(findings));
+  await print(json ? `${JSON.stringify({ engines: findings }, null, 2)}\n` : report(findings));
   refuseWithout(run?.spec.engine.name ?? 'auto', findings);
 }
 

@@ -1,4 +1,5 @@
 import { openConsole } from '../console/console.js';
+import { print } from '../console/output.js';
 import { formatTable } from '../console/table.js';
 import { KubeError } from '../kube/error.js';
 import { examineManifests } from '../kube/examine.js';
@@ -13,10 +14,10 @@ const columns = ['check', '', 'what'].map((title) => ({ title, isNumber: false }
  */
 export async function examineKube({ manifests }: DoctorKubeOptions): Promise<void> {
   const checks = examineManifests(readManifests(manifests));
-  const console = openConsole();
+  const console = openConsole('result');
   if (console.isTerminal) {
     const rows = checks.map(({ name, ok, text }) => [name, ok ? 'ok' : 'missing', text]);
-    process.stdout.write(formatTable(columns, rows));
+    await print(formatTable(columns, rows));
   } else for (const { name, ok, text } of checks) console.log.info('check', { name, ok, text });
   console.close();
   const failed = checks.filter(({ ok }) => !ok);

@@ -14,7 +14,7 @@ const quickRunFile = fileURLToPath(new URL('../../examples/quick.yaml', import.m
  * user's. Goes on with the run where an earlier start left it.
  */
 export async function start({ data, workers, set }: StartOptions): Promise<void> {
-  const console = openConsole();
+  const console = openConsole('beside');
   try {
     const overrides = [`spec.operation.workers=${workers ?? startWorkers}`];
     if (data === undefined) {

@@ -14,7 +14,7 @@ import type { FetchWeightsOptions } from './weights.js';
 /** `fcaenet weights check`. Throws what `inspectWeights` throws. */
 export async function checkWeights(path: string): Promise<void> {
   const report = await inspectWeights(path);
-  openConsole().log.info('weights', { path, ...report });
+  openConsole('result').log.info('weights', { path, ...report });
 }
 
 /**
@@ -34,14 +34,14 @@ export async function convertWeightsFile(path: string, output: string): Promise<
   }
   const { report, pieces } = await convertWeights(path);
   writeNew(output, pieces);
-  openConsole().log.info('weights converted', { path, output, ...report });
+  openConsole('beside').log.info('weights converted', { path, output, ...report });
 }
 
 /** `fcaenet weights fetch`: downloads, checks the digest, then the tensors. Throws what those throw. */
 export async function fetchPublishedWeights(name: string, { output }: FetchWeightsOptions): Promise<void> {
   const published = findPublished(name);
   const path = output ?? basename(new URL(published.url).pathname);
-  const console = openConsole();
+  const console = openConsole('beside');
   const leave = new AbortController();
   const restoreSignals = onInterrupt(() => leave.abort(new Error('interrupted; run it again to go on')));
   let task: ProgressTask | undefined;

@@ -1,17 +1,20 @@
+import { closeSync } from 'node:fs';
 import { ExitCode } from '../errors.js';
 
-export type InterruptSignal = 'SIGINT' | 'SIGTERM';
+/** What asks this process to end: Ctrl-C, whoever supervises it, and a terminal that was closed. */
+export const interruptSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+export type InterruptSignal = (typeof interruptSignals)[number];
 type Handler = (signal: InterruptSignal) => void;
 
 /** A terminal's Ctrl-C may arrive twice: from the terminal itself and forwarded by a parent such as npm. */
 const repeatMs = 500;
 
 let graceful: Handler | undefined;
-let handledAtMs = Number.NEGATIVE_INFINITY;
+let handledAtMs: number | undefined;
 
 /**
- * Lets a command end in its own way (write a checkpoint, say goodbye to workers) at the first Ctrl-C or SIGTERM.
- * The second one, and one at a time when no handler is set, ends the process at once.
+ * Lets a command end in its own way (write a checkpoint, say goodbye to workers) at the first Ctrl-C, SIGTERM or
+ * SIGHUP. The second one ends the process at once, and so does one while no handler is set.
  *
  * @returns puts the handler away again
  */
@@ -24,7 +27,29 @@ export function onInterrupt(handler: Handler): () => void {
   };
 }
 
-/** What a signal does to this process; run-main.ts connects it. */
+/**
+ * Connects the signals, from now on. A process without a handler may lose one: the kernel drops what it would end
+ * process 1 of a container with.
+ */
+export function receiveSignals(environment: NodeJS.ProcessEnv = process.env): void {
+  // Node would open a debugger on a port that every user of the machine can reach.
+  if (environment.FCAENET_DEBUG !== '1') process.on('SIGUSR1', () => {});
+  for (const signal of interruptSignals) process.on(signal, () => interruptProcess(signal));
+  process.once('SIGHUP', () => process.once('exit', leaveTerminal));
+}
+
+/** Node resets the terminal when it exits, and crashes where there is none any more; what is closed it leaves alone. */
+function leaveTerminal(): void {
+  for (const file of [0, 1, 2]) {
+    try {
+      closeSync(file);
+    } catch {
+      // It was closed before.
+    }
+  }
+}
+
+/** What a signal does to this process. */
 export function interruptProcess(signal: InterruptSignal): void {
   const handler = graceful;
   if (handler !== undefined) {
@@ -33,9 +58,11 @@ export function interruptProcess(signal: InterruptSignal): void {
     handler(signal);
     return;
   }
-  if (performance.now() - handledAtMs < repeatMs) {
+  if (handledAtMs !== undefined && performance.now() - handledAtMs < repeatMs) {
     return;
   }
   const reason = signal === 'SIGINT' ? 'Ctrl-C' : signal;
-  process.stderr.write(`fcaenet: interrupted by ${reason}.\n`, () => process.exit(ExitCode.failed));
+  // What had nothing to save may be run again; what was told twice gave up what it was saving.
+  const exitCode = handledAtMs === undefined ? ExitCode.interrupted : ExitCode.failed;
+  process.stderr.write(`fcaenet: interrupted by ${reason}.\n`, () => process.exit(exitCode));
 }

@@ -1,5 +1,5 @@
 import { ExitCode, FcaenetError, printable } from '../errors.js';
-import { interruptProcess } from './interrupt.js';
+import { receiveSignals } from './interrupt.js';
 
 /** How long whatever is left open may keep a process whose work is done. */
 const lingerMs = 2_000;
@@ -14,18 +14,11 @@ const lastingFileErrors = ['EACCES', 'EPERM', 'ELOOP', 'ENAMETOOLONG', 'EISDIR',
  * @param main returns the exit code, 0 when it returns none
  */
 export function runMain(main: () => Promise<number | undefined>): void {
-  // A reader that goes away (`| head`) must not cost a run.
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') {
-        process.exit(ExitCode.inputOutput);
-      }
-    });
-  }
+  receiveSignals();
+  // Whoever writes is told of each failure, and decides what it means: a log is done without, a result is not.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   process.on('uncaughtException', end);
   process.on('unhandledRejection', end);
-  process.on('SIGINT', () => interruptProcess('SIGINT'));
-  process.on('SIGTERM', () => interruptProcess('SIGTERM'));
   main().then((code) => {
     process.exitCode = code ?? ExitCode.finished;
     // Keeps nothing alive itself: it ends what a connection to a peer that fell silent would keep for minutes.
@@ -59,7 +52,12 @@ export function describeEnd(
       };
 }
 
+let hasEnded = false;
+
+/** The first error is the cause; what it brings about is not said. */
 function end(error: unknown): void {
+  if (hasEnded) return;
+  hasEnded = true;
   const { text, exitCode } = describeEnd(error);
   process.exitCode = exitCode;
   // Exits in the callback: a pipe may take the text only later.

@@ -12,7 +12,7 @@ interface RunOptions {
 
 /** `fcaenet train`: a coordinator in this process and its workers beside it. Throws what `coordinate` throws. */
 export function train({ run, resume }: RunOptions): Promise<void> {
-  return withConsole((console) => trainOn(console, run, resume));
+  return withConsole('beside', (console) => trainOn(console, run, resume));
 }
 
 /** The same on a console that is open already. */
@@ -33,7 +33,7 @@ export async function lead({
   readonly farewellSeconds: number | null;
 }): Promise<void> {
   const joinToken = readJoinToken(joinTokenFile ?? null, process.env);
-  await withConsole((console) =>
+  await withConsole('beside', (console) =>
     carryOut(console, { run, resume, localWorkers: 0, joinToken, farewellSeconds }),
   );
 }

@@ -4,6 +4,7 @@ import { onInterrupt } from '../console/interrupt.js';
 import { lateProgress } from '../console/late-progress.js';
 import { digestMemory } from '../data/content/digest-pictures.js';
 import { type Dataset, loadDataset } from '../data/dataset.js';
+import { requireOpenFiles, startingFiles } from '../machine/open-files.js';
 import { describeModel } from '../model/layout.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
 import { type ResumeMode, RunDirectory } from '../run/run-directory.js';
@@ -22,6 +23,11 @@ import { type Leading, lead } from './leadership/lead.js';
 import { Monitoring } from './monitoring/monitoring.js';
 import { failedForGood, hasFailedForGood, isInterrupted } from './phase.js';
 import type { RunResult } from './training/result.js';
+
+/** Pipes, shared memory and what goes with it. */
+const filesPerLocalWorker = 8;
+/** A connection, and the one that takes its place. */
+const filesPerWorker = 2;
 
 export interface CoordinateOptions {
   readonly run: TrainingRun;
@@ -54,12 +60,17 @@ export interface Carried {
  * Carries out a run, from its run file to `result.json`. When interrupted it writes a checkpoint first, in whatever
  * phase it is.
  * @returns of a run that had finished before, the result it had then
- * @throws CoordinatorError COORDINATOR_INTERRUPTED (exit code 75) after a durable checkpoint, and what bad input throws
+ * @throws CoordinatorError COORDINATOR_INTERRUPTED (exit code 75) after a durable checkpoint, MachineError
+ *   MACHINE_OPEN_FILES, and what bad input throws
  */
 export async function coordinate(options: CoordinateOptions): Promise<Carried> {
   const { run, console, farewellSeconds } = options;
   const { log } = console;
-  const { tls: tlsFiles } = run.spec.operation;
+  const { tls: tlsFiles, membership } = run.spec.operation;
+  requireOpenFiles(
+    startingFiles + filesPerLocalWorker * options.localWorkers + filesPerWorker * membership.maxWorkers,
+    `a run of up to ${membership.maxWorkers} workers`,
+  );
   const protection = {
     tls: tlsFiles && readTlsFiles(tlsFiles),
     joinToken: options.joinToken,

@@ -1,4 +1,5 @@
 import { type Console, openConsole } from '../console/console.js';
+import { print } from '../console/output.js';
 import { formatTable } from '../console/table.js';
 import { listDataset } from '../data/dataset.js';
 import { officialCounts } from '../data/layouts/official-counts.js';
@@ -22,13 +23,13 @@ const forwardAdvantage = 3;
  * engine to measure
  */
 export async function showEstimate(run: TrainingRun, imagesPerSecond: number | undefined): Promise<void> {
-  const console = openConsole();
+  const console = openConsole('result');
   try {
     const { source, format, ...counts } = await countsOf(run);
     checkDatasetFit(run, { format, trainCount: counts.train });
     const speed = imagesPerSecond === undefined ? await measured(console, run) : given(imagesPerSecond);
     const estimate = estimateRun(run, counts, localWorkerCount(run), speed);
-    if (console.isTerminal) process.stdout.write(estimateTables(estimate));
+    if (console.isTerminal) await print(estimateTables(estimate));
     else {
       const { metadata } = run;
       const { trainedImagesPerSecond, encodedImagesPerSecond } = speed;

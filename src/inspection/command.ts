@@ -8,7 +8,7 @@ export async function evaluate(options: {
   readonly data: string | undefined;
   readonly workers: number | undefined;
 }): Promise<void> {
-  await withConsole(async (console) => {
+  await withConsole('result', async (console) => {
     const { step, report, classes } = await evaluateRun({ ...options, console });
     const { perClassAP: _, ...figures } = report;
     const [worst, best] = [classes[0]!, classes.at(-1)!];
@@ -30,7 +30,7 @@ export async function audit(options: {
   readonly runDirectory: string;
   readonly data: string | undefined;
 }): Promise<void> {
-  await withConsole(async ({ log }) => {
+  await withConsole('result', async ({ log }) => {
     log.info('the run is complete, and every sample was used exactly once per epoch', {
       ...(await auditRun({ ...options, log })),
     });

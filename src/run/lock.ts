@@ -10,18 +10,10 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { hostname } from 'node:os';
 import { ExitCode } from '../errors.js';
+import { isDead, ownProcess, type ProcessName } from '../machine/process-name.js';
 import { RunFileError } from './error.js';
 import { isAbsence, undefinedIfAbsent } from './presence.js';
-
-/** One process among those of all hosts. */
-export interface ProcessName {
-  readonly pid: number;
-  readonly host: string;
-  /** When the process was started, in clock ticks since boot; null where the system does not tell. */
-  readonly processStart: string | null;
-}
 
 interface LockHolder extends ProcessName {
   /** How long the lock counts after it was last renewed. */
@@ -76,7 +68,7 @@ export class RunLock {
 }
 
 /**
- * Takes the lock file at `path`. The lock of a process of this host that no longer lives is taken over, and any that
+ * Takes the lock file at `path`. The lock of a process that is known to live no longer is taken over, and any that
  * was not renewed for as long as its holder said.
  *
  * @param leaseSeconds how long the lock counts after it was last renewed
@@ -91,10 +83,13 @@ export function acquireLock(path: string, directory: string, leaseSeconds: numbe
     if (found === undefined) {
       continue; // released in this moment
     }
-    const { content, ageSeconds } = { ...found, ageSeconds: Math.max(0, nowMs - found.renewedMs) / 1000 };
+    const { content, renewedMs } = found;
+    const ageSeconds = (nowMs - renewedMs) / 1000;
     const holder = parseHolder(content);
-    const isFresh = ageSeconds <= (holder?.leaseSeconds ?? leaseSeconds);
-    if (isFresh && (holder === undefined || !isDead(holder))) {
+    const lease = holder?.leaseSeconds ?? leaseSeconds;
+    if (ageSeconds <= lease && (holder === undefined || !isDead(holder))) {
+      // The clock was set back since. Whether its holder goes on shows when the lease has run from now on.
+      if (ageSeconds < -lease) restartLease(path);
       throw lockedError(path, directory, holder);
     }
     removeStale(path, content);
@@ -151,6 +146,22 @@ function removeStale(path: string, expected: string): void {
   rmSync(aside, { force: true });
 }
 
+/**
+ * Has the file's time of change begin anew, by its own clock: the holder's content stays. Where it cannot be written,
+ * or was released in this moment, nothing changes.
+ */
+function restartLease(path: string): void {
+  let file: number | undefined;
+  try {
+    file = openSync(path, 'r+');
+    writeSync(file, readFileSync(file, 'utf8'), 0);
+  } catch {
+    // The refusal names the file.
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
 function read(path: string): { content: string; renewedMs: number } | undefined {
   try {
     return { content: readFileSync(path, 'utf8'), renewedMs: statSync(path).mtimeMs };
@@ -165,33 +176,6 @@ function parseHolder(content: string): LockHolder | undefined {
     return Number.isSafeInteger(holder.pid) && typeof holder.host === 'string' ? holder : undefined;
   } catch {
     return undefined;
-  }
-}
-
-/** What tells this process from every other one. */
-export function ownProcess(): ProcessName {
-  return { pid: process.pid, host: hostname(), processStart: processStart(process.pid) };
-}
-
-/** Whether the process is one of this host that has ended. */
-export function isDead(named: ProcessName): boolean {
-  if (named.host !== hostname()) return false;
-  try {
-    process.kill(named.pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH';
-  }
-  // The same number may be another process by now.
-  return named.processStart !== null && processStart(named.pid) !== named.processStart;
-}
-
-function processStart(pid: number): string | null {
-  try {
-    const status = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // Field 22; the second field is the name in parentheses and may hold blanks.
-    return status.slice(status.lastIndexOf(')') + 2).split(' ')[19] ?? null;
-  } catch {
-    return null;
   }
 }
 

@@ -18,7 +18,7 @@ type WorkOptions = Omit<WorkerOptions, 'name' | 'tls' | 'joinToken' | 'shared' |
 };
 
 /**
- * `fcaenet worker`: works until the run is over. Ctrl-C, SIGTERM and the end of the process that started it make it
+ * `fcaenet worker`: works until the run is over. Ctrl-C, SIGTERM, SIGHUP and the end of the process that started it make it
  * leave the run with exit code 0, at the latest after the microbatch it computes; what it had not answered goes to
  * others. Throws what `runWorker` throws.
  * @throws WorkerError WORKER_LEFT (exit code 75) instead of ending with 0, where whoever started it expects to restart it
@@ -35,7 +35,7 @@ export async function work(options: WorkOptions): Promise<void> {
       joinToken: readJoinToken(options.joinTokenFile ?? null, process.env),
       shared: inheritedMemory(process.env),
       name: options.name ?? `${hostname()}:${process.pid}`,
-      log: openConsole().log,
+      log: openConsole('beside').log,
       signal: leave.signal,
     });
     if (options.expectRestart && leave.signal.aborted) {

@@ -23,7 +23,7 @@ test.each([
   ['a terminal in CI', true, { CI: 'true' }],
 ])('%s gets one JSON object per line', async (_, isTTY, environment) => {
   const { stream, text } = collect(isTTY);
-  const { log, isTerminal } = openConsole(stream, environment);
+  const { log, isTerminal } = openConsole('beside', stream, environment);
   expect(isTerminal).toBe(false);
   log.info('engine chosen', { engine: 'onednn', threads: 1 });
   log.warn('careful');
@@ -38,7 +38,7 @@ test.each([
 test('progress in JSON is bounded in rate and ends with the last count', async () => {
   const { stream, text } = collect(false);
   let now = 0;
-  const console = openConsole(stream, {}, () => now);
+  const console = openConsole('beside', stream, {}, () => now);
   const task = console.startTask({ name: 'training', total: 200, unit: 'images' });
   for (let done = 1; done <= 120; done++) {
     now = done * 100;
@@ -62,7 +62,7 @@ test('progress in JSON is bounded in rate and ends with the last count', async (
 test('a terminal gets a bar with rate, time left and notes, and log lines above it', async () => {
   const { stream, text } = collect(true);
   let now = 0;
-  const console = openConsole(stream, {}, () => now);
+  const console = openConsole('beside', stream, {}, () => now);
   expect(console.isTerminal).toBe(true);
   const task = console.startTask({ name: 'training', total: 100, unit: 'images' });
   task.update(40);

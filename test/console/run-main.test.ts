@@ -90,7 +90,7 @@ test('Ctrl-C ends a command that has nothing to save, in one sentence', async ()
   );
   await once(child.stdout, 'data');
   child.kill('SIGINT');
-  expect(await ended).toMatchObject({ code: 1, stderr: 'fcaenet: interrupted by Ctrl-C.\n' });
+  expect(await ended).toMatchObject({ code: 75, stderr: 'fcaenet: interrupted by Ctrl-C.\n' });
 });
 
 test('the first signal goes to the command, its echo nowhere, a later one ends it', async () => {

@@ -26,6 +26,7 @@ export class MetricsWorld {
   natsConnected: boolean | null = null;
   restoredAtMs: number | null = null;
   certificates: CertificateSources['certificates'] = {};
+  lostLogLines = 0;
 
   get sources(): MetricsSources {
     return {
@@ -49,6 +50,7 @@ export class MetricsWorld {
       events: () => this.events,
       natsConnected: () => this.natsConnected,
       certificates: this.certificates,
+      lostLogLines: () => this.lostLogLines,
       term: 4,
       nowMs: () => this.nowMs,
     };

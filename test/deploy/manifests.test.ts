@@ -115,9 +115,11 @@ describe.skipIf(kubectlMissing !== '').each(wholeRuns)(`%s is a whole run${kubec
 
   test('the program accepts its command lines and its run file', async () => {
     for (const container of pods.flatMap(({ template }) => containersOf(template))) {
-      const [program, ...args] = words(container, manifests);
+      const [program, ...rest] = words(container, manifests);
       if (program === 'nats-server') continue;
-      expect(program).toBe('fcaenet');
+      // Process 1 must not be Node; the image's entry point does not count where there is a command.
+      expect([program, ...rest.slice(0, 2)]).toEqual(['tini', '--', 'fcaenet']);
+      const args = rest.slice(2);
       // The run file is in the ConfigMap.
       const file = args.findIndex((word) => word.endsWith('/run.yaml'));
       if (file >= 0) {
@@ -230,7 +232,7 @@ describe.skipIf(kubectlMissing !== '')(`what a Job makes of exit codes${kubectlM
   test('the coordinator is started again but after bad input', () => {
     const verdict = (code: number) => judge(job('coordinator'), code, false);
     expect(verdict(0)).toBe('Succeeded');
-    expect(verdict(75)).toBe('Ignore');
+    expect([75, 143].map(verdict)).toEqual(['Ignore', 'Ignore']);
     expect(badInput.map(verdict)).toEqual(badInput.map(() => 'FailJob'));
     expect([1, 73, 137].map(verdict)).toEqual(['Count', 'Count', 'Count']);
     expect(judge(job('coordinator'), 137, true)).toBe('Ignore');
@@ -242,7 +244,7 @@ describe.skipIf(kubectlMissing !== '')(`what a Job makes of exit codes${kubectlM
 
   test('a worker that cannot help is given up, and the others go on', () => {
     const verdict = (code: number) => judge(job('workers'), code, false);
-    expect(verdict(75)).toBe('Ignore');
+    expect([75, 143].map(verdict)).toEqual(['Ignore', 'Ignore']);
     expect([...badInput, 73].map(verdict)).toEqual([...badInput, 73].map(() => 'FailIndex'));
     expect([1, 137].map(verdict)).toEqual(['Count', 'Count']);
     const { spec } = job('workers');
@@ -310,6 +312,17 @@ test('an overlay asks for at most the four values, and its README has the comman
   }
 });
 
+test('both images begin with tini as process 1', () => {
+  const dockerfile = readFileSync('deploy/image/Dockerfile', 'utf8');
+  for (const target of ['cpu', 'gpu']) {
+    const [, stage] = new RegExp(`^FROM .* AS ${target}$([\\s\\S]*?)(?=^FROM |(?![\\s\\S]))`, 'm').exec(
+      dockerfile,
+    )!;
+    expect(stage).toMatch(/apt-get install [^\n]* tini /);
+    expect(stage).toMatch(/^ENTRYPOINT \["tini", "--", "fcaenet"\]$/m);
+  }
+});
+
 test('the image for GPUs installs the project’s packages, and TensorFlow', () => {
   const { dependencies, peerDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
   const gpu = JSON.parse(readFileSync('deploy/image/gpu/package.json', 'utf8'));
@@ -339,7 +352,7 @@ describe.skipIf(kubectlMissing !== '')(`docs/kubernetes.md${kubectlMissing}`, ()
       for (const name of ['coordinator', 'workers']) {
         const { containers, initContainers } = find(manifests, 'Job', name).spec.template.spec;
         expect(initContainers.map(({ image }: Manifest) => image)).toEqual([containers[0].image]);
-        const [call] = await parseCommandLine(...words(initContainers[0], manifests).slice(1));
+        const [call] = await parseCommandLine(...words(initContainers[0], manifests).slice(3));
         expect(call).toMatchObject({
           action: 'check',
           options: ['/data/vegfru', { fingerprint: /=([0-9a-f]{64})/.exec(text)![1] }],

@@ -29,7 +29,8 @@ describe.skipIf(missing !== '')(`the image of target gpu${missing}`, () => {
 
   test('asks the runtime for the driver, and for no GPU of its own accord', () => {
     const { OCIv1 } = JSON.parse(images.buildah('inspect', '--type', 'image', image));
-    expect(OCIv1.config).toMatchObject({ User: '65532:65532', Entrypoint: ['fcaenet'] });
+    expect(OCIv1.config).toMatchObject({ User: '65532:65532', Entrypoint: ['tini', '--', 'fcaenet'] });
+    expect(inside('tini', '--', 'fcaenet', '--version')).toMatch(/^\d/);
     expect(OCIv1.config.Env).toContain('NVIDIA_DRIVER_CAPABILITIES=compute,utility');
     expect(OCIv1.config.Env.join()).not.toContain('NVIDIA_VISIBLE_DEVICES');
   });

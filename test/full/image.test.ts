@@ -24,10 +24,10 @@ describe.skipIf(buildahMissing !== '')(`the image of target cpu${buildahMissing}
 
   test('starts the program as a user without rights', () => {
     const { OCIv1 } = JSON.parse(images.buildah('inspect', '--type', 'image', image));
-    expect(OCIv1.config).toMatchObject({ User: '65532:65532', Entrypoint: ['fcaenet'] });
+    expect(OCIv1.config).toMatchObject({ User: '65532:65532', Entrypoint: ['tini', '--', 'fcaenet'] });
     expect(inside('id', '-u')).toBe('65532');
     const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
-    expect(inside('fcaenet', '--version')).toBe(version);
+    expect(inside('tini', '--', 'fcaenet', '--version')).toBe(version);
   });
 
   test(

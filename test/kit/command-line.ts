@@ -94,7 +94,7 @@ export class CommandLine {
 /** Runs the command line to its end. */
 export async function runCommandLine(
   args: readonly string[],
-  options: { cwd: string; env?: NodeJS.ProcessEnv },
+  options: { cwd: string; env?: NodeJS.ProcessEnv; within?: readonly string[] },
 ): Promise<Ending & { lines: LogLine[]; stdout: string }> {
   const command = new CommandLine(args, options);
   return { ...(await command.ended), lines: command.lines, stdout: command.stdout };

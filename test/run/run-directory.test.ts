@@ -1,8 +1,18 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { ownProcess } from '../../src/machine/process-name.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import { type ResumeMode, RunDirectory } from '../../src/run/run-directory.js';
 import { failure } from '../kit/failure.js';
@@ -117,10 +127,10 @@ function lockOf(root: string, holder: unknown): void {
   writeFileSync(join(root, 'test', 'lock'), typeof holder === 'string' ? holder : JSON.stringify(holder));
 }
 
-test('the lock of a dead process of this host is taken over', () => {
+test('the lock of a dead process of this PID namespace is taken over', () => {
   const root = temporaryDirectory();
   const dead = spawnSync(process.execPath, ['-e', '']).pid;
-  lockOf(root, { pid: dead, host: hostname(), processStart: null });
+  lockOf(root, { ...ownProcess(), pid: dead, leaseSeconds: 100 });
   RunDirectory.open(inside(root), 'auto').release();
 });
 
@@ -128,10 +138,35 @@ test.skipIf(!existsSync('/proc/self/stat'))(
   'a lock whose process number belongs to another process now is taken over (needs /proc)',
   () => {
     const root = temporaryDirectory();
-    lockOf(root, { pid: process.pid, host: hostname(), processStart: '1' });
+    lockOf(root, { ...ownProcess(), processStart: '1', leaseSeconds: 100 });
     RunDirectory.open(inside(root), 'auto').release();
   },
 );
+
+const unused = { pid: 2 ** 22 + 1, leaseSeconds: 100 };
+test.each([
+  ['another PID namespace', { ...ownProcess(), ...unused, pidNamespace: 'pid:[1]' }],
+  ['another machine of the same name', { ...ownProcess(), ...unused, bootId: 'another' }],
+  ['an earlier version', { ...unused, host: hostname(), processStart: null }],
+])('a process number is not looked for here when the lock is of %s', (_, holder) => {
+  const root = temporaryDirectory();
+  lockOf(root, holder);
+  expect(() => RunDirectory.open(inside(root), 'auto')).toThrow(
+    failure('RUN_LOCKED', 'in use by process 4194305'),
+  );
+});
+
+test('a lock from the future, as after a clock was set back, counts for one lease from when it is seen', async () => {
+  const root = temporaryDirectory();
+  const lock = join(root, 'test', 'lock');
+  lockOf(root, { pid: 1, host: 'elsewhere.example', processStart: null, leaseSeconds: 2 });
+  const inAnHour = Date.now() / 1000 + 3600;
+  utimesSync(lock, inAnHour, inAnHour);
+  const open = () => RunDirectory.open(inside(root), 'auto');
+  expect(open).toThrow('process 1 on elsewhere.example');
+  expect(statSync(lock).mtimeMs).toBeLessThan(Date.now() + 1000);
+  await vi.waitFor(() => open().release(), { timeout: 60_000, interval: 100 });
+});
 
 test('the lock of another host and one that cannot be read are respected', () => {
   const root = temporaryDirectory();

@@ -200,6 +200,7 @@ test('no coordinator where the worker was told to look', async () => {
 test.each([
   ['SIGINT', 'start-up, before any worker is there', 'waiting for workers'],
   ['SIGTERM', 'training', 'worker joined'],
+  ['SIGHUP', 'training, when its terminal is closed', 'worker joined'],
   ['SIGINT', 'evaluation and the V-step before it', 'database codes updated'],
   ['SIGTERM', 'writing a checkpoint', 'evaluated'],
 ] as const)(

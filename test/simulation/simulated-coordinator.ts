@@ -60,6 +60,7 @@ export class SimulatedCoordinator {
     const console = {
       log,
       isTerminal: false,
+      lostLines: 0,
       startTask: () => ({ update: () => {}, finish: () => {} }),
       close: () => {},
     };

@@ -1,6 +1,6 @@
 import { connect, StorageType } from 'nats';
 import { expect, onTestFinished, test } from 'vitest';
-import { ownProcess } from '../../src/run/lock.js';
+import { ownProcess } from '../../src/machine/process-name.js';
 import { NatsLease } from '../../src/transport/events/nats-lease.js';
 import { NatsLink, natsOptions } from '../../src/transport/events/nats-link.js';
 import { NatsServer, natsMissing } from '../kit/nats-server.js';

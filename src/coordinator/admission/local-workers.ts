@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Log } from '../../console/log.js';
 import { ExitCode, FcaenetError, isHopeless } from '../../errors.js';
+import { heapArguments } from '../../machine/heap.js';
 import { joinTokenVariable } from '../../transport/join-token.js';
 import { memoryKeyVariable } from '../../transport/shared-memory.js';
 import type { TlsFiles } from '../../transport/tls-files.js';
@@ -95,6 +96,7 @@ export class LocalWorkers {
     const child = fork(program, ['worker', ...flags], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...(allocation?.descriptors ?? [])],
       detached: true,
+      execArgv: [...process.execArgv, ...heapArguments()],
       env: {
         ...process.env,
         ...sharedProcessors,

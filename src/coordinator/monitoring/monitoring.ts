@@ -84,6 +84,7 @@ export class Monitoring {
       events: () => events.counts,
       natsConnected: () => link?.connected ?? null,
       certificates: certificatesOf(options),
+      lostLogLines: () => console.lostLines,
       term,
       nowMs: () => Date.now(),
     });

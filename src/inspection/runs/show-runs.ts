@@ -1,4 +1,5 @@
 import { type Console, openConsole } from '../../console/console.js';
+import { print } from '../../console/output.js';
 import { formatTable } from '../../console/table.js';
 import { compareRuns, type RunComparison } from './compare-runs.js';
 import type { RunDescription } from './describe-run.js';
@@ -6,18 +7,18 @@ import { listRuns } from './list-runs.js';
 
 /** `fcaenet runs list`: a table on a terminal, a JSON line for each run elsewhere. Throws what `listRuns` throws. */
 export async function showRuns(folder: string): Promise<void> {
-  const console = openConsole();
+  const console = openConsole('result');
   const runs = await listRuns(folder, console.log);
-  if (console.isTerminal) process.stdout.write(runsTable(runs));
+  if (console.isTerminal) await print(runsTable(runs));
   else for (const run of runs) console.log.info('run', { ...run });
   console.close();
 }
 
 /** `fcaenet runs compare`: tables on a terminal, one JSON line elsewhere. Throws what `compareRuns` throws. */
 export async function showComparison(first: string, second: string): Promise<void> {
-  const console: Console = openConsole();
+  const console: Console = openConsole('result');
   const comparison = await compareRuns(first, second);
-  if (console.isTerminal) process.stdout.write(comparisonTables(comparison));
+  if (console.isTerminal) await print(comparisonTables(comparison));
   else console.log.info('runs compared', { ...comparison });
   console.close();
 }

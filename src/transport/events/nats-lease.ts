@@ -1,6 +1,6 @@
 import { type KV, type NatsConnection, nanos, StorageType } from 'nats';
 import * as z from 'zod';
-import { isDead, ownProcess } from '../../run/lock.js';
+import { isDead, isSameProcess, ownProcess } from '../../machine/process-name.js';
 import { TransportError } from '../error.js';
 import { type NatsLink, natsTimeoutMs, runToken } from './nats-link.js';
 
@@ -10,6 +10,9 @@ const holderSchema = z.object({
   term: z.number().int().nonnegative(),
   pid: z.number().int(),
   host: z.string(),
+  // Absent in what earlier versions wrote.
+  bootId: z.string().nullable().default(null),
+  pidNamespace: z.string().nullable().default(null),
   processStart: z.string().nullable(),
 });
 type Holder = z.output<typeof holderSchema>;
@@ -78,11 +81,8 @@ export class NatsLease {
       return (await this.update(bucket, entry?.revision ?? 0)) ? null : this.take(bucket);
     }
     const holder = parseHolder(entry.string());
-    const own = ownProcess();
-    const isOwn =
-      holder?.pid === own.pid && holder.host === own.host && holder.processStart === own.processStart;
     // What nobody wrote binds nobody.
-    if (holder !== null && !isOwn && !isDead(holder)) return holder;
+    if (holder !== null && !isSameProcess(holder, ownProcess()) && !isDead(holder)) return holder;
     this.lastTerm = Math.max(this.lastTerm, holder?.term ?? 0);
     return (await this.update(bucket, entry.revision)) ? null : this.take(bucket);
   }

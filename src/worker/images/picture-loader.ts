@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { sha256 } from '../../data/content/digest-pictures.js';
 import { type Dataset, type DatasetSplit, hexOf } from '../../data/dataset.js';
@@ -15,11 +14,12 @@ import {
 } from '../../data/stored-picture.js';
 import { queryView, trainingView, type ViewKey } from '../../data/views.js';
 import { DiskError } from '../../disk/error.js';
+import { machineResources } from '../../machine/resources.js';
 import type { Augmentation } from '../../run/training-run.js';
 import type { CacheFile } from './cache-file.js';
 
 /** Pictures decoded at a time: enough to overlap reading with decoding without crowding the training's core. */
-const parallelDecodes = Math.max(2, Math.min(4, availableParallelism() >> 1));
+const parallelDecodes = Math.max(2, Math.min(4, machineResources().processors >> 1));
 
 export interface PictureLoaderOptions {
   readonly dataset: Pick<Dataset, 'imagesRoot' | 'truncatedPictures'>;

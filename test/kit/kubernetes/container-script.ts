@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Manifest } from './kustomize.js';
 import type { PodOptions } from './pod.js';
@@ -68,6 +68,10 @@ function prepareRoot(root: string, pod: PodOptions): void {
   for (const name of ['bin', 'lib', 'lib64', 'sbin']) symlinkSync(`usr/${name}`, join(root, name));
   symlinkSync('/app/dist/cli.js', join(root, 'opt/bin/fcaenet'));
   writeFileSync(join(root, 'opt/bin/node'), '');
+  // Where there is no tini the program is process 1 itself.
+  if (!existsSync('/usr/bin/tini')) {
+    writeFileSync(join(root, 'opt/bin/tini'), '#!/bin/sh\nshift\nexec "$@"\n', { mode: 0o755 });
+  }
   copyFileSync('/etc/ld.so.cache', join(root, 'etc/ld.so.cache'));
   writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0::/:/sbin/nologin\n');
   writeFileSync(join(root, 'etc/nsswitch.conf'), 'hosts: files\n');

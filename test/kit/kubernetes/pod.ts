@@ -1,9 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { LogLine } from '../command-line.js';
+import { firstProcess } from '../pid-namespace.js';
 import { containerScript, searchPath } from './container-script.js';
 import type { Manifest } from './kustomize.js';
 import type { Volumes } from './volumes.js';
@@ -162,16 +162,6 @@ export class Pod {
     // `unshare` itself says 1 of a child that was killed.
     const exitCode = killed ? 137 : (code ?? 128);
     return { container: String(container.name), exitCode, stderr };
-  }
-}
-
-/** Process 1 of a pod, as seen from outside: `unshare` only waits for it. Null where it has ended. */
-function firstProcess(unsharePid: number): number | null {
-  try {
-    const [first] = readFileSync(`/proc/${unsharePid}/task/${unsharePid}/children`, 'utf8').trim().split(' ');
-    return first ? Number(first) : null;
-  } catch {
-    return null;
   }
 }
 

@@ -1,7 +1,18 @@
 import type { Instruments } from './instruments.js';
 
-/** The coordinator's process, under the names that every Prometheus client uses. */
-export function registerProcessMetrics(instruments: Instruments): void {
+export interface ProcessSources {
+  /** Lines of the coordinator's own log that could not be written so far. */
+  lostLogLines(): number;
+}
+
+/** The coordinator's process, for the most part under the names that every Prometheus client uses. */
+export function registerProcessMetrics(instruments: Instruments, sources: ProcessSources): void {
+  instruments.counterOf(
+    'fcaenet_log_lines_lost_total',
+    'Lines of the coordinator’s log that could not be written.',
+    [],
+    (counter) => counter.inc(sources.lostLogLines()),
+  );
   instruments
     .gauge('process_start_time_seconds', 'Unix time at which the coordinator’s process began.')
     .set(performance.timeOrigin / 1000);

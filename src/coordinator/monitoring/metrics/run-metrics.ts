@@ -5,7 +5,7 @@ import { CheckpointMetrics, type CheckpointSources } from './checkpoint-metrics.
 import { type EventSources, registerEventMetrics } from './event-metrics.js';
 import { FleetMetrics, type FleetSources } from './fleet-metrics.js';
 import { Instruments } from './instruments.js';
-import { registerProcessMetrics } from './process-metrics.js';
+import { type ProcessSources, registerProcessMetrics } from './process-metrics.js';
 import { TrainingMetrics, type TrainingSources } from './training-metrics.js';
 import { registerWorkerMetrics } from './worker-metrics.js';
 
@@ -15,7 +15,8 @@ export interface MetricsSources
     FleetSources,
     CheckpointSources,
     EventSources,
-    CertificateSources {
+    CertificateSources,
+    ProcessSources {
   /** The run's name: the label `run` of every metric. */
   readonly run: string;
   /** Workers that are there, by slot. */
@@ -37,7 +38,7 @@ export class RunMetrics {
     registerWorkerMetrics(instruments, () => sources.members());
     this.checkpoints = new CheckpointMetrics(instruments, sources);
     registerEventMetrics(instruments, sources);
-    registerProcessMetrics(instruments);
+    registerProcessMetrics(instruments, sources);
     registerCertificateMetrics(instruments, sources);
   }
 }

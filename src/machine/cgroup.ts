@@ -1,0 +1,102 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** What control groups leave a process; null where they set no bound. */
+export interface CgroupLimits {
+  /** Processor time per time: 1.5 is one and a half processors. */
+  readonly processors: number | null;
+  readonly memoryBytes: number | null;
+}
+
+/** A hierarchy of control groups that is mounted. */
+interface Mount {
+  /** The group that the mount point shows: in a container that is the container's own. */
+  readonly root: string;
+  readonly point: string;
+  readonly isVersion2: boolean;
+  /** Of version 1: what the hierarchy controls. */
+  readonly controllers: readonly string[];
+}
+
+/**
+ * The bounds of this process's control groups, version 1 and 2, and of all groups above them: the tightest counts.
+ * @param root of the file system; for tests
+ */
+export function cgroupLimits(root = '/'): CgroupLimits {
+  const mounts = mountsIn(textOf(join(root, 'proc/self/mountinfo')));
+  const groups = textOf(join(root, 'proc/self/cgroup')).split('\n').filter(Boolean);
+  const processors: (number | null)[] = [];
+  const memoryBytes: (number | null)[] = [];
+  for (const group of groups) {
+    // number:controllers:path; version 2 names no controllers
+    const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(group) ?? [];
+    if (controllers === undefined || path === undefined) continue;
+    const names = controllers === '' ? [] : controllers.split(',');
+    for (const folder of foldersOf(mounts, names, path)) {
+      const read = (name: string) => textOf(join(root, folder, name)).trim();
+      if (names.length === 0) {
+        processors.push(share(...(read('cpu.max').split(' ') as [string, string])));
+        memoryBytes.push(bound(read('memory.max')));
+      }
+      if (names.includes('cpu')) processors.push(share(read('cpu.cfs_quota_us'), read('cpu.cfs_period_us')));
+      if (names.includes('memory')) memoryBytes.push(bound(read('memory.limit_in_bytes')));
+    }
+  }
+  return { processors: least(processors), memoryBytes: least(memoryBytes) };
+}
+
+function mountsIn(mountinfo: string): Mount[] {
+  return mountinfo.split('\n').flatMap((line): Mount[] => {
+    // number, parent, device, root, mount point, options, optional fields, "-", type, source, options of the file system
+    const [before, after] = line.split(' - ');
+    const [, , , root, point] = (before ?? '').split(' ').map(unescaped);
+    const [type, , options] = (after ?? '').split(' ');
+    if (root === undefined || point === undefined || (type !== 'cgroup' && type !== 'cgroup2')) return [];
+    return [{ root, point, isVersion2: type === 'cgroup2', controllers: (options ?? '').split(',') }];
+  });
+}
+
+/** The folders of a group and of those above it, as far up as they are mounted. */
+function foldersOf(mounts: readonly Mount[], controllers: readonly string[], path: string): string[] {
+  const matching = mounts.filter((mount) =>
+    controllers.length === 0
+      ? mount.isVersion2
+      : !mount.isVersion2 && controllers.every((name) => mount.controllers.includes(name)),
+  );
+  const below = (mount: Mount) => `${path}/`.startsWith(mount.root === '/' ? '/' : `${mount.root}/`);
+  const mount = matching.find(below) ?? matching[0];
+  if (mount === undefined) return [];
+  // A path that the mount does not show belongs to a group above it: of the mount's own the bounds count all the same.
+  const within = below(mount) ? path.slice(mount.root === '/' ? 0 : mount.root.length) : '';
+  const names = within.split('/').filter(Boolean);
+  return Array.from({ length: names.length + 1 }, (_, depth) => join(mount.point, ...names.slice(0, depth)));
+}
+
+/** A quota of microseconds in a period of microseconds; null for none. */
+function share(quota: string, period: string): number | null {
+  const [used, of] = [bound(quota), bound(period)];
+  return used === null || of === null ? null : used / of;
+}
+
+/** A positive number; null for `max`, `-1`, and what is not there. */
+function bound(text: string): number | null {
+  return Number(text) > 0 ? Number(text) : null;
+}
+
+function least(bounds: readonly (number | null)[]): number | null {
+  const known = bounds.filter((each) => each !== null);
+  return known.length === 0 ? null : Math.min(...known);
+}
+
+/** Mount points have blanks written as octal numbers. */
+function unescaped(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}

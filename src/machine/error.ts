@@ -1,0 +1,10 @@
+import { type ExitCode, ExitCode as exit, FcaenetError } from '../errors.js';
+
+/** This machine, or the part of it that this process may use, is too small: `MACHINE_OPEN_FILES`. */
+export class MachineError extends FcaenetError {
+  override readonly name = 'MachineError';
+
+  constructor(code: `MACHINE_${string}`, message: string, exitCode: ExitCode = exit.badConfiguration) {
+    super(code, message, exitCode);
+  }
+}
