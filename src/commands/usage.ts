@@ -21,6 +21,7 @@ export class UsageError extends FcaenetError {
     }
     const text = error.message
       .replace(/^error: /, '')
+      .replace("'--resume-auto'", "'--resume=auto'")
       .replace(/\s*\n\(Did you mean (.*)\?\)$/s, '; did you mean $1?')
       .replace(/[.\s]*$/, '');
     const ending = text.endsWith('?') ? '' : '; --help lists what there is';

@@ -1,4 +1,5 @@
 import { type Console, withConsole } from '../console/console.js';
+import { resumeCommand } from '../console/resume-command.js';
 import type { ResumeMode } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
 import { localWorkerCount } from '../schedule/worker-count.js';
@@ -31,8 +32,15 @@ export async function lead({
   await withConsole((console) => carryOut(console, { run, resume, localWorkers: 0, joinToken }));
 }
 
-async function carryOut(console: Console, options: Omit<CoordinateOptions, 'console'>): Promise<void> {
-  const { result, file } = await coordinate({ ...options, console });
+async function carryOut(
+  console: Console,
+  options: Omit<CoordinateOptions, 'console' | 'resumeCommand'>,
+): Promise<void> {
+  const { result, file } = await coordinate({
+    ...options,
+    console,
+    resumeCommand: resumeCommand(process.argv, process.env, process.cwd()),
+  });
   const { mAP, tieAveragedMAP, precisionAt, untrained, seconds, imagesPerSecond, workers } = result;
   console.log.info('run finished', {
     run: result.run,

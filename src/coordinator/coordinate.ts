@@ -37,6 +37,8 @@ export interface CoordinateOptions {
   readonly localWorkers: number;
   /** What workers must show besides their certificate; null asks for none. */
   readonly joinToken: string | null;
+  /** The command line that goes on with the run after an interruption. */
+  readonly resumeCommand: string;
 }
 
 /**
@@ -56,7 +58,7 @@ export async function coordinate(options: CoordinateOptions): Promise<{ result: 
   const interruption = new Interruption();
   const restoreSignals = onInterrupt((signal) => {
     log.info('stopping', { signal });
-    interruption.interrupt(interrupted(run, null));
+    interruption.interrupt(interrupted(options, null));
   });
   try {
     const dataset = await interruption.during(loadDataset(run.spec.dataset.path));
@@ -175,7 +177,7 @@ class Coordination {
       term,
       describe: () => monitoring.describe(),
       checkpoint: () => checkpoints.saveAndWait(state, identity, ledger, monitoring.checkpoints),
-      stop: () => interruption.interrupt(interrupted(run, null)),
+      stop: () => interruption.interrupt(interrupted(this.options, null)),
       drain: (worker) => fleet.pool.drain(worker),
       onPaused: () => monitoring.paused(true),
       onContinued: () => monitoring.paused(false),
@@ -216,7 +218,7 @@ class Coordination {
         if (!(error instanceof CoordinatorError && error.code === 'COORDINATOR_INTERRUPTED')) throw error;
         ending = 'it was interrupted';
         publish({ type: 'run.interrupted', checkpoint: name });
-        throw interrupted(run, name);
+        throw interrupted(this.options, name);
       }
       await checkpoints.settled();
       const result = describeResult(run, dataset, state, term, {
@@ -277,11 +279,11 @@ class Coordination {
   }
 }
 
-function interrupted(run: TrainingRun, checkpoint: string | null): CoordinatorError {
+function interrupted({ run, resumeCommand }: CoordinateOptions, checkpoint: string | null): CoordinatorError {
   const saved = checkpoint === null ? 'it was only starting' : `checkpoint ${checkpoint} is written`;
   return new CoordinatorError(
     'COORDINATOR_INTERRUPTED',
-    `run ${run.metadata.name} was interrupted; ${saved}, and the same command with --resume=auto goes on`,
+    `run ${run.metadata.name} was interrupted; ${saved}, and \`${resumeCommand}\` goes on`,
   );
 }
 
