@@ -1,10 +1,11 @@
 import { type Console, withConsole } from '../console/console.js';
-import { resumeCommand } from '../console/resume-command.js';
+import { OwnCommand } from '../console/own-command.js';
 import type { ResumeMode } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
 import { localWorkerCount } from '../schedule/worker-count.js';
 import { makeJoinToken, readJoinToken } from '../transport/join-token.js';
 import { type CoordinateOptions, coordinate } from './coordinate.js';
+import { untrainedRemedy } from './training/untrained-remedy.js';
 
 interface RunOptions {
   readonly run: TrainingRun;
@@ -36,11 +37,8 @@ async function carryOut(
   console: Console,
   options: Omit<CoordinateOptions, 'console' | 'resumeCommand'>,
 ): Promise<void> {
-  const { result, file } = await coordinate({
-    ...options,
-    console,
-    resumeCommand: resumeCommand(process.argv, process.env, process.cwd()),
-  });
+  const command = new OwnCommand();
+  const { result, file } = await coordinate({ ...options, console, resumeCommand: command.resume() });
   const { mAP, tieAveragedMAP, precisionAt, untrained, seconds, imagesPerSecond, workers } = result;
   console.log.info('run finished', {
     run: result.run,
@@ -53,4 +51,12 @@ async function carryOut(
     workers,
     result: file,
   });
+  const remedy = untrainedRemedy(options.run, result, command);
+  if (remedy !== null) {
+    console.log.warn('the codes are no better than features that need no training', {
+      mAP,
+      ...untrained,
+      better: remedy,
+    });
+  }
 }

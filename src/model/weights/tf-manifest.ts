@@ -69,7 +69,8 @@ export async function readTfManifest(path: string): Promise<StoredTensors> {
   return { tensors, sha256: digest.digest('hex') };
 }
 
-function parseManifest(path: string, text: Buffer): z.infer<typeof manifestSchema> {
+/** @throws ModelError `MODEL_WEIGHTS_MANIFEST` */
+export function parseManifest(path: string, text: Buffer): z.infer<typeof manifestSchema> {
   try {
     return manifestSchema.parse(JSON.parse(text.toString('utf8')));
   } catch (cause) {

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { resumeCommand } from '../../src/console/resume-command.js';
+import { OwnCommand } from '../../src/console/own-command.js';
 
 test.each([
   ['/app/scripts/start.mjs', ['start'], {}, 'npm start'],
@@ -22,12 +22,25 @@ test.each([
     'fcaenet coordinator --resume=auto a',
   ],
 ])('%s %j goes on by its own command', (script, args, environment, expected) => {
-  expect(resumeCommand(['/usr/bin/node', script, ...args], environment, '/app')).toBe(expected);
+  expect(new OwnCommand(['/usr/bin/node', script, ...args], environment, '/app').resume()).toBe(expected);
 });
 
 test('a shell reads back what was typed', () => {
   const odd = ["it's", '$HOME', 'a"b', 'spec.decayAfter=[1, 2]', '*', '', 'ä', '~'];
-  const line = resumeCommand(['node', '/usr/local/bin/fcaenet', 'train', ...odd], {}, '/app');
+  const line = new OwnCommand(['node', '/usr/local/bin/fcaenet', 'train', ...odd], {}, '/app').resume();
   const read = execFileSync('sh', ['-c', line.replace(/^fcaenet/, "printf '%s\\n'")], { encoding: 'utf8' });
   expect(read).toBe(['train', ...odd, '--resume=auto'].map((word) => `${word}\n`).join(''));
+});
+
+test.each([
+  ['/app/scripts/start.mjs', ['start'], 'npm start -- --set spec.bits=8', 'npx fcaenet runs'],
+  [
+    '/usr/local/bin/fcaenet',
+    ['train', 'a.yaml', '--resume=auto'],
+    'fcaenet train a.yaml --set spec.bits=8',
+    'fcaenet runs',
+  ],
+])('%s %j begins another run, and another command', (script, args, again, sibling) => {
+  const command = new OwnCommand(['/usr/bin/node', script, ...args], {}, '/app');
+  expect([command.again(['spec.bits=8']), command.sibling(['runs'])]).toEqual([again, sibling]);
 });
