@@ -1,5 +1,7 @@
+import { terminalPaint } from './colour.js';
 import { jsonLog, type Log, textLog } from './log.js';
-import { loggedTask, type ProgressTask, type TaskDescription, TerminalProgress } from './progress.js';
+import { loggedTask, type ProgressTask, type TaskDescription } from './progress.js';
+import { TerminalProgress } from './terminal-progress.js';
 
 /** What a command says while it works. Errors that end it are written by the edge (run-main.ts) instead. */
 export interface Console {
@@ -21,9 +23,10 @@ export function openConsole(
 ): Console {
   const isTerminal = stream.isTTY === true && !environment.CI;
   if (isTerminal) {
-    const progress = new TerminalProgress(stream, nowMs);
+    const paint = terminalPaint(environment);
+    const progress = new TerminalProgress(stream, nowMs, paint);
     return {
-      log: textLog(progress),
+      log: textLog(progress, paint),
       isTerminal,
       startTask: (description) => progress.start(description),
       close: () => progress.close(),

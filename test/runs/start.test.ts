@@ -42,6 +42,10 @@ test('start on a folder says how to get pretrained weights, and takes them when 
       toGetThem: `npx fcaenet weights fetch mobilenet_v1-0.25-imagenet1k --output ${weightsFile}`,
     }),
   );
+  // Four passes over 12 test and 32 training pictures, counted together.
+  const passes = without.lines.filter(({ task }) => task === 'untrained features');
+  expect(passes.map(({ total }) => total)).toEqual(passes.map(() => 88));
+  expect(passes.filter(({ done }) => done === 88)).toHaveLength(1);
 
   const layout = describeModel({ backbone: 'mobilenet_v1', width: 0.25, bits: 24, imageSize: 128 });
   const { parameters, mean, variance } = initialWeights(layout, new KeyedRandom(7));
