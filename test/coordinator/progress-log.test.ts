@@ -53,11 +53,16 @@ test('a paused run shows so from its first moment on, without speed', () => {
   ]);
 });
 
-test('a run without workers shows that it waits', () => {
+test('a run that has lost its workers shows that it waits; one whose first are still to come is no warning', () => {
   const { narrated, shown, step } = narration();
+  narrated.waiting();
+  expect(shown).toEqual([]);
   step(0, 1, 0.5);
   narrated.waiting();
-  expect(shown.at(-1)).toEqual({ held: 'waiting for workers' });
+  expect(shown.slice(-2)).toEqual([
+    'too few workers are there; waiting for more',
+    { held: 'waiting for workers' },
+  ]);
 });
 
 test('an evaluation, a V-step and a slow step change neither speed nor the plan of the steps', () => {

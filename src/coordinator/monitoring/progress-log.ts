@@ -28,9 +28,11 @@ export function narrate(
   let training: ProgressTask | null = null;
   let encoding: ProgressTask | null = null;
   let lastMAP: number | undefined;
+  let begun = false;
   const startTraining = () => console.startTask({ name: 'training', total, unit: 'steps' });
   return {
     stepDone: (losses, seconds, images) => {
+      begun = true;
       training ??= startTraining();
       const loss = losses.reduce((sum, term) => sum + term, 0);
       const { globalStep, iteration } = state.position;
@@ -50,6 +52,7 @@ export function narrate(
       }
     },
     encoding: (what, done, images) => {
+      begun = true;
       encoding ??= console.startTask({ name: what, total: images, unit: 'images' });
       encoding.update(done);
       if (done === images) {
@@ -84,8 +87,10 @@ export function narrate(
       if (outcome === 'contradiction') log.error('workers contradict each other', { microbatch });
     },
     waiting: () => {
+      // That the first ones are still to come has been said.
+      if (!begun) return;
       log.warn('too few workers are there; waiting for more');
-      training?.hold('waiting for workers');
+      (encoding ?? training)?.hold('waiting for workers');
     },
   };
 }
