@@ -177,7 +177,7 @@ test('SIGTERM while the dataset is read ends with 75 at once', async () => {
     exitCode: 75,
     signal: null,
     stderr: expect.stringMatching(
-      /^fcaenet: run slow was interrupted; it was only starting, and `node \S+cli\.js coordinator .* --resume=auto` goes on\.\n$/,
+      /^fcaenet: run slow was interrupted; it was only starting, and `node \S+cli\.js coordinator \S+ --resume=auto .*` goes on\.\n$/,
     ),
   });
 });

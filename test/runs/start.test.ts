@@ -72,4 +72,4 @@ test('start on a folder says how to get pretrained weights, and takes them when 
   expect(pretrained.lines).toContainEqual(
     expect.objectContaining({ message: 'backbone weights', path: weightsFile }),
   );
-});
+}, 600_000);
