@@ -1,13 +1,18 @@
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openConsole } from '../console/console.js';
+import { type Console, openConsole } from '../console/console.js';
 import { trainOn } from '../coordinator/command.js';
 import { listDataset } from '../data/dataset.js';
+import { publishedFor } from '../model/weights/catalogue.js';
+import { isThere } from '../run/presence.js';
 import { readTrainingRun } from '../run/read.js';
 import { makeDatasetOn } from './dataset-actions.js';
 import { type StartOptions, startWorkers } from './start.js';
 
 const quickRunFile = fileURLToPath(new URL('../../examples/quick.yaml', import.meta.url));
+
+/** Photographs show their small parts only at more pixels than the synthetic dataset has. */
+const photographPixels = 128;
 
 /**
  * `fcaenet start`: trains examples/quick.yaml, on the synthetic dataset, which it draws first, or on a folder of the
@@ -21,7 +26,7 @@ export async function start({ data, workers, set }: StartOptions): Promise<void>
       const { spec } = readTrainingRun(quickRunFile, set);
       await makeDatasetOn(console, spec.dataset.path, {});
     } else {
-      overrides.push(...(await settingsFor(data)));
+      overrides.push(...(await settingsFor(console, data, set)));
     }
     await trainOn(console, readTrainingRun(quickRunFile, [...overrides, ...set]), 'auto');
   } finally {
@@ -29,15 +34,33 @@ export async function start({ data, workers, set }: StartOptions): Promise<void>
   }
 }
 
-/** A run of its own for the folder, and no more samples than it has training images. */
-async function settingsFor(data: string): Promise<string[]> {
-  const { sampleSize } = readTrainingRun(quickRunFile).spec.dataset;
+/**
+ * Settings for a folder of photographs: no more samples than it has training images, and pretrained weights where they
+ * are. Each run has a name of its own, so that one begun without weights is not mistaken for one with them.
+ */
+async function settingsFor(
+  { log }: Console,
+  data: string,
+  set: readonly string[],
+): Promise<readonly string[]> {
   const { train } = await listDataset(data);
-  const name = `quick-${basename(data).replace(/[^A-Za-z0-9._-]/g, '-')}`.slice(0, 63);
-  return [
-    `metadata.name=${name}`,
+  const { spec: quick } = readTrainingRun(quickRunFile);
+  const settings = [
     `spec.dataset.path=${data}`,
-    `spec.dataset.sampleSize=${Math.min(sampleSize, train.labels.length)}`,
+    `spec.dataset.sampleSize=${Math.min(quick.dataset.sampleSize, train.labels.length)}`,
     'spec.operation.evaluation.untrained=true',
+    `spec.model.imageSize=${photographPixels}`,
   ];
+  const published = publishedFor(readTrainingRun(quickRunFile, [...settings, ...set]).spec.model);
+  const path = published && join('weights', published.file);
+  if (path && isThere(path)) settings.push(`spec.model.weights=${path}`);
+  const { weights } = readTrainingRun(quickRunFile, [...settings, ...set]).spec.model;
+  if (published && weights === null) {
+    log.warn('no pretrained weights: trained on photographs alone, codes hardly beat untrained features', {
+      toGetThem: `npx fcaenet weights fetch ${published.name} --output ${path}`,
+    });
+  }
+  const ending = weights === null ? '' : '-pretrained';
+  const name = `quick-${basename(data).replace(/[^A-Za-z0-9._-]/g, '-')}`.slice(0, 63 - ending.length);
+  return [...settings, `metadata.name=${name}${ending}`];
 }

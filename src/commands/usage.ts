@@ -22,6 +22,7 @@ export class UsageError extends FcaenetError {
     }
     const text = error.message
       .replace(/^error: /, '')
+      .replace("'--resume-auto'", "'--resume=auto'")
       .replace(/\s*\n\(Did you mean (.*)\?\)$/s, instead === undefined ? '; did you mean $1?' : '')
       .replace(/'([^']{80})[^']+'/gu, "'$1…'")
       .replace(/[.\s]*$/, '');

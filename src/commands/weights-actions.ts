@@ -1,5 +1,5 @@
 import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, extname } from 'node:path';
+import { dirname, extname } from 'node:path';
 import { openConsole } from '../console/console.js';
 import { onInterrupt } from '../console/interrupt.js';
 import type { ProgressTask } from '../console/progress.js';
@@ -7,6 +7,7 @@ import { ExitCode } from '../errors.js';
 import { ModelError } from '../model/error.js';
 import { findPublished } from '../model/weights/catalogue.js';
 import { fetchWeights } from '../model/weights/fetch.js';
+import { fetchManifestWeights } from '../model/weights/fetch-manifest.js';
 import { convertWeights, inspectWeights } from '../model/weights/inspect.js';
 import { syncFolder } from '../run/atomic-file.js';
 import type { FetchWeightsOptions } from './weights.js';
@@ -40,13 +41,14 @@ export async function convertWeightsFile(path: string, output: string): Promise<
 /** `fcaenet weights fetch`: downloads, checks the digest, then the tensors. Throws what those throw. */
 export async function fetchPublishedWeights(name: string, { output }: FetchWeightsOptions): Promise<void> {
   const published = findPublished(name);
-  const path = output ?? basename(new URL(published.url).pathname);
+  const path = output ?? published.file;
+  const fetch = published.url.endsWith('.json') ? fetchManifestWeights : fetchWeights;
   const console = openConsole('beside');
   const leave = new AbortController();
   const restoreSignals = onInterrupt(() => leave.abort(new Error('interrupted; run it again to go on')));
   let task: ProgressTask | undefined;
   try {
-    const downloaded = await fetchWeights(published, path, {
+    const downloaded = await fetch(published, path, {
       signal: leave.signal,
       onProgress: (done, total) => {
         if (total === undefined) return;

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { publishedWeights } from '../model/weights/catalogue.js';
 import { addExamples } from './options.js';
 
 export interface FetchWeightsOptions {
@@ -35,11 +36,11 @@ export function registerWeights(program: Command, actions: WeightsActions): void
   const fetch = weights
     .command('fetch')
     .description('download published weights and check their SHA-256; goes on where it was cut off')
-    .argument('<NAME>', 'resnet50-imagenet1k-v1, resnet50-imagenet1k-v2 or resnet18-imagenet1k-v1')
+    .argument('<NAME>', publishedWeights.map(({ name }) => name).join(', '))
     .option('--output <file>', 'where to write them (default: their published name, here)');
   addExamples(fetch, [
     'npx fcaenet weights fetch resnet50-imagenet1k-v1 --output weights/resnet50.pth',
-    'npx fcaenet weights fetch resnet18-imagenet1k-v1',
+    'npx fcaenet weights fetch mobilenet_v1-0.25-imagenet1k --output weights/mobilenet_v1-0.25.safetensors',
   ]);
   fetch.action(async (name: string, { output }: { output?: string }) => {
     await actions.fetch(name, { output });

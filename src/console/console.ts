@@ -1,7 +1,9 @@
+import { terminalPaint } from './colour.js';
 import { jsonLog, type Log, textLog } from './log.js';
 import { LossyOutput, strictOutput } from './output.js';
 import { warnOfOverdue } from './overdue.js';
-import { loggedTask, type ProgressTask, type TaskDescription, TerminalProgress } from './progress.js';
+import { loggedTask, type ProgressTask, type TaskDescription } from './progress.js';
+import { TerminalProgress } from './terminal-progress.js';
 
 /** What a command says while it works. Errors that end it are written by the edge (run-main.ts) instead. */
 export interface Console {
@@ -32,8 +34,9 @@ export function openConsole(
 ): Console {
   const isTerminal = stream.isTTY === true && !environment.CI;
   if (isTerminal) {
-    const progress = new TerminalProgress(stream, nowMs);
-    const log = textLog(progress);
+    const paint = terminalPaint(environment);
+    const progress = new TerminalProgress(stream, nowMs, paint);
+    const log = textLog(progress, paint);
     warnOfOverdue(log);
     return {
       log,

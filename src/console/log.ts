@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { printable } from '../errors.js';
+import { type Paint, plain } from './colour.js';
 
 /** Where lines go: a stream, or a test's list. */
 export interface LineSink {
@@ -34,15 +35,24 @@ export function jsonLog(sink: LineSink): Log {
 }
 
 /** Short lines for a person: the message, then `name value` pairs. */
-export function textLog(sink: LineSink): Log {
+export function textLog(sink: LineSink, paint: Paint = plain): Log {
   const write =
     (prefix: string) =>
     (message: string, fields: LogFields = {}) => {
-      const pairs = Object.entries(fields).map(([name, value]) => `${name} ${readable(value)}`);
-      const details = pairs.length === 0 ? '' : `  (${pairs.join(', ')})`;
-      sink.write(`${printable(`${prefix}${message}${details}`)}\n`);
+      const pairs = Object.entries(fields).map(([name, value]) => printable(pair(name, readable(value))));
+      const details = pairs.length === 0 ? '' : `  ${paint('dim', `(${pairs.join(', ')})`)}`;
+      sink.write(`${prefix}${printable(message)}${details}\n`);
     };
-  return { info: write(''), warn: write('warning: '), error: write('error: ') };
+  return {
+    info: write(''),
+    warn: write(`${paint('yellow', 'warning:')} `),
+    error: write(`${paint('red', 'error:')} `),
+  };
+}
+
+/** A value that begins with its name, such as `worker 0`, stands alone. */
+function pair(name: string, value: string): string {
+  return value.startsWith(`${name} `) ? value : `${name} ${value}`;
 }
 
 /** A field's value for a person: numbers, inside lists and maps too, to at most four significant digits. */

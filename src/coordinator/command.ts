@@ -1,9 +1,11 @@
 import { type Console, withConsole } from '../console/console.js';
+import { OwnCommand } from '../console/own-command.js';
 import type { ResumeMode } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
 import { localWorkerCount } from '../schedule/worker-count.js';
 import { makeJoinToken, readJoinToken } from '../transport/join-token.js';
 import { type CoordinateOptions, coordinate } from './coordinate.js';
+import { untrainedRemedy } from './training/untrained-remedy.js';
 
 interface RunOptions {
   readonly run: TrainingRun;
@@ -38,8 +40,16 @@ export async function lead({
   );
 }
 
-async function carryOut(console: Console, options: Omit<CoordinateOptions, 'console'>): Promise<void> {
-  const { result, file, farewell } = await coordinate({ ...options, console });
+async function carryOut(
+  console: Console,
+  options: Omit<CoordinateOptions, 'console' | 'resumeCommand'>,
+): Promise<void> {
+  const command = new OwnCommand();
+  const { result, file, farewell } = await coordinate({
+    ...options,
+    console,
+    resumeCommand: command.resume(),
+  });
   const { mAP, tieAveragedMAP, precisionAt, untrained, seconds, imagesPerSecond, workers } = result;
   console.log.info('run finished', {
     run: result.run,
@@ -52,5 +62,13 @@ async function carryOut(console: Console, options: Omit<CoordinateOptions, 'cons
     workers,
     result: file,
   });
+  const remedy = untrainedRemedy(options.run, result, command);
+  if (remedy !== null) {
+    console.log.warn('the codes are no better than features that need no training', {
+      mAP,
+      ...untrained,
+      better: remedy,
+    });
+  }
   await farewell();
 }

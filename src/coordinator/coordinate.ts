@@ -37,6 +37,8 @@ export interface CoordinateOptions {
   readonly localWorkers: number;
   /** What workers must show besides their certificate; null asks for none. */
   readonly joinToken: string | null;
+  /** The command line that goes on with the run after an interruption. */
+  readonly resumeCommand: string;
   /**
    * How long workers are still told of a run that is over for good; null for as long as those need to ask that look for
    * one that had finished before, else not at all.
@@ -79,7 +81,7 @@ export async function coordinate(options: CoordinateOptions): Promise<Carried> {
   const interruption = new Interruption();
   const restoreSignals = onInterrupt((signal) => {
     log.info('stopping', { signal });
-    interruption.interrupt(interrupted(run, null));
+    interruption.interrupt(interrupted(options, null));
   });
   let term = 0;
   const tell = (finish: Finish, seconds: number) =>
@@ -131,7 +133,7 @@ export async function coordinate(options: CoordinateOptions): Promise<Carried> {
 
 /** The run with this machine around it: its port, its clock, its console and its metrics. */
 function coordinationOf(
-  { run, resume, console, localWorkers }: CoordinateOptions,
+  options: CoordinateOptions,
   found: {
     readonly dataset: Dataset;
     readonly directory: RunDirectory;
@@ -140,6 +142,7 @@ function coordinationOf(
     readonly protection: Protection;
   },
 ): Coordination {
+  const { run, resume, console, localWorkers } = options;
   const { dataset, directory, interruption, leading, protection } = found;
   const { spec, metadata } = run;
   const { log } = console;
@@ -155,7 +158,7 @@ function coordinationOf(
     console,
     layout: describeModel({ ...spec.model, bits: spec.bits }),
     clock: systemClock,
-    interrupted: (checkpoint) => interrupted(run, checkpoint),
+    interrupted: (checkpoint) => interrupted(options, checkpoint),
     openFleet: (part) => {
       const { minWorkers } = spec.operation.membership;
       fleet = new Fleet({ ...part, localWorkers, protection, minWorkers, log });
@@ -185,10 +188,10 @@ function datasetOf({ spec }: TrainingRun, { log, startTask }: Console): Promise<
   });
 }
 
-function interrupted(run: TrainingRun, checkpoint: string | null): CoordinatorError {
+function interrupted({ run, resumeCommand }: CoordinateOptions, checkpoint: string | null): CoordinatorError {
   const saved = checkpoint === null ? 'it was only starting' : `checkpoint ${checkpoint} is written`;
   return new CoordinatorError(
     'COORDINATOR_INTERRUPTED',
-    `run ${run.metadata.name} was interrupted; ${saved}, and the same command with --resume=auto goes on`,
+    `run ${run.metadata.name} was interrupted; ${saved}, and \`${resumeCommand}\` goes on`,
   );
 }

@@ -2,6 +2,7 @@ import { describeModel } from '../model/layout.js';
 import type { TrainingRun } from '../run/training-run.js';
 import { cacheFileBytes } from '../worker/images/cache-file.js';
 import { computeSeconds, type Speed, usefulWorkers } from './duration.js';
+import { commonLineEstimates, type LineEstimate } from './lines.js';
 import { estimateTraffic } from './traffic.js';
 import { countWork, type DatasetCounts } from './work.js';
 
@@ -15,6 +16,8 @@ export interface FleetEstimate {
   readonly receivedBytes: number;
   /** What the coordinator's line must carry, both ways together, so that computing decides; null without a speed. */
   readonly lineBytesPerSecond: number | null;
+  /** What common lines do, when all workers are on other machines; empty without a speed. */
+  readonly lines: readonly LineEstimate[];
 }
 
 /** The size of a run. */
@@ -50,11 +53,13 @@ export function estimateRun(
     const traffic = estimateTraffic(spec, layout, counts, work, count);
     const seconds = speed && computeSeconds(spec, work, speed, count);
     const total = seconds && seconds.training + seconds.encoding;
+    const lineBytesPerSecond = total && (traffic.sentBytes + traffic.receivedBytes) / total;
     return {
       workers: count,
       hours: total && total / 3600,
       ...traffic,
-      lineBytesPerSecond: total && (traffic.sentBytes + traffic.receivedBytes) / total,
+      lineBytesPerSecond,
+      lines: lineBytesPerSecond === null ? [] : commonLineEstimates(lineBytesPerSecond),
     };
   };
   const form = { crop: spec.augmentation.crop, imageSize: spec.model.imageSize };

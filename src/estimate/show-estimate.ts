@@ -11,6 +11,7 @@ import { localWorkerCount } from '../schedule/worker-count.js';
 import { measureSpeed } from '../worker/measure-speed.js';
 import type { Speed } from './duration.js';
 import { estimateRun, type RunEstimate } from './estimate.js';
+import { describeLines } from './lines.js';
 import type { DatasetCounts } from './work.js';
 
 /** A forward pass is a third of forward and backward together. */
@@ -89,16 +90,18 @@ export function estimateTables(estimate: RunEstimate): string {
     ['weights', bytes(estimate.weightBytes)],
     ['most workers of use', number(estimate.usefulWorkers.at(-1)!)],
   ];
-  const columns = ['workers', 'hours', 'sent', 'received', 'line'].map((title) => ({
+  const lines = estimate.fleets[0]!.lines.map(({ gigabitsPerSecond }) => `${gigabitsPerSecond} Gbit/s`);
+  const columns = ['workers', 'hours', 'sent', 'received', 'line', ...lines].map((title) => ({
     title,
     isNumber: true,
   }));
-  const fleets = estimate.fleets.map(({ workers, hours, sentBytes, receivedBytes, lineBytesPerSecond }) => [
+  const fleets = estimate.fleets.map(({ workers, hours, sentBytes, receivedBytes, ...fleet }) => [
     number(workers),
     hours === null ? '-' : hours.toFixed(hours < 10 ? 2 : 1),
     bytes(sentBytes),
     bytes(receivedBytes),
-    lineBytesPerSecond === null ? '-' : `${bytes(lineBytesPerSecond)}/s`,
+    fleet.lineBytesPerSecond === null ? '-' : `${bytes(fleet.lineBytesPerSecond)}/s`,
+    ...fleet.lines.map(({ addedShare }) => `+${(100 * addedShare).toFixed(addedShare < 0.1 ? 1 : 0)}%`),
   ]);
   return `${formatTable(
     [
@@ -106,7 +109,7 @@ export function estimateTables(estimate: RunEstimate): string {
       { title: '', isNumber: true },
     ],
     what,
-  )}\n${formatTable(columns, fleets)}`;
+  )}\n${formatTable(columns, fleets)}${lines.length > 0 ? `\n${describeLines(estimate.fleets)}` : ''}`;
 }
 
 function bytes(count: number): string {

@@ -162,6 +162,7 @@ test.each([
   ],
   [['a\u001b[2Jb'], "unknown command 'a\\u001b[2Jb'; --help lists what there is"],
   [['train', quick, '--resume=never'], /^unknown option '--resume=never'/],
+  [['start', '--resume=auto'], /^unknown option '--resume=auto';/],
   [['train', quick, '--workers', '0'], /'0' is invalid\. It must be a whole number from 1 to 1024;/],
   [['train', quick, '--workers', '1.5'], /'1\.5' is invalid\. It must be a whole number from 1 to 1024;/],
   [['train', quick, '--set'], /^option '--set <path=value>' argument missing;/],

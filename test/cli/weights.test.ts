@@ -72,7 +72,7 @@ test('weights convert refuses another format, weights fetch another name', () =>
   });
   const { status, stderr } = fcaenet('fetch', 'resnet51');
   expect(stderr).toMatch(
-    /^fcaenet: There are no published weights "resnet51", expected one of resnet50-imagenet1k-v1, [^\n]*\n$/,
+    /^fcaenet: There are no published weights "resnet51", expected one of mobilenet_v1-0\.25-imagenet1k, [^\n]*\n$/,
   );
   expect([status, existsSync('resnet51')]).toEqual([65, false]);
 });

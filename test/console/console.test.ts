@@ -72,9 +72,31 @@ test('a terminal gets a bar with rate, time left and notes, and log lines above 
   task.finish();
   console.log.info('after');
   await new Promise(setImmediate);
-  expect(text()).toContain('60/100 | 20 images/s | 2s left | loss 0.1235');
+  expect(text()).toContain(' 60/100  2s left  20.0 images/s  loss 0.1235');
   expect(text()).toContain('a worker joined  (worker 2)\n');
   expect(text().endsWith('after\n')).toBe(true);
+});
+
+test('a value that begins with its name stands alone', () => {
+  const lines: string[] = [];
+  textLog({ write: (text) => lines.push(text) }).info('worker joined', {
+    worker: 'worker 0 (a)',
+    engine: 'x',
+  });
+  expect(lines).toEqual(['worker joined  (worker 0 (a), engine x)\n']);
+});
+
+test('a pace that is given takes the place of what the counts tell, in JSON too', async () => {
+  const { stream, text } = collect(false);
+  const task = openConsole('beside', stream, {}, () => 0).startTask({
+    name: 'training',
+    total: 9,
+    unit: 'steps',
+  });
+  task.update(3, {}, { perSecond: 1.234, secondsLeft: 40 });
+  task.finish();
+  await new Promise(setImmediate);
+  expect(jsonLines(text())).toEqual([expect.objectContaining({ perSecond: 1.23, secondsLeft: 40 })]);
 });
 
 test('a person sees warnings and errors named as such', () => {

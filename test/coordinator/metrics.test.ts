@@ -33,7 +33,7 @@ test('what a run reports is what is scraped', async () => {
   world.diskSpace = { freeBytes: 250, sizeBytes: 1000 };
   world.history = [evaluated(1, 0.6), evaluated(2, 0.5), { ...evaluated(3, 0), evaluation: null }];
   metrics.training.stepDone(Float64Array.of(1.5, 0.5, 0.25, 0.125), 0.5, 192);
-  metrics.training.codesUpdated(77, 0.01);
+  metrics.training.codesUpdated(77, 0.01, 0.2);
   metrics.training.evaluated(2);
   metrics.checkpoints.failed();
   metrics.fleet.gradientRefused('non_finite');
@@ -112,9 +112,9 @@ test('bytes and workers are those of the moment, however often they are scraped'
 test('the time left is what is left of each kind of work, times what it took last', async () => {
   world.position = { iteration: 5, epoch: 0, step: 0, globalStep: 5 * 64, phase: 'train' };
   for (const seconds of [2, 100, 2]) metrics.training.stepDone([0, 0, 0, 0], seconds, 1);
-  metrics.training.codesUpdated(1, 10);
+  metrics.training.codesUpdated(1, 7, 3);
   metrics.training.evaluated(20);
-  // Two iterations: 128 steps of 2 s, two V-steps and two evaluations.
+  // Two iterations: 128 steps of 2 s, two V-steps with the encoding before them, and two evaluations.
   expect(await seriesOf('fcaenet_remaining_seconds')).toEqual(['fcaenet_remaining_seconds 316']);
   world.position = { iteration: 6, epoch: 4, step: 0, globalStep: 448, phase: 'evaluate' };
   expect(await seriesOf('fcaenet_remaining_seconds')).toEqual(['fcaenet_remaining_seconds 20']);
@@ -124,7 +124,7 @@ test('every way of getting ahead is progress, and so is the end of a pause', asy
   const name = 'fcaenet_last_progress_timestamp_seconds';
   const ways = [
     () => metrics.training.stepDone([0, 0, 0, 0], 1, 1),
-    () => metrics.training.codesUpdated(1, 1),
+    () => metrics.training.codesUpdated(1, 1, 1),
     () => metrics.training.evaluated(1),
     () => metrics.training.progressed(),
     () => metrics.training.paused(false),

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { computeSeconds, usefulWorkers } from '../../src/estimate/duration.js';
 import { estimateRun } from '../../src/estimate/estimate.js';
+import { commonLineEstimates, describeLines } from '../../src/estimate/lines.js';
 import { estimateTables } from '../../src/estimate/show-estimate.js';
 import { countWork } from '../../src/estimate/work.js';
 import { readTrainingRun } from '../../src/run/read.js';
@@ -95,6 +96,45 @@ describe('a run’s estimate', () => {
     // Of six workers the slowest has as much to do as of four.
     const [four, six] = fleets.filter(({ workers }) => workers === 4 || workers === 6);
     expect(six!.hours! / four!.hours!).toBeGreaterThan(0.98);
+  });
+
+  test('says what each line adds to the hours: the bytes of a step against its computing', () => {
+    const settings = ['spec.schedule.microbatches=2', 'spec.operation.evaluation.every=1000'];
+    const { fleets, weightBytes, steps } = estimateRun(run(...settings), counts, 1, speed);
+    for (const { workers, hours, lines } of fleets) {
+      // Every step, each worker gets the weights and sends a gradient, which is as long.
+      const seconds = (gigabits: number) => (8 * 2 * steps * workers * weightBytes) / (gigabits * 1e9);
+      expect(lines.map(({ gigabitsPerSecond }) => gigabitsPerSecond)).toEqual([1, 10, 25]);
+      for (const { gigabitsPerSecond, addedShare } of lines) {
+        const expected = seconds(gigabitsPerSecond) / (3600 * hours!);
+        expect(addedShare / expected).toBeGreaterThan(0.8);
+        expect(addedShare / expected).toBeLessThan(1.25);
+      }
+    }
+  });
+
+  test('a line suffices up to a tenth of the time of computing', () => {
+    const suffices = (bytesPerSecond: number) =>
+      commonLineEstimates(bytesPerSecond).map((line) => line.suffices);
+    expect(suffices(12.5e6)).toEqual([true, true, true]);
+    expect(suffices(12.6e6)).toEqual([false, true, true]);
+    expect(suffices(126e6)).toEqual([false, false, true]);
+    expect(suffices(313e6)).toEqual([false, false, false]);
+  });
+
+  test('names for how many workers each line suffices', () => {
+    const fleets = [10e6, 100e6, 200e6].map((bytesPerSecond, i) => ({
+      workers: 2 ** i,
+      lines: commonLineEstimates(bytesPerSecond),
+    }));
+    expect(describeLines(fleets)).toBe(
+      'A line of 1 Gbit/s suffices for 1 worker.\nA line of 10 Gbit/s suffices for up to 2 workers.\n' +
+        'A line of 25 Gbit/s suffices for all of these numbers of workers.\n' +
+        'On a line that suffices, messages add at most 10% to the hours.\n',
+    );
+    expect(describeLines(fleets.slice(1))).toContain(
+      'A line of 1 Gbit/s does not suffice for any of these numbers of workers.\n',
+    );
   });
 
   test('is a table for a person', () => {

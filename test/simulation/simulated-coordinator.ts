@@ -61,7 +61,7 @@ export class SimulatedCoordinator {
       log,
       isTerminal: false,
       lostLines: 0,
-      startTask: () => ({ update: () => {}, finish: () => {} }),
+      startTask: () => ({ update: () => {}, hold: () => {}, finish: () => {} }),
       close: () => {},
     };
     const disk = new Disk(null, simulatedFileSystem(process, chance, trouble, trace), new DiskWatch());
@@ -120,6 +120,8 @@ export class SimulatedCoordinator {
       },
       compared: (unit, outcome) => trace(`compared ${unit} ${outcome}`),
       waiting: () => trace('waiting'),
+      measuringUntrained: () => {},
+      untrainedMeasured: () => {},
     };
   }
 

@@ -25,8 +25,8 @@ export function reportTraining(
 ): TrainingObserver {
   return {
     ...observer,
-    codesUpdated: (iteration, flippedBits, seconds) => {
-      observer.codesUpdated(iteration, flippedBits, seconds);
+    codesUpdated: (iteration, flippedBits, seconds, encodingSeconds) => {
+      observer.codesUpdated(iteration, flippedBits, seconds, encodingSeconds);
       const means = state.history.at(-1)!.losses;
       const losses = Object.fromEntries(lossTerms.map((term, index) => [term, means[index]!]));
       publish({ type: 'iteration.finished', iteration, losses, flippedBits, seconds });

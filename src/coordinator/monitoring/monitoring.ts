@@ -18,7 +18,7 @@ import type { CertificateSources } from './metrics/certificate-metrics.js';
 import { diskSpaceOf } from './metrics/disk-space.js';
 import { RunMetrics } from './metrics/run-metrics.js';
 import { MonitorServer } from './monitor-server.js';
-import { narrate } from './progress-log.js';
+import { type Narration, narrate } from './progress-log.js';
 
 export interface MonitoringOptions {
   readonly run: TrainingRun;
@@ -40,6 +40,7 @@ export interface MonitoringOptions {
 export class Monitoring {
   readonly observer: TrainingObserver;
   private readonly endAnnouncements: () => void;
+  private readonly narration: Narration;
   private lastCheckpoint: { name: string; writtenMs: number } | null = null;
 
   private constructor(
@@ -47,14 +48,15 @@ export class Monitoring {
     private readonly metrics: RunMetrics,
     private readonly server: MonitorServer | null,
   ) {
-    const { events, state, fleet } = options;
+    const { events, state, fleet, console, run, stepsPerEpoch } = options;
+    this.narration = narrate(console, run.spec, state, stepsPerEpoch, metrics.training.remaining);
     const publish = (body: RunEventBody) => events.publish(state.position, body);
-    this.observer = reportTraining(observe(options, metrics), state, publish);
+    this.observer = reportTraining(observe(this.narration, metrics), state, publish);
     reportWorkers(fleet.pool, publish);
     this.endAnnouncements = announceExpiry(Object.values(certificatesOf(options)), options.console.log);
     fleet.pool.on('setAside', (_, fault) => metrics.fleet.workerSetAside(fault));
     fleet.pool.on('refused', (member, reason, sentence) => {
-      options.console.log.warn('answer refused', { worker: member.label, reason: sentence });
+      console.log.warn('answer refused', { worker: member.label, reason: sentence });
       metrics.fleet.gradientRefused(reason);
     });
   }
@@ -112,6 +114,7 @@ export class Monitoring {
   /** Told when the run holds because it was asked to, and when it goes on. */
   paused(isPaused: boolean): void {
     this.metrics.training.paused(isPaused);
+    this.narration.paused(isPaused);
     const { events, state } = this.options;
     events.publish(state.position, { type: isPaused ? 'run.paused' : 'run.continued' });
   }
@@ -148,24 +151,20 @@ function certificatesOf({ tls, link }: MonitoringOptions): CertificateSources['c
 }
 
 /** The narration, with everything also counted. */
-function observe(
-  { run, console, state, stepsPerEpoch }: MonitoringOptions,
-  metrics: RunMetrics,
-): TrainingObserver {
-  const narration = narrate(console, run.spec, state, stepsPerEpoch);
+function observe(narration: TrainingObserver, metrics: RunMetrics): TrainingObserver {
   return {
     ...narration,
     stepDone: (losses, seconds, images) => {
-      narration.stepDone(losses, seconds, images);
       metrics.training.stepDone(losses, seconds, images);
+      narration.stepDone(losses, seconds, images);
     },
     encoding: (what, done, total) => {
       narration.encoding(what, done, total);
       metrics.training.progressed();
     },
-    codesUpdated: (iteration, flippedBits, seconds) => {
-      narration.codesUpdated(iteration, flippedBits, seconds);
-      metrics.training.codesUpdated(flippedBits, seconds);
+    codesUpdated: (iteration, flippedBits, seconds, encodingSeconds) => {
+      narration.codesUpdated(iteration, flippedBits, seconds, encodingSeconds);
+      metrics.training.codesUpdated(flippedBits, seconds, encodingSeconds);
     },
     evaluated: (iteration, evaluation, seconds) => {
       narration.evaluated(iteration, evaluation, seconds);

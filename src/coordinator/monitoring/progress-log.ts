@@ -3,45 +3,74 @@ import type { ProgressTask } from '../../console/progress.js';
 import type { TrainingRunSpec } from '../../run/training-run.js';
 import type { RunState } from '../training/run-state.js';
 import type { TrainingObserver } from '../training/training-loop.js';
+import type { RemainingTime } from './remaining-time.js';
 
-/** Tells a person or a log what a run does: progress over all its steps, evaluations, and whatever is out of order. */
+/** What a narration is told besides what happens in training. */
+export interface Narration extends TrainingObserver {
+  /** That the run holds because it was asked to, or goes on. */
+  paused(isPaused: boolean): void;
+}
+
+/**
+ * Tells a person or a log what a run does: progress over all its steps, evaluations, and whatever is out of order.
+ * @param remaining told of each step before the narration is
+ */
 export function narrate(
   console: Console,
   spec: TrainingRunSpec,
   state: RunState,
   stepsPerEpoch: number,
-): TrainingObserver {
+  remaining: RemainingTime,
+): Narration {
   const { log } = console;
   const { iterations, epochs } = spec.schedule;
+  const total = iterations * epochs * stepsPerEpoch;
   let training: ProgressTask | null = null;
   let encoding: ProgressTask | null = null;
   let lastMAP: number | undefined;
+  let begun = false;
+  const startTraining = () => console.startTask({ name: 'training', total, unit: 'steps' });
   return {
     stepDone: (losses, seconds, images) => {
-      training ??= console.startTask({
-        name: 'training',
-        total: iterations * epochs * stepsPerEpoch,
-        unit: 'steps',
-      });
+      begun = true;
+      training ??= startTraining();
       const loss = losses.reduce((sum, term) => sum + term, 0);
-      training.update(state.position.globalStep, {
-        iteration: `${state.position.iteration + 1}/${iterations}`,
-        loss,
-        imagesPerSecond: Math.round(images / seconds),
-        ...(lastMAP === undefined ? {} : { mAP: lastMAP }),
-      });
-      if (state.position.globalStep === iterations * epochs * stepsPerEpoch) {
+      const { globalStep, iteration } = state.position;
+      training.update(
+        globalStep,
+        {
+          loss,
+          ...(lastMAP === undefined ? {} : { mAP: lastMAP }),
+          iteration: `${iteration + 1}/${iterations}`,
+          imagesPerSecond: Math.round(images / seconds),
+        },
+        { perSecond: remaining.stepsPerSecond, secondsLeft: remaining.secondsFrom(state.position) },
+      );
+      if (globalStep === total) {
         training.finish();
         training = null;
       }
     },
-    encoding: (what, done, total) => {
-      encoding ??= console.startTask({ name: what, total, unit: 'images' });
+    encoding: (what, done, images) => {
+      begun = true;
+      encoding ??= console.startTask({ name: what, total: images, unit: 'images' });
       encoding.update(done);
-      if (done === total) {
+      if (done === images) {
         encoding.finish();
         encoding = null;
       }
+    },
+    measuringUntrained: () =>
+      log.info(
+        'measuring untrained features, which the codes have to beat: colour histograms, and random projections ' +
+          'of the features that training starts from',
+      ),
+    untrainedMeasured: ({ colorHistogram, randomProjection }) =>
+      log.info('untrained features measured, as mAP', { colorHistogram, randomProjection }),
+    paused: (isPaused) => {
+      log.info(isPaused ? 'paused' : 'going on');
+      if (state.position.globalStep < total) training ??= startTraining();
+      training?.hold(isPaused ? 'paused' : 'going on');
     },
     codesUpdated: (iteration, flippedBits, seconds) =>
       log.info('database codes updated', { iteration, flippedBits, seconds }),
@@ -57,6 +86,11 @@ export function narrate(
     compared: (microbatch, outcome) => {
       if (outcome === 'contradiction') log.error('workers contradict each other', { microbatch });
     },
-    waiting: () => log.warn('too few workers are there; waiting for more'),
+    waiting: () => {
+      // That the first ones are still to come has been said.
+      if (!begun) return;
+      log.warn('too few workers are there; waiting for more');
+      (encoding ?? training)?.hold('waiting for workers');
+    },
   };
 }

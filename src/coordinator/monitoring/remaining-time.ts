@@ -23,12 +23,19 @@ export class RemainingTime {
     if (this.stepSeconds.length > window) this.stepSeconds.shift();
   }
 
+  /** @param seconds of a V-step and of encoding the sampled images before it */
   codesUpdated(seconds: number): void {
     this.vStepSeconds = seconds;
   }
 
   evaluated(seconds: number): void {
     this.evaluationSeconds = seconds;
+  }
+
+  /** While steps are done: evaluations and waiting do not count. 0 before the first step was measured. */
+  get stepsPerSecond(): number {
+    const usual = median(this.stepSeconds);
+    return usual === null || usual === 0 ? 0 : 1 / usual;
   }
 
   /** Seconds from a position to the end of the run; null before the first step was measured. */

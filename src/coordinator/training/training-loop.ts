@@ -15,15 +15,18 @@ import type { WorkObserver, WorkSurroundings } from '../dispatch/redundant-work.
 import { type DescribedStep, describeStep } from './describe-step.js';
 import { encodeOutputs } from './encode-outputs.js';
 import { evaluateCodes } from './evaluation.js';
-import type { EvaluationRecord, RunState } from './run-state.js';
+import type { EvaluationRecord, RunState, UntrainedFigures } from './run-state.js';
 import { measureUntrained } from './untrained.js';
 
 /** What happens in a run, for progress, logs and metrics. */
 export interface TrainingObserver extends WorkObserver {
   stepDone(losses: Float64Array, seconds: number, images: number): void;
   objective(iteration: number, bit: number, value: number): void;
-  codesUpdated(iteration: number, flippedBits: number, seconds: number): void;
+  /** @param encodingSeconds that encoding the sampled images took before the V-step's own `seconds` */
+  codesUpdated(iteration: number, flippedBits: number, seconds: number, encodingSeconds: number): void;
   encoding(what: string, done: number, total: number): void;
+  measuringUntrained(): void;
+  untrainedMeasured(figures: UntrainedFigures): void;
   evaluated(iteration: number, evaluation: EvaluationRecord, seconds: number): void;
 }
 
@@ -123,7 +126,7 @@ export class TrainingLoop {
     state.position = { ...state.position, phase: 'evaluate' };
     const ended = clock.nowMs();
     state.seconds += (ended - started) / 1000;
-    observer.codesUpdated(iteration + 1, flippedBits, (ended - encoded) / 1000);
+    observer.codesUpdated(iteration + 1, flippedBits, (ended - encoded) / 1000, (encoded - started) / 1000);
   }
 
   private async finishIteration(): Promise<void> {
@@ -155,12 +158,14 @@ export class TrainingLoop {
   }
 
   private async measureUntrained(): Promise<void> {
-    const { state, layout } = this.options;
+    const { state, layout, observer } = this.options;
+    observer.measuringUntrained();
     state.untrained = await measureUntrained(
       this.evaluationContext('untrained features'),
       this.weights(),
       layout.featureWidth,
     );
+    observer.untrainedMeasured(state.untrained);
   }
 
   private evaluationContext(what: string) {

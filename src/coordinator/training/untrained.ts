@@ -22,10 +22,18 @@ export async function measureUntrained(
   const { bits } = spec;
   const queryLabels = dataset.test.labels;
   const databaseLabels = dataset.train.labels;
+  const images = { TEST: queryLabels.length, TRAIN: databaseLabels.length };
+  const total = 2 * (images.TEST + images.TRAIN);
+  let before = 0;
+  // One count over all four passes.
+  const encode = async (...[output, split, words]: [Output, Split, number]) => {
+    const onProgress = (done: number) => context.onProgress(before + done, total);
+    const encoded = await encodeSplit({ ...context, onProgress }, weights, output, split, words);
+    before += images[split];
+    return encoded;
+  };
   const histograms = async (split: Split) => {
-    const words = new Uint32Array(
-      await encodeSplit(context, weights, 'COLOR_HISTOGRAM', split, HISTOGRAM_BINS),
-    );
+    const words = new Uint32Array(await encode('COLOR_HISTOGRAM', split, HISTOGRAM_BINS));
     return rowsOf(words, HISTOGRAM_BINS);
   };
   const { mAP: colorHistogram } = await histogramRetrieval({
@@ -35,8 +43,7 @@ export async function measureUntrained(
     databaseLabels,
   });
 
-  const features = async (split: Split) =>
-    new Float32Array(await encodeSplit(context, weights, 'FEATURES', split, featureWidth));
+  const features = async (split: Split) => new Float32Array(await encode('FEATURES', split, featureWidth));
   const database = await features('TRAIN');
   const queries = await features('TEST');
   const random = new KeyedRandom(spec.seed);
@@ -62,12 +69,13 @@ export async function measureUntrained(
 }
 
 type Split = 'TRAIN' | 'TEST';
+type Output = 'FEATURES' | 'COLOR_HISTOGRAM';
 
 /** One output of every image of a split, `[images, wordsPerImage]` words of 32 bits. */
 async function encodeSplit(
   context: EvaluationContext,
   weights: OutgoingWeights,
-  output: 'FEATURES' | 'COLOR_HISTOGRAM',
+  output: Output,
   split: Split,
   wordsPerImage: number,
 ): Promise<ArrayBuffer> {

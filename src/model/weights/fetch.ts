@@ -26,18 +26,12 @@ const silenceMs = 60_000;
  *   holds something else, `MODEL_WEIGHTS_WRITE` where it cannot be written
  */
 export async function fetchWeights(
-  { url, sha256 }: PublishedWeights,
+  published: PublishedWeights,
   path: string,
   { onProgress = () => {}, signal }: FetchOptions = {},
 ): Promise<boolean> {
-  if ((await bytesIn(path)) !== undefined) {
-    if ((await digestOf(path)) === sha256) return false;
-    throw new ModelError(
-      'MODEL_WEIGHTS_EXISTS',
-      `${path} exists and holds other bytes than the published weights.`,
-      { exitCode: ExitCode.cannotCreate },
-    );
-  }
+  if (await holdsPublished(path, published)) return false;
+  const { url, sha256 } = published;
   const partial = `${path}.partial`;
   await writing(partial, () => disk.makeFolder(dirname(path)));
   await download(url, partial, onProgress, signal);
@@ -53,7 +47,22 @@ export async function fetchWeights(
   return true;
 }
 
-async function download(
+/**
+ * Whether `path` is there already and right.
+ * @throws ModelError `MODEL_WEIGHTS_EXISTS` where it holds something else
+ */
+export async function holdsPublished(path: string, { sha256 }: PublishedWeights): Promise<boolean> {
+  if ((await bytesIn(path)) === undefined) return false;
+  if ((await digestOf(path)) === sha256) return true;
+  throw new ModelError(
+    'MODEL_WEIGHTS_EXISTS',
+    `${path} exists and holds other bytes than the published weights.`,
+    { exitCode: ExitCode.cannotCreate },
+  );
+}
+
+/** Adds what is missing of a file to `partial`. Throws ModelError `MODEL_WEIGHTS_FETCH`. */
+export async function download(
   url: string,
   partial: string,
   onProgress: NonNullable<FetchOptions['onProgress']>,
@@ -140,7 +149,8 @@ async function digestOf(path: string): Promise<string> {
     .digest('hex');
 }
 
-async function writing(path: string, action: () => Promise<unknown>): Promise<void> {
+/** Gives what fails in `action` the code `MODEL_WEIGHTS_WRITE`. */
+export async function writing(path: string, action: () => Promise<unknown>): Promise<void> {
   try {
     await action();
   } catch (error) {

@@ -45,13 +45,22 @@ export async function inspectWeights(path: string): Promise<WeightsReport> {
 /**
  * The same weights as the pieces of a safetensors file, in the names and order of their backbone, without classifier.
  *
+ * @param origin what the file says of where they come from; by default the digest of what was read
  * @throws ModelError as `inspectWeights`
  */
-export async function convertWeights(path: string): Promise<{ report: WeightsReport; pieces: Uint8Array[] }> {
+export async function convertWeights(
+  path: string,
+  origin?: Readonly<Record<string, string>>,
+): Promise<{ report: WeightsReport; pieces: Uint8Array[] }> {
   const { report, layout, tensors } = await inspect(path);
   const kept = expectedTensors(layout).map(({ name }) => [name, tensors.get(name)!] as const);
   const { backbone, width, sha256 } = report;
-  const metadata = { backbone, width: String(width), naming: layout.trunk.naming, sourceSha256: sha256 };
+  const metadata = {
+    backbone,
+    width: String(width),
+    naming: layout.trunk.naming,
+    ...(origin ?? { sourceSha256: sha256 }),
+  };
   return { report, pieces: encodeSafetensors(Object.fromEntries(kept), metadata) };
 }
 

@@ -72,7 +72,8 @@ export async function readTfManifest(path: string): Promise<StoredTensors> {
   return { tensors, sha256: digest.digest('hex') };
 }
 
-function parseManifest(path: string, text: Buffer): z.infer<typeof manifestSchema> {
+/** @throws ModelError `MODEL_WEIGHTS_MANIFEST` */
+export function parseManifest(path: string, text: Buffer): z.infer<typeof manifestSchema> {
   try {
     // The decoder leaves out a byte order mark, which JSON does not allow.
     return manifestSchema.parse(JSON.parse(new TextDecoder().decode(text)));

@@ -21,7 +21,7 @@ export interface TrainingSources {
 
 /** How far the run is, how fast it goes, and how good it is. */
 export class TrainingMetrics {
-  private readonly remaining: RemainingTime;
+  readonly remaining: RemainingTime;
   private readonly loss;
   private readonly images;
   private readonly imagesPerSecond;
@@ -95,10 +95,11 @@ export class TrainingMetrics {
     this.progressed();
   }
 
-  codesUpdated(flippedBits: number, seconds: number): void {
+  /** @param encodingSeconds of the sampled images, before the V-step */
+  codesUpdated(flippedBits: number, seconds: number, encodingSeconds: number): void {
     this.flippedBits.set(flippedBits);
     this.vStepSeconds.set(seconds);
-    this.remaining.codesUpdated(seconds);
+    this.remaining.codesUpdated(seconds + encodingSeconds);
     this.progressed();
   }
 

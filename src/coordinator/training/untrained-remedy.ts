@@ -1,0 +1,35 @@
+import { join } from 'node:path';
+import type { OwnCommand } from '../../console/own-command.js';
+import { publishedFor } from '../../model/weights/catalogue.js';
+import type { TrainingRun } from '../../run/training-run.js';
+import type { RunResult } from './result.js';
+
+const longestName = 63;
+
+/**
+ * Whether the codes of a finished run are no better than what needs no training, and then the command that makes better
+ * ones: from pretrained weights, or, where the run had them or there are none, with twice the iterations.
+ * @returns null where the codes are better, or were not compared
+ */
+export function untrainedRemedy(
+  { metadata, spec }: TrainingRun,
+  { mAP, untrained }: Pick<RunResult, 'mAP' | 'untrained'>,
+  command: Pick<OwnCommand, 'again' | 'sibling'>,
+): string | null {
+  if (mAP === null || untrained === null) return null;
+  if (mAP > Math.max(untrained.colorHistogram, untrained.randomProjection)) return null;
+  const named = (ending: string) =>
+    `metadata.name=${metadata.name.slice(0, longestName - ending.length)}${ending}`;
+  const published = spec.model.weights === null ? publishedFor(spec.model) : undefined;
+  if (published) {
+    const path = join('weights', published.file);
+    const fetch = command.sibling(['weights', 'fetch', published.name, '--output', path]);
+    return `${fetch} && ${command.again([named('-pretrained'), `spec.model.weights=${path}`])}`;
+  }
+  const { iterations, decayAfter } = spec.schedule;
+  return command.again([
+    named('-longer'),
+    `spec.schedule.iterations=${2 * iterations}`,
+    `spec.schedule.decayAfter=${JSON.stringify(decayAfter.map((iteration) => 2 * iteration))}`,
+  ]);
+}

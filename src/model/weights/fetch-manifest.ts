@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import { basename, dirname, join } from 'node:path';
+import { disk } from '../../disk/disk.js';
+import { quote } from '../../errors.js';
+import { ModelError } from '../error.js';
+import type { PublishedWeights } from './catalogue.js';
+import { download, type FetchOptions, holdsPublished, writing } from './fetch.js';
+import { convertWeights } from './inspect.js';
+import { parseManifest, readWeights } from './tf-manifest.js';
+
+/**
+ * Downloads a published TF.js manifest and its shards to `path.partial/`, which a later call continues, and writes the
+ * backbone to `path` as one safetensors file after that file's SHA-256 was found right.
+ *
+ * @returns whether anything was downloaded
+ * @throws ModelError as `fetchWeights`, and what reading and converting a manifest throws
+ */
+export async function fetchManifestWeights(
+  published: PublishedWeights,
+  path: string,
+  { onProgress = () => {}, signal }: FetchOptions = {},
+): Promise<boolean> {
+  if (await holdsPublished(path, published)) return false;
+  const { name, url, sha256 } = published;
+  const folder = `${path}.partial`;
+  const manifest = join(folder, basename(new URL(url).pathname));
+  await writing(folder, () => disk.makeFolder(folder));
+  await download(url, manifest, () => {}, signal);
+  const { weightsManifest } = parseManifest(manifest, await readWeights(manifest));
+  const totalBytes =
+    4 * sum(weightsManifest.flatMap(({ weights }) => weights.map(({ shape }) => product(shape))));
+  let doneBytes = 0;
+  for (const shard of weightsManifest.flatMap(({ paths }) => paths)) {
+    // A path that the server chose must not lead out of the folder.
+    if (basename(shard) !== shard) {
+      throw new ModelError(
+        'MODEL_WEIGHTS_MANIFEST',
+        `${url} names the shard ${quote(shard)}, expected a file beside it.`,
+      );
+    }
+    let shardBytes = 0;
+    await download(
+      new URL(shard, url).href,
+      join(folder, shard),
+      (done) => {
+        shardBytes = done;
+        onProgress(doneBytes + done, totalBytes);
+      },
+      signal,
+    );
+    doneBytes += shardBytes;
+  }
+  const { pieces } = await convertWeights(manifest, { source: name });
+  const digest = createHash('sha256');
+  for (const piece of pieces) digest.update(piece);
+  const actual = digest.digest('hex');
+  if (actual !== sha256) {
+    await disk.remove(folder);
+    throw new ModelError(
+      'MODEL_WEIGHTS_DIGEST',
+      `The backbone of ${url} has SHA-256 ${actual}, expected ${sha256}; nothing was kept.`,
+    );
+  }
+  await writing(path, async () => {
+    const whole = join(folder, 'whole');
+    await disk.makeFolder(dirname(path));
+    const file = await disk.open(whole, 'w');
+    try {
+      for (const piece of pieces) await file.append(piece);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await disk.rename(whole, path);
+    await disk.remove(folder);
+  });
+  return true;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+function product(values: readonly number[]): number {
+  return values.reduce((total, value) => total * value, 1);
+}
