@@ -40,6 +40,8 @@ export interface Plan {
   readonly leastMs: number;
   readonly mostMs: number;
   readonly fullness: number;
+  /** How often a worker stands still before it computes, for a second or more. */
+  readonly hiccups: number;
   readonly faults: readonly Fault[];
 }
 
@@ -73,13 +75,15 @@ export function drawPlan(chance: Chance): Plan {
     : faultKinds.filter((kind) => kind !== 'worker-lies');
   for (let i = chance.below(7); i > 0; i--) add(chance.pick(possible));
   return {
-    iterations: chance.pick([2, 2, 2, 6]),
+    iterations: chance.pick([2, 2, 2, 2, 10]),
     workers: hasLiar ? 4 + chance.below(2) : 1 + chance.below(5),
     minWorkers: hasLiar ? 3 : 1,
     verificationRate: hasLiar ? 1 : chance.pick([0, 0.3, 1]),
     leastMs: 0.1,
     mostMs,
     fullness: chance.pick([0, 0.05]),
+    // A straggler is outvoted by two prompt ones; with a liar among them nobody may be late.
+    hiccups: hasLiar ? 0 : chance.pick([0, 0, 0.05, 0.3]),
     faults: faults.sort((a, b) => a.atMs - b.atMs),
   };
 }

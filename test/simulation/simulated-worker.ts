@@ -36,6 +36,8 @@ export interface WorkerManners {
 export interface WorkerSurroundings {
   readonly process: SimulatedProcess;
   readonly chance: Chance;
+  /** How often it stands still before it computes. */
+  readonly hiccups: number;
   readonly fingerprint: string;
   readonly trace: (line: string) => void;
   /** Opens a line to the coordinator that listens; null where none does. */
@@ -172,8 +174,9 @@ export class SimulatedWorker {
   }
 
   private computing(): Promise<void> {
-    const { process, chance } = this.surroundings;
-    return process.sleep(chance.between(this.manners.leastMs, this.manners.mostMs));
+    const { process, chance, hiccups } = this.surroundings;
+    const pauseMs = chance.happens(hiccups) ? chance.between(800, 3_000) : 0;
+    return process.sleep(pauseMs + chance.between(this.manners.leastMs, this.manners.mostMs));
   }
 
   private async computeGradients(

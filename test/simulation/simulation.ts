@@ -35,7 +35,15 @@ const undisturbed = new Map<number, Promise<Outcome>>();
 export async function simulateAndCompare(seed: number): Promise<Outcome> {
   const outcome = await simulate(seed);
   const { iterations } = outcome.plan;
-  const quiet = { iterations, faults: [], workers: 1, minWorkers: 1, verificationRate: 0, fullness: 0 };
+  const quiet = {
+    iterations,
+    faults: [],
+    workers: 1,
+    minWorkers: 1,
+    verificationRate: 0,
+    fullness: 0,
+    hiccups: 0,
+  };
   const reference = undisturbed.get(iterations) ?? simulate(0, quiet);
   undisturbed.set(iterations, reference);
   const { weightsSha256, codesSha256, violations } = await reference;
@@ -186,6 +194,7 @@ class Simulation {
       chance: this.chance,
       fingerprint: dataset.fingerprint,
       trace: (line) => this.trace(process.name, line),
+      hiccups: this.plan.hiccups,
       dial: (dialling) => this.connect(process, dialling),
       answered: () => {},
     });
