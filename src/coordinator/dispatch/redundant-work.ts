@@ -276,17 +276,17 @@ export class RedundantWork<Answer> {
     return free.sort((a, b) => shares.countOf(a) - shares.countOf(b))[0];
   }
 
-  /** Workers that have not said what a unit is and do not owe it. Of a contested one, whoever is late may decide too. */
+  /**
+   * Workers that have not said what a unit is and do not owe it. About a contested one whoever is there may decide, also
+   * who is late or still receives its first weights.
+   */
   private possibleWitnesses(unit: number): Member[] {
     const { shares, witnesses, contested } = this;
-    return this.surroundings.pool
-      .available()
-      .filter(
-        (member) =>
-          !shares.owes(member, unit) &&
-          !witnesses.hasStated(unit, member) &&
-          (contested.has(unit) || member.overdue === 0),
-      );
+    const { pool } = this.surroundings;
+    const members = contested.has(unit)
+      ? pool.admitted()
+      : pool.available().filter(({ overdue }) => overdue === 0);
+    return members.filter((member) => !shares.owes(member, unit) && !witnesses.hasStated(unit, member));
   }
 
   private hand(member: Member, units: readonly number[]): void {
