@@ -12,12 +12,7 @@ import type { ResumeMode, RunDirectory } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
 import { version } from '../run/version.js';
 import type { Fleet, FleetOptions } from './admission/fleet.js';
-import {
-  type CheckpointObserver,
-  type RestoredRun,
-  RunCheckpoints,
-  type RunOrigin,
-} from './checkpoints/run-checkpoints.js';
+import { type RestoredRun, RunCheckpoints, type RunOrigin } from './checkpoints/run-checkpoints.js';
 import { Closing } from './closing.js';
 import type { CoordinatorError } from './error.js';
 import type { Interruption } from './interruption.js';
@@ -56,7 +51,7 @@ export type FleetOfRun = Pick<Fleet, 'pool' | 'open' | 'close' | 'size' | 'traff
 export type MonitoringPart = Pick<MonitoringOptions, 'state' | 'restoredFrom' | 'stepsPerEpoch'> & {
   readonly fleet: FleetOfRun;
 };
-export type MonitoringOfRun = Pick<Monitoring, 'observer' | 'checkpoints' | 'describe' | 'paused' | 'close'>;
+export type MonitoringOfRun = Pick<Monitoring, 'notify' | 'describe' | 'close'>;
 
 /** How a run ended that came to its end. */
 export interface Outcome {
@@ -176,7 +171,7 @@ export class Coordination {
       layout,
       pool: fleet.pool,
       state,
-      observer: monitoring.observer,
+      notify: monitoring.notify,
       ledger,
       signal: interruption.signal,
       clock,
@@ -187,7 +182,7 @@ export class Coordination {
       beforeFinishing: (globalStep) => checkpoints.beforeFinishing(globalStep),
       checkpointIsDue: (globalStep) => checkpoints.isDue(globalStep),
       beforeStep: () => control.beforeStep(),
-      checkpoint: () => this.save(state, checkpoints, ledger, monitoring.checkpoints),
+      checkpoint: () => this.save(state, checkpoints, ledger, monitoring),
     });
     try {
       await loop.run();
@@ -197,7 +192,7 @@ export class Coordination {
       const wasAsked = isInterrupted(error);
       // A run that failed before its first step has nothing to go on with.
       if (!wasAsked && state.position.globalStep === 0) throw error;
-      await this.save(state, checkpoints, ledger, monitoring.checkpoints);
+      await this.save(state, checkpoints, ledger, monitoring);
       const checkpoint = await checkpoints.settled();
       if (!wasAsked) throw error;
       this.enter({ kind: 'interrupted', checkpoint });
@@ -221,10 +216,10 @@ export class Coordination {
     state: RunState,
     checkpoints: RunCheckpoints,
     ledger: Ledger,
-    observer: CheckpointObserver,
+    { notify }: MonitoringOfRun,
   ): Promise<void> {
     this.throwContradiction();
-    return checkpoints.saveInBackground(state, this.origin, ledger, observer);
+    return checkpoints.saveInBackground(state, this.origin, ledger, notify);
   }
 
   private throwContradiction(): void {
@@ -245,12 +240,12 @@ export class Coordination {
       describe: () => monitoring.describe(),
       checkpoint: () => {
         this.throwContradiction();
-        return checkpoints.saveAndWait(state, this.origin, ledger, monitoring.checkpoints);
+        return checkpoints.saveAndWait(state, this.origin, ledger, monitoring.notify);
       },
       stop: () => interruption.interrupt(interrupted(null)),
       drain: (worker) => fleet.pool.drain(worker),
-      onPaused: () => monitoring.paused(true),
-      onContinued: () => monitoring.paused(false),
+      onPaused: () => monitoring.notify({ type: 'paused', isPaused: true }),
+      onContinued: () => monitoring.notify({ type: 'paused', isPaused: false }),
       signal: interruption.signal,
     });
   }

@@ -4,7 +4,6 @@ import { onInterrupt } from '../console/interrupt.js';
 import type { ProgressTask } from '../console/progress.js';
 import { Fleet } from '../coordinator/admission/fleet.js';
 import { OutgoingWeights } from '../coordinator/dispatch/outgoing-weights.js';
-import type { WorkObserver } from '../coordinator/dispatch/redundant-work.js';
 import { CoordinatorError } from '../coordinator/error.js';
 import { Interruption } from '../coordinator/interruption.js';
 import { evaluateCodes } from '../coordinator/training/evaluation.js';
@@ -83,7 +82,8 @@ export async function evaluateRun(
     const context = {
       pool: fleet.pool,
       clock: systemClock,
-      observer: quietly,
+      // What happens to single batches is of no interest here.
+      notify: () => {},
       onLateContradiction: (error: CoordinatorError) => interruption.interrupt(error),
       spec,
       dataset,
@@ -98,14 +98,6 @@ export async function evaluateRun(
     restoreSignals();
   }
 }
-
-/** What happens to single batches is of no interest here. */
-const quietly: WorkObserver = {
-  redispatched: () => {},
-  overdue: () => {},
-  compared: () => {},
-  waiting: () => {},
-};
 
 /** The run as its directory has it, on a free port, with what the command line changes. */
 function readAsEvaluated(directory: RunDirectory, { data, workers }: EvaluateRunOptions): TrainingRun {

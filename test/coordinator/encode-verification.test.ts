@@ -16,8 +16,10 @@ function encode(changed: Partial<EncodeJob> = {}) {
     verified: [0],
     ...changed,
   });
-  const observe = { compared: (...what: [number, string]) => compared.push(what) };
-  return runEncodeJob(job, () => {}, world.surroundings(observe));
+  const surroundings = world.surroundings((event) => {
+    if (event.type === 'work.compared') compared.push([event.unit, event.outcome]);
+  });
+  return runEncodeJob(job, () => {}, surroundings);
 }
 
 const given = (worker: ScriptedWorker) => worker.received.flatMap(({ encodeWork }) => encodeWork ?? []);

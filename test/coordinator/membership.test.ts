@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { describeWaiting } from '../../src/coordinator/admission/fleet.js';
 import { type MemberState, memberStates } from '../../src/coordinator/dispatch/member.js';
-import { reportWorkers } from '../../src/coordinator/monitoring/event-sources.js';
+import { forwardWorkerEvents } from '../../src/coordinator/monitoring/coordinator-event.js';
+import { publishedEvents } from '../../src/coordinator/monitoring/published-events.js';
 import type { RunEventBody } from '../../src/transport/events/run-event.js';
 import { payload, tree } from '../kit/scripted-worker.js';
 import { ScriptedWorld } from '../kit/scripted-world.js';
@@ -93,7 +94,9 @@ describe('enough workers', () => {
     let waits = 0;
     const first = await world.joined();
     expect(describeWaiting(world.pool.waiting!)).toMatch(/^1 of 2 workers; waiting since \d{4}-/);
-    const sum = world.step({}, { waiting: () => waits++ });
+    const sum = world.step({}, ({ type }) => {
+      if (type === 'work.waiting') waits++;
+    });
     expect(waits).toBe(1);
     const second = await world.joined();
     expect(world.pool.waiting).toBeNull();
@@ -211,7 +214,10 @@ describe('verification', () => {
 test('a worker that is not let in is published, at the rate of the log', async () => {
   world = await ScriptedWorld.open();
   const published: RunEventBody[] = [];
-  reportWorkers(world.pool, (body) => published.push(body));
+  forwardWorkerEvents(
+    world.pool,
+    publishedEvents({ history: [] }, (body) => published.push(body)),
+  );
   for (let i = 0; i < 3; i++) {
     const stranger = world.stranger();
     stranger.hello({ datasetFingerprint: 'abc', workerName: 'rack 3' });

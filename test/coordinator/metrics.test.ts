@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { CoordinatorEvent } from '../../src/coordinator/monitoring/coordinator-event.js';
 import { diskSpaceOf } from '../../src/coordinator/monitoring/metrics/disk-space.js';
 import { RunMetrics } from '../../src/coordinator/monitoring/metrics/run-metrics.js';
+import { unconnectedMember } from '../kit/unconnected-member.js';
 import { evaluated, MetricsWorld } from './metrics-sources.js';
 
 let world: MetricsWorld;
@@ -23,6 +25,26 @@ test('every sample says of which run it is', async () => {
   expect((await lines()).filter((line) => !line.includes('run="birds"'))).toEqual([]);
 });
 
+const stepDone = (seconds: number, images: number, losses = [0, 0, 0, 0]): CoordinatorEvent => ({
+  type: 'step.done',
+  losses: Float64Array.from(losses),
+  seconds,
+  images,
+});
+const codesUpdated = (flippedBits: number, seconds: number, encodingSeconds: number): CoordinatorEvent => ({
+  type: 'codes.updated',
+  iteration: 1,
+  flippedBits,
+  seconds,
+  encodingSeconds,
+});
+const evaluatedIn = (seconds: number): CoordinatorEvent => ({
+  type: 'evaluated',
+  iteration: 1,
+  evaluation: evaluated(1, 0.5).evaluation!,
+  seconds,
+});
+
 test('what a run reports is what is scraped', async () => {
   world.sentBytes = 100;
   world.receivedBytes = 20;
@@ -32,12 +54,16 @@ test('what a run reports is what is scraped', async () => {
   world.position = { iteration: 3, epoch: 1, step: 4, globalStep: 52, phase: 'train' };
   world.diskSpace = { freeBytes: 250, sizeBytes: 1000 };
   world.history = [evaluated(1, 0.6), evaluated(2, 0.5), { ...evaluated(3, 0), evaluation: null }];
-  metrics.training.stepDone(Float64Array.of(1.5, 0.5, 0.25, 0.125), 0.5, 192);
-  metrics.training.codesUpdated(77, 0.01, 0.2);
-  metrics.training.evaluated(2);
-  metrics.checkpoints.failed();
-  metrics.fleet.gradientRefused('non_finite');
-  metrics.fleet.microbatchesRedispatched(3);
+  metrics.take(stepDone(0.5, 192, [1.5, 0.5, 0.25, 0.125]));
+  metrics.take(codesUpdated(77, 0.01, 0.2));
+  metrics.take(evaluatedIn(2));
+  metrics.take({ type: 'checkpoint.failed' });
+  const member = unconnectedMember();
+  metrics.take({ type: 'answer.rejected', member, refusal: 'non_finite', sentence: 'NaN' });
+  const departure = { reason: 'it left', failure: null };
+  metrics.take({ type: 'work.redispatched', work: 'microbatches', units: 3, departure });
+  // Encode batches are no microbatches.
+  metrics.take({ type: 'work.redispatched', work: 'encode batches', units: 5, departure });
   expect(await scrape()).toEqual(
     expect.arrayContaining([
       'fcaenet_run_info{method="fcaenet",bits="24",backbone="mobilenet_v1"} 1',
@@ -111,9 +137,9 @@ test('bytes and workers are those of the moment, however often they are scraped'
 
 test('the time left is what is left of each kind of work, times what it took last', async () => {
   world.position = { iteration: 5, epoch: 0, step: 0, globalStep: 5 * 64, phase: 'train' };
-  for (const seconds of [2, 100, 2]) metrics.training.stepDone([0, 0, 0, 0], seconds, 1);
-  metrics.training.codesUpdated(1, 7, 3);
-  metrics.training.evaluated(20);
+  for (const seconds of [2, 100, 2]) metrics.take(stepDone(seconds, 1));
+  metrics.take(codesUpdated(1, 7, 3));
+  metrics.take(evaluatedIn(20));
   // Two iterations: 128 steps of 2 s, two V-steps with the encoding before them, and two evaluations.
   expect(await seriesOf('fcaenet_remaining_seconds')).toEqual(['fcaenet_remaining_seconds 316']);
   world.position = { iteration: 6, epoch: 4, step: 0, globalStep: 448, phase: 'evaluate' };
@@ -123,18 +149,18 @@ test('the time left is what is left of each kind of work, times what it took las
 test('every way of getting ahead is progress, and so is the end of a pause', async () => {
   const name = 'fcaenet_last_progress_timestamp_seconds';
   const ways = [
-    () => metrics.training.stepDone([0, 0, 0, 0], 1, 1),
-    () => metrics.training.codesUpdated(1, 1, 1),
-    () => metrics.training.evaluated(1),
-    () => metrics.training.progressed(),
-    () => metrics.training.paused(false),
+    () => metrics.take(stepDone(1, 1)),
+    () => metrics.take(codesUpdated(1, 1, 1)),
+    () => metrics.take(evaluatedIn(1)),
+    () => metrics.take({ type: 'encoding', what: 'queries', done: 1, total: 2 }),
+    () => metrics.take({ type: 'paused', isPaused: false }),
   ];
   for (const way of ways) {
     world.nowMs += 1000;
     way();
     expect(await seriesOf(name)).toEqual([`${name} ${world.nowMs / 1000}`]);
   }
-  metrics.training.paused(true);
+  metrics.take({ type: 'paused', isPaused: true });
   expect(await scrape()).toContain('fcaenet_paused 1');
 });
 
@@ -156,7 +182,7 @@ test('the ends of certificates are scraped, as far as there are any', async () =
 
 describe('checkpoints', () => {
   test('the age is that of the last one this process wrote', async () => {
-    metrics.checkpoints.written(4096, 0.25);
+    metrics.take({ type: 'checkpoint.written', name: 'c', bytes: 4096, seconds: 0.25 });
     world.nowMs += 12_000;
     expect(await scrape()).toEqual(
       expect.arrayContaining([
@@ -196,7 +222,7 @@ describe('checkpoints', () => {
 test('a disk that does not answer is shown: for how long, how often, and what was given up', async () => {
   world.diskWatch = { overdueTotal: 3, longestSeconds: 42 };
   metrics = new RunMetrics(world.sources);
-  metrics.checkpoints.abandoned();
+  metrics.take({ type: 'checkpoint.abandoned' });
   expect(await scrape()).toEqual(
     expect.arrayContaining([
       'fcaenet_file_operation_wait_seconds 42',

@@ -2,15 +2,15 @@ import { expect, test } from 'vitest';
 import type { Console } from '../../src/console/console.js';
 import type { LogFields } from '../../src/console/log.js';
 import type { Pace } from '../../src/console/progress.js';
-import { narrate } from '../../src/coordinator/monitoring/progress-log.js';
+import { progressLog } from '../../src/coordinator/monitoring/progress-log.js';
 import { RemainingTime } from '../../src/coordinator/monitoring/remaining-time.js';
 import type { RunState } from '../../src/coordinator/training/run-state.js';
 import { readTrainingRun } from '../../src/run/read.js';
 
 const stepsPerEpoch = 16;
 
-/** A narration of examples/quick.yaml, 7 iterations of 64 steps, and what it shows. */
-function narration() {
+/** The progress log of examples/quick.yaml, 7 iterations of 64 steps, and what it shows. */
+function logged() {
   const { spec } = readTrainingRun('examples/quick.yaml');
   const shown: unknown[] = [];
   const log = (message: string) => void shown.push(message);
@@ -30,19 +30,19 @@ function narration() {
   };
   const state = { position: { iteration: 0, epoch: 0, step: 0, phase: 'train', globalStep: 0 } };
   const remaining = new RemainingTime(spec, stepsPerEpoch);
-  const narrated = narrate(console, spec, state as RunState, stepsPerEpoch, remaining);
+  const notify = progressLog({ console, spec, state: state as RunState, stepsPerEpoch, remaining });
   const step = (iteration: number, globalStep: number, seconds: number) => {
     state.position = { iteration, epoch: 0, step: 0, phase: 'train', globalStep };
     remaining.stepDone(seconds);
-    narrated.stepDone(Float64Array.of(1, 2, 3, 4), seconds, 64);
+    notify({ type: 'step.done', losses: Float64Array.of(1, 2, 3, 4), seconds, images: 64 });
   };
-  return { narrated, shown, step, remaining };
+  return { notify, shown, step, remaining };
 }
 
 test('a paused run shows so from its first moment on, without speed', () => {
-  const { narrated, shown, step } = narration();
-  narrated.paused(true);
-  narrated.paused(false);
+  const { notify, shown, step } = logged();
+  notify({ type: 'paused', isPaused: true });
+  notify({ type: 'paused', isPaused: false });
   step(0, 1, 0.5);
   expect(shown).toEqual([
     'paused',
@@ -55,11 +55,11 @@ test('a paused run shows so from its first moment on, without speed', () => {
 });
 
 test('a run that has lost its workers shows that it waits; one whose first are still to come is no warning', () => {
-  const { narrated, shown, step } = narration();
-  narrated.waiting();
+  const { notify, shown, step } = logged();
+  notify({ type: 'work.waiting' });
   expect(shown).toEqual([]);
   step(0, 1, 0.5);
-  narrated.waiting();
+  notify({ type: 'work.waiting' });
   expect(shown.slice(-2)).toEqual([
     'too few workers are there; waiting for more',
     { held: 'waiting for workers' },
@@ -67,7 +67,7 @@ test('a run that has lost its workers shows that it waits; one whose first are s
 });
 
 test('an evaluation, a V-step and a slow step change neither speed nor the plan of the steps', () => {
-  const { shown, step, remaining } = narration();
+  const { shown, step, remaining } = logged();
   step(0, 63, 0.5);
   step(0, 64, 0.5);
   expect(shown.at(-1)).toEqual({ done: 64, perSecond: 2, secondsLeft: 192 });

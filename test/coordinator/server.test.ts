@@ -5,7 +5,7 @@ import { CoordinatorServer } from '../../src/coordinator/admission/server.js';
 import { runGradientStep } from '../../src/coordinator/dispatch/gradient-step.js';
 import type { Member } from '../../src/coordinator/dispatch/member.js';
 import { WorkerPool } from '../../src/coordinator/dispatch/pool.js';
-import type { WorkObserver } from '../../src/coordinator/dispatch/redundant-work.js';
+import type { WorkEvent } from '../../src/coordinator/dispatch/work-event.js';
 import { payloadBytes } from '../../src/reduction/payload.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import { protocolVersion } from '../../src/transport/service.js';
@@ -42,17 +42,11 @@ const joined = async (changed?: object) => {
   await scripted.next('admitted');
   return scripted;
 };
-const observer: WorkObserver = {
-  redispatched: () => {},
-  overdue: () => {},
-  compared: () => {},
-  waiting: () => {},
-};
-const step = (signal = new AbortController().signal, observe: Partial<WorkObserver> = {}) =>
+const step = (signal = new AbortController().signal, notify: (event: WorkEvent) => void = () => {}) =>
   runGradientStep(describedStep(), {
     pool,
     clock: systemClock,
-    observer: { ...observer, ...observe },
+    notify,
     signal,
     onLateContradiction: () => {},
   });
@@ -256,7 +250,9 @@ describe('a step', () => {
   test('goes to the others when a worker leaves', async () => {
     const [first, second] = [await joined(), await joined()];
     const redispatched: number[] = [];
-    const sum = step(undefined, { redispatched: (leaves) => redispatched.push(leaves) });
+    const sum = step(undefined, (event) => {
+      if (event.type === 'work.redispatched') redispatched.push(event.units);
+    });
     await first.next('gradientWork');
     first.answer({ level: 0, index: 0 }, payload(2, 1));
     await vi.waitFor(() => expect(pool.answers.microbatches).toBe(1));
@@ -270,7 +266,9 @@ describe('a step', () => {
 
   test('waits where nobody is there, and begins with the first worker', async () => {
     let waits = 0;
-    const sum = step(undefined, { waiting: () => waits++ });
+    const sum = step(undefined, (event) => {
+      if (event.type === 'work.waiting') waits++;
+    });
     const late = await joined();
     expect((await late.next('gradientWork')).leaves).toHaveLength(4);
     late.answer(tree.root, payload(8, 5));

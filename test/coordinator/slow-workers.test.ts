@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { runEncodeJob } from '../../src/coordinator/dispatch/encode-job.js';
 import type { Member } from '../../src/coordinator/dispatch/member.js';
-import { reportWorkers } from '../../src/coordinator/monitoring/event-sources.js';
+import { forwardWorkerEvents } from '../../src/coordinator/monitoring/coordinator-event.js';
+import { publishedEvents } from '../../src/coordinator/monitoring/published-events.js';
 import { encodeBatchSize } from '../../src/schedule/encode-batches.js';
 import type { RunEventBody } from '../../src/transport/events/run-event.js';
 import {
@@ -26,7 +27,9 @@ describe('a straggler', () => {
     const [first, second] = [await world.joined(), await world.joined()];
     world.hurry();
     const late: number[] = [];
-    const sum = world.step({}, { overdue: (_, leaves) => late.push(leaves) });
+    const sum = world.step({}, (event) => {
+      if (event.type === 'work.overdue') late.push(event.units);
+    });
     second.answer({ level: 1, index: 1 }, payload(4, 2));
     await vi.waitFor(() => expect(late).toEqual([2]), { timeout: 3000 });
     second.answer({ level: 1, index: 0 }, payload(4, 1), undefined, 2);
@@ -53,7 +56,9 @@ describe('a straggler', () => {
     const [first, second] = [await world.joined(), await world.joined()];
     world.hurry();
     let isLate = false;
-    const sum = world.step({}, { overdue: () => (isLate = true) });
+    const sum = world.step({}, ({ type }) => {
+      isLate ||= type === 'work.overdue';
+    });
     second.answer({ level: 1, index: 1 }, payload(4, 2));
     await vi.waitFor(() => expect(isLate).toBe(true), { timeout: 3000 });
     for (const node of nodes) second.answer(node, payload(rows, 1));
@@ -139,7 +144,10 @@ test('a worker that is late again and again is set aside', async () => {
   const [first, second] = [await world.joined(), await world.joined()];
   const slow = world.pool.all()[1]!;
   const published: RunEventBody[] = [];
-  reportWorkers(world.pool, (body) => published.push(body));
+  forwardWorkerEvents(
+    world.pool,
+    publishedEvents({ history: [] }, (body) => published.push(body)),
+  );
   for (let number = 0; slow.state !== 'gone'; number++) {
     world.hurry();
     const sum = world.step({ position: at(number) });

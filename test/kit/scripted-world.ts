@@ -4,7 +4,8 @@ import { runGradientStep } from '../../src/coordinator/dispatch/gradient-step.js
 import type { GradientStep } from '../../src/coordinator/dispatch/gradient-work.js';
 import { OutgoingWeights } from '../../src/coordinator/dispatch/outgoing-weights.js';
 import { WorkerPool } from '../../src/coordinator/dispatch/pool.js';
-import type { WorkObserver, WorkSurroundings } from '../../src/coordinator/dispatch/redundant-work.js';
+import type { WorkSurroundings } from '../../src/coordinator/dispatch/redundant-work.js';
+import type { WorkEvent } from '../../src/coordinator/dispatch/work-event.js';
 import type { CoordinatorError } from '../../src/coordinator/error.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import { describedStep, fingerprint, ScriptedWorker } from './scripted-worker.js';
@@ -66,24 +67,21 @@ export class ScriptedWorld {
     return scripted;
   }
 
-  step(changed: Partial<GradientStep> = {}, observe: Partial<WorkObserver> = {}) {
-    return runGradientStep(describedStep(changed), this.surroundings(observe));
+  step(changed: Partial<GradientStep> = {}, notify: (event: WorkEvent) => void = () => {}) {
+    return runGradientStep(describedStep(changed), this.surroundings(notify));
   }
 
   /** What work is carried out in. */
   surroundings(
-    observe: Partial<WorkObserver> = {},
+    notify: (event: WorkEvent) => void = () => {},
     signal: AbortSignal = new AbortController().signal,
   ): WorkSurroundings {
     return {
       pool: this.pool,
       clock: systemClock,
-      observer: {
-        redispatched: () => {},
-        overdue: () => {},
-        compared: (_, outcome) => this.compared.push(outcome),
-        waiting: () => {},
-        ...observe,
+      notify: (event) => {
+        if (event.type === 'work.compared') this.compared.push(event.outcome);
+        notify(event);
       },
       signal,
       onLateContradiction: (error) => this.lateContradictions.push(error),

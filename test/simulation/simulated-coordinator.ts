@@ -7,8 +7,8 @@ import { WorkerPool } from '../../src/coordinator/dispatch/pool.js';
 import { CoordinatorError } from '../../src/coordinator/error.js';
 import { Interruption } from '../../src/coordinator/interruption.js';
 import { lead } from '../../src/coordinator/leadership/lead.js';
+import type { CoordinatorEvent } from '../../src/coordinator/monitoring/coordinator-event.js';
 import type { RunResult } from '../../src/coordinator/training/result.js';
-import type { TrainingObserver } from '../../src/coordinator/training/training-loop.js';
 import { Disk } from '../../src/disk/disk.js';
 import { DiskWatch } from '../../src/disk/watch.js';
 import { RunDirectory } from '../../src/run/run-directory.js';
@@ -81,16 +81,10 @@ export class SimulatedCoordinator {
         interrupted,
         openFleet: (part) => this.openFleet(part, log),
         openMonitoring: async () => ({
-          observer: this.observer(),
-          checkpoints: {
-            written: (name) => trace(`checkpoint ${name}`),
-            failed: () => trace('checkpoint failed'),
-            abandoned: () => trace('checkpoint written anew'),
-          },
+          notify: (event) => this.tell(event),
           describe: () => {
             throw new Error('nobody asks for the status');
           },
-          paused: () => {},
           close: async () => {},
         }),
         openControl: async () => ({ close: async () => {} }),
@@ -105,24 +99,40 @@ export class SimulatedCoordinator {
     this.interruption.interrupt(interrupted(null));
   }
 
-  private observer(): TrainingObserver {
+  private tell(event: CoordinatorEvent): void {
     const { trace, onOverdue } = this.surroundings;
-    return {
-      stepDone: (losses) => trace(`step ${losses.join(' ')}`),
-      objective: () => {},
-      codesUpdated: (iteration, flipped) => trace(`codes updated ${iteration} ${flipped}`),
-      encoding: () => {},
-      evaluated: (iteration, { mAP }) => trace(`evaluated ${iteration} ${mAP}`),
-      redispatched: (units, { reason }) => trace(`redispatched ${units}: ${reason}`),
-      overdue: (member, units) => {
-        trace(`overdue ${member.label} ${units}`);
+    switch (event.type) {
+      case 'step.done':
+        trace(`step ${event.losses.join(' ')}`);
+        break;
+      case 'codes.updated':
+        trace(`codes updated ${event.iteration} ${event.flippedBits}`);
+        break;
+      case 'evaluated':
+        trace(`evaluated ${event.iteration} ${event.evaluation.mAP}`);
+        break;
+      case 'checkpoint.written':
+        trace(`checkpoint ${event.name}`);
+        break;
+      case 'checkpoint.failed':
+        trace('checkpoint failed');
+        break;
+      case 'work.redispatched':
+        trace(`${event.units} ${event.work} handed out again: ${event.departure.reason}`);
+        break;
+      case 'work.overdue': {
+        const { member } = event;
+        trace(`${event.units} ${event.work} of ${member.label} are late`);
         onOverdue(member.label, () => member.state === 'ready' || member.state === 'computing');
-      },
-      compared: (unit, outcome) => trace(`compared ${unit} ${outcome}`),
-      waiting: () => trace('waiting'),
-      measuringUntrained: () => {},
-      untrainedMeasured: () => {},
-    };
+        break;
+      }
+      case 'work.compared':
+        trace(`compared ${event.work} ${event.unit}: ${event.outcome}`);
+        break;
+      case 'work.waiting':
+        trace('waiting');
+        break;
+    }
   }
 
   private openFleet(part: FleetPart, log: ConstructorParameters<typeof WorkerLogs>[0]): FleetOfRun {

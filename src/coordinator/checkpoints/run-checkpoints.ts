@@ -21,6 +21,7 @@ import type { TrainingRun } from '../../run/training-run.js';
 import { CoordinatorError } from '../error.js';
 import { SgdOptimizer } from '../training/optimizer.js';
 import { type IterationRecord, RunState, type UntrainedFigures } from '../training/run-state.js';
+import type { CheckpointEvent } from './checkpoint-event.js';
 import { CheckpointPace } from './checkpoint-pace.js';
 
 export interface RunCheckpointsOptions {
@@ -55,14 +56,6 @@ interface Records {
   readonly untrained: UntrainedFigures | null;
   /** The sample ledger's chain up to this checkpoint. */
   readonly ledger: string;
-}
-
-/** Told what became of a checkpoint. */
-export interface CheckpointObserver {
-  written(name: string, bytes: number, seconds: number): void;
-  /** The disk did not answer, and the write was begun anew. */
-  abandoned(): void;
-  failed(): void;
 }
 
 /** A run as a checkpoint has it. */
@@ -168,7 +161,7 @@ export class RunCheckpoints {
     state: RunState,
     origin: RunOrigin,
     ledger: Ledger,
-    observer: CheckpointObserver,
+    notify: (event: CheckpointEvent) => void,
   ): Promise<void> {
     // Another caller may have begun one while this one waited.
     for (let before: unknown; before !== this.pending; ) {
@@ -186,16 +179,16 @@ export class RunCheckpoints {
       const onAbandoned = (abandoned: AbandonedWrite) => {
         this.options.log.warn('checkpoint not written in time; it is written anew', { ...abandoned });
         this.pace.stalled();
-        observer.abandoned();
+        notify({ type: 'checkpoint.abandoned' });
       };
       const written = await this.store.save({ ...checkpoint, history }, { best: isBest, onAbandoned });
       this.pace.durable(checkpoint.position.globalStep);
-      observer.written(written.name, written.bytes, written.seconds);
+      notify({ type: 'checkpoint.written', ...written });
       return written.name;
     });
     // A failure is thrown by whoever waits next; until then it must not count as unhandled.
     saved
-      .catch(() => observer.failed())
+      .catch(() => notify({ type: 'checkpoint.failed' }))
       .finally(() => this.pace.written(secondsOf(this.options.clock) - begunAt));
     this.pending = saved;
   }
@@ -216,9 +209,9 @@ export class RunCheckpoints {
     state: RunState,
     origin: RunOrigin,
     ledger: Ledger,
-    observer: CheckpointObserver,
+    notify: (event: CheckpointEvent) => void,
   ): Promise<string> {
-    await this.saveInBackground(state, origin, ledger, observer);
+    await this.saveInBackground(state, origin, ledger, notify);
     // One that another caller began in this moment is as good: it is no older.
     return (await this.pending)!;
   }

@@ -67,6 +67,7 @@ class EncodeBatches implements WorkKind<Uint8Array> {
   readonly verified: readonly number[];
   readonly strict: boolean;
   readonly mostHeld = batchesInFlight;
+  readonly units = 'encode batches';
   readonly answers = 'outputs';
   readonly deadlines = new DeadlineEstimator();
   readonly output: Uint8Array<ArrayBuffer>;

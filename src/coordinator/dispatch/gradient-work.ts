@@ -43,6 +43,9 @@ export interface UpcomingImages {
   readonly images: Uint8Array;
 }
 
+/** What the units of gradient work are called. */
+export const gradientUnits = 'microbatches';
+
 /** An answer: the sum of one node of the tree, as it was announced and as it came. */
 export interface NodeAnswer {
   readonly result: NodeResult__Output;
@@ -54,6 +57,7 @@ export class GradientWork implements WorkKind<NodeAnswer> {
   readonly verified: readonly number[];
   readonly strict: boolean;
   readonly mostHeld = Number.POSITIVE_INFINITY;
+  readonly units = gradientUnits;
   readonly answers = 'gradients';
   /** Over the whole batch, once the work is done; its gradient's buffer is the pool's memory. */
   sum: NodePayload | undefined;

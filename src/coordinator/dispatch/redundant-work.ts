@@ -5,6 +5,7 @@ import type { Member } from './member.js';
 import type { Departure, Refusal, WorkerPool } from './pool.js';
 import { Strikes } from './strikes.js';
 import { Witnesses } from './witnesses.js';
+import type { WorkEvent } from './work-event.js';
 import { WorkShares } from './work-shares.js';
 
 /** How often deadlines are looked at. */
@@ -40,6 +41,8 @@ export interface WorkKind<Answer> {
   /** Units that a worker holds at most before it is asked for a second opinion. */
   readonly mostHeld: number;
   readonly deadlines: DeadlineEstimator;
+  /** What the units are called, as a plural: `microbatches`. */
+  readonly units: string;
   /** What workers give, as a plural: `gradients`. */
   readonly answers: string;
   /** A unit in words. */
@@ -75,22 +78,11 @@ export interface WorkKind<Answer> {
   forget(): void;
 }
 
-/** What the work tells its surroundings, for logs and metrics. */
-export interface WorkObserver {
-  /** Units went out again because their worker left. */
-  redispatched(units: number, departure: Departure): void;
-  /** Units were not answered in time and went out a second time. */
-  overdue(member: Member, units: number): void;
-  /** A unit was computed by more than one worker. */
-  compared(unit: number, outcome: 'agreed' | 'contradiction'): void;
-  /** Too few workers are there; told once each time the work has to wait. */
-  waiting(): void;
-}
-
 export interface WorkSurroundings {
   readonly pool: WorkerPool;
   readonly clock: Clock;
-  readonly observer: WorkObserver;
+  /** Told what happens to the units. */
+  readonly notify: (event: WorkEvent) => void;
   readonly signal: AbortSignal;
   /** Told of answers that contradict each other after one of them was used. */
   readonly onLateContradiction: (error: CoordinatorError) => void;
@@ -188,16 +180,18 @@ export class RedundantWork<Answer> {
   /** Compares what was said of a unit. @returns whom the others outvote */
   private judge(unit: number): readonly Member[] {
     const { kind, witnesses, wanted, contested } = this;
-    const { observer, onLateContradiction } = this.surroundings;
+    const { notify, onLateContradiction } = this.surroundings;
+    const compared = (outcome: 'agreed' | 'contradiction') =>
+      notify({ type: 'work.compared', work: kind.units, unit, outcome });
     const verdict = witnesses.verdict(unit);
     if (verdict.kind === 'alone') return [];
     if (verdict.kind === 'agreed') {
-      observer.compared(unit, 'agreed');
+      compared('agreed');
       wanted.delete(unit);
       contested.delete(unit);
       return [];
     }
-    if (!contested.has(unit)) observer.compared(unit, 'contradiction');
+    if (!contested.has(unit)) compared('contradiction');
     // Workers of different numerical identities may differ.
     if (!kind.strict) {
       wanted.delete(unit);
@@ -239,12 +233,12 @@ export class RedundantWork<Answer> {
   /** Hands out the units that nobody owes in time and no answer covers. */
   private handOut(): void {
     const { kind, shares } = this;
-    const { pool, observer } = this.surroundings;
+    const { pool, notify } = this.surroundings;
     const inTime = shares.allInTime();
     const units = kind.missing().filter((unit) => !inTime.has(unit));
     if (units.length === 0) return;
     const workers = pool.available();
-    if (workers.length === 0 && !this.isWaiting) observer.waiting();
+    if (workers.length === 0 && !this.isWaiting) notify({ type: 'work.waiting' });
     this.isWaiting = workers.length === 0;
     if (this.isWaiting) return;
     const candidates = workers.map((member) => ({
@@ -299,8 +293,8 @@ export class RedundantWork<Answer> {
 
   /** Lets others compute too what is overdue. */
   private readonly expire = (): void => {
-    const { pool, clock, observer } = this.surroundings;
-    const { deadlines } = this.kind;
+    const { pool, clock, notify } = this.surroundings;
+    const { deadlines, units: work } = this.kind;
     const now = secondsOf(clock);
     let mayGoElsewhere = false;
     for (const { worker, units } of this.shares.expire(now, (count) => deadlines.secondsFor(count))) {
@@ -309,7 +303,7 @@ export class RedundantWork<Answer> {
       if (this.isOver || !hasOthers) continue;
       mayGoElsewhere = true;
       this.kind.overdue(worker, units);
-      observer.overdue(worker, units.length);
+      notify({ type: 'work.overdue', work, units: units.length, member: worker });
       if (pool.strikes.count(worker, now)) pool.setAside(worker, 'slow', `it missed ${Strikes.rule}`);
     }
     if (mayGoElsewhere) this.dispatch();
@@ -318,7 +312,10 @@ export class RedundantWork<Answer> {
 
   private readonly onGone = (member: Member, departure: Departure): void => {
     const lost = this.shares.drop(member).length;
-    if (lost > 0 && !this.isOver) this.surroundings.observer.redispatched(lost, departure);
+    if (lost > 0 && !this.isOver) {
+      const work = this.kind.units;
+      this.surroundings.notify({ type: 'work.redispatched', work, units: lost, departure });
+    }
     this.goOn();
   };
 

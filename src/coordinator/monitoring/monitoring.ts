@@ -4,21 +4,19 @@ import type { RunDirectory } from '../../run/run-directory.js';
 import type { TrainingRun } from '../../run/training-run.js';
 import { announceExpiry } from '../../transport/certificate-expiry.js';
 import type { NatsLink } from '../../transport/events/nats-link.js';
-import type { RunEventBody } from '../../transport/events/run-event.js';
 import type { TlsMaterial } from '../../transport/tls-files.js';
 import { describeWaiting, type Fleet } from '../admission/fleet.js';
-import type { CheckpointObserver } from '../checkpoints/run-checkpoints.js';
 import { memberStates } from '../dispatch/member.js';
 import type { EventReporter } from '../leadership/event-reporter.js';
 import type { RunStatus } from '../leadership/run-control.js';
 import type { RunState } from '../training/run-state.js';
-import type { TrainingObserver } from '../training/training-loop.js';
-import { reportTraining, reportWorkers } from './event-sources.js';
+import { forwardWorkerEvents, type Subscriber } from './coordinator-event.js';
 import type { CertificateSources } from './metrics/certificate-metrics.js';
 import { diskSpaceOf } from './metrics/disk-space.js';
 import { RunMetrics } from './metrics/run-metrics.js';
 import { MonitorServer } from './monitor-server.js';
-import { type Narration, narrate } from './progress-log.js';
+import { progressLog } from './progress-log.js';
+import { publishedEvents } from './published-events.js';
 
 export interface MonitoringOptions {
   readonly run: TrainingRun;
@@ -38,28 +36,35 @@ export interface MonitoringOptions {
 
 /** Shows a run while it goes on: on the console, and over HTTP for Prometheus and Kubernetes. */
 export class Monitoring {
-  readonly observer: TrainingObserver;
   private readonly endAnnouncements: () => void;
-  private readonly narration: Narration;
+  private readonly subscribers: readonly Subscriber[];
   private lastCheckpoint: { name: string; writtenMs: number } | null = null;
 
   private constructor(
     private readonly options: MonitoringOptions,
-    private readonly metrics: RunMetrics,
+    metrics: RunMetrics,
     private readonly server: MonitorServer | null,
   ) {
     const { events, state, fleet, console, run, stepsPerEpoch } = options;
-    this.narration = narrate(console, run.spec, state, stepsPerEpoch, metrics.training.remaining);
-    const publish = (body: RunEventBody) => events.publish(state.position, body);
-    this.observer = reportTraining(observe(this.narration, metrics), state, publish);
-    reportWorkers(fleet.pool, publish);
-    this.endAnnouncements = announceExpiry(Object.values(certificatesOf(options)), options.console.log);
-    fleet.pool.on('setAside', (_, fault) => metrics.fleet.workerSetAside(fault));
-    fleet.pool.on('refused', (member, reason, sentence) => {
-      console.log.warn('answer refused', { worker: member.label, reason: sentence });
-      metrics.fleet.gradientRefused(reason);
-    });
+    const { remaining } = metrics.training;
+    this.subscribers = [
+      // First: the progress log shows the time left, which the metrics estimate.
+      (event) => metrics.take(event),
+      progressLog({ console, spec: run.spec, state, stepsPerEpoch, remaining }),
+      publishedEvents(state, (body) => events.publish(state.position, body)),
+      (event) => {
+        if (event.type !== 'checkpoint.written') return;
+        this.lastCheckpoint = { name: event.name, writtenMs: performance.now() };
+      },
+    ];
+    forwardWorkerEvents(fleet.pool, this.notify);
+    this.endAnnouncements = announceExpiry(Object.values(certificatesOf(options)), console.log);
   }
+
+  /** Tells every subscriber, in order. */
+  readonly notify: Subscriber = (event) => {
+    for (const subscriber of this.subscribers) subscriber(event);
+  };
 
   /** Throws what `MonitorServer.start` throws. */
   static async open(options: MonitoringOptions): Promise<Monitoring> {
@@ -98,27 +103,6 @@ export class Monitoring {
     return new Monitoring(options, metrics, server);
   }
 
-  /** Told of each checkpoint, when it is durable or could not be written. */
-  readonly checkpoints: CheckpointObserver = {
-    written: (name, bytes, seconds) => {
-      this.metrics.checkpoints.written(bytes, seconds);
-      this.lastCheckpoint = { name, writtenMs: performance.now() };
-      const { events, state, console } = this.options;
-      events.publish(state.position, { type: 'checkpoint.written', checkpoint: name, bytes, seconds });
-      console.log.info('checkpoint written', { name, bytes, seconds });
-    },
-    abandoned: () => this.metrics.checkpoints.abandoned(),
-    failed: () => this.metrics.checkpoints.failed(),
-  };
-
-  /** Told when the run holds because it was asked to, and when it goes on. */
-  paused(isPaused: boolean): void {
-    this.metrics.training.paused(isPaused);
-    this.narration.paused(isPaused);
-    const { events, state } = this.options;
-    events.publish(state.position, { type: isPaused ? 'run.paused' : 'run.continued' });
-  }
-
   /** What `fcaenet status` prints, apart from whether the run is held. */
   describe(): Omit<RunStatus, 'state'> {
     const { run, state, fleet, stepsPerEpoch } = this.options;
@@ -147,40 +131,5 @@ function certificatesOf({ tls, link }: MonitoringOptions): CertificateSources['c
   return {
     ...(tls && { coordinator: tls.expiry }),
     ...(link?.certificateExpiry && { nats: link.certificateExpiry }),
-  };
-}
-
-/** The narration, with everything also counted. */
-function observe(narration: TrainingObserver, metrics: RunMetrics): TrainingObserver {
-  return {
-    ...narration,
-    stepDone: (losses, seconds, images) => {
-      metrics.training.stepDone(losses, seconds, images);
-      narration.stepDone(losses, seconds, images);
-    },
-    encoding: (what, done, total) => {
-      narration.encoding(what, done, total);
-      metrics.training.progressed();
-    },
-    codesUpdated: (iteration, flippedBits, seconds, encodingSeconds) => {
-      narration.codesUpdated(iteration, flippedBits, seconds, encodingSeconds);
-      metrics.training.codesUpdated(flippedBits, seconds, encodingSeconds);
-    },
-    evaluated: (iteration, evaluation, seconds) => {
-      narration.evaluated(iteration, evaluation, seconds);
-      metrics.training.evaluated(seconds);
-    },
-    overdue: (member, leaves) => {
-      narration.overdue(member, leaves);
-      metrics.fleet.microbatchesOverdue(leaves);
-    },
-    compared: (leaf, outcome) => {
-      narration.compared(leaf, outcome);
-      metrics.fleet.microbatchCompared(outcome);
-    },
-    redispatched: (leaves, departure) => {
-      narration.redispatched(leaves, departure);
-      metrics.fleet.microbatchesRedispatched(leaves);
-    },
   };
 }

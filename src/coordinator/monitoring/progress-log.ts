@@ -2,95 +2,146 @@ import type { Console } from '../../console/console.js';
 import type { ProgressTask } from '../../console/progress.js';
 import type { TrainingRunSpec } from '../../run/training-run.js';
 import type { RunState } from '../training/run-state.js';
-import type { TrainingObserver } from '../training/training-loop.js';
+import type { CoordinatorEvent, Subscriber } from './coordinator-event.js';
 import type { RemainingTime } from './remaining-time.js';
 
-/** What a narration is told besides what happens in training. */
-export interface Narration extends TrainingObserver {
-  /** That the run holds because it was asked to, or goes on. */
-  paused(isPaused: boolean): void;
+export interface ProgressLogOptions {
+  readonly console: Console;
+  readonly spec: TrainingRunSpec;
+  readonly state: Pick<RunState, 'position'>;
+  readonly stepsPerEpoch: number;
+  /** Takes in each step before this log hears of it. */
+  readonly remaining: RemainingTime;
 }
 
-/**
- * Tells a person or a log what a run does: progress over all its steps, evaluations, and whatever is out of order.
- * @param remaining told of each step before the narration is
- */
-export function narrate(
-  console: Console,
-  spec: TrainingRunSpec,
-  state: RunState,
-  stepsPerEpoch: number,
-  remaining: RemainingTime,
-): Narration {
-  const { log } = console;
-  const { iterations, epochs } = spec.schedule;
-  const total = iterations * epochs * stepsPerEpoch;
-  let training: ProgressTask | null = null;
-  let encoding: ProgressTask | null = null;
-  let lastMAP: number | undefined;
-  let begun = false;
-  const startTraining = () => console.startTask({ name: 'training', total, unit: 'steps' });
-  return {
-    stepDone: (losses, seconds, images) => {
-      begun = true;
-      training ??= startTraining();
-      const loss = losses.reduce((sum, term) => sum + term, 0);
-      const { globalStep, iteration } = state.position;
-      training.update(
-        globalStep,
-        {
-          loss,
-          ...(lastMAP === undefined ? {} : { mAP: lastMAP }),
-          iteration: `${iteration + 1}/${iterations}`,
-          imagesPerSecond: Math.round(images / seconds),
-        },
-        { perSecond: remaining.stepsPerSecond, secondsLeft: remaining.secondsFrom(state.position) },
-      );
-      if (globalStep === total) {
-        training.finish();
-        training = null;
+/** Shows on the console how a run progresses, and logs evaluations and whatever is out of order. */
+export function progressLog(options: ProgressLogOptions): Subscriber {
+  const log = new ProgressLog(options);
+  return (event) => log.take(event);
+}
+
+class ProgressLog {
+  private readonly totalSteps: number;
+  private training: ProgressTask | null = null;
+  private encoding: ProgressTask | null = null;
+  private lastMAP: number | null = null;
+  /** Whether any work was done: that the first workers are still to come has been logged. */
+  private hasBegun = false;
+
+  constructor(private readonly options: ProgressLogOptions) {
+    const { iterations, epochs } = options.spec.schedule;
+    this.totalSteps = iterations * epochs * options.stepsPerEpoch;
+  }
+
+  take(event: CoordinatorEvent): void {
+    const { log } = this.options.console;
+    switch (event.type) {
+      case 'step.done':
+        this.showStep(event);
+        break;
+      case 'encoding':
+        this.showEncoding(event);
+        break;
+      case 'untrained.begun':
+        log.info(
+          'measuring untrained features, which the codes have to beat: colour histograms, and random projections ' +
+            'of the features that training starts from',
+        );
+        break;
+      case 'untrained.measured':
+        log.info('untrained features measured, as mAP', { ...event.figures });
+        break;
+      case 'codes.updated': {
+        const { iteration, flippedBits, seconds } = event;
+        log.info('database codes updated', { iteration, flippedBits, seconds });
+        break;
       }
-    },
-    encoding: (what, done, images) => {
-      begun = true;
-      encoding ??= console.startTask({ name: what, total: images, unit: 'images' });
-      encoding.update(done);
-      if (done === images) {
-        encoding.finish();
-        encoding = null;
+      case 'objective': {
+        const { iteration, bit, value } = event;
+        log.info('objective', { iteration, bit, value });
+        break;
       }
-    },
-    measuringUntrained: () =>
-      log.info(
-        'measuring untrained features, which the codes have to beat: colour histograms, and random projections ' +
-          'of the features that training starts from',
-      ),
-    untrainedMeasured: ({ colorHistogram, randomProjection }) =>
-      log.info('untrained features measured, as mAP', { colorHistogram, randomProjection }),
-    paused: (isPaused) => {
-      log.info(isPaused ? 'paused' : 'going on');
-      if (state.position.globalStep < total) training ??= startTraining();
-      training?.hold(isPaused ? 'paused' : 'going on');
-    },
-    codesUpdated: (iteration, flippedBits, seconds) =>
-      log.info('database codes updated', { iteration, flippedBits, seconds }),
-    objective: (iteration, bit, value) => log.info('objective', { iteration, bit, value }),
-    evaluated: (iteration, { queries, mAP, tieAveragedMAP, precisionAt }) => {
-      lastMAP = mAP;
-      log.info('evaluated', { iteration, mAP, tieAveragedMAP, precisionAt, queries });
-    },
-    redispatched: (microbatches, { reason }) =>
-      log.warn('microbatches handed out again', { microbatches, reason }),
-    overdue: ({ label }, microbatches) =>
-      log.warn('a worker is late; others compute the same', { worker: label, microbatches }),
-    compared: (microbatch, outcome) => {
-      if (outcome === 'contradiction') log.error('workers contradict each other', { microbatch });
-    },
-    waiting: () => {
-      // That the first ones are still to come has been said.
-      if (!begun) return;
-      log.warn('too few workers are there; waiting for more');
-      (encoding ?? training)?.hold('waiting for workers');
-    },
-  };
+      case 'evaluated': {
+        const { queries, mAP, tieAveragedMAP, precisionAt } = event.evaluation;
+        this.lastMAP = mAP;
+        log.info('evaluated', { iteration: event.iteration, mAP, tieAveragedMAP, precisionAt, queries });
+        break;
+      }
+      case 'checkpoint.written': {
+        const { name, bytes, seconds } = event;
+        log.info('checkpoint written', { name, bytes, seconds });
+        break;
+      }
+      case 'paused':
+        this.showPause(event.isPaused);
+        break;
+      case 'work.redispatched':
+        log.warn(`${event.work} handed out again`, { count: event.units, reason: event.departure.reason });
+        break;
+      case 'work.overdue':
+        log.warn('a worker is late; others compute the same', {
+          worker: event.member.label,
+          [event.work]: event.units,
+        });
+        break;
+      case 'work.compared':
+        if (event.outcome === 'contradiction') {
+          log.error('workers contradict each other', { of: event.work, number: event.unit });
+        }
+        break;
+      case 'work.waiting':
+        if (!this.hasBegun) break;
+        log.warn('too few workers are there; waiting for more');
+        (this.encoding ?? this.training)?.hold('waiting for workers');
+        break;
+      case 'answer.rejected':
+        log.warn('answer refused', { worker: event.member.label, reason: event.sentence });
+        break;
+    }
+  }
+
+  private showStep({ losses, seconds, images }: Extract<CoordinatorEvent, { type: 'step.done' }>): void {
+    const { spec, state, remaining } = this.options;
+    const { globalStep, iteration } = state.position;
+    this.hasBegun = true;
+    const task = this.trainingTask();
+    task.update(
+      globalStep,
+      {
+        loss: losses.reduce((sum, term) => sum + term, 0),
+        ...(this.lastMAP === null ? {} : { mAP: this.lastMAP }),
+        iteration: `${iteration + 1}/${spec.schedule.iterations}`,
+        imagesPerSecond: Math.round(images / seconds),
+      },
+      { perSecond: remaining.stepsPerSecond, secondsLeft: remaining.secondsFrom(state.position) },
+    );
+    if (globalStep < this.totalSteps) return;
+    task.finish();
+    this.training = null;
+  }
+
+  private showEncoding({ what, done, total }: Extract<CoordinatorEvent, { type: 'encoding' }>): void {
+    this.hasBegun = true;
+    this.encoding ??= this.options.console.startTask({ name: what, total, unit: 'images' });
+    this.encoding.update(done);
+    if (done < total) return;
+    this.encoding.finish();
+    this.encoding = null;
+  }
+
+  private showPause(isPaused: boolean): void {
+    const { console, state } = this.options;
+    const what = isPaused ? 'paused' : 'going on';
+    console.log.info(what);
+    if (this.training || state.position.globalStep < this.totalSteps) this.trainingTask().hold(what);
+  }
+
+  private trainingTask(): ProgressTask {
+    this.training ??= this.options.console.startTask({
+      name: 'training',
+      total: this.totalSteps,
+      unit: 'steps',
+    });
+    return this.training;
+  }
 }

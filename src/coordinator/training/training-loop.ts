@@ -11,24 +11,13 @@ import { advance, evaluationIsDue, learningRateAt } from '../../schedule/schedul
 import { runGradientStep } from '../dispatch/gradient-step.js';
 import { encodeContext, type IterationMessage, OutgoingWeights } from '../dispatch/outgoing-weights.js';
 import type { WorkerPool } from '../dispatch/pool.js';
-import type { WorkObserver, WorkSurroundings } from '../dispatch/redundant-work.js';
+import type { WorkSurroundings } from '../dispatch/redundant-work.js';
 import { type DescribedStep, describeStep } from './describe-step.js';
 import { encodeOutputs } from './encode-outputs.js';
 import { evaluateCodes } from './evaluation.js';
-import type { EvaluationRecord, RunState, UntrainedFigures } from './run-state.js';
+import type { RunState } from './run-state.js';
+import type { TrainingEvent } from './training-event.js';
 import { measureUntrained } from './untrained.js';
-
-/** What happens in a run, for progress, logs and metrics. */
-export interface TrainingObserver extends WorkObserver {
-  stepDone(losses: Float64Array, seconds: number, images: number): void;
-  objective(iteration: number, bit: number, value: number): void;
-  /** @param encodingSeconds that encoding the sampled images took before the V-step's own `seconds` */
-  codesUpdated(iteration: number, flippedBits: number, seconds: number, encodingSeconds: number): void;
-  encoding(what: string, done: number, total: number): void;
-  measuringUntrained(): void;
-  untrainedMeasured(figures: UntrainedFigures): void;
-  evaluated(iteration: number, evaluation: EvaluationRecord, seconds: number): void;
-}
 
 export interface TrainingLoopOptions {
   readonly spec: TrainingRunSpec;
@@ -38,7 +27,8 @@ export interface TrainingLoopOptions {
   readonly layout: ModelLayout;
   readonly pool: WorkerPool;
   readonly state: RunState;
-  readonly observer: TrainingObserver;
+  /** Told what happens. */
+  readonly notify: (event: TrainingEvent) => void;
   readonly ledger: Ledger;
   /** Ends the loop between two steps, with nothing half done in the state. */
   readonly signal: AbortSignal;
@@ -73,7 +63,7 @@ export class TrainingLoop {
   }
 
   private async trainIteration(): Promise<void> {
-    const { spec, state, sampler, observer, pool, layout, clock } = this.options;
+    const { spec, state, sampler, notify, pool, layout, clock } = this.options;
     const { iteration } = state.position;
     const { schedule, operation } = spec;
     const omega = sampler.omega(iteration);
@@ -99,7 +89,7 @@ export class TrainingLoop {
       const images = positions.length * imagesPerAnchor(spec.method);
       state.seconds += seconds;
       state.images += images;
-      observer.stepDone(sum.losses, seconds, images);
+      notify({ type: 'step.done', losses: sum.losses, seconds, images });
       pool.memory.give(sum.gradient.buffer);
       if (this.options.checkpointIsDue(state.position.globalStep)) await this.options.checkpoint();
     }
@@ -126,11 +116,17 @@ export class TrainingLoop {
     state.position = { ...state.position, phase: 'evaluate' };
     const ended = clock.nowMs();
     state.seconds += (ended - started) / 1000;
-    observer.codesUpdated(iteration + 1, flippedBits, (ended - encoded) / 1000, (encoded - started) / 1000);
+    notify({
+      type: 'codes.updated',
+      iteration: iteration + 1,
+      flippedBits,
+      seconds: (ended - encoded) / 1000,
+      encodingSeconds: (encoded - started) / 1000,
+    });
   }
 
   private async finishIteration(): Promise<void> {
-    const { spec, state, observer, clock } = this.options;
+    const { spec, state, notify, clock } = this.options;
     const { iteration } = state.position;
     const isLast = iteration + 1 === spec.schedule.iterations;
     await this.options.beforeStep();
@@ -149,7 +145,7 @@ export class TrainingLoop {
       state.history[iteration] = { ...state.history[iteration]!, evaluation };
       const seconds = (clock.nowMs() - started) / 1000;
       state.seconds += seconds;
-      observer.evaluated(iteration + 1, evaluation, seconds);
+      notify({ type: 'evaluated', iteration: iteration + 1, evaluation, seconds });
     }
     state.position = { ...state.position, iteration: iteration + 1, epoch: 0, step: 0, phase: 'train' };
     if (isLast || (iteration + 1) % spec.operation.checkpoint.everyIterations === 0) {
@@ -158,25 +154,25 @@ export class TrainingLoop {
   }
 
   private async measureUntrained(): Promise<void> {
-    const { state, layout, observer } = this.options;
-    observer.measuringUntrained();
+    const { state, layout, notify } = this.options;
+    notify({ type: 'untrained.begun' });
     state.untrained = await measureUntrained(
       this.evaluationContext('untrained features'),
       this.weights(),
       layout.featureWidth,
     );
-    observer.untrainedMeasured(state.untrained);
+    notify({ type: 'untrained.measured', figures: state.untrained });
   }
 
   private evaluationContext(what: string) {
-    const { spec, dataset, term, observer } = this.options;
-    const onProgress = (done: number, total: number) => observer.encoding(what, done, total);
+    const { spec, dataset, term, notify } = this.options;
+    const onProgress = (done: number, total: number) => notify({ type: 'encoding', what, done, total });
     return { ...this.surroundings(), spec, dataset, term, onProgress };
   }
 
   private surroundings(): WorkSurroundings {
-    const { pool, clock, observer, signal, onLateContradiction } = this.options;
-    return { pool, clock, observer, signal, onLateContradiction };
+    const { pool, clock, notify, signal, onLateContradiction } = this.options;
+    return { pool, clock, notify, signal, onLateContradiction };
   }
 
   private summarize(omega: Int32Array): CodeSummary {
@@ -206,13 +202,12 @@ export class TrainingLoop {
   }
 
   private reportObjective(omega: Int32Array, ratio: number) {
-    const { observer, state } = this.options;
-    return (bit: number, codes: Int8Array) =>
-      observer.objective(
-        state.position.iteration + 1,
-        bit,
-        adshObjective({ ...this.sampledOutputs(omega, ratio), codes }),
-      );
+    const { notify, state } = this.options;
+    const iteration = state.position.iteration + 1;
+    return (bit: number, codes: Int8Array) => {
+      const value = adshObjective({ ...this.sampledOutputs(omega, ratio), codes });
+      notify({ type: 'objective', iteration, bit, value });
+    };
   }
 
   /** The weights as they are now. */

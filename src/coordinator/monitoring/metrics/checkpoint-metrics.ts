@@ -1,4 +1,5 @@
 import { type DiskWatch, overdueSeconds } from '../../../disk/watch.js';
+import type { CoordinatorEvent } from '../coordinator-event.js';
 import type { DiskSpace } from './disk-space.js';
 import type { Instruments } from './instruments.js';
 
@@ -73,17 +74,19 @@ export class CheckpointMetrics {
     space('fcaenet_disk_size_bytes', 'Size of the run directory’s file system.', 'sizeBytes');
   }
 
-  written(bytes: number, seconds: number): void {
-    this.seconds.set(seconds);
-    this.bytes.set(bytes);
-    this.lastAtMs = this.sources.nowMs();
-  }
-
-  abandoned(): void {
-    this.abandonedWrites.inc();
-  }
-
-  failed(): void {
-    this.failures.inc();
+  take(event: CoordinatorEvent): void {
+    switch (event.type) {
+      case 'checkpoint.written':
+        this.seconds.set(event.seconds);
+        this.bytes.set(event.bytes);
+        this.lastAtMs = this.sources.nowMs();
+        break;
+      case 'checkpoint.abandoned':
+        this.abandonedWrites.inc();
+        break;
+      case 'checkpoint.failed':
+        this.failures.inc();
+        break;
+    }
   }
 }

@@ -1,5 +1,7 @@
-import { type Fault, faults, type Refusal, refusals } from '../../dispatch/pool.js';
+import { gradientUnits } from '../../dispatch/gradient-work.js';
+import { faults, refusals } from '../../dispatch/pool.js';
 import type { WorkerTally } from '../../dispatch/worker-tally.js';
+import type { CoordinatorEvent } from '../coordinator-event.js';
 import type { Instruments } from './instruments.js';
 
 /** What is read of the workers as a whole when it is scraped. */
@@ -116,23 +118,24 @@ export class FleetMetrics {
     );
   }
 
-  gradientRefused(reason: Refusal): void {
-    this.refused.inc({ reason });
-  }
-
-  microbatchesRedispatched(count: number): void {
-    this.redispatched.inc(count);
-  }
-
-  microbatchesOverdue(count: number): void {
-    this.overdue.inc(count);
-  }
-
-  microbatchCompared(outcome: 'agreed' | 'contradiction'): void {
-    this.compared.inc({ outcome });
-  }
-
-  workerSetAside(fault: Fault): void {
-    this.setAside.inc({ fault });
+  take(event: CoordinatorEvent): void {
+    switch (event.type) {
+      case 'answer.rejected':
+        this.refused.inc({ reason: event.refusal });
+        break;
+      case 'worker.set-aside':
+        this.setAside.inc({ fault: event.fault });
+        break;
+      case 'work.compared':
+        this.compared.inc({ outcome: event.outcome });
+        break;
+      // Encode batches have no series of their own.
+      case 'work.redispatched':
+        if (event.work === gradientUnits) this.redispatched.inc(event.units);
+        break;
+      case 'work.overdue':
+        if (event.work === gradientUnits) this.overdue.inc(event.units);
+        break;
+    }
   }
 }

@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client';
 import type { Member } from '../../dispatch/member.js';
+import type { CoordinatorEvent } from '../coordinator-event.js';
 import { type CertificateSources, registerCertificateMetrics } from './certificate-metrics.js';
 import { CheckpointMetrics, type CheckpointSources } from './checkpoint-metrics.js';
 import { type EventSources, registerEventMetrics } from './event-metrics.js';
@@ -40,5 +41,12 @@ export class RunMetrics {
     registerEventMetrics(instruments, sources);
     registerProcessMetrics(instruments, sources);
     registerCertificateMetrics(instruments, sources);
+  }
+
+  /** Counts what happens. */
+  take(event: CoordinatorEvent): void {
+    this.training.take(event);
+    this.fleet.take(event);
+    this.checkpoints.take(event);
   }
 }

@@ -3,6 +3,7 @@ import { lossTerms } from '../../../reduction/payload.js';
 import type { TrainingRunSpec } from '../../../run/training-run.js';
 import type { EvaluationSchedule } from '../../../schedule/schedule.js';
 import type { IterationRecord } from '../../training/run-state.js';
+import type { CoordinatorEvent } from '../coordinator-event.js';
 import { RemainingTime } from '../remaining-time.js';
 import type { Instruments } from './instruments.js';
 
@@ -83,8 +84,28 @@ export class TrainingMetrics {
     this.progressed();
   }
 
+  take(event: CoordinatorEvent): void {
+    switch (event.type) {
+      case 'step.done':
+        this.stepDone(event.losses, event.seconds, event.images);
+        break;
+      case 'encoding':
+        this.progressed();
+        break;
+      case 'codes.updated':
+        this.codesUpdated(event.flippedBits, event.seconds, event.encodingSeconds);
+        break;
+      case 'evaluated':
+        this.evaluated(event.seconds);
+        break;
+      case 'paused':
+        this.paused(event.isPaused);
+        break;
+    }
+  }
+
   /** @param losses by term: similarity, quantisation, positive, augmented */
-  stepDone(losses: ArrayLike<number>, seconds: number, images: number): void {
+  private stepDone(losses: ArrayLike<number>, seconds: number, images: number): void {
     lossTerms.forEach((term, index) => {
       this.loss.set({ term }, losses[index]!);
     });
@@ -96,14 +117,14 @@ export class TrainingMetrics {
   }
 
   /** @param encodingSeconds of the sampled images, before the V-step */
-  codesUpdated(flippedBits: number, seconds: number, encodingSeconds: number): void {
+  private codesUpdated(flippedBits: number, seconds: number, encodingSeconds: number): void {
     this.flippedBits.set(flippedBits);
     this.vStepSeconds.set(seconds);
     this.remaining.codesUpdated(seconds + encodingSeconds);
     this.progressed();
   }
 
-  evaluated(seconds: number): void {
+  private evaluated(seconds: number): void {
     this.evaluationSeconds.set(seconds);
     this.evaluationTime.set(this.sources.nowMs() / 1000);
     this.remaining.evaluated(seconds);
@@ -111,11 +132,11 @@ export class TrainingMetrics {
   }
 
   /** The run got ahead in a way that has no number of its own. */
-  progressed(): void {
+  private progressed(): void {
     this.lastProgress.set(this.sources.nowMs() / 1000);
   }
 
-  paused(isPaused: boolean): void {
+  private paused(isPaused: boolean): void {
     this.isPaused.set(isPaused ? 1 : 0);
     // The time of the pause is not held against the run.
     this.progressed();

@@ -1,0 +1,28 @@
+import type { Member } from './member.js';
+import type { Departure } from './pool.js';
+
+/** What happens to units of work that are handed out. `work` names the units, as a plural. */
+export type WorkEvent =
+  /** Units went out again because their worker left. */
+  | {
+      readonly type: 'work.redispatched';
+      readonly work: string;
+      readonly units: number;
+      readonly departure: Departure;
+    }
+  /** Units were not answered in time and may go out a second time. */
+  | {
+      readonly type: 'work.overdue';
+      readonly work: string;
+      readonly units: number;
+      readonly member: Member;
+    }
+  /** A unit was computed by more than one worker. */
+  | {
+      readonly type: 'work.compared';
+      readonly work: string;
+      readonly unit: number;
+      readonly outcome: 'agreed' | 'contradiction';
+    }
+  /** Too few workers are there. Sent once each time the work has to wait. */
+  | { readonly type: 'work.waiting' };

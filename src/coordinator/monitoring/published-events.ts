@@ -1,0 +1,51 @@
+import { lossTerms } from '../../reduction/payload.js';
+import type { RunEventBody } from '../../transport/events/run-event.js';
+import type { RunState } from '../training/run-state.js';
+import type { CoordinatorEvent, Subscriber } from './coordinator-event.js';
+
+/** Publishes what others follow a run by. Beginnings and endings are published by the coordination itself. */
+export function publishedEvents(
+  state: Pick<RunState, 'history'>,
+  publish: (body: RunEventBody) => void,
+): Subscriber {
+  return (event) => {
+    const body = bodyOf(event, state);
+    if (body) publish(body);
+  };
+}
+
+/** The event as it is published; null where it is not. */
+function bodyOf(event: CoordinatorEvent, state: Pick<RunState, 'history'>): RunEventBody | null {
+  switch (event.type) {
+    case 'codes.updated': {
+      const { iteration, flippedBits, seconds } = event;
+      const means = state.history.at(-1)!.losses;
+      const losses = Object.fromEntries(lossTerms.map((term, index) => [term, means[index]!]));
+      return { type: 'iteration.finished', iteration, losses, flippedBits, seconds };
+    }
+    case 'evaluated': {
+      const { mAP, tieAveragedMAP, queries } = event.evaluation;
+      return { type: 'iteration.evaluated', iteration: event.iteration, mAP, tieAveragedMAP, queries };
+    }
+    case 'checkpoint.written': {
+      const { name, bytes, seconds } = event;
+      return { type: 'checkpoint.written', checkpoint: name, bytes, seconds };
+    }
+    case 'paused':
+      return { type: event.isPaused ? 'run.paused' : 'run.continued' };
+    case 'worker.joined':
+      return { type: 'worker.joined', worker: event.member.label };
+    case 'worker.left':
+      return { type: 'worker.left', worker: event.member.label, reason: event.departure.reason };
+    case 'worker.refused':
+      return { type: 'worker.refused', worker: event.name, code: event.code, reason: event.sentence };
+    case 'worker.set-aside':
+      return { type: 'worker.set-aside', worker: event.member.label, reason: event.sentence };
+    case 'answer.rejected': {
+      const code = event.refusal.toUpperCase();
+      return { type: 'worker.refused', worker: event.member.label, code, reason: event.sentence };
+    }
+    default:
+      return null;
+  }
+}
