@@ -129,7 +129,7 @@ test('a shard that lies elsewhere is refused', async () => {
   const target = join(temporaryDirectory(), 'x.safetensors');
   await expect(fetchManifestWeights(published(url, Buffer.alloc(0)), target)).rejects.toMatchObject({
     code: 'MODEL_WEIGHTS_MANIFEST',
-    message: `${url} names the shard '../outside', expected a file beside it.`,
+    message: `${url} names the shard "../outside", expected a file beside it.`,
   });
 });
 
