@@ -26,8 +26,8 @@ export interface MonitoringOptions {
   readonly directory: RunDirectory;
   readonly fleet: Fleet;
   readonly state: RunState;
-  /** When the checkpoint was written from which the run goes on; null where it begins. */
-  readonly restoredFrom: Date | null;
+  /** The checkpoint from which the run goes on; null where it begins. */
+  readonly restoredFrom: { readonly name: string; readonly created: Date } | null;
   readonly stepsPerEpoch: number;
   readonly events: EventReporter;
   readonly link: NatsLink | null;
@@ -41,15 +41,20 @@ export class Monitoring {
   readonly observer: TrainingObserver;
   private readonly endAnnouncements: () => void;
   private readonly narration: Narration;
-  private lastCheckpoint: { name: string; writtenMs: number } | null = null;
+  /** `writtenMs` in the time of `performance.now`, below 0 for one of an earlier process. */
+  private lastCheckpoint: { name: string; writtenMs: number } | null;
 
   private constructor(
     private readonly options: MonitoringOptions,
     private readonly metrics: RunMetrics,
     private readonly server: MonitorServer | null,
   ) {
-    const { events, state, fleet, console, run, stepsPerEpoch } = options;
+    const { events, state, fleet, console, run, stepsPerEpoch, restoredFrom } = options;
     this.narration = narrate(console, run.spec, state, stepsPerEpoch, metrics.training.remaining);
+    this.lastCheckpoint = restoredFrom && {
+      name: restoredFrom.name,
+      writtenMs: performance.now() - (Date.now() - restoredFrom.created.getTime()),
+    };
     const publish = (body: RunEventBody) => events.publish(state.position, body);
     this.observer = reportTraining(observe(this.narration, metrics), state, publish);
     reportWorkers(fleet.pool, publish);
@@ -82,7 +87,7 @@ export class Monitoring {
       spareWorkers: () => Math.max(0, pool.admitted().length - run.spec.schedule.microbatches),
       diskSpace: diskSpaceOf(directory.path),
       diskWatch,
-      restoredAtMs: options.restoredFrom?.getTime() ?? null,
+      restoredAtMs: options.restoredFrom?.created.getTime() ?? null,
       events: () => events.counts,
       natsConnected: () => link?.connected ?? null,
       certificates: certificatesOf(options),
