@@ -18,7 +18,7 @@ import { customResourceFolder, schemasMissing } from './schemas.js';
 
 const list = [process.execPath, 'scripts/kubernetes-api-server.mjs', '--list'] as const;
 const programs = JSON.parse(execFileSync(list[0], list.slice(1), { encoding: 'utf8' })) as Record<
-  'kube-apiserver' | 'kubectl' | 'jobset-manager',
+  'kube-apiserver' | 'kubectl' | 'jobset',
   string
 >;
 const variable = 'FCAENET_TEST_API_SERVER';
@@ -153,7 +153,8 @@ export class ApiServer {
       readFileSync(join(customResourceFolder, name), 'utf8').replace(/^ {2}conversion:\n(?: {4}.*\n)+/m, ''),
     );
     await this.kubectl('create --filename -', texts.join('\n---\n'));
-    await this.kubectl('wait --for=condition=Established customresourcedefinitions --all --timeout=2m');
+    const established = '--for=condition=Established customresourcedefinitions --all --timeout=2m';
+    await this.until('the custom resources are served', `kubectl wait ${established}`);
   }
 
   private async startJobSet(tls: string): Promise<void> {
@@ -169,7 +170,7 @@ export class ApiServer {
       health: { healthProbeBindAddress: `127.0.0.1:${health}` },
     };
     writeFileSync(config, stringify(settings));
-    this.spawn(programs['jobset-manager'], { config, kubeconfig: this.config });
+    this.spawn(programs['jobset'], { config, kubeconfig: this.config });
     await this.until('JobSet is ready', `curl --fail --silent http://127.0.0.1:${health}/readyz`);
     const authority = readFileSync(join(tls, 'ca.crt')).toString('base64');
     const webhooks = jobSetWebhooks(`https://localhost:${port}`, authority);
