@@ -28,7 +28,7 @@ function cache() {
  */
 function moduleText(folder) {
   const requirement = `k8s.io/kubernetes ${kubernetes}`;
-  writeFileSync(join(folder, 'go.mod'), `module fcaenet.dev/test\n\nrequire ${requirement}\n`);
+  writeFileSync(join(folder, 'go.mod'), 'module fcaenet.dev/test\n');
   const { GoMod } = JSON.parse(go(folder, ['mod', 'download', '-json', requirement.replace(' ', '@')]));
   const text = readFileSync(GoMod, 'utf8')
     .replace(/^module .*$/m, 'module fcaenet.dev/test')

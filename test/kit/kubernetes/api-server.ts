@@ -170,7 +170,7 @@ export class ApiServer {
       health: { healthProbeBindAddress: `127.0.0.1:${health}` },
     };
     writeFileSync(config, stringify(settings));
-    this.spawn(programs['jobset'], { config, kubeconfig: this.config });
+    this.spawn(programs.jobset, { config, kubeconfig: this.config });
     await this.until('JobSet is ready', `curl --fail --silent http://127.0.0.1:${health}/readyz`);
     const authority = readFileSync(join(tls, 'ca.crt')).toString('base64');
     const webhooks = jobSetWebhooks(`https://localhost:${port}`, authority);
