@@ -207,9 +207,9 @@ describe.skipIf(missing !== '')(`pods as the manifests say${missing}`, () => {
       cpSync(join(folder, 'runs', 'cpu-synthetic'), join(runs, 'cpu-synthetic'), { recursive: true });
       const [results, copy] = ['results', 'copy'].map((name) => cluster.start(find(alone, 'Pod', name)));
       for (const pod of [results!, copy!]) {
-        // By then its shell has a handler.
-        const waits = () =>
-          expect(pod.exec('sh', '-c', 'cat /proc/[0-9]*/cmdline')).toContain('sleep\0infinity');
+        // By then process 1 passes signals on to its child.
+        const both = 'tini\0--\0sleep\0infinity\0sleep\0infinity\0';
+        const waits = () => expect(pod.exec('sh', '-c', 'cat /proc/[0-9]*/cmdline')).toContain(both);
         await vi.waitFor(waits, { timeout: 30_000 });
       }
       const page = readFileSync('docs/kubernetes.md', 'utf8');
@@ -223,7 +223,8 @@ describe.skipIf(missing !== '')(`pods as the manifests say${missing}`, () => {
       for (const name of ['result.json', 'checkpoints/latest', 'weights.safetensors', 'codes.safetensors']) {
         expect(archive).toContain(`${name}\n`);
       }
-      for (const pod of [results!, copy!]) expect(await pod.terminate()).toMatchObject({ exitCode: 0 });
+      // Of the signal, and not 137 after the grace period.
+      for (const pod of [results!, copy!]) expect(await pod.terminate()).toMatchObject({ exitCode: 143 });
     } finally {
       await cluster.remove();
     }
