@@ -53,7 +53,7 @@ export function hasProgram(name) {
 
 /** SHA-256 over names and contents of files and folders (paths from the root); absent ones count as absent. */
 export function digest(paths) {
-  const hash = createHash('sha256').update(process.version);
+  const hash = createHash('sha256');
   const add = (path) => {
     const full = join(root, path);
     if (!existsSync(full)) {

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { hasProgram, root, run, runScript, SetupError, stopwatch } from './lib.mjs';
 
-const oldestNode = [20, 15];
+/** By major version; of later ones any. As in package.json's `engines`, which is what the packages ask for. */
+const oldestMinor = { 20: 19, 22: 12 };
 const systemPackages = [
   { name: 'g++', reason: 'compiles the native kernels', present: () => hasProgram('g++') },
   {
@@ -19,8 +20,8 @@ const systemPackages = [
 
 function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
-  if (major < oldestNode[0] || (major === oldestNode[0] && minor < oldestNode[1])) {
-    throw new SetupError(`Node is ${process.version}, but must be at least ${oldestNode.join('.')}.`, 69);
+  if (major <= 22 && !(minor >= oldestMinor[major])) {
+    throw new SetupError(`Node is ${process.version}, but must be 20.19 or newer, or 22.12 or newer.`, 69);
   }
 }
 

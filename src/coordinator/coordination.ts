@@ -149,7 +149,7 @@ export class Coordination {
     const monitoring = await this.options.openMonitoring({
       fleet,
       state,
-      restoredFrom: restored?.created ?? null,
+      restoredFrom: restored,
       stepsPerEpoch: sampler.batches(),
     });
     this.closing.add(() => monitoring.close());

@@ -1,10 +1,10 @@
 import { FcaenetError } from '../errors.js';
 import { parseTrainingRun } from '../run/read.js';
 import type { TrainingRun } from '../run/training-run.js';
-import { KubeError } from './error.js';
 import { missingValues } from './fill-ins.js';
-import { commandLineOf, configMapOf, jobsOf, type NamedJob } from './jobs.js';
-import type { Manifest } from './manifest.js';
+import { commandLineOf, configMapOf, type RunJobs, runJobsOf } from './jobs.js';
+import type { JobSpec, Manifest } from './manifest.js';
+import { missingSecrets } from './secrets.js';
 
 /** One thing that must be so for a run to start. */
 export interface KubeCheck {
@@ -20,11 +20,11 @@ export interface KubeCheck {
  * @throws KubeError KUBE_NO_RUN where there are no coordinator and workers, KUBE_MANIFESTS_INVALID
  */
 export function examineManifests(manifests: readonly Manifest[]): KubeCheck[] {
-  const jobs = jobsOf(manifests);
-  const coordinator = jobNamed(jobs, 'coordinator');
-  const workers = jobNamed(jobs, 'workers');
+  const { coordinator, workers, runtime } = runJobsOf(manifests);
   const missing = missingValues(manifests);
-  const run = readRun(manifests, coordinator);
+  // A runtime by itself is for runs that come later.
+  const hasRun = runtime === null || manifests.some(({ kind }) => kind === 'TrainJob');
+  const run = hasRun ? readRun(manifests, coordinator) : null;
   return [
     ...missing.map(({ value, mark, expected, places }) => ({
       name: value,
@@ -32,30 +32,21 @@ export function examineManifests(manifests: readonly Manifest[]): KubeCheck[] {
       text: `${mark} stands in ${places.join(', ')}; put there ${expected}`,
     })),
     ...(missing.length === 0 ? [{ name: 'values', ok: true, text: 'all are filled in' }] : []),
-    'error' in run
-      ? { name: 'run file', ok: false, text: run.error }
-      : { name: 'run file', ok: true, text: describeRun(run.run) },
-    checkWorkers(workers, 'run' in run ? run.run : null),
-    { name: 'secrets', ok: true, text: `to be created before: ${secretsOf(jobs).join(', ')}` },
+    ...(run === null ? [] : [checkRunFile(run)]),
+    checkWorkers(workers, run && 'run' in run ? run.run : null),
+    ...(runtime === null ? [] : [describeRuntime(runtime)]),
+    describeSecrets(manifests, runtime),
   ];
 }
 
-function jobNamed(jobs: readonly NamedJob[], name: string): NamedJob {
-  const found = jobs.find((job) => job.name === name);
-  if (found) return found;
-  throw new KubeError(
-    'KUBE_NO_RUN',
-    `there is no Job ${name} among the manifests, but a run has the Jobs coordinator and workers`,
-  );
-}
+type RunOrError = { readonly run: TrainingRun } | { readonly error: string };
 
-/** The run as the coordinator's command line gives it. */
-function readRun(
-  manifests: readonly Manifest[],
-  { spec }: NamedJob,
-): { readonly run: TrainingRun } | { readonly error: string } {
-  const { containers, volumes } = spec.template.spec;
-  const overrides = commandLineOf(containers[0]!, manifests)
+/** The run as the coordinator's command line gives it; as its file does where that line is not there. */
+function readRun(manifests: readonly Manifest[], coordinator: JobSpec | null): RunOrError {
+  const { containers, volumes } = coordinator?.template.spec ?? { containers: [], volumes: [] };
+  const overrides = containers
+    .slice(0, 1)
+    .flatMap((container) => commandLineOf(container, manifests))
     .filter((word) => word.startsWith('--set='))
     .map((word) => word.slice('--set='.length));
   const name = volumes.find((volume) => volume.name === 'run')?.configMap?.name ?? 'run';
@@ -69,11 +60,18 @@ function readRun(
   }
 }
 
+function checkRunFile(run: RunOrError): KubeCheck {
+  const name = 'run file';
+  return 'error' in run
+    ? { name, ok: false, text: run.error }
+    : { name, ok: true, text: describeRun(run.run) };
+}
+
 function describeRun({ metadata, spec }: TrainingRun): string {
   return `${metadata.name}: ${spec.method}, ${spec.bits} bits, ${spec.model.backbone}, ${spec.schedule.iterations} iterations`;
 }
 
-function checkWorkers({ spec: { parallelism, completions } }: NamedJob, run: TrainingRun | null): KubeCheck {
+function checkWorkers({ parallelism, completions }: RunJobs['workers'], run: TrainingRun | null): KubeCheck {
   const name = 'workers';
   if (parallelism !== completions) {
     const text = `parallelism is ${parallelism}, but must be the number of completions, ${completions}`;
@@ -89,7 +87,16 @@ function checkWorkers({ spec: { parallelism, completions } }: NamedJob, run: Tra
   return { name, ok: true, text: `${parallelism}${idle}` };
 }
 
-function secretsOf(jobs: readonly NamedJob[]): string[] {
-  const volumes = jobs.flatMap(({ spec }) => spec.template.spec.volumes);
-  return [...new Set(volumes.flatMap(({ secret }) => (secret ? [secret.secretName] : [])))].sort();
+function describeRuntime({ name, isThere }: NonNullable<RunJobs['runtime']>): KubeCheck {
+  const where = isThere
+    ? 'is among the manifests'
+    : 'is not among the manifests, so it has to be in the cluster before';
+  return { name: 'runtime', ok: true, text: `ClusterTrainingRuntime ${name} ${where}` };
+}
+
+function describeSecrets(manifests: readonly Manifest[], runtime: RunJobs['runtime']): KubeCheck {
+  const names = missingSecrets(manifests);
+  const elsewhere =
+    runtime && !runtime.isThere ? [`those of the pods of ClusterTrainingRuntime ${runtime.name}`] : [];
+  return { name: 'secrets', ok: true, text: `to be created before: ${[...names, ...elsewhere].join(', ')}` };
 }

@@ -6,28 +6,71 @@ import {
   jobSchema,
   jobSetSchema,
   type Manifest,
+  runtimeSchema,
+  trainJobSchema,
 } from './manifest.js';
 
-/** A Job by its name, whether it stands by itself or in a JobSet. */
-export interface NamedJob {
-  readonly name: string;
-  readonly spec: JobSpec;
+/** The pods of a run, whoever starts them. */
+export interface RunJobs {
+  /** Null where they are described in a training runtime that is not among the manifests. */
+  readonly coordinator: JobSpec | null;
+  readonly workers: { readonly parallelism: number; readonly completions: number };
+  /** The training runtime of a run by Kubeflow Trainer. */
+  readonly runtime: { readonly name: string; readonly isThere: boolean } | null;
 }
 
 /**
- * The Jobs among the manifests, those of JobSets too.
- * @throws KubeError KUBE_MANIFESTS_INVALID for one without a pod template
+ * Coordinator and workers: Jobs, by themselves or in a JobSet, or a TrainJob with or without its runtime, or a runtime.
+ * @throws KubeError KUBE_NO_RUN where there are none, KUBE_MANIFESTS_INVALID for those without pod templates
  */
-export function jobsOf(manifests: readonly Manifest[]): NamedJob[] {
-  return manifests.flatMap((manifest): NamedJob[] => {
-    const { kind, metadata } = manifest;
-    if (kind === 'Job') {
-      return [{ name: metadata.name, spec: read(jobSchema, manifest, 'spec.template with containers').spec }];
-    }
-    if (kind !== 'JobSet') return [];
-    const { replicatedJobs } = read(jobSetSchema, manifest, 'spec.replicatedJobs with pod templates').spec;
-    return replicatedJobs.map(({ name, template: { spec } }) => ({ name, spec }));
+export function runJobsOf(manifests: readonly Manifest[]): RunJobs {
+  const trainJob = manifests.find(({ kind }) => kind === 'TrainJob');
+  const runtime = manifests.find(
+    ({ kind, metadata }) =>
+      kind === 'ClusterTrainingRuntime' &&
+      (trainJob === undefined || metadata.name === readTrainJob(trainJob).runtimeRef.name),
+  );
+  if (trainJob || runtime) return trainedJobs(trainJob, runtime);
+  const jobs = new Map(manifests.flatMap(jobsIn));
+  const [coordinator, workers] = ['coordinator', 'workers'].map((name) => {
+    const found = jobs.get(name);
+    if (found) return found;
+    throw new KubeError(
+      'KUBE_NO_RUN',
+      `there is no Job ${name} among the manifests, but a run has the Jobs coordinator and workers, or a TrainJob`,
+    );
   });
+  return { coordinator: coordinator!, workers: workers!, runtime: null };
+}
+
+/** A TrainJob says how many workers its runtime, which is the whole cluster's, is to start. */
+function trainedJobs(trainJob: Manifest | undefined, manifest: Manifest | undefined): RunJobs {
+  const wanted = trainJob && readTrainJob(trainJob);
+  const runtime = manifest && read(runtimeSchema, manifest, 'spec.template.spec.replicatedJobs').spec;
+  const nodes = wanted?.trainer.numNodes ?? runtime?.mlPolicy.numNodes ?? 1;
+  const replicated = runtime?.template.spec.replicatedJobs ?? [];
+  return {
+    coordinator: replicated.find(({ name }) => name === 'coordinator')?.template.spec ?? null,
+    workers: { parallelism: nodes, completions: nodes },
+    runtime: {
+      name: wanted?.runtimeRef.name ?? manifest!.metadata.name,
+      isThere: manifest !== undefined,
+    },
+  };
+}
+
+function readTrainJob(manifest: Manifest) {
+  return read(trainJobSchema, manifest, 'spec.runtimeRef.name').spec;
+}
+
+/** The Jobs of an object by name. */
+function jobsIn(manifest: Manifest): [string, JobSpec][] {
+  const { kind, metadata } = manifest;
+  if (kind === 'Job')
+    return [[metadata.name, read(jobSchema, manifest, 'spec.template with containers').spec]];
+  if (kind !== 'JobSet') return [];
+  const { replicatedJobs } = read(jobSetSchema, manifest, 'spec.replicatedJobs with pod templates').spec;
+  return replicatedJobs.map(({ name, template: { spec } }) => [name, spec]);
 }
 
 /** What the ConfigMap of that name holds; undefined where there is none. */

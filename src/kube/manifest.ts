@@ -20,7 +20,6 @@ const container = z.looseObject({
 });
 const volume = z.looseObject({
   name: z.string(),
-  secret: z.looseObject({ secretName: z.string() }).optional(),
   configMap: z.looseObject({ name: z.string() }).optional(),
 });
 const jobSpec = z.looseObject({
@@ -37,9 +36,21 @@ export const manifestSchema = z.looseObject({
   metadata: z.looseObject({ name: z.string(), namespace: z.string().optional() }),
 });
 export const jobSchema = z.looseObject({ spec: jobSpec });
-export const jobSetSchema = z.looseObject({
+const jobSetSpec = z.looseObject({
+  replicatedJobs: z.array(z.looseObject({ name: z.string(), template: z.looseObject({ spec: jobSpec }) })),
+});
+export const jobSetSchema = z.looseObject({ spec: jobSetSpec });
+/** Both of Kubeflow Trainer. */
+export const runtimeSchema = z.looseObject({
   spec: z.looseObject({
-    replicatedJobs: z.array(z.looseObject({ name: z.string(), template: z.looseObject({ spec: jobSpec }) })),
+    mlPolicy: z.looseObject({ numNodes: z.number().optional() }).default({}),
+    template: z.looseObject({ spec: jobSetSpec }),
+  }),
+});
+export const trainJobSchema = z.looseObject({
+  spec: z.looseObject({
+    runtimeRef: z.looseObject({ name: z.string() }),
+    trainer: z.looseObject({ numNodes: z.number().optional() }).default({}),
   }),
 });
 export const configMapSchema = z.looseObject({ data: z.record(z.string(), z.string()).default({}) });

@@ -1,11 +1,16 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { temporaryDirectory } from '../run/support.js';
 
 /** Runs a set-up script in a copy of the project without packages, with only these programs to be found. */
-function setUp(script: string, programs: { [name: string]: string }, args: readonly string[] = []) {
+function setUp(
+  script: string,
+  programs: { [name: string]: string },
+  args: readonly string[] = [],
+  nodeOptions: readonly string[] = [],
+) {
   const root = temporaryDirectory();
   cpSync('scripts', join(root, 'scripts'), { recursive: true });
   cpSync('package.json', join(root, 'package.json'));
@@ -15,11 +20,15 @@ function setUp(script: string, programs: { [name: string]: string }, args: reado
     writeFileSync(join(bin, name), `#!/bin/sh\n${source}\n`);
     chmodSync(join(bin, name), 0o755);
   }
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'scripts', script), ...args], {
-    cwd: root,
-    encoding: 'utf8',
-    env: { PATH: bin, HOME: root },
-  });
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [...nodeOptions, join(root, 'scripts', script), ...args],
+    {
+      cwd: root,
+      encoding: 'utf8',
+      env: { PATH: bin, HOME: root },
+    },
+  );
   return { status, stdout, stderr, root };
 }
 
@@ -38,6 +47,33 @@ test.each(['setup.mjs', 'start.mjs'])(
     expect(status).toBe(69);
   },
 );
+
+describe('the Node that runs it', () => {
+  const range = '^20.19.0 || >=22.12.0';
+  test('is of the range in package.json', () => {
+    const { engines } = JSON.parse(readFileSync('package.json', 'utf8'));
+    const lock = JSON.parse(readFileSync('package-lock.json', 'utf8'));
+    expect([engines.node, lock.packages[''].engines.node]).toEqual([range, range]);
+  });
+
+  test.each([
+    ['18.20.8', false],
+    ['20.18.3', false],
+    ['20.19.0', true],
+    ['21.7.3', false],
+    ['22.11.0', false],
+    ['22.12.0', true],
+    ['23.0.0', true],
+    ['26.0.0', true],
+  ])('%s: is accepted: %s', (version, isAccepted) => {
+    const pretend = `for (const [name, value] of [['version', 'v${version}'], ['versions', { node: '${version}' }]]) Object.defineProperty(process, name, { value });`;
+    const { status, stderr } = setUp('setup.mjs', {}, [], [`--import=data:text/javascript,${pretend}`]);
+    const refusal = `fcaenet: Node is v${version}, but must be 20.19 or newer, or 22.12 or newer.\n`;
+    expect(status).toBe(69);
+    if (isAccepted) expect(stderr).toMatch(/^fcaenet: No engine can run here/);
+    else expect(stderr).toBe(refusal);
+  });
+});
 
 test.skipIf(!isRoot)(
   'with an apt that cannot reach its server it says so and what to install (only as root)',

@@ -1,13 +1,14 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { examineKube } from '../../src/commands/doctor-kube-action.js';
 import { examineManifests } from '../../src/kube/examine.js';
 import { parseManifests, readManifests } from '../../src/kube/read-manifests.js';
 import { runCommandLine } from '../kit/command-line.js';
-import { kubectlMissing } from '../kit/kubernetes/kustomize.js';
+import { find, kubectlMissing, kustomize, type Manifest } from '../kit/kubernetes/kustomize.js';
+import { buildOverlay } from '../kit/kubernetes/overlay.js';
 
 interface Changes {
   readonly image?: string;
@@ -106,6 +107,39 @@ test('workers beyond the microbatches are said to stand by', () => {
   );
 });
 
+test('Secrets are listed wherever objects refer to them, but for those that are there', () => {
+  const secret = (name: string) => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name } });
+  const pod = {
+    imagePullSecrets: [{ name: 'registry' }],
+    containers: [
+      {
+        name: 'nats',
+        env: [{ name: 'A', valueFrom: { secretKeyRef: { name: 'variable', key: 'a' } } }],
+        envFrom: [{ secretRef: { name: 'variables' } }],
+      },
+    ],
+    volumes: [
+      { name: 'tls', secret: { secretName: 'nats-server-tls' } },
+      {
+        name: 'both',
+        projected: { sources: [{ secret: { name: 'projected' } }, { configMap: { name: 'c' } }] },
+      },
+      { name: 'own', secret: { secretName: 'generated' } },
+    ],
+  };
+  const server = {
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: { name: 'nats' },
+    spec: { template: { spec: pod } },
+  };
+  const text = [server, secret('generated')].map((each) => stringify(each)).join('---\n');
+  const checks = examineManifests([...manifests(), ...parseManifests(text, 'test.yaml')]);
+  expect(checks.at(-1)!.text).toBe(
+    'to be created before: coordinator-tls, nats-server-tls, projected, registry, variable, variables, worker-tls',
+  );
+});
+
 test.each([
   [
     'no coordinator',
@@ -179,6 +213,74 @@ test.skipIf(kubectlMissing !== '')(`an overlay lacks its four values${kubectlMis
     'workers',
     'secrets',
   ]);
+});
+
+describe.skipIf(kubectlMissing !== '')(`what is in deploy/${kubectlMissing}`, () => {
+  const examine = (...built: Manifest[][]) =>
+    Object.fromEntries(
+      examineManifests(
+        parseManifests(
+          built
+            .flat()
+            .map((each) => stringify(each))
+            .join('---\n'),
+          'deploy',
+        ),
+      ).map(({ name, ok, text }) => [name, ok ? text : `missing: ${text}`]),
+    );
+  const runtime = () => kustomize('deploy/kubeflow/runtime');
+  const trainJob = () => kustomize('deploy/kubeflow/train-job');
+
+  test('the NATS server has a Secret of its own', () => {
+    const { secrets } = examine(
+      buildOverlay({ resources: ['deploy/overlays/vegfru-48bit'], components: ['deploy/components/nats'] }),
+    );
+    expect(secrets).toBe(
+      'to be created before: coordinator-tls, join-token, nats-client-tls, nats-server-tls, worker-tls',
+    );
+  });
+
+  test('a TrainJob is a run, whose runtime is said to be elsewhere', async () => {
+    expect(examine(trainJob())).toEqual({
+      values: 'all are filled in',
+      'run file': 'vegfru-48bit: fcaenet, 48 bits, resnet50, 60 iterations',
+      workers: '4',
+      runtime:
+        'ClusterTrainingRuntime fcaenet is not among the manifests, so it has to be in the cluster before',
+      secrets: 'to be created before: those of the pods of ClusterTrainingRuntime fcaenet',
+    });
+    const command = ['doctor', '--kube', 'deploy/kubeflow/train-job'];
+    expect(await runCommandLine(command, { cwd: '.' })).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+
+  test('a runtime lacks its image, and with a TrainJob of it is a whole run', () => {
+    const image =
+      'missing: FILL-IN-IMAGE stands in ClusterTrainingRuntime fcaenet; put there an image of deploy/image/Dockerfile that the cluster can pull';
+    const found = {
+      image,
+      workers: '4',
+      runtime: 'ClusterTrainingRuntime fcaenet is among the manifests',
+      secrets: 'to be created before: coordinator-tls, join-token, worker-tls',
+    };
+    expect(examine(runtime())).toEqual(found);
+    const many = trainJob();
+    find(many, 'TrainJob', 'vegfru-48bit').spec.trainer.numNodes = 10;
+    expect(examine(runtime(), many)).toEqual({
+      ...found,
+      'run file': 'vegfru-48bit: fcaenet, 48 bits, resnet50, 60 iterations',
+      workers: '10, of which 2 only stand by: spec.schedule.microbatches is fewer',
+    });
+  });
+
+  test('a TrainJob without a runtime’s name is refused', () => {
+    const [broken] = parseManifests('{apiVersion: a/v1, kind: TrainJob, metadata: {name: x}, spec: {}}', 'x');
+    expect(() => examineManifests([broken!])).toThrow(
+      expect.objectContaining({
+        code: 'KUBE_MANIFESTS_INVALID',
+        message: 'TrainJob x must have spec.runtimeRef.name',
+      }),
+    );
+  });
 });
 
 test.skipIf(kubectlMissing !== '')(`kubectl's complaint is one sentence${kubectlMissing}`, async () => {

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { parse, stringify } from 'yaml';
+import { stringify } from 'yaml';
 import { examineManifests } from '../../src/kube/examine.js';
 import { parseManifests } from '../../src/kube/read-manifests.js';
 import { parseTrainingRun } from '../../src/run/read.js';
 import { parseCommandLine } from '../cli/support.js';
 import { judge } from '../kit/kubernetes/cluster.js';
+import { documentedOverlays } from '../kit/kubernetes/documented.js';
 import { find, kubectlMissing, type Manifest, podTemplates } from '../kit/kubernetes/kustomize.js';
 import { buildOverlay } from '../kit/kubernetes/overlay.js';
 import { expandVariables } from '../kit/kubernetes/volumes.js';
@@ -333,17 +333,10 @@ test('the image for GPUs installs the project’s packages, and TensorFlow', () 
 });
 
 describe.skipIf(kubectlMissing !== '')(`docs/kubernetes.md${kubectlMissing}`, () => {
-  const page = readFileSync('docs/kubernetes.md', 'utf8');
-  const overlays = [...page.matchAll(/^```text\n(resources: [\s\S]*?)^```$/gm)].map(([, text]) => text!);
+  const overlays = documentedOverlays('docs/kubernetes.md');
 
-  test.each(overlays)('builds what it shows: %s', async (text) => {
-    const { resources, components = [], ...rest } = parse(text) as Record<string, string[]>;
-    const fromHere = (path: string) => join('deploy/overlays/mine', path);
-    const manifests = buildOverlay({
-      resources: resources!.map(fromHere),
-      components: components.map(fromHere),
-      rest,
-    });
+  test.each(overlays)('builds what it shows: $text', async ({ text, overlay }) => {
+    const manifests = buildOverlay(overlay);
     if (text.includes('jobset')) {
       expect(find(manifests, 'JobSet', 'fcaenet')).toBeDefined();
     } else if (text.includes('parallelism')) {

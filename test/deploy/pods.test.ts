@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { runCommandLine } from '../kit/command-line.js';
 import { Cluster } from '../kit/kubernetes/cluster.js';
-import { find, kubectlMissing, type Manifest } from '../kit/kubernetes/kustomize.js';
+import { find, kubectlMissing, kustomize, type Manifest } from '../kit/kubernetes/kustomize.js';
 import { buildOverlay } from '../kit/kubernetes/overlay.js';
 import { podsMissing } from '../kit/kubernetes/pod.js';
 import type { Secrets } from '../kit/kubernetes/volumes.js';
@@ -142,7 +142,7 @@ describe.skipIf(missing !== '')(`pods as the manifests say${missing}`, () => {
       expect(leader.probe('startupProbe')).toBe(200);
       expect(leader.probe('livenessProbe')).toBe(200);
       expect(leader.probe('readinessProbe')).toBe(503);
-      const [, status] = /exec job\/coordinator -- (.+)/.exec(readFileSync(`${overlay}/README.md`, 'utf8'))!;
+      const [, status] = /exec "\$coordinator" -- (.+)/.exec(readFileSync(`${overlay}/README.md`, 'utf8'))!;
       expect(JSON.parse(leader.exec(...status!.split(' ')))).toMatchObject({
         run: namespace,
         state: 'waiting',
@@ -194,6 +194,37 @@ describe.skipIf(missing !== '')(`pods as the manifests say${missing}`, () => {
       expect(stayed!.map(({ verdict }) => verdict)).toEqual(['Succeeded']);
       expect(replaced!.map(({ verdict }) => verdict)).toEqual(['Ignore', 'Succeeded']);
       expect(await digests(cluster)).toEqual(expected);
+    } finally {
+      await cluster.remove();
+    }
+  });
+
+  test('the pods that only wait end when they are told to; results lists a run, and hands it out', async () => {
+    const alone = ['deploy/results', 'deploy/dataset-volume'].flatMap(kustomize);
+    const cluster = new Cluster([...build(), ...alone], secrets);
+    try {
+      const runs = cluster.volumes.claim('runs');
+      cpSync(join(folder, 'runs', 'cpu-synthetic'), join(runs, 'cpu-synthetic'), { recursive: true });
+      const [results, copy] = ['results', 'copy'].map((name) => cluster.start(find(alone, 'Pod', name)));
+      for (const pod of [results!, copy!]) {
+        // By then process 1 passes signals on to its child.
+        const both = 'tini\0--\0sleep\0infinity\0sleep\0infinity\0';
+        const waits = () => expect(pod.exec('sh', '-c', 'cat /proc/[0-9]*/cmdline')).toContain(both);
+        await vi.waitFor(waits, { timeout: 30_000 });
+      }
+      const page = readFileSync('docs/kubernetes.md', 'utf8');
+      const [, list] = /exec results -- (.+)/.exec(page)!;
+      expect(JSON.parse(results!.exec(...list!.split(' ')))).toMatchObject({
+        run: namespace,
+        state: 'finished',
+      });
+      // As `kubectl cp` does it.
+      const archive = results!.exec('sh', '-c', 'tar cf - /runs/cpu-synthetic | tar tf -');
+      for (const name of ['result.json', 'checkpoints/latest', 'weights.safetensors', 'codes.safetensors']) {
+        expect(archive).toContain(`${name}\n`);
+      }
+      // Of the signal, and not 137 after the grace period.
+      for (const pod of [results!, copy!]) expect(await pod.terminate()).toMatchObject({ exitCode: 143 });
     } finally {
       await cluster.remove();
     }

@@ -26,6 +26,8 @@ describe.skipIf(buildahMissing !== '')(`the image of target cpu${buildahMissing}
     const { OCIv1 } = JSON.parse(images.buildah('inspect', '--type', 'image', image));
     expect(OCIv1.config).toMatchObject({ User: '65532:65532', Entrypoint: ['tini', '--', 'fcaenet'] });
     expect(inside('id', '-u')).toBe('65532');
+    // Of a long-term release, which has a name.
+    expect(inside('node', '--print', 'process.release.lts')).toBe('Krypton');
     const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
     expect(inside('tini', '--', 'fcaenet', '--version')).toBe(version);
   });

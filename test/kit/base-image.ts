@@ -1,10 +1,18 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { nodeVersions, type OtherNode } from './node-versions.js';
 
+/** The Node that the image has by default, of which the base is made here. */
+const node = nodeOf(readFileSync('deploy/image/Dockerfile', 'utf8'));
 /** Empty where images can be built without a registry and a daemon; else why not, for the title of a skipped test. */
-export const buildahMissing = whyNoBuildah();
+export const buildahMissing = whyNoBuildah() || node.missing;
+
+function nodeOf(dockerfile: string): OtherNode {
+  const major = /^ARG BASE=\S+\/node:(\d+)-bookworm-slim$/m.exec(dockerfile)![1]!;
+  return nodeVersions.find(({ version }) => version.startsWith(`${major}.`))!;
+}
 
 function whyNoBuildah(): string {
   if (process.getuid?.() !== 0) return ' (skipped: needs root)';
@@ -14,7 +22,7 @@ function whyNoBuildah(): string {
   return absent.length === 0 ? '' : ` (skipped: ${absent.join(' and ')} not installed)`;
 }
 
-/** Images in a storage of their own, with a base of Debian packages and this machine's Node. */
+/** Images in a storage of their own, with a base of Debian packages and the Node of the Dockerfile. */
 export class ImageStore {
   readonly base = 'localhost/debian-with-node';
   private readonly folder = mkdtempSync(join(tmpdir(), 'fcaenet-images-'));
@@ -29,14 +37,14 @@ export class ImageStore {
     }).trim();
   }
 
-  /** Makes the base image: what `debootstrap` installs, Node and npm as they are here, and this machine's authorities. */
+  /** Makes the base image: what `debootstrap` installs, that Node, npm as it is here, and this machine's authorities. */
   makeBase(): void {
     const root = join(this.folder, 'debian');
     execFileSync('debootstrap', ['--variant=minbase', 'bookworm', root], { stdio: 'ignore' });
     for (const folder of ['usr/local/bin', 'usr/local/lib', 'etc/ssl']) {
       mkdirSync(join(root, folder), { recursive: true });
     }
-    cpSync(process.execPath, join(root, 'usr/local/bin/node'));
+    cpSync(node.program, join(root, 'usr/local/bin/node'));
     const npm = dirname(dirname(realpathSync(execFileSync('which', ['npm'], { encoding: 'utf8' }).trim())));
     cpSync(npm, join(root, 'usr/local/lib/npm'), { recursive: true });
     symlinkSync('../lib/npm/bin/npm-cli.js', join(root, 'usr/local/bin/npm'));

@@ -57,6 +57,36 @@ test('a run is asked by its directory: status, pause, checkpoint, resume, drain,
   );
 });
 
+test('a run that goes on names the checkpoint from which it does, before it has written one', {
+  timeout: 120_000,
+}, async () => {
+  const begin = ['train', run.runFile, '--set', 'metadata.name=again', '--workers', '1'];
+  const first = new CommandLine(begin, { cwd: run.folder });
+  onTestFinished(() => first.kill('SIGKILL'));
+  await first.line('checkpoint written');
+  await askRun(run.folder, 'stop', '--run', 'again');
+  expect((await first.ended).exitCode).toBe(75);
+  const { checkpoint: name } = readEvents(RunDirectory.at(join(run.folder, 'runs', 'again'))).at(-1) as {
+    checkpoint?: string;
+  };
+
+  // Without workers it stays where it is.
+  const listen = ['--set', 'spec.operation.listen=127.0.0.1:0', '--resume'];
+  const second = new CommandLine(['coordinator', run.runFile, '--set', 'metadata.name=again', ...listen], {
+    cwd: run.folder,
+  });
+  onTestFinished(() => second.kill('SIGKILL'));
+  await second.line('waiting for workers');
+  const { state, checkpoint } = await askRun(run.folder, 'status', '--run', 'again');
+  expect({ state, checkpoint }).toEqual({
+    state: 'waiting',
+    checkpoint: { name, ageSeconds: expect.any(Number) },
+  });
+  expect((checkpoint as { ageSeconds: number }).ageSeconds).toBeGreaterThan(0);
+  await askRun(run.folder, 'stop', '--run', 'again');
+  expect((await second.ended).exitCode).toBe(75);
+});
+
 test('a run that does not go on, or is not there, is told in one sentence', async () => {
   await expect(askRun(run.folder, 'status')).rejects.toThrow('69: fcaenet: no run is going on in runs');
   await expect(askRun(run.folder, 'pause', '--run', 'other')).rejects.toThrow(

@@ -3,42 +3,11 @@ import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseTrainingRun } from '../../src/run/read.js';
 import { parseCommandLine } from '../cli/support.js';
+import { blocks, pages, shownCommands } from '../kit/pages.js';
 
-const pages = [
-  'README.md',
-  'CONTRIBUTING.md',
-  'CHANGELOG.md',
-  ...markdownIn('docs'),
-  ...markdownIn('deploy'),
-];
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
 
-function markdownIn(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name);
-    return entry.isDirectory() ? markdownIn(path) : path.endsWith('.md') ? [path] : [];
-  });
-}
-
-/** Blocks of one language: `[page, content]`. */
-function blocks(language: string): [string, string][] {
-  return pages.flatMap((page) =>
-    [...readFileSync(page, 'utf8').matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)]
-      .filter((match) => match[1] === language)
-      .map((match): [string, string] => [page, match[2]!]),
-  );
-}
-
-const commands = blocks('sh').flatMap(([page, content]) =>
-  content
-    .replaceAll('\\\n', ' ')
-    .split('\n')
-    .map((line) => line.replace(/\s+#.*$/, '').trim())
-    .filter((line) => line !== '' && !line.startsWith('#'))
-    .map((line): [string, string] => [page, line]),
-);
-
-test.each(commands)('%s: %s is a command that exists', async (_, line) => {
+test.each(shownCommands())('%s: %s is a command that exists', async (_, line) => {
   const words = line.split(/\s+/).filter((word) => !/^[A-Z_]+=/.test(word));
   const [program, ...args] = words;
   if (program === 'npx' && args[0] === 'fcaenet') {

@@ -24,8 +24,8 @@ export interface MonitoringOptions {
   readonly directory: RunDirectory;
   readonly fleet: Fleet;
   readonly state: RunState;
-  /** When the checkpoint was written from which the run goes on; null where it begins. */
-  readonly restoredFrom: Date | null;
+  /** The checkpoint from which the run goes on; null where it begins. */
+  readonly restoredFrom: { readonly name: string; readonly created: Date } | null;
   readonly stepsPerEpoch: number;
   readonly events: EventReporter;
   readonly link: NatsLink | null;
@@ -38,14 +38,19 @@ export interface MonitoringOptions {
 export class Monitoring {
   private readonly endAnnouncements: () => void;
   private readonly subscribers: readonly Subscriber[];
-  private lastCheckpoint: { name: string; writtenMs: number } | null = null;
+  /** `writtenMs` in the time of `performance.now`, below 0 for one of an earlier process. */
+  private lastCheckpoint: { name: string; writtenMs: number } | null;
 
   private constructor(
     private readonly options: MonitoringOptions,
     metrics: RunMetrics,
     private readonly server: MonitorServer | null,
   ) {
-    const { events, state, fleet, console, run, stepsPerEpoch } = options;
+    const { events, state, fleet, console, run, stepsPerEpoch, restoredFrom } = options;
+    this.lastCheckpoint = restoredFrom && {
+      name: restoredFrom.name,
+      writtenMs: performance.now() - (Date.now() - restoredFrom.created.getTime()),
+    };
     const { remaining } = metrics.training;
     this.subscribers = [
       // First: the progress log shows the time left, which the metrics estimate.
@@ -87,7 +92,7 @@ export class Monitoring {
       spareWorkers: () => Math.max(0, pool.admitted().length - run.spec.schedule.microbatches),
       diskSpace: diskSpaceOf(directory.path),
       diskWatch,
-      restoredAtMs: options.restoredFrom?.getTime() ?? null,
+      restoredAtMs: options.restoredFrom?.created.getTime() ?? null,
       events: () => events.counts,
       natsConnected: () => link?.connected ?? null,
       certificates: certificatesOf(options),

@@ -87,12 +87,12 @@ export class Cluster {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** Starts one pod of a StatefulSet or Job; the caller sees to its end. */
-  start(owner: Manifest, index: number): Pod {
-    const stem = `${owner.metadata.name}-${index}`;
-    const indexed = owner.kind === 'StatefulSet' || owner.spec.completionMode === 'Indexed';
+  /** Starts one pod of a StatefulSet or Job, or one that stands by itself; the caller sees to its end. */
+  start(owner: Manifest, index = 0): Pod {
+    const stem = owner.kind === 'Pod' ? owner.metadata.name : `${owner.metadata.name}-${index}`;
+    const indexed = owner.kind !== 'Job' || owner.spec.completionMode === 'Indexed';
     const name =
-      owner.kind === 'StatefulSet'
+      owner.kind !== 'Job'
         ? stem
         : indexed
           ? `${stem}-${podSuffix()}`
@@ -103,7 +103,7 @@ export class Cluster {
       .filter(({ kind }) => kind === 'Service')
       .map(({ metadata }) => `${metadata.name}.${this.namespace}.svc`);
     const pod = new Pod({
-      template: withClaims(owner, stem),
+      template: owner.kind === 'Pod' ? owner : withClaims(owner, stem),
       name,
       hostname: indexed ? stem : name,
       namespace: this.namespace,

@@ -16,6 +16,13 @@ export interface Manifest {
   readonly [field: string]: any;
 }
 
+/** Kinds in deploy/ that are of the whole cluster, and so in no namespace. */
+export const clusterKinds: ReadonlySet<string> = new Set([
+  'ClusterQueue',
+  'ClusterTrainingRuntime',
+  'ResourceFlavor',
+]);
+
 /** Empty where kubectl can build what is in deploy/; else why tests that need it are skipped, for their title. */
 export const kubectlMissing = whyNoKubectl();
 

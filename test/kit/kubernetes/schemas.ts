@@ -5,7 +5,7 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import { parseAllDocuments } from 'yaml';
 import type { Manifest } from './kustomize.js';
 
-const folder = fileURLToPath(new URL('../../../../shared/k8s-schemas', import.meta.url));
+export const customResourceFolder = fileURLToPath(new URL('../../../../shared/k8s-schemas', import.meta.url));
 const openApi = 'kubernetes-openapi.json';
 const customResources = [
   'jobset.crd.yaml',
@@ -19,7 +19,7 @@ const customResources = [
 ];
 
 /** Empty where the published schemas lie beside the project; else why tests that need them are skipped. */
-export const schemasMissing = existsSync(join(folder, openApi))
+export const schemasMissing = existsSync(join(customResourceFolder, openApi))
   ? ''
   : ' (skipped: there are no published schemas in ../shared/k8s-schemas)';
 
@@ -38,7 +38,7 @@ export class PublishedSchemas {
   private readonly validators = new Map<string, ValidateFunction>();
 
   constructor() {
-    const { definitions } = JSON.parse(readFileSync(join(folder, openApi), 'utf8')) as {
+    const { definitions } = JSON.parse(readFileSync(join(customResourceFolder, openApi), 'utf8')) as {
       definitions: Record<string, Schema>;
     };
     this.ajv.addSchema({ $id: 'kubernetes', definitions: closed(definitions) as Schema });
@@ -65,7 +65,7 @@ export class PublishedSchemas {
   }
 
   private addCustomResource(file: string): void {
-    for (const document of parseAllDocuments(readFileSync(join(folder, file), 'utf8'))) {
+    for (const document of parseAllDocuments(readFileSync(join(customResourceFolder, file), 'utf8'))) {
       const definition = document.toJS() as Manifest | null;
       if (definition?.kind !== 'CustomResourceDefinition') continue;
       const { group, names, versions } = definition.spec;

@@ -1,0 +1,27 @@
+import type { Manifest } from './manifest.js';
+
+/** The Secrets that objects refer to and that are not among them, by name: they have to be there before. */
+export function missingSecrets(manifests: readonly Manifest[]): string[] {
+  const names = new Set(manifests.flatMap(referredIn));
+  for (const { kind, metadata } of manifests) if (kind === 'Secret') names.delete(metadata.name);
+  return [...names].sort();
+}
+
+/** Every Secret's name that stands in a value: in volumes and variables of pods, wherever an object has its pods. */
+function referredIn(value: unknown): string[] {
+  if (Array.isArray(value)) return value.flatMap(referredIn);
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => {
+    if (key === 'secretName') return typeof inner === 'string' ? [inner] : [];
+    const references: unknown[] =
+      key === 'imagePullSecrets' && Array.isArray(inner)
+        ? inner
+        : ['secret', 'secretRef', 'secretKeyRef'].includes(key)
+          ? [inner]
+          : [];
+    const named = references
+      .map((reference) => (reference as { name?: unknown } | null)?.name)
+      .filter((name) => typeof name === 'string');
+    return named.length > 0 ? named : referredIn(inner);
+  });
+}
