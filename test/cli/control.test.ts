@@ -20,14 +20,23 @@ async function runDirectory(handler?: ControlHandler): Promise<string> {
   return directory;
 }
 
+/** Standard output that takes everything and shows nothing. */
+function takenOutput() {
+  return vi.spyOn(process.stdout, 'write').mockImplementation((_text, ...rest: unknown[]) => {
+    const done = rest.at(-1);
+    if (typeof done === 'function') done();
+    return true;
+  });
+}
+
 const ask = (directory: string, nats?: string) =>
   control({ request: { command: 'status' }, run: directory, nats, json: false });
 
 test('the answer is printed as one JSON object', async () => {
-  const written = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  const written = takenOutput();
   onTestFinished(() => written.mockRestore());
   await ask(await runDirectory(async () => ({ ok: true, run: 'quick', term: 2, state: 'paused' })));
-  expect(written.mock.calls).toEqual([['{"run":"quick","term":2,"state":"paused"}\n']]);
+  expect(written.mock.calls.map(([text]) => text)).toEqual(['{"run":"quick","term":2,"state":"paused"}\n']);
 });
 
 test('a refusal ends with its reason', async () => {
@@ -78,7 +87,7 @@ describe('on a terminal', () => {
     const { isTTY } = process.stdout;
     process.stdout.isTTY = true;
     vi.stubEnv('CI', '');
-    const written = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+    const written = takenOutput();
     try {
       const directory = await runDirectory(async () => ({ ok: true, ...status, ...reply }));
       await control({ request: { command: 'status' }, run: directory, nats: undefined, json });
