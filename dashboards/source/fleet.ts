@@ -19,9 +19,9 @@ const columns: readonly (readonly [heading: string, unit: string, expr: string])
 const runs = table(
   {
     title: 'Runs side by side',
-    description: 'Which runs there are, what they train, how far and how good they are.',
+    description: 'All runs: what they train, their progress and their quality.',
     unit: 'none',
-    empty: 'no run is going on',
+    empty: 'no run is running',
   },
   rows(`max by (namespace, run, method, bits, backbone) (${of('fcaenet_run_info')})`),
   ...columns.map(([, , expr]) => rows(expr)),
@@ -48,7 +48,7 @@ const overview: Section = {
       {
         title: 'Alerts',
         description:
-          'Which alerts of deploy/prometheus/rules.yaml fire or are about to; each has a page in docs/runbooks.',
+          'Alerts of deploy/prometheus/rules.yaml that fire or are pending. Each has a page in docs/runbooks.',
         unit: 'none',
         empty: 'no alert is firing',
       },
@@ -63,14 +63,14 @@ const overview: Section = {
 };
 
 const comparison: Section = {
-  title: 'Compared',
+  title: 'Comparison',
   height: 9,
   perRow: 2,
   panels: [
     lines(
       {
         title: 'Mean average precision of each run',
-        description: 'Which run is the best so far, and which still gets better.',
+        description: 'Quality of each run over time: which is the best, and which still improves.',
         unit: 'percentunit',
         empty: 'no run was evaluated yet',
       },
@@ -79,7 +79,7 @@ const comparison: Section = {
     lines(
       {
         title: 'Images per second of each run',
-        description: 'How the machines are shared between runs.',
+        description: 'Speed of each run over time.',
         unit: 'cps',
         empty: 'no step in this time',
       },
@@ -88,9 +88,9 @@ const comparison: Section = {
     lines(
       {
         title: 'Steps done of each run',
-        description: 'How far each run is, and when it stood still.',
+        description: 'Progress of each run. A flat line means that the run stood still.',
         unit: 'percentunit',
-        empty: 'no run is going on',
+        empty: 'no run is running',
       },
       series(
         `${byRun(of('fcaenet_step'))} / ${byRun(of('fcaenet_configured_steps'))}`,
@@ -102,9 +102,9 @@ const comparison: Section = {
     lines(
       {
         title: 'Workers of each run',
-        description: 'How many workers each run has that may be given work.',
+        description: 'Workers of each run that can compute microbatches.',
         unit: 'none',
-        empty: 'no run is going on',
+        empty: 'no run is running',
       },
       series(byRun(of('fcaenet_workers', 'state=~"ready|computing"'), 'sum'), '{{namespace}} {{run}}'),
     ).min(0),
@@ -117,8 +117,7 @@ export function fleetDashboard(): Dashboard {
     {
       uid: 'fcaenet-fleet',
       title: 'FCAENet: fleet',
-      description:
-        'All runs side by side: what they train, how far and how good they are, and what alerts say.',
+      description: 'All runs side by side: what they train, their progress, quality and alerts.',
       manyRuns: true,
     },
     [overview, comparison],

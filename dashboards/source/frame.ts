@@ -42,7 +42,7 @@ const events = [
     'Coordinator started',
     'blue',
     `${of('process_start_time_seconds')} * 1000`,
-    'run {{run}}: a coordinator began, or went on from a checkpoint',
+    'run {{run}}: a coordinator started, or continued from a checkpoint',
   ),
   mark(
     'Evaluated',
@@ -54,7 +54,7 @@ const events = [
     'Waiting for workers',
     'orange',
     `(${of('fcaenet_waiting_since_seconds')} > 0) * 1000`,
-    'run {{run}}: too few workers from here on',
+    'run {{run}}: too few workers from this time on',
   ),
 ];
 
@@ -72,11 +72,13 @@ function variables(manyRuns: boolean) {
   return [
     new DatasourceVariableBuilder('datasource')
       .label('Data source')
-      .description('A Prometheus that scrapes coordinators.')
+      .description('A Prometheus that scrapes the coordinators.')
       .type('prometheus'),
     new QueryVariableBuilder('namespace')
       .label('Namespace')
-      .description('Of the coordinator’s pod; outside Kubernetes there is none, and All shows everything.')
+      .description(
+        'Namespace of the coordinator’s pod. Outside Kubernetes there is none, and All shows every run.',
+      )
       .datasource(dataSource)
       .query('label_values(fcaenet_iteration, namespace)')
       .refresh(VariableRefresh.OnTimeRangeChanged)
@@ -89,7 +91,7 @@ function variables(manyRuns: boolean) {
   ];
 }
 
-/** A dashboard with what all of them share: choices above the panels, marks of what happened, links to the others. */
+/** A dashboard with what all share: variables above the panels, annotations of events, links to the other dashboards. */
 export function dashboard(text: DashboardText, sections: readonly Section[]): Dashboard {
   const { uid, title, description, manyRuns } = text;
   const builder = new DashboardBuilder(title)

@@ -19,8 +19,7 @@ export const gpu: Section = {
     lines(
       {
         title: 'GPU utilisation',
-        description:
-          'Whether the GPUs of the workers are busy, by pod. Low while images are waited for or the network is the limit.',
+        description: 'Load of each GPU, by pod. It is low while workers wait for images or the network.',
         unit: 'percent',
         empty: 'no DCGM exporter is scraped, or the workers have no GPU',
       },
@@ -31,7 +30,7 @@ export const gpu: Section = {
     lines(
       {
         title: 'GPU memory',
-        description: 'How much memory of each GPU is taken, by pod.',
+        description: 'Used memory of each GPU, by pod.',
         unit: 'mbytes',
         empty: 'no DCGM exporter is scraped, or the workers have no GPU',
       },

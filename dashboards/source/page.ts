@@ -4,21 +4,21 @@ const head = `# Dashboards
 
 Three dashboards for Grafana 11.6 and newer, in [\`dashboards/\`](../dashboards). Import the JSON files, or let Grafana
 provision them with [\`dashboards/provisioning/\`](../dashboards/provisioning). They need a Prometheus that scrapes the
-coordinators ([metrics](metrics.md)); above the panels the data source, the namespace and the run are chosen. Outside
-Kubernetes there are no namespaces, and \`All\` shows every run.
+coordinators ([metrics](metrics.md)). Choose the data source, the namespace and the run above the panels. Outside Kubernetes
+there are no namespaces; \`All\` then shows every run.
 
-Marks on the time axis come from metrics: a coordinator that started (process_start_time_seconds), an evaluation
-(fcaenet_evaluation_timestamp_seconds), the beginning of a wait for workers (fcaenet_waiting_since_seconds). Everything
-else that happens in a run is in its [events](events.md), in \`events.jsonl\` or on a NATS server.
+Annotations on the time axis come from metrics: a coordinator started (process_start_time_seconds), an iteration was
+evaluated (fcaenet_evaluation_timestamp_seconds), the run began to wait for workers (fcaenet_waiting_since_seconds). All
+other events of a run are in its [events](events.md), in \`events.jsonl\` or on a NATS server.
 
-The JSON files and this page are written from \`dashboards/source/\`:
+The JSON files and this page are generated from \`dashboards/source/\`:
 
 \`\`\`sh
 npm run dashboards
 \`\`\`
 `;
 
-/** docs/dashboards.md: what each panel answers. */
+/** docs/dashboards.md: what each panel shows. */
 export function dashboardPage(dashboards: Readonly<Record<string, Dashboard>>): string {
   return [head, ...Object.entries(dashboards).map(([file, dashboard]) => section(file, dashboard))].join(
     '\n',

@@ -26,14 +26,14 @@ import { PanelBuilder as StatBuilder } from '@grafana/grafana-foundation-sdk/sta
 import { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table';
 import { PanelBuilder as TimeSeriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries';
 
-/** What every panel says about itself. */
+/** The texts of a panel. */
 export interface PanelText {
   readonly title: string;
-  /** The question that it answers, and what to make of the answer; docs/dashboards.md has it too. */
+  /** What it shows, and how to read it; docs/dashboards.md has it too. */
   readonly description: string;
   /** One of Grafana's names for units. */
   readonly unit: string;
-  /** What stands there when there is nothing to show. */
+  /** Shown when there are no data. */
   readonly empty: string;
 }
 
@@ -47,7 +47,7 @@ interface AnyPanel {
   targets(targets: Builder<Dataquery>[]): this;
 }
 
-/** Where all queries go: the data source chosen above the panels. */
+/** All queries use the data source that is chosen above the panels. */
 // biome-ignore lint/suspicious/noTemplateCurlyInString: Grafana's variable, not JavaScript's
 export const dataSource = { type: 'prometheus', uid: '${datasource}' };
 
@@ -71,7 +71,7 @@ export function letter(index: number): string {
   return String.fromCharCode('A'.charCodeAt(0) + index);
 }
 
-/** Green, then another colour from each of the values on. */
+/** Green, then another colour from each value upwards. */
 export function limits(...steps: readonly (readonly [value: number, color: string])[]) {
   const first: Threshold = { value: null, color: 'green' };
   return new ThresholdsConfigBuilder()
@@ -79,7 +79,7 @@ export function limits(...steps: readonly (readonly [value: number, color: strin
     .steps([first, ...steps.map(([value, color]) => ({ value, color }))]);
 }
 
-/** One number, or a few side by side. */
+/** One number, or several side by side. */
 export function stat(text: PanelText, ...queries: readonly DataqueryBuilder[]): StatBuilder {
   return described(new StatBuilder(), text, queries)
     .reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull']).values(false))
@@ -106,7 +106,7 @@ export function lines(text: PanelText, ...queries: readonly DataqueryBuilder[]):
     .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending));
 }
 
-/** Areas over time, one on the other. */
+/** Stacked areas over time. */
 export function areas(text: PanelText, ...queries: readonly DataqueryBuilder[]): TimeSeriesBuilder {
   return lines(text, ...queries)
     .fillOpacity(30)

@@ -12,15 +12,14 @@ import { described, limits, lines, stat } from './panels.js';
 import { byRun, latest, of, rate, series } from './queries.js';
 
 const now: Section = {
-  title: 'Where it stands',
+  title: 'Status',
   height: 4,
   perRow: 4,
   panels: [
     stat(
       {
         title: 'Iterations',
-        description:
-          'How many iterations are finished, of how many. The code length and the schedule follow from the run file.',
+        description: 'Finished iterations, and iterations of the whole run.',
         unit: 'none',
         empty: 'no run chosen',
       },
@@ -30,7 +29,7 @@ const now: Section = {
     stat(
       {
         title: 'Steps done',
-        description: 'Which share of all optimiser steps of the run is done.',
+        description: 'Share of the optimiser steps of the whole run that is done.',
         unit: 'percentunit',
         empty: 'no run chosen',
       },
@@ -40,7 +39,7 @@ const now: Section = {
       {
         title: 'Time left',
         description:
-          'When the run will be finished at the speed of the last steps, evaluations included once one was measured.',
+          'Estimated time until the run finishes, at the speed of the last steps. It includes evaluations after the first one.',
         unit: 's',
         empty: 'not known before the first step',
       },
@@ -48,19 +47,19 @@ const now: Section = {
     ),
     stat(
       {
-        title: 'Workers at work',
-        description: 'How many workers may be given microbatches. Below the least the run waits.',
+        title: 'Active workers',
+        description: 'Workers that can compute microbatches. Below the minimum, the run waits.',
         unit: 'none',
         empty: 'no run chosen',
       },
-      latest(byRun(of('fcaenet_workers', 'state=~"ready|computing"'), 'sum'), 'at work'),
-      latest(byRun(of('fcaenet_min_workers')), 'least'),
+      latest(byRun(of('fcaenet_workers', 'state=~"ready|computing"'), 'sum'), 'active'),
+      latest(byRun(of('fcaenet_min_workers')), 'minimum'),
     ),
     stat(
       {
         title: 'Mean average precision',
         description:
-          'How good the codes are: the last evaluation, ties ranked by database index, and the best so far.',
+          'Quality of the codes: the last evaluation and the best one, with ties ranked by database index.',
         unit: 'percentunit',
         empty: 'not evaluated yet',
       },
@@ -71,7 +70,7 @@ const now: Section = {
       {
         title: 'Images per second',
         description:
-          'How fast the run is, over the last minutes. It grows with workers up to one for each microbatch.',
+          'Speed of the run over the last minutes. More workers raise it, up to one worker per microbatch.',
         unit: 'cps',
         empty: 'no step yet',
       },
@@ -80,7 +79,7 @@ const now: Section = {
     stat(
       {
         title: 'Checkpoint age',
-        description: 'How much work a crash at this moment would repeat.',
+        description: 'Work that a crash at this moment would repeat. Red from half an hour.',
         unit: 's',
         empty: 'no checkpoint yet',
       },
@@ -90,7 +89,7 @@ const now: Section = {
       {
         title: 'Flipped bits',
         description:
-          'How many bits of all database codes the last V-step changed. They become fewer as the codes settle.',
+          'Bits of the database codes that the last V-step changed. The number falls as the codes settle.',
         unit: 'short',
         empty: 'no V-step yet',
       },
@@ -105,7 +104,7 @@ const precisionByIteration = described(
   {
     title: 'Mean average precision by iteration',
     description:
-      'How good the codes are after each iteration, whenever that was: runs that were interrupted compare with those that were not.',
+      'Quality of the codes after each iteration, independent of time. It lets you compare interrupted and uninterrupted runs.',
     unit: 'percentunit',
     empty: 'not evaluated yet',
   },
@@ -139,7 +138,7 @@ const learning: Section = {
       {
         title: 'Loss terms',
         description:
-          'What the last batch cost, by term of the loss: similarity, quantisation, positive, augmented. All should fall within an iteration; the V-step between two iterations makes them jump.',
+          'Loss of the last batch, by term: similarity, quantisation, positive, augmented. Each term should fall within an iteration. The V-step between two iterations makes it jump.',
         unit: 'none',
         empty: 'no step yet',
       },
@@ -150,7 +149,7 @@ const learning: Section = {
       {
         title: 'Mean average precision over time',
         description:
-          'Whether the run still gets better, with ties ranked by database index and averaged; the two are far apart where many codes are equal.',
+          'Does the run still improve? Ties are ranked by database index or averaged. The two lines are far apart if many codes are equal.',
         unit: 'percentunit',
         empty: 'not evaluated yet',
       },
@@ -160,7 +159,7 @@ const learning: Section = {
     lines(
       {
         title: 'Flipped bits of each V-step',
-        description: 'Whether the database codes settle.',
+        description: 'Do the database codes settle? Then the number falls.',
         unit: 'short',
         empty: 'no V-step yet',
       },
@@ -180,7 +179,7 @@ const speed: Section = {
     lines(
       {
         title: 'Images per second over time',
-        description: 'When the run became faster or slower; workers that come and go show here.',
+        description: 'Speed over time. Workers that join or leave change it.',
         unit: 'cps',
         empty: 'no step yet',
       },
@@ -191,7 +190,7 @@ const speed: Section = {
       {
         title: 'Seconds of a step',
         description:
-          'How long steps take, and how much longer the slowest ones: a wide gap means stragglers or workers that left.',
+          'Time of a step: the median, and the time that 95 % of the steps stay below. A wide gap means slow workers or workers that left.',
         unit: 's',
         empty: 'no step in this time',
       },
@@ -201,7 +200,7 @@ const speed: Section = {
     lines(
       {
         title: 'V-step and evaluation',
-        description: 'What an iteration takes besides its steps.',
+        description: 'Time that an iteration takes in addition to its steps.',
         unit: 's',
         empty: 'neither happened yet',
       },
@@ -211,7 +210,7 @@ const speed: Section = {
     lines(
       {
         title: 'Time left over time',
-        description: 'Whether the run keeps its promise: the line should fall by an hour an hour.',
+        description: 'Does the estimate hold? Then the line falls by one hour per hour.',
         unit: 's',
         empty: 'not known before the first step',
       },
@@ -219,9 +218,9 @@ const speed: Section = {
     ).min(0),
     lines(
       {
-        title: 'Time since it last got ahead',
+        title: 'Time since the last progress',
         description:
-          'Whether the run hangs: no step, V-step, evaluation or encoded images for so long. Pauses show as well.',
+          'Does the run hang? Time since the last step, V-step, evaluation or encoded image. Pauses are shown too.',
         unit: 's',
         empty: 'no run chosen',
       },
@@ -231,8 +230,7 @@ const speed: Section = {
     lines(
       {
         title: 'Coordinator',
-        description:
-          'Memory and processor time of the coordinator’s own process; one whole processor is busy at 1.',
+        description: 'Memory of the coordinator process, and the number of processors that it keeps busy.',
         unit: 'bytes',
         empty: 'no run chosen',
       },
@@ -253,7 +251,7 @@ const safety: Section = {
     lines(
       {
         title: 'Checkpoint age over time',
-        description: 'How much work was at risk at each moment; every checkpoint takes the line back to 0.',
+        description: 'Work that a crash would have repeated at each moment. Every checkpoint sets it to 0.',
         unit: 's',
         empty: 'no checkpoint yet',
       },
@@ -263,10 +261,9 @@ const safety: Section = {
     lines(
       {
         title: 'Run volume',
-        description:
-          'Whether there is room for the next checkpoints on the file system of the run directory.',
+        description: 'Free space for the next checkpoints on the file system of the run directory.',
         unit: 'bytes',
-        empty: 'its file system does not answer',
+        empty: 'the file system does not answer',
       },
       series(byRun(of('fcaenet_disk_free_bytes')), 'free'),
       series(byRun(of('fcaenet_disk_size_bytes')), 'size'),
@@ -274,20 +271,20 @@ const safety: Section = {
     ).min(0),
     lines(
       {
-        title: 'Leadership and checkpoints that failed',
+        title: 'Leadership term and failed checkpoints',
         description:
-          'How often another coordinator process took over: each has a higher term. Checkpoints that could not be written end a process.',
+          'Each coordinator process that takes over the run has a higher term. A checkpoint that cannot be written ends the process.',
         unit: 'none',
         empty: 'no run chosen',
       },
       series(byRun(of('fcaenet_term')), 'term'),
-      series(byRun(of('fcaenet_checkpoint_failures_total')), 'checkpoints that failed'),
+      series(byRun(of('fcaenet_checkpoint_failures_total')), 'failed checkpoints'),
     ).min(0),
     lines(
       {
         title: 'Events',
         description:
-          'Whether what happens in the run is heard elsewhere. Events that one place lost are in events.jsonl still.',
+          'Do events reach their destinations? Events that a destination lost are still in events.jsonl.',
         unit: 'cps',
         empty: 'no run chosen',
       },
@@ -296,19 +293,19 @@ const safety: Section = {
     ).min(0),
     lines(
       {
-        title: 'NATS server reached',
-        description: 'Whether the NATS server was there: 1, else 0.',
+        title: 'NATS server connected',
+        description: '1 while the coordinator is connected to the NATS server, else 0.',
         unit: 'none',
         empty: 'no NATS server is configured',
       },
-      series(byRun(of('fcaenet_nats_connected')), 'reached'),
+      series(byRun(of('fcaenet_nats_connected')), 'connected'),
     )
       .min(0)
       .max(1),
     lines(
       {
         title: 'Epoch of the iteration',
-        description: 'Where the run stands within an iteration.',
+        description: 'Finished epochs of the current iteration.',
         unit: 'none',
         empty: 'no run chosen',
       },
@@ -317,14 +314,13 @@ const safety: Section = {
   ],
 };
 
-/** One run, from how far it is to what a crash would cost. */
+/** One run: its progress, quality, speed, and what a crash would cost. */
 export function runDashboard(): Dashboard {
   return dashboard(
     {
       uid: 'fcaenet-run',
       title: 'FCAENet: run',
-      description:
-        'One run: how far it is, how well it learns, how fast it goes, and what a crash would cost.',
+      description: 'One run: its progress, quality, speed, and what a crash would cost.',
       manyRuns: false,
     },
     [now, learning, speed, safety],

@@ -24,9 +24,9 @@ const timeline = described(
   {
     title: 'State of each worker',
     description:
-      'Who was there when, and what they did. A worker that computes without end hangs; one that is ready while others compute has nothing to do.',
+      'State of each worker over time. A worker that stays computing hangs. A worker that stays ready while others compute has no work.',
     unit: 'none',
-    empty: 'no worker is there',
+    empty: 'no worker has joined',
   },
   [series(byWorker(stateNumber, 'max'), 'worker {{worker}}')],
 )
@@ -43,14 +43,14 @@ const timeline = described(
   .rowHeight(0.8);
 
 const presence: Section = {
-  title: 'Who is there',
+  title: 'Workers',
   height: 9,
   perRow: 2,
   panels: [
     areas(
       {
         title: 'Workers by state',
-        description: 'How many workers are joining, ready, computing and draining.',
+        description: 'Workers that are joining, ready, computing or draining.',
         unit: 'none',
         empty: 'no run chosen',
       },
@@ -59,21 +59,20 @@ const presence: Section = {
     timeline,
     lines(
       {
-        title: 'Least and spare workers',
+        title: 'Minimum and spare workers',
         description:
-          'Whether there are too few workers to go on, or more than a step has microbatches: spare ones wait.',
+          'Are there too few workers, or more than a step has microbatches? Spare workers have no work.',
         unit: 'none',
         empty: 'no run chosen',
       },
-      series(byRun(of('fcaenet_min_workers')), 'least'),
+      series(byRun(of('fcaenet_min_workers')), 'minimum'),
       series(byRun(of('fcaenet_spare_workers')), 'spare'),
       series(byRun(of('fcaenet_workers', 'state="gone"')), 'left so far'),
     ).min(0),
     table(
       {
         title: 'Engines',
-        description:
-          'What each worker computes with. Under strict exactness all have the same but for the device.',
+        description: 'What each worker computes with. Under strict exactness, only the device may differ.',
         unit: 'none',
         empty: 'no worker was admitted',
       },
@@ -109,7 +108,7 @@ const presence: Section = {
 const share = (part: string, whole: string) => `${byWorker(rate(part))} / ${byWorker(rate(whole))}`;
 
 const pace: Section = {
-  title: 'Who is slow',
+  title: 'Speed',
   height: 8,
   perRow: 3,
   panels: [
@@ -117,7 +116,7 @@ const pace: Section = {
       {
         title: 'Seconds of a step by worker',
         description:
-          'How long each worker was busy with its share of a step, transfers included. The slowest decides how long a step takes.',
+          'Time that each worker needs for its part of a step, transfers included. The slowest worker determines the time of a step.',
         unit: 's',
         empty: 'no answers in this time',
       },
@@ -129,7 +128,8 @@ const pace: Section = {
     lines(
       {
         title: 'Seconds of a microbatch by worker',
-        description: 'How fast each worker is, whatever its share. One far above the others is a straggler.',
+        description:
+          'Time of one microbatch, whatever the worker’s share. A worker far above the others is a straggler.',
         unit: 's',
         empty: 'no answers in this time',
       },
@@ -140,9 +140,9 @@ const pace: Section = {
     ).min(0),
     lines(
       {
-        title: 'Computing, as a share of that time',
+        title: 'Share of that time spent computing',
         description:
-          'How much of a microbatch’s time is computing. What is missing to 100 % is images and transfers.',
+          'Share of the time of a microbatch that is computing. The rest is waiting for images and transfers.',
         unit: 'percentunit',
         empty: 'no answers in this time',
       },
@@ -153,8 +153,8 @@ const pace: Section = {
     ).min(0),
     lines(
       {
-        title: 'Waiting for images, as a share of that time',
-        description: 'Whether storage or decoding holds a worker up.',
+        title: 'Share of that time spent waiting for images',
+        description: 'Does storage or decoding slow a worker down? Then the share is high.',
         unit: 'percentunit',
         empty: 'no answers in this time',
       },
@@ -167,9 +167,9 @@ const pace: Section = {
       {
         title: 'Images by origin',
         description:
-          'Whether the image cache is warm: decoded images a second and those found decoded, by worker.',
+          'Is the image cache filled? Images per second that each worker decodes, and that it finds in its cache.',
         unit: 'cps',
-        empty: 'no worker is there',
+        empty: 'no worker has joined',
       },
       series(byWorker(rate('fcaenet_worker_images_decoded_total')), 'worker {{worker}} decoded'),
       series(byWorker(rate('fcaenet_worker_images_from_cache_total')), 'worker {{worker}} from cache'),
@@ -177,7 +177,7 @@ const pace: Section = {
     lines(
       {
         title: 'Microbatches by worker',
-        description: 'How the work is shared out.',
+        description: 'Microbatches per second that each worker answers.',
         unit: 'cps',
         empty: 'no answers in this time',
       },
@@ -187,24 +187,24 @@ const pace: Section = {
 };
 
 const faults: Section = {
-  title: 'What goes wrong',
+  title: 'Errors',
   height: 8,
   perRow: 3,
   panels: [
     lines(
       {
-        title: 'Stragglers: overdue microbatches by worker',
-        description: 'Whose microbatches were not answered in time and were computed by others as well.',
+        title: 'Overdue microbatches by worker',
+        description: 'Microbatches that a worker did not answer in time, so that others computed them too.',
         unit: 'cps',
-        empty: 'no worker is there',
+        empty: 'no worker has joined',
       },
       series(byWorker(rate('fcaenet_worker_overdue_microbatches_total')), 'worker {{worker}}'),
     ).min(0),
     lines(
       {
-        title: 'Share of microbatches done again',
+        title: 'Share of repeated microbatches',
         description:
-          'How much work is done twice: because it was late, because its worker left, or to compare.',
+          'Share of the work that is done twice: it was overdue, its worker left, or two results are compared.',
         unit: 'percentunit',
         empty: 'no answers in this time',
       },
@@ -225,7 +225,7 @@ const faults: Section = {
       {
         title: 'Workers set aside and contradictions',
         description:
-          'Workers that get no more work, by fault, and microbatches that two workers computed differently.',
+          'Workers that get no more work, by fault, and microbatches for which two workers gave different results.',
         unit: 'none',
         empty: 'no run chosen',
       },
@@ -238,7 +238,7 @@ const faults: Section = {
     lines(
       {
         title: 'Gradients refused',
-        description: 'Answers that cannot be true, by reason; their workers were sent away.',
+        description: 'Invalid answers, by reason. The coordinator disconnected their workers.',
         unit: 'none',
         empty: 'no run chosen',
       },
@@ -247,7 +247,7 @@ const faults: Section = {
     lines(
       {
         title: 'Connections refused',
-        description: 'Who was not let in, by reason: docs/security.md explains each.',
+        description: 'Refused connections, by reason. docs/security.md explains each reason.',
         unit: 'none',
         empty: 'none was refused',
       },
@@ -255,12 +255,13 @@ const faults: Section = {
     ).min(0),
     lines(
       {
-        title: 'Worker log lines left out',
-        description: 'Whether workers log more than the coordinator writes down.',
+        title: 'Dropped worker log lines',
+        description:
+          'Lines that workers logged beyond the rate limit. The coordinator’s log does not have them.',
         unit: 'cps',
         empty: 'no run chosen',
       },
-      series(byRun(rate('fcaenet_worker_log_lines_dropped_total'), 'sum'), 'left out'),
+      series(byRun(rate('fcaenet_worker_log_lines_dropped_total'), 'sum'), 'dropped'),
     ).min(0),
   ],
 };
@@ -273,9 +274,10 @@ const traffic: Section = {
     lines(
       {
         title: 'Sent to each worker',
-        description: 'Weights and work. A worker that gets less than others joined late, or has a slow line.',
+        description:
+          'Weights and work. A worker that receives less than others joined late or has a slow connection.',
         unit: 'binBps',
-        empty: 'no worker is there',
+        empty: 'no worker has joined',
       },
       series(byWorker(rate('fcaenet_worker_bytes_sent_total')), 'worker {{worker}}'),
     ).min(0),
@@ -284,7 +286,7 @@ const traffic: Section = {
         title: 'Received from each worker',
         description: 'Gradients and codes.',
         unit: 'binBps',
-        empty: 'no worker is there',
+        empty: 'no worker has joined',
       },
       series(byWorker(rate('fcaenet_worker_bytes_received_total')), 'worker {{worker}}'),
     ).min(0),
@@ -292,7 +294,7 @@ const traffic: Section = {
       {
         title: 'Coordinator’s traffic',
         description:
-          'Whether the coordinator’s network is the limit: all workers together, also those that have left.',
+          'Is the coordinator’s network the limit? Traffic of all workers, also of those that have left.',
         unit: 'binBps',
         empty: 'no run chosen',
       },
@@ -302,13 +304,13 @@ const traffic: Section = {
   ],
 };
 
-/** The workers of a run: who is there, who is slow, what goes wrong. */
+/** The workers of a run: their states, speed, errors and traffic. */
 export function workersDashboard(): Dashboard {
   return dashboard(
     {
       uid: 'fcaenet-workers',
       title: 'FCAENet: workers',
-      description: 'The workers of a run: who is there, who is slow and why, and what goes wrong.',
+      description: 'The workers of a run: their states, speed, errors and traffic.',
       manyRuns: false,
     },
     [presence, pace, faults, traffic, gpu],
