@@ -2,6 +2,14 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import { KeyedRandom } from '../../src/data/random.js';
+import { TripletSampler } from '../../src/data/sampler.js';
+import { arithmeticVersion } from '../../src/identity/arithmetic-version.js';
+import { proveSamples } from '../../src/inspection/prove.js';
+import type { LedgerHeader } from '../../src/ledger/entry.js';
+import { readLedger } from '../../src/ledger/reader.js';
+import { RunDirectory } from '../../src/run/run-directory.js';
+import { trainingHash } from '../../src/run/training-hash.js';
 import { Chance } from './chance.js';
 import { drawPlan, type Fault, type Plan } from './faults.js';
 import { SimulatedProcess, SimulatedTime } from './simulated-clock.js';
@@ -114,6 +122,7 @@ class Simulation {
         await setImmediate();
       }
       if (!this.result && this.violations.length === 0) this.violate('the run does not end');
+      if (this.result && this.violations.length === 0) await this.auditLedger();
     } finally {
       process.off('unhandledRejection', onRejection);
     }
@@ -283,6 +292,33 @@ class Simulation {
     fs.rmSync(join(this.directory, 'simulated', 'lock'), { force: true });
     this.startCoordinator();
     later(() => coordinator.process.continue());
+  }
+
+  /** The ledger of the highest term holds every step once, with the samples that the keys choose. */
+  private async auditLedger(): Promise<void> {
+    const run = runIn(this.directory, this.plan);
+    const { spec } = run;
+    const [file] = RunDirectory.at(join(this.directory, 'simulated')).ledgerFiles();
+    const header: LedgerHeader = {
+      format: 'fcaenet-ledger',
+      formatVersion: 1,
+      trainingHash: trainingHash(run),
+      datasetFingerprint: dataset.fingerprint,
+      arithmeticVersion,
+    };
+    const sampler = new TripletSampler({
+      random: new KeyedRandom(spec.seed),
+      labels: dataset.train.labels,
+      classCount: dataset.classNames.length,
+      sampleSize: spec.dataset.sampleSize,
+      batchSize: spec.schedule.batchSize,
+    });
+    try {
+      const { steps } = await readLedger(file!, header);
+      proveSamples(spec, sampler, steps);
+    } catch (error) {
+      this.violate(`the ledger does not hold: ${(error as Error).message}`);
+    }
   }
 
   private countMiss(worker: string, isMember: () => boolean): void {
