@@ -122,7 +122,7 @@ test('examples/cub.yaml is the schedule whose figures are published', () => {
       backbone: 'mobilenet_v1',
       width: 0.25,
       imageSize: 128,
-      weights: 'weights/mobilenet_v1_0.25_224',
+      weights: 'weights/mobilenet_v1-0.25.safetensors',
     },
     augmentation: { crop: 'none', flip: false },
     loss: { gamma: 200, alpha: 1, beta: 1 },
