@@ -38,3 +38,12 @@ export function shownCommands(): [page: string, command: string][] {
       .map((line): [string, string] => [page, line]),
   );
 }
+
+/** The project's commands in the cells of tables, such as the README's table of tasks. */
+export function tableCommands(): [page: string, command: string][] {
+  return pages.flatMap((page) =>
+    [...readFileSync(page, 'utf8').matchAll(/^\|.*\|$/gm)].flatMap(([row]) =>
+      [...row.matchAll(/`((?:npx fcaenet|npm) [^`]+)`/g)].map((match): [string, string] => [page, match[1]!]),
+    ),
+  );
+}

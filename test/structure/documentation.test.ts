@@ -3,11 +3,11 @@ import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseTrainingRun } from '../../src/run/read.js';
 import { parseCommandLine } from '../cli/support.js';
-import { blocks, pages, shownCommands } from '../kit/pages.js';
+import { blocks, pages, shownCommands, tableCommands } from '../kit/pages.js';
 
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
 
-test.each(shownCommands())('%s: %s is a command that exists', async (_, line) => {
+test.each([...shownCommands(), ...tableCommands()])('%s: %s is a command that exists', async (_, line) => {
   const words = line.split(/\s+/).filter((word) => !/^[A-Z_]+=/.test(word));
   const [program, ...args] = words;
   if (program === 'npx' && args[0] === 'fcaenet') {
@@ -33,6 +33,24 @@ test.each(pages)('%s: links inside the project lead somewhere', (page) => {
     (match) => join(dirname(page), match[1]!),
   );
   expect(targets.filter((target) => !existsSync(target))).toEqual([]);
+});
+
+/** The anchors that a host makes of a page's headings. */
+function anchorsOf(page: string): string[] {
+  const prose = readFileSync(page, 'utf8').replace(/^```[\s\S]*?^```$/gm, '');
+  return [...prose.matchAll(/^#+ (.+)$/gm)].map((match) =>
+    match[1]!
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+test.each(pages)('%s: links to headings find them', (page) => {
+  const targets = [...readFileSync(page, 'utf8').matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g)].map(
+    (match) => ({ to: match[1] === '' ? page : join(dirname(page), match[1]!), anchor: match[2]! }),
+  );
+  expect(targets.filter(({ to, anchor }) => !anchorsOf(to).includes(anchor))).toEqual([]);
 });
 
 test('the map of the tree in CONTRIBUTING.md has every folder of src', () => {
