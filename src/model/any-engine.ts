@@ -1,5 +1,6 @@
 import type { Tensor, TensorContainer } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { graphRuntime } from '../engine/graph/runtime.js';
 import { readsAtOnce, readValues } from '../engine/reading.js';
 import { type EncodedImages, encodeImages } from './encode.js';
 import { checkElements } from './error.js';
@@ -14,18 +15,38 @@ import {
   knownLoss,
   type LeafResult,
 } from './fcaenet.js';
+import { NetworkGraphs } from './graph/network-graphs.js';
 import { computeLoss } from './loss.js';
 import { usesErasing } from './method.js';
 import { momentsOf, type Network, type ReadStatistics, type TrainingFeatures } from './network.js';
 
+/** Graphs of the networks that have any. */
+const graphsOf = new WeakMap<Network, NetworkGraphs>();
+
+/** The network's graphs where the engine runs any, else null. */
+function graphs(network: Network): NetworkGraphs | null {
+  const runtime = graphRuntime();
+  if (!runtime) return null;
+  let known = graphsOf.get(network);
+  if (!known) {
+    const created = new NetworkGraphs(runtime, network);
+    graphsOf.set(network, created);
+    network.onDispose(() => created.dispose());
+    known = created;
+  }
+  return known;
+}
+
 /**
- * `computeGradient` on any engine. Where values can be read at once it is that, and the promise only its wrapping.
+ * `computeGradient` on any engine: as one graph where it runs graphs. Where values can be read at once it is that, and the promise only its wrapping.
  * Elsewhere (WebGPU) nothing can be read while the tape records, so the passes run once for their outputs, and once more
  * under the tape with the loss' gradients already known.
  *
  * @throws as `computeGradient`
  */
 export async function computeGradientAnywhere(network: Network, input: GradientInput): Promise<LeafResult> {
+  const oneCall = graphs(network);
+  if (oneCall) return oneCall.computeGradient(input);
   if (readsAtOnce()) return computeGradient(network, input);
   checkInput(network, input);
   const { layout } = network;
@@ -65,9 +86,11 @@ export async function encodeImagesAnywhere(
   images: Float32Array,
   count: number,
 ): Promise<EncodedImages> {
-  if (readsAtOnce()) return encodeImages(network, images, count);
   const { height, width } = network.layout;
   checkElements('A batch of images', images.length, count * height * width * 3);
+  const oneCall = graphs(network);
+  if (oneCall) return oneCall.encode(images, count);
+  if (readsAtOnce()) return encodeImages(network, images, count);
   const outputs = tf.tidy(() => {
     const { u, pooled } = network.forwardEval(imageTensor(network, images));
     return [u, pooled] as Tensor[];

@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { EngineError } from '../error.js';
+import type { Graph } from './graph.js';
+import type { GraphBinding, GraphRuntime } from './runtime.js';
+import { savedModelBytes, savedModelTag } from './saved-model.js';
+
+/** Values for one placeholder. TensorFlow may look at them until the run is over. */
+export interface Feed {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly values: Float32Array | Uint8Array;
+}
+
+/** A graph in TensorFlow's hands, with variables of its own. */
+export class GraphSession {
+  private constructor(
+    private readonly binding: GraphBinding,
+    private readonly id: number,
+    /** SHA-256 (hex) of the graph as TensorFlow got it. */
+    readonly sha256: string,
+  ) {}
+
+  /** @throws EngineError `ENGINE_GRAPH` where TensorFlow does not take the graph */
+  static load({ binding, packageName }: GraphRuntime, graph: Graph): GraphSession {
+    const bytes = savedModelBytes(graph, packageName);
+    const folder = mkdtempSync(join(tmpdir(), 'fcaenet-graph-'));
+    try {
+      writeFileSync(join(folder, 'saved_model.pb'), bytes);
+      const id = binding.loadSavedModel(folder, savedModelTag);
+      return new GraphSession(binding, id, createHash('sha256').update(bytes).digest('hex'));
+    } catch (cause) {
+      throw refused('TensorFlow does not take the graph', cause);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+
+  /**
+   * One call into TensorFlow.
+   * @returns what the nodes named in `outputs` give: Float32Array, of boolean nodes Uint8Array
+   * @throws EngineError `ENGINE_GRAPH` where TensorFlow cannot run it, for example for lack of memory
+   */
+  run(
+    feeds: readonly Feed[],
+    outputs: readonly string[],
+  ): (Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>)[] {
+    const { binding } = this;
+    const inputs = feeds.map(({ shape, values }) =>
+      binding.createTensor(
+        shape,
+        values instanceof Float32Array ? binding.TF_FLOAT : binding.TF_UINT8,
+        values,
+      ),
+    );
+    try {
+      const results = binding.runSavedModel(
+        this.id,
+        inputs,
+        feeds.map(({ name }) => `${name}:0`).join(','),
+        outputs.map((name) => `${name}:0`).join(','),
+      );
+      return results.map(({ id }) => {
+        const values = binding.tensorDataSync(id);
+        binding.deleteTensor(id);
+        return values;
+      });
+    } catch (cause) {
+      throw refused('TensorFlow cannot run the graph', cause);
+    } finally {
+      for (const id of inputs) binding.deleteTensor(id);
+    }
+  }
+
+  dispose(): void {
+    this.binding.deleteSavedModel(this.id);
+  }
+}
+
+function refused(what: string, cause: unknown): EngineError {
+  const reason = String(cause instanceof Error ? cause.message : cause)
+    .split('\n')[0]!
+    .trim();
+  return new EngineError('ENGINE_GRAPH', `${what}: ${reason}`, { cause });
+}
