@@ -10,6 +10,7 @@ import {
   eraseHottest,
   type FeatureMaps,
   type GradientInput,
+  gradientOf,
   imageTensor,
   joined,
   knownLoss,
@@ -19,6 +20,7 @@ import { NetworkGraphs } from './graph/network-graphs.js';
 import { computeLoss } from './loss.js';
 import { usesErasing } from './method.js';
 import { momentsOf, type Network, type ReadStatistics, type TrainingFeatures } from './network.js';
+import { normalizeImages } from './preprocess.js';
 
 /** Graphs of the networks that have any. */
 const graphsOf = new WeakMap<Network, NetworkGraphs>();
@@ -38,15 +40,28 @@ function graphs(network: Network): NetworkGraphs | null {
 }
 
 /**
- * `computeGradient` on any engine: as one graph where it runs graphs. Where values can be read at once it is that, and the promise only its wrapping.
- * Elsewhere (WebGPU) nothing can be read while the tape records, so the passes run once for their outputs, and once more
- * under the tape with the loss' gradients already known.
- *
- * @throws as `computeGradient`
+ * SHA-256 (hex) of the graph that the network's last microbatch was computed with; empty where the engine runs no
+ * graphs.
  */
-export async function computeGradientAnywhere(network: Network, input: GradientInput): Promise<LeafResult> {
+export function microbatchGraphHash(network: Network): string {
+  return graphsOf.get(network)?.microbatchSha256 ?? '';
+}
+
+/**
+ * `computeGradient` on any engine, of normalised images or of bytes: as one graph where the engine runs graphs. Where
+ * values can be read at once it is that function, and the promise only its wrapping. Elsewhere (WebGPU) nothing can be
+ * read while the tape records, so the passes run once for their outputs, and once more under the tape with the loss'
+ * gradients already known.
+ *
+ * @throws as `computeGradient`; EngineError `ENGINE_GRAPH` where TensorFlow cannot run the graph
+ */
+export async function computeGradientAnywhere(
+  network: Network,
+  given: GradientInput<Float32Array | Uint8Array>,
+): Promise<LeafResult> {
   const oneCall = graphs(network);
-  if (oneCall) return oneCall.computeGradient(input);
+  if (oneCall) return oneCall.computeGradient(given);
+  const input = normalized(network, given);
   if (readsAtOnce()) return computeGradient(network, input);
   checkInput(network, input);
   const { layout } = network;
@@ -65,7 +80,7 @@ export async function computeGradientAnywhere(network: Network, input: GradientI
   const firstGradient = gradients.positive ? joined(gradients.anchor, gradients.positive) : gradients.anchor;
   const passes = erasing ? [firstImages, erasing.images] : [firstImages];
   const known = erasing ? [firstGradient, gradients.erased!] : [firstGradient];
-  const gradient = await backward(network, input.gradient, () => {
+  const gradient = await backward(network, input, () => {
     const outputs = passes.map((images) => network.forwardTrain(imageTensor(network, images)).u);
     return knownLoss(losses, outputs, known);
   });
@@ -80,16 +95,17 @@ export async function computeGradientAnywhere(network: Network, input: GradientI
   };
 }
 
-/** `encodeImages` on any engine. */
+/** `encodeImages` on any engine, of normalised images or of bytes. */
 export async function encodeImagesAnywhere(
   network: Network,
-  images: Float32Array,
+  given: Float32Array | Uint8Array,
   count: number,
 ): Promise<EncodedImages> {
   const { height, width } = network.layout;
-  checkElements('A batch of images', images.length, count * height * width * 3);
+  checkElements('A batch of images', given.length, count * height * width * 3);
   const oneCall = graphs(network);
-  if (oneCall) return oneCall.encode(images, count);
+  if (oneCall) return oneCall.encode(given, count);
+  const images = normalizedImages(network, given);
   if (readsAtOnce()) return encodeImages(network, images, count);
   const outputs = tf.tidy(() => {
     const { u, pooled } = network.forwardEval(imageTensor(network, images));
@@ -101,6 +117,21 @@ export async function encodeImagesAnywhere(
   } finally {
     tf.dispose(outputs);
   }
+}
+
+function normalized(
+  network: Network,
+  { anchors, positives, ...input }: GradientInput<Float32Array | Uint8Array>,
+): GradientInput {
+  return {
+    ...input,
+    anchors: normalizedImages(network, anchors),
+    positives: positives && normalizedImages(network, positives),
+  };
+}
+
+function normalizedImages({ layout }: Network, images: Float32Array | Uint8Array): Float32Array {
+  return images instanceof Uint8Array ? normalizeImages(images, layout.trunk.preprocessing) : images;
 }
 
 interface ReadPass {
@@ -134,14 +165,15 @@ async function runPass(network: Network, images: Float32Array): Promise<ReadPass
 
 /** Derivatives of a loss by every parameter, in layout order. */
 async function backward(
-  { layout, variables }: Network,
-  target: Float32Array<ArrayBuffer> | undefined,
+  network: Network,
+  input: GradientInput,
   loss: () => tf.Scalar,
 ): Promise<Float32Array<ArrayBuffer>> {
+  const { layout, variables } = network;
   const { value, grads } = tf.tidy(() => tf.variableGrads(loss, [...variables]));
   try {
     const values = await readValues(variables.map(({ name }) => grads[name]!));
-    const gradient = target ?? new Float32Array(layout.parameterCount);
+    const gradient = gradientOf(network, input);
     layout.parameters.forEach(({ offset }, index) => {
       gradient.set(values[index]!, offset);
     });

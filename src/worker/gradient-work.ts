@@ -3,7 +3,6 @@ import { unpackCodes } from '../hashing/codes.js';
 import type { CodeSummary } from '../hashing/similarity.js';
 import { computeGradientAnywhere } from '../model/any-engine.js';
 import type { Network } from '../model/network.js';
-import { normalizeImages } from '../model/preprocess.js';
 import { mergePayloads, type NodePayload, payloadDigest } from '../reduction/payload.js';
 import { StepReduction } from '../reduction/step-reduction.js';
 import { nodeKey, ReductionTree, type TreeNode } from '../reduction/tree.js';
@@ -61,9 +60,19 @@ export async function* computeGradientWork(
       .flat(),
   );
   const { network, memory } = context;
+  // An engine may bring memory of its own, which is left to the garbage collector.
+  const lent = new Set<ArrayBufferLike>();
+  const gradientMemory = () => {
+    const { buffer } = memory.take(4 * network.layout.parameterCount);
+    lent.add(buffer);
+    return new Float32Array(buffer);
+  };
+  const giveBack = ({ buffer }: Float32Array) => {
+    if (lent.delete(buffer)) memory.give(buffer);
+  };
   const reduction = new StepReduction<NodePayload>(tree, (left, right) => {
     const sum = mergePayloads(network.layout, left, right);
-    memory.give(right.gradient.buffer);
+    giveBack(right.gradient);
     return sum;
   });
   const digests = new Map<number, Buffer>();
@@ -85,11 +94,10 @@ export async function* computeGradientWork(
     const loaded = performance.now();
     // The loader's thread answers while this one computes.
     coming = load(work.leaves[place + 1]);
-    const gradient = new Float32Array(memory.take(4 * network.layout.parameterCount).buffer);
     const payload = await computeGradientAnywhere(network, {
       ...inputs,
       ...settings(context, work.batchRows),
-      gradient,
+      gradientMemory,
     });
     // Before it is summed: a sum reuses the memory of its left part.
     if (leaf.compared || summed.has(leaf.index)) digests.set(leaf.index, payloadDigest(payload));
@@ -105,7 +113,7 @@ export async function* computeGradientWork(
         return sha256 ? [{ index, sha256 }] : [];
       });
       yield { node, payload: sum, leafDigests, computeSeconds, imageWaitSeconds };
-      memory.give(sum.gradient.buffer);
+      giveBack(sum.gradient);
       computeSeconds = 0;
       imageWaitSeconds = 0;
     }
@@ -152,7 +160,6 @@ async function loadLeaf(
     rows,
     spec.bits,
   );
-  const { backbone } = spec.model;
   const views = viewsOfRows(spec.augmentation, position, anchors);
   // Both at once: they are independent reads.
   const [anchorPixels, positivePixels] = await Promise.all([
@@ -160,8 +167,8 @@ async function loadLeaf(
     positives ? trainImages.read(positives, views.positives) : null,
   ]);
   return {
-    anchors: normalizeImages(anchorPixels, backbone),
-    positives: positivePixels ? normalizeImages(positivePixels, backbone) : null,
+    anchors: anchorPixels,
+    positives: positivePixels,
     labels: anchors.map((anchor) => trainLabels[anchor]!),
     ownCodes,
   };

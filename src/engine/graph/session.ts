@@ -14,6 +14,19 @@ export interface Feed {
   readonly values: Float32Array | Uint8Array;
 }
 
+/** Containers whose root cannot be written have memory files nevertheless. */
+const memoryFiles = '/dev/shm';
+
+/** A folder for the file that TensorFlow's loader reads. */
+function temporaryFolder(): string {
+  const name = 'fcaenet-graph-';
+  try {
+    return mkdtempSync(join(memoryFiles, name));
+  } catch {
+    return mkdtempSync(join(tmpdir(), name));
+  }
+}
+
 /** A graph in TensorFlow's hands, with variables of its own. */
 export class GraphSession {
   private constructor(
@@ -26,15 +39,16 @@ export class GraphSession {
   /** @throws EngineError `ENGINE_GRAPH` where TensorFlow does not take the graph */
   static load({ binding, packageName }: GraphRuntime, graph: Graph): GraphSession {
     const bytes = savedModelBytes(graph, packageName);
-    const folder = mkdtempSync(join(tmpdir(), 'fcaenet-graph-'));
+    let folder: string | undefined;
     try {
+      folder = temporaryFolder();
       writeFileSync(join(folder, 'saved_model.pb'), bytes);
       const id = binding.loadSavedModel(folder, savedModelTag);
       return new GraphSession(binding, id, createHash('sha256').update(bytes).digest('hex'));
     } catch (cause) {
       throw refused('TensorFlow does not take the graph', cause);
     } finally {
-      rmSync(folder, { recursive: true, force: true });
+      if (folder) rmSync(folder, { recursive: true, force: true });
     }
   }
 

@@ -4,7 +4,7 @@ import { flattened } from '../../engine/graph/operations.js';
 import { traceGraph } from '../../engine/graph/trace.js';
 import type { NetworkLayout } from '../layout.js';
 import { Network } from '../network.js';
-import { pictures } from './pictures.js';
+import { addPictures, type PictureForm } from './pictures.js';
 import { addWeights } from './weights.js';
 
 /** Names of what a run of the graph is fed and gives. */
@@ -15,7 +15,7 @@ export const encodeNodes = {
 } as const;
 
 /** `encodeImages` of some rows as one graph. */
-export function traceEncode(layout: NetworkLayout, rows: number): Graph {
+export function traceEncode(layout: NetworkLayout, rows: number, form: PictureForm): Graph {
   return traceGraph((tracer) => {
     const { graph } = tracer;
     const network = new Network(layout);
@@ -28,7 +28,7 @@ export function traceEncode(layout: NetworkLayout, rows: number): Graph {
     bind(network.means, means);
     bind(network.variances, variances);
     const { u, pooled } = network.forwardEval(
-      tracer.tensor(pictures(graph, encodeNodes.images, rows, layout)) as tf.Tensor4D,
+      tracer.tensor(addPictures(graph, encodeNodes.images, rows, form, layout)) as tf.Tensor4D,
     );
     graph.name(flattened([tracer.value(u), tracer.value(pooled)]), encodeNodes.outcome);
     network.dispose();

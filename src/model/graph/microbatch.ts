@@ -8,7 +8,7 @@ import type { NetworkLayout } from '../layout.js';
 import { type Method, usesErasing, usesPositives } from '../method.js';
 import { Network, type TrainingFeatures } from '../network.js';
 import { addLossHead } from './loss-head.js';
-import { pictures } from './pictures.js';
+import { addPictures, type PictureForm } from './pictures.js';
 import { addAttention, addErasing, addErasingMask } from './srem.js';
 import { addWeights } from './weights.js';
 
@@ -17,6 +17,7 @@ export interface MicrobatchShape {
   readonly rows: number;
   readonly method: Method;
   readonly erasing: ErasingSettings;
+  readonly form: PictureForm;
 }
 
 export interface MicrobatchGraph {
@@ -38,8 +39,6 @@ export const microbatchNodes = {
   outcome: 'outcome',
   /** Boolean `[rows, height, width]`, where the method erases. */
   mask: 'mask',
-  /** Float64 attention maps as halves, by which the mask was chosen. */
-  attention: 'attention',
 } as const;
 
 /**
@@ -70,11 +69,12 @@ export function traceMicrobatch(layout: NetworkLayout, shape: MicrobatchShape): 
   return { graph, counts };
 }
 
-function runPasses(tracer: Tracer, network: Network, { rows, method, erasing }: MicrobatchShape) {
+function runPasses(tracer: Tracer, network: Network, { rows, method, erasing, form }: MicrobatchShape) {
   const { graph } = tracer;
   const { layout } = network;
-  const anchors = pictures(graph, microbatchNodes.anchors, rows, layout);
-  const positives = usesPositives(method) && pictures(graph, microbatchNodes.positives, rows, layout);
+  const images = (name: string) => addPictures(graph, name, rows, form, layout);
+  const anchors = images(microbatchNodes.anchors);
+  const positives = usesPositives(method) && images(microbatchNodes.positives);
   const firstImages = positives ? concat([anchors, positives], 0) : anchors;
   const first = network.forwardTrain(tracer.tensor(firstImages) as tf.Tensor4D);
   const passes = [first];
@@ -118,9 +118,7 @@ function addMask(
   const map = tracer.value(featureMap);
   const [, height = 0, width = 0, channels = 0] = map.shape;
   const anchorMap = slice(map, [0, 0, 0, 0], [rows, height, width, channels]);
-  const attention = addAttention(anchorMap, layout);
-  const mask = addErasingMask(attention, erasing);
-  tracer.graph.name(bitcast(attention, 'float32', [...attention.shape, 2]), microbatchNodes.attention);
+  const mask = addErasingMask(addAttention(anchorMap, layout), erasing);
   return tracer.graph.name(mask, microbatchNodes.mask);
 }
 

@@ -7,6 +7,7 @@ import { momentsOf, type Network, type ReadStatistics } from '../network.js';
 import { encodeNodes, traceEncode } from './encode.js';
 import { lossHeadFeed } from './loss-head.js';
 import { type MicrobatchGraph, microbatchNodes, traceMicrobatch } from './microbatch.js';
+import { pictureFeed, pictureForm } from './pictures.js';
 import { SET_WEIGHTS, weightFeeds } from './weights.js';
 
 /** Four losses in float64, as float32 words. */
@@ -23,61 +24,52 @@ interface LoadedGraph {
 /** A network's graphs: one for each number of rows that was asked for, loaded when it is first. */
 export class NetworkGraphs {
   private readonly graphs = new Map<string, LoadedGraph>();
+  private lastMicrobatchSha256 = '';
 
   constructor(
     private readonly runtime: GraphRuntime,
     private readonly network: Network,
   ) {}
 
-  /** SHA-256 (hex) of the graph that the last microbatch was computed with. */
+  /** SHA-256 (hex) of the graph that the last microbatch was computed with; empty before the first. */
   get microbatchSha256(): string {
-    return this.lastMicrobatch;
+    return this.lastMicrobatchSha256;
   }
-  private lastMicrobatch = '';
 
-  /** `computeGradient` in one call. */
-  computeGradient(input: GradientInput): LeafResult {
+  /** `computeGradient` in one call, of normalised images or of bytes. */
+  computeGradient(input: GradientInput<Float32Array | Uint8Array>): LeafResult {
     const { network } = this;
     const { layout } = network;
     checkInput(network, input);
     const { method, erasing, anchors, positives } = input;
-    const rows = input.labels.length;
-    const { session, counts } = this.ready(
-      `microbatch ${rows} ${method} ${erasing.regions} ${erasing.size}`,
-      false,
-      () => traceMicrobatch(layout, { rows, method, erasing }),
+    const shape = { method, erasing, rows: input.labels.length, form: pictureForm(anchors) };
+    const { session, counts } = this.ready(`microbatch ${JSON.stringify(shape)}`, false, () =>
+      traceMicrobatch(layout, shape),
     );
-    this.lastMicrobatch = session.sha256;
-    const shape = [rows, layout.height, layout.width, 3];
+    this.lastMicrobatchSha256 = session.sha256;
     const feeds = [
-      { name: microbatchNodes.anchors, shape, values: anchors },
-      ...(positives ? [{ name: microbatchNodes.positives, shape, values: positives }] : []),
+      pictureFeed(microbatchNodes.anchors, anchors, layout),
+      ...(positives ? [pictureFeed(microbatchNodes.positives, positives, layout)] : []),
       lossHeadFeed(input),
     ];
-    const erases = usesErasing(method);
-    const wanted = [microbatchNodes.gradient, microbatchNodes.outcome];
-    const [gradient, outcome, mask] = session.run(
+    const outputs = [microbatchNodes.gradient, microbatchNodes.outcome];
+    const [gradient, outcome, masks = null] = session.run(
       feeds,
-      erases ? [...wanted, microbatchNodes.mask] : wanted,
+      usesErasing(method) ? [...outputs, microbatchNodes.mask] : outputs,
     ) as [Float32Array<ArrayBuffer>, Float32Array<ArrayBuffer>, Uint8Array<ArrayBuffer>?];
-    input.gradient?.set(gradient);
-    return {
-      gradient: input.gradient ?? gradient,
-      masks: mask ?? null,
-      ...readOutcome(network, input, outcome, counts),
-    };
+    return { gradient, masks, ...readOutcome(network, input, outcome, counts) };
   }
 
-  /** `encodeImages` in one call. */
-  encode(images: Float32Array, rows: number): EncodedImages {
+  /** `encodeImages` in one call, of normalised images or of bytes. */
+  encode(images: Float32Array | Uint8Array, rows: number): EncodedImages {
     const { layout } = this.network;
-    const { session } = this.ready(`encode ${rows}`, true, () => ({
-      graph: traceEncode(layout, rows),
+    const form = pictureForm(images);
+    const { session } = this.ready(`encode ${rows} ${form}`, true, () => ({
+      graph: traceEncode(layout, rows, form),
       counts: [],
     }));
-    const shape = [rows, layout.height, layout.width, 3];
     const [outcome] = session.run(
-      [{ name: encodeNodes.images, shape, values: images }],
+      [pictureFeed(encodeNodes.images, images, layout)],
       [encodeNodes.outcome],
     ) as [Float32Array<ArrayBuffer>];
     const end = rows * layout.bits;
@@ -108,7 +100,7 @@ export class NetworkGraphs {
 
 function readOutcome(
   { layout }: Network,
-  { method, labels }: GradientInput,
+  { method, labels }: GradientInput<Float32Array | Uint8Array>,
   outcome: Float32Array<ArrayBuffer>,
   counts: MicrobatchGraph['counts'],
 ): Omit<LeafResult, 'gradient' | 'masks'> {

@@ -1,7 +1,34 @@
 import type { Graph, Value } from '../../engine/graph/graph.js';
+import { add, cast, gathered } from '../../engine/graph/operations.js';
+import type { Feed } from '../../engine/graph/session.js';
 import type { NetworkLayout } from '../layout.js';
+import { normalizedBytes } from '../preprocess.js';
 
-/** A placeholder of normalised pictures `[rows, height, width, 3]`. */
-export function pictures(graph: Graph, name: string, rows: number, { height, width }: NetworkLayout): Value {
-  return graph.placeholder(name, 'float32', [rows, height, width, 3]);
+/** How pictures come: normalised, or as bytes that the graph normalises. */
+export type PictureForm = 'normalised' | 'bytes';
+
+export function pictureForm(images: Float32Array | Uint8Array): PictureForm {
+  return images instanceof Uint8Array ? 'bytes' : 'normalised';
+}
+
+/** A placeholder of pictures, and their normalised values `[rows, height, width, 3]`. */
+export function addPictures(
+  graph: Graph,
+  name: string,
+  rows: number,
+  form: PictureForm,
+  { height, width, trunk }: NetworkLayout,
+): Value {
+  const shape = [rows, height, width, 3];
+  if (form === 'normalised') return graph.placeholder(name, 'float32', shape);
+  const bytes = cast(graph.placeholder(name, 'uint8', shape), 'int32');
+  const channels = graph.constant(Int32Array.of(0, 256, 512), [3]);
+  const table = graph.constant(normalizedBytes(trunk.preprocessing), [768]);
+  return gathered(table, add(bytes, channels), 0);
+}
+
+/** What a placeholder of `addPictures` is fed. */
+export function pictureFeed(name: string, images: Float32Array | Uint8Array, layout: NetworkLayout): Feed {
+  const { height, width } = layout;
+  return { name, shape: [images.length / (height * width * 3), height, width, 3], values: images };
 }

@@ -1,0 +1,85 @@
+// This project's side of bench/graph.mjs: microbatches on the engine tensorflow, by the contract of kit/stepper.mjs.
+// usage: graph_steps.mjs graph|eager ROWS SIZE THREADS
+import { createInterface } from 'node:readline';
+import * as tf from '@tensorflow/tfjs-core';
+import { KeyedRandom } from '../dist/data/random.js';
+import { loadEngine } from '../dist/engine/loader.js';
+import { summarizeCodes } from '../dist/hashing/similarity.js';
+import { computeGradientAnywhere } from '../dist/model/any-engine.js';
+import { computeGradient } from '../dist/model/fcaenet.js';
+import { initialWeights } from '../dist/model/initial.js';
+import { describeModel } from '../dist/model/layout.js';
+import { Network } from '../dist/model/network.js';
+
+const [side, ...numbers] = process.argv.slice(2);
+const [rows, imageSize, threads] = numbers.map(Number);
+const bits = 48;
+const classCount = 3;
+const { description } = await loadEngine('tensorflow', { threads });
+const layout = describeModel({ backbone: 'resnet50', width: 1, bits, imageSize });
+const network = new Network(layout);
+network.setWeights(initialWeights(layout, new KeyedRandom(0)));
+const pixels = (phase) =>
+  Float32Array.from({ length: rows * imageSize ** 2 * 3 }, (_value, index) =>
+    Math.sin(index * 12.9898 + phase),
+  );
+const codes = Int8Array.from({ length: 24 * bits }, (_value, index) => (index % 3 === 0 ? 1 : -1));
+const gradient = new Float32Array(layout.parameterCount);
+const input = {
+  method: 'fcaenet',
+  anchors: pixels(0),
+  positives: pixels(1),
+  labels: Int32Array.from({ length: rows }, (_value, row) => row % classCount),
+  ownCodes: codes.slice(0, rows * bits),
+  summary: summarizeCodes({
+    codes,
+    labels: Int32Array.from({ length: 24 }, (_value, index) => index % classCount),
+    bits,
+    classCount,
+    ratio: 0.5,
+  }),
+  batchRows: rows,
+  gamma: 200,
+  alpha: 1,
+  beta: 1,
+  erasing: { regions: 50, size: Math.round(imageSize / 8) },
+  gradientMemory: () => gradient,
+};
+const step =
+  side === 'graph' ? () => computeGradientAnywhere(network, input) : () => computeGradient(network, input);
+
+const calls = { run: 0, tensors: 0 };
+countCalls();
+await step();
+Object.assign(calls, { run: 0, tensors: 0 });
+await step();
+console.log('ready', JSON.stringify({ ...description, calls }));
+for await (const line of createInterface({ input: process.stdin })) {
+  const start = performance.now();
+  const processor = process.cpuUsage();
+  for (let i = 0; i < Number(line); i++) await step();
+  const { user, system } = process.cpuUsage(processor);
+  console.log((performance.now() - start) / 1e3, (user + system) / 1e6);
+}
+
+/** Counts what is asked of tfjs-node's addon: runs of graphs and operations, and tensors made or read. */
+function countCalls() {
+  const backend = tf.backend();
+  const { binding } = backend;
+  const counted = {
+    runSavedModel: 'run',
+    executeOp: 'run',
+    createTensor: 'tensors',
+    tensorDataSync: 'tensors',
+  };
+  const counting = Object.fromEntries(
+    Object.getOwnPropertyNames(binding).map((name) => [name, binding[name]]),
+  );
+  for (const [name, kind] of Object.entries(counted)) {
+    counting[name] = (...values) => {
+      calls[kind]++;
+      return binding[name](...values);
+    };
+  }
+  backend.binding = counting;
+}
