@@ -24,7 +24,6 @@ const pixels = (phase) =>
     Math.sin(index * 12.9898 + phase),
   );
 const codes = Int8Array.from({ length: 24 * bits }, (_value, index) => (index % 3 === 0 ? 1 : -1));
-const gradient = new Float32Array(layout.parameterCount);
 const input = {
   method: 'fcaenet',
   anchors: pixels(0),
@@ -43,7 +42,7 @@ const input = {
   alpha: 1,
   beta: 1,
   erasing: { regions: 50, size: Math.round(imageSize / 8) },
-  gradientMemory: () => gradient,
+  gradient: new Float32Array(layout.parameterCount),
 };
 const step =
   side === 'graph' ? () => computeGradientAnywhere(network, input) : () => computeGradient(network, input);

@@ -1,6 +1,8 @@
 """Python's side of bench/graph.mjs: the same microbatch of a ResNet-50 as one tf.function, a number of them at a time.
 
-usage: tensorflow_graph.py ROWS SIZE THREADS
+usage: tensorflow_graph.py ROWS SIZE THREADS array|tensor
+
+The gradient ends as a NumPy array, as a worker would send it, or stays TensorFlow's tensor.
 Reads a number of steps per line, writes the seconds they took, then the processor's seconds.
 """
 
@@ -103,7 +105,8 @@ def mask_of(feature_map, size, square):
 
 
 def main():
-    rows, size, threads = map(int, sys.argv[1:])
+    rows, size, threads = map(int, sys.argv[1:4])
+    as_array = sys.argv[4] == "array"
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     network = Network()
@@ -138,8 +141,7 @@ def main():
 
     def step():
         gradient, *outcome = microbatch(*map(tf.constant, (anchors, positives, gram, targets, codes, scalars)))
-        # The gradient lies in this process's memory already: NumPy's copy of it is no part of the work.
-        return gradient, [x.numpy() for x in tf.nest.flatten(outcome)]
+        return gradient.numpy() if as_array else gradient, [x.numpy() for x in tf.nest.flatten(outcome)]
 
     step()
     print("ready", tf.__version__, flush=True)

@@ -10,7 +10,6 @@ import {
   eraseHottest,
   type FeatureMaps,
   type GradientInput,
-  gradientOf,
   imageTensor,
   joined,
   knownLoss,
@@ -80,7 +79,7 @@ export async function computeGradientAnywhere(
   const firstGradient = gradients.positive ? joined(gradients.anchor, gradients.positive) : gradients.anchor;
   const passes = erasing ? [firstImages, erasing.images] : [firstImages];
   const known = erasing ? [firstGradient, gradients.erased!] : [firstGradient];
-  const gradient = await backward(network, input, () => {
+  const gradient = await backward(network, input.gradient, () => {
     const outputs = passes.map((images) => network.forwardTrain(imageTensor(network, images)).u);
     return knownLoss(losses, outputs, known);
   });
@@ -165,15 +164,14 @@ async function runPass(network: Network, images: Float32Array): Promise<ReadPass
 
 /** Derivatives of a loss by every parameter, in layout order. */
 async function backward(
-  network: Network,
-  input: GradientInput,
+  { layout, variables }: Network,
+  target: Float32Array<ArrayBuffer> | undefined,
   loss: () => tf.Scalar,
 ): Promise<Float32Array<ArrayBuffer>> {
-  const { layout, variables } = network;
   const { value, grads } = tf.tidy(() => tf.variableGrads(loss, [...variables]));
   try {
     const values = await readValues(variables.map(({ name }) => grads[name]!));
-    const gradient = gradientOf(network, input);
+    const gradient = target ?? new Float32Array(layout.parameterCount);
     layout.parameters.forEach(({ offset }, index) => {
       gradient.set(values[index]!, offset);
     });

@@ -17,8 +17,8 @@ export interface GradientInput<Images extends Float32Array | Uint8Array = Float3
   /** The same of the positives where the method uses them, else null. */
   readonly positives: Images | null;
   readonly erasing: ErasingSettings;
-  /** Gives memory for a gradient `[parameterCount]` where the engine brings none; by default fresh memory. */
-  readonly gradientMemory?: () => Float32Array<ArrayBuffer>;
+  /** Where to write the gradient `[parameterCount]`; memory of its own where none is given. */
+  readonly gradient?: Float32Array<ArrayBuffer>;
 }
 
 /** What a microbatch adds to its batch. */
@@ -51,7 +51,7 @@ export function computeGradient(network: Network, input: GradientInput): LeafRes
   checkInput(network, input);
   const { layout } = network;
   const variables = [...network.variables];
-  const gradient = gradientOf(network, input);
+  const gradient = input.gradient ?? new Float32Array(layout.parameterCount);
   let forward: Omit<LeafResult, 'gradient'> | undefined;
   tf.tidy(() => {
     const { grads } = tf.variableGrads(() => {
@@ -162,19 +162,10 @@ export function joined(first: Float32Array, second: Float32Array): Float32Array 
   return result;
 }
 
-/** Memory for a gradient `[parameterCount]` of any content. */
-export function gradientOf(
-  { layout }: Network,
-  { gradientMemory }: GradientInput,
-): Float32Array<ArrayBuffer> {
-  const gradient = gradientMemory?.() ?? new Float32Array(layout.parameterCount);
-  checkElements('A gradient', gradient.length, layout.parameterCount);
-  return gradient;
-}
-
 /** Throws what `computeGradient` throws. */
 export function checkInput(network: Network, input: GradientInput<Float32Array | Uint8Array>): void {
   const { layout } = network;
+  if (input.gradient) checkElements('A gradient', input.gradient.length, layout.parameterCount);
   const { anchors, positives, labels, method } = input;
   const elements = labels.length * layout.height * layout.width * 3;
   checkElements('A batch of anchors', anchors.length, elements);

@@ -60,19 +60,9 @@ export async function* computeGradientWork(
       .flat(),
   );
   const { network, memory } = context;
-  // An engine may bring memory of its own, which is left to the garbage collector.
-  const lent = new Set<ArrayBufferLike>();
-  const gradientMemory = () => {
-    const { buffer } = memory.take(4 * network.layout.parameterCount);
-    lent.add(buffer);
-    return new Float32Array(buffer);
-  };
-  const giveBack = ({ buffer }: Float32Array) => {
-    if (lent.delete(buffer)) memory.give(buffer);
-  };
   const reduction = new StepReduction<NodePayload>(tree, (left, right) => {
     const sum = mergePayloads(network.layout, left, right);
-    giveBack(right.gradient);
+    memory.give(right.gradient.buffer);
     return sum;
   });
   const digests = new Map<number, Buffer>();
@@ -94,10 +84,11 @@ export async function* computeGradientWork(
     const loaded = performance.now();
     // The loader's thread answers while this one computes.
     coming = load(work.leaves[place + 1]);
+    const gradient = new Float32Array(memory.take(4 * network.layout.parameterCount).buffer);
     const payload = await computeGradientAnywhere(network, {
       ...inputs,
       ...settings(context, work.batchRows),
-      gradientMemory,
+      gradient,
     });
     // Before it is summed: a sum reuses the memory of its left part.
     if (leaf.compared || summed.has(leaf.index)) digests.set(leaf.index, payloadDigest(payload));
@@ -113,7 +104,7 @@ export async function* computeGradientWork(
         return sha256 ? [{ index, sha256 }] : [];
       });
       yield { node, payload: sum, leafDigests, computeSeconds, imageWaitSeconds };
-      giveBack(sum.gradient);
+      memory.give(sum.gradient.buffer);
       computeSeconds = 0;
       imageWaitSeconds = 0;
     }

@@ -61,7 +61,7 @@ test('5,000 steps of a small network leave memory and tensors as they were', asy
       alpha: 1,
       beta: 1,
       erasing: { regions: 3, size: 8 },
-      gradientMemory: () => gradient,
+      gradient,
     });
     optimizer.step(weights.parameters, gradient, 1e-4);
     if (step < 0) continue;

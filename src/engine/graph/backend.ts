@@ -64,7 +64,10 @@ export class GraphBackend extends tf.KernelBackend {
     refCount: number,
   ): void {
     if (dtype !== 'float32') throw notTraced(`values of type ${dtype}`);
-    this.entries.set(dataId, { source: Float32Array.from(values as Float32Array), refCount });
+    this.entries.set(dataId, {
+      source: values instanceof Float32Array ? values : Float32Array.from(values as Int32Array),
+      refCount,
+    });
   }
 
   override read(): Promise<BackendValues> {

@@ -14,6 +14,9 @@ export interface Feed {
   readonly values: Float32Array | Uint8Array;
 }
 
+/** What a node gives: of boolean nodes bytes. */
+export type OutputValues = Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
+
 /** Containers whose root cannot be written have memory files nevertheless. */
 const memoryFiles = '/dev/shm';
 
@@ -54,13 +57,26 @@ export class GraphSession {
 
   /**
    * One call into TensorFlow.
-   * @returns what the nodes named in `outputs` give: Float32Array, of boolean nodes Uint8Array
+   * @returns what the nodes named in `outputs` give
+   * @throws as `runEach`
+   */
+  run(feeds: readonly Feed[], outputs: readonly string[]): OutputValues[] {
+    const values: OutputValues[] = [];
+    this.runEach(feeds, outputs, (each) => values.push(each));
+    return values;
+  }
+
+  /**
+   * One call into TensorFlow, whose outputs are read one after another: memory of those that `take` does not keep serves
+   * the next ones, where a gradient in one piece would ask the system for as much again.
+   * @param take is given what the nodes named in `outputs` give, in that order
    * @throws EngineError `ENGINE_GRAPH` where TensorFlow cannot run it, for example for lack of memory
    */
-  run(
+  runEach(
     feeds: readonly Feed[],
     outputs: readonly string[],
-  ): (Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>)[] {
+    take: (values: OutputValues, index: number) => void,
+  ): void {
     const { binding } = this;
     const inputs = feeds.map(({ shape, values }) =>
       binding.createTensor(
@@ -76,10 +92,10 @@ export class GraphSession {
         feeds.map(({ name }) => `${name}:0`).join(','),
         outputs.map((name) => `${name}:0`).join(','),
       );
-      return results.map(({ id }) => {
+      results.forEach(({ id }, index) => {
         const values = binding.tensorDataSync(id);
         binding.deleteTensor(id);
-        return values;
+        take(values, index);
       });
     } catch (cause) {
       throw refused('TensorFlow cannot run the graph', cause);

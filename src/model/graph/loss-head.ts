@@ -12,6 +12,7 @@ import {
   sumOfAll,
 } from '../../engine/graph/operations.js';
 import type { Feed } from '../../engine/graph/session.js';
+import { checkLength } from '../../hashing/error.js';
 import { rowTargets } from '../../hashing/similarity.js';
 import type { LossInput } from '../loss.js';
 
@@ -90,10 +91,14 @@ export function addLossHead(graph: Graph, outputs: OutputValues, rows: number, b
   };
 }
 
-/** What the head is fed for some rows. */
+/**
+ * What the head is fed for some rows.
+ * @throws HashingError as `similarityHead`
+ */
 export function lossHeadFeed(input: LossInput): Feed {
   const { batchRows, summary, gamma, alpha, beta, labels, ownCodes } = input;
   const { bits, databaseSize, gram } = summary;
+  checkLength('A matrix of own codes', ownCodes.length, labels.length * bits);
   const { targets, constants } = rowTargets(summary, labels);
   const constant = constants.reduce((sum, value) => sum + value, 0);
   const values = new Float64Array(scalarCount + gram.length + targets.length + ownCodes.length);

@@ -30,8 +30,8 @@ export interface MicrobatchGraph {
 export const microbatchNodes = {
   anchors: 'anchors',
   positives: 'positives',
-  /** Flat gradient `[parameterCount]` */
-  gradient: 'gradient',
+  /** Derivative by a parameter, by its place in the layout. */
+  gradient: (index: number) => `gradient_${index}`,
   /**
    * Float32: the four losses as halves of float64, u of pass 1, u of pass 2, then per pass the means of every BatchNorm
    * and the variances of every BatchNorm.
@@ -61,8 +61,9 @@ export function traceMicrobatch(layout: NetworkLayout, shape: MicrobatchShape): 
       counts = passes.counts;
       return passes.loss;
     }, [...network.variables]);
-    const gradients = network.variables.map(({ name }) => tracer.value(grads[name]!));
-    graph.name(flattened(gradients), microbatchNodes.gradient);
+    network.variables.forEach(({ name }, index) => {
+      graph.name(tracer.value(grads[name]!), microbatchNodes.gradient(index));
+    });
     graph.name(flattened(outcome), microbatchNodes.outcome);
     network.dispose();
   });

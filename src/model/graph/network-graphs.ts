@@ -1,5 +1,5 @@
 import type { GraphRuntime } from '../../engine/graph/runtime.js';
-import { GraphSession } from '../../engine/graph/session.js';
+import { GraphSession, type OutputValues } from '../../engine/graph/session.js';
 import type { EncodedImages } from '../encode.js';
 import { checkInput, type GradientInput, type LeafResult } from '../fcaenet.js';
 import { usesErasing, usesPositives } from '../method.js';
@@ -52,11 +52,22 @@ export class NetworkGraphs {
       ...(positives ? [pictureFeed(microbatchNodes.positives, positives, layout)] : []),
       lossHeadFeed(input),
     ];
-    const outputs = [microbatchNodes.gradient, microbatchNodes.outcome];
-    const [gradient, outcome, masks = null] = session.run(
+    const gradient = input.gradient ?? new Float32Array(layout.parameterCount);
+    const rest: OutputValues[] = [];
+    session.runEach(
       feeds,
-      usesErasing(method) ? [...outputs, microbatchNodes.mask] : outputs,
-    ) as [Float32Array<ArrayBuffer>, Float32Array<ArrayBuffer>, Uint8Array<ArrayBuffer>?];
+      [
+        ...layout.parameters.map((_, index) => microbatchNodes.gradient(index)),
+        microbatchNodes.outcome,
+        ...(usesErasing(method) ? [microbatchNodes.mask] : []),
+      ],
+      (values, index) => {
+        const parameter = layout.parameters[index];
+        if (parameter) gradient.set(values, parameter.offset);
+        else rest.push(values);
+      },
+    );
+    const [outcome, masks = null] = rest as [Float32Array<ArrayBuffer>, Uint8Array<ArrayBuffer>?];
     return { gradient, masks, ...readOutcome(network, input, outcome, counts) };
   }
 
