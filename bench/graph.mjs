@@ -1,8 +1,8 @@
 // Processor time of one FCAENet microbatch of a ResNet-50 (pass 1, attention and erasing, pass 2, loss, backward) on the
 // engine `tensorflow`: as one graph, operation by operation, and as Python's `tf.function` of the same TensorFlow, in one
 // interleaved run; and how often a microbatch calls into TensorFlow. Of Python there are two figures: the gradient as a
-// NumPy array, which is the same work, and left in TensorFlow's tensor, which is a copy of it less. Needs `npm run setup:tensorflow`, and a Python
-// (PYTHON, or python3) that has TensorFlow of the version in scripts/tensorflow-cpu.txt.
+// NumPy array, which is the same work, and left in TensorFlow's tensor, which is a copy of it less. Needs
+// `npm run setup:tensorflow`, and a Python (PYTHON, or python3) that has TensorFlow of the version in scripts/tensorflow-cpu.txt.
 // usage: npm run bench:graph [-- ROWSxSIZE...] [--threads=1] [--rounds=5] [--without=eager]
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
