@@ -55,6 +55,8 @@ async function compare(name) {
     .slice(1)
     .map((side) => [side, turns.map((turn) => turn.graph / turn[side])]);
   const bound = bounds[name] ?? {};
+  const { run, tensors, all } = about.spent;
+  const outside = all - run;
   console.log(
     `${name.replace('x', ' rows of ')} pixels, ${flags.threads} thread(s): ` +
       ratios
@@ -63,7 +65,8 @@ async function compare(name) {
             `graph ÷ ${side} ${spread(values)}${bound[side] ? ` (at most ${bound[side]})` : ''}`,
         )
         .join(', ') +
-      `; calls into TensorFlow ${about.calls.run}, besides ${about.calls.tensors} tensors made or read`,
+      `; calls into TensorFlow ${about.calls.run}; outside the graph ${outside.toFixed(0)} ms of the processor, ` +
+      `${tensors.toFixed(0)} of them for ${about.calls.tensors} tensors made or read`,
   );
   return { name, threads: Number(flags.threads), turns, about };
 }

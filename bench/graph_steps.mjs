@@ -10,6 +10,7 @@ import { computeGradient } from '../dist/model/fcaenet.js';
 import { initialWeights } from '../dist/model/initial.js';
 import { describeModel } from '../dist/model/layout.js';
 import { Network } from '../dist/model/network.js';
+import { normalizeImages } from '../dist/model/preprocess.js';
 
 const [side, ...numbers] = process.argv.slice(2);
 const [rows, imageSize, threads] = numbers.map(Number);
@@ -19,10 +20,14 @@ const { description } = await loadEngine('tensorflow', { threads });
 const layout = describeModel({ backbone: 'resnet50', width: 1, bits, imageSize });
 const network = new Network(layout);
 network.setWeights(initialWeights(layout, new KeyedRandom(0)));
-const pixels = (phase) =>
-  Float32Array.from({ length: rows * imageSize ** 2 * 3 }, (_value, index) =>
-    Math.sin(index * 12.9898 + phase),
+/** Bytes for the graph, which normalises them; the operations one by one are given normalised pictures. */
+const pixels = (phase) => {
+  const bytes = Uint8Array.from(
+    { length: rows * imageSize ** 2 * 3 },
+    (_value, index) => 128 + 127 * Math.sin(index * 12.9898 + phase),
   );
+  return side === 'graph' ? bytes : normalizeImages(bytes, layout.trunk.preprocessing);
+};
 const codes = Int8Array.from({ length: 24 * bits }, (_value, index) => (index % 3 === 0 ? 1 : -1));
 const input = {
   method: 'fcaenet',
@@ -48,11 +53,16 @@ const step =
   side === 'graph' ? () => computeGradientAnywhere(network, input) : () => computeGradient(network, input);
 
 const calls = { run: 0, tensors: 0 };
-countCalls();
-await step();
-Object.assign(calls, { run: 0, tensors: 0 });
-await step();
-console.log('ready', JSON.stringify({ ...description, calls }));
+/** Milliseconds of the processor. */
+const spent = { run: 0, tensors: 0, all: 0 };
+measureCalls();
+for (let i = 0; i < 3; i++) {
+  for (const counter of [calls, spent]) for (const key in counter) counter[key] = 0;
+  const processor = process.cpuUsage();
+  await step();
+  spent.all = milliseconds(processor);
+}
+console.log('ready', JSON.stringify({ ...description, calls, spent }));
 for await (const line of createInterface({ input: process.stdin })) {
   const start = performance.now();
   const processor = process.cpuUsage();
@@ -61,8 +71,13 @@ for await (const line of createInterface({ input: process.stdin })) {
   console.log((performance.now() - start) / 1e3, (user + system) / 1e6);
 }
 
-/** Counts what is asked of tfjs-node's addon: runs of graphs and operations, and tensors made or read. */
-function countCalls() {
+function milliseconds(since) {
+  const { user, system } = process.cpuUsage(since);
+  return (user + system) / 1e3;
+}
+
+/** Counts and times what is asked of tfjs-node's addon: runs of graphs and operations, and tensors made or read. */
+function measureCalls() {
   const backend = tf.backend();
   const { binding } = backend;
   const counted = {
@@ -77,7 +92,10 @@ function countCalls() {
   for (const [name, kind] of Object.entries(counted)) {
     counting[name] = (...values) => {
       calls[kind]++;
-      return binding[name](...values);
+      const processor = process.cpuUsage();
+      const result = binding[name](...values);
+      spent[kind] += milliseconds(processor);
+      return result;
     };
   }
   backend.binding = counting;
