@@ -1,8 +1,17 @@
 import type { Preprocessing } from './architecture.js';
 
-/** ImageNet's channel means and standard deviations, in units of 0..1 (torchvision's values). */
-const IMAGENET_MEAN = [0.485, 0.456, 0.406] as const;
-const IMAGENET_DEVIATION = [0.229, 0.224, 0.225] as const;
+/** An input is (byte / divisor − mean) / deviation, by channel. */
+export interface Scaling {
+  readonly divisor: number;
+  readonly mean: readonly number[];
+  readonly deviation: readonly number[];
+}
+
+/** What each kind of trunk was trained on; ImageNet's means and deviations are torchvision's, in units of 0..1. */
+export const scalings: { readonly [Kind in Preprocessing]: Scaling } = {
+  imagenet: { divisor: 255, mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] },
+  symmetric: { divisor: 127.5, mean: [1, 1, 1], deviation: [1, 1, 1] },
+};
 
 /**
  * Scales RGB bytes to what a network's trunk was trained on.
@@ -23,15 +32,15 @@ export function normalizeImages(pixels: Uint8Array, preprocessing: Preprocessing
 /** What `normalizeImages` does, in words. */
 export function describePreprocessing(preprocessing: Preprocessing): string {
   if (preprocessing === 'symmetric') return 'RGB, byte / 127.5 - 1';
-  return `RGB, (byte / 255 - [${IMAGENET_MEAN.join(', ')}]) / [${IMAGENET_DEVIATION.join(', ')}]`;
+  const { divisor, mean, deviation } = scalings[preprocessing];
+  return `RGB, (byte / ${divisor} - [${mean.join(', ')}]) / [${deviation.join(', ')}]`;
 }
 
 /** The value of each byte in each channel, computed in float64 and rounded once `[3, 256]` */
-export function normalizedBytes(preprocessing: Preprocessing): Float32Array<ArrayBuffer> {
+function normalizedBytes(preprocessing: Preprocessing): Float32Array<ArrayBuffer> {
+  const { divisor, mean, deviation } = scalings[preprocessing];
   return Float32Array.from({ length: 768 }, (_, index) => {
     const channel = index >>> 8;
-    const byte = index & 255;
-    if (preprocessing === 'symmetric') return byte / 127.5 - 1;
-    return (byte / 255 - IMAGENET_MEAN[channel]!) / IMAGENET_DEVIATION[channel]!;
+    return ((index & 255) / divisor - mean[channel]!) / deviation[channel]!;
   });
 }

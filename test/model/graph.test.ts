@@ -15,6 +15,7 @@ import { attentionMap } from '../../src/model/attention.js';
 import { encodeImages } from '../../src/model/encode.js';
 import { erasingMask } from '../../src/model/erasing.js';
 import { computeGradient, type GradientInput, type LeafResult } from '../../src/model/fcaenet.js';
+import { addPictures, pictureFeed } from '../../src/model/graph/pictures.js';
 import { addAttention, addErasingMask } from '../../src/model/graph/srem.js';
 import { computeLoss } from '../../src/model/loss.js';
 import { Network } from '../../src/model/network.js';
@@ -124,6 +125,21 @@ describe.skipIf(!hasTensorflow)(`a microbatch as one TensorFlow graph${withoutTe
         await encodeImagesAnywhere(network, normalised.anchors, rows),
       );
     }));
+
+  it.each(['imagenet', 'symmetric'] as const)(
+    'normalises every byte to the last bit (%s)',
+    (preprocessing) => {
+      const bytes = Uint8Array.from({ length: 3 * 256 }, (_, i) => Math.floor(i / 3));
+      const trunk = { ...tinyLayout.trunk, preprocessing };
+      const layout = { ...tinyLayout, trunk, height: 16, width: 16 };
+      const graph = new Graph();
+      graph.name(addPictures(graph, 'pictures', 1, 'bytes', layout), 'normalised');
+      const session = GraphSession.load(runtime, graph);
+      const [normalised] = session.run([pictureFeed('pictures', bytes, layout)], ['normalised']);
+      session.dispose();
+      expect(normalised).toEqual(normalizeImages(bytes, preprocessing));
+    },
+  );
 
   it('computes and encodes with the weights that the network was given last', () =>
     withNetwork(async (network) => {

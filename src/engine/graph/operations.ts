@@ -130,19 +130,19 @@ export function matrixProduct(a: Value, b: Value): Value {
 
 /** What lies at some positions along an axis. */
 export function gather(x: Value, positions: Int32Array, axis: number): Value {
-  return gathered(x, x.graph.constant(positions, [positions.length]), axis);
-}
-
-/** What lies at the positions `[...]` in `x` along an axis, in whose place their axes come. */
-export function gathered(x: Value, positions: Value, axis: number): Value {
   const { graph, type } = x;
   const attributes = {
     Tparams: { type },
     Tindices: { type: 'int32' as const },
     Taxis: { type: 'int32' as const },
   };
-  const shape = x.shape.flatMap((size, i) => (i === axis ? positions.shape : [size]));
-  return graph.one('GatherV2', [x, positions, integer(graph, axis)], { type, shape }, { attributes });
+  const shape = x.shape.map((size, i) => (i === axis ? positions.length : size));
+  return graph.one(
+    'GatherV2',
+    [x, graph.constant(positions, [positions.length]), integer(graph, axis)],
+    { type, shape },
+    { attributes },
+  );
 }
 
 export function pad(x: Value, paddings: readonly (readonly [number, number])[], value: number): Value {

@@ -1,8 +1,8 @@
 import type { Graph, Value } from '../../engine/graph/graph.js';
-import { add, cast, gathered } from '../../engine/graph/operations.js';
+import { cast, divide, double, subtract } from '../../engine/graph/operations.js';
 import type { Feed } from '../../engine/graph/session.js';
 import type { NetworkLayout } from '../layout.js';
-import { normalizedBytes } from '../preprocess.js';
+import { scalings } from '../preprocess.js';
 
 /** How pictures come: normalised, or as bytes that the graph normalises. */
 export type PictureForm = 'normalised' | 'bytes';
@@ -21,10 +21,11 @@ export function addPictures(
 ): Value {
   const shape = [rows, height, width, 3];
   if (form === 'normalised') return graph.placeholder(name, 'float32', shape);
-  const bytes = cast(graph.placeholder(name, 'uint8', shape), 'int32');
-  const channels = graph.constant(Int32Array.of(0, 256, 512), [3]);
-  const table = graph.constant(normalizedBytes(trunk.preprocessing), [768]);
-  return gathered(table, add(bytes, channels), 0);
+  const { divisor, mean, deviation } = scalings[trunk.preprocessing];
+  const perChannel = (values: readonly number[]) => graph.constant(Float64Array.from(values), [3]);
+  // As `normalizeImages`: in float64, and rounded once.
+  const units = divide(cast(graph.placeholder(name, 'uint8', shape), 'float64'), double(graph, divisor));
+  return cast(divide(subtract(units, perChannel(mean)), perChannel(deviation)), 'float32');
 }
 
 /** What a placeholder of `addPictures` is fed. */
