@@ -18,11 +18,10 @@ const wheelTags = [
   '3.11',
   '--implementation',
   'cp',
-  // NVIDIA's wheels name one of these, TensorFlow's the first two.
-  ...['manylinux_2_17_x86_64', 'manylinux2014_x86_64', 'manylinux1_x86_64'].flatMap((tag) => [
-    '--platform',
-    tag,
-  ]),
+  // TensorFlow's wheel names the first, NVIDIA's one of the others.
+  ...['manylinux_2_27_x86_64', 'manylinux_2_17_x86_64', 'manylinux2014_x86_64', 'manylinux1_x86_64'].flatMap(
+    (tag) => ['--platform', tag],
+  ),
 ];
 /** Folders of CUDA's wheels are looked for beside TensorFlow's, which is why everything stays as pip laid it out. */
 const libraries = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'];
@@ -118,34 +117,48 @@ function installTfjsNode({ gpu, log }) {
   return join(root, 'node_modules', name);
 }
 
+/** tfjs-node's addon, and in the place where it looks for that one which loads it without a word. */
 function buildAddon({ module, cached, log }) {
-  const sources = ['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(module, 'binding', name));
-  const digest = createHash('sha256');
-  for (const source of sources) digest.update(readFileSync(source));
-  const built = join(cached, `tfjs_binding-${digest.digest('hex').slice(0, 16)}.node`);
-  if (!existsSync(built)) {
-    const watch = stopwatch();
-    const { include_dir: nodeHeaders } = createRequire(import.meta.url)('node-api-headers');
-    const folder = join(cached, 'tensorflow');
-    const partial = `${built}.${process.pid}.partial`;
-    run(
-      'g++',
-      [
-        ...['-std=c++17', '-O2', '-fPIC', '-shared', '-w', `-DNAPI_VERSION=${napiVersion}`],
-        ...[`-I${nodeHeaders}`, `-I${join(folder, 'include')}`, `-I${module}`],
-        ...sources,
-        ...['-o', partial],
-        ...libraries.map((name) => join(folder, name)),
-        `-Wl,-rpath,${folder}`,
-      ],
-      { failure: "tfjs-node's addon does not compile; see above." },
-    );
-    renameSync(partial, built);
-    log(`compiled tfjs-node's addon in ${watch.seconds} s`);
-  }
+  const { include_dir: nodeHeaders } = createRequire(import.meta.url)('node-api-headers');
+  const folder = join(cached, 'tensorflow');
+  const addon = compiled({
+    name: 'tfjs_binding',
+    cached,
+    sources: ['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(module, 'binding', name)),
+    options: [
+      ...[`-I${nodeHeaders}`, `-I${join(folder, 'include')}`, `-I${module}`],
+      ...libraries.map((name) => join(folder, name)),
+      `-Wl,-rpath,${folder}`,
+    ],
+    log,
+  });
+  const loader = compiled({
+    name: 'quiet_load',
+    cached,
+    sources: [join(root, 'scripts', 'tensorflow-quiet-load.cc')],
+    options: [`-I${nodeHeaders}`, `-DTFJS_ADDON="${addon}"`],
+    log,
+  });
   const place = join(module, 'lib', `napi-v${napiVersion}`);
   mkdirSync(place, { recursive: true });
-  copyFileSync(built, join(place, 'tfjs_binding.node'));
+  copyFileSync(loader, join(place, 'tfjs_binding.node'));
+}
+
+/** Compiles an addon where the cache has none of these sources and options. */
+function compiled({ name, cached, sources, options, log }) {
+  const digest = createHash('sha256').update(options.join(' '));
+  for (const source of sources) digest.update(readFileSync(source));
+  const built = join(cached, `${name}-${digest.digest('hex').slice(0, 16)}.node`);
+  if (existsSync(built)) return built;
+  const watch = stopwatch();
+  const partial = `${built}.${process.pid}.partial`;
+  const flags = ['-std=c++17', '-O2', '-fPIC', '-shared', '-w', `-DNAPI_VERSION=${napiVersion}`];
+  run('g++', [...flags, ...sources, ...options, '-o', partial], {
+    failure: "tfjs-node's addon does not compile; see above.",
+  });
+  renameSync(partial, built);
+  log(`compiled ${name} in ${watch.seconds} s`);
+  return built;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

@@ -7,6 +7,8 @@ export type BatchNormActivation = 'none' | 'relu' | 'relu6';
 /** Names of the fused kernels; a backend that registers them is given the whole operation. */
 export const BATCH_NORM_TRAIN = 'FcaenetBatchNormTrain';
 export const BATCH_NORM_ADD_RELU = 'FcaenetBatchNormAddRelu';
+/** Gradient of the normalisation in both: inputs x, dy, scale, offset, mean, variance. */
+export const BATCH_NORM_TRAIN_GRADIENT = 'FcaenetBatchNormTrainGrad';
 
 export interface BatchNormTrainResult {
   /** activation((x − mean) / √(variance + ε) · scale + offset) `[batch, height, width, channels]` */

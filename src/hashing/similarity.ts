@@ -143,34 +143,55 @@ export function similarityHead(summary: CodeSummary, input: HeadRows & { batchRo
  * and s = (1 + r) C_y − r T, a row's similarity sum is uᵀGu − 2c u·s + c² (n_y + (n − n_y) r²).
  */
 export function similaritySums(summary: CodeSummary, rows: HeadRows): HeadResult {
-  const { bits, databaseSize, ratio, gram, classSums, total, classSizes } = summary;
+  const { bits, gram } = summary;
   const { u, labels, ownCodes, gamma } = rows;
   checkLength('A matrix of outputs', u.length, labels.length * bits);
   checkLength('A matrix of own codes', ownCodes.length, labels.length * bits);
-  checkLabels(labels, summary.classCount);
+  const { targets, constants } = rowTargets(summary, labels);
 
   const gradient = new Float64Array(u.length);
   let similarity = 0;
   let quantisation = 0;
   for (let row = 0; row < labels.length; row++) {
     const base = row * bits;
-    const label = labels[row]!;
     let quadratic = 0;
     let linear = 0;
     for (let k = 0; k < bits; k++) {
       const uk = u[base + k]!;
       let product = 0;
       for (let l = 0; l < bits; l++) product += gram[k * bits + l]! * u[base + l]!;
-      const s = (1 + ratio) * classSums[label * bits + k]! - ratio * total[k]!;
+      const s = targets[base + k]!;
       const residual = uk - ownCodes[base + k]!;
       quadratic += uk * product;
       linear += uk * s;
       quantisation += residual * residual;
       gradient[base + k] = 2 * (product - bits * s + gamma * residual);
     }
-    const size = classSizes[label]!;
-    const constant = size + (databaseSize - size) * ratio * ratio;
-    similarity += quadratic - 2 * bits * linear + bits * bits * constant;
+    similarity += quadratic - 2 * bits * linear + constants[row]!;
   }
   return { similarity, quantisation: gamma * quantisation, gradient };
+}
+
+/** What the similarity term of some rows depends on besides their outputs and VᵀV. */
+export interface RowTargets {
+  /** s = (1 + r) C_y − r T of each row `[rows, bits]` */
+  readonly targets: Float64Array<ArrayBuffer>;
+  /** c² (n_y + (n − n_y) r²) of each row `[rows]` */
+  readonly constants: Float64Array<ArrayBuffer>;
+}
+
+/** The targets of rows with these classes `[rows]`. */
+export function rowTargets(summary: CodeSummary, labels: Int32Array): RowTargets {
+  const { bits, databaseSize, classCount, ratio, classSums, total, classSizes } = summary;
+  checkLabels(labels, classCount);
+  const targets = new Float64Array(labels.length * bits);
+  const constants = new Float64Array(labels.length);
+  labels.forEach((label, row) => {
+    for (let k = 0; k < bits; k++) {
+      targets[row * bits + k] = (1 + ratio) * classSums[label * bits + k]! - ratio * total[k]!;
+    }
+    const size = classSizes[label]!;
+    constants[row] = bits * bits * (size + (databaseSize - size) * ratio * ratio);
+  });
+  return { targets, constants };
 }

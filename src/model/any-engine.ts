@@ -1,5 +1,6 @@
 import type { Tensor, TensorContainer } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { graphRuntime } from '../engine/graph/runtime.js';
 import { readsAtOnce, readValues } from '../engine/reading.js';
 import { type EncodedImages, encodeImages } from './encode.js';
 import { checkElements } from './error.js';
@@ -14,18 +15,52 @@ import {
   knownLoss,
   type LeafResult,
 } from './fcaenet.js';
+import { NetworkGraphs } from './graph/network-graphs.js';
 import { computeLoss } from './loss.js';
 import { usesErasing } from './method.js';
 import { momentsOf, type Network, type ReadStatistics, type TrainingFeatures } from './network.js';
+import { normalizeImages } from './preprocess.js';
+
+/** Graphs of the networks that have any. */
+const graphsOf = new WeakMap<Network, NetworkGraphs>();
+
+/** The network's graphs where the engine runs any, else null. */
+function graphs(network: Network): NetworkGraphs | null {
+  const runtime = graphRuntime();
+  if (!runtime) return null;
+  let known = graphsOf.get(network);
+  if (!known) {
+    const created = new NetworkGraphs(runtime, network);
+    graphsOf.set(network, created);
+    network.onDispose(() => created.dispose());
+    known = created;
+  }
+  return known;
+}
 
 /**
- * `computeGradient` on any engine. Where values can be read at once it is that, and the promise only its wrapping.
- * Elsewhere (WebGPU) nothing can be read while the tape records, so the passes run once for their outputs, and once more
- * under the tape with the loss' gradients already known.
- *
- * @throws as `computeGradient`
+ * SHA-256 (hex) of the graph that the network's last microbatch was computed with; empty where the engine runs no
+ * graphs.
  */
-export async function computeGradientAnywhere(network: Network, input: GradientInput): Promise<LeafResult> {
+export function microbatchGraphHash(network: Network): string {
+  return graphsOf.get(network)?.microbatchSha256 ?? '';
+}
+
+/**
+ * `computeGradient` on any engine, of normalised images or of bytes: as one graph where the engine runs graphs. Where
+ * values can be read at once it is that function, and the promise only its wrapping. Elsewhere (WebGPU) nothing can be
+ * read while the tape records, so the passes run once for their outputs, and once more under the tape with the loss'
+ * gradients already known.
+ *
+ * @throws as `computeGradient`; EngineError `ENGINE_GRAPH` where TensorFlow cannot run the graph
+ */
+export async function computeGradientAnywhere(
+  network: Network,
+  given: GradientInput<Float32Array | Uint8Array>,
+): Promise<LeafResult> {
+  const oneCall = graphs(network);
+  if (oneCall) return oneCall.computeGradient(given);
+  const input = normalized(network, given);
   if (readsAtOnce()) return computeGradient(network, input);
   checkInput(network, input);
   const { layout } = network;
@@ -59,15 +94,18 @@ export async function computeGradientAnywhere(network: Network, input: GradientI
   };
 }
 
-/** `encodeImages` on any engine. */
+/** `encodeImages` on any engine, of normalised images or of bytes. */
 export async function encodeImagesAnywhere(
   network: Network,
-  images: Float32Array,
+  given: Float32Array | Uint8Array,
   count: number,
 ): Promise<EncodedImages> {
-  if (readsAtOnce()) return encodeImages(network, images, count);
   const { height, width } = network.layout;
-  checkElements('A batch of images', images.length, count * height * width * 3);
+  checkElements('A batch of images', given.length, count * height * width * 3);
+  const oneCall = graphs(network);
+  if (oneCall) return oneCall.encode(given, count);
+  const images = normalizedImages(network, given);
+  if (readsAtOnce()) return encodeImages(network, images, count);
   const outputs = tf.tidy(() => {
     const { u, pooled } = network.forwardEval(imageTensor(network, images));
     return [u, pooled] as Tensor[];
@@ -78,6 +116,21 @@ export async function encodeImagesAnywhere(
   } finally {
     tf.dispose(outputs);
   }
+}
+
+function normalized(
+  network: Network,
+  { anchors, positives, ...input }: GradientInput<Float32Array | Uint8Array>,
+): GradientInput {
+  return {
+    ...input,
+    anchors: normalizedImages(network, anchors),
+    positives: positives && normalizedImages(network, positives),
+  };
+}
+
+function normalizedImages({ layout }: Network, images: Float32Array | Uint8Array): Float32Array {
+  return images instanceof Uint8Array ? normalizeImages(images, layout.trunk.preprocessing) : images;
 }
 
 interface ReadPass {

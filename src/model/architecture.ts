@@ -56,11 +56,15 @@ export type Layer = ConvolutionLayer | DepthwiseLayer | MaxPoolLayer | ResidualL
 /** Whose names the tensors carry, and so whose weight files fit. */
 export type Naming = 'torchvision' | 'keras';
 
+/** How RGB bytes become a network's input: by ImageNet's means and deviations, or scaled to [-1, 1]. */
+export type Preprocessing = 'imagenet' | 'symmetric';
+
 /** A network up to its last feature map. */
 export interface Trunk {
   /** As it is called in messages, for example `resnet18`. */
   readonly title: string;
   readonly naming: Naming;
+  readonly preprocessing: Preprocessing;
   /** Added to the variance by every BatchNorm. */
   readonly epsilon: number;
   readonly layers: readonly Layer[];

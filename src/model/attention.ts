@@ -1,7 +1,7 @@
 import { checkElements } from './error.js';
 
 /** Keeps a flat map's normalisation from dividing by zero (equation 4). */
-const EPSILON = 1e-8;
+export const EPSILON = 1e-8;
 
 /** Height and width in pixels. */
 export interface Size {
@@ -38,7 +38,7 @@ export function channelMean(features: Float32Array, map: Size, channels: number)
 }
 
 /** Where an output pixel's value lies between two input pixels. */
-interface Neighbours {
+export interface Neighbours {
   readonly first: Int32Array;
   readonly second: Int32Array;
   /** Weight of `second`. */
@@ -74,7 +74,8 @@ function interpolate(from: number, to: number, fraction: number): number {
   return from + fraction * (to - from);
 }
 
-function neighboursOf(from: number, to: number): Neighbours {
+/** Neighbours of each of `to` pixels among `from`. */
+export function neighboursOf(from: number, to: number): Neighbours {
   const first = new Int32Array(to);
   const second = new Int32Array(to);
   const fraction = new Float64Array(to);

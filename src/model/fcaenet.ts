@@ -10,12 +10,12 @@ import { type Method, usesErasing, usesPositives } from './method.js';
 import { type Network, readMoments } from './network.js';
 
 /** One microbatch: some rows of a batch. */
-export interface GradientInput extends LossInput {
+export interface GradientInput<Images extends Float32Array | Uint8Array = Float32Array> extends LossInput {
   readonly method: Method;
-  /** Normalised images `[rows, height, width, 3]` */
-  readonly anchors: Float32Array;
+  /** Normalised images, or bytes that are still to be normalised `[rows, height, width, 3]` */
+  readonly anchors: Images;
   /** The same of the positives where the method uses them, else null. */
-  readonly positives: Float32Array | null;
+  readonly positives: Images | null;
   readonly erasing: ErasingSettings;
   /** Where to write the gradient `[parameterCount]`; memory of its own where none is given. */
   readonly gradient?: Float32Array<ArrayBuffer>;
@@ -163,7 +163,7 @@ export function joined(first: Float32Array, second: Float32Array): Float32Array 
 }
 
 /** Throws what `computeGradient` throws. */
-export function checkInput(network: Network, input: GradientInput): void {
+export function checkInput(network: Network, input: GradientInput<Float32Array | Uint8Array>): void {
   const { layout } = network;
   if (input.gradient) checkElements('A gradient', input.gradient.length, layout.parameterCount);
   const { anchors, positives, labels, method } = input;

@@ -60,5 +60,11 @@ export function mobilenetTrunk(width: number): Trunk {
       },
     );
   });
-  return { title: `mobilenet_v1 of width ${width}`, naming: 'keras', epsilon: 1e-3, layers };
+  return {
+    title: `mobilenet_v1 of width ${width}`,
+    naming: 'keras',
+    preprocessing: 'symmetric',
+    epsilon: 1e-3,
+    layers,
+  };
 }

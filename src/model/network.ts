@@ -36,10 +36,13 @@ export class Network {
   /** One per parameter, in layout order. */
   readonly variables: readonly Variable[];
   /** Running statistics, one of each per BatchNorm. */
-  private readonly means: readonly Variable[];
-  private readonly variances: readonly Variable[];
+  readonly means: readonly Variable[];
+  readonly variances: readonly Variable[];
   /** The values that all of them look into. */
-  private readonly weights: NetworkWeights;
+  readonly weights: NetworkWeights;
+  /** Rises whenever they change. */
+  weightsVersion = 0;
+  private readonly releases: (() => void)[] = [];
 
   constructor(readonly layout: NetworkLayout) {
     this.weights = {
@@ -63,6 +66,7 @@ export class Network {
     own.parameters.set(weights.parameters);
     own.mean.set(weights.mean);
     own.variance.set(weights.variance);
+    this.weightsVersion++;
     const { layout } = this;
     this.variables.forEach((variable, index) => {
       refresh(variable, own.parameters, layout.parameters[index]!.offset);
@@ -118,7 +122,13 @@ export class Network {
     });
   }
 
+  /** Has `release` called when the network is disposed. */
+  onDispose(release: () => void): void {
+    this.releases.push(release);
+  }
+
   dispose(): void {
+    for (const release of this.releases) release();
     for (const variable of [...this.variables, ...this.means, ...this.variances]) variable.dispose();
   }
 
@@ -183,10 +193,7 @@ function readPass({ statistics }: TrainingFeatures): ReadPass {
 }
 
 /** The moments of one or two forward passes that were read already. */
-export function momentsOf(
-  layout: NetworkLayout,
-  passes: readonly [ReadPass] | readonly [ReadPass, ReadPass],
-): BatchNormMoments {
+export function momentsOf(layout: NetworkLayout, passes: readonly ReadPass[]): BatchNormMoments {
   const counts = new Float64Array(passes.length * layout.batchNorms.length);
   const mean = new Float64Array(passes.length * layout.statisticsCount);
   const squaredDeviations = new Float64Array(mean.length);
@@ -199,7 +206,7 @@ export function momentsOf(
       for (let i = 0; i < channels; i++) squaredDeviations[begin + i] = layer.variance[i]! * layer.count;
     });
   });
-  return { passes: passes.length, counts, mean, squaredDeviations };
+  return { passes: passes.length === 2 ? 2 : 1, counts, mean, squaredDeviations };
 }
 
 /** Runs layers one after the other; each result is released once the next is there. `input` stays the caller's. */

@@ -1,17 +1,25 @@
-import type { Backbone } from './layout.js';
+import type { Preprocessing } from './architecture.js';
 
-/** ImageNet's channel means and standard deviations, in units of 0..1 (torchvision's values). */
-const IMAGENET_MEAN = [0.485, 0.456, 0.406] as const;
-const IMAGENET_DEVIATION = [0.229, 0.224, 0.225] as const;
+/** An input is (byte / divisor − mean) / deviation, by channel. */
+export interface Scaling {
+  readonly divisor: number;
+  readonly mean: readonly number[];
+  readonly deviation: readonly number[];
+}
+
+/** What each kind of trunk was trained on; ImageNet's means and deviations are torchvision's, in units of 0..1. */
+export const scalings: { readonly [Kind in Preprocessing]: Scaling } = {
+  imagenet: { divisor: 255, mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] },
+  symmetric: { divisor: 127.5, mean: [1, 1, 1], deviation: [1, 1, 1] },
+};
 
 /**
- * Scales RGB bytes to what the backbone was trained on: ImageNet's mean and standard deviation for the ResNets,
- * [-1, 1] for MobileNet. Computed in float64 and rounded once.
+ * Scales RGB bytes to what a network's trunk was trained on.
  *
  * @param pixels `[count, height, width, 3]`
  */
-export function normalizeImages(pixels: Uint8Array, backbone: Backbone): Float32Array<ArrayBuffer> {
-  const table = tableOf(backbone);
+export function normalizeImages(pixels: Uint8Array, preprocessing: Preprocessing): Float32Array<ArrayBuffer> {
+  const table = normalizedBytes(preprocessing);
   const result = new Float32Array(pixels.length);
   for (let i = 0; i < pixels.length; i += 3) {
     result[i] = table[pixels[i]!]!;
@@ -21,18 +29,18 @@ export function normalizeImages(pixels: Uint8Array, backbone: Backbone): Float32
   return result;
 }
 
-/** What `normalizeImages` does for a backbone, in words. */
-export function describePreprocessing(backbone: Backbone): string {
-  if (backbone === 'mobilenet_v1') return 'RGB, byte / 127.5 - 1';
-  return `RGB, (byte / 255 - [${IMAGENET_MEAN.join(', ')}]) / [${IMAGENET_DEVIATION.join(', ')}]`;
+/** What `normalizeImages` does, in words. */
+export function describePreprocessing(preprocessing: Preprocessing): string {
+  if (preprocessing === 'symmetric') return 'RGB, byte / 127.5 - 1';
+  const { divisor, mean, deviation } = scalings[preprocessing];
+  return `RGB, (byte / ${divisor} - [${mean.join(', ')}]) / [${deviation.join(', ')}]`;
 }
 
-/** The value of each byte in each channel `[3, 256]`. */
-function tableOf(backbone: Backbone): Float32Array {
+/** The value of each byte in each channel, computed in float64 and rounded once `[3, 256]` */
+function normalizedBytes(preprocessing: Preprocessing): Float32Array<ArrayBuffer> {
+  const { divisor, mean, deviation } = scalings[preprocessing];
   return Float32Array.from({ length: 768 }, (_, index) => {
     const channel = index >>> 8;
-    const byte = index & 255;
-    if (backbone === 'mobilenet_v1') return byte / 127.5 - 1;
-    return (byte / 255 - IMAGENET_MEAN[channel]!) / IMAGENET_DEVIATION[channel]!;
+    return ((index & 255) / divisor - mean[channel]!) / deviation[channel]!;
   });
 }

@@ -28,7 +28,7 @@ export function resnetTrunk(depth: Depth): Trunk {
       channels = filters;
     }
   });
-  return { title: `resnet${depth}`, naming: 'torchvision', epsilon: 1e-5, layers };
+  return { title: `resnet${depth}`, naming: 'torchvision', preprocessing: 'imagenet', epsilon: 1e-5, layers };
 }
 
 interface Block {

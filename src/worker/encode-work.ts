@@ -1,7 +1,6 @@
 import { packCodes, signCodes } from '../hashing/codes.js';
 import { encodeImagesAnywhere } from '../model/any-engine.js';
 import type { Network } from '../model/network.js';
-import { normalizeImages } from '../model/preprocess.js';
 import { colorHistogram, HISTOGRAM_BINS } from '../retrieval/histogram.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { arrayFrom, bytesOf } from '../transport/bytes.js';
@@ -44,11 +43,7 @@ export async function computeEncodeWork(
     });
     return bytesOf(histograms);
   }
-  const { u, features } = await encodeImagesAnywhere(
-    network,
-    normalizeImages(pixels, spec.model.backbone),
-    indices.length,
-  );
+  const { u, features } = await encodeImagesAnywhere(network, pixels, indices.length);
   if (work.output === 'FEATURES') return bytesOf(features);
   return bytesOf(work.output === 'OUTPUTS' ? u : packCodes(signCodes(u), spec.bits));
 }

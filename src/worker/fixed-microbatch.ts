@@ -3,7 +3,6 @@ import { signCodes } from '../hashing/codes.js';
 import { summarizeCodes } from '../hashing/similarity.js';
 import type { GradientInput } from '../model/fcaenet.js';
 import { usesPositives } from '../model/method.js';
-import { normalizeImages } from '../model/preprocess.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 
 const classCount = 3;
@@ -18,7 +17,7 @@ export function fixedMicrobatch(
   spec: TrainingRunSpec,
   picture: Uint8Array,
   random: KeyedRandom,
-): GradientInput {
+): GradientInput<Uint8Array> {
   const rows = Math.ceil(spec.schedule.batchSize / spec.schedule.microbatches);
   const codes = signCodes(
     Float32Array.from(
@@ -48,7 +47,7 @@ export function fixedMicrobatch(
   };
 }
 
-/** Normalised copies of a picture `[rows, size, size, 3]`, each rotated by a different number of lines. */
+/** Copies of a picture `[rows, size, size, 3]`, each rotated by a different number of lines. */
 function rotations({ model }: TrainingRunSpec, picture: Uint8Array, rows: number, shift: number) {
   const pixels = new Uint8Array(rows * picture.length);
   for (let row = 0; row < rows; row++) {
@@ -56,5 +55,5 @@ function rotations({ model }: TrainingRunSpec, picture: Uint8Array, rows: number
     pixels.set(picture.subarray(offset), row * picture.length);
     pixels.set(picture.subarray(0, offset), row * picture.length + picture.length - offset);
   }
-  return normalizeImages(pixels, model.backbone);
+  return pixels;
 }

@@ -3,7 +3,6 @@ import { unpackCodes } from '../hashing/codes.js';
 import type { CodeSummary } from '../hashing/similarity.js';
 import { computeGradientAnywhere } from '../model/any-engine.js';
 import type { Network } from '../model/network.js';
-import { normalizeImages } from '../model/preprocess.js';
 import { mergePayloads, type NodePayload, payloadDigest } from '../reduction/payload.js';
 import { StepReduction } from '../reduction/step-reduction.js';
 import { nodeKey, ReductionTree, type TreeNode } from '../reduction/tree.js';
@@ -152,7 +151,6 @@ async function loadLeaf(
     rows,
     spec.bits,
   );
-  const { backbone } = spec.model;
   const views = viewsOfRows(spec.augmentation, position, anchors);
   // Both at once: they are independent reads.
   const [anchorPixels, positivePixels] = await Promise.all([
@@ -160,8 +158,8 @@ async function loadLeaf(
     positives ? trainImages.read(positives, views.positives) : null,
   ]);
   return {
-    anchors: normalizeImages(anchorPixels, backbone),
-    positives: positivePixels ? normalizeImages(positivePixels, backbone) : null,
+    anchors: anchorPixels,
+    positives: positivePixels,
     labels: anchors.map((anchor) => trainLabels[anchor]!),
     ownCodes,
   };

@@ -3,6 +3,7 @@ import type { Dataset } from '../data/dataset.js';
 import { loadEngine } from '../engine/loader.js';
 import type { CodeSummary } from '../hashing/similarity.js';
 import { arithmeticVersion } from '../identity/arithmetic-version.js';
+import { microbatchGraphHash } from '../model/any-engine.js';
 import { describeModel, type ModelLayout } from '../model/layout.js';
 import { usesPositives } from '../model/method.js';
 import { Network } from '../model/network.js';
@@ -50,17 +51,18 @@ export class WorkerRun {
     const { description } = await loadEngine(spec.engine.name, { threads: threadsPerMicrobatch });
     const layout = describeModel({ ...spec.model, bits: spec.bits });
     const network = new Network(layout);
+    const probeSha256 = await probeDigest(network, layout, spec);
     const ready: Ready = {
       identity: {
         engine: description.name,
         engineVersion: description.version,
         instructionSet: description.instructionSet,
-        buildHash: description.buildHash,
+        buildHash: description.buildHash || microbatchGraphHash(network),
         threadsPerMicrobatch,
         microbatches: spec.schedule.microbatches,
         wirePrecision: 'float32',
         arithmeticVersion,
-        probeSha256: await probeDigest(network, layout, spec),
+        probeSha256,
       },
       device: description.device,
       deterministic: description.deterministic,

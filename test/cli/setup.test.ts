@@ -117,7 +117,12 @@ test.each([
       [flag],
     );
     const [asked] = stderr.split('\n');
-    for (const tag of ['manylinux_2_17_x86_64', 'manylinux2014_x86_64', 'manylinux1_x86_64']) {
+    for (const tag of [
+      'manylinux_2_27_x86_64',
+      'manylinux_2_17_x86_64',
+      'manylinux2014_x86_64',
+      'manylinux1_x86_64',
+    ]) {
       expect(asked).toContain(` --platform ${tag} `);
     }
     expect(asked).toContain(' --require-hashes ');

@@ -1,16 +1,12 @@
-import { existsSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import '@tensorflow/tfjs-backend-cpu';
 import { loadEngine } from '../../src/engine/loader.js';
 import { refuseWithoutGpu } from '../../src/engine/tensorflow/start.js';
+import { hasTensorflow, withoutTensorflow } from '../kit/tensorflow.js';
 import { relativeDifference, valuesOf } from './support.js';
 
 type Operation = (...inputs: tf.Tensor[]) => tf.Tensor;
-
-const installed = ['tfjs-node', 'tfjs-node-gpu'].some((name) =>
-  existsSync(`node_modules/@tensorflow/${name}/lib/napi-v8/tfjs_binding.node`),
-);
 
 /** Result of `f` and the gradients of Σ result · weights, computed on `backend`. */
 async function evaluate(backend: string, f: Operation, shapes: number[][]): Promise<Float32Array[]> {
@@ -52,7 +48,7 @@ describe('TensorFlow for GPUs on a machine without one', () => {
   });
 });
 
-describe.skipIf(!installed)('engine tensorflow (only with tfjs-node)', () => {
+describe.skipIf(!hasTensorflow)(`engine tensorflow${withoutTensorflow}`, () => {
   let description: Awaited<ReturnType<typeof loadEngine>>['description'];
   beforeAll(async () => {
     description = (await loadEngine('tensorflow', { threads: 1 })).description;

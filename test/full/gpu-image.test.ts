@@ -62,7 +62,7 @@ describe.skipIf(missing !== '')(`the image of target gpu${missing}`, () => {
       expect(tensorflow).toMatchObject({
         engine: 'tensorflow',
         runs: true,
-        description: { version: expect.stringContaining('TensorFlow 2.18.1 in @tensorflow/tfjs-node-gpu') },
+        description: { version: expect.stringContaining('TensorFlow 2.21.0 in @tensorflow/tfjs-node-gpu') },
       });
       expect(tensorflow.trainedImagesPerSecond).toBeGreaterThan(0);
     },

@@ -60,12 +60,14 @@ export const tinyTrunks: Readonly<Record<string, Trunk>> = {
   tiny_plain: {
     title: 'tiny_plain',
     naming: 'torchvision',
+    preprocessing: 'imagenet',
     epsilon: 1e-5,
     layers: [convolution('conv', 'bn', 4, 3, 1, 1, 'relu')],
   },
   tiny_mobile: {
     title: 'tiny_mobile',
     naming: 'torchvision',
+    preprocessing: 'imagenet',
     epsilon: 1e-3,
     layers: [
       convolution('conv1', 'bn1', 4, 3, 2, 'same', 'relu6'),

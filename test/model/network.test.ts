@@ -13,6 +13,7 @@ import { useEngine } from './engine.js';
 const trunk: Trunk = {
   title: 'every layer',
   naming: 'torchvision',
+  preprocessing: 'imagenet',
   epsilon: 1e-3,
   layers: [
     {

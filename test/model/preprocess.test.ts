@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { trunkOf } from '../../src/model/layout.js';
 import { normalizeImages } from '../../src/model/preprocess.js';
 
 const pixels = Uint8Array.of(0, 127, 255, 255, 0, 51);
@@ -6,7 +7,9 @@ const pixels = Uint8Array.of(0, 127, 255, 255, 0, 51);
 describe('normalising images', () => {
   it('scales to [-1, 1] for MobileNet', () => {
     const expected = [-1, 127 / 127.5 - 1, 1, 1, -1, 51 / 127.5 - 1];
-    expect(normalizeImages(pixels, 'mobilenet_v1')).toEqual(Float32Array.from(expected));
+    expect(normalizeImages(pixels, trunkOf('mobilenet_v1', 1).preprocessing)).toEqual(
+      Float32Array.from(expected),
+    );
   });
 
   it.each(['resnet18', 'resnet50'] as const)(
@@ -20,7 +23,9 @@ describe('normalising images', () => {
         -0.456 / 0.224,
         (0.2 - 0.406) / 0.225,
       ];
-      expect(normalizeImages(pixels, backbone)).toEqual(Float32Array.from(expected));
+      expect(normalizeImages(pixels, trunkOf(backbone, 1).preprocessing)).toEqual(
+        Float32Array.from(expected),
+      );
     },
   );
 });

@@ -27,7 +27,7 @@ test('untrained features do not tell synthetic species apart: mAP of their rando
       const pixels = Array.from({ length: perSpecies }, (_, picture) => [
         ...paintScene(random, bird, firstPicture + picture, model.imageSize),
       ]);
-      const images = normalizeImages(Uint8Array.from(pixels.flat()), model.backbone);
+      const images = normalizeImages(Uint8Array.from(pixels.flat()), layout.trunk.preprocessing);
       return [...encodeImages(network, images, perSpecies).features];
     });
     return Float32Array.from(rows.flat());

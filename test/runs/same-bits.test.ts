@@ -39,7 +39,12 @@ test('a run has a complete result', async () => {
     iterations: 3,
     workers: 1,
     dataset: { classes: 4, train: 32, test: 12 },
-    engine: { engine: expect.any(String), probeSha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    engine: {
+      engine: expect.any(String),
+      // Of the native kernels, or of the graph that a microbatch is.
+      buildHash: expect.stringMatching(/^[0-9a-f]{64}$/),
+      probeSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+    },
   });
   expect(result.mAP).toBeGreaterThan(0);
   expect(result.mAP).toBeLessThanOrEqual(1);

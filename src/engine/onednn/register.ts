@@ -1,9 +1,10 @@
 import '@tensorflow/tfjs-backend-cpu';
 import type { KernelConfig, KernelFunc } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { registerBatchNormGradients } from '../batch-norm-gradients.js';
 import type { Addon } from './addon.js';
 import { OnednnBackend } from './backend.js';
-import { batchNormKernels, registerBatchNormGradients } from './kernels/batch-norm.js';
+import { batchNormKernels } from './kernels/batch-norm.js';
 import { convolutionKernels } from './kernels/convolution.js';
 import { elementwiseKernels } from './kernels/elementwise.js';
 import { inherited, type KernelCall, type NativeKernel } from './kernels/kernel.js';

@@ -90,7 +90,7 @@ async function inspect(path: string): Promise<Inspected> {
         ? 'weight, bias, running_mean, running_var'
         : 'gamma, beta, moving_mean, moving_variance',
       epsilon: layout.epsilon,
-      preprocessing: describePreprocessing(backbone),
+      preprocessing: describePreprocessing(layout.trunk.preprocessing),
       changes,
       sha256,
     },

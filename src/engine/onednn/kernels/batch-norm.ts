@@ -1,11 +1,12 @@
-import type { NamedAttrMap, NamedTensorMap, Tensor, TensorInfo } from '@tensorflow/tfjs-core';
-import * as tf from '@tensorflow/tfjs-core';
-import { BATCH_NORM_ADD_RELU, BATCH_NORM_TRAIN, type BatchNormActivation } from '../../batch-norm.js';
-import { reluGradient } from '../../gradients.js';
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import {
+  BATCH_NORM_ADD_RELU,
+  BATCH_NORM_TRAIN,
+  BATCH_NORM_TRAIN_GRADIENT,
+  type BatchNormActivation,
+} from '../../batch-norm.js';
 import { nativeActivation } from '../addon.js';
 import type { KernelCall, NativeKernel } from './kernel.js';
-
-const BATCH_NORM_TRAIN_GRADIENT = `${BATCH_NORM_TRAIN}Grad`;
 
 function forward(call: KernelCall, activation: BatchNormActivation): TensorInfo[] {
   const { inputs, attrs, backend } = call;
@@ -76,40 +77,3 @@ export const batchNormKernels: { [name: string]: NativeKernel } = {
   [BATCH_NORM_TRAIN_GRADIENT]: trainGradient,
   FusedBatchNorm: inference,
 };
-
-/** Registers the gradients of the fused kernels; statistics have none. */
-export function registerBatchNormGradients(): void {
-  tf.registerGradient({
-    kernelName: BATCH_NORM_TRAIN,
-    inputsToSave: ['x', 'scale', 'offset'],
-    outputsToSave: [false, true, true],
-    gradFunc: (dys, saved, attributes) => {
-      const [x, scale, offset, mean, variance] = saved as [Tensor, Tensor, Tensor, Tensor, Tensor];
-      const dy = (dys as Tensor[])[0]!;
-      const gradients = backward({ x, dy, scale, offset, mean, variance }, attributes);
-      // As in `registerGradients`: nothing else needs them.
-      tf.dispose([dys, saved]);
-      return gradients;
-    },
-  });
-  tf.registerGradient({
-    kernelName: BATCH_NORM_ADD_RELU,
-    inputsToSave: ['x', 'scale', 'offset'],
-    outputsToSave: [true, true, true],
-    gradFunc: (dys, saved, { epsilon }) => {
-      const [x, scale, offset, y, mean, variance] = saved as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
-      const dy = (dys as Tensor[])[0]!;
-      // What the ReLU lets through is the gradient of both terms of the sum.
-      const shortcut = reluGradient(dy, y, Number.POSITIVE_INFINITY);
-      const attributes = { epsilon: epsilon!, activation: 'none' };
-      const gradients = backward({ x, dy: shortcut, scale, offset, mean, variance }, attributes);
-      tf.dispose([dys, saved]);
-      return { ...gradients, shortcut: () => shortcut };
-    },
-  });
-}
-
-function backward(inputs: NamedTensorMap, attributes: NamedAttrMap): { [input: string]: () => Tensor } {
-  const gradients = tf.engine().runKernel(BATCH_NORM_TRAIN_GRADIENT, inputs, attributes) as Tensor[];
-  return { x: () => gradients[0]!, scale: () => gradients[1]!, offset: () => gradients[2]! };
-}

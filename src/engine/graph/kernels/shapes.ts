@@ -1,0 +1,43 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { integers, reduce, reshape } from '../operations.js';
+import { floats, floatType, type GraphKernel } from './kernel.js';
+
+function reduction(operation: 'Sum' | 'Mean'): GraphKernel {
+  return ({ inputs, attrs }) => {
+    const { x } = inputs;
+    const axes = tf.util.parseAxisParam(attrs.axis as number[], [...x!.shape]);
+    return reduce(operation, x!, axes, Boolean(attrs.keepDims));
+  };
+}
+
+const matrixProduct: GraphKernel = ({ inputs, attrs, graph }) => {
+  const { a, b } = inputs;
+  const { transposeA, transposeB } = attrs as { transposeA: boolean; transposeB: boolean };
+  const rows = a!.shape.at(transposeA ? -1 : -2)!;
+  const columns = b!.shape.at(transposeB ? -2 : -1)!;
+  return graph.one('BatchMatMulV2', [a!, b!], floats([...a!.shape.slice(0, -2), rows, columns]), {
+    attributes: { ...floatType, adj_x: { flag: transposeA }, adj_y: { flag: transposeB } },
+  });
+};
+
+const tile: GraphKernel = ({ inputs, attrs, graph }) => {
+  const { x } = inputs;
+  const repetitions = attrs.reps as number[];
+  const shape = x!.shape.map((size, axis) => size * repetitions[axis]!);
+  return graph.one('Tile', [x!, integers(graph, repetitions)], floats(shape), {
+    attributes: { ...floatType, Tmultiples: { type: 'int32' } },
+  });
+};
+
+/** Reductions, products of matrices, and what changes a shape. */
+export const shapeKernels: { readonly [name: string]: GraphKernel } = {
+  [tf.Sum]: reduction('Sum'),
+  [tf.Mean]: reduction('Mean'),
+  [tf.BatchMatMul]: matrixProduct,
+  [tf.Tile]: tile,
+  [tf.Reshape]: ({ inputs, attrs }) =>
+    reshape(
+      inputs.x!,
+      tf.util.inferFromImplicitShape(attrs.shape as number[], tf.util.sizeFromShape([...inputs.x!.shape])),
+    ),
+};

@@ -1,0 +1,130 @@
+import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Graph, Value } from '../../engine/graph/graph.js';
+import { bitcast, concat, flattened, slice } from '../../engine/graph/operations.js';
+import { type Tracer, traceGraph } from '../../engine/graph/trace.js';
+import type { ErasingSettings } from '../erasing.js';
+import type { NetworkLayout } from '../layout.js';
+import { type Method, usesErasing, usesPositives } from '../method.js';
+import { Network, type TrainingFeatures } from '../network.js';
+import { addLossHead } from './loss-head.js';
+import { addPictures, type PictureForm } from './pictures.js';
+import { addAttention, addErasing, addErasingMask } from './srem.js';
+import { addWeights } from './weights.js';
+
+/** What decides the graph of a microbatch, besides the network. */
+export interface MicrobatchShape {
+  readonly rows: number;
+  readonly method: Method;
+  readonly erasing: ErasingSettings;
+  readonly form: PictureForm;
+}
+
+export interface MicrobatchGraph {
+  readonly graph: Graph;
+  /** Values per channel that each BatchNorm sees, for each pass. */
+  readonly counts: readonly (readonly number[])[];
+}
+
+/** Names of what a run of the graph is fed and gives. */
+export const microbatchNodes = {
+  anchors: 'anchors',
+  positives: 'positives',
+  /** Derivative by a parameter, by its place in the layout. */
+  gradient: (index: number) => `gradient_${index}`,
+  /**
+   * Float32: the four losses as halves of float64, u of pass 1, u of pass 2, then per pass the means of every BatchNorm
+   * and the variances of every BatchNorm.
+   */
+  outcome: 'outcome',
+  /** Boolean `[rows, height, width]`, where the method erases. */
+  mask: 'mask',
+} as const;
+
+/**
+ * `computeGradient` of a microbatch as one graph: both passes, attention and erasing, the loss, and the backward pass
+ * through both.
+ */
+export function traceMicrobatch(layout: NetworkLayout, shape: MicrobatchShape): MicrobatchGraph {
+  let counts: number[][] = [];
+  const graph = traceGraph((tracer) => {
+    const { graph } = tracer;
+    const network = new Network(layout);
+    const { parameters } = addWeights(graph, layout, false);
+    network.variables.forEach((variable, index) => {
+      tracer.bind(variable, parameters[index]!);
+    });
+    let outcome: Value[] = [];
+    const { grads } = tf.variableGrads(() => {
+      const passes = runPasses(tracer, network, shape);
+      outcome = passes.outcome;
+      counts = passes.counts;
+      return passes.loss;
+    }, [...network.variables]);
+    network.variables.forEach(({ name }, index) => {
+      graph.name(tracer.value(grads[name]!), microbatchNodes.gradient(index));
+    });
+    graph.name(flattened(outcome), microbatchNodes.outcome);
+    network.dispose();
+  });
+  return { graph, counts };
+}
+
+function runPasses(tracer: Tracer, network: Network, { rows, method, erasing, form }: MicrobatchShape) {
+  const { graph } = tracer;
+  const { layout } = network;
+  const images = (name: string) => addPictures(graph, name, rows, form, layout);
+  const anchors = images(microbatchNodes.anchors);
+  const positives = usesPositives(method) && images(microbatchNodes.positives);
+  const firstImages = positives ? concat([anchors, positives], 0) : anchors;
+  const first = network.forwardTrain(tracer.tensor(firstImages) as tf.Tensor4D);
+  const passes = [first];
+  if (usesErasing(method)) {
+    const mask = addMask(tracer, first, rows, layout, erasing);
+    passes.push(network.forwardTrain(tracer.tensor(addErasing(anchors, mask)) as tf.Tensor4D));
+  }
+  const u = passes.map((pass) => tracer.value(pass.u));
+  const [both, erased = null] = u as [Value, Value?];
+  const part = (index: number) => slice(both, [index * rows, 0], [rows, layout.bits]);
+  const outputs = { anchor: part(0), positive: positives ? part(1) : null, erased };
+  const { losses, gradients } = addLossHead(graph, outputs, rows, layout.bits);
+  const firstGradient = gradients.positive
+    ? concat([gradients.anchor, gradients.positive], 0)
+    : gradients.anchor;
+  const known = gradients.erased ? [firstGradient, gradients.erased] : [firstGradient];
+  return {
+    outcome: [
+      ...losses.map((loss) => bitcast(loss, 'float32', [2])),
+      ...u,
+      ...passes.flatMap(({ statistics }) => [
+        ...statistics.map(({ mean }) => tracer.value(mean)),
+        ...statistics.map(({ variance }) => tracer.value(variance)),
+      ]),
+    ],
+    counts: passes.map(({ statistics }) => statistics.map(({ count }) => count)),
+    loss: withGradients(
+      passes.map((pass) => pass.u),
+      () => known.map((gradient) => tracer.tensor(gradient)),
+    ),
+  };
+}
+
+function addMask(
+  tracer: Tracer,
+  { featureMap }: TrainingFeatures,
+  rows: number,
+  layout: NetworkLayout,
+  erasing: ErasingSettings,
+): Value {
+  const map = tracer.value(featureMap);
+  const [, height = 0, width = 0, channels = 0] = map.shape;
+  const anchorMap = slice(map, [0, 0, 0, 0], [rows, height, width, channels]);
+  const mask = addErasingMask(addAttention(anchorMap, layout), erasing);
+  return tracer.graph.name(mask, microbatchNodes.mask);
+}
+
+/** A loss whose derivatives by the outputs are known; nobody looks at its value. */
+function withGradients(outputs: Tensor2D[], gradFunc: () => Tensor[]): tf.Scalar {
+  const loss = tf.customGrad(() => ({ value: tf.scalar(0), gradFunc }));
+  return loss(...outputs) as tf.Scalar;
+}
