@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { importsOf, nodesOnCircles, sourceFiles } from './source-files.js';
+import { importsOfSource, sourceFiles } from './imports.js';
+import { circles, roomsOf } from './rooms.js';
 
 /**
  * Folders of src by height. An import goes to a lower height, to a folder of the same one where that is said to be
@@ -26,17 +27,7 @@ const heights: readonly { readonly folders: readonly string[]; readonly mayImpor
 /** Plain TypeScript over typed arrays: no tensors, no engine. */
 const plain = ['hashing', 'data', 'retrieval'];
 
-const imports = sourceFiles('src')
-  .flatMap(importsOf)
-  .map((each) => ({
-    ...each,
-    from: topOf(relative('src', each.file)),
-    to: each.target && topOf(relative('src', each.target)),
-  }));
-
-function topOf(path: string): string {
-  return path.split('/')[0]!;
-}
+const imports = importsOfSource();
 
 function heightOf(folder: string): number {
   return heights.findIndex(({ folders }) => folders.includes(folder));
@@ -56,17 +47,16 @@ test('imports between folders point down', () => {
 });
 
 test('no circle runs through folders', () => {
-  const edges = imports.flatMap(({ from, to }): [string, string][] =>
-    to === undefined || to === from ? [] : [[from, to]],
-  );
-  expect(nodesOnCircles(edges)).toEqual([]);
+  expect(circles(roomsOf('', imports))).toEqual([]);
 });
 
 test('no circle runs through files, imports of types included', () => {
-  const edges = imports.flatMap(({ file, target }): [string, string][] =>
-    target === undefined ? [] : [[file, target]],
-  );
-  expect(nodesOnCircles(edges)).toEqual([]);
+  const files = new Map<string, Set<string>>();
+  for (const { file, target } of imports) {
+    const targets = files.get(file) ?? new Set();
+    files.set(file, target === undefined ? targets : targets.add(join('src', target)));
+  }
+  expect(circles(files)).toEqual([]);
 });
 
 test('hashing, data and retrieval know no tensors and no engine', () => {
