@@ -1,3 +1,4 @@
+import type { Backbone } from '../run/training-run.js';
 import type {
   ConvolutionLayer,
   DepthwiseLayer,
@@ -10,8 +11,6 @@ import type {
 import { ModelError } from './error.js';
 import { mobilenetTrunk } from './mobilenet.js';
 import { resnetTrunk } from './resnet.js';
-
-export type Backbone = 'mobilenet_v1' | 'resnet18' | 'resnet50';
 
 export interface ModelSettings {
   readonly backbone: Backbone;

@@ -1,4 +1,4 @@
-import type { Backbone } from './layout.js';
+import type { Backbone } from '../run/training-run.js';
 
 /** ImageNet's channel means and standard deviations, in units of 0..1 (torchvision's values). */
 const IMAGENET_MEAN = [0.485, 0.456, 0.406] as const;

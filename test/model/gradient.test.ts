@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { computeGradient, type GradientInput, type LeafResult } from '../../src/model/fcaenet.js';
-import type { Method } from '../../src/model/method.js';
 import { Network } from '../../src/model/network.js';
+import type { Method } from '../../src/run/training-run.js';
 import { relativeError } from '../golden/support.js';
 import { useEngine } from './engine.js';
 import {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ModelError } from '../../src/model/error.js';
-import { type Backbone, describeModel } from '../../src/model/layout.js';
+import { describeModel } from '../../src/model/layout.js';
+import type { Backbone } from '../../src/run/training-run.js';
 
 const bits = 24;
 

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import type { NetworkWeights } from '../../src/model/initial.js';
-import { type Backbone, describeModel, type ModelLayout } from '../../src/model/layout.js';
+import { describeModel, type ModelLayout } from '../../src/model/layout.js';
 import { torchShape } from '../../src/model/torch-order.js';
 import { loadBackboneWeights } from '../../src/model/weights/weights-file.js';
+import type { Backbone } from '../../src/run/training-run.js';
 import { inTorchOrder } from '../golden/networks.js';
 import { type TorchTensor, torchZip } from './torch-writer.js';
 
