@@ -88,7 +88,7 @@ function neighboursOf(from: number, to: number): Neighbours {
 }
 
 /** (a − min) / (max − min + ε), in place. */
-export function scaleToUnitRange<T extends Float64Array>(values: T): T {
+function scaleToUnitRange<T extends Float64Array>(values: T): T {
   let least = Number.POSITIVE_INFINITY;
   let largest = Number.NEGATIVE_INFINITY;
   for (const value of values) {
