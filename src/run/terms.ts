@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ExitCode } from '../errors.js';
-import { syncFolder } from './atomic-file.js';
+import { syncDirectorySync } from './atomic-file.js';
 import { RunFileError } from './error.js';
 import { parseJson } from './parse-json.js';
 import { namesIn } from './presence.js';
@@ -83,7 +83,7 @@ export class Terms {
     writeFileSync(temporary, content, { flush: true });
     try {
       linkSync(temporary, this.pathOf(term));
-      syncFolder(this.directory);
+      syncDirectorySync(this.directory);
       return true;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
