@@ -75,12 +75,17 @@ describe('the gradient of a microbatch', () => {
   });
 
   it.each([
-    ['fcaenet', null, 'MODEL_POSITIVES'],
-    ['baseline', tinyInput('esrl', rows).positives, 'MODEL_POSITIVES'],
-    ['esrl', new Float32Array(7), 'MODEL_SHAPE'],
-  ] as const)('of %s refuses positives that do not fit', (method, positives, code) => {
+    ['fcaenet', null, 'MODEL_POSITIVES', 'Method fcaenet needs positives and got none.'],
+    [
+      'baseline',
+      tinyInput('esrl', rows).positives,
+      'MODEL_POSITIVES',
+      'Method baseline got positives it does not use.',
+    ],
+    ['esrl', new Float32Array(7), 'MODEL_SHAPE', 'A batch of positives has 7 elements, expected '],
+  ] as const)('of %s refuses positives that do not fit', (method, positives, code, text) => {
     expect(() => gradientOf({ ...tinyInput(method, rows), positives })).toThrow(
-      expect.objectContaining({ code }),
+      expect.objectContaining({ code, message: expect.stringContaining(text) }),
     );
   });
 
