@@ -197,6 +197,9 @@ class Table {
 
 function checkRange(name: string, value: number, from: number, to: number, allowed = true): void {
   if (!allowed || !(value >= from && value <= to)) {
-    throw new ModelError('MODEL_SETTINGS', `Model ${name} is ${value}, expected ${from} to ${to}.`);
+    throw new ModelError(
+      'MODEL_SETTINGS',
+      `Model ${name} is ${value}, expected a number from ${from} to ${to}.`,
+    );
   }
 }

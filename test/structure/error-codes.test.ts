@@ -45,7 +45,7 @@ test('the search finds the codes', () => {
   );
 });
 /** Codes of whatever was thrown, in its own words. */
-const ofOthers = ['CONTROL_FAILED', 'WORKER_UNEXPECTED'];
+const ofOthers = ['BAD_MESSAGE', 'CONTROL_FAILED', 'WORKER_UNEXPECTED'];
 const described = codes.filter((code) => !ofOthers.includes(code));
 const messages = messagesIn('src', (text) => described.includes(text));
 
@@ -55,7 +55,7 @@ test.each(described)('%s has a sentence', (code) => {
 });
 
 /** Words by which a sentence without a value says what would have been right. */
-const expectation = /\b(?:expected|but|must|needs?|only|before)\b|;/;
+const expectation = /\b(?:expected|but|must|needs?|only|before|than|or)\b|;/;
 
 test('every sentence of an error names a value or what was expected', () => {
   const silent = messages.filter(({ parts, hasValue }) => !hasValue && !expectation.test(parts.join(' ')));
