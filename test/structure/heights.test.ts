@@ -16,7 +16,7 @@ const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['monitoring'],
     ['*'],
   ],
-  'src/coordinator/monitoring': [['remaining-time.ts'], ['metrics'], ['*']],
+  'src/coordinator/monitoring': [['coordinator-event.ts', 'remaining-time.ts'], ['metrics'], ['*']],
   'src/data': [
     ['error.ts', 'random.ts', 'philox.ts', 'pixels.ts'],
     ['layouts', 'synthetic'],
