@@ -4,7 +4,7 @@ import { quote } from '../errors.js';
 import { CheckpointError } from './error.js';
 
 /** Version of the checkpoint's files; another one is refused. */
-export const FORMAT_VERSION = 2;
+export const currentFormatVersion = 2;
 
 const count = z.int().nonnegative();
 const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
@@ -91,10 +91,10 @@ export function decodeManifest(text: string): CheckpointManifest {
       'The manifest has other bytes than its digest, expected those that were written.',
     );
   }
-  if (content.formatVersion !== FORMAT_VERSION) {
+  if (content.formatVersion !== currentFormatVersion) {
     throw new CheckpointError(
       'CHECKPOINT_FOREIGN',
-      `The formatVersion is ${String(content.formatVersion)}, expected ${FORMAT_VERSION}.`,
+      `The formatVersion is ${String(content.formatVersion)}, expected ${currentFormatVersion}.`,
     );
   }
   return checked(content);

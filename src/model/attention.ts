@@ -1,7 +1,7 @@
 import { checkElements } from './error.js';
 
 /** Keeps a flat map's normalisation from dividing by zero (equation 4). */
-const EPSILON = 1e-8;
+const epsilon = 1e-8;
 
 /** Height and width in pixels. */
 export interface Size {
@@ -95,7 +95,7 @@ function scaleToUnitRange<T extends Float64Array>(values: T): T {
     if (value < least) least = value;
     if (value > largest) largest = value;
   }
-  const range = largest - least + EPSILON;
+  const range = largest - least + epsilon;
   for (let i = 0; i < values.length; i++) values[i] = (values[i]! - least) / range;
   return values;
 }

@@ -1,8 +1,8 @@
 import type { Backbone } from '../run/training-run.js';
 
 /** ImageNet's channel means and standard deviations, in units of 0..1 (torchvision's values). */
-const IMAGENET_MEAN = [0.485, 0.456, 0.406] as const;
-const IMAGENET_DEVIATION = [0.229, 0.224, 0.225] as const;
+const imagenetMean = [0.485, 0.456, 0.406] as const;
+const imagenetDeviation = [0.229, 0.224, 0.225] as const;
 
 /**
  * Scales RGB bytes to what the backbone was trained on: ImageNet's mean and standard deviation for the ResNets,
@@ -24,7 +24,7 @@ export function normalizeImages(pixels: Uint8Array, backbone: Backbone): Float32
 /** What `normalizeImages` does for a backbone, in words. */
 export function describePreprocessing(backbone: Backbone): string {
   if (backbone === 'mobilenet_v1') return 'RGB, byte / 127.5 - 1';
-  return `RGB, (byte / 255 - [${IMAGENET_MEAN.join(', ')}]) / [${IMAGENET_DEVIATION.join(', ')}]`;
+  return `RGB, (byte / 255 - [${imagenetMean.join(', ')}]) / [${imagenetDeviation.join(', ')}]`;
 }
 
 /** The value of each byte in each channel `[3, 256]`. */
@@ -33,6 +33,6 @@ function tableOf(backbone: Backbone): Float32Array {
     const channel = index >>> 8;
     const byte = index & 255;
     if (backbone === 'mobilenet_v1') return byte / 127.5 - 1;
-    return (byte / 255 - IMAGENET_MEAN[channel]!) / IMAGENET_DEVIATION[channel]!;
+    return (byte / 255 - imagenetMean[channel]!) / imagenetDeviation[channel]!;
   });
 }

@@ -18,7 +18,7 @@ export interface Grant {
   readonly finished: boolean;
 }
 
-const NAME = /^\d{6,}$/;
+const namePattern = /^\d{6,}$/;
 
 /**
  * The leaderships of a run, one file each, `terms/000001` and so on. A file is created once, with its whole content,
@@ -74,7 +74,7 @@ export class Terms {
 
   private list(): number[] {
     return namesIn(this.directory)
-      .filter((name) => NAME.test(name))
+      .filter((name) => namePattern.test(name))
       .map(Number);
   }
 

@@ -87,7 +87,7 @@ describe('weight files that do not fit', () => {
     const path = await writeSafetensors(tensors, 'I32');
     await expect(load(resnet, path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_DTYPE',
-      message: `Tensor conv1.weight in ${path} is of type I32, expected F32, F16 or BF16.`,
+      message: `Tensor conv1.weight in ${path} is of type i32, expected f32, F16 or BF16.`,
     });
   });
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { colorHistogram, HISTOGRAM_BINS, histogramRetrieval } from '../../src/retrieval/histogram.js';
+import { colorHistogram, histogramBins, histogramRetrieval } from '../../src/retrieval/histogram.js';
 import { generator } from '../hashing/dense.js';
 import { averagePrecisionOf, sorted } from './brute-force.js';
 
@@ -18,7 +18,7 @@ async function* stream<T>(items: readonly T[]): AsyncGenerator<T> {
 
 test('a picture’s histogram counts its colours by their three highest bits', () => {
   const histogram = colorHistogram(Uint8Array.of(0, 0, 31, 255, 255, 255, 0, 0, 32, 64, 32, 0, 31, 31, 31));
-  expect(histogram.length).toBe(HISTOGRAM_BINS);
+  expect(histogram.length).toBe(histogramBins);
   const counted = [...histogram.entries()].filter(([, count]) => count > 0);
   expect(counted).toEqual([
     [0, 2],

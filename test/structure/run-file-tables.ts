@@ -133,8 +133,8 @@ function resolved(spec: WrittenSpec): unknown {
 }
 
 /** Keys by the value they have, in order. */
-function grouped<Key>(keys: readonly Key[], valueOf: (key: Key) => string): Map<string, Key[]> {
+function grouped<Key>(keys: readonly Key[], nameOf: (key: Key) => string): Map<string, Key[]> {
   const groups = new Map<string, Key[]>();
-  for (const key of keys) groups.set(valueOf(key), [...(groups.get(valueOf(key)) ?? []), key]);
+  for (const key of keys) groups.set(nameOf(key), [...(groups.get(nameOf(key)) ?? []), key]);
   return groups;
 }

@@ -1,11 +1,11 @@
 import type { NamedAttrMap, NamedTensorMap, Tensor, TensorInfo } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { BATCH_NORM_ADD_RELU, BATCH_NORM_TRAIN, type BatchNormActivation } from '../../batch-norm.js';
+import { type BatchNormActivation, batchNormAddReluKernel, batchNormTrainKernel } from '../../batch-norm.js';
 import { reluGradient } from '../../gradients.js';
 import { nativeActivation } from '../addon.js';
 import type { KernelCall, NativeKernel } from './kernel.js';
 
-const BATCH_NORM_TRAIN_GRADIENT = `${BATCH_NORM_TRAIN}Grad`;
+const batchNormTrainGradientKernel = `${batchNormTrainKernel}Grad`;
 
 function forward(call: KernelCall, activation: BatchNormActivation): TensorInfo[] {
   const { inputs, attrs, backend } = call;
@@ -71,16 +71,16 @@ const inference: NativeKernel = ({ inputs, attrs, backend }) => {
 
 /** Batch normalisation: fused train mode with its gradient, and inference. */
 export const batchNormKernels: { [name: string]: NativeKernel } = {
-  [BATCH_NORM_TRAIN]: train,
-  [BATCH_NORM_ADD_RELU]: addRelu,
-  [BATCH_NORM_TRAIN_GRADIENT]: trainGradient,
+  [batchNormTrainKernel]: train,
+  [batchNormAddReluKernel]: addRelu,
+  [batchNormTrainGradientKernel]: trainGradient,
   FusedBatchNorm: inference,
 };
 
 /** Registers the gradients of the fused kernels; statistics have none. */
 export function registerBatchNormGradients(): void {
   tf.registerGradient({
-    kernelName: BATCH_NORM_TRAIN,
+    kernelName: batchNormTrainKernel,
     inputsToSave: ['x', 'scale', 'offset'],
     outputsToSave: [false, true, true],
     gradFunc: (dys, saved, attributes) => {
@@ -93,7 +93,7 @@ export function registerBatchNormGradients(): void {
     },
   });
   tf.registerGradient({
-    kernelName: BATCH_NORM_ADD_RELU,
+    kernelName: batchNormAddReluKernel,
     inputsToSave: ['x', 'scale', 'offset'],
     outputsToSave: [true, true, true],
     gradFunc: (dys, saved, { epsilon }) => {
@@ -110,6 +110,6 @@ export function registerBatchNormGradients(): void {
 }
 
 function backward(inputs: NamedTensorMap, attributes: NamedAttrMap): { [input: string]: () => Tensor } {
-  const gradients = tf.engine().runKernel(BATCH_NORM_TRAIN_GRADIENT, inputs, attributes) as Tensor[];
+  const gradients = tf.engine().runKernel(batchNormTrainGradientKernel, inputs, attributes) as Tensor[];
   return { x: () => gradients[0]!, scale: () => gradients[1]!, offset: () => gradients[2]! };
 }
