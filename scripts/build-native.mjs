@@ -2,7 +2,16 @@
 // that the same sources were built with the same flags, compiler and oneDNN already.
 import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,24 +48,13 @@ const units = [
   { source: 'convolution.cc', object: 'convolution.o', flags: ['-O2'] },
 ];
 const linkFlags = ['-shared', '-fopenmp', '-ldnnl'];
-const sources = [
-  'addon.cc',
-  'batch_norm.h',
-  'convolution.cc',
-  'convolution.h',
-  'convolution_choice.h',
-  'depthwise.h',
-  'elementwise.h',
-  'kernels.cc',
-  'kernels.h',
-  'lanes.h',
-  'matrix.h',
-  'pooling.h',
-  'tap_products.h',
-  'tiles.h',
-  'winograd.h',
-  'winograd_filter.h',
-];
+/**
+ * Every file that a compilation can include by its name in quotes, in the order of their names: a change to one of them
+ * changes the hash, whether it was listed anywhere or not.
+ */
+export const sources = readdirSync(native)
+  .filter((name) => /\.(?:cc|h)$/.test(name))
+  .sort();
 
 /** First line of `g++ --version`; throws one sentence where there is no compiler. */
 function compilerVersion() {

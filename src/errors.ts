@@ -40,14 +40,14 @@ export class FcaenetError extends Error {
 }
 
 /** What a terminal would obey or hide instead of showing: controls, invisible formatting, separators, half letters. */
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
-const SHORT_ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+const shortEscapes: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 /** The text in one line, what a terminal would not show as itself written as an escape. */
 export function printable(text: string): string {
-  return text.replace(UNPRINTABLE, (letter) => {
+  return text.replace(unprintable, (letter) => {
     const code = letter.codePointAt(0)!.toString(16);
-    return SHORT_ESCAPES[letter] ?? (code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, '0')}`);
+    return shortEscapes[letter] ?? (code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, '0')}`);
   });
 }
 

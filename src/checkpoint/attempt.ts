@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import type { Disk } from '../disk/disk.js';
-import { REPLACED } from '../run/checkpoint-name.js';
+import { replacedInfix } from '../run/checkpoint-name.js';
 import { renameDurably, syncDirectory, writeDurably } from './durable.js';
-import { encodeManifest, FORMAT_VERSION } from './manifest.js';
-import { type CheckpointState, encodeState, MANIFEST_FILE } from './state.js';
+import { currentFormatVersion, encodeManifest } from './manifest.js';
+import { type CheckpointState, encodeState, manifestFile } from './state.js';
 
 /** Unfinished or abandoned; whoever writes next removes it. */
-const TEMPORARY = '.tmp-';
+const temporaryPrefix = '.tmp-';
 
 /**
  * One attempt to write a checkpoint. Its temporary names are its own, because a file operation of an earlier attempt
@@ -29,9 +29,9 @@ export class WriteAttempt {
     const names = new Set(await this.disk.readdir(this.directory));
     for (const entry of names) {
       const path = join(this.directory, entry);
-      if (entry.startsWith(REPLACED) && !names.has(entry.slice(REPLACED.length))) {
-        await renameDurably(this.disk, path, join(this.directory, entry.slice(REPLACED.length)));
-      } else if (entry.startsWith(TEMPORARY) || entry.startsWith(REPLACED)) {
+      if (entry.startsWith(replacedInfix) && !names.has(entry.slice(replacedInfix.length))) {
+        await renameDurably(this.disk, path, join(this.directory, entry.slice(replacedInfix.length)));
+      } else if (entry.startsWith(temporaryPrefix) || entry.startsWith(replacedInfix)) {
         await this.disk.remove(path);
       }
     }
@@ -49,7 +49,7 @@ export class WriteAttempt {
     const { position, term, trainingHash, arithmeticVersion, version, identity, metrics } = state;
     const manifest = encodeManifest({
       format: 'fcaenet-checkpoint',
-      formatVersion: FORMAT_VERSION,
+      formatVersion: currentFormatVersion,
       arithmeticVersion,
       ...(version === null ? {} : { version }),
       trainingHash,
@@ -60,7 +60,7 @@ export class WriteAttempt {
       metrics,
       files,
     });
-    const { bytes } = await writeDurably(this.disk, join(directory, MANIFEST_FILE), [Buffer.from(manifest)]);
+    const { bytes } = await writeDurably(this.disk, join(directory, manifestFile), [Buffer.from(manifest)]);
     await syncDirectory(this.disk, directory);
     return files.reduce((sum, file) => sum + file.bytes, bytes);
   }
@@ -68,7 +68,7 @@ export class WriteAttempt {
   /** Gives what was written its name; one that has it already counts until then and is removed after. */
   async publish(name: string): Promise<void> {
     const final = join(this.directory, name);
-    const replaced = join(this.directory, `${REPLACED}${name}`);
+    const replaced = join(this.directory, `${replacedInfix}${name}`);
     const exists = (await this.disk.readdir(this.directory)).includes(name);
     if (exists) await renameDurably(this.disk, final, replaced);
     await renameDurably(this.disk, this.temporary(name), final);
@@ -97,6 +97,6 @@ export class WriteAttempt {
 
   private temporary(name: string): string {
     const suffix = this.number === 1 ? '' : `-${this.number}`;
-    return join(this.directory, `${TEMPORARY}${name}${suffix}`);
+    return join(this.directory, `${temporaryPrefix}${name}${suffix}`);
   }
 }

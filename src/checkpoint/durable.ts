@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import type { Disk } from '../disk/disk.js';
 
 /** Bytes hashed and written at a time, so that other work of the process gets its turn between. */
-const CHUNK_BYTES = 4 * 2 ** 20;
+const chunkBytes = 4 * 2 ** 20;
 
 /** Writes a new file from consecutive pieces and waits until it is on the disk. */
 export async function writeDurably(
@@ -16,8 +16,8 @@ export async function writeDurably(
   const handle = await disk.open(path, 'wx');
   try {
     for (const piece of pieces) {
-      for (let start = 0; start < piece.length; start += CHUNK_BYTES) {
-        const chunk = piece.subarray(start, start + CHUNK_BYTES);
+      for (let start = 0; start < piece.length; start += chunkBytes) {
+        const chunk = piece.subarray(start, start + chunkBytes);
         hash.update(chunk);
         await handle.append(chunk);
         bytes += chunk.length;

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { quote } from '../errors.js';
 import { CheckpointError } from './error.js';
 
 /** Version of the checkpoint's files; another one is refused. */
-export const FORMAT_VERSION = 2;
+export const currentFormatVersion = 2;
 
 const count = z.int().nonnegative();
 const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
@@ -73,19 +74,27 @@ export function decodeManifest(text: string): CheckpointManifest {
   try {
     raw = JSON.parse(text);
   } catch (error) {
-    throw new CheckpointError('CHECKPOINT_MANIFEST', 'The manifest is not JSON.', { cause: error });
+    throw new CheckpointError('CHECKPOINT_MANIFEST', `The manifest is ${quote(text)}, expected JSON.`, {
+      cause: error,
+    });
   }
   if (typeof raw !== 'object' || raw === null) {
-    throw new CheckpointError('CHECKPOINT_MANIFEST', 'The manifest is not a JSON object.');
+    throw new CheckpointError(
+      'CHECKPOINT_MANIFEST',
+      `The manifest is ${quote(text)}, expected a JSON object.`,
+    );
   }
   const { digest: _, ...content } = raw as Record<string, unknown>;
   if (serialize(content) !== text) {
-    throw new CheckpointError('CHECKPOINT_MANIFEST', 'The manifest does not match its own digest.');
+    throw new CheckpointError(
+      'CHECKPOINT_MANIFEST',
+      'The manifest has other bytes than its digest, expected those that were written.',
+    );
   }
-  if (content.formatVersion !== FORMAT_VERSION) {
+  if (content.formatVersion !== currentFormatVersion) {
     throw new CheckpointError(
       'CHECKPOINT_FOREIGN',
-      `The formatVersion is ${String(content.formatVersion)}, expected ${FORMAT_VERSION}.`,
+      `The formatVersion is ${String(content.formatVersion)}, expected ${currentFormatVersion}.`,
     );
   }
   return checked(content);

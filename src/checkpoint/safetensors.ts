@@ -10,9 +10,9 @@ import { CheckpointError, reasonOf } from './error.js';
 
 const arrayTypes = {
   F64: Float64Array,
-  F32: Float32Array,
+  f32: Float32Array,
   I64: BigInt64Array,
-  I32: Int32Array,
+  i32: Int32Array,
   I8: Int8Array,
   U8: Uint8Array,
 } as const;
@@ -41,7 +41,7 @@ export interface TensorFile {
 }
 
 /** The format's own bound on the header. */
-const MAX_HEADER_BYTES = 100_000_000;
+const maxHeaderBytes = 100_000_000;
 
 const tensorSchema = z.strictObject({
   dtype: z.string(),
@@ -108,7 +108,7 @@ export function decodeSafetensors(bytes: Uint8Array, file: string): TensorFile {
     new CheckpointError('CHECKPOINT_SAFETENSORS', `Tensor file ${file}: ${what}.`, { cause });
   if (bytes.length < 8) throw fail(`it has ${bytes.length} bytes, expected at least 8`);
   const headerBytes = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
-  const available = Math.min(bytes.length - 8, MAX_HEADER_BYTES);
+  const available = Math.min(bytes.length - 8, maxHeaderBytes);
   if (headerBytes > available) {
     throw fail(`its header is said to have ${headerBytes} bytes, expected at most ${available}`);
   }

@@ -30,9 +30,9 @@ export interface CheckpointState {
   readonly history: unknown;
 }
 
-export const MANIFEST_FILE = 'manifest.json';
-const GROUPS = ['weights', 'optimizer', 'codes'] as const;
-const HISTORY_FILE = 'history.json';
+export const manifestFile = 'manifest.json';
+const groupNames = ['weights', 'optimizer', 'codes'] as const;
+const historyFile = 'history.json';
 /** Of a file, what is read while the piece before it is hashed. */
 const pieceBytes = 8 << 20;
 
@@ -41,17 +41,17 @@ type ManifestFile = CheckpointManifest['files'][number];
 /** A state's files besides the manifest, as consecutive pieces that share memory with the state. */
 export function encodeState(state: CheckpointState): { name: string; pieces: Uint8Array[] }[] {
   return [
-    ...GROUPS.map((group) => ({
+    ...groupNames.map((group) => ({
       name: `${group}.safetensors`,
       pieces: encodeSafetensors(state.tensors[group], { format: 'fcaenet', group }),
     })),
-    { name: HISTORY_FILE, pieces: [Buffer.from(JSON.stringify(state.history))] },
+    { name: historyFile, pieces: [Buffer.from(JSON.stringify(state.history))] },
   ];
 }
 
 /** Reads and checks a checkpoint's manifest; throws CheckpointError `CHECKPOINT_DAMAGED` or `CHECKPOINT_MANIFEST`. */
 export async function readManifest(disk: Disk, directory: string): Promise<CheckpointManifest> {
-  return decodeManifest((await readPart(disk, directory, MANIFEST_FILE)).toString('utf8'));
+  return decodeManifest((await readPart(disk, directory, manifestFile)).toString('utf8'));
 }
 
 /**
@@ -80,7 +80,7 @@ export async function readState(
       throw new CheckpointError('CHECKPOINT_DAMAGED', `The manifest does not name ${name}.`);
     return readHashed(disk, join(directory, name), file);
   };
-  const group = async (name: (typeof GROUPS)[number]) => {
+  const group = async (name: (typeof groupNames)[number]) => {
     const file = `${name}.safetensors`;
     return decodeSafetensors(await read(file), file).tensors;
   };
@@ -100,7 +100,7 @@ export async function readState(
     identity,
     metrics,
     tensors: { weights, optimizer, codes },
-    history: JSON.parse((await read(HISTORY_FILE)).toString('utf8')),
+    history: JSON.parse((await read(historyFile)).toString('utf8')),
   };
 }
 

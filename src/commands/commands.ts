@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { WorkOptions } from '../worker/command.js';
 import { type AuditOptions, registerAudit } from './audit.js';
 import { type MakeCertificatesOptions, registerCerts } from './certs.js';
 import { type ControlOptions, registerControl } from './control.js';
@@ -11,13 +12,13 @@ import { type RunsActions, registerRuns } from './runs.js';
 import { registerStart, type StartOptions } from './start.js';
 import { registerTrain, type TrainOptions } from './train.js';
 import { registerWeights, type WeightsActions } from './weights.js';
-import { registerWorker, type WorkerOptions } from './worker.js';
+import { registerWorker } from './worker.js';
 
 /** What the commands do, apart from how they are written on a command line. */
 export interface CommandActions {
   train(options: TrainOptions): Promise<void>;
   coordinate(options: CoordinatorOptions): Promise<void>;
-  work(options: WorkerOptions): Promise<void>;
+  work(options: WorkOptions): Promise<void>;
   evaluate(options: EvaluateOptions): Promise<void>;
   estimate(options: EstimateOptions): Promise<void>;
   audit(options: AuditOptions): Promise<void>;

@@ -2,9 +2,8 @@ import { execFile } from 'node:child_process';
 import { print } from '../console/output.js';
 import { formatTable } from '../console/table.js';
 import { EngineError } from '../engine/error.js';
-import { type EngineName, engineNames } from '../engine/loader.js';
 import { parseTrainingRun } from '../run/read.js';
-import type { TrainingRunSpec } from '../run/training-run.js';
+import { type EngineName, engineNames, type TrainingRunSpec } from '../run/training-run.js';
 import { measureSpeed, type WorkerSpeed } from '../worker/measure-speed.js';
 import type { DoctorOptions } from './doctor.js';
 

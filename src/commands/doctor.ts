@@ -1,6 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { EngineName } from '../engine/loader.js';
-import { engineNames, type TrainingRun } from '../run/training-run.js';
+import { type EngineName, engineNames, type TrainingRun } from '../run/training-run.js';
 import { addExamples, collect, readRun } from './options.js';
 import { UsageError } from './usage.js';
 
@@ -44,9 +43,7 @@ export function registerDoctor(program: Command, actions: DoctorActions): void {
       '--kube <manifests>',
       'Kubernetes manifests of a run instead: a folder of deploy/overlays, a file, or - for standard input',
     )
-    .addOption(
-      new Option('--engine <name>').choices(engineNames.filter((name) => name !== 'auto')).hideHelp(),
-    );
+    .addOption(new Option('--engine <name>').choices(engineNames).hideHelp());
   addExamples(command, [
     'npx fcaenet doctor',
     'npx fcaenet doctor examples/quick.yaml --json',

@@ -9,7 +9,7 @@ import { findPublished } from '../model/weights/catalogue.js';
 import { fetchWeights } from '../model/weights/fetch.js';
 import { fetchManifestWeights } from '../model/weights/fetch-manifest.js';
 import { convertWeights, inspectWeights } from '../model/weights/inspect.js';
-import { syncFolder } from '../run/atomic-file.js';
+import { syncDirectorySync } from '../run/atomic-file.js';
 import type { FetchWeightsOptions } from './weights.js';
 
 /** `fcaenet weights check`. Throws what `inspectWeights` throws. */
@@ -84,7 +84,7 @@ function writeNew(path: string, pieces: readonly Uint8Array[]): void {
       closeSync(file);
     }
     linkSync(temporary, path);
-    syncFolder(dirname(path));
+    syncDirectorySync(dirname(path));
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     throw code === 'EEXIST'

@@ -1,32 +1,8 @@
 import type { Command } from 'commander';
 import { defaultOperation } from '../run/presets.js';
+import type { WorkOptions } from '../worker/command.js';
 import { addExamples, addJoinTokenOption, dialledAddress, wholeNumber } from './options.js';
 import { UsageError } from './usage.js';
-
-export interface WorkerOptions {
-  /** The coordinator, HOST:PORT. */
-  readonly connect: string;
-  /** An HTTP proxy to reach it through, HOST:PORT; null dials it directly, whatever the environment says. */
-  readonly proxy: string | null;
-  /** How long to try to reach it the first time. */
-  readonly connectTimeoutSeconds: number;
-  /** How long to try to reach it again when it is gone; 0 never tries. */
-  readonly reconnectTimeoutSeconds: number;
-  /** The dataset's folder on this machine. */
-  readonly data: string;
-  /** Folder of decoded images, shared by the workers of a machine, and its bound in bytes. */
-  readonly cache: { readonly directory: string; readonly limitBytes: number };
-  /** Undefined speaks plain text. */
-  readonly tls:
-    | { readonly certificate: string; readonly key: string; readonly authority: string }
-    | undefined;
-  /** Undefined takes the token from the environment, if it is there. */
-  readonly joinTokenFile: string | undefined;
-  /** Undefined is host name and process id. */
-  readonly name: string | undefined;
-  /** Whether who starts this worker starts it again unless it says that the run is over. */
-  readonly expectRestart: boolean;
-}
 
 interface Flags {
   readonly connect: string;
@@ -45,7 +21,7 @@ interface Flags {
 }
 
 /** `fcaenet worker`: computes microbatches for a coordinator until the run ends. */
-export function registerWorker(program: Command, work: (options: WorkerOptions) => Promise<void>): void {
+export function registerWorker(program: Command, work: (options: WorkOptions) => Promise<void>): void {
   const command = program
     .command('worker')
     .description('compute for a coordinator, before or during its run')
@@ -98,7 +74,7 @@ export function registerWorker(program: Command, work: (options: WorkerOptions) 
   });
 }
 
-function tlsOf({ tlsCertificate, tlsKey, tlsAuthority }: Flags): WorkerOptions['tls'] {
+function tlsOf({ tlsCertificate, tlsKey, tlsAuthority }: Flags): WorkOptions['tls'] {
   if (tlsCertificate !== undefined && tlsKey !== undefined && tlsAuthority !== undefined) {
     return { certificate: tlsCertificate, key: tlsKey, authority: tlsAuthority };
   }

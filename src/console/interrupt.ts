@@ -2,7 +2,7 @@ import { closeSync } from 'node:fs';
 import { ExitCode } from '../errors.js';
 
 /** What asks this process to end: Ctrl-C, whoever supervises it, and a terminal that was closed. */
-export const interruptSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const interruptSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 export type InterruptSignal = (typeof interruptSignals)[number];
 type Handler = (signal: InterruptSignal) => void;
 

@@ -49,7 +49,7 @@ export interface CheckOptions {
   onProgress?: (what: 'listing' | 'reading' | 'decoding', done: number, total: number) => void;
 }
 
-const PARALLEL_DECODES = 4;
+const parallelDecodes = 4;
 
 /**
  * Looks a dataset over.
@@ -136,7 +136,7 @@ async function decodeAll(
       onProgress(done, files.length);
     }
   };
-  await Promise.all(Array.from({ length: PARALLEL_DECODES }, decodeImages));
+  await Promise.all(Array.from({ length: parallelDecodes }, decodeImages));
   return { damaged: damaged.sort(), truncated: truncated.sort() };
 }
 

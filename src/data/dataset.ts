@@ -111,7 +111,7 @@ export async function loadDataset(
  * SHA-256, in hex, of the definition's name and one line `path, SHA-256 of the content, label, split` per image,
  * tab-separated, sorted by path.
  */
-export function fingerprint(splits: readonly DatasetSplit[]): string {
+function fingerprint(splits: readonly DatasetSplit[]): string {
   const lines = splits.flatMap(({ name, paths, labels, digests }) =>
     paths.map((file, index) => ({
       file,

@@ -3,11 +3,11 @@
  * counters chosen by a 64-bit key, so that any number of the sequence can be had without the ones before it.
  */
 
-const MULTIPLIER_0 = 0xd2511f53;
-const MULTIPLIER_1 = 0xcd9e8d57;
-const WEYL_0 = 0x9e3779b9;
-const WEYL_1 = 0xbb67ae85;
-const ROUNDS = 10;
+const multiplier0 = 0xd2511f53;
+const multiplier1 = 0xcd9e8d57;
+const weyl0 = 0x9e3779b9;
+const weyl1 = 0xbb67ae85;
+const roundCount = 10;
 
 /** The high 32 bits of the 64-bit product of two unsigned 32-bit words, by 16-bit halves (each sum stays below 2^32). */
 function multiplyHigh(left: number, right: number): number {
@@ -40,17 +40,17 @@ export function philox4x32(
   let word3 = counter3 >>> 0;
   let roundKey0 = key0 >>> 0;
   let roundKey1 = key1 >>> 0;
-  for (let round = 0; round < ROUNDS; round += 1) {
-    const high0 = multiplyHigh(MULTIPLIER_0, word0);
-    const low0 = Math.imul(MULTIPLIER_0, word0);
-    const high1 = multiplyHigh(MULTIPLIER_1, word2);
-    const low1 = Math.imul(MULTIPLIER_1, word2);
+  for (let round = 0; round < roundCount; round += 1) {
+    const high0 = multiplyHigh(multiplier0, word0);
+    const low0 = Math.imul(multiplier0, word0);
+    const high1 = multiplyHigh(multiplier1, word2);
+    const low1 = Math.imul(multiplier1, word2);
     word0 = (high1 ^ word1 ^ roundKey0) >>> 0;
     word1 = low1 >>> 0;
     word2 = (high0 ^ word3 ^ roundKey1) >>> 0;
     word3 = low0 >>> 0;
-    roundKey0 = (roundKey0 + WEYL_0) >>> 0;
-    roundKey1 = (roundKey1 + WEYL_1) >>> 0;
+    roundKey0 = (roundKey0 + weyl0) >>> 0;
+    roundKey1 = (roundKey1 + weyl1) >>> 0;
   }
   target[0] = word0;
   target[1] = word1;

@@ -32,8 +32,8 @@ export const Purpose = {
 } as const;
 export type Purpose = (typeof Purpose)[keyof typeof Purpose];
 
-const TWO_POW_32 = 2 ** 32;
-const TWO_POW_53 = 2 ** 53;
+const twoPow32 = 2 ** 32;
+const twoPow53 = 2 ** 53;
 
 /**
  * Random numbers by name instead of by turn: each is a function of (seed, purpose, iteration, epoch, index) alone,
@@ -43,34 +43,34 @@ const TWO_POW_53 = 2 ** 53;
  * [0, 2^32).
  */
 export class KeyedRandom {
-  readonly #key0: number;
-  readonly #key1: number;
-  readonly #block = new Uint32Array(4);
+  private readonly key0: number;
+  private readonly key1: number;
+  private readonly words = new Uint32Array(4);
 
   /** @param seed integer in [0, 2^53) */
   constructor(readonly seed: number) {
     if (!Number.isSafeInteger(seed) || seed < 0) {
       throw new RangeError(`seed ${seed} must be an integer from 0 to ${Number.MAX_SAFE_INTEGER}`);
     }
-    this.#key0 = seed >>> 0;
-    this.#key1 = Math.floor(seed / TWO_POW_32);
+    this.key0 = seed >>> 0;
+    this.key1 = Math.floor(seed / twoPow32);
   }
 
   /** Writes the whole block of four independent 32-bit words into `target`. */
   block(purpose: Purpose, iteration: number, epoch: number, index: number, target: Uint32Array): void {
-    philox4x32(index, iteration, epoch, purpose, this.#key0, this.#key1, target);
+    philox4x32(index, iteration, epoch, purpose, this.key0, this.key1, target);
   }
 
   /** An integer, uniform in [0, 2^32). */
   word(purpose: Purpose, iteration: number, epoch: number, index: number): number {
-    this.block(purpose, iteration, epoch, index, this.#block);
-    return this.#block[0]!;
+    this.block(purpose, iteration, epoch, index, this.words);
+    return this.words[0]!;
   }
 
   /** A multiple of 2^-53, uniform in [0, 1). */
   unit(purpose: Purpose, iteration: number, epoch: number, index: number): number {
-    this.block(purpose, iteration, epoch, index, this.#block);
-    return ((this.#block[0]! >>> 5) * 2 ** 26 + (this.#block[1]! >>> 6)) / TWO_POW_53;
+    this.block(purpose, iteration, epoch, index, this.words);
+    return ((this.words[0]! >>> 5) * 2 ** 26 + (this.words[1]! >>> 6)) / twoPow53;
   }
 
   /** An integer, uniform in [0, bound) (each value's probability is right to 2^-53 · bound). */

@@ -30,15 +30,15 @@ export interface TripletSamplerOptions {
 export class TripletSampler {
   /** classes with a single train image, ascending: their only anchor has to be its own positive */
   readonly loneClasses: readonly number[];
-  readonly #options: TripletSamplerOptions;
+  private readonly options: TripletSamplerOptions;
   /** train indices ordered by class, then by index */
-  readonly #byClass: Int32Array;
-  /** first place of each class in `#byClass`, [classCount + 1] */
-  readonly #classStarts: Int32Array;
-  /** place of each train image in `#byClass`, [n] */
-  readonly #places: Int32Array;
-  #omega: { iteration: number; indices: Int32Array<ArrayBuffer> } | undefined;
-  #order: { iteration: number; epoch: number; positions: Int32Array<ArrayBuffer> } | undefined;
+  private readonly byClass: Int32Array;
+  /** first place of each class in `byClass`, [classCount + 1] */
+  private readonly classStarts: Int32Array;
+  /** place of each train image in `byClass`, [n] */
+  private readonly places: Int32Array;
+  private drawnOmega: { iteration: number; indices: Int32Array<ArrayBuffer> } | undefined;
+  private drawnOrder: { iteration: number; epoch: number; positions: Int32Array<ArrayBuffer> } | undefined;
 
   /** @throws DatasetError DATASET_SAMPLE_SIZE when m is not an integer in [1, n] */
   constructor(options: TripletSamplerOptions) {
@@ -49,68 +49,68 @@ export class TripletSampler {
         `the sample size m = ${sampleSize} must be an integer from 1 to the ${labels.length} images of the train split`,
       );
     }
-    this.#options = options;
-    this.#classStarts = new Int32Array(classCount + 1);
-    for (const label of labels) this.#classStarts[label + 1]! += 1;
+    this.options = options;
+    this.classStarts = new Int32Array(classCount + 1);
+    for (const label of labels) this.classStarts[label + 1]! += 1;
     this.loneClasses = Array.from({ length: classCount }, (_, label) => label).filter(
-      (label) => this.#classStarts[label + 1] === 1,
+      (label) => this.classStarts[label + 1] === 1,
     );
     for (let label = 0; label < classCount; label += 1) {
-      this.#classStarts[label + 1]! += this.#classStarts[label]!;
+      this.classStarts[label + 1]! += this.classStarts[label]!;
     }
-    const next = this.#classStarts.slice();
-    this.#byClass = new Int32Array(labels.length);
-    this.#places = new Int32Array(labels.length);
+    const next = this.classStarts.slice();
+    this.byClass = new Int32Array(labels.length);
+    this.places = new Int32Array(labels.length);
     labels.forEach((label, image) => {
       const place = next[label]!;
       next[label] = place + 1;
-      this.#byClass[place] = image;
-      this.#places[image] = place;
+      this.byClass[place] = image;
+      this.places[image] = place;
     });
   }
 
   /** The m distinct train indices of an iteration, in the order of the rows of U. */
   omega(iteration: number): Int32Array<ArrayBuffer> {
-    if (this.#omega?.iteration !== iteration) {
-      const { random, labels, sampleSize } = this.#options;
+    if (this.drawnOmega?.iteration !== iteration) {
+      const { random, labels, sampleSize } = this.options;
       const indices = random.permutation(labels.length, sampleSize, Purpose.omega, iteration, 0);
-      this.#omega = { iteration, indices };
+      this.drawnOmega = { iteration, indices };
     }
-    return this.#omega.indices.slice();
+    return this.drawnOmega.indices.slice();
   }
 
   /** Steps of one epoch. */
   batches(): number {
-    return Math.ceil(this.#options.sampleSize / this.#options.batchSize);
+    return Math.ceil(this.options.sampleSize / this.options.batchSize);
   }
 
   /** The triplets of one step; `step` in [0, batches()). */
   batch(iteration: number, epoch: number, step: number): TripletBatch {
-    const { batchSize } = this.#options;
+    const { batchSize } = this.options;
     const omega = this.omega(iteration);
-    const positions = this.#epochOrder(iteration, epoch).slice(step * batchSize, (step + 1) * batchSize);
+    const positions = this.epochOrder(iteration, epoch).slice(step * batchSize, (step + 1) * batchSize);
     const anchors = positions.map((position) => omega[position]!);
-    const positives = anchors.map((anchor) => this.#positive(anchor, iteration, epoch));
+    const positives = anchors.map((anchor) => this.positive(anchor, iteration, epoch));
     return { positions, anchors, positives };
   }
 
-  #epochOrder(iteration: number, epoch: number): Int32Array<ArrayBuffer> {
-    if (this.#order?.iteration !== iteration || this.#order.epoch !== epoch) {
-      const { random, sampleSize } = this.#options;
+  private epochOrder(iteration: number, epoch: number): Int32Array<ArrayBuffer> {
+    if (this.drawnOrder?.iteration !== iteration || this.drawnOrder.epoch !== epoch) {
+      const { random, sampleSize } = this.options;
       const positions = random.permutation(sampleSize, sampleSize, Purpose.order, iteration, epoch);
-      this.#order = { iteration, epoch, positions };
+      this.drawnOrder = { iteration, epoch, positions };
     }
-    return this.#order.positions;
+    return this.drawnOrder.positions;
   }
 
-  #positive(anchor: number, iteration: number, epoch: number): number {
-    const { random, labels } = this.#options;
+  private positive(anchor: number, iteration: number, epoch: number): number {
+    const { random, labels } = this.options;
     const label = labels[anchor]!;
-    const start = this.#classStarts[label]!;
-    const others = this.#classStarts[label + 1]! - start - 1;
+    const start = this.classStarts[label]!;
+    const others = this.classStarts[label + 1]! - start - 1;
     if (others === 0) return anchor;
     const chosen = start + random.below(others, Purpose.positive, iteration, epoch, anchor);
     // The anchor's own place is left out: places from there on move up by one.
-    return this.#byClass[chosen < this.#places[anchor]! ? chosen : chosen + 1]!;
+    return this.byClass[chosen < this.places[anchor]! ? chosen : chosen + 1]!;
   }
 }

@@ -1,6 +1,6 @@
 import type { NamedAttrMap, NamedTensorMap, Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { BATCH_NORM_ADD_RELU, BATCH_NORM_TRAIN, BATCH_NORM_TRAIN_GRADIENT } from './batch-norm.js';
+import { batchNormAddReluKernel, batchNormTrainGradientKernel, batchNormTrainKernel } from './batch-norm.js';
 import { reluGradient } from './gradients.js';
 
 /**
@@ -9,7 +9,7 @@ import { reluGradient } from './gradients.js';
  */
 export function registerBatchNormGradients(): void {
   tf.registerGradient({
-    kernelName: BATCH_NORM_TRAIN,
+    kernelName: batchNormTrainKernel,
     inputsToSave: ['x', 'scale', 'offset'],
     outputsToSave: [false, true, true],
     gradFunc: (dys, saved, attributes) => {
@@ -22,7 +22,7 @@ export function registerBatchNormGradients(): void {
     },
   });
   tf.registerGradient({
-    kernelName: BATCH_NORM_ADD_RELU,
+    kernelName: batchNormAddReluKernel,
     inputsToSave: ['x', 'scale', 'offset'],
     outputsToSave: [true, true, true],
     gradFunc: (dys, saved, { epsilon }) => {
@@ -39,6 +39,6 @@ export function registerBatchNormGradients(): void {
 }
 
 function backward(inputs: NamedTensorMap, attributes: NamedAttrMap): { [input: string]: () => Tensor } {
-  const gradients = tf.engine().runKernel(BATCH_NORM_TRAIN_GRADIENT, inputs, attributes) as Tensor[];
+  const gradients = tf.engine().runKernel(batchNormTrainGradientKernel, inputs, attributes) as Tensor[];
   return { x: () => gradients[0]!, scale: () => gradients[1]!, offset: () => gradients[2]! };
 }

@@ -5,10 +5,10 @@ import * as tf from '@tensorflow/tfjs-core';
 export type BatchNormActivation = 'none' | 'relu' | 'relu6';
 
 /** Names of the fused kernels; a backend that registers them is given the whole operation. */
-export const BATCH_NORM_TRAIN = 'FcaenetBatchNormTrain';
-export const BATCH_NORM_ADD_RELU = 'FcaenetBatchNormAddRelu';
+export const batchNormTrainKernel = 'FcaenetBatchNormTrain';
+export const batchNormAddReluKernel = 'FcaenetBatchNormAddRelu';
 /** Gradient of the normalisation in both: inputs x, dy, scale, offset, mean, variance. */
-export const BATCH_NORM_TRAIN_GRADIENT = 'FcaenetBatchNormTrainGrad';
+export const batchNormTrainGradientKernel = 'FcaenetBatchNormTrainGrad';
 
 export interface BatchNormTrainResult {
   /** activation((x − mean) / √(variance + ε) · scale + offset) `[batch, height, width, channels]` */
@@ -36,8 +36,8 @@ export function batchNormTrain(
   epsilon: number,
   activation: BatchNormActivation,
 ): BatchNormTrainResult {
-  if (tf.getKernel(BATCH_NORM_TRAIN, tf.getBackend())) {
-    return runFused(BATCH_NORM_TRAIN, { x, scale, offset }, { epsilon, activation });
+  if (tf.getKernel(batchNormTrainKernel, tf.getBackend())) {
+    return runFused(batchNormTrainKernel, { x, scale, offset }, { epsilon, activation });
   }
   return composedBatchNormTrain(x, scale, offset, epsilon, activation);
 }
@@ -55,8 +55,8 @@ export function batchNormAddRelu(
   epsilon: number,
   shortcut: Tensor4D,
 ): BatchNormTrainResult {
-  if (tf.getKernel(BATCH_NORM_ADD_RELU, tf.getBackend())) {
-    return runFused(BATCH_NORM_ADD_RELU, { x, scale, offset, shortcut }, { epsilon });
+  if (tf.getKernel(batchNormAddReluKernel, tf.getBackend())) {
+    return runFused(batchNormAddReluKernel, { x, scale, offset, shortcut }, { epsilon });
   }
   const { output: main, mean, variance } = batchNormTrain(x, scale, offset, epsilon, 'none');
   const sum = tf.add<Tensor4D>(main, shortcut);

@@ -2,7 +2,7 @@ import type { GradConfig, NamedAttrMap, Tensor, Tensor4D } from '@tensorflow/tfj
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Name of the fused gradient of `relu` and `relu6`; a backend may register it. Inputs dy, y; attribute limit. */
-export const RELU_GRADIENT = 'FcaenetReluGrad';
+export const reluGradientKernel = 'FcaenetReluGrad';
 
 type NamedGradientMap = { [name: string]: () => Tensor };
 
@@ -146,8 +146,8 @@ function fromOutput(kernelName: string, gradient: (dy: Tensor, y: Tensor) => Ten
 
 /** dy where the result lies inside (0, limit), else 0: one kernel where the backend has it. */
 export function reluGradient(dy: Tensor, y: Tensor, limit: number): Tensor {
-  if (tf.getKernel(RELU_GRADIENT, tf.getBackend())) {
-    return run(RELU_GRADIENT, { dy, y }, { limit });
+  if (tf.getKernel(reluGradientKernel, tf.getBackend())) {
+    return run(reluGradientKernel, { dy, y }, { limit });
   }
   return tf.mul(dy, tf.cast(tf.logicalAnd(tf.greater(y, 0), tf.less(y, limit)), 'float32'));
 }

@@ -1,3 +1,4 @@
+import { type EngineName, engineNames } from '../run/training-run.js';
 import type { Engine } from './engine.js';
 import { EngineError } from './error.js';
 import { registerGradients } from './gradients.js';
@@ -5,9 +6,6 @@ import { builtAddonPath } from './onednn/addon.js';
 import { startOnednn } from './onednn/start.js';
 import { startTensorflow } from './tensorflow/start.js';
 import { startWebgpu } from './webgpu/start.js';
-
-export const engineNames = ['onednn', 'tensorflow', 'webgpu'] as const;
-export type EngineName = (typeof engineNames)[number];
 
 export interface EngineOptions {
   /** Threads of one microbatch, 1 to 1024; results are the same bits for the same number. */

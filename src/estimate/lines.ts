@@ -2,7 +2,7 @@
 const commonLines = [1, 10, 25] as const;
 
 /** Messages on a line that suffices add at most this part to the time of computing. */
-export const sufficientShare = 0.1;
+const sufficientShare = 0.1;
 
 /** What a line between the coordinator and workers on other machines does to a run. */
 export interface LineEstimate {

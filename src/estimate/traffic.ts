@@ -4,7 +4,7 @@ import type { ModelLayout } from '../model/layout.js';
 import { usesErasing, usesPositives } from '../model/method.js';
 import { payloadBytes } from '../reduction/payload.js';
 import { ReductionTree } from '../reduction/tree.js';
-import { HISTOGRAM_BINS } from '../retrieval/histogram.js';
+import { histogramBins } from '../retrieval/histogram.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { assignLeaves } from '../schedule/assignment.js';
 import { encodeBatchSize } from '../schedule/encode-batches.js';
@@ -61,7 +61,7 @@ export function estimateTraffic(
   add(step.weights, fedBoth + spares(fedBoth) * evaluated + spares(fedSamples) * unevaluated);
   if (spec.operation.evaluation.untrained) {
     const images = counts.train + counts.test;
-    add(encodeTraffic(images, 4 * HISTOGRAM_BINS), 1);
+    add(encodeTraffic(images, 4 * histogramBins), 1);
     add(encodeTraffic(images, 4 * layout.featureWidth), 1);
     add(step.weights, spares(fed(images)));
   }

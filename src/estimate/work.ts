@@ -59,6 +59,6 @@ export function encodedQueries(spec: TrainingRunSpec, { test }: DatasetCounts): 
 }
 
 /** Colour histograms and features of every image, where the run measures what needs no training. */
-export function encodedForUntrained(spec: TrainingRunSpec, { train, test }: DatasetCounts): number {
+function encodedForUntrained(spec: TrainingRunSpec, { train, test }: DatasetCounts): number {
   return spec.operation.evaluation.untrained ? 2 * (train + test) : 0;
 }

@@ -1,4 +1,4 @@
-import { I32, instantiate, op, type WasmFunction } from '../wasm/module.js';
+import { i32, instantiate, op, type WasmFunction } from '../wasm/module.js';
 import { wordsPerCode } from './codes.js';
 
 /** Sets one bit after another in all codes of a database, in WebAssembly. */
@@ -66,8 +66,8 @@ function update(layout: {
   };
   return {
     name: 'update',
-    parameters: [I32, I32, I32, I32],
-    locals: [I32, I32, ...columns.map(() => I32)],
+    parameters: [i32, i32, i32, i32],
+    locals: [i32, i32, ...columns.map(() => i32)],
     body: [
       op.loop,
       ...columns.flatMap((address, word) => [op.get(row), op.load32(address), op.set(firstWord + word)]),

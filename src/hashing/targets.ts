@@ -1,5 +1,5 @@
 /** Rows that stay in the first-level cache while the Gram matrix is summed over them. */
-const GRAM_BLOCK = 64;
+const gramBlock = 64;
 
 /**
  * UᵀU `[bits, bits]` of outputs `[m, bits]` in float64. The sum runs over the rows in order whatever the tiling, so the
@@ -9,9 +9,9 @@ export function gramOfOutputs(u: Float32Array, bits: number): Float64Array {
   const rows = u.length / bits;
   const width = (bits + 1) & ~1;
   const gram = new Float64Array(width * width);
-  const block = new Float64Array(GRAM_BLOCK * width);
-  for (let start = 0; start < rows; start += GRAM_BLOCK) {
-    const count = Math.min(GRAM_BLOCK, rows - start);
+  const block = new Float64Array(gramBlock * width);
+  for (let start = 0; start < rows; start += gramBlock) {
+    const count = Math.min(gramBlock, rows - start);
     for (let row = 0; row < count; row++) {
       for (let k = 0; k < bits; k++) block[row * width + k] = u[(start + row) * bits + k]!;
     }

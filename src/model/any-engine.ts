@@ -9,14 +9,14 @@ import {
   computeGradient,
   eraseHottest,
   type FeatureMaps,
+  firstImages,
   type GradientInput,
   imageTensor,
-  joined,
   knownLoss,
   type LeafResult,
+  lossOfOutputs,
 } from './fcaenet.js';
 import { NetworkGraphs } from './graph/network-graphs.js';
-import { computeLoss } from './loss.js';
 import { usesErasing } from './method.js';
 import { momentsOf, type Network, type ReadStatistics, type TrainingFeatures } from './network.js';
 import { normalizeImages } from './preprocess.js';
@@ -63,34 +63,24 @@ export async function computeGradientAnywhere(
   const input = normalized(network, given);
   if (readsAtOnce()) return computeGradient(network, input);
   checkInput(network, input);
-  const { layout } = network;
-  const { anchors, positives } = input;
-  const outputSize = input.labels.length * layout.bits;
-
-  const firstImages = positives ? joined(anchors, positives) : anchors;
-  const first = await runPass(network, firstImages);
+  const images = firstImages(input);
+  const first = await runPass(network, images);
   const erasing = usesErasing(input.method) ? eraseHottest(network, first.featureMaps, input) : null;
   const second = erasing && (await runPass(network, erasing.images));
-  const u = first.u.slice(0, outputSize);
-  const positiveU = positives && first.u.slice(outputSize);
-  const erasedU = second?.u ?? null;
-  const { losses, gradients } = computeLoss({ anchor: u, positive: positiveU, erased: erasedU }, input);
-
-  const firstGradient = gradients.positive ? joined(gradients.anchor, gradients.positive) : gradients.anchor;
-  const passes = erasing ? [firstImages, erasing.images] : [firstImages];
-  const known = erasing ? [firstGradient, gradients.erased!] : [firstGradient];
-  const gradient = await backward(network, input.gradient, () => {
-    const outputs = passes.map((images) => network.forwardTrain(imageTensor(network, images)).u);
-    return knownLoss(losses, outputs, known);
-  });
+  const { gradients, ...outputs } = lossOfOutputs(network, input, first.u, second?.u ?? null);
+  const passes = erasing ? [images, erasing.images] : [images];
+  const gradient = await backward(network, input.gradient, () =>
+    knownLoss(
+      outputs.losses,
+      passes.map((pass) => network.forwardTrain(imageTensor(network, pass)).u),
+      gradients,
+    ),
+  );
   return {
+    ...outputs,
     gradient,
-    u,
-    positiveU,
-    erasedU,
     masks: erasing?.masks ?? null,
-    losses,
-    moments: momentsOf(layout, second ? [first.statistics, second.statistics] : [first.statistics]),
+    moments: momentsOf(network.layout, second ? [first.statistics, second.statistics] : [first.statistics]),
   };
 }
 

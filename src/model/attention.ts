@@ -1,7 +1,7 @@
 import { checkElements } from './error.js';
 
 /** Keeps a flat map's normalisation from dividing by zero (equation 4). */
-export const EPSILON = 1e-8;
+export const attentionEpsilon = 1e-8;
 
 /** Height and width in pixels. */
 export interface Size {
@@ -89,14 +89,14 @@ export function neighboursOf(from: number, to: number): Neighbours {
 }
 
 /** (a − min) / (max − min + ε), in place. */
-export function scaleToUnitRange<T extends Float64Array>(values: T): T {
+function scaleToUnitRange<T extends Float64Array>(values: T): T {
   let least = Number.POSITIVE_INFINITY;
   let largest = Number.NEGATIVE_INFINITY;
   for (const value of values) {
     if (value < least) least = value;
     if (value > largest) largest = value;
   }
-  const range = largest - least + EPSILON;
+  const range = largest - least + attentionEpsilon;
   for (let i = 0; i < values.length; i++) values[i] = (values[i]! - least) / range;
   return values;
 }

@@ -1,12 +1,13 @@
 import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { copyValues } from '../engine/copy-values.js';
+import type { Method } from '../run/training-run.js';
 import { attentionMap } from './attention.js';
 import type { BatchNormMoments } from './batch-norm-moments.js';
 import { type ErasingSettings, eraseImage, erasingMask } from './erasing.js';
 import { checkElements, ModelError } from './error.js';
 import { computeLoss, type LossInput } from './loss.js';
-import { type Method, usesErasing, usesPositives } from './method.js';
+import { usesErasing, usesPositives } from './method.js';
 import { type Network, readMoments } from './network.js';
 
 /** One microbatch: some rows of a batch. */
@@ -70,30 +71,53 @@ function runPasses(
   network: Network,
   input: GradientInput,
 ): Omit<LeafResult, 'gradient'> & { readonly loss: Scalar } {
-  const { layout } = network;
-  const { anchors, positives } = input;
-  const outputSize = input.labels.length * layout.bits;
-  const first = network.forwardTrain(imageTensor(network, positives ? joined(anchors, positives) : anchors));
+  const first = network.forwardTrain(imageTensor(network, firstImages(input)));
   const firstU = Float32Array.from(first.u.dataSync());
-  const u = firstU.slice(0, outputSize);
-  const positiveU = positives && firstU.slice(outputSize);
-
   const erasing = usesErasing(input.method) ? eraseHottest(network, valuesOf(first.featureMap), input) : null;
   const second = erasing && network.forwardTrain(imageTensor(network, erasing.images));
   const erasedU = second && Float32Array.from(second.u.dataSync());
+  const { gradients, ...outputs } = lossOfOutputs(network, input, firstU, erasedU);
+  const passes = second ? ([first, second] as const) : ([first] as const);
+  return {
+    ...outputs,
+    masks: erasing?.masks ?? null,
+    moments: readMoments(network.layout, passes),
+    loss: knownLoss(
+      outputs.losses,
+      passes.map((pass) => pass.u),
+      gradients,
+    ),
+  };
+}
 
+/** What pass 1 is given: the anchors, and behind them the positives where the method uses them. */
+export function firstImages({ anchors, positives }: GradientInput): Float32Array {
+  return positives ? joined(anchors, positives) : anchors;
+}
+
+/**
+ * The loss of both passes, outside the engine.
+ * @param first outputs of pass 1 `[rows or twice as many, bits]`
+ * @param erasedU outputs of pass 2 `[rows, bits]`, null where the method does not erase
+ * @returns with it the gradients by the outputs of each pass
+ */
+export function lossOfOutputs(
+  { layout }: Network,
+  input: GradientInput,
+  first: Float32Array<ArrayBuffer>,
+  erasedU: Float32Array<ArrayBuffer> | null,
+): Pick<LeafResult, 'u' | 'positiveU' | 'erasedU' | 'losses'> & { readonly gradients: Float32Array[] } {
+  const outputSize = input.labels.length * layout.bits;
+  const u = first.slice(0, outputSize);
+  const positiveU = input.positives && first.slice(outputSize);
   const { losses, gradients } = computeLoss({ anchor: u, positive: positiveU, erased: erasedU }, input);
   const firstGradient = gradients.positive ? joined(gradients.anchor, gradients.positive) : gradients.anchor;
   return {
     u,
     positiveU,
     erasedU,
-    masks: erasing?.masks ?? null,
     losses,
-    moments: readMoments(layout, second ? [first, second] : [first]),
-    loss: second
-      ? knownLoss(losses, [first.u, second.u], [firstGradient, gradients.erased!])
-      : knownLoss(losses, [first.u], [firstGradient]),
+    gradients: gradients.erased ? [firstGradient, gradients.erased] : [firstGradient],
   };
 }
 
@@ -155,7 +179,7 @@ export function imageTensor(network: Network, images: Float32Array): tf.Tensor4D
 }
 
 /** One array behind the other. */
-export function joined(first: Float32Array, second: Float32Array): Float32Array {
+function joined(first: Float32Array, second: Float32Array): Float32Array {
   const result = new Float32Array(first.length + second.length);
   result.set(first);
   result.set(second, first.length);

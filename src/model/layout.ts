@@ -1,3 +1,4 @@
+import type { Backbone } from '../run/training-run.js';
 import type {
   ConvolutionLayer,
   DepthwiseLayer,
@@ -10,8 +11,6 @@ import type {
 import { ModelError } from './error.js';
 import { mobilenetTrunk } from './mobilenet.js';
 import { resnetTrunk } from './resnet.js';
-
-export type Backbone = 'mobilenet_v1' | 'resnet18' | 'resnet50';
 
 export interface ModelSettings {
   readonly backbone: Backbone;
@@ -198,6 +197,9 @@ class Table {
 
 function checkRange(name: string, value: number, from: number, to: number, allowed = true): void {
   if (!allowed || !(value >= from && value <= to)) {
-    throw new ModelError('MODEL_SETTINGS', `Model ${name} is ${value}, expected ${from} to ${to}.`);
+    throw new ModelError(
+      'MODEL_SETTINGS',
+      `Model ${name} is ${value}, expected a number from ${from} to ${to}.`,
+    );
   }
 }

@@ -1,5 +1,4 @@
-/** The full method and its ablations (method 1.12, reading A): ADSH alone, with SREM's term, with the positive's, both. */
-export type Method = 'baseline' | 'srem' | 'esrl' | 'fcaenet';
+import type { Method } from '../run/training-run.js';
 
 /** Whether the method compares anchors with positives. */
 export function usesPositives(method: Method): boolean {

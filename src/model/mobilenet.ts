@@ -1,7 +1,7 @@
 import type { Layer, Trunk } from './architecture.js';
 
 /** Filters at width 1 and stride of the 13 pairs of depthwise and pointwise convolutions. */
-const BLOCKS: readonly (readonly [filters: number, stride: number])[] = [
+const blocks: readonly (readonly [filters: number, stride: number])[] = [
   [64, 1],
   [128, 2],
   [128, 1],
@@ -35,7 +35,7 @@ export function mobilenetTrunk(width: number): Trunk {
       activation: 'relu6',
     },
   ];
-  BLOCKS.forEach(([filters, stride], index) => {
+  blocks.forEach(([filters, stride], index) => {
     const depthwise = `conv_dw_${index + 1}`;
     const pointwise = `conv_pw_${index + 1}`;
     layers.push(

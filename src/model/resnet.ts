@@ -3,7 +3,7 @@ import type { Activation, ConvolutionLayer, Layer, ResidualLayer, Trunk } from '
 type Depth = 18 | 50;
 
 /** Residual blocks of each of the four stages. */
-const BLOCKS: Readonly<Record<Depth, readonly number[]>> = { 18: [2, 2, 2, 2], 50: [3, 4, 6, 3] };
+const blocks: Readonly<Record<Depth, readonly number[]>> = { 18: [2, 2, 2, 2], 50: [3, 4, 6, 3] };
 
 /**
  * ResNet (He et al. 2016) in torchvision's structure and names: 7 × 7 stem, symmetric padding, epsilon 1e-5, and in
@@ -17,7 +17,7 @@ export function resnetTrunk(depth: Depth): Trunk {
   ];
   const block = depth === 18 ? basicBlock : bottleneck;
   let channels = 64;
-  BLOCKS[depth].forEach((count, stage) => {
+  blocks[depth].forEach((count, stage) => {
     for (let index = 0; index < count; index++) {
       const stride = stage > 0 && index === 0 ? 2 : 1;
       const prefix = `layer${stage + 1}.${index}.`;

@@ -41,7 +41,7 @@ export interface RetrievalReport {
 }
 
 /** Pairs that are compared before other work of the process gets its turn: some 30 ms. */
-const PAIRS_PER_TURN = 2 ** 25;
+const pairsPerTurn = 2 ** 25;
 
 /**
  * Evaluates retrieval by Hamming ranking of the whole database (method 1.9). The event loop runs between groups of
@@ -101,7 +101,7 @@ export async function queryFigures(
   const averagePrecisions = new Float64Array(queries);
   const tieAveraged = new Float64Array(queries);
   const precisions = input.precisionAt.map(() => new Float64Array(queries));
-  const queriesPerTurn = Math.ceil(PAIRS_PER_TURN / index.size);
+  const queriesPerTurn = Math.ceil(pairsPerTurn / index.size);
   for (let query = 0; query < queries; query++) {
     if (query > 0 && query % queriesPerTurn === 0) {
       await setImmediate();

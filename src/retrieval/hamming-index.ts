@@ -1,6 +1,6 @@
 import { wordsPerCode } from '../hashing/codes.js';
 import { checkLength, RetrievalError } from './error.js';
-import { createHammingKernel, type HammingKernel, PARTIAL_COUNT_STRIDE } from './hamming-kernel.js';
+import { createHammingKernel, type HammingKernel, partialCountStride } from './hamming-kernel.js';
 
 /** Packed codes with the classes of their items. */
 export interface LabelledCodes {
@@ -83,9 +83,9 @@ export class HammingIndex {
     for (let d = 0; d < counts.length; d++) {
       counts[d] =
         partial[d]! +
-        partial[d + PARTIAL_COUNT_STRIDE]! +
-        partial[d + 2 * PARTIAL_COUNT_STRIDE]! +
-        partial[d + 3 * PARTIAL_COUNT_STRIDE]!;
+        partial[d + partialCountStride]! +
+        partial[d + 2 * partialCountStride]! +
+        partial[d + 3 * partialCountStride]!;
     }
     relevantCounts.fill(0);
     for (let i = 0; i < relevantCount; i++) relevantCounts[kernel.distances[members![i]!]!]!++;

@@ -1,10 +1,10 @@
-import { I32, instantiate, op, V128, type WasmFunction } from '../wasm/module.js';
+import { i32, instantiate, op, v128, type WasmFunction } from '../wasm/module.js';
 
 /** Room for the counts of distances 0..64, one table for each of four interleaved items. */
-const HISTOGRAM_STRIDE = 512;
-const QUERY = 0;
-const HISTOGRAM = 64;
-const PLANES = HISTOGRAM + 4 * HISTOGRAM_STRIDE;
+const histogramStride = 512;
+const queryOffset = 0;
+const histogramOffset = 64;
+const planesOffset = histogramOffset + 4 * histogramStride;
 
 /** Distances and counts of one query against a database, in WebAssembly. */
 export interface HammingKernel {
@@ -19,13 +19,13 @@ export interface HammingKernel {
   readonly distances: Uint8Array;
   /** For each relevant item: how many items of the same distance have a smaller index, after a call. */
   readonly earlier: Int32Array;
-  /** Four partial counts of each distance: `[4, HISTOGRAM_STRIDE / 4]`, after a call. */
+  /** Four partial counts of each distance: `[4, histogramStride / 4]`, after a call. */
   readonly partialCounts: Int32Array;
   run(relevantCount: number): void;
 }
 
 /** Entries between the four partial counts. */
-export const PARTIAL_COUNT_STRIDE = HISTOGRAM_STRIDE / 4;
+export const partialCountStride = histogramStride / 4;
 
 /**
  * Builds the kernel for `size` codes of `bytes` bytes (1..8). Sixteen items are compared at once: their bytes lie side by
@@ -33,15 +33,15 @@ export const PARTIAL_COUNT_STRIDE = HISTOGRAM_STRIDE / 4;
  */
 export function createHammingKernel(size: number, bytes: number, relevantCapacity: number): HammingKernel {
   const stride = (size + 15) & ~15;
-  const distances = PLANES + bytes * stride;
+  const distances = planesOffset + bytes * stride;
   const relevant = distances + stride;
   const earlier = relevant + 4 * relevantCapacity;
   const functions = [measure(bytes, stride, distances), count(size, distances, relevant, earlier)];
   const { memory, call } = instantiate(functions, earlier + 4 * relevantCapacity);
-  const partialCounts = new Int32Array(memory, HISTOGRAM, 4 * PARTIAL_COUNT_STRIDE);
+  const partialCounts = new Int32Array(memory, histogramOffset, 4 * partialCountStride);
   return {
-    query: new Uint8Array(memory, QUERY, bytes),
-    planes: new Uint8Array(memory, PLANES, bytes * stride),
+    query: new Uint8Array(memory, queryOffset, bytes),
+    planes: new Uint8Array(memory, planesOffset, bytes * stride),
     stride,
     relevant: new Int32Array(memory, relevant, relevantCapacity),
     distances: new Uint8Array(memory, distances, stride),
@@ -62,14 +62,14 @@ function measure(bytes: number, stride: number, distances: number): WasmFunction
   return {
     name: 'measure',
     parameters: [],
-    locals: [I32, ...indices.map(() => V128)],
+    locals: [i32, ...indices.map(() => v128)],
     body: [
-      ...indices.flatMap((b) => [op.constant(QUERY), op.splatByte(b), op.set(firstQuery + b)]),
+      ...indices.flatMap((b) => [op.constant(queryOffset), op.splatByte(b), op.set(firstQuery + b)]),
       op.loop,
       op.get(item),
       ...indices.flatMap((b) => [
         op.get(item),
-        op.loadVector(PLANES + b * stride),
+        op.loadVector(planesOffset + b * stride),
         op.get(firstQuery + b),
         op.xorVector,
         op.popcountBytes,
@@ -97,15 +97,15 @@ function count(size: number, distances: number, relevant: number, earlier: numbe
   const [relevantCount, item, end, position, entry] = [0, 1, 2, 3, 4];
   const increment = (lane: number) => [
     ...[op.get(item), op.load8(distances + lane), op.constant(2), op.shiftLeft, op.tee(entry)],
-    ...[op.get(entry), op.load32(HISTOGRAM + lane * HISTOGRAM_STRIDE), op.constant(1), op.add],
-    op.store32(HISTOGRAM + lane * HISTOGRAM_STRIDE),
+    ...[op.get(entry), op.load32(histogramOffset + lane * histogramStride), op.constant(1), op.add],
+    op.store32(histogramOffset + lane * histogramStride),
   ];
   const advance = (step: number) => [op.get(item), op.constant(step), op.add, op.set(item)];
   const relevantAddress = [op.get(position), op.constant(2), op.shiftLeft];
   return {
     name: 'count',
-    parameters: [I32],
-    locals: [I32, I32, I32, I32],
+    parameters: [i32],
+    locals: [i32, i32, i32, i32],
     body: [
       op.block,
       op.loop,
@@ -140,7 +140,7 @@ function count(size: number, distances: number, relevant: number, earlier: numbe
       ...[op.get(item), op.load8(distances), op.constant(2), op.shiftLeft, op.set(entry)],
       ...[0, 1, 2, 3].flatMap((lane) => [
         op.get(entry),
-        op.load32(HISTOGRAM + lane * HISTOGRAM_STRIDE),
+        op.load32(histogramOffset + lane * histogramStride),
         ...(lane > 0 ? [op.add] : []),
       ]),
       op.store32(earlier),

@@ -3,7 +3,7 @@ import { averagePrecision } from './average-precision.js';
 import { RetrievalError } from './error.js';
 
 /** Colours are told apart by the three highest bits of red, green and blue. */
-export const HISTOGRAM_BINS = 512;
+export const histogramBins = 512;
 
 /**
  * Pixels of each of 8 × 8 × 8 colours `[512]`: bin 64 · ⌊red / 32⌋ + 8 · ⌊green / 32⌋ + ⌊blue / 32⌋.
@@ -11,7 +11,7 @@ export const HISTOGRAM_BINS = 512;
  * @param pixels one picture `[height, width, 3]`, 0..255
  */
 export function colorHistogram(pixels: Uint8Array): Uint32Array {
-  const histogram = new Uint32Array(HISTOGRAM_BINS);
+  const histogram = new Uint32Array(histogramBins);
   for (let i = 0; i + 2 < pixels.length; i += 3) {
     histogram[((pixels[i]! >>> 5) << 6) | ((pixels[i + 1]! >>> 5) << 3) | (pixels[i + 2]! >>> 5)]!++;
   }
@@ -50,7 +50,7 @@ export async function histogramRetrieval(input: {
     checkHistogram(histogram, pixels);
     if (query >= queryLabels.length) throw countError('query', queryLabels.length + 1, queryLabels.length);
     shared.fill(0);
-    for (let bin = 0; bin < HISTOGRAM_BINS; bin++) {
+    for (let bin = 0; bin < histogramBins; bin++) {
       if (histogram[bin]! > 0) addShared(shared, columns[bin]!, histogram[bin]!);
     }
     sum += averagePrecision(relevantRanks(shared, databaseLabels, queryLabels[query]!));
@@ -66,14 +66,14 @@ async function histogramColumns(
   histograms: HistogramStream,
   size: number,
 ): Promise<{ columns: Int32Array[]; pixels: number }> {
-  const columns = Array.from({ length: HISTOGRAM_BINS }, () => new Int32Array(size));
+  const columns = Array.from({ length: histogramBins }, () => new Int32Array(size));
   let item = 0;
   let pixels: number | undefined;
   for await (const histogram of histograms) {
     pixels ??= pixelCount(histogram);
     checkHistogram(histogram, pixels);
     if (item >= size) throw countError('database', size + 1, size);
-    for (let bin = 0; bin < HISTOGRAM_BINS; bin++) columns[bin]![item] = histogram[bin]!;
+    for (let bin = 0; bin < histogramBins; bin++) columns[bin]![item] = histogram[bin]!;
     item++;
   }
   if (item !== size || pixels === undefined) throw countError('database', item, size);
@@ -107,10 +107,10 @@ function pixelCount(histogram: Uint32Array): number {
 
 function checkHistogram(histogram: Uint32Array, pixels: number): void {
   const found = pixelCount(histogram);
-  if (histogram.length !== HISTOGRAM_BINS || found !== pixels) {
+  if (histogram.length !== histogramBins || found !== pixels) {
     throw new RetrievalError(
       'RETRIEVAL_HISTOGRAM',
-      `A colour histogram has ${histogram.length} bins and ${found} pixels, expected ${HISTOGRAM_BINS} bins and ${pixels} pixels.`,
+      `A colour histogram has ${histogram.length} bins and ${found} pixels, expected ${histogramBins} bins and ${pixels} pixels.`,
     );
   }
 }

@@ -20,15 +20,15 @@ export function writeFileAtomic(path: string, content: string): void {
     rmSync(temporary, { force: true });
     throw error;
   }
-  syncFolder(dirname(path));
+  syncDirectorySync(dirname(path));
 }
 
-/** Makes the names in a folder durable. */
-export function syncFolder(path: string): void {
-  const folder = openSync(path, 'r');
+/** Waits, without a turn for other work, until a directory's entries are on the disk. */
+export function syncDirectorySync(path: string): void {
+  const directory = openSync(path, 'r');
   try {
-    fsyncSync(folder);
+    fsyncSync(directory);
   } finally {
-    closeSync(folder);
+    closeSync(directory);
   }
 }

@@ -1,6 +1,6 @@
 /** Begins the name of a checkpoint that another of the same name is about to replace; it counts while that one is missing. */
-export const REPLACED = '.replaced-';
-const NAME = /^term-(\d{6,})-step-(\d{10,})$/;
+export const replacedInfix = '.replaced-';
+const namePattern = /^term-(\d{6,})-step-(\d{10,})$/;
 
 /** What a checkpoint's name says. */
 export interface CheckpointName {
@@ -11,7 +11,7 @@ export interface CheckpointName {
 
 /** The checkpoint that an entry of a checkpoints folder is; null for whatever else may lie there. */
 export function checkpointOf(entry: string): CheckpointName | null {
-  const name = entry.startsWith(REPLACED) ? entry.slice(REPLACED.length) : entry;
-  const match = NAME.exec(name);
+  const name = entry.startsWith(replacedInfix) ? entry.slice(replacedInfix.length) : entry;
+  const match = namePattern.exec(name);
   return match && { name, term: Number(match[1]), globalStep: Number(match[2]) };
 }

@@ -129,7 +129,7 @@ const spec = group({
       .lt(1, 'a number from 0 to below 1'),
     weightDecay: numberFrom(0, 1),
   }),
-  engine: group({ name: oneOf(engineNames), threadsPerMicrobatch: wholeNumber(1, 256) }),
+  engine: group({ name: oneOf(['auto', ...engineNames]), threadsPerMicrobatch: wholeNumber(1, 256) }),
   operation,
 });
 

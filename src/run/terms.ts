@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ExitCode } from '../errors.js';
-import { syncFolder } from './atomic-file.js';
+import { syncDirectorySync } from './atomic-file.js';
 import { RunFileError } from './error.js';
 import { parseJson } from './parse-json.js';
 import { namesIn } from './presence.js';
@@ -18,7 +18,7 @@ export interface Grant {
   readonly finished: boolean;
 }
 
-const NAME = /^\d{6,}$/;
+const namePattern = /^\d{6,}$/;
 
 /**
  * The leaderships of a run, one file each, `terms/000001` and so on. A file is created once, with its whole content,
@@ -74,7 +74,7 @@ export class Terms {
 
   private list(): number[] {
     return namesIn(this.directory)
-      .filter((name) => NAME.test(name))
+      .filter((name) => namePattern.test(name))
       .map(Number);
   }
 
@@ -83,7 +83,7 @@ export class Terms {
     writeFileSync(temporary, content, { flush: true });
     try {
       linkSync(temporary, this.pathOf(term));
-      syncFolder(this.directory);
+      syncDirectorySync(this.directory);
       return true;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;

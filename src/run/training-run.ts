@@ -19,7 +19,8 @@ export const crops = ['none', 'random-resized'] as const;
 export const datasetKinds = ['cub', 'aircraft', 'food101', 'nabirds', 'vegfru'] as const;
 export type DatasetKind = (typeof datasetKinds)[number];
 
-export const engineNames = ['auto', 'onednn', 'tensorflow', 'webgpu'] as const;
+/** What executes tensor kernels. */
+export const engineNames = ['onednn', 'tensorflow', 'webgpu'] as const;
 export type EngineName = (typeof engineNames)[number];
 
 /**
@@ -91,7 +92,8 @@ export interface TrainingRunSpec {
     readonly weightDecay: number;
   };
   readonly engine: {
-    readonly name: EngineName;
+    /** `auto` takes the first that can run here, and never `webgpu`. */
+    readonly name: 'auto' | EngineName;
     readonly threadsPerMicrobatch: number;
   };
   readonly operation: Operation;

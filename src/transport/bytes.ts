@@ -13,6 +13,11 @@ export function bytesOf(array: ArrayBufferView): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }
 
+/** Total bytes of a transfer's parts. */
+export function byteLengthOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, part) => sum + part.byteLength, 0);
+}
+
 /** A typed array constructor whose elements can be read from the wire. */
 interface ArrayType<T> {
   readonly BYTES_PER_ELEMENT: number;

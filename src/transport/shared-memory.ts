@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, constants, ftruncateSync, openSync, readSync, unlinkSync, writevSync } from 'node:fs';
+import { byteLengthOf } from './bytes.js';
 import { TransportError } from './error.js';
-import { byteLengthOf } from './tensor-stream.js';
 
 /** Environment variable by which a coordinator tells a worker that it starts the key of the memory they share. */
 export const memoryKeyVariable = 'FCAENET_MEMORY_KEY';

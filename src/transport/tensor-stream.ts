@@ -19,11 +19,6 @@ export function* chunksOf(transfer: number, parts: readonly Uint8Array[]): Gener
   }
 }
 
-/** Total bytes of a transfer's parts. */
-export function byteLengthOf(parts: readonly Uint8Array[]): number {
-  return parts.reduce((sum, part) => sum + part.byteLength, 0);
-}
-
 /** How a receiver reaches what its peer, a process of the same machine, writes into the memory that they share. */
 export interface SharedArrivals {
   readonly reader: SharedReader;

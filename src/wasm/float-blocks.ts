@@ -1,4 +1,4 @@
-import { F32, I32, instantiate, op, V128, type WasmFunction } from './module.js';
+import { f32, i32, instantiate, op, v128, type WasmFunction } from './module.js';
 
 /**
  * Floats of a vector that are computed on at a time: few enough for the blocks of three vectors to stay in the
@@ -95,8 +95,8 @@ function functionOf({ name, scalars, body }: BlockOperation): WasmFunction {
   });
   return {
     name,
-    parameters: [I32, ...parameters.map(() => F32)],
-    locals: [I32, ...parameters.map(() => V128)],
+    parameters: [i32, ...parameters.map(() => f32)],
+    locals: [i32, ...parameters.map(() => v128)],
     body: [
       ...parameters.flatMap((index) => [op.get(index + 1), op.splatFloat, op.set(splat(index))]),
       op.loop,

@@ -45,9 +45,9 @@ function name(text: string): number[] {
   return [...unsigned(text.length), ...Buffer.from(text, 'latin1')];
 }
 
-export const I32 = 0x7f;
-export const F32 = 0x7d;
-export const V128 = 0x7b;
+export const i32 = 0x7f;
+export const f32 = 0x7d;
+export const v128 = 0x7b;
 
 /** Instructions as their bytes. */
 export const op = {

@@ -7,13 +7,15 @@ import { WorkerError } from './error.js';
 import { inheritedMemory } from './shared-memory.js';
 import { runWorker, type WorkerOptions } from './worker.js';
 
-type WorkOptions = Omit<WorkerOptions, 'name' | 'tls' | 'joinToken' | 'shared' | 'log' | 'signal'> & {
+/** What the command line says; the rest of the worker's options is read when it starts. */
+export type WorkOptions = Omit<WorkerOptions, 'name' | 'tls' | 'joinToken' | 'shared' | 'log' | 'signal'> & {
   /** Undefined speaks plain text. */
   readonly tls: TlsFiles | undefined;
   /** Undefined takes the token from the environment, if it is there. */
   readonly joinTokenFile: string | undefined;
   /** Undefined is host name and process id. */
   readonly name: string | undefined;
+  /** Whether who starts this worker starts it again unless it says that the run is over. */
   readonly expectRestart: boolean;
 };
 

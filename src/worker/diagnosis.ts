@@ -3,14 +3,13 @@ import { connect, isIP, type Socket } from 'node:net';
 import { checkServerIdentity, connect as connectTls } from 'node:tls';
 import { parseAddress } from '../run/address.js';
 import { oldestTls } from '../transport/credentials.js';
+import { http2Preface } from '../transport/http2-preface.js';
 import type { TlsMaterial } from '../transport/tls-files.js';
 
 /** How long one look may take. */
 const lookMs = 3_000;
 /** A coordinator closes on a certificate that it does not accept as soon as it has seen it. */
 const closeMs = 500;
-/** How HTTP/2 begins. */
-const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 
 const tooLate = `nothing came within ${lookMs / 1000} s`;
 const closesAtOnce = 'it closes connections as soon as they are made';
@@ -63,7 +62,7 @@ export async function whyUnreachable(
 
 async function lookInPlainText(host: string, port: number): Promise<string | null> {
   const socket = connect({ host, port });
-  socket.once('connect', () => socket.write(preface));
+  socket.once('connect', () => socket.write(http2Preface));
   return await look(socket, 'connect', () => closesAtOnce);
 }
 
@@ -120,7 +119,7 @@ function lookByTls(
   socket.once('secureConnect', () => {
     isSecure = true;
     // Who closes without a word after the handshake has not accepted the coordinator's certificate.
-    socket.write(preface);
+    socket.write(http2Preface);
   });
   // In TLS 1.3 the client has finished before the server has seen its certificate.
   return look(socket, 'secureConnect', () =>

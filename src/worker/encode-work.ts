@@ -1,7 +1,7 @@
 import { packCodes, signCodes } from '../hashing/codes.js';
 import { encodeImagesAnywhere } from '../model/any-engine.js';
 import type { Network } from '../model/network.js';
-import { colorHistogram, HISTOGRAM_BINS } from '../retrieval/histogram.js';
+import { colorHistogram, histogramBins } from '../retrieval/histogram.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { arrayFrom, bytesOf } from '../transport/bytes.js';
 import type { EncodeWork__Output } from '../transport/generated/fcaenet/v1/EncodeWork.js';
@@ -37,9 +37,9 @@ export async function computeEncodeWork(
   const pixels = await source.read(indices, null);
   if (work.output === 'COLOR_HISTOGRAM') {
     const size = pixels.length / indices.length;
-    const histograms = new Uint32Array(indices.length * HISTOGRAM_BINS);
+    const histograms = new Uint32Array(indices.length * histogramBins);
     indices.forEach((_, i) => {
-      histograms.set(colorHistogram(pixels.subarray(i * size, (i + 1) * size)), i * HISTOGRAM_BINS);
+      histograms.set(colorHistogram(pixels.subarray(i * size, (i + 1) * size)), i * histogramBins);
     });
     return bytesOf(histograms);
   }

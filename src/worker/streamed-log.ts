@@ -1,21 +1,18 @@
 import { LineBudget } from '../console/line-budget.js';
 import type { Log, LogFields } from '../console/log.js';
 import type { LogLine } from '../transport/generated/fcaenet/v1/LogLine.js';
+import { logLinesPerSecond, mostFieldsLetters, mostMessageLetters } from '../transport/log-limits.js';
 
 /** Lines kept while no coordinator is there to read them. */
 const mostWaiting = 50;
-const linesPerSecond = 10;
 const burst = 50;
-/** Letters of a message and of its fields; the coordinator cuts what is longer. */
-export const mostMessageLetters = 1_000;
-export const mostFieldsLetters = 4_000;
 
 /**
  * A log whose lines go to the coordinator as well, as many as its rate allows; the next line that goes says how many
  * did not.
  */
 export class StreamedLog implements Log {
-  private readonly budget = new LineBudget(linesPerSecond, burst);
+  private readonly budget = new LineBudget(logLinesPerSecond, burst);
   private readonly waiting: LogLine[] = [];
   private dropped = 0;
   private send: ((line: LogLine) => void) | null = null;

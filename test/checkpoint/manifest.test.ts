@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import {
   type CheckpointManifest,
+  currentFormatVersion,
   decodeManifest,
   encodeManifest,
-  FORMAT_VERSION,
 } from '../../src/checkpoint/manifest.js';
 
 const manifest: CheckpointManifest = {
   format: 'fcaenet-checkpoint',
-  formatVersion: FORMAT_VERSION,
+  formatVersion: currentFormatVersion,
   arithmeticVersion: 1,
   trainingHash: 'abc',
   term: 3,
@@ -41,7 +41,7 @@ test('what could not be read back is not written', () => {
 });
 
 test('another format version is foreign', () => {
-  const text = encodeManifest({ ...manifest, formatVersion: FORMAT_VERSION + 1 });
+  const text = encodeManifest({ ...manifest, formatVersion: currentFormatVersion + 1 });
   expect(() => decodeManifest(text)).toThrow(
     expect.objectContaining({ code: 'CHECKPOINT_FOREIGN', message: 'The formatVersion is 3, expected 2.' }),
   );

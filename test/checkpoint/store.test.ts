@@ -269,7 +269,7 @@ test('a directory that cannot be made or read is an error of one sentence', asyn
     expect.objectContaining({
       code: 'CHECKPOINT_WRITE',
       exitCode: 73,
-      message: expect.stringContaining(nameOf(1)),
+      message: expect.stringContaining(`Checkpoint ${nameOf(1)} cannot be written: `),
     }),
   );
   await expect(store.loadNewest(thisRun)).rejects.toThrow(

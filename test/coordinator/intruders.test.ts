@@ -220,11 +220,15 @@ test('beyond loopback there must be certificates and a token', async () => {
     });
     return open.listen('0.0.0.0:0').then(
       () => open.close({ reason: 'listened' }).then(() => 'listened'),
-      (error) => error.code,
+      (error) => `${error.code}: ${error.message.split(', so ')[0]}`,
     );
   };
-  expect(await refusal({ tls: null, joinToken: token })).toBe('COORDINATOR_PLAIN_TEXT_REFUSED');
-  expect(await refusal({ tls: coordinator, joinToken: null })).toBe('COORDINATOR_JOIN_TOKEN_MISSING');
+  expect(await refusal({ tls: null, joinToken: token })).toBe(
+    'COORDINATOR_PLAIN_TEXT_REFUSED: spec.operation.listen is 0.0.0.0:0, but spec.operation.tls names no certificates',
+  );
+  expect(await refusal({ tls: coordinator, joinToken: null })).toMatch(
+    'COORDINATOR_JOIN_TOKEN_MISSING: spec.operation.listen is 0.0.0.0:0, but there is no join token (',
+  );
   expect(await refusal({ tls: coordinator, joinToken: token })).toBe('listened');
 });
 

@@ -5,9 +5,8 @@ import {
   type MemoryAllocation,
 } from '../../src/coordinator/dispatch/local-worker-memory.js';
 import { payloadArrays } from '../../src/reduction/payload.js';
-import { bytesOf } from '../../src/transport/bytes.js';
+import { byteLengthOf, bytesOf } from '../../src/transport/bytes.js';
 import { SharedReader, SharedWriter } from '../../src/transport/shared-memory.js';
-import { byteLengthOf } from '../../src/transport/tensor-stream.js';
 import { identity, layout, payload, type ScriptedWorker } from '../kit/scripted-worker.js';
 import { ScriptedWorld } from '../kit/scripted-world.js';
 

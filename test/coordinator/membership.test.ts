@@ -40,7 +40,10 @@ describe('states', () => {
       expect(member.state).toBe(to);
     } else {
       expect(() => member.moveTo(to)).toThrow(
-        expect.objectContaining({ code: 'COORDINATOR_ILLEGAL_TRANSITION' }),
+        expect.objectContaining({
+          code: 'COORDINATOR_ILLEGAL_TRANSITION',
+          message: expect.stringMatching(new RegExp(` is ${from}, which leads to .*, not to ${to}$`)),
+        }),
       );
       expect(member.state).toBe(from);
     }

@@ -130,7 +130,7 @@ describe('admission', () => {
     scripted.send({ ready: { device: 'cpu' } });
     expect(await scripted.next('refusal')).toEqual({
       code: 'IDENTITY_MISSING',
-      message: 'the worker sent no numerical identity',
+      message: 'the worker sent no numerical identity, but must send one when it is ready',
     });
   });
 

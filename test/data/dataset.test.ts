@@ -167,7 +167,7 @@ describe('is refused in one sentence:', () => {
       'a path that climbs out',
       replaceIn('images.txt', '002.Auk/b.jpg', '../../b.jpg'),
       'DATASET_PATH_UNSAFE',
-      'images.txt, line 3',
+      'has the path "../../b.jpg" where a path inside the dataset of at most ',
     ],
     [
       'an absolute path',
@@ -210,7 +210,12 @@ describe('is refused in one sentence:', () => {
       'DATASET_IMAGE_EMPTY',
       'images/005.Wren/a b.jpg, listed in images.txt, line 2, holds 0 bytes where a picture was expected, and 2 more are as empty',
     ],
-    ['no test image', replaceIn('train_test_split.txt', ' 0', ' 1'), 'DATASET_SPLIT_EMPTY', 'test split'],
+    [
+      'no test image',
+      replaceIn('train_test_split.txt', ' 0', ' 1'),
+      'DATASET_SPLIT_EMPTY',
+      'gives no image to the test split, which needs at least one',
+    ],
   ])('%s', async (_, change, code, named) => {
     await expect(load(change)).rejects.toMatchObject({ code, message: expect.stringContaining(named) });
   });

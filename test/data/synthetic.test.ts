@@ -181,7 +181,11 @@ describe('makeSyntheticDataset', () => {
   ])('refuses an impossible %s: %j', async (name, change) => {
     await expect(makeSyntheticDataset('/nowhere', { ...small, ...change })).rejects.toMatchObject({
       code: 'DATASET_SETTINGS',
-      message: expect.stringContaining(name),
+      message: expect.stringMatching(
+        new RegExp(
+          `^the synthetic dataset's ${name} is ${change[name as 'size']} where a whole number from `,
+        ),
+      ),
     });
   });
 });

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 
 const script = resolve(import.meta.dirname, '../../scripts/build-native.mjs');
@@ -45,4 +45,33 @@ test('another major version of oneDNN is refused', () => {
     status: 69,
     message: `The native kernels are written for oneDNN 2, but the headers are of version 3.1.0: ${remedy}`,
   });
+});
+
+test('the hash of the build covers every file of the project that the compiler includes', async () => {
+  const { sources } = (await import(script)) as { sources: string[] };
+  const native = resolve(import.meta.dirname, '../../native');
+  const headers = resolve(import.meta.dirname, '../../node_modules/node-api-headers/include');
+  const units = sources.filter((name) => name.endsWith('.cc')).map((name) => join(native, name));
+  // A rule of make for each unit: all that it includes but the system's headers.
+  const { stdout, status } = spawnSync(
+    'g++',
+    [
+      '-std=c++17',
+      '-mavx2',
+      '-mfma',
+      '-DFCAENET_VARIANT=avx2',
+      '-DFCAENET_TABLE=kernelsAvx2',
+      '-isystem',
+      headers,
+      '-MM',
+      ...units,
+    ],
+    { encoding: 'utf8' },
+  );
+  expect(status).toBe(0);
+  const included = [...stdout.matchAll(/[^\s\\:]+\.(?:cc|h)\b/g)].map(([path]) => resolve(path));
+  expect(included).toEqual(expect.arrayContaining([join(native, 'lanes.h'), join(native, 'winograd.h')]));
+  expect(included.filter((path) => dirname(path) !== native || !sources.includes(basename(path)))).toEqual(
+    [],
+  );
 });

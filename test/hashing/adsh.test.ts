@@ -137,11 +137,19 @@ test('the tiled Gram matrix is the plain double loop’s, to the bit', () => {
 });
 
 test.each([
-  ['HASHING_NOT_FINITE', { u: Float32Array.of(0.5, Number.NaN) }, 'Output 1 is NaN'],
-  ['HASHING_ROW', { omega: Int32Array.of(3) }, 'Sampled row 3'],
+  [
+    'HASHING_NOT_FINITE',
+    { u: Float32Array.of(0.5, Number.NaN) },
+    'Output 1 is NaN, expected a finite number.',
+  ],
+  ['HASHING_ROW', { omega: Int32Array.of(3) }, 'Sampled row 3 is not in a database of 3 rows.'],
   ['HASHING_SHAPE', { u: Float32Array.of(0.5) }, '1 elements, expected 2'],
-  ['HASHING_EMPTY', { labels: new Int32Array(0), codes: new Int8Array(0) }, '0 rows'],
-  ['HASHING_LABEL', { labels: Int32Array.of(0, 1, 2) }, 'Label 2'],
+  [
+    'HASHING_EMPTY',
+    { labels: new Int32Array(0), codes: new Int8Array(0) },
+    'The database has 0 rows, expected at least one.',
+  ],
+  ['HASHING_LABEL', { labels: Int32Array.of(0, 1, 2) }, 'Label 2 of row 2 is not a class in 0..1.'],
 ])('%s', (code, change, text) => {
   const input = {
     codes: Int8Array.of(1, -1, 1, -1, 1, -1),

@@ -9,11 +9,11 @@ import { describeModel } from '../../src/model/layout.js';
 import { type NodePayload, payloadArrays, payloadDigest } from '../../src/reduction/payload.js';
 import { ReductionTree, type TreeNode } from '../../src/reduction/tree.js';
 import { encodeBatchSize } from '../../src/schedule/encode-batches.js';
-import { bytesOf } from '../../src/transport/bytes.js';
+import { byteLengthOf, bytesOf } from '../../src/transport/bytes.js';
 import type { CoordinatorMessage__Output } from '../../src/transport/generated/fcaenet/v1/CoordinatorMessage.js';
 import type { WorkerMessage } from '../../src/transport/generated/fcaenet/v1/WorkerMessage.js';
 import { channelOptions, protocolVersion, TrainingClientType } from '../../src/transport/service.js';
-import { byteLengthOf, chunksOf } from '../../src/transport/tensor-stream.js';
+import { chunksOf } from '../../src/transport/tensor-stream.js';
 
 export const layout = describeModel({ backbone: 'mobilenet_v1', width: 0.25, bits: 12, imageSize: 64 });
 export const shape = { layout, passes: 1 } as const;

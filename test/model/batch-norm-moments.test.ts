@@ -78,7 +78,10 @@ describe('BatchNorm moments', () => {
   it('refuse to merge one pass with two', () => {
     const pass = [new Array(channels).fill(1), new Array(channels).fill(2)];
     expect(() => mergeMoments(layout, momentsOf([pass]), momentsOf([pass, pass]))).toThrow(
-      expect.objectContaining({ code: 'MODEL_MOMENTS' }),
+      expect.objectContaining({
+        code: 'MODEL_MOMENTS',
+        message: 'BatchNorm moments of 1 and 2 passes cannot be merged.',
+      }),
     );
   });
 
@@ -87,7 +90,10 @@ describe('BatchNorm moments', () => {
     const moments = momentsOf([[new Array(channels).fill(1), new Array(channels).fill(2)]]);
     const statistics = new Float32Array(other.statisticsCount);
     expect(() => updateRunningStatistics(other, statistics, statistics, moments)).toThrow(
-      expect.objectContaining({ code: 'MODEL_MOMENTS' }),
+      expect.objectContaining({
+        code: 'MODEL_MOMENTS',
+        message: `BatchNorm moments of ${channels} channels in 1 passes do not fit, expected ${other.statisticsCount}.`,
+      }),
     );
   });
 });

@@ -1,5 +1,6 @@
 import { beforeAll } from 'vitest';
-import { type EngineName, loadEngine } from '../../src/engine/loader.js';
+import { loadEngine } from '../../src/engine/loader.js';
+import type { EngineName } from '../../src/run/training-run.js';
 
 /** Loads the engine once for the tests of a file. */
 export function useEngine(): void {

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { computeGradient, type GradientInput, type LeafResult } from '../../src/model/fcaenet.js';
-import type { Method } from '../../src/model/method.js';
 import { Network } from '../../src/model/network.js';
+import type { Method } from '../../src/run/training-run.js';
 import { relativeError } from '../golden/support.js';
 import { useEngine } from './engine.js';
 import {
@@ -75,12 +75,17 @@ describe('the gradient of a microbatch', () => {
   });
 
   it.each([
-    ['fcaenet', null, 'MODEL_POSITIVES'],
-    ['baseline', tinyInput('esrl', rows).positives, 'MODEL_POSITIVES'],
-    ['esrl', new Float32Array(7), 'MODEL_SHAPE'],
-  ] as const)('of %s refuses positives that do not fit', (method, positives, code) => {
+    ['fcaenet', null, 'MODEL_POSITIVES', 'Method fcaenet needs positives and got none.'],
+    [
+      'baseline',
+      tinyInput('esrl', rows).positives,
+      'MODEL_POSITIVES',
+      'Method baseline got positives it does not use.',
+    ],
+    ['esrl', new Float32Array(7), 'MODEL_SHAPE', 'A batch of positives has 7 elements, expected '],
+  ] as const)('of %s refuses positives that do not fit', (method, positives, code, text) => {
     expect(() => gradientOf({ ...tinyInput(method, rows), positives })).toThrow(
-      expect.objectContaining({ code }),
+      expect.objectContaining({ code, message: expect.stringContaining(text) }),
     );
   });
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ModelError } from '../../src/model/error.js';
-import { type Backbone, describeModel } from '../../src/model/layout.js';
+import { describeModel } from '../../src/model/layout.js';
+import type { Backbone } from '../../src/run/training-run.js';
 
 const bits = 24;
 
@@ -57,16 +58,16 @@ describe('the layout of the model', () => {
   });
 
   it.each([
-    ['width', { width: 0.2 }],
-    ['bits', { bits: 65 }],
-    ['bits', { bits: 0 }],
-    ['imageSize', { imageSize: 31.5 }],
-  ])('refuses a %s out of range', (name, change) => {
+    [{ width: 0.2 }, 'Model width is 0.2, expected a number from 0.25 to 1.'],
+    [{ bits: 65 }, 'Model bits is 65, expected a number from 1 to 64.'],
+    [{ bits: 0 }, 'Model bits is 0, expected a number from 1 to 64.'],
+    [{ imageSize: 31.5 }, 'Model imageSize is 31.5, expected a number from 32 to 4096.'],
+  ])('refuses what is out of range: %j', (change, text) => {
     const settings = { backbone: 'mobilenet_v1', width: 1, bits, imageSize: 128, ...change } as const;
     expect(() => describeModel(settings)).toThrow(
       expect.objectContaining({
         code: 'MODEL_SETTINGS',
-        message: expect.stringContaining(`Model ${name} is`),
+        message: expect.stringContaining(text),
       }),
     );
     expect(() => describeModel(settings)).toThrow(ModelError);

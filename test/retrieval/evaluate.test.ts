@@ -162,9 +162,21 @@ test('an evaluation can be given up in the middle', async () => {
 test.each([
   ['RETRIEVAL_SHAPE', { queryCodes: new Uint32Array(3) }, '3 elements, expected 2'],
   ['RETRIEVAL_SHAPE', { databaseCodes: new Uint32Array(1) }, '1 elements, expected 4'],
-  ['RETRIEVAL_EMPTY', { queryCodes: new Uint32Array(0), queryLabels: new Int32Array(0) }, '0 queries'],
-  ['RETRIEVAL_EMPTY', { databaseCodes: new Uint32Array(0), databaseLabels: new Int32Array(0) }, '0 items'],
-  ['RETRIEVAL_PRECISION_AT', { precisionAt: [0] }, 'Precision at 0'],
+  [
+    'RETRIEVAL_EMPTY',
+    { queryCodes: new Uint32Array(0), queryLabels: new Int32Array(0) },
+    'There are 0 queries, expected at least one.',
+  ],
+  [
+    'RETRIEVAL_EMPTY',
+    { databaseCodes: new Uint32Array(0), databaseLabels: new Int32Array(0) },
+    'The database has 0 items, expected at least one.',
+  ],
+  [
+    'RETRIEVAL_PRECISION_AT',
+    { precisionAt: [0] },
+    'Precision at 0 is not defined, expected a k of at least 1.',
+  ],
   ['HASHING_BITS', { bits: 65 }, '65'],
 ])('%s: %o', async (code, change, text) => {
   const input = {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { colorHistogram, HISTOGRAM_BINS, histogramRetrieval } from '../../src/retrieval/histogram.js';
+import { colorHistogram, histogramBins, histogramRetrieval } from '../../src/retrieval/histogram.js';
 import { generator } from '../hashing/dense.js';
 import { averagePrecisionOf, sorted } from './brute-force.js';
 
@@ -18,7 +18,7 @@ async function* stream<T>(items: readonly T[]): AsyncGenerator<T> {
 
 test('a picture’s histogram counts its colours by their three highest bits', () => {
   const histogram = colorHistogram(Uint8Array.of(0, 0, 31, 255, 255, 255, 0, 0, 32, 64, 32, 0, 31, 31, 31));
-  expect(histogram.length).toBe(HISTOGRAM_BINS);
+  expect(histogram.length).toBe(histogramBins);
   const counted = [...histogram.entries()].filter(([, count]) => count > 0);
   expect(counted).toEqual([
     [0, 2],
@@ -58,13 +58,21 @@ test('average precision of nearest neighbours by L1 distance, ties by index', as
 
 const one = colorHistogram(new Uint8Array(12));
 test.each([
-  ['RETRIEVAL_HISTOGRAM', { queryHistograms: [colorHistogram(new Uint8Array(9))] }, '3 pixels, expected'],
+  [
+    'RETRIEVAL_HISTOGRAM',
+    { queryHistograms: [colorHistogram(new Uint8Array(9))] },
+    'A colour histogram has 512 bins and 3 pixels, expected 512 bins and 4 pixels.',
+  ],
   ['RETRIEVAL_HISTOGRAM', { databaseHistograms: [Uint32Array.of(4)] }, '1 bins'],
   ['RETRIEVAL_SHAPE', { databaseHistograms: [] }, '0 histograms, expected 1'],
   ['RETRIEVAL_SHAPE', { databaseHistograms: [one, one] }, 'more than 1 histograms, expected 1'],
   ['RETRIEVAL_SHAPE', { queryHistograms: [] }, '0 histograms, expected 1'],
   ['RETRIEVAL_SHAPE', { queryHistograms: [one, one] }, 'more than 1 histograms'],
-  ['RETRIEVAL_EMPTY', { queryHistograms: [], queryLabels: new Int32Array(0) }, 'no queries'],
+  [
+    'RETRIEVAL_EMPTY',
+    { queryHistograms: [], queryLabels: new Int32Array(0) },
+    'There are no queries or no database items, expected at least one of each.',
+  ],
 ])('%s', async (code, change, text) => {
   const labels = new Int32Array(1);
   const input = {

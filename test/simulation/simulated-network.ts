@@ -7,6 +7,7 @@ export const bits = 8;
 const trunk: Trunk = {
   title: 'simulated',
   naming: 'torchvision',
+  preprocessing: 'imagenet',
   epsilon: 1e-3,
   layers: [
     {

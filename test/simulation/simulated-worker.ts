@@ -8,13 +8,13 @@ import {
 } from '../../src/reduction/payload.js';
 import { StepReduction } from '../../src/reduction/step-reduction.js';
 import { ReductionTree, type TreeNode } from '../../src/reduction/tree.js';
-import { bytesOf } from '../../src/transport/bytes.js';
+import { byteLengthOf, bytesOf } from '../../src/transport/bytes.js';
 import type { CoordinatorMessage__Output } from '../../src/transport/generated/fcaenet/v1/CoordinatorMessage.js';
 import type { EncodeWork__Output } from '../../src/transport/generated/fcaenet/v1/EncodeWork.js';
 import type { GradientWork__Output } from '../../src/transport/generated/fcaenet/v1/GradientWork.js';
 import type { WorkerMessage } from '../../src/transport/generated/fcaenet/v1/WorkerMessage.js';
 import { protocolVersion } from '../../src/transport/service.js';
-import { byteLengthOf, chunksOf, TransferReceiver } from '../../src/transport/tensor-stream.js';
+import { chunksOf, TransferReceiver } from '../../src/transport/tensor-stream.js';
 import { TransferMemory } from '../../src/transport/transfer-memory.js';
 import type { Chance } from './chance.js';
 import type { SimulatedProcess } from './simulated-clock.js';

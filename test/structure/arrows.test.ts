@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { importsOfSource, sourceFiles } from './imports.js';
+import { circles, roomsOf } from './rooms.js';
 
 /**
  * Folders of src by height. An import goes to a lower height, to a folder of the same one where that is said to be
@@ -25,38 +27,7 @@ const heights: readonly { readonly folders: readonly string[]; readonly mayImpor
 /** Plain TypeScript over typed arrays: no tensors, no engine. */
 const plain = ['hashing', 'data', 'retrieval'];
 
-interface Import {
-  readonly file: string;
-  readonly from: string;
-  readonly specifier: string;
-  /** Folder of src, or undefined for a package. */
-  readonly to: string | undefined;
-}
-
-const imports = sourceFiles('src').flatMap(importsOf);
-
-function sourceFiles(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name);
-    // Generated from proto/, types only.
-    if (path === join('src', 'transport', 'generated')) return [];
-    return entry.isDirectory() ? sourceFiles(path) : path.endsWith('.ts') ? [path] : [];
-  });
-}
-
-function importsOf(file: string): Import[] {
-  const text = readFileSync(file, 'utf8');
-  const specifiers = [...text.matchAll(/(?:\bfrom|\bimport\(?)\s*'([^']+)'/g)].map((match) => match[1]!);
-  return specifiers.map((specifier) => {
-    const target = relative('src', join(dirname(file), specifier));
-    const to = specifier.startsWith('.') ? topOf(target.replace(/\.js$/, '.ts')) : undefined;
-    return { file, from: topOf(relative('src', file)), specifier, to };
-  });
-}
-
-function topOf(path: string): string {
-  return path.split('/')[0]!;
-}
+const imports = importsOfSource();
 
 function heightOf(folder: string): number {
   return heights.findIndex(({ folders }) => folders.includes(folder));
@@ -76,18 +47,16 @@ test('imports between folders point down', () => {
 });
 
 test('no circle runs through folders', () => {
-  const edges = new Map<string, Set<string>>();
-  for (const { from, to } of imports) {
-    if (to !== undefined && to !== from) edges.set(from, (edges.get(from) ?? new Set()).add(to));
+  expect(circles(roomsOf('', imports))).toEqual([]);
+});
+
+test('no circle runs through files, imports of types included', () => {
+  const files = new Map<string, Set<string>>();
+  for (const { file, target } of imports) {
+    const targets = files.get(file) ?? new Set();
+    files.set(file, target === undefined ? targets : targets.add(join('src', target)));
   }
-  const reaches = (start: string, goal: string, seen = new Set<string>()): boolean =>
-    [...(edges.get(start) ?? [])].some((next) => {
-      if (next === goal) return true;
-      if (seen.has(next)) return false;
-      seen.add(next);
-      return reaches(next, goal, seen);
-    });
-  expect([...edges.keys()].filter((folder) => reaches(folder, folder))).toEqual([]);
+  expect(circles(files)).toEqual([]);
 });
 
 test('hashing, data and retrieval know no tensors and no engine', () => {

@@ -1,19 +1,19 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { messagesIn, wordsOf } from './error-messages.js';
 
-/** Text of every TypeScript file of a folder that is not generated. */
-function textOf(folder: string): string {
+/** Texts of the TypeScript files of a folder that are not generated. */
+function textsOf(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true, recursive: true })
     .filter(
       (entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.parentPath.includes('generated'),
     )
-    .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8'))
-    .join('\n');
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8'));
 }
 
-const source = textOf('src');
-const tests = textOf('test');
+const source = textsOf('src').join('\n');
+const testFiles = textsOf('test');
 /** `CHECKPOINT` of `code: \`CHECKPOINT_${string}\`` or `type CheckpointErrorCode`, and so on: the areas of errors. */
 const areas = new Set(
   [...source.matchAll(/class (\w+)Error extends FcaenetError/g)].map(
@@ -44,8 +44,42 @@ test('the search finds the codes', () => {
     ]),
   );
 });
+/** Codes of whatever was thrown, in its own words. */
+const ofOthers = ['BAD_MESSAGE', 'CONTROL_FAILED', 'WORKER_UNEXPECTED'];
+const described = codes.filter((code) => !ofOthers.includes(code));
+const messages = messagesIn('src', (text) => described.includes(text));
 
-test.each(codes)('a test names %s', (code) => {
-  // As a word, in quotes or in a regular expression: not as a part of another code.
-  expect(new RegExp(`\\b${code}\\b`).test(tests), `no file in test/ names ${code}`).toBe(true);
+test.each(described)('%s has a sentence', (code) => {
+  const own = messages.filter((message) => message.code === code);
+  expect(own.filter(({ parts }) => wordsOf(parts.join(' ')).length >= 3)).not.toEqual([]);
+});
+
+/** Words by which a sentence without a value says what would have been right. */
+const expectation = /\b(?:expected|but|must|needs?|only|before|than|or)\b|;/;
+
+test('every sentence of an error names a value or what was expected', () => {
+  const silent = messages.filter(({ parts, hasValue }) => !hasValue && !expectation.test(parts.join(' ')));
+  expect(silent.map(({ file, code, parts }) => `${file}: ${code} ${parts.join('…')}`)).toEqual([]);
+});
+
+/** So many words in a row are a sentence's own. */
+const ownWords = 3;
+
+test.each(described)('a test that names %s expects its sentence', (code) => {
+  const sentences = messages.filter((message) => message.code === code).flatMap(({ parts }) => parts);
+  const runs = sentences
+    .map(wordsOf)
+    .flatMap((words) =>
+      words
+        .slice(0, Math.max(1, words.length - ownWords + 1))
+        .map((_, at) => words.slice(at, at + ownWords).join(' ')),
+    )
+    .filter((run) => run.includes(' '));
+  const named = testFiles
+    .filter((text) => new RegExp(`\\b${code}\\b`).test(text))
+    .map((text) => ` ${wordsOf(text).join(' ')} `);
+  expect(
+    named.some((text) => runs.some((run) => text.includes(` ${run} `))),
+    sentences.join('…'),
+  ).toBe(true);
 });

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readlinkSync, rmSync, statSync, symlinkSync, wri
 import { createConnection } from 'node:net';
 import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { quote } from '../../src/errors.js';
 import {
   type ControlHandler,
   controlBounds,
@@ -44,14 +45,27 @@ test('a server that was replaced leaves its successor’s socket', async () => {
 });
 
 test.each([
-  ['no JSON', 'status', 'CONTROL_UNKNOWN'],
-  ['an unknown command', '{"command":"explode"}', 'CONTROL_UNKNOWN'],
-  ['an unknown field', '{"command":"pause","for":"ever"}', 'CONTROL_UNKNOWN'],
-  ['a worker without a name', '{"command":"drain","worker":""}', 'CONTROL_UNKNOWN'],
-  ['more than a request may have', ' '.repeat(controlBounds.requestBytes + 1), 'CONTROL_TOO_LONG'],
-])('%s is refused with a code', async (_, text, code) => {
+  ['no JSON', 'status'],
+  ['an unknown command', '{"command":"explode"}'],
+  ['an unknown field', '{"command":"pause","for":"ever"}'],
+  ['a worker without a name', '{"command":"drain","worker":""}'],
+])('%s is refused with a code', async (_, text) => {
   const { ask } = await serve(echo);
-  expect(await ask(text)).toMatchObject({ ok: false, code });
+  expect(await ask(text)).toEqual({
+    ok: false,
+    code: 'CONTROL_UNKNOWN',
+    message: `the request is ${quote(text)}, but must be JSON with a command that exists`,
+  });
+});
+
+test('a request that is too long is refused with its bound', async () => {
+  const { ask } = await serve(echo);
+  const { requestBytes } = controlBounds;
+  expect(await ask(' '.repeat(requestBytes + 1))).toEqual({
+    ok: false,
+    code: 'CONTROL_TOO_LONG',
+    message: `the request has more than ${requestBytes} bytes`,
+  });
 });
 
 test('what the handler throws is answered, with its code when it has one', async () => {

@@ -32,7 +32,9 @@ test.skipIf(isMissing)(
     await (await bucket()).put('a=2Eb', JSON.stringify(elsewhere));
     await expect(lease.acquire()).rejects.toMatchObject({
       code: 'TRANSPORT_NATS_LEASE_HELD',
-      message: expect.stringContaining('process 1 on elsewhere.example (term 5)'),
+      message: expect.stringContaining(
+        'is led by process 1 on elsewhere.example (term 5), says the NATS server; its lease ends 1 s after',
+      ),
     });
     await expect
       .poll(() => lease.acquire().then(() => 'taken', String), { timeout: 5_000, interval: 200 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { arrayFrom, bytesOf } from '../../src/transport/bytes.js';
+import { arrayFrom, byteLengthOf, bytesOf } from '../../src/transport/bytes.js';
 import { TransportError } from '../../src/transport/error.js';
-import { byteLengthOf, chunkBytes, chunksOf, TransferReceiver } from '../../src/transport/tensor-stream.js';
+import { chunkBytes, chunksOf, TransferReceiver } from '../../src/transport/tensor-stream.js';
 import { TransferMemory } from '../../src/transport/transfer-memory.js';
 
 const exactly = (bytes: number) => ({ least: bytes, most: bytes });

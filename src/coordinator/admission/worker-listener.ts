@@ -3,6 +3,7 @@ import { createServer as createTlsServer, type TLSSocket, type Server as TlsServ
 import type { Clock } from '../../clock.js';
 import { oldestTls } from '../../transport/credentials.js';
 import { TransportError } from '../../transport/error.js';
+import { http2Preface } from '../../transport/http2-preface.js';
 import type { TlsMaterial } from '../../transport/tls-files.js';
 
 /** What peers may take before they have shown that they are workers. */
@@ -28,9 +29,6 @@ export const handshakeLimits: HandshakeLimits = {
   mostConnections: 2_048,
   lingerMs: 1_000,
 };
-
-/** How HTTP/2, and so gRPC, begins (RFC 9113, 3.4). */
-const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 
 /** Why a connection ends after this side's certificate: whoever accepts it goes on to speak HTTP/2. */
 const distrust =
@@ -260,11 +258,11 @@ export class WorkerListener {
       if (bytes === null) return;
       connection.progress = 'bytes';
       seen = Buffer.concat([seen, bytes]);
-      const known = Math.min(seen.byteLength, preface.byteLength);
-      if (!seen.subarray(0, known).equals(preface.subarray(0, known))) {
+      const known = Math.min(seen.byteLength, http2Preface.byteLength);
+      if (!seen.subarray(0, known).equals(http2Preface.subarray(0, known))) {
         socket.off('readable', look);
         this.refuse(connection, 'not_http2', 'its first bytes are not those of HTTP/2');
-      } else if (known === preface.byteLength) {
+      } else if (known === http2Preface.byteLength) {
         socket.off('readable', look);
         socket.unshift(seen);
         this.options.accept(socket);

@@ -1,12 +1,10 @@
 import { LineBudget } from '../../console/line-budget.js';
 import type { Log, LogFields } from '../../console/log.js';
 import type { LogLine__Output } from '../../transport/generated/fcaenet/v1/LogLine.js';
+import { logLinesPerSecond, mostFieldsLetters, mostMessageLetters } from '../../transport/log-limits.js';
 import type { Member } from '../dispatch/member.js';
 
-const linesPerSecond = 10;
 const burst = 60;
-const mostMessageLetters = 1_000;
-const mostFieldsLetters = 4_000;
 
 const levels = { INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 
@@ -25,7 +23,10 @@ export class WorkerLogs {
   ) {}
 
   write(member: Member, line: LogLine__Output): void {
-    const stream = this.streams.get(member) ?? { budget: new LineBudget(linesPerSecond, burst), dropped: 0 };
+    const stream = this.streams.get(member) ?? {
+      budget: new LineBudget(logLinesPerSecond, burst),
+      dropped: 0,
+    };
     this.streams.set(member, stream);
     // A worker may claim any number; its own bound is far below this one.
     const unsent = Math.min(line.dropped, 1_000_000);

@@ -259,7 +259,11 @@ export class WorkerStreams {
     const { admission, pool, log, connections, onIdentity } = this.options;
     if (!identity) {
       depart('it sent no numerical identity');
-      this.refuse(member.stream, 'IDENTITY_MISSING', 'the worker sent no numerical identity');
+      this.refuse(
+        member.stream,
+        'IDENTITY_MISSING',
+        'the worker sent no numerical identity, but must send one when it is ready',
+      );
       return;
     }
     const offered = identity as Identity;

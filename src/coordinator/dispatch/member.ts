@@ -1,10 +1,11 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { Clock } from '../../clock.js';
+import { byteLengthOf } from '../../transport/bytes.js';
 import type { CoordinatorMessage } from '../../transport/generated/fcaenet/v1/CoordinatorMessage.js';
 import type { WorkerMessage__Output } from '../../transport/generated/fcaenet/v1/WorkerMessage.js';
 import { Outbox } from '../../transport/outbox.js';
 import { encodeCoordinatorMessage } from '../../transport/service.js';
-import { byteLengthOf, TransferReceiver } from '../../transport/tensor-stream.js';
+import { TransferReceiver } from '../../transport/tensor-stream.js';
 import type { TransferMemory } from '../../transport/transfer-memory.js';
 import { CoordinatorError } from '../error.js';
 import type { SharedMemory } from './local-worker-memory.js';

@@ -1,8 +1,8 @@
 import type { CodeSummary } from '../../hashing/similarity.js';
-import { bytesOf } from '../../transport/bytes.js';
+import { byteLengthOf, bytesOf } from '../../transport/bytes.js';
 import type { CoordinatorMessage } from '../../transport/generated/fcaenet/v1/CoordinatorMessage.js';
 import { encodeCoordinatorMessage } from '../../transport/service.js';
-import { byteLengthOf, chunksOf } from '../../transport/tensor-stream.js';
+import { chunksOf } from '../../transport/tensor-stream.js';
 import type { Member } from './member.js';
 
 /** Weights and running statistics, as flat vectors in the layout's order. */

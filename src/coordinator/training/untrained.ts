@@ -1,7 +1,7 @@
 import { KeyedRandom, Purpose } from '../../data/random.js';
 import { packCodes } from '../../hashing/codes.js';
 import { evaluateRetrieval } from '../../retrieval/evaluate.js';
-import { HISTOGRAM_BINS, histogramRetrieval } from '../../retrieval/histogram.js';
+import { histogramBins, histogramRetrieval } from '../../retrieval/histogram.js';
 import { featureMean, gaussianProjection, projectionCodes } from '../../retrieval/random-projection.js';
 import type { OutgoingWeights } from '../dispatch/outgoing-weights.js';
 import { encodeOnWorkers } from './encode-on-workers.js';
@@ -33,8 +33,8 @@ export async function measureUntrained(
     return encoded;
   };
   const histograms = async (split: Split) => {
-    const words = new Uint32Array(await encode('COLOR_HISTOGRAM', split, HISTOGRAM_BINS));
-    return rowsOf(words, HISTOGRAM_BINS);
+    const words = new Uint32Array(await encode('COLOR_HISTOGRAM', split, histogramBins));
+    return rowsOf(words, histogramBins);
   };
   const { mAP: colorHistogram } = await histogramRetrieval({
     queryHistograms: await histograms('TEST'),

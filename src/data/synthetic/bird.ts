@@ -18,10 +18,10 @@ const wingTints: readonly Channels[] = [
   [-26, 22, -26],
   [40, 40, 34],
 ];
-const PLUMAGE_VARIATION = 16;
+const plumageVariation = 16;
 
 function plumage(tint: Channels, grey: number, draws: Draws): Channels {
-  const vary = (amount: number) => grey + amount + draws.between(-PLUMAGE_VARIATION, PLUMAGE_VARIATION);
+  const vary = (amount: number) => grey + amount + draws.between(-plumageVariation, plumageVariation);
   return [vary(tint[0]), vary(tint[1]), vary(tint[2])];
 }
 
@@ -35,54 +35,54 @@ const beakCorners = [640, -400, 1000, -215, 640, -90];
 export class Bird {
   /** half its length in its own coordinates: x forward to the beak, y down */
   static readonly reach = 1000;
-  readonly #crown: Colour;
-  readonly #beak: Colour;
-  readonly #breast: Colour;
-  readonly #wingBar: Colour;
-  readonly #tail: Colour;
-  readonly #body: Colour;
-  readonly #head: Colour;
-  readonly #wing: Colour;
-  readonly #leg: Colour;
-  readonly #wingTilt: number;
-  readonly #headTurn: number;
+  private readonly crown: Colour;
+  private readonly beak: Colour;
+  private readonly breast: Colour;
+  private readonly wingBar: Colour;
+  private readonly tail: Colour;
+  private readonly body: Colour;
+  private readonly head: Colour;
+  private readonly wing: Colour;
+  private readonly leg: Colour;
+  private readonly wingTilt: number;
+  private readonly headTurn: number;
 
   constructor(markings: Markings, draws: Draws) {
     const marking = (index: number) => jitter(markingColours[index]!, 14, draws);
-    this.#crown = marking(markings.crown);
-    this.#beak = marking(markings.beak);
-    this.#breast = marking(markings.breast);
-    this.#wingBar = marking(markings.wingBar);
-    this.#tail = marking(markings.tail);
+    this.crown = marking(markings.crown);
+    this.beak = marking(markings.beak);
+    this.breast = marking(markings.breast);
+    this.wingBar = marking(markings.wingBar);
+    this.tail = marking(markings.tail);
 
     const grey = draws.between(100, 160);
     const body = plumage(bodyTints[markings.body]!, grey, draws);
-    this.#body = pack(body);
-    this.#head = jitter(body, 20, draws);
-    this.#wing = pack(plumage(wingTints[markings.wing]!, grey - 20, draws));
-    this.#leg = pack([grey - 60, grey - 60, grey - 60]);
-    this.#wingTilt = draws.between(-60, 60);
-    this.#headTurn = draws.between(-50, 50);
+    this.body = pack(body);
+    this.head = jitter(body, 20, draws);
+    this.wing = pack(plumage(wingTints[markings.wing]!, grey - 20, draws));
+    this.leg = pack([grey - 60, grey - 60, grey - 60]);
+    this.wingTilt = draws.between(-60, 60);
+    this.headTurn = draws.between(-50, 50);
   }
 
   /** The topmost colour at a point, `clear` outside the bird. */
   colourAt(x: number, y: number): Colour | typeof clear {
     if (x < -1000 || x > 1000 || y < -560 || y > 640) return clear;
-    const headY = y + this.#headTurn;
+    const headY = y + this.headTurn;
     if (inEllipse(x, headY, 470, -250, 250, 240)) {
       if (inEllipse(x, headY, 560, -270, 46, 46)) return 0x0c0c0c;
-      return headY < -290 ? this.#crown : this.#head;
+      return headY < -290 ? this.crown : this.head;
     }
-    if (inPolygon(x, headY, beakCorners)) return this.#beak;
-    const wingY = y + Math.trunc((this.#wingTilt * (x + 100)) / 400);
+    if (inPolygon(x, headY, beakCorners)) return this.beak;
+    const wingY = y + Math.trunc((this.wingTilt * (x + 100)) / 400);
     if (inEllipse(x, wingY, -120, 10, 380, 190)) {
-      return x > -240 && x < -30 ? this.#wingBar : this.#wing;
+      return x > -240 && x < -30 ? this.wingBar : this.wing;
     }
     if (inEllipse(x, y, 0, 60, 540, 330)) {
-      return inEllipse(x, y, 390, 150, 260, 250) ? this.#breast : this.#body;
+      return inEllipse(x, y, 390, 150, 260, 250) ? this.breast : this.body;
     }
-    if (inPolygon(x, y, tailCorners)) return x < -560 ? this.#tail : this.#body;
-    if (inBar(x, y, 40, 360, 60, 620, 24) || inBar(x, y, -90, 360, -60, 620, 24)) return this.#leg;
+    if (inPolygon(x, y, tailCorners)) return x < -560 ? this.tail : this.body;
+    if (inBar(x, y, 40, 360, 60, 620, 24) || inBar(x, y, -90, 360, -60, 620, 24)) return this.leg;
     return clear;
   }
 }

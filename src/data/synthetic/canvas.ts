@@ -2,13 +2,13 @@ import type { Channels, Colour } from './colour.js';
 import type { Draws } from './draws.js';
 
 /** Side of a scene in its own units; a picture of any size shows the whole of it. */
-export const SCENE_SIDE = 4096;
+export const sceneSide = 4096;
 
 /** What a painter answers where it leaves the scene as it is. */
 export const clear = -1;
 
 /** Samples per pixel and axis. */
-const SAMPLES = 2;
+const samplesPerSide = 2;
 
 /** The colours seen at the sample points of a picture; later paint covers earlier paint. */
 export class SampleGrid {
@@ -18,7 +18,7 @@ export class SampleGrid {
 
   /** @param size side of the picture in pixels */
   constructor(readonly size: number) {
-    this.samples = size * SAMPLES;
+    this.samples = size * samplesPerSide;
     this.colours = new Int32Array(this.samples * this.samples).fill(clear);
   }
 
@@ -30,20 +30,20 @@ export class SampleGrid {
     bottom: number,
     colourAt: (x: number, y: number) => Colour | typeof clear,
   ): void {
-    const first = (low: number) => Math.max(0, Math.floor((low * this.samples) / SCENE_SIDE) - 1);
+    const first = (low: number) => Math.max(0, Math.floor((low * this.samples) / sceneSide) - 1);
     const last = (high: number) =>
-      Math.min(this.samples - 1, Math.floor((high * this.samples) / SCENE_SIDE) + 1);
+      Math.min(this.samples - 1, Math.floor((high * this.samples) / sceneSide) + 1);
     for (let row = first(top); row <= last(bottom); row += 1) {
-      const y = this.#coordinate(row);
+      const y = this.coordinate(row);
       for (let column = first(left); column <= last(right); column += 1) {
-        const colour = colourAt(this.#coordinate(column), y);
+        const colour = colourAt(this.coordinate(column), y);
         if (colour !== clear) this.colours[row * this.samples + column] = colour;
       }
     }
   }
 
-  #coordinate(sample: number): number {
-    return Math.floor(((2 * sample + 1) * SCENE_SIDE) / (2 * this.samples));
+  private coordinate(sample: number): number {
+    return Math.floor(((2 * sample + 1) * sceneSide) / (2 * this.samples));
   }
 }
 
@@ -62,16 +62,16 @@ export function exposePixels(grid: SampleGrid, backdrop: readonly Channels[], dr
   for (let row = 0; row < size; row += 1) {
     for (let column = 0; column < size; column += 1) {
       const grain = draws.word();
-      const corner = row * SAMPLES * samples + column * SAMPLES;
+      const corner = row * samplesPerSide * samples + column * samplesPerSide;
       for (let channel = 0; channel < 3; channel += 1) {
         const behind = blend(backdrop, channel, 2 * column + 1, 2 * row + 1, 2 * size);
         let sum = 0;
-        for (let sample = 0; sample < SAMPLES * SAMPLES; sample += 1) {
+        for (let sample = 0; sample < samplesPerSide * samplesPerSide; sample += 1) {
           const place = corner + (sample >> 1) * samples + (sample & 1);
           const colour = colours[place]!;
           sum += colour === clear ? behind : (colour >> (16 - 8 * channel)) & 255;
         }
-        const lit = Math.floor((sum * gains[channel]!) / (256 * SAMPLES * SAMPLES));
+        const lit = Math.floor((sum * gains[channel]!) / (256 * samplesPerSide * samplesPerSide));
         const value = lit + ((grain >>> (8 * channel)) & 15) - 7;
         pixels[(row * size + column) * 3 + channel] = Math.min(255, Math.max(0, value));
       }

@@ -2,8 +2,8 @@ import { type KeyedRandom, Purpose } from '../random.js';
 
 /** The random integers of one picture, in the order the painter asks for them. */
 export class Draws {
-  readonly #block = new Uint32Array(4);
-  #count = 0;
+  private readonly block = new Uint32Array(4);
+  private count = 0;
 
   /** @param subject,picture name the picture among all of a dataset */
   constructor(
@@ -19,11 +19,11 @@ export class Draws {
 
   /** An unsigned 32-bit integer. */
   word(): number {
-    const place = this.#count % 4;
+    const place = this.count % 4;
     if (place === 0) {
-      this.random.block(Purpose.synthetic, this.subject, this.picture, this.#count / 4, this.#block);
+      this.random.block(Purpose.synthetic, this.subject, this.picture, this.count / 4, this.block);
     }
-    this.#count += 1;
-    return this.#block[place]!;
+    this.count += 1;
+    return this.block[place]!;
   }
 }

@@ -10,12 +10,12 @@ import { refuseImpossible, type SyntheticSettings } from './settings.js';
 import { speciesName } from './species.js';
 
 /** Changes whenever the same settings give other files. */
-const VERSION = 1;
+const formatVersion = 1;
 /** Says whose folder it is: written before the first picture, and marked complete after the last. */
-const STAMP = 'synthetic.json';
-const JPEG_QUALITY = 92;
+const stampFile = 'synthetic.json';
+const jpegQuality = 92;
 /** Pictures of the test split are numbered from here, so that they do not change with the size of the train split. */
-const FIRST_TEST_PICTURE = 2 ** 31;
+const firstTestPicture = 2 ** 31;
 
 interface Picture {
   species: number;
@@ -44,12 +44,12 @@ export async function makeSyntheticDataset(
   if (found === complete) return;
   if (found === undefined) await refuseForeign(directory);
   await disk.makeFolder(directory);
-  await disk.writeFile(path.join(directory, STAMP), stampText(settings, false));
+  await disk.writeFile(path.join(directory, stampFile), stampText(settings, false));
   await disk.remove(path.join(directory, 'images'));
   const pictures = plan(settings);
   await writePictures(path.join(directory, 'images'), pictures, settings, onProgress);
   await writeLists(directory, pictures, settings.species);
-  await disk.writeFile(path.join(directory, STAMP), complete);
+  await disk.writeFile(path.join(directory, stampFile), complete);
 }
 
 /** Whether a folder is a synthetic dataset, which has no official counts. */
@@ -59,12 +59,12 @@ export async function isSyntheticDataset(directory: string): Promise<boolean> {
 
 function stampText(settings: SyntheticSettings, complete: boolean): string {
   const { species, trainPerSpecies, testPerSpecies, size, seed } = settings;
-  const stamp = { version: VERSION, complete, species, trainPerSpecies, testPerSpecies, size, seed };
+  const stamp = { version: formatVersion, complete, species, trainPerSpecies, testPerSpecies, size, seed };
   return `${JSON.stringify(stamp, undefined, 2)}\n`;
 }
 
 async function stampOf(directory: string): Promise<string | undefined> {
-  const stamp = path.join(directory, STAMP);
+  const stamp = path.join(directory, stampFile);
   return disk.readText(stamp).catch((cause: NodeJS.ErrnoException) => {
     if (isAbsence(cause)) return undefined;
     throw new DatasetError('DATASET_FOLDER_OCCUPIED', `${stamp} cannot be read (${cause.code})`, { cause });
@@ -103,7 +103,7 @@ function plan({ species, trainPerSpecies, testPerSpecies }: SyntheticSettings): 
     }));
     const test = Array.from({ length: testPerSpecies }, (_, picture) => ({
       species: bird,
-      picture: FIRST_TEST_PICTURE + picture,
+      picture: firstTestPicture + picture,
       file: file(trainPerSpecies + picture + 1),
       train: false,
     }));
@@ -143,7 +143,7 @@ async function writeJpeg(file: string, pixels: Uint8Array, size: number): Promis
     'encode',
     file,
     sharp(pixels, { raw: { width: size, height: size, channels: 3 } })
-      .jpeg({ quality: JPEG_QUALITY, chromaSubsampling: '4:4:4' })
+      .jpeg({ quality: jpegQuality, chromaSubsampling: '4:4:4' })
       .toBuffer(),
   );
   await disk.writeFile(file, jpeg);

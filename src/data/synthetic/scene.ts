@@ -1,6 +1,6 @@
 import type { KeyedRandom } from '../random.js';
 import { Bird } from './bird.js';
-import { clear, exposePixels, SampleGrid, SCENE_SIDE } from './canvas.js';
+import { clear, exposePixels, SampleGrid, sceneSide } from './canvas.js';
 import { type Colour, jitter, mutedColour } from './colour.js';
 import { Draws } from './draws.js';
 import { inBar, inEllipse } from './shapes.js';
@@ -26,8 +26,8 @@ export function paintScene(random: KeyedRandom, species: number, picture: number
 
 function paintClutter(grid: SampleGrid, draws: Draws): void {
   const paint = clutterColour(draws);
-  const x = draws.between(0, SCENE_SIDE);
-  const y = draws.between(0, SCENE_SIDE);
+  const x = draws.between(0, sceneSide);
+  const y = draws.between(0, sceneSide);
   if (draws.between(0, 1) === 0) {
     const halfWidth = draws.between(90, 330);
     const halfHeight = draws.between(90, 330);
@@ -56,8 +56,8 @@ function clutterColour(draws: Draws): Colour {
 
 /** Places the bird somewhere around the middle, turned by up to 16 degrees, looking left or right. */
 function paintBird(grid: SampleGrid, bird: Bird, draws: Draws): void {
-  const centreX = SCENE_SIDE / 2 + draws.between(-180, 180);
-  const centreY = SCENE_SIDE / 2 + draws.between(-300, 300);
+  const centreX = sceneSide / 2 + draws.between(-180, 180);
+  const centreY = sceneSide / 2 + draws.between(-300, 300);
   const reach = draws.between(1650, 1900);
   const facing = draws.between(0, 1) * 2 - 1;
   // The tangent of half the angle is tangent/64, which makes sine and cosine fractions of whole numbers.

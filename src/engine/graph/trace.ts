@@ -10,7 +10,7 @@ import type { GraphKernel } from './kernels/kernel.js';
 import { shapeKernels } from './kernels/shapes.js';
 
 /** Name of the TF.js backend that writes graphs. */
-const GRAPH = 'fcaenet-graph';
+const graphBackendName = 'fcaenet-graph';
 
 /** Between TF.js's tensors and the graph's values. */
 export interface Tracer {
@@ -36,7 +36,7 @@ export function traceGraph(compute: (tracer: Tracer) => void): Graph {
   const previous = tf.getBackend();
   tracing.begin(graph);
   // It is done when the call returns: only the promise around it needs the event loop.
-  void tf.setBackend(GRAPH);
+  void tf.setBackend(graphBackendName);
   try {
     tf.tidy(() =>
       compute({
@@ -55,7 +55,7 @@ export function traceGraph(compute: (tracer: Tracer) => void): Graph {
 
 function register(): GraphBackend {
   const created = new GraphBackend();
-  tf.registerBackend(GRAPH, () => created, 0);
+  tf.registerBackend(graphBackendName, () => created, 0);
   const kernels: { [name: string]: GraphKernel } = {
     ...batchNormKernels,
     ...convolutionKernels,
@@ -65,7 +65,7 @@ function register(): GraphBackend {
   for (const [kernelName, kernel] of Object.entries(kernels)) {
     tf.registerKernel({
       kernelName,
-      backendName: GRAPH,
+      backendName: graphBackendName,
       kernelFunc: ({ inputs, attrs }) => {
         const values = Object.entries(inputs).map(([name, tensor]) => [
           name,
@@ -82,7 +82,7 @@ function register(): GraphBackend {
   }
   tf.registerKernel({
     kernelName: tf.Identity,
-    backendName: GRAPH,
+    backendName: graphBackendName,
     kernelFunc: ({ inputs }) => {
       const x = inputs.x as TensorInfo;
       created.incRef(x.dataId);

@@ -11,7 +11,7 @@ import { inherited, type KernelCall, type NativeKernel } from './kernels/kernel.
 import { linearKernels } from './kernels/linear.js';
 import { shapeKernels } from './kernels/shapes.js';
 
-export const ONEDNN = 'onednn';
+export const onednnName = 'onednn';
 
 const nativeKernels: { [name: string]: NativeKernel } = {
   ...convolutionKernels,
@@ -27,7 +27,7 @@ const nativeKernels: { [name: string]: NativeKernel } = {
  */
 export function registerOnednn(addon: Addon): OnednnBackend {
   const backend = new OnednnBackend(addon);
-  tf.registerBackend(ONEDNN, () => backend, 0);
+  tf.registerBackend(onednnName, () => backend, 0);
   const remaining = new Map(Object.entries(nativeKernels));
   for (const configuration of tf.getKernelsForBackend('cpu')) {
     const native = remaining.get(configuration.kernelName);
@@ -39,14 +39,14 @@ export function registerOnednn(addon: Addon): OnednnBackend {
     const missing: KernelFunc = () => {
       throw new Error(`The kernel ${kernelName} was given tensors it does not handle.`);
     };
-    register({ kernelName, backendName: ONEDNN, kernelFunc: withFallback(native, missing) });
+    register({ kernelName, backendName: onednnName, kernelFunc: withFallback(native, missing) });
   }
   registerBatchNormGradients();
   return backend;
 }
 
 function register(configuration: KernelConfig): void {
-  tf.registerKernel({ ...configuration, backendName: ONEDNN });
+  tf.registerKernel({ ...configuration, backendName: onednnName });
 }
 
 function withFallback(native: NativeKernel, fallback: KernelFunc): KernelFunc {

@@ -6,7 +6,7 @@ import { EngineError } from '../error.js';
 import { tensorMemory } from '../tensor-memory.js';
 import { type Addon, loadAddon } from './addon.js';
 import type { OnednnBackend } from './backend.js';
-import { ONEDNN, registerOnednn } from './register.js';
+import { onednnName, registerOnednn } from './register.js';
 
 interface Registered {
   readonly backend: OnednnBackend;
@@ -28,10 +28,10 @@ export async function startOnednn(threads: number, addonPath: string): Promise<E
   const native = start(addon, threads);
   registered ??= { backend: registerOnednn(addon), buildHash };
   const { backend } = registered;
-  await tf.setBackend(ONEDNN);
+  await tf.setBackend(onednnName);
   return {
     description: {
-      name: ONEDNN,
+      name: onednnName,
       version: `tfjs ${tf.version_core}, oneDNN ${native.version}`,
       device: cpus()[0]?.model ?? 'unknown processor',
       instructionSet: native.instructionSet,

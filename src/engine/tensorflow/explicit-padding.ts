@@ -21,7 +21,7 @@ interface PaddedKernel {
 }
 
 /** Below every activation, so that padding is never a window's largest value. */
-const LOWEST = -3.4028234663852886e38;
+const lowestFloat = -3.4028234663852886e38;
 
 /**
  * tfjs-node refuses padding given in one number for the convolution, its gradients and pooling. These kernels of the backend are replaced by ones that lay the padding
@@ -84,7 +84,7 @@ const filterGradient: PaddedKernel = {
 const maxPool: PaddedKernel = {
   name: tf.MaxPool,
   padding: ({ x }, attributes) => poolPadding(x!.shape, attributes),
-  compute: (run, { x }, _attributes, padding) => run({ x: tf.pad(x!, padding, LOWEST) }, {}),
+  compute: (run, { x }, _attributes, padding) => run({ x: tf.pad(x!, padding, lowestFloat) }, {}),
 };
 
 const maxPoolGradient: PaddedKernel = {
@@ -92,7 +92,7 @@ const maxPoolGradient: PaddedKernel = {
   padding: ({ input }, attributes) => poolPadding(input!.shape, attributes),
   compute: (run, { dy, input, output }, _attributes, padding) =>
     inside(
-      run({ dy: dy!, input: tf.pad(input!, padding, LOWEST), output: output! }, {}),
+      run({ dy: dy!, input: tf.pad(input!, padding, lowestFloat), output: output! }, {}),
       input!.shape,
       padding,
     ),

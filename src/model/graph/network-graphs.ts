@@ -8,7 +8,7 @@ import { encodeNodes, traceEncode } from './encode.js';
 import { lossHeadFeed } from './loss-head.js';
 import { type MicrobatchGraph, microbatchNodes, traceMicrobatch } from './microbatch.js';
 import { pictureFeed, pictureForm } from './pictures.js';
-import { SET_WEIGHTS, weightFeeds } from './weights.js';
+import { setWeightsSignature, weightFeeds } from './weights.js';
 
 /** Four losses in float64, as float32 words. */
 const lossWords = 8;
@@ -102,7 +102,7 @@ export class NetworkGraphs {
       this.graphs.set(key, graph);
     }
     if (graph.weightsVersion !== network.weightsVersion) {
-      graph.session.run(weightFeeds(network.weights, statistics), [SET_WEIGHTS]);
+      graph.session.run(weightFeeds(network.weights, statistics), [setWeightsSignature]);
       graph.weightsVersion = network.weightsVersion;
     }
     return graph;

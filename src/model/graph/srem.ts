@@ -16,7 +16,7 @@ import {
   select,
   subtract,
 } from '../../engine/graph/operations.js';
-import { EPSILON, type Neighbours, neighboursOf, type Size } from '../attention.js';
+import { attentionEpsilon, type Neighbours, neighboursOf, type Size } from '../attention.js';
 import type { ErasingSettings } from '../erasing.js';
 
 /**
@@ -34,7 +34,7 @@ export function addAttention(featureMap: Value, image: Size): Value {
   const upsampled = interpolated(columns, 1, neighboursOf(height, image.height));
   const least = reduce('Min', upsampled, [1, 2], true);
   const largest = reduce('Max', upsampled, [1, 2], true);
-  const range = add(subtract(largest, least), double(graph, EPSILON));
+  const range = add(subtract(largest, least), double(graph, attentionEpsilon));
   return divide(subtract(upsampled, least), range);
 }
 

@@ -5,7 +5,7 @@ import type { NetworkWeights } from '../initial.js';
 import type { NetworkLayout } from '../layout.js';
 
 /** Node whose run gives the variables new values. */
-export const SET_WEIGHTS = 'set_weights';
+export const setWeightsSignature = 'set_weights';
 
 /** Placeholders of the flat vectors, and where each tensor lies in them. */
 const vectors = { parameters: 'parameters', mean: 'running_means', variance: 'running_variances' } as const;
@@ -47,7 +47,7 @@ export function addWeights(graph: Graph, layout: NetworkLayout, statistics: bool
     variances: statistics ? read('variance', channels) : [],
   };
   graph.add('Const', [], [{ type: 'float32', shape: [] }], {
-    name: SET_WEIGHTS,
+    name: setWeightsSignature,
     after: set,
     attributes: {
       dtype: { type: 'float32' },
@@ -57,7 +57,7 @@ export function addWeights(graph: Graph, layout: NetworkLayout, statistics: bool
   return values;
 }
 
-/** What a run of `SET_WEIGHTS` is fed. */
+/** What a run of `setWeightsSignature` is fed. */
 export function weightFeeds(weights: NetworkWeights, statistics: boolean): Feed[] {
   const names: readonly Vector[] = statistics ? ['parameters', 'mean', 'variance'] : ['parameters'];
   return names.map((vector) => ({

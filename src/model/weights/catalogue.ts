@@ -1,6 +1,6 @@
 import { quote } from '../../errors.js';
+import type { Backbone } from '../../run/training-run.js';
 import { ModelError } from '../error.js';
-import type { Backbone } from '../layout.js';
 
 /** Pretrained weights that can be fetched by name. */
 export interface PublishedWeights {

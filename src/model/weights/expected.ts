@@ -1,7 +1,8 @@
 import { quote } from '../../errors.js';
+import type { Backbone } from '../../run/training-run.js';
 import { ModelError } from '../error.js';
 import type { NetworkWeights } from '../initial.js';
-import { type Backbone, describeNetwork, type NetworkLayout, trunkOf } from '../layout.js';
+import { describeNetwork, type NetworkLayout, trunkOf } from '../layout.js';
 import { fromTorchOrder, torchShape } from '../torch-order.js';
 import type { StoredTensor } from './tf-manifest.js';
 

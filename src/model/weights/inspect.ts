@@ -1,6 +1,7 @@
 import { encodeSafetensors } from '../../checkpoint/safetensors.js';
+import type { Backbone } from '../../run/training-run.js';
 import { ModelError } from '../error.js';
-import type { Backbone, NetworkLayout } from '../layout.js';
+import type { NetworkLayout } from '../layout.js';
 import { describePreprocessing } from '../preprocess.js';
 import { bestCandidate, checkFit, expectedTensors, instead } from './expected.js';
 import { readWeightsOfAnyKind, type WeightsFormat } from './read.js';

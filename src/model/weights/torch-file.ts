@@ -15,8 +15,8 @@ interface Contents {
 }
 
 /** First value of PyTorch's format before 1.6, and its version. */
-const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn;
-const LEGACY_VERSION = 1001;
+const legacyMagic = 0x1950a86a20f9469cfc6cn;
+const legacyVersion = 1001;
 
 /** Storages of numbers that become float32. */
 const floatTypes: Readonly<Record<string, FloatType>> = {
@@ -92,10 +92,10 @@ function readZipped(bytes: Buffer, fail: Fail): Contents {
 function readLegacy(bytes: Buffer, fail: Fail): Contents {
   if (bytes[0] !== 0x80) throw fail('it is neither an archive nor a pickle');
   const magic = readPickle(bytes, 0, fail);
-  if (magic.value !== LEGACY_MAGIC) throw fail('it does not begin with the mark of torch.save');
+  if (magic.value !== legacyMagic) throw fail('it does not begin with the mark of torch.save');
   const version = readPickle(bytes, magic.end, fail);
-  if (version.value !== LEGACY_VERSION) {
-    throw fail(`its format is ${String(version.value)}, expected ${LEGACY_VERSION}`);
+  if (version.value !== legacyVersion) {
+    throw fail(`its format is ${String(version.value)}, expected ${legacyVersion}`);
   }
   const machine = readPickle(bytes, version.end, fail);
   if (!(machine.value instanceof Map) || machine.value.get('little_endian') !== true) {

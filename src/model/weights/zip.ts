@@ -6,12 +6,12 @@ interface Entry {
   readonly bytes: Uint8Array;
 }
 
-const END = 0x06054b50;
-const DIRECTORY = 0x02014b50;
-const LOCAL = 0x04034b50;
-const END_BYTES = 22;
+const endMark = 0x06054b50;
+const directoryMark = 0x02014b50;
+const localMark = 0x04034b50;
+const endBytes = 22;
 /** A comment may follow the end record. */
-const MOST_COMMENT_BYTES = 0xffff;
+const mostCommentBytes = 0xffff;
 
 /**
  * Reads an archive of stored (uncompressed) files, which is what PyTorch writes; the entries share `bytes`' memory.
@@ -32,7 +32,7 @@ export function readStoredZip(
   const files = new Map<string, Uint8Array>();
   let position = begin;
   for (let i = 0; i < count; i++) {
-    if (position + 46 > end || bytes.readUInt32LE(position) !== DIRECTORY) {
+    if (position + 46 > end || bytes.readUInt32LE(position) !== directoryMark) {
       throw fail(`its archive lists ${count} files, but the entry of file ${i + 1} is damaged`);
     }
     const { name, bytes: content } = readEntry(bytes, position, fail);
@@ -49,13 +49,13 @@ export function readStoredZip(
 
 /** Whether the bytes begin like an archive. */
 export function isZip(bytes: Buffer): boolean {
-  return bytes.length >= 4 && bytes.readUInt32LE(0) === LOCAL;
+  return bytes.length >= 4 && bytes.readUInt32LE(0) === localMark;
 }
 
 function findEnd(bytes: Buffer): number {
-  const first = Math.max(0, bytes.length - END_BYTES - MOST_COMMENT_BYTES);
-  for (let at = bytes.length - END_BYTES; at >= first; at--) {
-    if (bytes.readUInt32LE(at) === END && at + END_BYTES + bytes.readUInt16LE(at + 20) === bytes.length) {
+  const first = Math.max(0, bytes.length - endBytes - mostCommentBytes);
+  for (let at = bytes.length - endBytes; at >= first; at--) {
+    if (bytes.readUInt32LE(at) === endMark && at + endBytes + bytes.readUInt16LE(at + 20) === bytes.length) {
       return at;
     }
   }
@@ -70,7 +70,7 @@ function readEntry(bytes: Buffer, position: number, fail: (reason: string) => Er
   const nameBytes = bytes.readUInt16LE(position + 28);
   const name = bytes.toString('utf8', position + 46, position + 46 + nameBytes);
   if (method !== 0) throw fail(`${name} in its archive is compressed, expected stored files`);
-  if (local + 30 > bytes.length || bytes.readUInt32LE(local) !== LOCAL) {
+  if (local + 30 > bytes.length || bytes.readUInt32LE(local) !== localMark) {
     throw fail(`${name} is not where its archive says`);
   }
   const begin = local + 30 + bytes.readUInt16LE(local + 26) + bytes.readUInt16LE(local + 28);

@@ -4,8 +4,8 @@ import { type NatsLink, natsTimeoutMs, runToken } from './nats-link.js';
 import { compareEvents, parseRunEvent, type RunEvent } from './run-event.js';
 import type { RunEvents } from './run-events.js';
 
-export const eventStream = 'FCAENET_EVENTS';
-export const eventSubjects = 'fcaenet.events.>';
+const eventStream = 'FCAENET_EVENTS';
+const eventSubjects = 'fcaenet.events.>';
 
 /** How long `close` waits for a server that is there. */
 const closeMs = 3_000;

@@ -4,7 +4,7 @@ import { isDead, isSameProcess, ownProcess } from '../../machine/process-name.js
 import { TransportError } from '../error.js';
 import { type NatsLink, natsTimeoutMs, runToken } from './nats-link.js';
 
-export const leaseBucket = 'FCAENET_LEASES';
+const leaseBucket = 'FCAENET_LEASES';
 
 const holderSchema = z.object({
   term: z.number().int().nonnegative(),

@@ -55,7 +55,7 @@ const bodies = {
 } as const;
 type Bodies = typeof bodies;
 export type RunEventType = keyof Bodies;
-export const runEventTypes = Object.keys(bodies) as RunEventType[];
+const runEventTypes = Object.keys(bodies) as RunEventType[];
 
 /** What happened, apart from when and where. */
 export type RunEventBody = {

@@ -16,13 +16,13 @@ export interface CacheDescription extends StoredForm {
 /** Through which the cache is used: what does not answer within a minute fails, and pictures are decoded instead. */
 export const cacheDisk = new Disk(60);
 
-const HEADER_BYTES = 4096;
+const headerBytes = 4096;
 /** At the head of a slot: its number plus one (a hole in the file reads as 0), the packed picture's bytes and their CRC-32. */
-const SEAL_BYTES = 12;
+const sealBytes = 12;
 
 /** Bytes of the file for `description` when every slot is filled. */
 export function cacheFileBytes(description: StoredForm & Pick<CacheDescription, 'count'>): number {
-  return HEADER_BYTES + description.count * (packedBytes(description) + SEAL_BYTES);
+  return headerBytes + description.count * (packedBytes(description) + sealBytes);
 }
 
 /**
@@ -31,12 +31,12 @@ export function cacheFileBytes(description: StoredForm & Pick<CacheDescription, 
  * written, reads as absent. Two writers of a slot write the same bytes.
  */
 export class CacheFile {
-  readonly #file: OpenFile;
-  readonly #mostBytes: number;
+  private readonly file: OpenFile;
+  private readonly mostBytes: number;
 
   private constructor(file: OpenFile, description: CacheDescription) {
-    this.#file = file;
-    this.#mostBytes = packedBytes(description);
+    this.file = file;
+    this.mostBytes = packedBytes(description);
   }
 
   /** Opens the file, or makes it where it is absent, was damaged at its head, or has another length. */
@@ -62,39 +62,39 @@ export class CacheFile {
 
   /** The packed picture, or undefined where the slot is empty or damaged. */
   async read(index: number): Promise<Uint8Array | undefined> {
-    const slot = new Uint8Array(SEAL_BYTES + this.#mostBytes);
-    const { bytesRead } = await this.#file.read(slot, 0, slot.length, this.#offset(index));
+    const slot = new Uint8Array(sealBytes + this.mostBytes);
+    const { bytesRead } = await this.file.read(slot, 0, slot.length, this.offset(index));
     if (bytesRead !== slot.length) return undefined;
-    const seal = new DataView(slot.buffer, 0, SEAL_BYTES);
+    const seal = new DataView(slot.buffer, 0, sealBytes);
     if (seal.getUint32(0, true) !== index + 1) return undefined;
     const bytes = seal.getUint32(4, true);
-    if (bytes > this.#mostBytes) return undefined;
-    const packed = slot.subarray(SEAL_BYTES, SEAL_BYTES + bytes);
+    if (bytes > this.mostBytes) return undefined;
+    const packed = slot.subarray(sealBytes, sealBytes + bytes);
     return seal.getUint32(8, true) === crc32(packed) ? packed : undefined;
   }
 
   /** @param packed at most as many bytes as a slot has */
   async write(index: number, packed: Uint8Array): Promise<void> {
-    const slot = new Uint8Array(SEAL_BYTES + packed.length);
-    slot.set(packed, SEAL_BYTES);
-    const seal = new DataView(slot.buffer, 0, SEAL_BYTES);
+    const slot = new Uint8Array(sealBytes + packed.length);
+    slot.set(packed, sealBytes);
+    const seal = new DataView(slot.buffer, 0, sealBytes);
     seal.setUint32(0, index + 1, true);
     seal.setUint32(4, packed.length, true);
     seal.setUint32(8, crc32(packed), true);
-    await this.#file.write(slot, this.#offset(index));
+    await this.file.write(slot, this.offset(index));
   }
 
   close(): Promise<void> {
-    return this.#file.close();
+    return this.file.close();
   }
 
-  #offset(index: number): number {
-    return HEADER_BYTES + index * (this.#mostBytes + SEAL_BYTES);
+  private offset(index: number): number {
+    return headerBytes + index * (this.mostBytes + sealBytes);
   }
 }
 
 function headerOf(description: CacheDescription): Buffer {
-  const header = Buffer.alloc(HEADER_BYTES);
+  const header = Buffer.alloc(headerBytes);
   header.write(`fcaenet packed pixels 2\n${JSON.stringify(description)}\n`);
   return header;
 }
@@ -110,8 +110,8 @@ async function openSound(
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { found: false };
     throw error;
   }
-  const header = Buffer.alloc(HEADER_BYTES);
-  await file.read(header, 0, HEADER_BYTES, 0);
+  const header = Buffer.alloc(headerBytes);
+  await file.read(header, 0, headerBytes, 0);
   const { size } = await file.stat();
   if (header.equals(headerOf(description)) && size === cacheFileBytes(description))
     return { found: true, file };

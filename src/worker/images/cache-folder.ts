@@ -3,7 +3,7 @@ import path from 'node:path';
 import { undefinedIfAbsent } from '../../run/presence.js';
 import { type CacheDescription, CacheFile, cacheDisk, cacheFileBytes } from './cache-file.js';
 
-const SUFFIX = '.pixels';
+const cacheSuffix = '.pixels';
 
 /** Either the file, or the reason why images go without one. */
 export type CacheFolderAnswer = { file: CacheFile } | { refusal: string };
@@ -20,7 +20,7 @@ export async function openInCacheFolder(
 ): Promise<CacheFolderAnswer> {
   const needed = cacheFileBytes(description);
   const family = familyOf(description);
-  const name = `${family}-${description.split}${SUFFIX}`;
+  const name = `${family}-${description.split}${cacheSuffix}`;
   try {
     await cacheDisk.makeFolder(folder);
     const others = (await packedFiles(folder)).filter((file) => file.name !== name);
@@ -56,7 +56,7 @@ function familyOf({ fingerprint, imageSize, crop, decoder }: CacheDescription): 
 }
 
 async function packedFiles(folder: string): Promise<PackedFile[]> {
-  const names = (await cacheDisk.readdir(folder)).filter((name) => name.endsWith(SUFFIX));
+  const names = (await cacheDisk.readdir(folder)).filter((name) => name.endsWith(cacheSuffix));
   const files = await Promise.all(
     names.map(async (name) => {
       // Another process may remove a file between the two calls.

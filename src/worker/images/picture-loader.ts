@@ -38,12 +38,12 @@ export interface PictureLoaderOptions {
 export class PictureLoader {
   readonly statistics = { decoded: 0, cached: 0 };
   /** Pictures on their way: rows that see different parts of one share it. */
-  readonly #coming = new Map<number, Promise<StoredPicture>>();
-  readonly #writes = new Set<Promise<void>>();
-  readonly #waiting: (() => void)[] = [];
-  #decodes = 0;
-  #readable = true;
-  #writable = true;
+  private readonly coming = new Map<number, Promise<StoredPicture>>();
+  private readonly writes = new Set<Promise<void>>();
+  private readonly waiting: (() => void)[] = [];
+  private decodes = 0;
+  private readable = true;
+  private writable = true;
 
   constructor(private readonly options: PictureLoaderOptions) {}
 
@@ -54,7 +54,7 @@ export class PictureLoader {
    */
   async load(index: number, key: ViewKey | null): Promise<Uint8Array> {
     const { augmentation, form, random } = this.options;
-    const picture = await this.#picture(index);
+    const picture = await this.picture(index);
     const view = key
       ? trainingView(random, key, augmentation, picture)
       : queryView(augmentation, picture, form.imageSize);
@@ -63,57 +63,57 @@ export class PictureLoader {
 
   /** Ends after the writes under way. */
   async close(): Promise<void> {
-    await Promise.all(this.#writes);
+    await Promise.all(this.writes);
     await this.options.cache?.close();
   }
 
-  #picture(index: number): Promise<StoredPicture> {
-    const coming = this.#coming.get(index);
+  private picture(index: number): Promise<StoredPicture> {
+    const coming = this.coming.get(index);
     if (coming) return coming;
-    const picture = this.#fetch(index).finally(() => this.#coming.delete(index));
-    this.#coming.set(index, picture);
+    const picture = this.fetch(index).finally(() => this.coming.delete(index));
+    this.coming.set(index, picture);
     return picture;
   }
 
-  async #fetch(index: number): Promise<StoredPicture> {
+  private async fetch(index: number): Promise<StoredPicture> {
     const { split, form, cache, dataset } = this.options;
     const file = split.paths[index];
     if (file === undefined) {
       throw new RangeError(`image ${index} of the ${split.name} split of ${split.paths.length}`);
     }
-    const cached = cache && (await this.#cached(cache, index));
+    const cached = cache && (await this.cached(cache, index));
     if (cached !== undefined) {
       this.statistics.cached += 1;
       return unpackPicture(form, cached);
     }
-    const picture = await this.#decode(path.join(dataset.imagesRoot, file), hexOf(split.digests, index));
+    const picture = await this.decode(path.join(dataset.imagesRoot, file), hexOf(split.digests, index));
     this.statistics.decoded += 1;
-    if (cache !== undefined && this.#writable) {
-      const write = this.#store(cache, index, packPicture(form, picture));
-      this.#writes.add(write);
-      void write.finally(() => this.#writes.delete(write));
+    if (cache !== undefined && this.writable) {
+      const write = this.store(cache, index, packPicture(form, picture));
+      this.writes.add(write);
+      void write.finally(() => this.writes.delete(write));
     }
     return picture;
   }
 
-  async #cached(cache: CacheFile, index: number): Promise<Uint8Array | undefined> {
-    if (!this.#readable) return undefined;
+  private async cached(cache: CacheFile, index: number): Promise<Uint8Array | undefined> {
+    if (!this.readable) return undefined;
     try {
       return await cache.read(index);
     } catch (error) {
-      if (this.#readable) {
+      if (this.readable) {
         this.options.onNotice(
           `the image cache cannot be read (${reasonOf(error)}), so images are decoded each time`,
         );
       }
-      this.#readable = false;
+      this.readable = false;
       return undefined;
     }
   }
 
-  async #decode(file: string, expected: string): Promise<StoredPicture> {
-    if (this.#decodes === parallelDecodes) await new Promise<void>((resume) => this.#waiting.push(resume));
-    else this.#decodes += 1;
+  private async decode(file: string, expected: string): Promise<StoredPicture> {
+    if (this.decodes === parallelDecodes) await new Promise<void>((resume) => this.waiting.push(resume));
+    else this.decodes += 1;
     try {
       const { form, dataset } = this.options;
       const bytes = await readPicture(file);
@@ -121,18 +121,18 @@ export class PictureLoader {
       return await storePicture(bytes, form, file, dataset.truncatedPictures);
     } finally {
       // The place passes straight to the next in line, so that nobody can slip in between.
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#decodes -= 1;
+      const next = this.waiting.shift();
+      if (next === undefined) this.decodes -= 1;
       else next();
     }
   }
 
-  async #store(cache: CacheFile, index: number, packed: Uint8Array): Promise<void> {
+  private async store(cache: CacheFile, index: number, packed: Uint8Array): Promise<void> {
     try {
       await cache.write(index, packed);
     } catch (error) {
-      if (!this.#writable) return;
-      this.#writable = false;
+      if (!this.writable) return;
+      this.writable = false;
       this.options.onNotice(
         `the image cache takes no more images (${reasonOf(error)}), so those it lacks are decoded each time`,
       );

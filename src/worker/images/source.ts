@@ -65,8 +65,8 @@ export async function openImageSource(options: ImageSourceOptions): Promise<Imag
 }
 
 class FetchingSource implements ImageSource {
-  readonly #fetched = new Map<string, Promise<Uint8Array>>();
-  readonly #work = new Set<Promise<unknown>>();
+  private readonly fetched = new Map<string, Promise<Uint8Array>>();
+  private readonly work = new Set<Promise<unknown>>();
 
   constructor(
     private readonly loader: PictureLoader,
@@ -83,8 +83,8 @@ class FetchingSource implements ImageSource {
       Array.from(indices, async (index, row) => {
         const view = viewOfRow(views, row);
         const name = nameOf(index, view);
-        const fetched = this.#fetched.get(name) ?? this.#track(this.loader.load(index, view));
-        this.#fetched.delete(name);
+        const fetched = this.fetched.get(name) ?? this.track(this.loader.load(index, view));
+        this.fetched.delete(name);
         pixels.set(await fetched, row * this.pixelBytes);
       }),
     );
@@ -96,22 +96,22 @@ class FetchingSource implements ImageSource {
     indices.forEach((index, row) => {
       const view = viewOfRow(views, row);
       const name = nameOf(index, view);
-      if (this.#fetched.has(name)) return;
-      this.#fetched.set(name, this.#track(this.loader.load(index, view)));
-      if (this.#fetched.size > bound) this.#fetched.delete(this.#fetched.keys().next().value!);
+      if (this.fetched.has(name)) return;
+      this.fetched.set(name, this.track(this.loader.load(index, view)));
+      if (this.fetched.size > bound) this.fetched.delete(this.fetched.keys().next().value!);
     });
   }
 
   async close(): Promise<void> {
     // Loads may start writes, so the loader is closed when nothing is left.
-    while (this.#work.size > 0) await Promise.allSettled(this.#work);
+    while (this.work.size > 0) await Promise.allSettled(this.work);
     await this.loader.close();
   }
 
   /** Keeps `close` waiting and a rejection from counting as unhandled before somebody reads the picture. */
-  #track<Result>(work: Promise<Result>): Promise<Result> {
-    this.#work.add(work);
-    const done = () => void this.#work.delete(work);
+  private track<Result>(work: Promise<Result>): Promise<Result> {
+    this.work.add(work);
+    const done = () => void this.work.delete(work);
     work.then(done, done);
     return work;
   }

@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Manifest } from './kustomize.js';
-import type { PodOptions } from './pod.js';
+import type { PodOptions } from './pod-options.js';
 import { expandVariables } from './volumes.js';
 
 /** Where programs are in every container. */

@@ -6,7 +6,7 @@ import type { LogLine } from '../command-line.js';
 import { firstProcess } from '../pid-namespace.js';
 import { containerScript, searchPath } from './container-script.js';
 import type { Manifest } from './kustomize.js';
-import type { Volumes } from './volumes.js';
+import type { PodOptions } from './pod-options.js';
 
 /** Why this machine cannot run a pod's processes as a node does; empty where it can. For the title of a skipped test. */
 export const podsMissing = whyNoPods();
@@ -28,21 +28,6 @@ export interface PodEnding {
   readonly container: string;
   readonly exitCode: number;
   readonly stderr: string;
-}
-
-export interface PodOptions {
-  readonly template: Manifest;
-  readonly name: string;
-  /** What the pod sees as its host name; the name, but for Indexed Jobs. */
-  readonly hostname: string;
-  readonly namespace: string;
-  /** Network namespace that stands for the cluster's network. */
-  readonly network: string;
-  /** Names that resolve to this machine: the cluster's Services. */
-  readonly hosts: readonly string[];
-  readonly volumes: Volumes;
-  /** A folder for this pod's file systems. */
-  readonly folder: string;
 }
 
 /**

@@ -1,8 +1,8 @@
 import {
-  BATCH_NORM_ADD_RELU,
-  BATCH_NORM_TRAIN,
-  BATCH_NORM_TRAIN_GRADIENT,
   type BatchNormActivation,
+  batchNormAddReluKernel,
+  batchNormTrainGradientKernel,
+  batchNormTrainKernel,
 } from '../../batch-norm.js';
 import type { Value } from '../graph.js';
 import { add, elements, multiply } from '../operations.js';
@@ -93,8 +93,8 @@ const inference: GraphKernel = ({ inputs, attrs, graph }) => {
 
 /** Batch normalisation: train mode with its gradient, and inference. */
 export const batchNormKernels: { readonly [name: string]: GraphKernel } = {
-  [BATCH_NORM_TRAIN]: train,
-  [BATCH_NORM_ADD_RELU]: addRelu,
-  [BATCH_NORM_TRAIN_GRADIENT]: trainGradient,
+  [batchNormTrainKernel]: train,
+  [batchNormAddReluKernel]: addRelu,
+  [batchNormTrainGradientKernel]: trainGradient,
   FusedBatchNorm: inference,
 };

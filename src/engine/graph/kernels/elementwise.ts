@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { BatchNormActivation } from '../../batch-norm.js';
-import { RELU_GRADIENT } from '../../gradients.js';
+import { reluGradientKernel } from '../../gradients.js';
 import type { Value } from '../graph.js';
 import { add, divide, multiply, subtract } from '../operations.js';
 import { floats, floatType, type GraphKernel } from './kernel.js';
@@ -36,7 +36,7 @@ export function activationGradient(dy: Value, y: Value, activation: BatchNormAct
 export const elementwiseKernels: { readonly [name: string]: GraphKernel } = {
   [tf.Relu]: fromX(relu),
   [tf.Relu6]: fromX(relu6),
-  [RELU_GRADIENT]: ({ inputs, attrs }) =>
+  [reluGradientKernel]: ({ inputs, attrs }) =>
     activationGradient(inputs.dy!, inputs.y!, attrs.limit === 6 ? 'relu6' : 'relu'),
   [tf.Tanh]: fromX(unary('Tanh')),
   [tf.Square]: fromX(unary('Square')),

@@ -1,9 +1,9 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import {
-  BATCH_NORM_ADD_RELU,
-  BATCH_NORM_TRAIN,
-  BATCH_NORM_TRAIN_GRADIENT,
   type BatchNormActivation,
+  batchNormAddReluKernel,
+  batchNormTrainGradientKernel,
+  batchNormTrainKernel,
 } from '../../batch-norm.js';
 import { nativeActivation } from '../addon.js';
 import type { KernelCall, NativeKernel } from './kernel.js';
@@ -72,8 +72,8 @@ const inference: NativeKernel = ({ inputs, attrs, backend }) => {
 
 /** Batch normalisation: fused train mode with its gradient, and inference. */
 export const batchNormKernels: { [name: string]: NativeKernel } = {
-  [BATCH_NORM_TRAIN]: train,
-  [BATCH_NORM_ADD_RELU]: addRelu,
-  [BATCH_NORM_TRAIN_GRADIENT]: trainGradient,
+  [batchNormTrainKernel]: train,
+  [batchNormAddReluKernel]: addRelu,
+  [batchNormTrainGradientKernel]: trainGradient,
   FusedBatchNorm: inference,
 };

@@ -1,4 +1,4 @@
-import { RELU_GRADIENT } from '../../gradients.js';
+import { reluGradientKernel } from '../../gradients.js';
 import type { Addon } from '../addon.js';
 import { areFloats, type NativeKernel, sameShape } from './kernel.js';
 
@@ -71,7 +71,7 @@ const addN: NativeKernel = ({ inputs, backend }) => {
 export const elementwiseKernels: { [name: string]: NativeKernel } = {
   Relu: relu(Number.POSITIVE_INFINITY),
   Relu6: relu(6),
-  [RELU_GRADIENT]: reluGradient,
+  [reluGradientKernel]: reluGradient,
   Add: binary({ equal: (addon) => addon.add, rows: (addon) => addon.addRows }, (a, b) => a + b),
   Sub: binary({ equal: (addon) => addon.subtract }, (a, b) => a - b),
   Multiply: binary({ equal: (addon) => addon.multiply }, (a, b) => a * b),
