@@ -9,7 +9,7 @@ import { describeModel } from '../model/layout.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
 import { type ResumeMode, RunDirectory } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
-import { leaveRoomForMessages } from '../transport/garbage.js';
+import { collectGarbageLessOften } from '../transport/garbage-collection.js';
 import type { Finish } from '../transport/generated/fcaenet/v1/Finish.js';
 import { readTlsFiles } from '../transport/tls-files.js';
 import { tellLateWorkers } from './admission/farewell.js';
@@ -98,7 +98,7 @@ export async function coordinate(options: CoordinateOptions): Promise<Carried> {
     const dataset = await interruption.during(datasetOf(run, console));
     checkDatasetFit(run, { format: dataset.format, trainCount: dataset.train.labels.length });
     interruption.check();
-    leaveRoomForMessages();
+    collectGarbageLessOften();
     const directory = RunDirectory.open(run, options.resume);
     try {
       const onDeposed = interruption.interrupt.bind(interruption);

@@ -2,17 +2,17 @@ import { LineBudget } from '../console/line-budget.js';
 import type { Log, LogFields } from '../console/log.js';
 import type { LogLine } from '../transport/generated/fcaenet/v1/LogLine.js';
 
-/** Lines kept while no coordinator is there to read them. */
+/** Lines kept while no coordinator is connected. */
 const mostWaiting = 50;
 const linesPerSecond = 10;
 const burst = 50;
-/** Letters of a message and of its fields; the coordinator cuts what is longer. */
+/** Characters of a message and of its fields. The coordinator cuts longer ones. */
 export const mostMessageLetters = 1_000;
 export const mostFieldsLetters = 4_000;
 
 /**
- * A log whose lines go to the coordinator as well, as many as its rate allows; the next line that goes says how many
- * did not.
+ * A log that also sends its lines to the coordinator, up to the coordinator's rate limit. The next sent line counts the
+ * lines that were dropped.
  */
 export class StreamedLog implements Log {
   private readonly budget = new LineBudget(linesPerSecond, burst);
@@ -40,7 +40,7 @@ export class StreamedLog implements Log {
     this.add('ERROR', message, fields);
   }
 
-  /** From now on lines go to `send`, those first that have waited for it. */
+  /** Sends lines to `send` from now on, the waiting ones first. */
   attach(send: (line: LogLine) => void): void {
     this.send = send;
     for (const line of this.waiting.splice(0)) send(line);
@@ -60,7 +60,7 @@ export class StreamedLog implements Log {
     const line: LogLine = {
       level,
       message: message.slice(0, mostMessageLetters),
-      // Half a JSON object is none.
+      // A truncated JSON object cannot be parsed, so it is dropped.
       fields: text.length > mostFieldsLetters ? '' : text,
       dropped: this.dropped,
     };

@@ -74,7 +74,7 @@ onLinux('a key that was not given out shares nothing', async () => {
   await worker.next('chunk');
   answer(worker, results);
   expect((await worker.next('refusal')).message).toMatch(
-    /a node result is said to lie at byte 4096 of shared memory, but none is shared/,
+    /a node result is announced at byte 4096 of shared memory, but no memory is shared/,
   );
 });
 

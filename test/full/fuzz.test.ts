@@ -10,7 +10,7 @@ test('100,000 fuzzed messages are refused and counted in bounded memory; the run
   });
   expect(endings).toEqual(Array(3).fill({ exitCode: 0, stderr: '' }));
   expect(refused).toBeGreaterThanOrEqual(99_000);
-  // V8 may hold 256 MiB of garbage (src/transport/garbage.ts), and what it holds besides moves in steps.
+  // V8 may hold 256 MiB of garbage (src/transport/garbage-collection.ts), and what it holds besides moves in steps.
   expect(grownMiB).toBeLessThan(384);
   expect(results[1]).toEqual(results[0]);
 }, 1_800_000);

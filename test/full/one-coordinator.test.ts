@@ -92,11 +92,11 @@ test.skipIf(natsMissing !== '')(
     const second = await runCommandLine(train('streamed', ...flags, ...elsewhere), { cwd: run.folder });
     expect([second.exitCode, second.stderr]).toEqual([
       73,
-      expect.stringContaining(`run streamed is led by process ${command.pid}`),
+      expect.stringContaining(`run streamed on ${command.pid}`),
     ]);
     await server.kill();
     await askRun(run.folder, 'resume', '--run', 'streamed');
-    await command.line('NATS server lost; events wait for it');
+    await command.line('NATS connection lost; events are kept until it is back');
     await command.line('evaluated');
     await server.start();
     expect((await command.ended).exitCode).toBe(0);

@@ -49,7 +49,7 @@ describe.skipIf(missing !== '')(`local workers on a machine whose memory file sy
     expect(new Set(tight.said)).toEqual(
       new Set([
         'there is no room for weights in shared memory; tensors go over gRPC',
-        'there is no room for gradients in shared memory; they go over gRPC',
+        'no space for gradients in shared memory; sending them over gRPC',
       ]),
     );
     const none = await train('none', within('ro'));

@@ -101,8 +101,8 @@ test('certificates of another authority: who was connected before says at once w
   first.kill('SIGTERM');
   expect(await first.ended).toMatchObject({ exitCode: 75 });
   const second = coordinator(...settings.map((each) => each.replace('certs/', 'rotated/')));
-  const reason = "the coordinator's certificate is not of the authority in --tls-authority";
-  await worker.line('no coordinator answered; trying again', (line) => line.reason === reason);
+  const reason = "the coordinator's certificate was not issued by the authority in --tls-authority";
+  await worker.line('no coordinator answered; retrying', (line) => line.reason === reason);
   expect(await second.line('refused a connection')).toMatchObject({
     code: 'UNTRUSTED_CERTIFICATE',
     reason: expect.stringMatching(/^it closed once it had seen this coordinator's certificate, /),

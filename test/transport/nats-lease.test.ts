@@ -32,7 +32,7 @@ test.skipIf(isMissing)(
     await (await bucket()).put('a=2Eb', JSON.stringify(elsewhere));
     await expect(lease.acquire()).rejects.toMatchObject({
       code: 'TRANSPORT_NATS_LEASE_HELD',
-      message: expect.stringContaining('process 1 on elsewhere.example (term 5)'),
+      message: expect.stringContaining('process 1 on elsewhere.example leads run birds (term 5)'),
     });
     await expect
       .poll(() => lease.acquire().then(() => 'taken', String), { timeout: 5_000, interval: 200 })
@@ -109,7 +109,7 @@ test('a file of the settings that cannot be read is named', () => {
     expect.objectContaining({
       code: 'TRANSPORT_NATS_SETTINGS',
       message: expect.stringContaining(
-        '/nowhere/ca.pem, which spec.operation.nats names, cannot be read (ENOENT)',
+        '/nowhere/ca.pem, named in spec.operation.nats, cannot be read (ENOENT)',
       ),
     }),
   );
