@@ -19,10 +19,9 @@ import { usesErasing } from './method.js';
 import { momentsOf, type Network, type ReadStatistics, type TrainingFeatures } from './network.js';
 
 /**
- * `computeGradient` on any engine. Where values can be read at once it is that, and the promise only its wrapping.
- * Elsewhere (WebGPU) nothing can be read while the tape records, so the passes run once for their outputs, and once more
- * under the tape with the loss' gradients already known.
- *
+ * `computeGradient` on any engine. An engine that can read values immediately uses `computeGradient` itself. WebGPU
+ * cannot read values while the tape records, so the passes run once for their outputs, and again under the tape with
+ * the known gradients of the loss.
  * @throws as `computeGradient`
  */
 export async function computeGradientAnywhere(network: Network, input: GradientInput): Promise<LeafResult> {
@@ -86,7 +85,7 @@ interface ReadPass {
   readonly statistics: readonly ReadStatistics[];
 }
 
-/** A forward pass in train mode, and everything of it outside the engine. */
+/** A forward pass in train mode, with all its results read from the engine. */
 async function runPass(network: Network, images: Float32Array): Promise<ReadPass> {
   const features = tf.tidy(
     () => network.forwardTrain(imageTensor(network, images)) as TrainingFeatures & TensorContainer,

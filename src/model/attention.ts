@@ -1,6 +1,6 @@
 import { checkElements } from './error.js';
 
-/** Keeps a flat map's normalisation from dividing by zero (equation 4). */
+/** Avoids a division by zero for a constant map (equation 4). */
 const EPSILON = 1e-8;
 
 /** Height and width in pixels. */
@@ -11,8 +11,7 @@ export interface Size {
 
 /**
  * Attention of one image from its last feature map: channel mean (equation 3), bilinear up-sampling to the image's
- * size, and scaling to [0, 1] (equation 4). In float64 and outside the tape: no gradient flows through it.
- *
+ * size, and scaling to [0, 1] (equation 4). Computed in float64 outside the tape: no gradient flows through it.
  * @param features `[height, width, channels]` of the feature map
  * @returns `[image.height, image.width]`
  */
@@ -37,8 +36,8 @@ export function channelMean(features: Float32Array, map: Size, channels: number)
   return mean;
 }
 
-/** Where an output pixel's value lies between two input pixels. */
-interface Neighbours {
+/** The two input pixels around each output pixel. */
+interface InputPixels {
   readonly first: Int32Array;
   readonly second: Int32Array;
   /** Weight of `second`. */
@@ -46,8 +45,8 @@ interface Neighbours {
 }
 
 /**
- * Bilinear resizing with half-pixel centres (PyTorch's `align_corners = false`). The source position is clamped on
- * both sides, so pixels beyond the outermost centres repeat a value exactly: the ties that SREM's order must see.
+ * Bilinear resizing with half-pixel centres (PyTorch's `align_corners = false`). The source position is clamped on both
+ * sides, so pixels beyond the outermost centres repeat a value exactly. SREM's order depends on these ties.
  */
 export function upsampleBilinear(values: Float64Array, from: Size, to: Size): Float64Array<ArrayBuffer> {
   const rows = neighboursOf(from.height, to.height);
@@ -61,7 +60,7 @@ export function upsampleBilinear(values: Float64Array, from: Size, to: Size): Fl
       const left = columns.first[x]!;
       const right = columns.second[x]!;
       const along = columns.fraction[x]!;
-      // Written so that equal neighbours give exactly their own value.
+      // With equal inputs this formula returns exactly their value.
       const upper = interpolate(values[top + left]!, values[top + right]!, along);
       const lower = interpolate(values[bottom + left]!, values[bottom + right]!, along);
       result[target] = interpolate(upper, lower, down);
@@ -74,7 +73,7 @@ function interpolate(from: number, to: number, fraction: number): number {
   return from + fraction * (to - from);
 }
 
-function neighboursOf(from: number, to: number): Neighbours {
+function neighboursOf(from: number, to: number): InputPixels {
   const first = new Int32Array(to);
   const second = new Int32Array(to);
   const fraction = new Float64Array(to);

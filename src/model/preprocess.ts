@@ -5,9 +5,8 @@ const IMAGENET_MEAN = [0.485, 0.456, 0.406] as const;
 const IMAGENET_DEVIATION = [0.229, 0.224, 0.225] as const;
 
 /**
- * Scales RGB bytes to what the backbone was trained on: ImageNet's mean and standard deviation for the ResNets,
- * [-1, 1] for MobileNet. Computed in float64 and rounded once.
- *
+ * Scales RGB bytes to the backbone's input range: ImageNet's mean and standard deviation for the ResNets, [-1, 1] for
+ * MobileNet. Computed in float64 and rounded once.
  * @param pixels `[count, height, width, 3]`
  */
 export function normalizeImages(pixels: Uint8Array, backbone: Backbone): Float32Array<ArrayBuffer> {
@@ -21,7 +20,7 @@ export function normalizeImages(pixels: Uint8Array, backbone: Backbone): Float32
   return result;
 }
 
-/** What `normalizeImages` does for a backbone, in words. */
+/** Describes `normalizeImages` for a backbone. */
 export function describePreprocessing(backbone: Backbone): string {
   if (backbone === 'mobilenet_v1') return 'RGB, byte / 127.5 - 1';
   return `RGB, (byte / 255 - [${IMAGENET_MEAN.join(', ')}]) / [${IMAGENET_DEVIATION.join(', ')}]`;

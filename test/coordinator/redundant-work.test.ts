@@ -58,7 +58,7 @@ class Numbers implements WorkKind<number> {
   }
 
   implausible(_: readonly number[], value: number) {
-    return Number.isNaN(value) ? { refusal: 'non_finite' as const, sentence: 'it is no number' } : null;
+    return Number.isNaN(value) ? { reason: 'non_finite' as const, sentence: 'it is no number' } : null;
   }
 
   digestsOf(units: readonly number[], value: number, isCompared: (unit: number) => boolean): UnitDigest[] {
@@ -84,7 +84,7 @@ class Numbers implements WorkKind<number> {
     this.hasEnded = true;
   }
 
-  forget(): void {
+  release(): void {
     this.isForgotten = true;
   }
 

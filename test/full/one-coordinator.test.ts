@@ -66,7 +66,7 @@ test('a stopped coordinator is replaced; when it wakes it writes nothing that co
   const woken = await old.ended;
   expect([woken.exitCode, woken.stderr]).toEqual([
     1,
-    expect.stringContaining('fcaenet: another coordinator has taken runs/stopped'),
+    expect.stringContaining('fcaenet: another coordinator has taken over runs/stopped'),
   ]);
   // Its farewell left the lock and the socket to its successor.
   expect(await askRun(run.folder, 'status', '--run', 'stopped')).toMatchObject({ term: 2 });
@@ -92,7 +92,7 @@ test.skipIf(natsMissing !== '')(
     const second = await runCommandLine(train('streamed', ...flags, ...elsewhere), { cwd: run.folder });
     expect([second.exitCode, second.stderr]).toEqual([
       73,
-      expect.stringContaining(`run streamed on ${command.pid}`),
+      expect.stringContaining(`process ${command.pid} on `),
     ]);
     await server.kill();
     await askRun(run.folder, 'resume', '--run', 'streamed');

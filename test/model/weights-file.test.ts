@@ -213,7 +213,7 @@ describe('a weight file', () => {
     expect(Buffer.compare(bytesOf(loaded.parameters), bytesOf(plain.parameters))).toBe(0);
     expect(loaded.mean).toEqual(plain.mean);
     expect(plain.changes).toEqual([]);
-    expect(loaded.changes).toEqual([`"${prefix}" before the names of all tensors is left out`]);
+    expect(loaded.changes).toEqual([`"${prefix}" of all tensor names is removed`]);
     expect((await inspectWeights(path)).changes).toEqual(loaded.changes);
   });
 
@@ -272,7 +272,7 @@ describe('a weight file', () => {
     await expect(inspectWeights(path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_BACKBONE',
       message: expect.stringContaining(
-        `Weights ${path} hold no tensor of a known backbone, but "encoder.weight" and 0 others, expected resnet18`,
+        `Weights ${path} contain no tensor of a known backbone, but "encoder.weight" and 0 others, expected resnet18`,
       ),
     });
   });
@@ -285,7 +285,7 @@ describe('weight files that do not fit', () => {
     const path = await writeManifest(tensors);
     await expect(load(mobilenet, path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_MISSING',
-      message: `Weights ${path} lack the tensor conv_pw_3_bn/moving_mean of mobilenet_v1 of width 0.25.`,
+      message: `Weights ${path} do not contain the tensor conv_pw_3_bn/moving_mean of mobilenet_v1 of width 0.25.`,
     });
   });
 
@@ -295,7 +295,7 @@ describe('weight files that do not fit', () => {
     const path = await writeSafetensors(tensors);
     await expect(load(resnet, path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_EXTRA',
-      message: `Weights ${path} hold the tensor layer4.2.conv1.weight, which resnet18 lacks.`,
+      message: `Weights ${path} contain the tensor layer4.2.conv1.weight, which resnet18 lacks.`,
     });
   });
 
@@ -323,7 +323,7 @@ describe('weight files that do not fit', () => {
     const path = await write(tensorsOf(other));
     await expect(load(layout, path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_BACKBONE',
-      message: `Weights ${path} are of the backbone ${actual}, expected ${expected}.`,
+      message: `Weights ${path} belong to the backbone ${actual}, expected ${expected}.`,
     });
   });
 
@@ -343,7 +343,7 @@ describe('weight files that do not fit', () => {
     );
     await expect(load(resnet, path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_BACKBONE',
-      message: `Weights ${path} hold no tensor of the backbone resnet18, but "encoder.weight" and 0 others.`,
+      message: `Weights ${path} contain no tensor of the backbone resnet18, but "encoder.weight" and 0 others.`,
     });
   });
 
@@ -360,7 +360,7 @@ describe('weight files that do not fit', () => {
     const path = join(folder, 'nowhere');
     await expect(load(resnet, path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_UNREADABLE',
-      message: `Weights ${path} do not exist: \`fcaenet weights fetch\` and \`weights convert\` make them, as docs/weights.md shows.`,
+      message: `Weights ${path} do not exist: create them with \`fcaenet weights fetch\` or \`weights convert\` (docs/weights.md).`,
     });
     const belowFile = join(await writeSafetensors(tensorsOf(resnet)), 'weights.pth');
     await expect(load(resnet, belowFile)).rejects.toMatchObject({

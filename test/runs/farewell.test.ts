@@ -32,7 +32,7 @@ const worker = (port: number, name: string) =>
     { cwd: small.folder },
   );
 const withoutComplaint = { exitCode: 0, signal: null, stderr: '' };
-const goodbye = 'the run is over; telling workers that still look for it';
+const goodbye = 'the run is over; telling workers that still try to connect';
 
 beforeAll(async () => {
   small = await smallRun();

@@ -32,7 +32,7 @@ test.skipIf(isMissing)(
     await (await bucket()).put('a=2Eb', JSON.stringify(elsewhere));
     await expect(lease.acquire()).rejects.toMatchObject({
       code: 'TRANSPORT_NATS_LEASE_HELD',
-      message: expect.stringContaining('process 1 on elsewhere.example leads run birds (term 5)'),
+      message: expect.stringContaining('process 1 on elsewhere.example leads run a.b (term 5)'),
     });
     await expect
       .poll(() => lease.acquire().then(() => 'taken', String), { timeout: 5_000, interval: 200 })

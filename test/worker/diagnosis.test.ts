@@ -116,7 +116,7 @@ test('one side speaks TLS and the other does not', async () => {
     'it uses TLS: add --tls-certificate, --tls-key and --tls-authority',
   );
   expect(await whyUnreachable(await coordinatorPort(null), ours())).toMatch(
-    /instead of speaking TLS$|does not speak TLS/,
+    /instead of answering with TLS$|does not use TLS/,
   );
   const http2 = createHttp2Server() as unknown as Server;
   expect(await whyUnreachable(await listening(http2), ours())).toBe(
