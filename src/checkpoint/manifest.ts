@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { CheckpointError } from './error.js';
 
-/** Version of the checkpoint's files; another one is refused. */
+/** Version of the checkpoint's files; other versions cannot be read. */
 export const FORMAT_VERSION = 2;
 
 const count = z.int().nonnegative();

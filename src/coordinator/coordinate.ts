@@ -14,7 +14,7 @@ import type { Finish } from '../transport/generated/fcaenet/v1/Finish.js';
 import { readTlsFiles } from '../transport/tls-files.js';
 import { tellLateWorkers } from './admission/farewell.js';
 import { Fleet } from './admission/fleet.js';
-import { type Protection, refusePlainText } from './admission/protection.js';
+import { type Protection, requireProtection } from './admission/protection.js';
 import { Coordination } from './coordination.js';
 import { CoordinatorError } from './error.js';
 import { Interruption } from './interruption.js';
@@ -77,7 +77,7 @@ export async function coordinate(options: CoordinateOptions): Promise<Carried> {
     tls: tlsFiles && readTlsFiles(tlsFiles),
     joinToken: options.joinToken,
   };
-  refusePlainText(run.spec.operation.listen, protection);
+  requireProtection(run.spec.operation.listen, protection);
   const interruption = new Interruption();
   const restoreSignals = onInterrupt((signal) => {
     log.info('stopping', { signal });

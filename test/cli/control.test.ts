@@ -63,7 +63,7 @@ test('an answer that is none is refused', async () => {
   onTestFinished(() => void server.close());
   await expect(ask(directory)).rejects.toMatchObject({
     code: 'TRANSPORT_BAD_MESSAGE',
-    message: 'run quick answered "hello", but must answer with one JSON object',
+    message: 'run quick answered "hello", expected one JSON object',
   });
 });
 

@@ -199,7 +199,7 @@ describe('is refused in one sentence:', () => {
         files.images['002.Auk/b.jpg'] = new Uint8Array(0);
       },
       'DATASET_IMAGE_EMPTY',
-      'images/002.Auk/b.jpg, listed in images.txt, line 3, holds 0 bytes where a picture was expected',
+      'images/002.Auk/b.jpg, listed in images.txt, line 3, is empty, expected a picture',
     ],
     [
       'several images of 0 bytes',
@@ -208,7 +208,7 @@ describe('is refused in one sentence:', () => {
           files.images[file] = new Uint8Array(0);
       },
       'DATASET_IMAGE_EMPTY',
-      'images/005.Wren/a b.jpg, listed in images.txt, line 2, holds 0 bytes where a picture was expected, and 2 more are as empty',
+      'images/005.Wren/a b.jpg, listed in images.txt, line 2, is empty, expected a picture, and 2 more are empty too',
     ],
     ['no test image', replaceIn('train_test_split.txt', ' 0', ' 1'), 'DATASET_SPLIT_EMPTY', 'test split'],
   ])('%s', async (_, change, code, named) => {

@@ -14,7 +14,7 @@ export interface Protection {
  * @param address HOST:PORT, checked by the run file's schema
  * @throws CoordinatorError COORDINATOR_PLAIN_TEXT_REFUSED, COORDINATOR_JOIN_TOKEN_MISSING
  */
-export function refusePlainText(address: string, { tls, joinToken }: Protection): void {
+export function requireProtection(address: string, { tls, joinToken }: Protection): void {
   const { host, port } = parseAddress(address)!;
   if (isLoopback(host)) return;
   const ending =

@@ -9,7 +9,7 @@ import type { LocalWorkerMemory } from '../dispatch/local-worker-memory.js';
 import type { WorkerStream } from '../dispatch/member.js';
 import type { WorkerPool } from '../dispatch/pool.js';
 import type { Admission } from './hello.js';
-import { type Protection, refusePlainText } from './protection.js';
+import { type Protection, requireProtection } from './protection.js';
 import { Refusals } from './refusals.js';
 import { type HandshakeLimits, handshakeLimits, WorkerListener } from './worker-listener.js';
 import { WorkerLogs } from './worker-logs.js';
@@ -99,7 +99,7 @@ export class CoordinatorServer {
    * @throws TransportError when the port is in use
    */
   async listen(address: string): Promise<string> {
-    refusePlainText(address, this.options.protection);
+    requireProtection(address, this.options.protection);
     // The run file's schema has checked the form.
     const { host, port } = parseAddress(address)!;
     const bound = await this.listener.listen(host, port);

@@ -119,7 +119,7 @@ export class PictureLoader {
     try {
       const { form, dataset } = this.options;
       const bytes = await readPicture(file);
-      refuseChanged(file, bytes, expected);
+      requireUnchanged(file, bytes, expected);
       return await storePicture(bytes, form, file, dataset.truncatedPictures);
     } finally {
       // The slot passes directly to the next in the queue, so that no other caller can take it.
@@ -149,7 +149,7 @@ function reasonOf(error: unknown): string {
 }
 
 /** The worker was admitted by its dataset fingerprint, which covers the file's earlier content. */
-function refuseChanged(file: string, bytes: Buffer, expected: string): void {
+function requireUnchanged(file: string, bytes: Buffer, expected: string): void {
   const found = sha256(bytes).toString('hex');
   if (found === expected) return;
   throw new DatasetError(
