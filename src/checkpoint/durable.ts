@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { dirname } from 'node:path';
 import type { Disk } from '../disk/disk.js';
 
-/** Bytes hashed and written at a time, so that other work of the process gets its turn between. */
+/** Bytes hashed and written at a time, so that other work of the process can run in between. */
 const CHUNK_BYTES = 4 * 2 ** 20;
 
 /** Writes a new file from consecutive pieces and waits until it is on the disk. */
@@ -30,7 +30,7 @@ export async function writeDurably(
   return { bytes, sha256: hash.digest('hex') };
 }
 
-/** Waits until a directory's entries are on the disk: without it, a rename may be lost with the power. */
+/** Waits until a directory's entries are on the disk. Without it, a power failure may undo a rename. */
 export async function syncDirectory(disk: Disk, path: string): Promise<void> {
   const handle = await disk.open(path, 'r');
   try {

@@ -158,7 +158,7 @@ describe('admission', () => {
     const [there, here] = [value, identity[field as 'engine']].map((each) =>
       String(each).replace(/^(\w{12})\w{52}$/, '$1…'),
     );
-    expect(message).toContain(`${field} is ${there} where the run has ${here}`);
+    expect(message).toContain(`${field} is ${there}, expected ${here}`);
     expect(pool.admitted()).toHaveLength(1);
   });
 
@@ -167,7 +167,7 @@ describe('admission', () => {
     const other = worker();
     await other.join({ buildHash: '2'.repeat(64), probeSha256: '1'.repeat(64) });
     expect((await other.next('refusal')).message).toMatch(
-      /^this worker would not compute the run's bits: buildHash is 222222222222… where the run has \S+; go on with the build that began the run, fcaenet 0\.1\.0, or admit this worker with spec\.operation\.exactness=best-effort, which gives other bits$/,
+      /^this worker would not compute the run's bits: buildHash is 222222222222…, expected \S+; use the build that started the run, fcaenet 0\.1\.0, or admit this worker with spec\.operation\.exactness=best-effort, which gives other bits$/,
     );
   });
 });

@@ -241,18 +241,8 @@ test('an empty ledger is damaged', async () => {
 
 /** What a chain that was calculated anew cannot hide. */
 const forgeries: [string, string, (forged: LedgerStep[]) => LedgerStep[], RegExp][] = [
-  [
-    'a step left out',
-    'LEDGER_STEP',
-    (s) => s.toSpliced(4, 1),
-    /^step 5 stands in the ledger with step 2, expected 1$/,
-  ],
-  [
-    'a step twice',
-    'LEDGER_STEP',
-    (s) => s.toSpliced(4, 0, s[4]!),
-    /^step 6 stands in the ledger with step 1, expected 2$/,
-  ],
+  ['a step left out', 'LEDGER_STEP', (s) => s.toSpliced(4, 1), /^step 5 has step 2 in the ledger, expected 1$/],
+  ['a step twice', 'LEDGER_STEP', (s) => s.toSpliced(4, 0, s[4]!), /^step 6 has step 1 in the ledger, expected 2$/],
   [
     'a step too many',
     'LEDGER_STEP',
@@ -269,7 +259,7 @@ const forgeries: [string, string, (forged: LedgerStep[]) => LedgerStep[], RegExp
     'other samples',
     'LEDGER_SAMPLES',
     (s) => s.with(3, { ...s[3]!, batch: s[4]!.batch }),
-    /^step 4 used samples with digest \S+, but the run's keys choose /,
+    /^step 4 used samples with digest \S+, but the run's keys select /,
   ],
   [
     'other microbatches',

@@ -112,7 +112,7 @@ it.each([
   [
     'is of another protocol',
     storedZip([['a/data.pkl', Buffer.from('\x80\x04N.', 'latin1')]]),
-    /of protocol 4, expected 2/,
+    /has protocol 4, expected 2/,
   ],
   [
     'is an archive without a pickle',
@@ -135,7 +135,7 @@ it.each([
       ['a/b', Buffer.from('x')],
       ['a/b', Buffer.from('y')],
     ]),
-    /holds a\/b twice\.$/,
+    /contains a\/b twice\.$/,
   ],
   ['is text', Buffer.from('hello'), /it is neither an archive nor a pickle\.$/],
 ])('a file that %s is refused with the reason', async (_what, bytes, message) => {

@@ -213,7 +213,7 @@ describe('a weight file', () => {
     expect(Buffer.compare(bytesOf(loaded.parameters), bytesOf(plain.parameters))).toBe(0);
     expect(loaded.mean).toEqual(plain.mean);
     expect(plain.changes).toEqual([]);
-    expect(loaded.changes).toEqual([`"${prefix}" of all tensor names is removed`]);
+    expect(loaded.changes).toEqual([`the prefix "${prefix}" of all tensor names is removed`]);
     expect((await inspectWeights(path)).changes).toEqual(loaded.changes);
   });
 

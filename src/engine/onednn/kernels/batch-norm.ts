@@ -87,7 +87,7 @@ export function registerBatchNormGradients(): void {
       const [x, scale, offset, mean, variance] = saved as [Tensor, Tensor, Tensor, Tensor, Tensor];
       const dy = (dys as Tensor[])[0]!;
       const gradients = backward({ x, dy, scale, offset, mean, variance }, attributes);
-      // As in `registerGradients`: nothing else needs them.
+      // As in `registerGradients`: nothing else uses them.
       tf.dispose([dys, saved]);
       return gradients;
     },
@@ -99,7 +99,7 @@ export function registerBatchNormGradients(): void {
     gradFunc: (dys, saved, { epsilon }) => {
       const [x, scale, offset, y, mean, variance] = saved as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
       const dy = (dys as Tensor[])[0]!;
-      // What the ReLU lets through is the gradient of both terms of the sum.
+      // The gradient behind the ReLU is the gradient of both terms of the sum.
       const shortcut = reluGradient(dy, y, Number.POSITIVE_INFINITY);
       const attributes = { epsilon: epsilon!, activation: 'none' };
       const gradients = backward({ x, dy: shortcut, scale, offset, mean, variance }, attributes);
