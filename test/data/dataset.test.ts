@@ -216,17 +216,17 @@ describe('is refused in one sentence:', () => {
   });
 
   test.each<[string, (text: string) => Uint8Array, string]>([
-    ['UTF-16 with a mark', (text) => Buffer.from(`\ufeff${text}`, 'utf16le'), 'is UTF-16 where UTF-8'],
-    ['UTF-16 without a mark', (text) => Buffer.from(text, 'utf16le'), 'is UTF-16 where UTF-8'],
+    ['UTF-16 with a mark', (text) => Buffer.from(`\ufeff${text}`, 'utf16le'), 'is UTF-16 but must be UTF-8'],
+    ['UTF-16 without a mark', (text) => Buffer.from(text, 'utf16le'), 'is UTF-16 but must be UTF-8'],
     [
       'UTF-16, big end first',
       (text) => Buffer.from(`\ufeff${text}`, 'utf16le').swap16(),
-      'is UTF-16 where UTF-8',
+      'is UTF-16 but must be UTF-8',
     ],
     [
       'Latin-1',
       (text) => Buffer.from(text.replace('Auk', 'T\u00f6lpel'), 'latin1'),
-      'is in another encoding, perhaps Latin-1, where UTF-8',
+      'is in another encoding, perhaps Latin-1, but must be UTF-8',
     ],
   ])('a list in %s', async (_, encode, named) => {
     const root = await temporaryFolder();
@@ -235,7 +235,7 @@ describe('is refused in one sentence:', () => {
     await expect(loadDataset(root)).rejects.toMatchObject({
       code: 'DATASET_LIST_ENCODING',
       exitCode: 65,
-      message: `the list classes.txt of the dataset ${root} ${named} was expected: save it as UTF-8`,
+      message: `the list classes.txt of the dataset ${root} ${named}: save it as UTF-8`,
     });
   });
 

@@ -241,8 +241,18 @@ test('an empty ledger is damaged', async () => {
 
 /** What a chain that was calculated anew cannot hide. */
 const forgeries: [string, string, (forged: LedgerStep[]) => LedgerStep[], RegExp][] = [
-  ['a step left out', 'LEDGER_STEP', (s) => s.toSpliced(4, 1), /^step 5 has step 2 in the ledger, expected 1$/],
-  ['a step twice', 'LEDGER_STEP', (s) => s.toSpliced(4, 0, s[4]!), /^step 6 has step 1 in the ledger, expected 2$/],
+  [
+    'a step left out',
+    'LEDGER_STEP',
+    (s) => s.toSpliced(4, 1),
+    /^step 5 has step 2 in the ledger, expected 1$/,
+  ],
+  [
+    'a step twice',
+    'LEDGER_STEP',
+    (s) => s.toSpliced(4, 0, s[4]!),
+    /^step 6 has step 1 in the ledger, expected 2$/,
+  ],
   [
     'a step too many',
     'LEDGER_STEP',

@@ -60,7 +60,7 @@ test('a run that has begun is not begun anew', () => {
   expect(() => RunDirectory.open(inside(root), 'new')).toThrow(
     failure(
       'RUN_EXISTS',
-      `${join(root, 'test')} already holds a run; add --resume to go on with it, ` +
+      `${join(root, 'test')} already contains a run; add --resume to continue it, ` +
         'or choose another name with --set metadata.name=NAME',
     ),
   );
@@ -214,7 +214,7 @@ test.each(['.DS_Store', '.nfs0001', 'lost+found', '.tmp-x', 'term-000001-step-00
     // And beside a checkpoint of ours it changes nothing.
     mkdirSync(join(path, 'checkpoints', 'term-000001-step-0000000003'));
     expect(() => RunDirectory.open(inside(root), 'new')).toThrow(
-      failure('RUN_EXISTS', 'already holds a run'),
+      failure('RUN_EXISTS', 'already contains a run'),
     );
   },
 );

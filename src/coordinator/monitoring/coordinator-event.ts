@@ -41,7 +41,9 @@ export type Subscriber = (event: CoordinatorEvent) => void;
 export function forwardWorkerEvents(pool: WorkerPool, notify: Subscriber): void {
   pool.on('ready', (member) => notify({ type: 'worker.joined', member }));
   pool.on('gone', (member, departure) => notify({ type: 'worker.left', member, departure }));
-  pool.on('workerRefused', (name, code, sentence) => notify({ type: 'worker.refused', name, code, sentence }));
+  pool.on('workerRefused', (name, code, sentence) =>
+    notify({ type: 'worker.refused', name, code, sentence }),
+  );
   pool.on('setAside', (member, fault, sentence) =>
     notify({ type: 'worker.set-aside', member, fault, sentence }),
   );
