@@ -29,7 +29,7 @@ export function examineManifests(manifests: readonly Manifest[]): KubeCheck[] {
     ...missing.map(({ value, mark, expected, places }) => ({
       name: value,
       ok: false,
-      text: `${mark} stands in ${places.join(', ')}; put there ${expected}`,
+      text: `replace ${mark} in ${places.join(', ')} with ${expected}`,
     })),
     ...(missing.length === 0 ? [{ name: 'values', ok: true, text: 'all are filled in' }] : []),
     ...(run === null ? [] : [checkRunFile(run)]),
@@ -90,7 +90,7 @@ function checkWorkers({ parallelism, completions }: RunJobs['workers'], run: Tra
 function describeRuntime({ name, isThere }: NonNullable<RunJobs['runtime']>): KubeCheck {
   const where = isThere
     ? 'is among the manifests'
-    : 'is not among the manifests, so it has to be in the cluster before';
+    : 'is not among the manifests, so it must already be in the cluster';
   return { name: 'runtime', ok: true, text: `ClusterTrainingRuntime ${name} ${where}` };
 }
 
@@ -98,5 +98,5 @@ function describeSecrets(manifests: readonly Manifest[], runtime: RunJobs['runti
   const names = missingSecrets(manifests);
   const elsewhere =
     runtime && !runtime.isThere ? [`those of the pods of ClusterTrainingRuntime ${runtime.name}`] : [];
-  return { name: 'secrets', ok: true, text: `to be created before: ${[...names, ...elsewhere].join(', ')}` };
+  return { name: 'secrets', ok: true, text: `to be created first: ${[...names, ...elsewhere].join(', ')}` };
 }

@@ -44,7 +44,7 @@ export function runJobsOf(manifests: readonly Manifest[]): RunJobs {
   return { coordinator: coordinator!, workers: workers!, runtime: null };
 }
 
-/** A TrainJob says how many workers its runtime, which is the whole cluster's, is to start. */
+/** A TrainJob says how many workers its runtime starts. The runtime belongs to the whole cluster. */
 function trainedJobs(trainJob: Manifest | undefined, manifest: Manifest | undefined): RunJobs {
   const wanted = trainJob && readTrainJob(trainJob);
   const runtime = manifest && read(runtimeSchema, manifest, 'spec.template.spec.replicatedJobs').spec;

@@ -37,7 +37,7 @@ const jobSetSpec = z.looseObject({
   replicatedJobs: z.array(z.looseObject({ name: z.string(), template: z.looseObject({ spec: jobSpec }) })),
 });
 export const jobSetSchema = z.looseObject({ spec: jobSetSpec });
-/** Both of Kubeflow Trainer. */
+/** Both belong to Kubeflow Trainer. */
 export const runtimeSchema = z.looseObject({
   spec: z.looseObject({
     mlPolicy: z.looseObject({ numNodes: z.number().optional() }).default({}),

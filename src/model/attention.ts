@@ -49,8 +49,8 @@ interface InputPixels {
  * sides, so pixels beyond the outermost centres repeat a value exactly. SREM's order depends on these ties.
  */
 export function upsampleBilinear(values: Float64Array, from: Size, to: Size): Float64Array<ArrayBuffer> {
-  const rows = neighboursOf(from.height, to.height);
-  const columns = neighboursOf(from.width, to.width);
+  const rows = inputPixelsOf(from.height, to.height);
+  const columns = inputPixelsOf(from.width, to.width);
   const result = new Float64Array(to.height * to.width);
   for (let y = 0, target = 0; y < to.height; y++) {
     const top = rows.first[y]! * from.width;
@@ -73,7 +73,7 @@ function interpolate(from: number, to: number, fraction: number): number {
   return from + fraction * (to - from);
 }
 
-function neighboursOf(from: number, to: number): InputPixels {
+function inputPixelsOf(from: number, to: number): InputPixels {
   const first = new Int32Array(to);
   const second = new Int32Array(to);
   const fraction = new Float64Array(to);
