@@ -26,7 +26,7 @@ export class UsageError extends FcaenetError {
       .replace(/\s*\n\(Did you mean (.*)\?\)$/s, instead === undefined ? '; did you mean $1?' : '')
       .replace(/'([^']{80})[^']+'/gu, "'$1…'")
       .replace(/[.\s]*$/, '');
-    const help = instead === undefined ? '--help lists the options' : `did you mean ${instead}?`;
+    const help = instead === undefined ? '--help lists commands and options' : `did you mean ${instead}?`;
     const ending = text.endsWith('?') ? '' : `; ${help}`;
     return new UsageError(`${text}${ending}`, { cause: error });
   }

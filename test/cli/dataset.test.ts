@@ -109,7 +109,7 @@ test('dataset check of a part of a dataset asks for --subset, after the report',
   await writeCub(root, smallCub());
   const { status, lines, stderr } = fcaenet('dataset', 'check', root);
   expect(stderr).toMatch(
-    /^fcaenet: [^\n]* has 3 classes, 6 train and 2 test images where [^\n]*--subset[^\n]*\n$/,
+    /^fcaenet: [^\n]* has 3 classes, 6 train and 2 test images, but [^\n]*--subset[^\n]*\n$/,
   );
   expect(status).toBe(65);
   expect(lines).toContainEqual(expect.objectContaining({ message: 'dataset', format: 'cub', classes: 3 }));

@@ -292,7 +292,7 @@ describe('is refused in one sentence:', () => {
     await rm(path.join(root, 'classes.txt'));
     await expect(loadDataset(root)).rejects.toMatchObject({
       code: 'DATASET_LAYOUT_INCOMPLETE',
-      message: expect.stringContaining('lacks classes.txt'),
+      message: expect.stringContaining('does not contain classes.txt'),
     });
   });
 });

@@ -295,7 +295,7 @@ describe('weight files that do not fit', () => {
     const path = await writeSafetensors(tensors);
     await expect(load(resnet, path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_EXTRA',
-      message: `Weights ${path} contain the tensor layer4.2.conv1.weight, which resnet18 lacks.`,
+      message: `Weights ${path} contain the tensor layer4.2.conv1.weight, which resnet18 does not have.`,
     });
   });
 
@@ -333,7 +333,7 @@ describe('weight files that do not fit', () => {
     const path = await writeTorch(tensors);
     await expect(load(resnet, path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_VALUE',
-      message: `Tensor bn1.running_var in ${path} holds NaN at element 3, expected a finite number.`,
+      message: `Tensor bn1.running_var in ${path} has the value NaN at element 3, expected a finite number.`,
     });
   });
 
