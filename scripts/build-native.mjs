@@ -1,5 +1,5 @@
-// Compiles native/ into native/build/fcaenet.node with plain g++, unless the stamp in native/build/build.json says
-// that the same sources were built with the same flags, compiler and oneDNN already.
+// Compiles native/ into native/build/fcaenet.node with g++, unless the stamp in native/build/build.json says that the
+// same sources were already built with the same flags, compiler and oneDNN.
 import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -24,7 +24,7 @@ const addon = join(output, 'fcaenet.node');
 const stamp = join(output, 'build.json');
 const install = 'run `apt-get install g++ libdnnl-dev`, then `npm run setup`';
 
-// No contraction: fused multiply-adds are written out in the sources, so results do not hang on the optimiser.
+// No contraction: fused multiply-adds are written out in the sources, so results do not depend on the optimiser.
 // GCC 12 warns about its own AVX-512 header.
 const common = [
   '-std=c++17',
@@ -56,7 +56,7 @@ export const sources = readdirSync(native)
   .filter((name) => /\.(?:cc|h)$/.test(name))
   .sort();
 
-/** First line of `g++ --version`; throws one sentence where there is no compiler. */
+/** First line of `g++ --version`; throws one sentence when there is no compiler. */
 function compilerVersion() {
   try {
     return execFileSync('g++', ['--version'], {
@@ -68,7 +68,7 @@ function compilerVersion() {
   }
 }
 
-/** oneDNN's version from its headers; throws one sentence where they are missing or too old or new. */
+/** oneDNN's version from its headers; throws one sentence when they are missing or have an unsupported version. */
 function onednnVersion() {
   const input =
     '#include <oneapi/dnnl/dnnl_version.h>\nversion DNNL_VERSION_MAJOR DNNL_VERSION_MINOR DNNL_VERSION_PATCH\n';
@@ -126,7 +126,7 @@ export async function buildNative({ log = () => {} } = {}) {
   // A stamp must never describe another addon, even when this process is killed in between.
   rmSync(stamp, { force: true });
   const include = headersOfNode();
-  // Of its own, so that two builds at once do not link each other's objects.
+  // A folder of its own, so that two simultaneous builds do not link each other's objects.
   const scratch = mkdtempSync(join(output, 'objects-'));
   const compile = ({ source, object, flags }) =>
     run('g++', [

@@ -7,7 +7,7 @@ import { digest, root, run, runScript, stamp, stopwatch } from './lib.mjs';
 const generated = 'src/transport/generated';
 const tool = (name) => join(root, 'node_modules', '.bin', name);
 
-/** Types only: at run time the .proto files themselves are loaded, with the same options. */
+/** Types only: at run time the .proto files are loaded, with the same options. */
 function generateWireTypes() {
   const folder = join(root, 'proto');
   const files = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.proto')) : [];
@@ -31,7 +31,7 @@ function generateWireTypes() {
 /** @param log called with one line when something was built */
 export function build({ log }) {
   const sources = stamp('dist/.sources');
-  // Not the generated types: they follow from proto/.
+  // Without the generated types, which depend only on proto/.
   const folders = readdirSync(join(root, 'src')).flatMap((name) =>
     name === 'transport'
       ? readdirSync(join(root, 'src/transport'))

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** A failure the user can do something about: one sentence, no stack. */
+/** A failure that the user can fix: one sentence, no stack trace. */
 export class SetupError extends Error {
   constructor(message, exitCode = 1) {
     super(message);
@@ -15,7 +15,7 @@ export class SetupError extends Error {
   }
 }
 
-/** Runs a set-up script's body; ends the process in one sentence when it fails. */
+/** Runs a set-up script's body. When it fails, prints one sentence and ends the process. */
 export async function runScript(body) {
   try {
     await body();
@@ -28,7 +28,7 @@ export async function runScript(body) {
   }
 }
 
-/** Runs a program and returns its output; what it printed is shown only when it fails. */
+/** Runs a program and returns its output. The output is only shown when the program fails. */
 export function run(program, args, { environment = {}, failure } = {}) {
   const result = spawnSync(program, args, {
     cwd: root,
@@ -44,7 +44,7 @@ export function run(program, args, { environment = {}, failure } = {}) {
   return result.stdout;
 }
 
-/** Whether a program of that name can be started. */
+/** Whether a program of this name can be started. */
 export function hasProgram(name) {
   return (process.env.PATH ?? '')
     .split(':')
@@ -76,7 +76,7 @@ export function digest(paths) {
   return hash.digest('hex');
 }
 
-/** A file that remembers from what something was made. */
+/** A file that records the inputs of a build. */
 export function stamp(path) {
   const file = join(root, path);
   return {
@@ -98,7 +98,7 @@ export function stopwatch() {
   };
 }
 
-/** Packages of engines that are no dependencies, and so are there only where someone asked for them. */
+/** Packages of optional engines. They are not dependencies and only present when the user installed them. */
 const optionalPackages = [
   '@tensorflow/tfjs-node',
   '@tensorflow/tfjs-node-gpu',
@@ -118,19 +118,19 @@ export function installOptional(wanted) {
   if (missing.length === 0) {
     return false;
   }
-  // npm would take away those that came in the same way before.
+  // npm would remove packages that were installed in this way before.
   const others = optionalPackages
     .filter((name) => !(name in wanted) && installedVersion(name) !== undefined)
     .map((name) => `${name}@${installedVersion(name)}`);
   const names = Object.entries(wanted).map(([name, version]) => `${name}@${version}`);
-  // Without --save-prod npm leaves out, in silence, what package.json names as an optional peer.
+  // Without --save-prod npm silently skips packages that package.json names as optional peers.
   const options = ['--no-save', '--save-prod', '--ignore-scripts', '--no-audit', '--no-fund'];
   const what = names.join(' and ');
   run('npm', ['install', ...options, ...names, ...others], {
     failure: `${what} cannot be installed; see above.`,
   });
   if (missing.some(([name, version]) => installedVersion(name) !== version)) {
-    throw new SetupError(`npm left ${what} out without a reason.`, 69);
+    throw new SetupError(`npm did not install ${what} and gave no reason.`, 69);
   }
   return true;
 }

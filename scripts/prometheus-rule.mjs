@@ -16,7 +16,7 @@ metadata:
 spec:
 `;
 
-/** The text of the PrometheusRule that holds the rules of a Prometheus rule file: both are YAML, one within the other. */
+/** The text of a PrometheusRule with the rules of a Prometheus rule file. Both are YAML, one inside the other. */
 export function prometheusRule(rules) {
   const body = rules.slice(rules.indexOf('groups:'));
   return head + body.replace(/^(?=.)/gm, '  ');

@@ -1,5 +1,5 @@
-// Makes a fresh clone ready: system packages, npm packages, native kernels, dist/. Every step looks first and does
-// nothing when there is nothing to do. `--quiet` prints only what was done.
+// Sets up a fresh clone: system packages, npm packages, native kernels, dist/. Every step checks first and does
+// nothing when there is nothing to do. `--quiet` only prints what was done.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ function checkNode() {
   }
 }
 
-/** The engine that a user installs by hand and that needs none of the system packages. */
+/** The engine that a user installs manually and that needs no system packages. */
 function otherEngine() {
   return ['tfjs-node-gpu', 'tfjs-node'].find((name) =>
     existsSync(join(root, 'node_modules/@tensorflow', name, 'lib/napi-v8/tfjs_binding.node')),
@@ -70,10 +70,10 @@ function installSystemPackages({ did, found }) {
   return false;
 }
 
-/** Installs packages; @returns why it failed, in apt's own words, or undefined */
+/** Installs packages. @returns apt's error message, or undefined */
 function aptFailure(args) {
   const options = { encoding: 'utf8', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
-  // Lists that cannot be renewed may still be good enough: what counts is whether the packages come.
+  // Old package lists may be good enough. Only the installation decides.
   spawnSync('apt-get', ['update', '-qq'], options);
   const { status, error, stdout, stderr } = spawnSync('apt-get', args, options);
   if (status === 0) {
@@ -83,7 +83,7 @@ function aptFailure(args) {
   return (line?.slice('E: '.length) ?? error?.message ?? `exit code ${status}`).replace(/\.$/, '');
 }
 
-/** Whether node_modules holds, for every package of the lock file that is there, the locked version. */
+/** Whether every installed package of the lock file has the locked version in node_modules. */
 function packagesMatchLock() {
   const hidden = join(root, 'node_modules/.package-lock.json');
   if (!existsSync(hidden)) {
@@ -128,7 +128,7 @@ async function buildKernels({ did, found }) {
   }
 }
 
-/** @param quiet whether to leave out what was already in order */
+/** @param quiet whether to omit steps that had nothing to do */
 export async function setup({ quiet }) {
   const report = {
     did: (line) => console.log(`setup: ${line}`),

@@ -1,4 +1,4 @@
-// `npm start`: sets up, then becomes `fcaenet start`, in this process, so that signals and exit code are its own.
+// `npm start`: runs the setup, then `fcaenet start` in this process, which gets the signals and sets the exit code.
 import { runScript } from './lib.mjs';
 import { setup } from './setup.mjs';
 

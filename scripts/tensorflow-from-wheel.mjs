@@ -1,6 +1,7 @@
-// Gives the engine `tensorflow` its library where only npm and PyPI can be reached: takes libtensorflow from a pinned
-// wheel into the machine's cache, builds tfjs-node's addon against it with plain g++, and puts that where tfjs-node
-// looks for it. Neither package.json nor its lock file is changed; `npm ci` takes it away again. `--gpu` takes the wheels with CUDA 12.
+// Installs the library of the engine `tensorflow` when only npm and PyPI can be reached. Unpacks libtensorflow from a
+// pinned wheel into the machine's cache, builds tfjs-node's addon against it with g++, and copies the addon to where
+// tfjs-node loads it. package.json and its lock file are not changed, and `npm ci` removes the addon again. `--gpu` uses
+// the wheels with CUDA 12.
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -12,7 +13,7 @@ import { hasProgram, installOptional, root, run, runScript, SetupError, stopwatc
 const tfjsVersion = '4.22.0';
 /** N-API's version that tfjs-node asks for when it looks for its addon. */
 const napiVersion = 8;
-/** The wheels carry the same libraries for every Python; one is named so that the checksums hold. */
+/** The wheels contain the same libraries for every Python. One version is named so that the checksums match. */
 const wheelTags = [
   '--python-version',
   '3.11',
@@ -23,7 +24,7 @@ const wheelTags = [
     (tag) => ['--platform', tag],
   ),
 ];
-/** Folders of CUDA's wheels are looked for beside TensorFlow's, which is why everything stays as pip laid it out. */
+/** TensorFlow searches the CUDA wheels' folders beside its own, so the layout of pip must be kept. */
 const libraries = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'];
 
 /**
@@ -55,7 +56,7 @@ export function installTensorflow({ gpu, log }) {
   buildAddon({ module, cached, log });
 }
 
-/** A folder of this machine, named after what it holds. */
+/** A folder of this machine, named after its content. */
 function cacheOf(requirements) {
   const digest = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 16);
   const caches = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
@@ -92,7 +93,7 @@ function downloadWheels({ requirements, cached, size, log }) {
           'The wheels of TensorFlow cannot be installed with pip (`apt-get install python3-pip`); see above.',
       },
     );
-    // Python's half of the wheel, most of its files, serves nobody here.
+    // The Python part of the wheel, most of its files, is not needed.
     for (const name of readdirSync(partial)) {
       if (!['tensorflow', 'nvidia'].includes(name)) rmSync(join(partial, name), { recursive: true });
     }

@@ -1,5 +1,5 @@
-// Installs what the engine `webgpu` is made of, from npm alone. Neither package.json nor its lock file is changed;
-// `npm ci` takes it away again.
+// Installs the packages of the engine `webgpu` from npm. package.json and its lock file are not changed, and `npm ci`
+// removes the packages again.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { installedVersion, installOptional, root, runScript } from './lib.mjs';
@@ -10,7 +10,7 @@ await runScript(() => {
   for (const gpu of [false, true]) {
     const name = `@tensorflow/tfjs-node${gpu ? '-gpu' : ''}`;
     const addon = join(root, 'node_modules', name, 'lib/napi-v8/tfjs_binding.node');
-    // npm unpacks it anew, without the addon that was built into it.
+    // npm unpacks the package again, without the addon that was built in it.
     if (installedVersion(name) !== undefined && !existsSync(addon)) {
       installTensorflow({ gpu, log: (line) => console.log(`setup: ${line}`) });
     }

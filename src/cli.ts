@@ -1,10 +1,9 @@
 #!/usr/bin/env -S MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=536870912 node
-// The first line has the C library keep memory that was freed instead of giving it back at once: messages of a megabyte
-// each, a hundred for a ResNet-50's gradient, would otherwise lie in fresh pages every time, which cost more than the copy.
-//
-// What stands in the imports is loaded before anything runs, so it is next to nothing: a signal that comes meanwhile is
-// lost to process 1 of a container. The rest is loaded afterwards, and what a command needs when it runs: help and bad
-// flags answer at once, and only workers load an engine.
+// The first line makes the C library keep freed memory instead of returning it. Otherwise messages of a megabyte each,
+// a hundred for a ResNet-50's gradient, would use new pages every time, which costs more than the copy. Imports are
+// loaded before any code runs, so there are almost none: process 1 of a container loses a signal that arrives during
+// loading. The rest is loaded afterwards, and a command's own code when it runs: help and wrong flags answer
+// immediately, and only workers load an engine.
 import { fileURLToPath } from 'node:url';
 import { runMain } from './console/run-main.js';
 import { fitHeap } from './machine/heap.js';

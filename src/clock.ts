@@ -1,17 +1,17 @@
 import { setTimeout as sleepFor } from 'node:timers/promises';
 
 /**
- * Time, as it is given to whatever waits: the system's, or a simulated one in tests. No timer of it but `sleep` keeps the
- * process alive.
+ * The time source of everything that waits: the system's, or a simulated one in tests. Only `sleep` keeps the process
+ * alive.
  */
 export interface Clock {
-  /** Milliseconds since some moment. Never goes back, whatever happens to the date. */
+  /** Milliseconds since an arbitrary time. Never goes back, even when the date changes. */
   nowMs(): number;
-  /** What the calendar says. May jump. */
+  /** The calendar's date. It may jump. */
   date(): Date;
-  /** Calls `action` once, after so many milliseconds. @returns how to call it off */
+  /** Calls `action` once, after this many milliseconds. @returns cancels it */
   after(ms: number, action: () => void): () => void;
-  /** Calls `action` every so many milliseconds. @returns how to end it */
+  /** Calls `action` every this many milliseconds. @returns ends it */
   every(ms: number, action: () => void): () => void;
   sleep(ms: number): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
- * How a process of this project ends. 75 asks to be run again; 64–74 and 76–78 (the meanings of sysexits.h) say
- * that running again with the same input cannot help.
+ * Exit codes of this project's processes. 75 asks the caller to run the command again. 64–74 and 76–78 (the meanings of
+ * sysexits.h) say that running it again with the same input cannot help.
  */
 export const ExitCode = {
   finished: 0,
@@ -18,13 +18,13 @@ export const ExitCode = {
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
 /** Whether an exit code says that running again with the same input cannot help. */
-export function isHopeless(exitCode: number | null): boolean {
+export function isPermanent(exitCode: number | null): boolean {
   return exitCode !== null && exitCode >= 64 && exitCode <= 78 && exitCode !== ExitCode.interrupted;
 }
 
 /**
- * Base of every error a user can meet. The message is one sentence that names the value and what was expected;
- * `code` is stable and machine-readable (`AREA_WHAT`); the cause stays attached and is never sent to a peer.
+ * Base of every error that a user can meet. The message is one sentence that names the value and what was expected.
+ * `code` is stable and machine-readable (`AREA_WHAT`). The cause stays attached and is never sent to a peer.
  */
 export class FcaenetError extends Error {
   override readonly name: string = 'FcaenetError';
@@ -43,7 +43,7 @@ export class FcaenetError extends Error {
 const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 const shortEscapes: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
-/** The text in one line, what a terminal would not show as itself written as an escape. */
+/** The text in one line, with unprintable characters escaped. */
 export function printable(text: string): string {
   return text.replace(unprintable, (letter) => {
     const code = letter.codePointAt(0)!.toString(16);
@@ -52,24 +52,23 @@ export function printable(text: string): string {
 }
 
 /**
- * The beginning of a text that somebody else wrote, for a sentence: in quotes, escaped, and cut where it is long.
- *
- * @param most letters shown; what is cut shows as an ellipsis after the quotes
+ * The start of a text from outside, for a message: quoted, escaped and cut.
+ * @param most characters shown; an ellipsis after the quotes marks a cut
  */
 export function quote(text: string, most = 80): string {
   const [shown, rest] = cut(text, most);
   return `"${printable(shown.replace(/["\\]/g, '\\$&'))}"${rest}`;
 }
 
-/** The same of a sentence that somebody else wrote, without quotes. */
+/** The same for a sentence from outside, without quotes. */
 export function shorten(text: string, most = 1000): string {
   const [shown, rest] = cut(text, most);
   return `${printable(shown)}${rest}`;
 }
 
-/** The first letters of a text, and an ellipsis where there are more. */
+/** The first characters of a text, and an ellipsis when there are more. */
 function cut(text: string, most: number): [shown: string, rest: '' | '…'] {
-  // At most two units a letter: a text of megabytes is not looked at whole.
+  // A character has at most two code units, so a text of megabytes is not read completely.
   const letters = Array.from(text.slice(0, 2 * most + 2));
   return [letters.slice(0, most).join(''), letters.length > most ? '…' : ''];
 }

@@ -9,8 +9,8 @@ import { type CheckpointState, encodeState, manifestFile } from './state.js';
 const temporaryPrefix = '.tmp-';
 
 /**
- * One attempt to write a checkpoint. Its temporary names are its own, because a file operation of an earlier attempt
- * that was given up may still be carried out.
+ * One attempt to write a checkpoint. It has its own temporary names, because a file operation of an abandoned attempt
+ * may still run.
  */
 export class WriteAttempt {
   /**
@@ -23,7 +23,7 @@ export class WriteAttempt {
     private readonly number: number,
   ) {}
 
-  /** Creates the directory and clears what a killed process left in it. */
+  /** Creates the directory and removes the files of a killed process. */
   async prepare(): Promise<void> {
     await this.disk.makeFolder(this.directory);
     const names = new Set(await this.disk.readdir(this.directory));
@@ -37,7 +37,7 @@ export class WriteAttempt {
     }
   }
 
-  /** Writes a whole checkpoint under a temporary name. @returns its bytes */
+  /** Writes a complete checkpoint under a temporary name. @returns its size in bytes */
   async writeFiles(name: string, state: CheckpointState): Promise<number> {
     const directory = this.temporary(name);
     await this.disk.remove(directory);
@@ -65,7 +65,7 @@ export class WriteAttempt {
     return files.reduce((sum, file) => sum + file.bytes, bytes);
   }
 
-  /** Gives what was written its name; one that has it already counts until then and is removed after. */
+  /** Renames the written checkpoint. An existing one of that name is valid until then and is removed afterwards. */
   async publish(name: string): Promise<void> {
     const final = join(this.directory, name);
     const replaced = join(this.directory, `${replacedInfix}${name}`);
@@ -84,13 +84,13 @@ export class WriteAttempt {
 
   /** Removes a checkpoint. */
   async discard(name: string, path: string): Promise<void> {
-    // Renamed first: half a checkpoint must not keep the name of a whole one.
+    // Rename first: a partly removed checkpoint must not keep the name of a complete one.
     const removed = this.temporary(`removed-${name}`);
     await renameDurably(this.disk, path, removed);
     await this.disk.remove(removed);
   }
 
-  /** Removes what was written of a checkpoint that got no name. */
+  /** Removes the files of an unpublished checkpoint. */
   async clear(name: string): Promise<void> {
     await this.disk.remove(this.temporary(name)).catch(() => undefined);
   }

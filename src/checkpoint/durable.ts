@@ -30,7 +30,7 @@ export async function writeDurably(
   return { bytes, sha256: hash.digest('hex') };
 }
 
-/** Waits until a directory's entries are on the disk: without it, a rename may be lost with the power. */
+/** Waits until a directory's entries are on the disk. Without it, a power failure may undo a rename. */
 export async function syncDirectory(disk: Disk, path: string): Promise<void> {
   const handle = await disk.open(path, 'r');
   try {

@@ -13,7 +13,7 @@ export class CheckpointError extends FcaenetError {
   }
 }
 
-/** The text of whatever was thrown. */
+/** The message of any thrown value. */
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

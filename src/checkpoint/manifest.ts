@@ -9,15 +9,15 @@ export const currentFormatVersion = 2;
 const count = z.int().nonnegative();
 const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
 
-/** Where the run stands: what is done is everything before this step. */
+/** The run's position: everything before this step is done. */
 const positionSchema = z.strictObject({
   iteration: count,
-  /** May be one past the iteration's last: then its V-step is next. */
+  /** May be one past the iteration's last epoch: then its V-step is next. */
   epoch: count,
   step: count,
-  /** `evaluate`: the iteration's V-step is done and its evaluation, if due, is not. */
+  /** `evaluate`: the iteration's V-step is done, and its evaluation, if due, is not. */
   phase: z.enum(['train', 'evaluate']),
-  /** Optimiser steps done since the run began. */
+  /** Optimiser steps since the start of the run. */
   globalStep: count,
 });
 export type RunPosition = Readonly<z.infer<typeof positionSchema>>;
@@ -25,23 +25,23 @@ export type RunPosition = Readonly<z.infer<typeof positionSchema>>;
 const manifestSchema = z.strictObject({
   format: z.literal('fcaenet-checkpoint'),
   formatVersion: count,
-  /** Rises with every change of the arithmetic that alters bits. */
+  /** Increases with every change of the arithmetic that alters bits. */
   arithmeticVersion: count,
-  /** Of the fcaenet that began the run; absent in checkpoints that were written before this was noted. */
+  /** Version of the fcaenet that started the run; older checkpoints do not have it. */
   version: z.string().optional(),
-  /** Digest of all that the run's result depends on. */
+  /** Digest of all settings that the run's result depends on. */
   trainingHash: z.string(),
-  /** Leadership under which the checkpoint was written. */
+  /** Leadership term in which the checkpoint was written. */
   term: count,
   position: positionSchema,
   created: z.iso.datetime(),
-  /** Numerical identity of the workers; null where they had different ones. */
+  /** Numerical identity of the workers; null when they had different ones. */
   identity: z.string().nullable(),
   metrics: z.record(z.string(), z.number()),
   files: z.array(z.strictObject({ name: z.string(), bytes: count, sha256: sha256Schema })),
 });
 
-/** What a checkpoint is and what its files must contain. */
+/** Describes a checkpoint and the required content of its files. */
 export type CheckpointManifest = Readonly<z.infer<typeof manifestSchema>>;
 
 /** Hexadecimal SHA-256 of some bytes. */
@@ -55,8 +55,7 @@ function serialize(content: object): string {
 }
 
 /**
- * The manifest's text; a digest over its own content makes it as hard to damage unseen as the files that it names.
- *
+ * The manifest's text. A digest over its own content detects damage to it, as its digests do for the files.
  * @throws CheckpointError `CHECKPOINT_MANIFEST` for content that could not be read back, such as a metric of NaN
  */
 export function encodeManifest(manifest: CheckpointManifest): string {
@@ -65,9 +64,8 @@ export function encodeManifest(manifest: CheckpointManifest): string {
 
 /**
  * Reads a manifest's text.
- *
- * @throws CheckpointError `CHECKPOINT_MANIFEST` unless it is, to the byte, what `encodeManifest` writes;
- *   `CHECKPOINT_FOREIGN` for another format version
+ * @throws CheckpointError `CHECKPOINT_MANIFEST` unless it is, byte for byte, what `encodeManifest` writes;
+ * `CHECKPOINT_FOREIGN` for another format version
  */
 export function decodeManifest(text: string): CheckpointManifest {
   let raw: unknown;

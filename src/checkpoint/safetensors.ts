@@ -17,14 +17,14 @@ const arrayTypes = {
   U8: Uint8Array,
 } as const;
 
-/** Types that JavaScript has no array for: their bits are read, and none are written. */
+/** Types without a JavaScript array type: their bits can be read, but not written. */
 const bitTypes = { F16: Uint16Array, BF16: Uint16Array } as const;
 const readTypes = { ...arrayTypes, ...bitTypes };
 
 export type TensorType = keyof typeof readTypes;
 export type TensorArray = InstanceType<(typeof readTypes)[TensorType]>;
 
-/** A dense row-major tensor; its array's class gives its type in the file. */
+/** A dense row-major tensor. Its array's class determines its type in the file. */
 export interface Tensor {
   readonly shape: readonly number[];
   readonly data: TensorArray;
@@ -35,7 +35,7 @@ export type TensorMap = Readonly<Record<string, Tensor>>;
 /** Contents of a tensor file. */
 export interface TensorFile {
   readonly tensors: TensorMap;
-  /** of the tensors, as the file names them */
+  /** types of the tensors, as named in the file */
   readonly types: Readonly<Record<string, TensorType>>;
   readonly metadata: Readonly<Record<string, string>>;
 }
@@ -65,10 +65,9 @@ function elementCount(shape: readonly number[]): number {
 }
 
 /**
- * Lays tensors out as the consecutive pieces of a file; the pieces share memory with the tensors. The widest elements
- * come first and the header is padded, so every tensor lies aligned; tensors of one width keep their order.
- *
- * @throws CheckpointError `CHECKPOINT_SAFETENSORS` where a shape does not fit its data
+ * Arranges tensors as the consecutive pieces of a file. The pieces share memory with the tensors. The widest elements
+ * come first and the header is padded, so every tensor is aligned. Tensors of one width keep their order.
+ * @throws CheckpointError `CHECKPOINT_SAFETENSORS` when a shape does not match its data
  */
 export function encodeSafetensors(tensors: TensorMap, metadata: Record<string, string> = {}): Uint8Array[] {
   const entries = Object.entries(tensors).sort(
@@ -81,7 +80,7 @@ export function encodeSafetensors(tensors: TensorMap, metadata: Record<string, s
     if (name === '__metadata__' || elementCount(shape) !== data.length) {
       throw new CheckpointError(
         'CHECKPOINT_SAFETENSORS',
-        `Tensor ${name} of shape [${shape}] has ${data.length} elements, expected ${elementCount(shape)} and a name of its own.`,
+        `Tensor ${name} of shape [${shape}] has ${data.length} elements, expected ${elementCount(shape)} and a unique name.`,
       );
     }
     const end = offset + data.byteLength;
@@ -97,11 +96,10 @@ export function encodeSafetensors(tensors: TensorMap, metadata: Record<string, s
 }
 
 /**
- * Reads the bytes of a tensor file. Nothing in it is trusted: lengths, schema, types and offsets are checked, and the
- * tensors must fill the file without gap or overlap. Tensors share the file's memory where they lie aligned.
- *
+ * Reads the bytes of an untrusted tensor file: lengths, schema, types and offsets are checked, and the tensors must
+ * fill the file without gap or overlap. Aligned tensors share the file's memory.
  * @param file name for messages
- * @throws CheckpointError `CHECKPOINT_SAFETENSORS`, naming the file and, where it is one, the tensor
+ * @throws CheckpointError `CHECKPOINT_SAFETENSORS`, naming the file and, if there is one, the tensor
  */
 export function decodeSafetensors(bytes: Uint8Array, file: string): TensorFile {
   const fail = (what: string, cause?: unknown) =>
@@ -110,7 +108,7 @@ export function decodeSafetensors(bytes: Uint8Array, file: string): TensorFile {
   const headerBytes = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
   const available = Math.min(bytes.length - 8, maxHeaderBytes);
   if (headerBytes > available) {
-    throw fail(`its header is said to have ${headerBytes} bytes, expected at most ${available}`);
+    throw fail(`its header length is ${headerBytes} bytes, expected at most ${available}`);
   }
   const { layout, metadata } = parseHeader(bytes.subarray(8, 8 + headerBytes), fail);
   const data = bytes.subarray(8 + headerBytes);
@@ -154,7 +152,7 @@ function parseHeader(bytes: Uint8Array, fail: (what: string, cause?: unknown) =>
   const { __metadata__: rawMetadata = {}, ...rawLayout } = raw as Record<string, unknown>;
   const metadata = metadataSchema.safeParse(rawMetadata);
   if (!metadata.success) throw fail('its metadata is not a map of strings', metadata.error);
-  // One by one: a zod record leaves out what is named __proto__.
+  // One by one: a zod record drops the key __proto__.
   const layout = Object.entries(rawLayout).map(([name, description]) => {
     const tensor = tensorSchema.safeParse(description);
     if (!tensor.success) {
@@ -167,7 +165,7 @@ function parseHeader(bytes: Uint8Array, fail: (what: string, cause?: unknown) =>
   return { layout, metadata: metadata.data };
 }
 
-/** Reads a tensor file from disk; throws as `decodeSafetensors`, or `CHECKPOINT_READ` where the file cannot be read. */
+/** Reads a tensor file from disk. Throws as `decodeSafetensors`, or `CHECKPOINT_READ` when the file cannot be read. */
 export async function readSafetensors(path: string): Promise<TensorFile> {
   let bytes: Uint8Array;
   try {

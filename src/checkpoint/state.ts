@@ -5,25 +5,25 @@ import { CheckpointError, reasonOf } from './error.js';
 import { type CheckpointManifest, decodeManifest, type RunPosition } from './manifest.js';
 import { decodeSafetensors, encodeSafetensors, type TensorMap } from './safetensors.js';
 
-/** All that a run needs to go on as if it had never stopped. */
+/** Everything that a run needs to continue as if it had never stopped. */
 export interface CheckpointState {
   readonly position: RunPosition;
   readonly term: number;
   readonly trainingHash: string;
   readonly arithmeticVersion: number;
-  /** Of the fcaenet that began the run; null where a checkpoint does not say. */
+  /** Version of the fcaenet that started the run; null when a checkpoint does not say. */
   readonly version: string | null;
-  /** Numerical identity of the workers; null where they had different ones. */
+  /** Numerical identity of the workers; null when they had different ones. */
   readonly identity: string | null;
-  /** The latest figures, for people and for `list()`. */
+  /** The latest figures, for users and for `list()`. */
   readonly metrics: Readonly<Record<string, number>>;
   /** One file `<group>.safetensors` each. */
   readonly tensors: {
-    /** What retrieval needs: parameters and BatchNorm statistics, by their names. */
+    /** For retrieval: parameters and BatchNorm statistics, by their names. */
     readonly weights: TensorMap;
-    /** What SGD needs besides: momentum. */
+    /** For SGD: momentum. */
     readonly optimizer: TensorMap;
-    /** What hashing needs: database codes V, and outputs U with their rows while an iteration is under way. */
+    /** For hashing: database codes V, and during an iteration the outputs U with their rows. */
     readonly codes: TensorMap;
   };
   /** Metrics history: any JSON. */
@@ -49,16 +49,15 @@ export function encodeState(state: CheckpointState): { name: string; pieces: Uin
   ];
 }
 
-/** Reads and checks a checkpoint's manifest; throws CheckpointError `CHECKPOINT_DAMAGED` or `CHECKPOINT_MANIFEST`. */
+/** Reads and checks a checkpoint's manifest. Throws CheckpointError `CHECKPOINT_DAMAGED` or `CHECKPOINT_MANIFEST`. */
 export async function readManifest(disk: Disk, directory: string): Promise<CheckpointManifest> {
   return decodeManifest((await readPart(disk, directory, manifestFile)).toString('utf8'));
 }
 
 /**
- * Reads a checkpoint, every byte of it checked against its manifest.
- *
- * @throws CheckpointError `CHECKPOINT_FOREIGN` where it belongs to another run or arithmetic; `CHECKPOINT_DAMAGED`
- *   or `CHECKPOINT_SAFETENSORS` where it is not what was written
+ * Reads a checkpoint and checks every byte against its manifest.
+ * @throws CheckpointError `CHECKPOINT_FOREIGN` when it belongs to another run or arithmetic; `CHECKPOINT_DAMAGED` or
+ * `CHECKPOINT_SAFETENSORS` when it was damaged
  */
 export async function readState(
   disk: Disk,
@@ -85,7 +84,7 @@ export async function readState(
     return decodeSafetensors(await read(file), file).tensors;
   };
   const { position, term, trainingHash, arithmeticVersion, version = null, identity, metrics } = manifest;
-  // Side by side: while one is hashed, the others are read.
+  // In parallel: while one is hashed, the others are read.
   const [weights, optimizer, codes] = await Promise.all([
     group('weights'),
     group('optimizer'),
@@ -104,7 +103,7 @@ export async function readState(
   };
 }
 
-/** Reads a file and hashes one piece of it while the next is on its way from the disk. */
+/** Reads a file, and hashes one piece while the next is read from the disk. */
 async function readHashed(disk: Disk, path: string, expected: ManifestFile): Promise<Buffer> {
   const { name, bytes: size, sha256 } = expected;
   const damaged = (what: string, cause?: unknown) =>
@@ -115,7 +114,7 @@ async function readHashed(disk: Disk, path: string, expected: ManifestFile): Pro
   try {
     const found = (await file.stat()).size;
     if (found !== size) throw damaged(`has ${found} bytes, expected ${size}`);
-    // A buffer of its own, so that its tensors lie aligned.
+    // A separate buffer, so that its tensors are aligned.
     const bytes = Buffer.allocUnsafeSlow(size);
     const hash = createHash('sha256');
     const piece = (start: number) => file.read(bytes, start, Math.min(pieceBytes, size - start), start);

@@ -10,31 +10,31 @@ import { CheckpointError, reasonOf } from './error.js';
 import type { CheckpointManifest } from './manifest.js';
 import { type CheckpointState, readManifest, readState } from './state.js';
 
-/** A checkpoint that was passed over, and why. */
+/** A checkpoint that could not be used, and why. */
 export interface RejectedCheckpoint {
   readonly name: string;
-  /** Optimiser steps done since the run began, as its name says. */
+  /** Optimiser steps since the start of the run, from its name. */
   readonly globalStep: number;
   readonly reason: string;
 }
 
-/** Keeps what several coordinators of a run write apart; see `Leadership`. */
+/** Separates the writes of several coordinators of a run; see `Leadership`. */
 export interface Fence {
-  /** Whether a checkpoint belongs to the run, rather than to a coordinator that had been replaced when it wrote. */
+  /** Whether a checkpoint belongs to the run, and was not written by a coordinator that had been replaced. */
   accepts(term: number, name: string): boolean;
-  /** Called before anything in the directory is replaced or removed; throws where another coordinator has the run. */
+  /** Called before anything in the directory is replaced or removed. Throws when another coordinator has taken over. */
   check(): void;
 }
 
-/** A write that was given up and begun anew, because a file operation in it did not answer. */
+/** A write that was given up and started again, because a file operation did not answer. */
 export interface AbandonedWrite {
   readonly name: string;
   readonly reason: string;
 }
 
 /**
- * How long an attempt to write waits for each of its file operations, in seconds; then it is given up, and the next is
- * made under another name. Longer each time: a disk that is only slow must get there.
+ * Time limit, in seconds, of each file operation in the first, second and third attempt to write. Each attempt uses new
+ * names. The limit grows, so that a slow disk can finish.
  */
 const patienceSeconds = [120, 240, 480] as const;
 
@@ -43,17 +43,15 @@ export interface CheckpointEntry {
   readonly name: string;
   readonly latest: boolean;
   readonly best: boolean;
-  /** null where it cannot be read. */
+  /** null when it cannot be read. */
   readonly manifest: CheckpointManifest | null;
 }
 
 /**
  * The checkpoints of one run: directories `term-…-step-…`, each complete from the moment it has that name, and two text
- * files `latest` and `best` that name one of them. The newest is the one of the highest term, then step; `latest` is for
- * people and scripts, and loading does not depend on it. What a coordinator wrote after another had replaced it is not
- * seen.
- *
- * Reading changes nothing, so any process may read while one trains. Saves run one after another.
+ * files `latest` and `best` that name one of them. The newest has the highest term, then the highest step. `latest` is
+ * for people and scripts; loading does not use it. Checkpoints that a replaced coordinator wrote are ignored. Reading
+ * changes nothing, so any process may read during training. Saves run one after another.
  */
 export class CheckpointStore {
   private queue: Promise<unknown> = Promise.resolve();
@@ -63,9 +61,9 @@ export class CheckpointStore {
 
   /**
    * @param directory created by the first save
-   * @param options.fence null where one coordinator at most ever has the directory
-   * @param options.keep newest checkpoints that stay besides `latest` and `best`, at least 1
-   * @param diskOf what file operations go through that wait for so long, null for as long as it takes; for tests
+   * @param options.fence null when only one coordinator ever uses the directory
+   * @param options.keep number of newest checkpoints kept besides `latest` and `best`, at least 1
+   * @param diskOf file operations with a time limit, null for none; for tests
    */
   constructor(
     private readonly directory: string,
@@ -76,14 +74,12 @@ export class CheckpointStore {
   }
 
   /**
-   * Makes a state durable: written beside, fsynced, renamed, then `latest` (and `best`) moved, then old ones removed. A
-   * kill at any instant leaves the earlier checkpoints or this one. The caller leaves the state's arrays alone until the
-   * promise settles and may train on meanwhile.
-   *
-   * A write of which a file operation does not answer is given up, and begun anew beside it; that happens twice at most.
-   *
-   * @param options.onAbandoned told of each write that is begun anew
-   * @throws CheckpointError `CHECKPOINT_WRITE`, after removing what was written; earlier checkpoints are untouched
+   * Makes a state durable: writes it under a temporary name, fsyncs, renames, moves `latest` (and `best`), and removes
+   * old ones. A kill at any time leaves the earlier checkpoints or this one. The caller must not change the state's
+   * arrays before the promise settles, but may train meanwhile. A write whose file operation does not answer is given
+   * up and started again, at most twice.
+   * @param options.onAbandoned called for each write that is started again
+   * @throws CheckpointError `CHECKPOINT_WRITE`, after removing the written files; earlier checkpoints are unchanged
    */
   save(
     state: CheckpointState,
@@ -95,11 +91,10 @@ export class CheckpointStore {
   }
 
   /**
-   * Loads the newest checkpoint that is whole, belongs to this run and fits what else is there of it; null where there
-   * are no checkpoints.
-   *
-   * @param companionOf what else there has to be for a state; throws where it is not there, and then an older checkpoint is looked at
-   * @throws CheckpointError `CHECKPOINT_NONE_USABLE` with every reason where there are some but none can be used
+   * Loads the newest checkpoint that is complete, belongs to this run and matches its companion; null when there are no
+   * checkpoints.
+   * @param companionOf loads other required data of a state; when it throws, an older checkpoint is tried
+   * @throws CheckpointError `CHECKPOINT_NONE_USABLE` with every reason when there are checkpoints but none can be used
    */
   async loadNewest<Companion = undefined>(
     expected: { trainingHash: string; arithmeticVersion: number },
@@ -169,9 +164,9 @@ export class CheckpointStore {
         return { name, bytes, seconds: (performance.now() - start) / 1000 };
       } catch (error) {
         const isUnanswered = error instanceof DiskError;
-        // What did not answer may yet be carried out, and must not meet a directory that is half removed.
+        // An operation that did not answer may still run, and must not find a directory that is half removed.
         if (!isUnanswered) await attempt.clear(name);
-        // Another coordinator removes what this one was writing: that is the better reason.
+        // If another coordinator removed the files, report that instead.
         this.options.fence?.check();
         if (!isUnanswered || number === patienceSeconds.length) {
           throw new CheckpointError(
@@ -213,8 +208,8 @@ export class CheckpointStore {
   }
 
   /**
-   * Removes all but the newest, the latest and the best. Those that loading passed over neither count nor go: they may
-   * be newer by name than anything that can be loaded, and somebody may want to know what happened to them.
+   * Removes all but the newest, the latest and the best. Unusable checkpoints are neither counted nor removed: their
+   * names may be newer, and a user may want to examine them.
    */
   private async removeOld(attempt: WriteAttempt, latest: string): Promise<void> {
     const best = await this.pointer('best', attempt.disk);
@@ -225,7 +220,7 @@ export class CheckpointStore {
     }
   }
 
-  /** Checkpoints by name, newest first, with the place where each is. */
+  /** Checkpoints by name, newest first, with their paths. */
   private async candidates(
     from: Disk = this.reading,
   ): Promise<(CheckpointName & { readonly path: string })[]> {
@@ -234,7 +229,7 @@ export class CheckpointStore {
       throw unreadable(this.directory, error);
     });
     const found = new Map<string, CheckpointName & { readonly path: string }>();
-    // A name itself stands before the same name that is about to be replaced.
+    // A checkpoint comes before one of the same name that is about to be replaced.
     for (const entry of entries.sort().reverse()) {
       const checkpoint = checkpointOf(entry);
       if (checkpoint && !found.has(checkpoint.name)) {

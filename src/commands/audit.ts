@@ -4,7 +4,7 @@ import { addExamples } from './options.js';
 export interface AuditOptions {
   /** A run's directory, `runs/NAME`. */
   readonly runDirectory: string;
-  /** Undefined takes the run's. */
+  /** Undefined uses the run's. */
   readonly data: string | undefined;
 }
 
@@ -14,7 +14,7 @@ export function registerAudit(program: Command, audit: (options: AuditOptions) =
     .command('audit')
     .description('prove that a finished run used every sample exactly once per epoch and is complete')
     .argument('<RUN_DIR>', 'the run’s directory, such as runs/quick')
-    .option('--data <dir>', 'the dataset, when it is no longer where the run had it');
+    .option('--data <dir>', 'the dataset, if it has moved since the run');
   addExamples(command, ['npx fcaenet audit runs/quick', 'npx fcaenet audit runs/cub --data /data/birds']);
   command.action(async (runDirectory: string, { data }: { data?: string }) => {
     await audit({ runDirectory, data });

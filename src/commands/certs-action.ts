@@ -2,7 +2,7 @@ import { openConsole } from '../console/console.js';
 import { makeCertificates } from '../transport/certificates.js';
 import type { MakeCertificatesOptions } from './certs.js';
 
-/** `fcaenet certs make`. Throws what `makeCertificates` throws. */
+/** `fcaenet certs make`. Throws the errors of `makeCertificates`. */
 export async function makeCerts(options: MakeCertificatesOptions): Promise<void> {
   const console = openConsole('beside');
   try {

@@ -5,10 +5,10 @@ import { addExamples, spellResumeAuto } from './options.js';
 import { settingHint } from './setting-hint.js';
 import { UsageError } from './usage.js';
 
-/** The program without its commands. Errors are thrown, never written; see {@link runCommandLine}. */
+/** The program without its commands. It throws errors and never prints them; see {@link runCommandLine}. */
 export function createProgram(): Command {
   const program = new Command('fcaenet')
-    .description('Trains FCAENet: short binary codes that find pictures of the same fine-grained kind.')
+    .description('Trains FCAENet: short binary codes for fine-grained image retrieval.')
     .version(version)
     .exitOverride()
     .configureOutput({ writeOut: (text) => void print(text), writeErr: () => {}, outputError: () => {} })
@@ -23,8 +23,7 @@ export function createProgram(): Command {
 
 /**
  * Runs the command that `args` (without node and script) name.
- *
- * @throws UsageError, and whatever the command throws
+ * @throws UsageError, and the command's errors
  */
 export async function runCommandLine(program: Command, args: readonly string[]): Promise<void> {
   try {

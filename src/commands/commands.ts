@@ -14,7 +14,7 @@ import { registerTrain, type TrainOptions } from './train.js';
 import { registerWeights, type WeightsActions } from './weights.js';
 import { registerWorker } from './worker.js';
 
-/** What the commands do, apart from how they are written on a command line. */
+/** The actions of the commands, independent of their command line. */
 export interface CommandActions {
   train(options: TrainOptions): Promise<void>;
   coordinate(options: CoordinatorOptions): Promise<void>;

@@ -18,9 +18,9 @@ import { describeReply } from './show-reply.js';
 const runsDirectory = defaultOperation.runsDirectory;
 
 /**
- * Asks a run's coordinator and prints its answer: one JSON object, or on a terminal what a person reads.
+ * Sends a request to a run's coordinator and prints its answer: one JSON object, or readable text on a terminal.
  * @throws TransportError TRANSPORT_CONTROL_UNREACHABLE when no coordinator answers, TRANSPORT_CONTROL_REFUSED with its
- *   reason, TRANSPORT_BAD_MESSAGE for an answer that is none
+ * reason, TRANSPORT_BAD_MESSAGE for an invalid answer
  */
 export async function control({ request, run, nats, json }: ControlOptions): Promise<void> {
   const directory = directoryOf(run, nats !== undefined);
@@ -33,13 +33,16 @@ export async function control({ request, run, nats, json }: ControlOptions): Pro
     if (cause instanceof TransportError) throw cause;
     throw new TransportError(
       'TRANSPORT_CONTROL_UNREACHABLE',
-      `no coordinator of run ${name} answers (${(cause as Error).message}); only a run that is going on can be asked`,
+      `no coordinator of run ${name} answers (${(cause as Error).message}); only an active run answers requests`,
       { cause },
     );
   }
   const reply = parseReply(answer, name);
   if (!reply.ok)
-    throw new TransportError('TRANSPORT_CONTROL_REFUSED', `run ${name} refused: ${shorten(reply.message)}`);
+    throw new TransportError(
+      'TRANSPORT_CONTROL_REFUSED',
+      `run ${name} refused the request: ${shorten(reply.message)}`,
+    );
   const { ok: _, ...fields } = reply;
   const isForPeople = !json && openConsole('result').isTerminal;
   await print(isForPeople ? describeReply(fields) : `${JSON.stringify(fields)}\n`);
@@ -58,7 +61,7 @@ function ask(
   return askNats(settings!, name, text);
 }
 
-/** The run's own settings, with another server when one is given. */
+/** The run's own settings, with another server if one is given. */
 function natsSettings(directory: RunDirectory | null, url: string | undefined): NatsSettings | null {
   const own = directory?.isRun
     ? readTrainingRun(directory.runFile).spec.operation.nats
@@ -67,7 +70,7 @@ function natsSettings(directory: RunDirectory | null, url: string | undefined): 
   return settings.url === null ? null : settings;
 }
 
-/** Where the run is; null where only its name is known, which is enough to ask over NATS. */
+/** The run's directory; null when only its name is known, which is enough for NATS. */
 function directoryOf(run: string | undefined, hasServer: boolean): RunDirectory | null {
   if (run === undefined) return theOneThatGoesOn();
   const found = [run, join(runsDirectory, run)]
@@ -89,7 +92,7 @@ function theOneThatGoesOn(): RunDirectory {
     try {
       if (directory.isControlled) goingOn.push(directory);
     } catch (error) {
-      // Any other is none of ours, such as lost+found, which only root may look into.
+      // Other names are not runs, such as lost+found, which only root may read.
       if (runName.test(name)) unreadable.push(error);
     }
   }
@@ -99,8 +102,8 @@ function theOneThatGoesOn(): RunDirectory {
   throw new TransportError(
     'TRANSPORT_CONTROL_UNREACHABLE',
     goingOn.length === 0
-      ? `no run is going on in ${runsDirectory}; --run names one that is elsewhere`
-      : `several runs are going on in ${runsDirectory} (${found}); --run names one`,
+      ? `no run is active in ${runsDirectory}; name one elsewhere with --run`
+      : `several runs are active in ${runsDirectory} (${found}); name one with --run`,
   );
 }
 
@@ -110,7 +113,7 @@ function parseReply(text: string, name: string) {
   } catch (cause) {
     throw new TransportError(
       'TRANSPORT_BAD_MESSAGE',
-      `run ${name} answered ${quote(text)}, but must answer with one JSON object`,
+      `run ${name} answered ${quote(text)}, expected one JSON object`,
       { cause },
     );
   }

@@ -4,24 +4,24 @@ import { addExamples, natsUrl } from './options.js';
 
 export interface ControlOptions {
   readonly request: ControlRequest;
-  /** A run's name or directory; undefined takes the one run that is going on in runs/. */
+  /** A run's name or directory; undefined selects the only active run in runs/. */
   readonly run: string | undefined;
-  /** JSON on a terminal too. */
+  /** Print JSON on a terminal too. */
   readonly json: boolean;
-  /** Undefined takes the socket in the run directory, or else the server of the run's own settings. */
+  /** Undefined uses the socket in the run directory, or else the server of the run's own settings. */
   readonly nats: string | undefined;
 }
 
 const descriptions = {
   status: 'print a running run’s position, workers, last mean average precision and checkpoint',
-  pause: 'hold a run after the step it is in; its workers stay',
-  resume: 'let a paused run go on',
-  checkpoint: 'write a checkpoint of a run now, and name it',
-  stop: 'end a run as Ctrl-C does: with a checkpoint, to be resumed later',
+  pause: 'pause a run after its current step; its workers stay',
+  resume: 'continue a paused run',
+  checkpoint: 'write a checkpoint of a run now, and print its name',
+  stop: 'stop a run like Ctrl-C does: with a checkpoint, so that it can be resumed',
 } as const;
 type Simple = keyof typeof descriptions;
 
-/** `fcaenet status`, `pause`, `resume`, `checkpoint`, `stop` and `drain`: what may be asked of a run that goes on. */
+/** `fcaenet status`, `pause`, `resume`, `checkpoint`, `stop` and `drain`: requests to an active run. */
 export function registerControl(program: Command, control: (options: ControlOptions) => Promise<void>): void {
   for (const name of Object.keys(descriptions) as Simple[]) {
     const command = program.command(name).description(descriptions[name]);
@@ -32,7 +32,7 @@ export function registerControl(program: Command, control: (options: ControlOpti
   }
   const drain = program
     .command('drain')
-    .description('send one worker of a run home; the others take its work')
+    .description('remove one worker from a run after its current work; the others take over')
     .argument('<WORKER>', 'its slot or name, as status shows them');
   addRunOptions(drain, [
     'npx fcaenet drain local-1',
@@ -55,12 +55,8 @@ function chosen({ run, nats, json }: RunOptions) {
 
 function addRunOptions(command: Command, examples: readonly string[]): void {
   command
-    .option('--run <run>', 'the run’s name or directory (default: the one that is going on in runs/)')
-    .option(
-      '--nats <url>',
-      'ask over this NATS server (default: by the socket in the run directory)',
-      natsUrl,
-    )
+    .option('--run <run>', 'the run’s name or directory (default: the active run in runs/)')
+    .option('--nats <url>', 'use this NATS server (default: the socket in the run directory)', natsUrl)
     .option('--json', 'print one JSON object on a terminal too', false);
   addExamples(command, examples);
 }

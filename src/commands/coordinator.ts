@@ -11,9 +11,11 @@ import {
 import type { TrainOptions } from './train.js';
 
 export interface CoordinatorOptions extends TrainOptions {
-  /** Undefined takes the token from the environment, if it is there. */
+  /** Undefined reads the token from the environment, if it is set. */
   readonly joinTokenFile: string | undefined;
-  /** How long workers are still told of a run that is over; null as long as they need, where it had finished before. */
+  /**
+   * How long workers are told that a run is over; null uses the default, which is longer when it had already finished.
+   */
   readonly farewellSeconds: number | null;
 }
 
@@ -34,7 +36,7 @@ export function registerCoordinator(
   addJoinTokenOption(command);
   command.option(
     '--farewell <seconds>',
-    'how long to tell workers that come late that the run is over (default: 15 where it had finished before, else 0)',
+    'how long to tell late workers that the run is over (default: 15 if it had already finished, else 0)',
     wholeNumber(0, 86_400),
   );
   addExamples(command, [

@@ -7,7 +7,7 @@ import { makeSyntheticDataset } from '../data/synthetic/make.js';
 import { defaultSyntheticSettings } from '../data/synthetic/settings.js';
 import type { CheckDatasetOptions, MakeDatasetOptions } from './dataset.js';
 
-/** `fcaenet dataset make`. Throws what `makeSyntheticDataset` throws. */
+/** `fcaenet dataset make`. Throws the errors of `makeSyntheticDataset`. */
 export async function makeDataset(directory: string, options: MakeDatasetOptions): Promise<void> {
   const console = openConsole('beside');
   try {
@@ -17,7 +17,7 @@ export async function makeDataset(directory: string, options: MakeDatasetOptions
   }
 }
 
-/** The same on a console that is open already. */
+/** The same on an open console. */
 export async function makeDatasetOn(
   console: Console,
   directory: string,
@@ -38,8 +38,9 @@ export async function makeDatasetOn(
 
 /**
  * `fcaenet dataset check`.
- * @throws DatasetError, after the report: DATASET_IMAGE_DAMAGED where pictures do not decode, DATASET_FINGERPRINT_DIFFERENT
- * where another fingerprint is expected, DATASET_COUNTS_WRONG where there are others than were published
+ * @throws DatasetError, after the report: DATASET_IMAGE_DAMAGED when pictures cannot be decoded,
+ * DATASET_FINGERPRINT_DIFFERENT when another fingerprint is expected, DATASET_COUNTS_WRONG when the counts differ from
+ * the published ones
  */
 export async function inspectDataset(directory: string, options: CheckDatasetOptions): Promise<void> {
   const console = openConsole('result');
@@ -56,13 +57,14 @@ export async function inspectDataset(directory: string, options: CheckDatasetOpt
       ...report
     } = await checkDataset(directory, {
       deep: options.deep,
-      // The fingerprint says more than the counts do.
+      // A fingerprint is stricter than counts.
       subset: options.subset || options.fingerprint !== undefined,
       memory: digestMemory(options.cache, console.log),
       onProgress: (what, done, total) => progress[what].update(done, total),
     });
     console.log.info('dataset', { directory, ...report });
-    for (const sentence of truncatedImages) console.log.warn(`what is missing becomes grey: ${sentence}`);
+    for (const sentence of truncatedImages)
+      console.log.warn(`the missing part is filled with grey: ${sentence}`);
     for (const sentence of damagedImages) console.log.warn(sentence);
     if (damagedImages.length > 0) {
       const [first] = damagedImages;
@@ -74,7 +76,7 @@ export async function inspectDataset(directory: string, options: CheckDatasetOpt
     if (options.fingerprint !== undefined && options.fingerprint !== report.fingerprint) {
       throw new DatasetError(
         'DATASET_FINGERPRINT_DIFFERENT',
-        `${directory} has the fingerprint ${report.fingerprint}, expected ${options.fingerprint}: its ${report.train} train and ${report.test} test images are others, or of other content, classes or splits`,
+        `${directory} has the fingerprint ${report.fingerprint}, expected ${options.fingerprint}: its ${report.train} train and ${report.test} test images differ in number, content, classes or splits`,
       );
     }
     if (unofficial !== undefined) throw new DatasetError('DATASET_COUNTS_WRONG', unofficial);
@@ -83,7 +85,7 @@ export async function inspectDataset(directory: string, options: CheckDatasetOpt
   }
 }
 
-/** A progress task that begins with the first report and ends with the last. */
+/** A progress task that starts with the first report and ends with the last. */
 class Progress {
   private task: ProgressTask | null = null;
 

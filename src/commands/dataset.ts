@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { defaultOperation } from '../run/presets.js';
 import { addExamples, sha256Digest, wholeNumber } from './options.js';
 
-/** Undefined settings are the generator's own. */
+/** Undefined settings use the generator's defaults. */
 export interface MakeDatasetOptions {
   readonly species?: number;
   readonly train?: number;
@@ -16,9 +16,9 @@ export interface CheckDatasetOptions {
   readonly deep: boolean;
   /** Accept other counts than the published dataset's. */
   readonly subset: boolean;
-  /** The fingerprint that it must have, which takes the place of the published counts; undefined accepts any. */
+  /** The required fingerprint, checked instead of the published counts; undefined accepts any. */
   readonly fingerprint: string | undefined;
-  /** Folder of the file in which this machine remembers what its pictures hold. */
+  /** Folder of the file in which this machine stores digests of its pictures. */
   readonly cache: string;
 }
 
@@ -40,10 +40,10 @@ export function registerDataset(program: Command, actions: DatasetActions): void
   const make = dataset
     .command('make')
     .description(
-      'draw a fine-grained dataset: the same pixels on every machine, in the layout of CUB-200-2011',
+      'make a synthetic fine-grained dataset in the layout of CUB-200-2011, with the same pixels on every machine',
     )
     .argument('<DIR>', 'a folder that is empty or does not exist yet')
-    .option('--species <count>', 'species that differ in small parts only', wholeNumber(2, 20))
+    .option('--species <count>', 'number of species, which only differ in small parts', wholeNumber(2, 20))
     .option('--train <count>', 'training pictures of each species', wholeNumber(1, 10_000))
     .option('--test <count>', 'test pictures of each species', wholeNumber(1, 10_000))
     .option('--size <pixels>', 'side of a picture', wholeNumber(32, 512))
@@ -57,18 +57,18 @@ export function registerDataset(program: Command, actions: DatasetActions): void
   });
   const check = dataset
     .command('check')
-    .description('recognise a dataset, count its pictures and say what is wrong with it')
+    .description('recognise a dataset, count its pictures and report faults')
     .argument('<DIR>', 'CUB-200-2011, FGVC-Aircraft, NABirds, VegFru or Food-101 as downloaded and unpacked')
     .option('--deep', 'read and decode every picture', false)
-    .option('--subset', 'accept other counts than the published dataset has', false)
+    .option('--subset', 'accept other counts than those of the published dataset', false)
     .option(
       '--fingerprint <sha256>',
-      'accept this fingerprint alone, whatever the published counts are',
+      'require this fingerprint instead of the published counts',
       sha256Digest,
     )
     .option(
       '--cache <dir>',
-      'folder in which it is remembered what pictures hold, so that they are read once',
+      'folder for the digests of pictures, so that each picture is read once',
       defaultOperation.cache.directory,
     );
   addExamples(check, [

@@ -7,18 +7,18 @@ import { type EngineName, engineNames, type TrainingRunSpec } from '../run/train
 import { measureSpeed, type WorkerSpeed } from '../worker/measure-speed.js';
 import type { DoctorOptions } from './doctor.js';
 
-/** Loading, warming up and twice three seconds, on a machine that is busy. */
+/** Loading, warm-up and twice three seconds, on a busy machine. */
 const patienceMs = 180_000;
 
-/** One engine's row. */
+/** The result for one engine. */
 export type Finding =
   | ({ readonly engine: EngineName; readonly runs: true } & WorkerSpeed)
   | { readonly engine: EngineName; readonly runs: false; readonly reason: string };
 
 /**
- * `fcaenet doctor`. Each engine is measured in a process of its own, one after the other.
- *
- * @throws EngineError `ENGINE_UNAVAILABLE`, after the table, where the run's engine cannot run, or without a run none
+ * `fcaenet doctor`. Measures each engine in its own process, one after another.
+ * @throws EngineError `ENGINE_UNAVAILABLE`, after the table, when the run's engine cannot run, or without a run file
+ * when no engine can
  */
 export async function examineEngines({ run, runArguments, json, engine }: DoctorOptions): Promise<void> {
   const spec = run?.spec ?? quickSpec();
@@ -30,11 +30,11 @@ export async function examineEngines({ run, runArguments, json, engine }: Doctor
   const findings: Finding[] = [];
   for (const name of engineNames) findings.push(await examine(name, runArguments));
   await print(json ? `${JSON.stringify({ engines: findings }, null, 2)}\n` : report(findings));
-  refuseWithout(run?.spec.engine.name ?? 'auto', findings);
+  requireEngine(run?.spec.engine.name ?? 'auto', findings);
 }
 
-/** @throws EngineError where `wanted` cannot run, or of `auto`, which never takes `webgpu`, none can */
-export function refuseWithout(wanted: 'auto' | EngineName, findings: readonly Finding[]): void {
+/** @throws EngineError when `wanted` cannot run, or for `auto`, which never selects `webgpu`, when no engine can */
+export function requireEngine(wanted: 'auto' | EngineName, findings: readonly Finding[]): void {
   const candidates = findings.filter(({ engine }) =>
     wanted === 'auto' ? engine !== 'webgpu' : engine === wanted,
   );
@@ -46,7 +46,7 @@ export function refuseWithout(wanted: 'auto' | EngineName, findings: readonly Fi
   );
 }
 
-/** The table, in images per second, and below it why engines do not run, with the way out that each reason names. */
+/** The table, in images per second, then why engines do not run and how to fix it. */
 export function report(findings: readonly Finding[]): string {
   const columns = ['engine', 'trained/s', 'encoded/s', 'version', 'instructions', 'device'].map((title) => ({
     title,
@@ -64,7 +64,7 @@ export function report(findings: readonly Finding[]): string {
   return [formatTable(columns, rows), ...(reasons.length > 0 ? ['\n', ...reasons] : [])].join('');
 }
 
-/** Measures one engine in a process of its own. */
+/** Measures one engine in its own process. */
 function examine(engine: EngineName, runArguments: readonly string[]): Promise<Finding> {
   const args = [...process.execArgv, process.argv[1]!, 'doctor', ...runArguments, '--engine', engine];
   return new Promise((resolve) => {
@@ -86,7 +86,7 @@ function examine(engine: EngineName, runArguments: readonly string[]): Promise<F
   });
 }
 
-/** What engines are measured with where there is no run: the network of the preset `quick`. */
+/** The network for measurements without a run file: that of the preset `quick`. */
 function quickSpec(): TrainingRunSpec {
   const text =
     'apiVersion: fcaenet.dev/v1\nkind: TrainingRun\nmetadata: { name: doctor }\nspec: { preset: quick, dataset: { path: "." } }\n';

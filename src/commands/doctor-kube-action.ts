@@ -9,8 +9,8 @@ import type { DoctorKubeOptions } from './doctor.js';
 const columns = ['check', '', 'what'].map((title) => ({ title, isNumber: false }));
 
 /**
- * `fcaenet doctor --kube`: a table on a terminal, a JSON line for each check elsewhere.
- * @throws KubeError KUBE_NOT_READY, naming what is missing, and what reading and examining throw
+ * `fcaenet doctor --kube`: a table on a terminal, otherwise a JSON line for each check.
+ * @throws KubeError KUBE_NOT_READY, naming what is missing, and the errors of reading and examining
  */
 export async function examineKube({ manifests }: DoctorKubeOptions): Promise<void> {
   const checks = examineManifests(readManifests(manifests));

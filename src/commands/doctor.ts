@@ -4,13 +4,15 @@ import { addExamples, collect, readRun } from './options.js';
 import { UsageError } from './usage.js';
 
 export interface DoctorOptions {
-  /** The run that the engines are measured with; undefined takes the preset `quick`. */
+  /** The run whose network is used for measurements; undefined uses the preset `quick`. */
   readonly run: TrainingRun | undefined;
-  /** How the run was named on the command line, to name it again. */
+  /** The command-line arguments that named the run, to pass them on. */
   readonly runArguments: readonly string[];
   /** Print one JSON document instead of a table. */
   readonly json: boolean;
-  /** Measure this engine in this process, and print what it gives; undefined looks at all, each in its own process. */
+  /**
+   * Measure only this engine in this process, and print the result; undefined measures all, each in its own process.
+   */
   readonly engine: EngineName | undefined;
 }
 
@@ -31,17 +33,17 @@ interface Flags {
   readonly kube?: string;
 }
 
-/** `fcaenet doctor`: which engines run here, how fast, and what to do about the others; or what manifests lack. */
+/** `fcaenet doctor`: which engines run here, how fast, and how to fix the others; or which faults manifests have. */
 export function registerDoctor(program: Command, actions: DoctorActions): void {
   const command = program
     .command('doctor')
-    .description('say what is missing before a run can start: which engines run here, and how fast')
-    .argument('[RUN.yaml]', 'measure with this run’s network; fails when the run’s engine cannot run')
+    .description('check that a run can start here: which engines run, and how fast')
+    .argument('[RUN.yaml]', 'use this run’s network; fails when the run’s engine cannot run')
     .option('--set <path=value>', 'change a setting of the run file; may be repeated', collect, [])
     .option('--json', 'print JSON instead of a table', false)
     .option(
       '--kube <manifests>',
-      'Kubernetes manifests of a run instead: a folder of deploy/overlays, a file, or - for standard input',
+      'check Kubernetes manifests of a run instead: a folder of deploy/overlays, a file, or - for standard input',
     )
     .addOption(new Option('--engine <name>').choices(engineNames).hideHelp());
   addExamples(command, [
@@ -52,13 +54,13 @@ export function registerDoctor(program: Command, actions: DoctorActions): void {
   command.action(async (path: string | undefined, { set, json, engine, kube }: Flags) => {
     if (kube !== undefined) {
       if (path !== undefined || json || set.length > 0) {
-        throw new UsageError('doctor looks at manifests with --kube alone, or at engines without it');
+        throw new UsageError('doctor checks manifests with --kube, or engines without it, not both');
       }
       await actions.examineKube({ manifests: kube });
       return;
     }
     if (path === undefined && set.length > 0)
-      throw new UsageError('doctor has a run file to --set only where it is named');
+      throw new UsageError('doctor accepts --set only with a run file');
     const run = path === undefined ? undefined : readRun(path, { set });
     const runArguments = path === undefined ? [] : [path, ...set.map((change) => `--set=${change}`)];
     await actions.examineEngines({ run, runArguments, json, engine });

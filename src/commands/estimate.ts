@@ -14,22 +14,22 @@ interface Flags {
   readonly imagesPerSecond?: number;
 }
 
-/** `fcaenet estimate`: how large a run is, before it is begun. */
+/** `fcaenet estimate`: the size of a run, before it is started. */
 export function registerEstimate(
   program: Command,
   estimate: (options: EstimateOptions) => Promise<void>,
 ): void {
   const command = program
     .command('estimate')
-    .description('say what a run takes: images, steps, bytes, hours, and how many workers are of use')
+    .description('estimate a run: images, steps, bytes, hours, and the useful number of workers')
     .argument('<RUN.yaml>', 'the run file')
     .option('--set <path=value>', 'change a setting of the run file; may be repeated', collect, [])
     .option(
       '--images-per-second <rate>',
-      'images that one worker trains on in a second (default: measured here)',
+      'images that one worker trains on per second (default: measured here)',
       positiveNumber,
     );
-  addWorkersOption(command, 'a number of workers to look at besides the useful ones');
+  addWorkersOption(command, 'a number of workers to show besides the useful ones');
   addExamples(command, [
     'npx fcaenet estimate examples/cub.yaml',
     'npx fcaenet estimate examples/vegfru-48bit.yaml --images-per-second 400 --workers 6',

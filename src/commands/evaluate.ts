@@ -4,9 +4,9 @@ import { addExamples, addWorkersOption } from './options.js';
 export interface EvaluateOptions {
   /** A run's directory, `runs/NAME`. */
   readonly runDirectory: string;
-  /** Undefined takes the run's. */
+  /** Undefined uses the run's. */
   readonly data: string | undefined;
-  /** Undefined takes the run's. */
+  /** Undefined uses the run's. */
   readonly workers: number | undefined;
 }
 
@@ -19,8 +19,8 @@ export function registerEvaluate(
     .command('evaluate')
     .description('rank the test pictures with a run’s codes and print the mean average precision')
     .argument('<RUN_DIR>', 'the run’s directory, such as runs/quick')
-    .option('--data <dir>', 'the dataset, when it is no longer where the run had it');
-  addWorkersOption(command, 'worker processes (default: as the run says)');
+    .option('--data <dir>', 'the dataset, if it has moved since the run');
+  addWorkersOption(command, 'worker processes (default: the run’s setting)');
   addExamples(command, [
     'npx fcaenet evaluate runs/quick',
     'npx fcaenet evaluate runs/cub --data /data/birds',

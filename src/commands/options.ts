@@ -4,7 +4,7 @@ import { readTrainingRun } from '../run/read.js';
 import type { ResumeMode } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
 
-/** What `--workers`, `--set` and `--resume` leave behind; see {@link addRunFileOptions}. */
+/** The values of `--workers`, `--set` and `--resume`; see {@link addRunFileOptions}. */
 export interface RunFileOptions {
   readonly workers?: number;
   readonly set: readonly string[];
@@ -12,37 +12,37 @@ export interface RunFileOptions {
   readonly resumeAuto?: boolean;
 }
 
-/** Gives a command its run file and the options that change it. */
+/** Adds the run file and the options that change it to a command. */
 export function addRunFileOptions(command: Command): Command {
   return command
     .argument('<RUN.yaml>', 'the run file')
     .option('--set <path=value>', 'change a setting of the run file; may be repeated', collect, [])
-    .option('--resume', 'go on with the run in the run directory (--resume=auto: or begin it)')
+    .option('--resume', 'continue the run in the run directory (--resume=auto: or start it)')
     .addOption(new Option('--resume-auto').hideHelp());
 }
 
 /**
- * `--resume=auto` as the parser's own option. An option with an optional value would take the run file for that
- * value in `train --resume RUN.yaml`.
+ * Spells `--resume=auto` as a separate option for the parser. An option with an optional value would take the run file
+ * as its value in `train --resume RUN.yaml`.
  */
 export function spellResumeAuto(argument: string): string {
   return argument === '--resume=auto' ? '--resume-auto' : argument;
 }
 
-/** Gives a command `--workers N`. */
+/** Adds `--workers N` to a command. */
 export function addWorkersOption(command: Command, description: string): Command {
   return command.option('--workers <count>', description, wholeNumber(1, 1024));
 }
 
-/** Gives a command `--join-token-file FILE`. */
+/** Adds `--join-token-file FILE` to a command. */
 export function addJoinTokenOption(command: Command): Command {
   return command.option(
     '--join-token-file <file>',
-    'file of the token that workers of the run share (default: $FCAENET_JOIN_TOKEN, if it is set)',
+    'file with the join token of the run (default: $FCAENET_JOIN_TOKEN, if it is set)',
   );
 }
 
-/** The run a command line describes: the run file, changed by `--set` and `--workers`. */
+/** The run of a command line: the run file, changed by `--set` and `--workers`. */
 export function readRun(path: string, options: RunFileOptions): TrainingRun {
   const workers = options.workers === undefined ? [] : [`spec.operation.workers=${options.workers}`];
   return readTrainingRun(path, [...options.set, ...workers]);
@@ -56,7 +56,7 @@ export function collect(value: string, previous: readonly string[]): string[] {
   return [...previous, value];
 }
 
-/** Parser of an option that is a whole number within bounds. */
+/** Parses an option that is a whole number within bounds. */
 export function wholeNumber(least: number, most: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
@@ -67,13 +67,13 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
   };
 }
 
-/** Parser of an option that is a SHA-256 in hexadecimal digits, which come out in lower case. */
+/** Parses an option that is a SHA-256 in hexadecimal digits, and returns it in lower case. */
 export function sha256Digest(text: string): string {
   if (!/^[0-9a-f]{64}$/i.test(text)) throw new InvalidArgumentError('It must be 64 hexadecimal digits.');
   return text.toLowerCase();
 }
 
-/** Parser of an option that is HOST:PORT; port 0 cannot be dialled. */
+/** Parses an option that is HOST:PORT. Nobody can connect to port 0. */
 export function dialledAddress(text: string): string {
   const address = parseAddress(text);
   if (address === undefined || address.port === 0) {
@@ -82,13 +82,13 @@ export function dialledAddress(text: string): string {
   return text;
 }
 
-/** Parser of an option that says where a NATS server is. */
+/** Parses an option that is the URL of a NATS server. */
 export function natsUrl(text: string): string {
   if (!isNatsUrl(text)) throw new InvalidArgumentError('It must be nats://HOST:PORT or tls://HOST:PORT.');
   return text;
 }
 
-/** The end of a command's help: command lines to copy. */
+/** Adds example command lines to the end of a command's help. */
 export function addExamples(command: Command, examples: readonly string[]): Command {
   return command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${line}`).join('\n')}`);
 }

@@ -18,7 +18,7 @@ export function registerRuns(program: Command, actions: RunsActions): void {
   list.action((folder: string) => actions.list(folder));
   const compare = runs
     .command('compare')
-    .description('settings that differ, digests, and how the mean average precision went')
+    .description('different settings, digests, and the mean average precision of each iteration')
     .argument('<RUN_DIR>', 'a run’s directory')
     .argument('<OTHER_RUN_DIR>', 'another run’s directory');
   addExamples(compare, ['npx fcaenet runs compare runs/quick runs/cub']);

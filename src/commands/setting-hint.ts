@@ -2,11 +2,11 @@ import type { Command } from 'commander';
 import { settingCalled } from '../run/check.js';
 
 /**
- * Says how `--set` does what an unknown option may have meant: for `--epochs 5` that is `--set spec.schedule.epochs=5`.
- *
+ * Suggests the `--set` for an unknown option that is the name of a setting: for `--epochs 5` it is `--set
+ * spec.schedule.epochs=5`.
  * @param args the command line, the command first
  * @param complaint the parser's, which names the option
- * @returns undefined where the command has no `--set`, or no setting is called so
+ * @returns undefined when the command has no `--set`, or no setting has this name
  */
 export function settingHint(
   program: Command,
@@ -19,7 +19,7 @@ export function settingHint(
   const setting = flag && settingCalled(flag.slice(2));
   if (!setting) return undefined;
   const typed = joined ?? args[args.indexOf(flag) + 1] ?? '';
-  // Anything else might need quotes for the shell.
+  // Other values might need quotes in the shell.
   const value = /^[\w.,:/[\]][\w.,:/[\]-]{0,80}$/.test(typed) ? typed : 'VALUE';
   return `--set ${setting}=${value}`;
 }

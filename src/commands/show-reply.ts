@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { formatTable } from '../console/table.js';
 
-/** A status as far as it is shown; see `RunStatus`. */
+/** The displayed part of a status; see `RunStatus`. */
 const statusSchema = z.object({
   run: z.string(),
   term: z.number(),
@@ -20,7 +20,7 @@ const statusSchema = z.object({
 });
 type Status = z.output<typeof statusSchema>;
 
-/** A coordinator's answer for a person: a status as tables, any other as a line for each field. */
+/** Formats a coordinator's answer for people: a status as tables, any other answer with one line per field. */
 export function describeReply(fields: Readonly<Record<string, unknown>>): string {
   const status = statusSchema.safeParse(fields);
   if (status.success) return statusTables(status.data);
@@ -52,7 +52,7 @@ function statusTables(status: Status): string {
   return `${summary}\n${formatTable(columns, rows)}`;
 }
 
-/** Where the run is, counted from 1; a position itself counts what is finished. */
+/** The run's position, counted from 1. `position` itself counts what is finished. */
 function positionOf({ position, schedule }: Status): string {
   const { iterations, epochs, stepsPerEpoch } = schedule;
   const { iteration, epoch, step, globalStep, phase } = position;

@@ -11,12 +11,12 @@ import { type StartOptions, startWorkers } from './start.js';
 
 const quickRunFile = fileURLToPath(new URL('../../examples/quick.yaml', import.meta.url));
 
-/** Photographs show their small parts only at more pixels than the synthetic dataset has. */
+/** In photographs, small parts need more pixels than in the synthetic dataset. */
 const photographPixels = 128;
 
 /**
- * `fcaenet start`: trains examples/quick.yaml, on the synthetic dataset, which it draws first, or on a folder of the
- * user's. Goes on with the run where an earlier start left it.
+ * `fcaenet start`: trains examples/quick.yaml on the synthetic dataset, which it makes first, or on the user's folder.
+ * Continues the run of an earlier start.
  */
 export async function start({ data, workers, set }: StartOptions): Promise<void> {
   const console = openConsole('beside');
@@ -35,8 +35,8 @@ export async function start({ data, workers, set }: StartOptions): Promise<void>
 }
 
 /**
- * Settings for a folder of photographs: no more samples than it has training images, and pretrained weights where they
- * are. Each run has a name of its own, so that one begun without weights is not mistaken for one with them.
+ * Settings for a folder of photographs: no more samples than training images, and pretrained weights if they exist.
+ * Each combination has its own run name, so that a run without weights is not mistaken for one with them.
  */
 async function settingsFor(
   { log }: Console,
@@ -56,9 +56,12 @@ async function settingsFor(
   if (path && isThere(path)) settings.push(`spec.model.weights=${path}`);
   const { weights } = readTrainingRun(quickRunFile, [...settings, ...set]).spec.model;
   if (published && weights === null) {
-    log.warn('no pretrained weights: trained on photographs alone, codes hardly beat untrained features', {
-      toGetThem: `npx fcaenet weights fetch ${published.name} --output ${path}`,
-    });
+    log.warn(
+      'no pretrained weights: codes trained only on these photographs are hardly better than untrained features',
+      {
+        toGetThem: `npx fcaenet weights fetch ${published.name} --output ${path}`,
+      },
+    );
   }
   const ending = weights === null ? '' : '-pretrained';
   const name = `quick-${basename(data).replace(/[^A-Za-z0-9._-]/g, '-')}`.slice(0, 63 - ending.length);

@@ -9,11 +9,11 @@ export interface StartOptions {
   readonly set: readonly string[];
 }
 
-/** `fcaenet start`: what `npm start` runs once everything is set up. */
+/** `fcaenet start`: `npm start` runs it after the setup. */
 export function registerStart(program: Command, start: (options: StartOptions) => Promise<void>): void {
   const command = program
     .command('start')
-    .description('see it work: make a synthetic dataset, train on it with two workers, print the result')
+    .description('demonstration: make a synthetic dataset, train on it with two workers, print the result')
     .option('--data <dir>', 'train on this folder in the layout of CUB-200-2011 instead')
     .option('--set <path=value>', 'change a setting of examples/quick.yaml; may be repeated', collect, []);
   addWorkersOption(command, `worker processes (default: ${startWorkers})`);

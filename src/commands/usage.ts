@@ -1,7 +1,7 @@
 import type { CommanderError } from 'commander';
 import { ExitCode, FcaenetError } from '../errors.js';
 
-/** The command line itself is wrong: `USAGE`. */
+/** The command line is wrong: `USAGE`. */
 export class UsageError extends FcaenetError {
   override readonly name = 'UsageError';
 
@@ -10,8 +10,8 @@ export class UsageError extends FcaenetError {
   }
 
   /**
-   * The parser's complaint as one sentence; undefined where it only showed help or the version, as asked.
-   * @param instead what to write in place of what was typed, where that is known better than the parser knows it
+   * The parser's complaint as one sentence; undefined after help or version, which were asked for.
+   * @param instead a better suggestion than the parser's, if there is one
    */
   static from(error: CommanderError, instead?: string): UsageError | undefined {
     if (error.exitCode === 0) {
@@ -26,7 +26,7 @@ export class UsageError extends FcaenetError {
       .replace(/\s*\n\(Did you mean (.*)\?\)$/s, instead === undefined ? '; did you mean $1?' : '')
       .replace(/'([^']{80})[^']+'/gu, "'$1…'")
       .replace(/[.\s]*$/, '');
-    const help = instead === undefined ? '--help lists what there is' : `did you mean ${instead}?`;
+    const help = instead === undefined ? '--help lists commands and options' : `did you mean ${instead}?`;
     const ending = text.endsWith('?') ? '' : `; ${help}`;
     return new UsageError(`${text}${ending}`, { cause: error });
   }

@@ -12,16 +12,16 @@ import { convertWeights, inspectWeights } from '../model/weights/inspect.js';
 import { syncDirectorySync } from '../run/atomic-file.js';
 import type { FetchWeightsOptions } from './weights.js';
 
-/** `fcaenet weights check`. Throws what `inspectWeights` throws. */
+/** `fcaenet weights check`. Throws the errors of `inspectWeights`. */
 export async function checkWeights(path: string): Promise<void> {
   const report = await inspectWeights(path);
   openConsole('result').log.info('weights', { path, ...report });
 }
 
 /**
- * `fcaenet weights convert`. The output appears whole or not at all.
+ * `fcaenet weights convert`. Writes the output completely or not at all.
  * @throws ModelError `MODEL_WEIGHTS_FORMAT` for another ending than .safetensors, `MODEL_WEIGHTS_EXISTS`,
- *   `MODEL_WEIGHTS_WRITE`, and what `convertWeights` throws
+ * `MODEL_WEIGHTS_WRITE`, and the errors of `convertWeights`
  */
 export async function convertWeightsFile(path: string, output: string): Promise<void> {
   if (extname(output) !== '.safetensors') {
@@ -38,14 +38,16 @@ export async function convertWeightsFile(path: string, output: string): Promise<
   openConsole('beside').log.info('weights converted', { path, output, ...report });
 }
 
-/** `fcaenet weights fetch`: downloads, checks the digest, then the tensors. Throws what those throw. */
+/** `fcaenet weights fetch`: downloads, checks the digest, then the tensors. Throws the errors of these steps. */
 export async function fetchPublishedWeights(name: string, { output }: FetchWeightsOptions): Promise<void> {
   const published = findPublished(name);
   const path = output ?? published.file;
   const fetch = published.url.endsWith('.json') ? fetchManifestWeights : fetchWeights;
   const console = openConsole('beside');
   const leave = new AbortController();
-  const restoreSignals = onInterrupt(() => leave.abort(new Error('interrupted; run it again to go on')));
+  const restoreSignals = onInterrupt(() =>
+    leave.abort(new Error('interrupted; run the command again to continue')),
+  );
   let task: ProgressTask | undefined;
   try {
     const downloaded = await fetch(published, path, {
@@ -57,7 +59,7 @@ export async function fetchPublishedWeights(name: string, { output }: FetchWeigh
       },
     });
     task?.finish();
-    console.log.info(downloaded ? 'weights fetched' : 'weights are there already', {
+    console.log.info(downloaded ? 'weights fetched' : 'weights exist already', {
       path,
       ...(await inspectWeights(path)),
     });
@@ -71,7 +73,7 @@ function toMegabytes(bytes: number): number {
   return Math.round(bytes / 1e5) / 10;
 }
 
-/** Writes a file that must not exist, and the folder for it: beside its place, then linked to it, which fails where there is one. */
+/** Writes a new file and its folder. Writes beside its path, then links it there, which fails when the path exists. */
 function writeNew(path: string, pieces: readonly Uint8Array[]): void {
   const temporary = `${path}.${process.pid}.tmp`;
   try {

@@ -3,7 +3,7 @@ import { publishedWeights } from '../model/weights/catalogue.js';
 import { addExamples } from './options.js';
 
 export interface FetchWeightsOptions {
-  /** Undefined is the name of the published file, in the working directory. */
+  /** Undefined uses the published file's name, in the working directory. */
   readonly output: string | undefined;
 }
 
@@ -18,7 +18,7 @@ export function registerWeights(program: Command, actions: WeightsActions): void
   const weights = program.command('weights').description('check, convert or fetch pretrained weights');
   const check = weights
     .command('check')
-    .description('say which backbone a weight file is of, and what is wrong with it')
+    .description('print the backbone of a weight file, and its faults')
     .argument('<FILE>', 'a .pth or .safetensors file, or the folder of a TF.js manifest');
   addExamples(check, ['npx fcaenet weights check weights/resnet50.pth']);
   check.action(async (path: string) => {
@@ -27,7 +27,7 @@ export function registerWeights(program: Command, actions: WeightsActions): void
   const convert = weights
     .command('convert')
     .description('write the backbone of a weight file as safetensors')
-    .argument('<FILE>', 'a weight file of any kind that check knows')
+    .argument('<FILE>', 'a weight file of any kind that check supports')
     .argument('<OUT.safetensors>', 'a file that does not exist yet');
   addExamples(convert, ['npx fcaenet weights convert weights/resnet50.pth weights/resnet50.safetensors']);
   convert.action(async (path: string, output: string) => {
@@ -35,9 +35,9 @@ export function registerWeights(program: Command, actions: WeightsActions): void
   });
   const fetch = weights
     .command('fetch')
-    .description('download published weights and check their SHA-256; goes on where it was cut off')
+    .description('download published weights and check their SHA-256; continues an interrupted download')
     .argument('<NAME>', publishedWeights.map(({ name }) => name).join(', '))
-    .option('--output <file>', 'where to write them (default: their published name, here)');
+    .option('--output <file>', 'output file (default: the published name, in the current folder)');
   addExamples(fetch, [
     'npx fcaenet weights fetch resnet50-imagenet1k-v1 --output weights/resnet50.pth',
     'npx fcaenet weights fetch mobilenet_v1-0.25-imagenet1k --output weights/mobilenet_v1-0.25.safetensors',

@@ -24,37 +24,33 @@ interface Flags {
 export function registerWorker(program: Command, work: (options: WorkOptions) => Promise<void>): void {
   const command = program
     .command('worker')
-    .description('compute for a coordinator, before or during its run')
-    .requiredOption('--connect <host:port>', 'where the coordinator listens', dialledAddress)
+    .description('compute for a coordinator; it may start later than the worker')
+    .requiredOption('--connect <host:port>', 'address of the coordinator', dialledAddress)
     .requiredOption('--data <dir>', 'the dataset on this machine')
     .option(
       '--proxy <host:port>',
-      'HTTP proxy to reach it through (default: none, whatever the environment says)',
+      'HTTP proxy on the way to it (default: none; the environment is ignored)',
       dialledAddress,
     )
-    .option('--connect-timeout <seconds>', 'how long to try to reach it at first', wholeNumber(1, 86_400), 30)
+    .option('--connect-timeout <seconds>', 'time limit for the first connection', wholeNumber(1, 86_400), 30)
     .option(
       '--reconnect-timeout <seconds>',
-      'how long to look for it when it is gone, 0 for not at all',
+      'time limit to reconnect when it is gone, 0 does not try',
       wholeNumber(0, 604_800),
       600,
     )
     .option('--cache <dir>', 'folder of decoded images', defaultOperation.cache.directory)
     .option(
       '--cache-limit-bytes <count>',
-      'most bytes of that folder',
+      'size limit of that folder in bytes',
       wholeNumber(0, Number.MAX_SAFE_INTEGER),
       defaultOperation.cache.limitBytes,
     )
-    .option('--tls-certificate <file>', 'this worker’s certificate (PEM); goes with the next two')
+    .option('--tls-certificate <file>', 'this worker’s certificate (PEM); requires the next two')
     .option('--tls-key <file>', 'its key')
     .option('--tls-authority <file>', 'the authority of the coordinator’s certificate')
-    .option('--name <name>', 'what logs call this worker (default: host name and process id)')
-    .option(
-      '--expect-restart',
-      'end with exit code 75, not 0, when SIGTERM comes before the end of the run',
-      false,
-    );
+    .option('--name <name>', 'name of this worker in logs (default: host name and process id)')
+    .option('--expect-restart', 'exit with code 75 instead of 0 on SIGTERM before the end of the run', false);
   addJoinTokenOption(command);
   addExamples(command, ['npx fcaenet worker --connect 127.0.0.1:7400 --data data/CUB_200_2011']);
   command.action(async (options: Flags) => {
@@ -79,5 +75,5 @@ function tlsOf({ tlsCertificate, tlsKey, tlsAuthority }: Flags): WorkOptions['tl
     return { certificate: tlsCertificate, key: tlsKey, authority: tlsAuthority };
   }
   if (tlsCertificate === undefined && tlsKey === undefined && tlsAuthority === undefined) return undefined;
-  throw new UsageError('--tls-certificate, --tls-key and --tls-authority only work together');
+  throw new UsageError('--tls-certificate, --tls-key and --tls-authority must be given together');
 }

@@ -5,27 +5,26 @@ import { warnOfOverdue } from './overdue.js';
 import { loggedTask, type ProgressTask, type TaskDescription } from './progress.js';
 import { TerminalProgress } from './terminal-progress.js';
 
-/** What a command says while it works. Errors that end it are written by the edge (run-main.ts) instead. */
+/** Output of a command while it works. run-main.ts reports the error that ends it. */
 export interface Console {
   readonly log: Log;
-  /** Whether a person is looking: bars and short lines, else JSON lines. */
+  /** Whether the output is a terminal: bars and short lines, else JSON lines. */
   readonly isTerminal: boolean;
-  /** Lines of the log that could not be written so far. */
+  /** Number of log lines that could not be written so far. */
   readonly lostLines: number;
   startTask(description: TaskDescription): ProgressTask;
-  /** Ends any bar still shown. */
+  /** Removes the bars that are still shown. */
   close(): void;
 }
 
 type OutputStream = NodeJS.WritableStream & { readonly isTTY?: boolean };
 
 /**
- * What a command's log is: told beside its work, which goes on without a line that cannot be written; or what it was
- * asked for, so that such a line ends it.
+ * Purpose of a command's log: `beside` its work, and a lost line is harmless; or its `result`, and a lost line ends it.
  */
 export type LogPurpose = 'beside' | 'result';
 
-/** Bars and short lines when `stream` is a terminal outside CI; JSON lines otherwise. */
+/** Bars and short lines when `stream` is a terminal outside CI, else JSON lines. */
 export function openConsole(
   purpose: LogPurpose,
   stream: OutputStream = process.stdout,
@@ -41,7 +40,7 @@ export function openConsole(
     return {
       log,
       isTerminal,
-      // Nobody looks at a terminal that takes no more.
+      // A terminal that cannot be written to has no reader.
       lostLines: 0,
       startTask: (description) => progress.start(description),
       close: () => progress.close(),
@@ -61,7 +60,7 @@ export function openConsole(
   };
 }
 
-/** Runs `body` with the process's console, and closes it however the body ends. */
+/** Runs `body` with the process's console, and closes it in every case. */
 export async function withConsole(
   purpose: LogPurpose,
   body: (console: Console) => Promise<void>,

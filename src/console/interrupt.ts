@@ -6,17 +6,16 @@ const interruptSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 export type InterruptSignal = (typeof interruptSignals)[number];
 type Handler = (signal: InterruptSignal) => void;
 
-/** A terminal's Ctrl-C may arrive twice: from the terminal itself and forwarded by a parent such as npm. */
+/** A terminal's Ctrl-C may arrive twice: from the terminal, and forwarded by a parent such as npm. */
 const repeatMs = 500;
 
 let graceful: Handler | undefined;
 let handledAtMs: number | undefined;
 
 /**
- * Lets a command end in its own way (write a checkpoint, say goodbye to workers) at the first Ctrl-C, SIGTERM or
- * SIGHUP. The second one ends the process at once, and so does one while no handler is set.
- *
- * @returns puts the handler away again
+ * Lets a command end in its own way (write a checkpoint, tell the workers) at the first Ctrl-C, SIGTERM or SIGHUP. The
+ * second signal ends the process immediately, and so does one without a handler.
+ * @returns removes the handler
  */
 export function onInterrupt(handler: Handler): () => void {
   graceful = handler;
@@ -27,10 +26,7 @@ export function onInterrupt(handler: Handler): () => void {
   };
 }
 
-/**
- * Connects the signals, from now on. A process without a handler may lose one: the kernel drops what it would end
- * process 1 of a container with.
- */
+/** Connects the signals. Without a handler, the kernel drops signals that would end process 1 of a container. */
 export function receiveSignals(environment: NodeJS.ProcessEnv = process.env): void {
   // Node would open a debugger on a port that every user of the machine can reach.
   if (environment.FCAENET_DEBUG !== '1') process.on('SIGUSR1', () => {});
@@ -38,7 +34,7 @@ export function receiveSignals(environment: NodeJS.ProcessEnv = process.env): vo
   process.once('SIGHUP', () => process.once('exit', leaveTerminal));
 }
 
-/** Node resets the terminal when it exits, and crashes where there is none any more; what is closed it leaves alone. */
+/** Node resets the terminal when it exits, and crashes when the terminal is gone. It ignores closed descriptors. */
 function leaveTerminal(): void {
   for (const file of [0, 1, 2]) {
     try {
@@ -49,7 +45,7 @@ function leaveTerminal(): void {
   }
 }
 
-/** What a signal does to this process. */
+/** The effect of a signal on this process. */
 export function interruptProcess(signal: InterruptSignal): void {
   const handler = graceful;
   if (handler !== undefined) {
@@ -62,7 +58,7 @@ export function interruptProcess(signal: InterruptSignal): void {
     return;
   }
   const reason = signal === 'SIGINT' ? 'Ctrl-C' : signal;
-  // What had nothing to save may be run again; what was told twice gave up what it was saving.
+  // A process without unsaved state may be run again. A second signal interrupts saving.
   const exitCode = handledAtMs === undefined ? ExitCode.interrupted : ExitCode.failed;
   process.stderr.write(`fcaenet: interrupted by ${reason}.\n`, () => process.exit(exitCode));
 }

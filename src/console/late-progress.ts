@@ -1,12 +1,11 @@
 import type { ProgressTask } from './progress.js';
 
-/** Work that is seldom long is not worth a bar before it has taken so long. */
+/** Time before a usually short task shows progress. */
 const lateMs = 2_000;
 
 /**
- * Progress of work that takes moments as a rule: a task begins only when the work has gone on for a while.
- *
- * @param start begins the task, given the total
+ * Progress of usually short work: a task starts only when the work has taken some time.
+ * @param start starts the task, given the total
  */
 export function lateProgress(
   start: (total: number) => ProgressTask,

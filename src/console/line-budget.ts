@@ -1,6 +1,4 @@
-/**
- * How many lines may still be written: `burst` at once, `perSecond` in the long run. Has no clock: times come in.
- */
+/** Rate limit of lines: `burst` at once, `perSecond` on average. It has no clock: callers pass times. */
 export class LineBudget {
   private left: number;
   private filledAtMs: number | undefined;
@@ -12,7 +10,7 @@ export class LineBudget {
     this.left = burst;
   }
 
-  /** Takes one line out of the budget; false when there is none left. */
+  /** Takes one line from the budget; false when there is none left. */
   take(nowMs: number): boolean {
     const passedMs = Math.max(0, nowMs - (this.filledAtMs ?? nowMs));
     this.filledAtMs = nowMs;

@@ -2,21 +2,21 @@ import { pino } from 'pino';
 import { printable } from '../errors.js';
 import { type Paint, plain } from './colour.js';
 
-/** Where lines go: a stream, or a test's list. */
+/** Destination of lines: a stream, or a test's list. */
 export interface LineSink {
   write(text: string): unknown;
 }
 
 export type LogFields = Readonly<Record<string, unknown>>;
 
-/** Says what happens, a line each. The message is fixed text; what varies stands in the fields. */
+/** Logs events, one line each. The message is a fixed text, and the fields hold the variable parts. */
 export interface Log {
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
 }
 
-/** One JSON object per line: `level`, `time` (ISO 8601), `message`, then the fields. For machines. */
+/** One JSON object per line: `level`, `time` (ISO 8601), `message`, then the fields. For programs. */
 export function jsonLog(sink: LineSink): Log {
   const logger = pino(
     {
@@ -34,7 +34,7 @@ export function jsonLog(sink: LineSink): Log {
   };
 }
 
-/** Short lines for a person: the message, then `name value` pairs. */
+/** Short lines for people: the message, then `name value` pairs. */
 export function textLog(sink: LineSink, paint: Paint = plain): Log {
   const write =
     (prefix: string) =>
@@ -50,12 +50,12 @@ export function textLog(sink: LineSink, paint: Paint = plain): Log {
   };
 }
 
-/** A value that begins with its name, such as `worker 0`, stands alone. */
+/** A value that starts with its name, such as `worker 0`, is printed without the name. */
 function pair(name: string, value: string): string {
   return value.startsWith(`${name} `) ? value : `${name} ${value}`;
 }
 
-/** A field's value for a person: numbers, inside lists and maps too, to at most four significant digits. */
+/** Formats a field's value for people. Numbers, also inside lists and maps, get at most four significant digits. */
 export function readable(value: unknown): string {
   return typeof value === 'string'
     ? value

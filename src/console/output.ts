@@ -1,19 +1,19 @@
 import { ExitCode, FcaenetError } from '../errors.js';
 import type { LineSink } from './log.js';
 
-/** What a command was asked for did not reach whoever asked: `OUTPUT_LOST`. */
+/** The result of a command could not be written: `OUTPUT_LOST`. */
 export class OutputError extends FcaenetError {
   override readonly name = 'OutputError';
 
   constructor(cause: NodeJS.ErrnoException) {
-    super('OUTPUT_LOST', `standard output takes no more (${reasonOf(cause)})`, ExitCode.inputOutput, {
+    super('OUTPUT_LOST', `cannot write to standard output (${reasonOf(cause)})`, ExitCode.inputOutput, {
       cause,
     });
   }
 }
 
 /**
- * Writes what a command was asked for to standard output. A reader that wants no more (`| head`) is no error.
+ * Writes a command's result to standard output. A reader that closes the pipe (`| head`) is not an error.
  * @throws OutputError OUTPUT_LOST
  */
 export function print(text: string, stream: NodeJS.WritableStream = process.stdout): Promise<void> {
@@ -23,11 +23,11 @@ export function print(text: string, stream: NodeJS.WritableStream = process.stdo
 }
 
 /**
- * The lines of a log that is not what a command was asked for: it is done without those that cannot be written. The
- * first is announced on the other stream, all are counted, and each is tried, as a disk may have room again.
+ * Log lines that may be lost. The first lost line is reported on the other stream, all lost lines are counted, and
+ * every line is tried, because a full disk may have space again.
  */
 export class LossyOutput implements LineSink {
-  /** Lines that were not written so far. */
+  /** Number of lost lines so far. */
   lostLines = 0;
   private announced = false;
   private torn = false;
@@ -38,7 +38,7 @@ export class LossyOutput implements LineSink {
   ) {}
 
   write(text: string): void {
-    // A disk that is nearly full takes the first part of a line.
+    // A nearly full disk may accept the first part of a line.
     const line = this.torn ? `\n${text}` : text;
     this.torn = false;
     this.stream.write(line, (error) => {
@@ -48,13 +48,13 @@ export class LossyOutput implements LineSink {
       if (this.announced || !isFailure(error)) return;
       this.announced = true;
       this.announce(
-        `fcaenet: standard output takes no more (${reasonOf(error)}); the log goes on without lines.\n`,
+        `fcaenet: cannot write to standard output (${reasonOf(error)}); log lines are lost, the command continues.\n`,
       );
     });
   }
 }
 
-/** The same for a log that is what a command was asked for: the first line that cannot be written ends the process. */
+/** The same for a log that is the command's result: the first line that cannot be written ends the process. */
 export function strictOutput(stream: NodeJS.WritableStream): LineSink {
   return { write: (text) => void print(text, stream) };
 }

@@ -1,7 +1,7 @@
 import { diskWatch } from '../disk/watch.js';
 import type { Log } from './log.js';
 
-/** Lets a log say which file operations of this process do not answer; the last log that was given says it. */
+/** Makes a log report file operations of this process that do not answer. Only the last log is used. */
 export function warnOfOverdue(log: Log): void {
   diskWatch.onOverdue = (overdue) => log.warn('the disk does not answer', { ...overdue });
 }

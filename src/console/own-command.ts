@@ -1,6 +1,6 @@
 import { basename, relative } from 'node:path';
 
-/** The command line of this process, for sentences that tell what to type in the same folder. */
+/** Builds command lines that a user can type in the same folder, from this process's own command line. */
 export class OwnCommand {
   private readonly script: string;
   private readonly command: string;
@@ -18,13 +18,13 @@ export class OwnCommand {
     this.args = args;
   }
 
-  /** Goes on with the run of this process. `start` does so by itself and knows no --resume. */
+  /** Resumes this process's run. `start` resumes by itself and has no --resume. */
   resume(): string {
     const resumes = this.command === 'start' || this.args.some(isResume);
     return this.line([...this.args, ...(resumes ? [] : ['--resume=auto'])]);
   }
 
-  /** Begins another run, with these settings changed. */
+  /** Starts another run with these settings changed. */
   again(settings: readonly string[]): string {
     const args = this.args.filter((each) => !isResume(each));
     return this.line([...args, ...settings.flatMap((setting) => ['--set', setting])]);
@@ -58,7 +58,7 @@ function isResume(argument: string): boolean {
   return argument === '--resume' || argument === '--resume=auto';
 }
 
-/** Words as a POSIX shell reads them back. */
+/** Quotes words for a POSIX shell. */
 function shellLine(words: readonly string[]): string {
   return words
     .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))

@@ -2,7 +2,7 @@ import type { Colour, Paint } from './colour.js';
 import { type LogFields, readable } from './log.js';
 import { readableDuration } from './progress.js';
 
-/** What one task shows. */
+/** The state of one displayed task. */
 export interface TaskState {
   readonly name: string;
   readonly unit: string;
@@ -10,13 +10,13 @@ export interface TaskState {
   readonly total: number;
   readonly perSecond: number;
   readonly secondsLeft: number | null;
-  /** Why it stands still, in place of speed and time left; null while it goes on. */
+  /** Why it is on hold, shown instead of speed and remaining time; null while it runs. */
   readonly held: string | null;
   /** The most important first. */
   readonly fields: LogFields;
 }
 
-/** A part of a line, and how long it stays when the line gets shorter: the lowest rank longest. */
+/** A part of a line. When the line gets shorter, the parts of the highest rank are dropped first. */
 interface Part {
   readonly rank: number;
   readonly text: string;
@@ -28,9 +28,9 @@ const widestBar = 24;
 const narrowestBar = 8;
 
 /**
- * A task in one line that fits: parts that have no room are left out whole, the bar takes the room that is left.
+ * A task in one line that fits the terminal: parts without space are dropped, and the bar takes the remaining space.
  * @param columns of the terminal; the last one stays free
- * @returns the line, and how many columns it takes
+ * @returns the line, and its width in columns
  */
 export function progressLine(
   task: TaskState,
@@ -70,7 +70,7 @@ function figures({ done, total, unit, perSecond, secondsLeft, held, fields }: Ta
           ...(perSecond > 0 ? [{ rank: 6, text: `${perSecond.toFixed(1)} ${unit}/s` }] : []),
         ];
   return [
-    // Never 100 before the end.
+    // Never shows 100 before the end.
     { rank: 2, text: `${Math.floor(100 * share)}%`.padStart(4) },
     { rank: 4, text: `${count}/${total}` },
     ...pace,

@@ -1,41 +1,41 @@
 import type { Log, LogFields } from './log.js';
 import { RateMeter } from './rate.js';
 
-/** One piece of work with a known amount. */
+/** One piece of work with a known total. */
 export interface ProgressTask {
   /**
-   * @param done how much of the total is done so far
-   * @param fields what else to show, the most important first, such as the loss
-   * @param pace where the caller knows better than the counts tell
+   * @param done amount done so far
+   * @param fields further values to show, the most important first, such as the loss
+   * @param pace if the caller knows it better than the counts do
    */
   update(done: number, fields?: LogFields, pace?: Pace): void;
-  /** Says why the work stands still, until the next update; this time does not count for its speed. */
+  /** Shows why the work is on hold, until the next update. This time does not count for its speed. */
   hold(why: string): void;
   finish(): void;
 }
 
-/** How fast a task goes on. */
+/** Speed of a task. */
 export interface Pace {
   readonly perSecond: number;
-  /** Null while it is not known. */
+  /** Null while it is unknown. */
   readonly secondsLeft: number | null;
 }
 
 export interface TaskDescription {
   readonly name: string;
   readonly total: number;
-  /** What is counted, in the plural: `images`. */
+  /** The counted unit in plural: `images`. */
   readonly unit: string;
 }
 
-/** Progress as log lines, at most one per task every `everyMs`, and one when it is finished. */
+/** Progress as log lines: at most one per task every `everyMs`, and one at the end. */
 export function loggedTask(
   { name, total, unit }: TaskDescription,
   log: Log,
   nowMs: () => number,
   everyMs = 5000,
 ): ProgressTask {
-  // Begins with the first count, which is not 0 in a run that goes on.
+  // Starts with the first count, which is not 0 in a resumed run.
   let meter = new RateMeter();
   let nextMs = nowMs() + everyMs;
   let last: { done: number; fields: LogFields; pace?: Pace } = { done: 0, fields: {} };

@@ -3,7 +3,7 @@ interface Sample {
   readonly done: number;
 }
 
-/** How fast a count grows, over the last `windowMs`. Has no clock: times come in with the counts. */
+/** Growth rate of a count over the last `windowMs`. It has no clock: times are passed with the counts. */
 export class RateMeter {
   private samples: Sample[] = [];
 
@@ -11,13 +11,13 @@ export class RateMeter {
 
   record(done: number, atMs: number): void {
     this.samples.push({ atMs, done });
-    // One sample older than the window stays, so that the window is covered whole.
+    // Keep one sample older than the window, so that the whole window is covered.
     while (this.samples.length > 2 && this.samples[1]!.atMs <= atMs - this.windowMs) {
       this.samples.shift();
     }
   }
 
-  /** Counts per second; 0 until two counts at different times are known. */
+  /** Counts per second; 0 before two counts at different times. */
   get perSecond(): number {
     const first = this.samples[0];
     const last = this.samples.at(-1);

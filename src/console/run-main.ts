@@ -1,32 +1,31 @@
 import { ExitCode, FcaenetError, printable } from '../errors.js';
 import { receiveSignals } from './interrupt.js';
 
-/** How long whatever is left open may keep a process whose work is done. */
+/** Time that open handles may keep a finished process alive. */
 const lingerMs = 2_000;
 
-/** What the file system says of a path as long as nobody changes it: running again cannot help. */
+/** File system errors that stay until somebody changes the path: running again cannot help. */
 const lastingFileErrors = ['EACCES', 'EPERM', 'ELOOP', 'ENAMETOOLONG', 'EISDIR', 'ENOTDIR', 'EROFS'];
 
 /**
- * Runs a program and turns whatever ends it into one sentence on stderr and an exit code: never a stack trace,
- * except of unexpected errors when FCAENET_DEBUG=1.
- *
- * @param main returns the exit code, 0 when it returns none
+ * Runs a program. Turns every failure into one sentence on stderr and an exit code. A stack trace is only printed for
+ * unexpected errors when FCAENET_DEBUG=1.
+ * @param main returns the exit code, or nothing for 0
  */
 export function runMain(main: () => Promise<number | undefined>): void {
   receiveSignals();
-  // Whoever writes is told of each failure, and decides what it means: a log is done without, a result is not.
+  // The writer of a stream handles each failure: a lost log line is harmless, a lost result is not.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   process.on('uncaughtException', end);
   process.on('unhandledRejection', end);
   main().then((code) => {
     process.exitCode = code ?? ExitCode.finished;
-    // Keeps nothing alive itself: it ends what a connection to a peer that fell silent would keep for minutes.
+    // This timer keeps nothing alive. It ends a process that a silent peer's connection would keep for minutes.
     setTimeout(() => process.exit(), lingerMs).unref();
   }, end);
 }
 
-/** What an error tells the user, and the exit code that goes with it. */
+/** The message and exit code of an error. */
 export function describeEnd(
   error: unknown,
   debug = process.env.FCAENET_DEBUG === '1',
@@ -47,19 +46,19 @@ export function describeEnd(
   return debug
     ? { text: `fcaenet: unexpected error: ${stack ?? message}\n`, exitCode: ExitCode.failed }
     : {
-        text: `fcaenet: unexpected error: ${message}; FCAENET_DEBUG=1 shows where it came from.\n`,
+        text: `fcaenet: unexpected error: ${message}; FCAENET_DEBUG=1 shows the stack trace.\n`,
         exitCode: ExitCode.failed,
       };
 }
 
 let hasEnded = false;
 
-/** The first error is the cause; what it brings about is not said. */
+/** The first error is the cause. Later errors are not reported. */
 function end(error: unknown): void {
   if (hasEnded) return;
   hasEnded = true;
   const { text, exitCode } = describeEnd(error);
   process.exitCode = exitCode;
-  // Exits in the callback: a pipe may take the text only later.
+  // Exit in the callback: a pipe may accept the text later.
   process.stderr.write(text, () => process.exit(exitCode));
 }

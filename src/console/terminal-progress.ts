@@ -3,19 +3,19 @@ import type { Pace, ProgressTask, TaskDescription } from './progress.js';
 import { progressLine, type TaskState } from './progress-line.js';
 import { RateMeter } from './rate.js';
 
-/** A terminal that lines are drawn on; `columns` follows its window. */
+/** A terminal for progress lines; `columns` follows its window. */
 export type TerminalStream = NodeJS.WritableStream & { readonly columns?: number };
 
 const repaintMs = 200;
 const usualColumns = 80;
 
 /**
- * Tasks on a terminal, a line each, below everything that is logged. The cursor stands in the row under them, so that a
- * process that is killed leaves the terminal as it should be.
+ * Tasks on a terminal, one line each, below the log. The cursor stays in the row under them, so that a killed process
+ * leaves a clean terminal.
  */
 export class TerminalProgress {
   private readonly tasks = new Set<{ state: TaskState }>();
-  /** Columns of each line that stands on the terminal. */
+  /** Columns of each line on the terminal. */
   private drawn: readonly number[] = [];
   private timer: NodeJS.Timeout | undefined;
   private readonly repaint = () => this.draw('');
@@ -26,7 +26,7 @@ export class TerminalProgress {
     private readonly paint: Paint,
   ) {}
 
-  /** Writes whole lines above the tasks. */
+  /** Writes complete lines above the tasks. */
   write(text: string): void {
     this.draw(text);
   }
@@ -59,13 +59,13 @@ export class TerminalProgress {
         this.drawSoon();
       },
       hold: (why) => {
-        // The time of standing still belongs to no speed.
+        // Time on hold does not count for the speed.
         meter = new RateMeter();
         task.state = { ...task.state, held: why };
         this.draw('');
       },
       finish: () => {
-        // Work inside other work, such as the evaluations of a run, would otherwise fill the screen.
+        // Remove nested tasks, such as a run's evaluations: they would fill the screen.
         if (this.tasks.size > 1) {
           this.tasks.delete(task);
           this.draw('');
@@ -76,7 +76,7 @@ export class TerminalProgress {
     };
   }
 
-  /** Leaves the lines as they are and the cursor below them. */
+  /** Leaves the lines on the terminal and the cursor below them. */
   close(): void {
     if (this.tasks.size === 0) return;
     this.draw('');
@@ -94,10 +94,10 @@ export class TerminalProgress {
     }, repaintMs).unref();
   }
 
-  /** Takes the lines away, writes `text` in their place, and draws them anew below it, in one write. */
+  /** Removes the lines, writes `text` in their place, and draws them again below it, in one write. */
   private draw(text: string): void {
     const columns = this.stream.columns || usualColumns;
-    // A window that was made narrower has broken the old lines into several rows.
+    // A narrower window has wrapped the old lines into several rows.
     const rows = this.drawn.reduce((sum, width) => sum + Math.max(1, Math.ceil(width / columns)), 0);
     const erase = rows > 0 ? `\u001b[${rows}A\r\u001b[J` : '';
     const lines = [...this.tasks].map(({ state }) => progressLine(state, columns, this.paint));

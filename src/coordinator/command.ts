@@ -12,12 +12,12 @@ interface RunOptions {
   readonly resume: ResumeMode;
 }
 
-/** `fcaenet train`: a coordinator in this process and its workers beside it. Throws what `coordinate` throws. */
+/** `fcaenet train`: a coordinator in this process and local workers. Throws the errors of `coordinate`. */
 export function train({ run, resume }: RunOptions): Promise<void> {
   return withConsole('beside', (console) => trainOn(console, run, resume));
 }
 
-/** The same on a console that is open already. */
+/** The same on an open console. */
 export async function trainOn(console: Console, run: TrainingRun, resume: ResumeMode): Promise<void> {
   const joinToken = readJoinToken(null, process.env) ?? makeJoinToken();
   const localWorkers = localWorkerCount(run);

@@ -4,7 +4,7 @@ import { onInterrupt } from '../console/interrupt.js';
 import { lateProgress } from '../console/late-progress.js';
 import { digestMemory } from '../data/content/digest-pictures.js';
 import { type Dataset, loadDataset } from '../data/dataset.js';
-import { leaveRoomForMessages } from '../machine/garbage.js';
+import { collectGarbageLessOften } from '../machine/garbage-collection.js';
 import { requireOpenFiles, startingFiles } from '../machine/open-files.js';
 import { describeModel } from '../model/layout.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
@@ -14,7 +14,7 @@ import type { Finish } from '../transport/generated/fcaenet/v1/Finish.js';
 import { readTlsFiles } from '../transport/tls-files.js';
 import { tellLateWorkers } from './admission/farewell.js';
 import { Fleet } from './admission/fleet.js';
-import { type Protection, refusePlainText } from './admission/protection.js';
+import { type Protection, requireProtection } from './admission/protection.js';
 import { Coordination } from './coordination.js';
 import { CoordinatorError } from './error.js';
 import { Interruption } from './interruption.js';
@@ -77,7 +77,7 @@ export async function coordinate(options: CoordinateOptions): Promise<Carried> {
     tls: tlsFiles && readTlsFiles(tlsFiles),
     joinToken: options.joinToken,
   };
-  refusePlainText(run.spec.operation.listen, protection);
+  requireProtection(run.spec.operation.listen, protection);
   const interruption = new Interruption();
   const restoreSignals = onInterrupt((signal) => {
     log.info('stopping', { signal });
@@ -98,7 +98,7 @@ export async function coordinate(options: CoordinateOptions): Promise<Carried> {
     const dataset = await interruption.during(datasetOf(run, console));
     checkDatasetFit(run, { format: dataset.format, trainCount: dataset.train.labels.length });
     interruption.check();
-    leaveRoomForMessages();
+    collectGarbageLessOften();
     const directory = RunDirectory.open(run, options.resume);
     try {
       const onDeposed = interruption.interrupt.bind(interruption);

@@ -1,6 +1,6 @@
 import type { FcaenetError } from '../errors.js';
 
-/** One reason to stop a run early, the first that came: the user's signal, or what makes going on impossible. */
+/** The reason to stop a run early, if any. Only the first reason counts: the user's signal, or a failure. */
 export class Interruption {
   private readonly controller = new AbortController();
 
@@ -16,14 +16,14 @@ export class Interruption {
     if (!this.signal.aborted) this.controller.abort(error);
   }
 
-  /** @throws the reason, when there is one */
+  /** @throws the reason, if there is one */
   check(): void {
     this.signal.throwIfAborted();
   }
 
   /**
-   * What `work` gives; rejects with the reason as soon as there is one, and leaves the work to itself. For work that
-   * only reads.
+   * The result of `work`; rejects with the reason as soon as there is one, and does not wait for the work then. For
+   * work that only reads.
    */
   async during<Result>(work: Promise<Result>): Promise<Result> {
     const { signal } = this;

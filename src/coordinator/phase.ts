@@ -1,4 +1,4 @@
-import { ExitCode, FcaenetError, isHopeless } from '../errors.js';
+import { ExitCode, FcaenetError, isPermanent } from '../errors.js';
 import type { RunEventBody } from '../transport/events/run-event.js';
 import type { Finish } from '../transport/generated/fcaenet/v1/Finish.js';
 import { CoordinatorError } from './error.js';
@@ -56,7 +56,7 @@ export function isInterrupted(error: unknown): boolean {
  */
 export function hasFailedForGood(error: unknown): boolean {
   if (!(error instanceof FcaenetError) || error.exitCode === ExitCode.cannotCreate) return false;
-  return isHopeless(error.exitCode);
+  return isPermanent(error.exitCode);
 }
 
 /** What workers are told of such an error. */

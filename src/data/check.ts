@@ -28,33 +28,35 @@ export interface DatasetReport {
   fingerprint: string;
   smallestClass: ClassCount;
   largestClass: ClassCount;
-  /** names of the classes with one train image, which has to be its own positive */
+  /** names of the classes with one train image, which is its own positive */
   loneClasses: string[];
-  /** one sentence about how this differs from the published dataset; undefined where it does not, or was not to be looked at */
+  /**
+   * one sentence about how this differs from the published dataset; undefined when it does not differ, or was not
+   * checked
+   */
   unofficial: string | undefined;
   /** one sentence per image that cannot be decoded; undefined when images were not decoded */
   damagedImages: string[] | undefined;
-  /** images whose file ends too early and which are decoded all the same; undefined when images were not decoded */
+  /** images whose file ends too early but that can be decoded; undefined when images were not decoded */
   truncatedImages: string[] | undefined;
 }
 
 export interface CheckOptions {
-  /** read and decode every image, also those that are remembered */
+  /** read and decode every image, also those whose digest is stored */
   deep: boolean;
-  /** whether fewer images than published, or a folder of one's own in the layout of CUB-200-2011, are as they should be */
+  /** accept fewer images than published, or a user's own folder in the layout of CUB-200-2011 */
   subset: boolean;
-  /** where this machine remembers what its images hold; undefined reads them all */
+  /** digests that this machine has stored; undefined reads every image */
   memory?: DigestMemory;
-  /** told after each image that was looked at, read because it was not remembered, and decoded */
+  /** called after each image that was examined, read because its digest was not stored, or decoded */
   onProgress?: (what: 'listing' | 'reading' | 'decoding', done: number, total: number) => void;
 }
 
 const parallelDecodes = 4;
 
 /**
- * Looks a dataset over.
- *
- * @throws DatasetError what `loadDataset` throws; wrong counts and damaged images are reported, not thrown
+ * Checks a dataset.
+ * @throws DatasetError the errors of `loadDataset`; wrong counts and damaged images are reported, not thrown
  */
 export async function checkDataset(folder: string, options: CheckOptions): Promise<DatasetReport> {
   const { onProgress } = options;
@@ -88,7 +90,7 @@ export async function checkDataset(folder: string, options: CheckOptions): Promi
   };
 }
 
-/** One sentence about how a dataset's counts differ from the published ones; undefined where they do not. */
+/** One sentence about how a dataset's counts differ from the published ones; undefined when they do not differ. */
 export function differenceFromOfficial({
   format,
   root,
@@ -105,8 +107,8 @@ export function differenceFromOfficial({
     found.classes === official.classes && found.train === official.train && found.test === official.test;
   if (same) return undefined;
   return (
-    `${root} has ${found.classes} classes, ${found.train} train and ${found.test} test images where ` +
-    `${official.title} has ${official.classes}, ${official.train} and ${official.test}; --subset accepts a part of it, or pictures of your own`
+    `${root} has ${found.classes} classes, ${found.train} train and ${found.test} test images, but ` +
+    `${official.title} has ${official.classes}, ${official.train} and ${official.test}; --subset accepts a part of it, or your own pictures`
   );
 }
 
@@ -127,7 +129,7 @@ async function decodeAll(
     while (next < files.length) {
       const file = path.join(imagesRoot, files[next]!);
       next += 1;
-      const problem = await problemOf(file, 'refuse');
+      const problem = await problemOf(file, 'reject');
       if (problem !== undefined) {
         const filled = truncatedPictures === 'fill' && (await problemOf(file, 'fill')) === undefined;
         (filled ? truncated : damaged).push(problem);
@@ -140,7 +142,7 @@ async function decodeAll(
   return { damaged: damaged.sort(), truncated: truncated.sort() };
 }
 
-async function problemOf(file: string, truncated: 'refuse' | 'fill'): Promise<string | undefined> {
+async function problemOf(file: string, truncated: 'reject' | 'fill'): Promise<string | undefined> {
   try {
     await decodeImage(file, 32, truncated);
     return undefined;

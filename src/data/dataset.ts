@@ -11,7 +11,7 @@ import type { DatasetListing } from './layouts/listing.js';
 import { readListing } from './layouts/recognise.js';
 import type { TruncatedPictures } from './pixels.js';
 
-/** A split as its lists and its files' sizes have it. */
+/** A split: its lists and the sizes of its files. */
 export interface ListedSplit {
   name: 'train' | 'test';
   /** files relative to `imagesRoot`, in the order of the dataset's list (ties in a ranking follow it) */
@@ -27,12 +27,12 @@ export interface DatasetSplit extends ListedSplit {
   digests: Uint8Array;
 }
 
-/** A dataset whose pictures were not read. */
+/** A dataset whose pictures have not been read. */
 export interface ListedDataset {
   /** the folder of its lists */
   root: string;
   imagesRoot: string;
-  /** the layout that the folder has */
+  /** the folder's layout */
   format: DatasetKind;
   /** names by label */
   classNames: readonly string[];
@@ -40,7 +40,7 @@ export interface ListedDataset {
   train: ListedSplit;
   /** queries */
   test: ListedSplit;
-  /** what becomes of images whose file ends too early */
+  /** how images whose file ends too early are handled */
   truncatedPictures: TruncatedPictures;
 }
 
@@ -52,30 +52,28 @@ export interface Dataset extends ListedDataset {
 }
 
 export interface LoadOptions {
-  /** where this machine remembers what its pictures hold; null reads them all */
+  /** digests that this machine has stored; null reads every picture */
   readonly memory?: DigestMemory | null;
-  /** reads also the pictures that are remembered */
+  /** also reads pictures whose digest is stored */
   readonly afresh?: boolean;
   /** the time of day, in milliseconds since 1970 */
   readonly nowMs?: () => number;
-  /** gives up between two images */
+  /** stops between two images */
   readonly signal?: AbortSignal;
-  /** told after each image that was looked at, and after each that was read because it was not remembered */
+  /** called after each examined image, and after each image that was read because its digest was not stored */
   readonly onProgress?: (what: 'listing' | 'reading', done: number, total: number) => void;
 }
 
 /**
- * Recognises a dataset's layout, reads its lists and looks at the size of every image; reads no image.
- *
- * @throws DatasetError when the folder, a list, a line or an image is not as it has to be
+ * Recognises a dataset's layout, reads its lists and examines the size of every image. Reads no image.
+ * @throws DatasetError when the folder, a list, a line or an image is invalid
  */
 export async function listDataset(folder: string): Promise<ListedDataset> {
   return describe(await examine(folder, undefined));
 }
 
 /**
- * A dataset with the digest of every image's content; decodes nothing.
- *
+ * Loads a dataset with the digest of every image's content. Decodes nothing.
  * @throws DatasetError as `listDataset`; the signal's reason when aborted
  */
 export async function loadDataset(
@@ -108,7 +106,7 @@ export async function loadDataset(
 }
 
 /**
- * SHA-256, in hex, of the definition's name and one line `path, SHA-256 of the content, label, split` per image,
+ * SHA-256, in hex, of the format's name and one line `path, SHA-256 of the content, label, split` per image,
  * tab-separated, sorted by path.
  */
 function fingerprint(splits: readonly DatasetSplit[]): string {
@@ -137,7 +135,7 @@ interface Examined {
 }
 
 async function examine(folder: string, onProgress: LoadOptions['onProgress']): Promise<Examined> {
-  await refuseMissingFolder(folder);
+  await requireFolder(folder);
   const { root, listing } = await readListing(folder);
   const stamps = await examinePictures(path.join(root, listing.imagesFolder), listing.images, (done, total) =>
     onProgress?.('listing', done, total),
@@ -154,11 +152,11 @@ function describe(examined: Examined): ListedDataset {
     classNames: listing.classNames,
     train: split('train', examined),
     test: split('test', examined),
-    truncatedPictures: listing.format === 'vegfru' ? 'fill' : 'refuse',
+    truncatedPictures: listing.format === 'vegfru' ? 'fill' : 'reject',
   };
 }
 
-/** Places in the listing of a split's images. */
+/** Indices in the listing of a split's images. */
 function membersOf({ images }: DatasetListing, name: 'train' | 'test'): number[] {
   return [...images.keys()].filter((image) => images[image]!.split === name);
 }
@@ -168,7 +166,7 @@ function split(name: 'train' | 'test', { root, listing, stamps }: Examined): Lis
   if (members.length === 0) {
     throw new DatasetError(
       'DATASET_SPLIT_EMPTY',
-      `${listing.splitList[name]} of ${root} gives no image to the ${name} split, which needs at least one`,
+      `${listing.splitList[name]} of ${root} lists no image of the ${name} split, expected at least one`,
     );
   }
   return {
@@ -179,7 +177,7 @@ function split(name: 'train' | 'test', { root, listing, stamps }: Examined): Lis
   };
 }
 
-async function refuseMissingFolder(root: string): Promise<void> {
+async function requireFolder(root: string): Promise<void> {
   const status = await disk.stat(root).catch((cause: NodeJS.ErrnoException) => {
     if (isAbsence(cause)) return undefined;
     throw new DatasetError(
@@ -191,7 +189,7 @@ async function refuseMissingFolder(root: string): Promise<void> {
   if (status === undefined || !status.isDirectory()) {
     throw new DatasetError(
       'DATASET_FOLDER_MISSING',
-      `the dataset folder ${root} ${status === undefined ? 'does not exist' : 'is not a folder'}: make a synthetic one with "npx fcaenet dataset make ${root}", or unpack CUB-200-2011 (https://www.vision.caltech.edu/datasets/cub_200_2011/) or another of the datasets in docs/datasets.md and give its folder`,
+      `the dataset folder ${root} ${status === undefined ? 'does not exist' : 'is not a folder'}: make a synthetic one with "npx fcaenet dataset make ${root}", or unpack CUB-200-2011 (https://www.vision.caltech.edu/datasets/cub_200_2011/) or another dataset of docs/datasets.md and pass its folder`,
     );
   }
 }

@@ -1,6 +1,6 @@
 import { ExitCode, FcaenetError } from '../errors.js';
 
-/** What can be wrong with a dataset or with a request to it. */
+/** Faults of a dataset, or of a request for one. */
 export type DatasetErrorCode =
   | 'DATASET_FOLDER_MISSING'
   | 'DATASET_FORMAT_UNKNOWN'
@@ -38,7 +38,7 @@ function exitCodeOf(code: DatasetErrorCode): ExitCode {
   return ExitCode.badData;
 }
 
-/** A dataset that cannot be used as it is, or a request that does not fit it. */
+/** A dataset that cannot be used, or a request that does not match it. */
 export class DatasetError extends FcaenetError {
   override readonly name = 'DatasetError';
 

@@ -1,6 +1,6 @@
 /**
  * Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): a bijection of 128-bit
- * counters chosen by a 64-bit key, so that any number of the sequence can be had without the ones before it.
+ * counters selected by a 64-bit key. Any number of the sequence can be computed without the earlier ones.
  */
 
 const multiplier0 = 0xd2511f53;

@@ -3,12 +3,14 @@ import { disk } from '../disk/disk.js';
 import { diskWatch } from '../disk/watch.js';
 import { DatasetError } from './error.js';
 
-// A picture is decoded on one thread: workers already run one per core, and their pictures side by side.
+// Decode on one thread: workers already run one process per core, and their pictures in parallel.
 sharp.concurrency(1);
-// Every picture is read once and kept, packed, by its reader; libvips' own cache would only hold memory.
+// Each picture is read once and cached by its reader, so libvips' own cache would only use memory.
 sharp.cache(false);
 
-/** Names the code that turns files into pixels, this module's and the libraries': another version may give others. */
+/**
+ * Names the code that turns files into pixels: this module and the libraries. Another version may give other pixels.
+ */
 export const decoderVersion = [
   'pixels 2',
   ...['sharp', 'vips', 'mozjpeg', 'png'].map(
@@ -17,10 +19,10 @@ export const decoderVersion = [
 ].join(', ');
 
 /**
- * What becomes of a picture whose file ends too early: it is refused, or what is missing is grey. VegFru as published
- * is said to hold such files, and every program that trains on it fills them.
+ * How a picture whose file ends too early is handled: it is an error, or the missing part is grey. The published VegFru
+ * is said to contain such files, and other programs that train on it fill them.
  */
-export type TruncatedPictures = 'refuse' | 'fill';
+export type TruncatedPictures = 'reject' | 'fill';
 
 /**
  * Reads and decodes one picture; see {@link decodePixels}.
@@ -30,7 +32,7 @@ export type TruncatedPictures = 'refuse' | 'fill';
 export async function decodeImage(
   file: string,
   size: number,
-  truncated: TruncatedPictures = 'refuse',
+  truncated: TruncatedPictures = 'reject',
 ): Promise<Uint8Array> {
   return decodePixels(await readPicture(file), size, file, truncated);
 }
@@ -49,11 +51,10 @@ export async function readPicture(file: string): Promise<Buffer> {
 }
 
 /**
- * Decodes one picture and resizes the whole of it: triangle filter scaled by the reduction (antialiased), sRGB, what is
- * transparent composited on white, grey repeated, orientation tags ignored.
- *
+ * Decodes one picture and resizes all of it: triangle filter scaled by the reduction (antialiased), sRGB, transparency
+ * composited on white, grey repeated, orientation tags ignored.
  * @param size of the result in pixels; a number is the side of a square
- * @param name what an error calls the picture
+ * @param name the picture's name in errors
  * @returns uint8 pixels, [height, width, 3]
  * @throws DatasetError DATASET_IMAGE_DAMAGED
  */
@@ -61,12 +62,12 @@ export async function decodePixels(
   bytes: Buffer,
   size: number | { readonly width: number; readonly height: number },
   name: string,
-  truncated: TruncatedPictures = 'refuse',
+  truncated: TruncatedPictures = 'reject',
 ): Promise<Uint8Array> {
   const { width, height } = typeof size === 'number' ? { width: size, height: size } : size;
   try {
     const decoding = sharp(bytes, { failOn: truncated === 'fill' ? 'none' : 'error', autoOrient: false })
-      // Before the resize: a transparent pixel's own colour, often black, must not run into its neighbours.
+      // Flatten before the resize: a transparent pixel's own colour, often black, must not blend into adjacent pixels.
       .flatten({ background: '#ffffff' })
       .toColourspace('srgb')
       .resize(width, height, { fit: 'fill', kernel: 'linear', fastShrinkOnLoad: false })

@@ -1,8 +1,8 @@
 import { philox4x32 } from './philox.js';
 
 /**
- * What a random number is for. The numbers are part of the arithmetic: changing one changes every result that
- * draws from it, so purposes are only ever added.
+ * Purposes of random numbers. The numbers are part of the arithmetic: changing one changes every result that uses it,
+ * so only add purposes.
  */
 export const Purpose = {
   /** which training images an iteration samples */
@@ -17,17 +17,17 @@ export const Purpose = {
   initialWeights: 5,
   /** the synthetic dataset */
   synthetic: 6,
-  /** the microbatch that proves a worker's numerical identity */
+  /** the microbatch that determines a worker's numerical identity */
   probe: 7,
   /** random projections of untrained features */
   projection: 8,
-  /** which queries an evaluation of a part uses */
+  /** the queries of a partial evaluation */
   evaluation: 9,
-  /** which microbatches are computed twice to compare them */
+  /** the microbatches that are computed twice to compare them */
   verification: 10,
-  /** what a row of a batch sees of its anchor's picture */
+  /** the view of an anchor's picture in a row of a batch */
   anchorView: 11,
-  /** what a row of a batch sees of its positive's picture */
+  /** the view of a positive's picture in a row of a batch */
   positiveView: 12,
 } as const;
 export type Purpose = (typeof Purpose)[keyof typeof Purpose];
@@ -36,11 +36,9 @@ const twoPow32 = 2 ** 32;
 const twoPow53 = 2 ** 53;
 
 /**
- * Random numbers by name instead of by turn: each is a function of (seed, purpose, iteration, epoch, index) alone,
- * so a resumed run needs no generator state and the order of work cannot change a result.
- *
- * The key of Philox4x32-10 is the seed, its counter is (index, iteration, epoch, purpose); all four are integers in
- * [0, 2^32).
+ * Random numbers by key instead of by sequence: each depends only on (seed, purpose, iteration, epoch, index). So a
+ * resumed run needs no generator state, and the order of work cannot change a result. The key of Philox4x32-10 is the
+ * seed, its counter is (index, iteration, epoch, purpose). All four are integers in [0, 2^32).
  */
 export class KeyedRandom {
   private readonly key0: number;
@@ -50,7 +48,7 @@ export class KeyedRandom {
   /** @param seed integer in [0, 2^53) */
   constructor(readonly seed: number) {
     if (!Number.isSafeInteger(seed) || seed < 0) {
-      throw new RangeError(`seed ${seed} must be an integer from 0 to ${Number.MAX_SAFE_INTEGER}`);
+      throw new RangeError(`the seed is ${seed}, expected an integer from 0 to ${Number.MAX_SAFE_INTEGER}`);
     }
     this.key0 = seed >>> 0;
     this.key1 = Math.floor(seed / twoPow32);
@@ -73,7 +71,7 @@ export class KeyedRandom {
     return ((this.words[0]! >>> 5) * 2 ** 26 + (this.words[1]! >>> 6)) / twoPow53;
   }
 
-  /** An integer, uniform in [0, bound) (each value's probability is right to 2^-53 · bound). */
+  /** An integer, uniform in [0, bound). Each value's probability is exact to 2^-53 · bound. */
   below(bound: number, purpose: Purpose, iteration: number, epoch: number, index: number): number {
     return Math.floor(this.unit(purpose, iteration, epoch, index) * bound);
   }

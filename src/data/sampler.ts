@@ -1,13 +1,13 @@
 import { DatasetError } from './error.js';
 import { type KeyedRandom, Purpose } from './random.js';
 
-/** One batch of triplets; the erased member of each is made from its anchor by the network. All arrays are [rows]. */
+/** One batch of triplets. The network makes the erased member of each from its anchor. All arrays are [rows]. */
 export interface TripletBatch {
   /** rows of Omega, so that `anchors[i] === omega[positions[i]]` */
   positions: Int32Array<ArrayBuffer>;
   /** indices into the train split */
   anchors: Int32Array<ArrayBuffer>;
-  /** indices into the train split, of the anchor's class and other than the anchor where the class has two images */
+  /** indices into the train split, of the anchor's class; differs from the anchor when the class has two images */
   positives: Int32Array<ArrayBuffer>;
 }
 
@@ -23,12 +23,12 @@ export interface TripletSamplerOptions {
 }
 
 /**
- * Chooses the triplets of a run. Omega is drawn once per iteration without replacement, each epoch passes over it in
- * an order of its own, and a positive is uniform in the anchor's class over the whole train split (method 1.10).
- * Every choice is keyed, so any batch can be asked for at any time.
+ * Selects the triplets of a run. Omega is drawn once per iteration without replacement. Each epoch goes through it in
+ * its own order. A positive is uniform in the anchor's class over the whole train split (method 1.10). Every choice is
+ * keyed, so any batch can be computed at any time.
  */
 export class TripletSampler {
-  /** classes with a single train image, ascending: their only anchor has to be its own positive */
+  /** classes with a single train image, ascending: it is its own positive */
   readonly loneClasses: readonly number[];
   private readonly options: TripletSamplerOptions;
   /** train indices ordered by class, then by index */
@@ -46,7 +46,7 @@ export class TripletSampler {
     if (!Number.isInteger(sampleSize) || sampleSize < 1 || sampleSize > labels.length) {
       throw new DatasetError(
         'DATASET_SAMPLE_SIZE',
-        `the sample size m = ${sampleSize} must be an integer from 1 to the ${labels.length} images of the train split`,
+        `the sample size m is ${sampleSize}, expected an integer from 1 to ${labels.length}, the images of the train split`,
       );
     }
     this.options = options;
@@ -79,7 +79,7 @@ export class TripletSampler {
     return this.drawnOmega.indices.slice();
   }
 
-  /** Steps of one epoch. */
+  /** Number of steps of one epoch. */
   batches(): number {
     return Math.ceil(this.options.sampleSize / this.options.batchSize);
   }

@@ -4,37 +4,37 @@ import type { Augmentation } from '../run/training-run.js';
 import { damagedImage, decodePixels, type TruncatedPictures } from './pixels.js';
 import { shortSideFor, type View } from './views.js';
 
-/** How decoded pictures are kept until they are seen: squares as the network takes them, or larger, to be cropped. */
+/** How decoded pictures are stored: as squares of the network's size, or larger, to be cropped later. */
 export interface StoredForm {
   readonly crop: Augmentation['crop'];
-  /** side of what the network takes, in pixels */
+  /** side of the network's input, in pixels */
   readonly imageSize: number;
 }
 
-/** A decoded picture as it is kept. */
+/** A decoded picture in its stored form. */
 export interface StoredPicture {
-  /** the picture with its short side as the form says; what views are measured in */
+  /** size of the picture with its short side as the form requires; views use these coordinates */
   readonly width: number;
   readonly height: number;
-  /** pixels there are: as many, but at most twice as many on the long side as on the short one */
+  /** number of stored pixels; the long side has at most twice the pixels of the short side */
   readonly storedWidth: number;
   readonly storedHeight: number;
   /** uint8 `[storedHeight, storedWidth, 3]` */
   readonly pixels: Uint8Array;
 }
 
-/** Width and height, then those of the pixels that there are: uint32 each. */
+/** Width and height, then stored width and stored height: uint32 each. */
 const headBytes = 16;
-/** A picture that is longer than this many times its short side is kept with fewer pixels along its long side. */
+/** Longer pictures are stored with fewer pixels along the long side. */
 const mostAspect = 2;
 
-/** Bytes that a packed picture takes at most. */
+/** Largest size of a packed picture in bytes. */
 export function packedBytes({ crop, imageSize }: StoredForm): number {
   if (crop === 'none') return imageSize ** 2 * 3;
   return headBytes + shortSideFor(imageSize) ** 2 * mostAspect * 3;
 }
 
-/** One run of bytes, for the cache. */
+/** One byte array, for the cache. */
 export function packPicture({ crop }: StoredForm, picture: StoredPicture): Uint8Array {
   if (crop === 'none') return picture.pixels;
   const packed = new Uint8Array(headBytes + picture.pixels.length);
@@ -44,7 +44,7 @@ export function packPicture({ crop }: StoredForm, picture: StoredPicture): Uint8
   return packed;
 }
 
-/** @param packed what {@link packPicture} gave */
+/** @param packed a result of {@link packPicture} */
 export function unpackPicture({ crop, imageSize }: StoredForm, packed: Uint8Array): StoredPicture {
   if (crop === 'none') {
     const side = { width: imageSize, height: imageSize, storedWidth: imageSize, storedHeight: imageSize };
@@ -62,15 +62,15 @@ export function unpackPicture({ crop, imageSize }: StoredForm, packed: Uint8Arra
 }
 
 /**
- * Decodes a picture file into the form in which it is kept.
- * @param name what an error calls the picture
+ * Decodes a picture file into its stored form.
+ * @param name the picture's name in errors
  * @throws DatasetError DATASET_IMAGE_DAMAGED
  */
 export async function storePicture(
   bytes: Buffer,
   { crop, imageSize }: StoredForm,
   name: string,
-  truncated: TruncatedPictures = 'refuse',
+  truncated: TruncatedPictures = 'reject',
 ): Promise<StoredPicture> {
   if (crop === 'none') {
     const pixels = await decodePixels(bytes, imageSize, name, truncated);
@@ -103,8 +103,8 @@ export async function storePicture(
 }
 
 /**
- * What a view shows, as the network takes it: uint8 `[imageSize, imageSize, 3]`. A part is resized with the filter that
- * whole pictures are resized with.
+ * Renders a view as the network's input: uint8 `[imageSize, imageSize, 3]`. A part is resized with the same filter as
+ * whole pictures.
  */
 export async function renderView(
   { width, height, storedWidth, storedHeight, pixels }: StoredPicture,
@@ -128,7 +128,7 @@ export async function renderView(
   return view.flipped ? mirrored(rendered, imageSize) : rendered;
 }
 
-/** Where a stretch of the picture lies in the pixels that there are; never empty, never beyond them. */
+/** Position of a range of the picture in the stored pixels: never empty, never outside. */
 function along<Start extends string, Length extends string>(
   start: number,
   length: number,
@@ -142,7 +142,7 @@ function along<Start extends string, Length extends string>(
   return { [startName]: first, [lengthName]: end - first } as Record<Start | Length, number>;
 }
 
-/** Left and right exchanged. */
+/** Exchanges left and right. */
 function mirrored(pixels: Uint8Array, side: number): Uint8Array {
   const result = new Uint8Array(pixels.length);
   for (let row = 0; row < side; row++) {

@@ -1,7 +1,7 @@
 import type { Augmentation } from '../run/training-run.js';
 import type { KeyedRandom, Purpose } from './random.js';
 
-/** Names the random part of a picture that one row of a batch sees: with the seed, all that it depends on. */
+/** Identifies the random view of one row's picture. Together with the seed it determines the view. */
 export interface ViewKey {
   readonly purpose: Purpose;
   readonly iteration: number;
@@ -24,11 +24,11 @@ interface Size {
   readonly height: number;
 }
 
-/** The bounds of torchvision's RandomResizedCrop, which the recipe takes as they are. */
+/** The bounds of torchvision's RandomResizedCrop, taken unchanged. */
 const [leastArea, mostArea] = [0.08, 1];
 const [leastAspect, mostAspect] = [3 / 4, 4 / 3];
 const attempts = 10;
-/** Draws of one key: the attempts, then the flip. */
+/** Random numbers per key: the attempts, then the flip. */
 const drawsPerKey = 16;
 const flipDraw = 15;
 
@@ -38,9 +38,9 @@ export function shortSideFor(imageSize: number): number {
 }
 
 /**
- * What a training row sees of a picture: of random area (8 % to all) and aspect (3:4 to 4:3) where pictures are cropped,
- * mirrored half of the time where they are flipped. As in torchvision, ten attempts that do not fit the picture are
- * followed by its largest central part of an allowed aspect.
+ * The view of a training row. With cropping: a random area (8 % to all) and aspect (3:4 to 4:3). With flipping:
+ * mirrored half of the time. As in torchvision, after ten attempts that do not fit the picture, the view is the largest
+ * central part with an allowed aspect.
  */
 export function trainingView(
   random: KeyedRandom,
@@ -81,7 +81,7 @@ export function trainingView(
   };
 }
 
-/** What a query sees of a picture: all of it, or the central square of `imageSize` pixels where pictures are cropped. */
+/** The view of a query: the whole picture, or with cropping its central square of `imageSize` pixels. */
 export function queryView({ crop }: Augmentation, size: Size, imageSize: number): View {
   const side = crop === 'none' ? undefined : imageSize;
   return { ...centred(size, side ?? size.width, side ?? size.height), flipped: false };

@@ -6,15 +6,15 @@ import { type DiskWatch, diskWatch } from './watch.js';
 type Wait = <Value>(operation: string, file: string, work: Promise<Value>) => Promise<Value>;
 
 /**
- * The file operations of `node:fs/promises` that this project uses, each watched while it is awaited: see `DiskWatch`.
- * They throw what those throw.
+ * The file operations of `node:fs/promises` that this project uses, watched by `DiskWatch`. They throw the same errors.
  */
 export class Disk {
   private readonly wait: Wait;
 
   /**
-   * @param patienceSeconds after which an operation is given up with DiskError DISK_NO_ANSWER; null never
-   * @param system what carries them out; for tests
+   * @param patienceSeconds time limit of an operation, after which it fails with DiskError DISK_NO_ANSWER; null for
+   * none
+   * @param system carries out the operations; for tests
    */
   constructor(
     patienceSeconds: number | null = null,
@@ -56,7 +56,7 @@ export class Disk {
     return this.wait('stat', path, this.system.stat(path, { bigint: true }));
   }
 
-  /** A path with every link in it followed. */
+  /** Resolves all symbolic links of a path. */
   realPath(path: string): Promise<string> {
     return this.wait('resolve', path, this.system.realpath(path));
   }
@@ -69,17 +69,17 @@ export class Disk {
     return this.wait('list', path, this.system.readdir(path));
   }
 
-  /** The same, with what kind each is. */
+  /** The same, with each entry's kind. */
   entries(path: string): Promise<Dirent[]> {
     return this.wait('list', path, this.system.readdir(path, { withFileTypes: true }));
   }
 
-  /** With the folders above it; no error where it is there. */
+  /** Also creates parent folders; no error when it exists. */
   async makeFolder(path: string): Promise<void> {
     await this.wait('make folder', path, this.system.mkdir(path, { recursive: true }));
   }
 
-  /** Also a folder with all that is in it; no error where there is nothing. */
+  /** Also removes a folder with its content; no error when it does not exist. */
   remove(path: string): Promise<void> {
     return this.wait('remove', path, this.system.rm(path, { recursive: true, force: true }));
   }
@@ -92,16 +92,16 @@ export class Disk {
     return this.wait('link', to, this.system.link(from, to));
   }
 
-  /** Sets the time of its last change, and of its last use, to now. */
+  /** Sets modification and access time to now. */
   touch(path: string): Promise<void> {
     const now = new Date();
     return this.wait('touch', path, this.system.utimes(path, now, now));
   }
 }
 
-/** A file that is open, with its operations watched likewise. */
+/** An open file whose operations are watched too. */
 export class OpenFile {
-  /** Settles when an operation that was given up answers after all. */
+  /** Settles when an operation that was given up answers later. */
   private late: Promise<unknown> | null = null;
 
   constructor(
@@ -110,7 +110,7 @@ export class OpenFile {
     private readonly wait: Wait,
   ) {}
 
-  /** Up to `length` bytes from `position`, into `buffer` at `offset`. */
+  /** Reads up to `length` bytes from `position` into `buffer` at `offset`. */
   read(
     buffer: Uint8Array,
     offset: number,
@@ -120,17 +120,17 @@ export class OpenFile {
     return this.until('read', this.handle.read(buffer, offset, length, position));
   }
 
-  /** All of `buffer`, at `position`. */
+  /** Writes all of `buffer` at `position`. */
   write(buffer: Uint8Array, position: number): Promise<unknown> {
     return this.until('write', this.handle.write(buffer, 0, buffer.length, position));
   }
 
-  /** All of it, after what was written before. */
+  /** Writes all of `content` after the earlier writes. */
   append(content: string | Uint8Array): Promise<void> {
     return this.until('write', this.handle.writeFile(content));
   }
 
-  /** Waits until what was written is on the disk. */
+  /** Waits until the written data is on the disk. */
   sync(): Promise<void> {
     return this.until('fsync', this.handle.sync());
   }
@@ -145,7 +145,7 @@ export class OpenFile {
 
   async close(): Promise<void> {
     if (this.late === null) return this.until('close', this.handle.close());
-    // What was given up may still use the descriptor, whose number must not be another file's by then.
+    // An operation that was given up may still use the descriptor, so its number must stay reserved.
     const close = () => void this.handle.close().catch(() => {});
     this.late.then(close, close);
   }
@@ -158,10 +158,10 @@ export class OpenFile {
   }
 }
 
-/** What file operations go through that wait for so many seconds, null for as long as it takes. */
+/** Makes file operations with a time limit in seconds; null for none. */
 export type DiskOf = (patienceSeconds: number | null) => Disk;
 
 export const diskWithPatience: DiskOf = (patienceSeconds) => new Disk(patienceSeconds);
 
-/** File operations that may take as long as they take. */
+/** File operations without a time limit. */
 export const disk = new Disk();

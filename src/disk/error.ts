@@ -4,12 +4,12 @@ import { ExitCode, FcaenetError } from '../errors.js';
 export class DiskError extends FcaenetError {
   override readonly name = 'DiskError';
 
-  /** @param seconds for how long it was awaited */
+  /** @param seconds the time that it was awaited */
   constructor(operation: string, file: string, seconds: number) {
     super(
       'DISK_NO_ANSWER',
       `${operation} of ${file} did not answer within ${seconds} s`,
-      // Another process may find the disk well.
+      // The disk may answer another process.
       ExitCode.failed,
     );
   }

@@ -3,23 +3,23 @@ import { devNull } from 'node:os';
 import { type Clock, systemClock } from '../clock.js';
 import { DiskError } from './error.js';
 
-/** An operation is overdue after so many seconds. */
+/** An operation is overdue after this many seconds. */
 export const overdueSeconds = 5;
 const tickMs = 1000;
-/** Pokes that may wait at a time: behind a disk that is truly gone they would pile up. */
-const mostPokes = 100;
+/** Largest number of waiting wake-up operations. Without it they would pile up behind a dead disk. */
+const mostWakeUps = 100;
 
 interface Wait {
   readonly operation: string;
   readonly file: string;
-  /** Tick at which it began. */
+  /** Tick at which it started. */
   readonly since: number;
-  /** Null waits for ever. */
+  /** Null waits without limit. */
   readonly patience: { readonly seconds: number; readonly giveUp: (error: DiskError) => void } | null;
   isOverdue: boolean;
 }
 
-/** An operation that is overdue, told once. */
+/** An overdue operation, reported once. */
 export interface OverdueOperation {
   readonly operation: string;
   readonly file: string;
@@ -27,46 +27,45 @@ export interface OverdueOperation {
 }
 
 /**
- * Watches what waits for libuv's pool of threads: file operations, and the decoding of pictures.
- *
- * The pool can lose a wake-up, as in glibc's bug 25847: then work is queued while all of its threads sleep, until
- * something else is queued. So while an operation is overdue, a cheap one is sent after it every second. Time is counted
- * in turns of the event loop, so that what a busy or stopped process has not yet looked at is not held against the disk.
+ * Watches operations of libuv's thread pool: file operations and the decoding of pictures. The pool can lose a wake-up
+ * (glibc bug 25847): then an operation stays queued while all threads sleep, until another operation is queued. So
+ * while an operation is overdue, a cheap one is queued every second. Time is counted in turns of the event loop, so
+ * that the time of a busy or stopped process does not count against the disk.
  */
 export class DiskWatch {
   private readonly waits = new Set<Wait>();
   private ticks = 0;
   private stopTicking: (() => void) | null = null;
-  private pokes = 0;
-  /** Operations that were overdue so far. */
+  private wakeUps = 0;
+  /** Number of operations that were overdue so far. */
   overdueTotal = 0;
-  /** Told of each operation that becomes overdue; the last one that was set. */
+  /** Called for each operation that becomes overdue. Only the last listener is kept. */
   onOverdue: (overdue: OverdueOperation) => void = () => {};
 
-  /** @param poke queues something cheap that needs no disk */
+  /** @param wakeUp queues a cheap operation that needs no disk */
   constructor(
-    private readonly poke: () => Promise<unknown> = () => stat(devNull),
+    private readonly wakeUp: () => Promise<unknown> = () => stat(devNull),
     private readonly clock: Clock = systemClock,
   ) {}
 
-  /** Seconds for which the longest of the overdue operations has not answered; 0 where none is overdue. */
+  /** Seconds that the longest overdue operation has waited; 0 when none is overdue. */
   get longestSeconds(): number {
     const longest = this.waits.values().next().value;
     return longest?.isOverdue ? this.secondsOf(longest) : 0;
   }
 
-  /** Counts and tells of an operation that is overdue: of this watch, or of another thread's. */
+  /** Counts and reports an overdue operation of this watch or of another thread's. */
   report({ operation, file, seconds }: OverdueOperation): void {
     this.overdueTotal++;
     this.onOverdue({ operation, file, seconds });
   }
 
   /**
-   * Passes on what `work` gives, and watches it until then.
-   * @param operation what it is called in a warning, as "read"
-   * @param file that it concerns
-   * @param patienceSeconds null waits for as long as it takes
-   * @throws DiskError DISK_NO_ANSWER after that time; what comes later is dropped
+   * Watches `work` and returns its result.
+   * @param operation its name in a warning, such as "read"
+   * @param file the file that it concerns
+   * @param patienceSeconds null waits without limit
+   * @throws DiskError DISK_NO_ANSWER after that time; a later result is dropped
    */
   until<Value>(
     operation: string,
@@ -100,7 +99,7 @@ export class DiskWatch {
     }
     this.ticks++;
     let someOverdue = false;
-    // The oldest come first.
+    // Waits are in order of age.
     for (const wait of this.waits) {
       const seconds = this.secondsOf(wait);
       if (seconds < overdueSeconds) break;
@@ -116,10 +115,10 @@ export class DiskWatch {
   }
 
   private wake(): void {
-    if (this.pokes === mostPokes) return;
-    this.pokes++;
-    const answered = () => void this.pokes--;
-    this.poke().then(answered, answered);
+    if (this.wakeUps === mostWakeUps) return;
+    this.wakeUps++;
+    const answered = () => void this.wakeUps--;
+    this.wakeUp().then(answered, answered);
   }
 
   private secondsOf({ since }: Wait): number {

@@ -1,7 +1,7 @@
 import type { NamedAttrMap, NamedTensorMap, Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 
-/** What follows the normalisation in the same operation; `relu6` has derivative 0 at 0 and at 6, as PyTorch's. */
+/** Activation after the normalisation in the same operation. `relu6` has derivative 0 at 0 and at 6, as in PyTorch. */
 export type BatchNormActivation = 'none' | 'relu' | 'relu6';
 
 /** Names of the fused kernels; a backend that registers them is given the whole operation. */
@@ -21,9 +21,8 @@ export interface BatchNormTrainResult {
 
 /**
  * Train-mode batch normalisation with PyTorch's semantics: statistics over batch, height and width, biased variance.
- * Differentiable in `x`, `scale` and `offset` by the closed form (Ioffe and Szegedy 2015, section 3):
- * dx = scale/√(variance + ε) · (g − mean(g) − x̂·mean(g·x̂)), g being the gradient behind the activation.
- *
+ * Differentiable in `x`, `scale` and `offset` by the closed form (Ioffe and Szegedy 2015, section 3): dx =
+ * scale/√(variance + ε) · (g − mean(g) − x̂·mean(g·x̂)), where g is the gradient behind the activation.
  * @param x `[batch, height, width, channels]`
  * @param scale `[channels]`
  * @param offset `[channels]`
@@ -43,9 +42,8 @@ export function batchNormTrain(
 }
 
 /**
- * The end of a residual block: relu(batchNormTrain(x) + shortcut), differentiable in `shortcut` as well. Where the
- * backend has it as one kernel, the sum and its parts are never stored, nor kept for the backward pass.
- *
+ * The end of a residual block: relu(batchNormTrain(x) + shortcut), also differentiable in `shortcut`. A backend with a
+ * fused kernel does not store the sum and its parts, and does not keep them for the backward pass.
  * @param shortcut of the shape of `x`
  */
 export function batchNormAddRelu(
@@ -120,7 +118,7 @@ function composedBatchNormTrain(
   return { output: normalise(x, scale, offset) as Tensor4D, mean, variance };
 }
 
-/** dy where the activation let its input through, else 0; `output` is the activation's result. */
+/** dy where the activation passed its input, else 0. `output` is the activation's result. */
 function throughActivation(dy: Tensor, output: Tensor, activation: BatchNormActivation): Tensor {
   if (activation === 'none') {
     return dy;

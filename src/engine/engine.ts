@@ -1,24 +1,24 @@
-/** What decides an engine's results, and what a user wants to see of it. */
+/** What determines an engine's results, and what users see of it. */
 export interface EngineDescription {
   readonly name: 'onednn' | 'tensorflow' | 'webgpu';
   /** Versions of TF.js and of the library below it. */
   readonly version: string;
-  /** The processor or accelerator, in its maker's words. */
+  /** The manufacturer's name of the processor or accelerator. */
   readonly device: string;
-  /** The instruction set that kernels are chosen for. */
+  /** The instruction set of the selected kernels. */
   readonly instructionSet: string;
-  /** SHA-256 over sources, flags and compiler of this project's native kernels; empty where it has none. */
+  /** SHA-256 over sources, flags and compiler of this project's native kernels; empty when the engine has none. */
   readonly buildHash: string;
-  /** Threads that one microbatch is computed on. */
+  /** Number of threads that compute one microbatch. */
   readonly threads: number;
-  /** True when equal inputs give equal bits, in this process and in any other of the same description. */
+  /** True when equal inputs give equal bits, in this process and in every other one with the same description. */
   readonly deterministic: boolean;
 }
 
 export interface EngineMemory {
-  /** Tensors alive. */
+  /** Number of live tensors. */
   readonly tensors: number;
-  /** Bytes of the tensors alive. */
+  /** Bytes of the live tensors. */
   readonly tensorBytes: number;
   /** Bytes kept for later tensors. */
   readonly pooledBytes: number;
@@ -26,7 +26,7 @@ export interface EngineMemory {
   readonly workspaceBytes: number;
 }
 
-/** What executes tensor kernels: TF.js's current backend. */
+/** Executes tensor kernels: TF.js's current backend. */
 export interface Engine {
   readonly description: EngineDescription;
   memory(): EngineMemory;

@@ -1,6 +1,6 @@
 import { ExitCode, FcaenetError } from '../errors.js';
 
-/** An engine that cannot be loaded or was asked for something it cannot do; codes start with `ENGINE_`. */
+/** An engine that cannot be loaded, or a request that it does not support. Codes start with `ENGINE_`. */
 export class EngineError extends FcaenetError {
   override readonly name = 'EngineError';
 

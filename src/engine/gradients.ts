@@ -9,14 +9,12 @@ type NamedGradientMap = { [name: string]: () => Tensor };
 type Gradient = (dy: Tensor, saved: Tensor[], attributes: NamedAttrMap) => NamedGradientMap;
 
 /**
- * Registers the gradients of the operations that models may use: Add, AddN, AvgPool, BatchMatMul, Cast, Concat,
- * Conv2D, DepthwiseConv2dNative, Identity, MaxPool, Mean, Multiply, PadV2, RealDiv, Relu, Relu6, Reshape, Slice,
- * Square, Sub, Sum, Tanh, Transpose.
- *
- * tfjs-core's Node entry point carries no gradients, and its `dist/register_all_gradients.js` cannot be resolved by
- * Node's ES modules (its imports have no extension), so they are stated here, for every engine alike.
- * Relu6 has derivative 0 at 6, as PyTorch's. A gradient that a caller passes in (`dy` of `tf.grads`) is disposed.
- * Calling it again is harmless.
+ * Registers the gradients of the operations that models may use: Add, AddN, AvgPool, BatchMatMul, Cast, Concat, Conv2D,
+ * DepthwiseConv2dNative, Identity, MaxPool, Mean, Multiply, PadV2, RealDiv, Relu, Relu6, Reshape, Slice, Square, Sub,
+ * Sum, Tanh, Transpose. tfjs-core's Node entry point has no gradients, and Node's ES modules cannot resolve its
+ * `dist/register_all_gradients.js` (its imports have no extension), so they are defined here, the same for every
+ * engine. Relu6 has derivative 0 at 6, as in PyTorch. A gradient that a caller passes in (`dy` of `tf.grads`) is
+ * disposed. It may be called again.
  */
 export function registerGradients(): void {
   for (const configuration of configurations()) {
@@ -113,9 +111,10 @@ function single(gradient: Gradient): GradConfig['gradFunc'] {
 }
 
 /**
- * Disposes `used` once the last of the gradients has been computed. The tape would keep every gradient and every saved
- * tensor until the whole backward pass is done; each belongs to one operation, and no gradient here is the tensor it
- * came from, so they can go at once and their memory serves the next operation while it is still in the cache.
+ * Disposes `used` when the last of the gradients has been computed. The tape would keep every gradient and every saved
+ * tensor until the end of the backward pass. Each belongs to one operation, and no gradient here is the same tensor as
+ * its source, so they can be disposed immediately. The next operation then reuses their memory while it is still in the
+ * cache.
  */
 function releasing(gradients: NamedGradientMap, used: Tensor[]): NamedGradientMap {
   const names = Object.keys(gradients);
@@ -135,7 +134,7 @@ function fromInputs(kernelName: string, inputsToSave: string[], gradient: Gradie
   return { kernelName, inputsToSave, gradFunc: single(gradient) };
 }
 
-/** Gradient of a unary operation from its own result: keeps one tensor instead of two. */
+/** Gradient of a unary operation from its own result. Keeps one tensor instead of two. */
 function fromOutput(kernelName: string, gradient: (dy: Tensor, y: Tensor) => Tensor): GradConfig {
   return {
     kernelName,
@@ -144,7 +143,7 @@ function fromOutput(kernelName: string, gradient: (dy: Tensor, y: Tensor) => Ten
   };
 }
 
-/** dy where the result lies inside (0, limit), else 0: one kernel where the backend has it. */
+/** dy where the result is inside (0, limit), else 0. One kernel, if the backend has it. */
 export function reluGradient(dy: Tensor, y: Tensor, limit: number): Tensor {
   if (tf.getKernel(reluGradientKernel, tf.getBackend())) {
     return run(reluGradientKernel, { dy, y }, { limit });
@@ -157,8 +156,8 @@ function run(kernelName: string, inputs: { [name: string]: Tensor }, attributes:
 }
 
 /**
- * Sums `dy` over the axes along which an operand of `shape` was broadcast. Always a tensor of its own: the tape
- * disposes a gradient it has added to another, and both operands of a sum may share one `dy`.
+ * Sums `dy` over the axes along which an operand of `shape` was broadcast. Always returns a new tensor: the tape
+ * disposes a gradient after adding it to another, and both operands of a sum may share one `dy`.
  */
 function reduceTo(dy: Tensor, shape: number[]): Tensor {
   const axes = tf.broadcast_util.getReductionAxes(shape, dy.shape);

@@ -8,9 +8,9 @@ import { startTensorflow } from './tensorflow/start.js';
 import { startWebgpu } from './webgpu/start.js';
 
 export interface EngineOptions {
-  /** Threads of one microbatch, 1 to 1024; results are the same bits for the same number. */
+  /** Threads of one microbatch, 1 to 1024. The same number gives the same bits. */
   readonly threads: number;
-  /** The compiled native kernels, by default those that set-up built. */
+  /** Path of the compiled native kernels; by default those of the setup. */
   readonly addonPath?: string;
 }
 
@@ -22,18 +22,14 @@ const starters: { [Name in EngineName]: (options: EngineOptions) => Promise<Engi
 
 /**
  * Starts the engine that executes tensor kernels and makes it TF.js's current backend, with the gradients of
- * `registerGradients`. `auto` takes `onednn` when it can run, else `tensorflow`; `webgpu` must be asked for by name, and
- * TF.js's own `cpu` backend is never taken.
- *
+ * `registerGradients`. `auto` selects `onednn` if it can run, else `tensorflow`. `webgpu` is only selected by name, and
+ * TF.js's own `cpu` backend never.
  * @throws EngineError ENGINE_NAME, ENGINE_THREADS, ENGINE_UNAVAILABLE
  */
 export async function loadEngine(name: 'auto' | EngineName, options: EngineOptions): Promise<Engine> {
   const { threads } = options;
   if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
-    throw new EngineError(
-      'ENGINE_THREADS',
-      `An engine runs on 1 to 1024 threads, but ${threads} were asked for.`,
-    );
+    throw new EngineError('ENGINE_THREADS', `The number of threads is ${threads}, expected 1 to 1024.`);
   }
   if (name !== 'auto' && !Object.hasOwn(starters, name)) {
     throw new EngineError(

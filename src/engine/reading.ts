@@ -1,7 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 
-/** False where values leave the engine only by a promise, because the event loop must turn meanwhile: WebGPU. */
+/** False when values can only be read by a promise, because the event loop must run meanwhile: WebGPU. */
 export function readsAtOnce(): boolean {
   return tf.getBackend() !== 'webgpu';
 }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { EngineMemory } from './engine.js';
 
-/** What TF.js itself counts; all that is known of an engine that shows nothing of the memory below it. */
+/** TF.js's own counters, for an engine that does not report its own memory. */
 export function tensorMemory(): EngineMemory {
   const { numTensors, numBytes } = tf.memory();
   return { tensors: numTensors, tensorBytes: numBytes, pooledBytes: 0, workspaceBytes: 0 };

@@ -4,7 +4,7 @@ import type { TrainingRunSpec } from '../run/training-run.js';
 import { assignLeaves } from '../schedule/assignment.js';
 import type { RunWork } from './work.js';
 
-/** What one worker does in a second. */
+/** Speed of one worker per second. */
 export interface Speed {
   /** forward and backward */
   readonly trainedImagesPerSecond: number;
@@ -12,13 +12,13 @@ export interface Speed {
   readonly encodedImagesPerSecond: number;
 }
 
-/** Less than this part of the time gained is not worth another worker's row in a table. */
+/** A number of workers is shown when it takes less than this share of the previous one's time. */
 const worthwhile = 0.8;
 
 /**
- * Numbers of workers that each make a step noticeably shorter than the one before: the slowest worker of a step decides,
- * and microbatches are not divided, so that of eight microbatches five workers finish no sooner than four. The last is
- * the most that can be useful at all.
+ * Numbers of workers that each make a step noticeably shorter than the previous number. The slowest worker determines a
+ * step, and microbatches are not divided: with eight microbatches, five workers are not faster than four. The last
+ * number is the largest useful one.
  */
 export function usefulWorkers({ schedule }: TrainingRunSpec): number[] {
   const leaves = new ReductionTree(schedule.batchSize, schedule.microbatches).leaves.length;
@@ -32,7 +32,7 @@ export function usefulWorkers({ schedule }: TrainingRunSpec): number[] {
   return useful;
 }
 
-/** Seconds of computing with so many equal workers; the coordinator's V-steps and rankings are left out. */
+/** Seconds of computing with this number of equal workers, without the coordinator's V-steps and rankings. */
 export function computeSeconds(
   spec: TrainingRunSpec,
   work: RunWork,
@@ -47,7 +47,7 @@ export function computeSeconds(
   };
 }
 
-/** Anchors of the worker that has most of them. */
+/** Anchors of the worker with the largest share. */
 function largestShare({ schedule }: TrainingRunSpec, rows: number, workers: number): number {
   const tree = new ReductionTree(rows, schedule.microbatches);
   const places = Array.from({ length: workers }, (_, worker) => worker);

@@ -6,17 +6,20 @@ import { commonLineEstimates, type LineEstimate } from './lines.js';
 import { estimateTraffic } from './traffic.js';
 import { countWork, type DatasetCounts } from './work.js';
 
-/** What a run takes with one number of workers. */
+/** What a run needs with one number of workers. */
 export interface FleetEstimate {
   readonly workers: number;
-  /** of computing; null where no speed is known */
+  /** of computing; null when the speed is unknown */
   readonly hours: number | null;
   /** bytes of messages from the coordinator, and to it */
   readonly sentBytes: number;
   readonly receivedBytes: number;
-  /** What the coordinator's line must carry, both ways together, so that computing decides; null without a speed. */
+  /**
+   * Required rate of the coordinator's network line, both directions together, so that computing is the bottleneck;
+   * null when the speed is unknown.
+   */
   readonly lineBytesPerSecond: number | null;
-  /** What common lines do, when all workers are on other machines; empty without a speed. */
+  /** Effect of common network lines when all workers are on other machines; empty when the speed is unknown. */
   readonly lines: readonly LineEstimate[];
 }
 
@@ -29,16 +32,16 @@ export interface RunEstimate {
   readonly cacheBytes: number;
   /** one version of the weights, as a checkpoint or a worker gets it */
   readonly weightBytes: number;
-  /** Numbers of workers that each make a step noticeably shorter than the one before. */
+  /** Numbers of workers that each make a step noticeably shorter than the previous number. */
   readonly usefulWorkers: readonly number[];
-  /** with the useful numbers of workers and the one that was asked for, rising */
+  /** for the useful numbers of workers and the requested one, increasing */
   readonly fleets: readonly FleetEstimate[];
 }
 
 /**
  * Estimates a run from its settings and its dataset's counts.
- * @param workers a number of workers to look at besides the useful ones
- * @param speed of one worker; null where it is not known
+ * @param workers a number of workers to show besides the useful ones
+ * @param speed of one worker; null when it is unknown
  */
 export function estimateRun(
   { spec }: TrainingRun,

@@ -1,21 +1,21 @@
-/** Lines that machines commonly have, in gigabits per second and each direction. */
+/** Common network lines, in gigabits per second and direction. */
 const commonLines = [1, 10, 25] as const;
 
 /** Messages on a line that suffices add at most this part to the time of computing. */
 const sufficientShare = 0.1;
 
-/** What a line between the coordinator and workers on other machines does to a run. */
+/** The effect of a network line between the coordinator and workers on other machines. */
 export interface LineEstimate {
   readonly gigabitsPerSecond: number;
-  /** What messages add to the time of computing, as a part of it. */
+  /** Share that messages add to the computing time. */
   readonly addedShare: number;
   readonly suffices: boolean;
 }
 
 /**
- * What the common lines add: weights go out before a step's computing and gradients come in after it, so that a line
- * works while the workers wait.
- * @param bytesPerSecond of messages, both ways together, per second of computing
+ * What the common lines add. Weights are sent before a step's computation and gradients after it, so workers wait
+ * during transfers.
+ * @param bytesPerSecond of messages, both directions together, per second of computing
  */
 export function commonLineEstimates(bytesPerSecond: number): LineEstimate[] {
   return commonLines.map((gigabitsPerSecond) => {
@@ -25,8 +25,8 @@ export function commonLineEstimates(bytesPerSecond: number): LineEstimate[] {
 }
 
 /**
- * For how many workers each line suffices, in words.
- * @param fleets with rising numbers of workers, and the same lines
+ * Describes for how many workers each line is sufficient.
+ * @param fleets with increasing numbers of workers, and the same lines
  */
 export function describeLines(
   fleets: readonly { readonly workers: number; readonly lines: readonly LineEstimate[] }[],
@@ -35,9 +35,9 @@ export function describeLines(
     const enough = fleets.filter(({ lines }) => lines[index]?.suffices).at(-1)?.workers;
     const all = enough === fleets.at(-1)?.workers;
     const line = `A line of ${rate} Gbit/s`;
-    if (enough === undefined) return `${line} does not suffice for any of these numbers of workers.`;
+    if (enough === undefined) return `${line} is not sufficient for any of these numbers of workers.`;
     const workers = enough === 1 ? '1 worker' : `up to ${enough} workers`;
-    return `${line} suffices for ${all ? 'all of these numbers of workers' : workers}.`;
+    return `${line} is sufficient for ${all ? 'all of these numbers of workers' : workers}.`;
   });
-  return `${sentences.join('\n')}\nOn a line that suffices, messages add at most ${100 * sufficientShare}% to the hours.\n`;
+  return `${sentences.join('\n')}\nOn a sufficient line, messages add at most ${100 * sufficientShare}% to the hours.\n`;
 }

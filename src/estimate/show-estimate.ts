@@ -14,14 +14,14 @@ import { estimateRun, type RunEstimate } from './estimate.js';
 import { describeLines } from './lines.js';
 import type { DatasetCounts } from './work.js';
 
-/** A forward pass is a third of forward and backward together. */
+/** A forward pass takes a third of the time of forward and backward. */
 const forwardAdvantage = 3;
 
 /**
- * `fcaenet estimate`: the size of a run, as tables on a terminal and one JSON line elsewhere.
- * @param imagesPerSecond that one worker trains on; undefined measures it here
- * @throws what the dataset's reader throws, RunFileError where the run does not fit it, EngineError where there is no
- * engine to measure
+ * `fcaenet estimate`: the size of a run, as tables on a terminal, otherwise as one JSON line.
+ * @param imagesPerSecond training speed of one worker; undefined measures it here
+ * @throws the errors of the dataset's reader, RunFileError when the run does not fit its dataset, EngineError when
+ * there is no engine to measure
  */
 export async function showEstimate(run: TrainingRun, imagesPerSecond: number | undefined): Promise<void> {
   const console = openConsole('result');
@@ -48,7 +48,7 @@ export async function showEstimate(run: TrainingRun, imagesPerSecond: number | u
   }
 }
 
-/** A dataset that is not there yet is as it was published, where the run file says which it is. */
+/** Counts of the dataset. If it does not exist yet, the published counts of the dataset that the run file names. */
 async function countsOf({
   spec,
 }: TrainingRun): Promise<DatasetCounts & { format: DatasetKind; source: string }> {
@@ -79,7 +79,7 @@ async function measured({ log }: Console, { spec }: TrainingRun): Promise<Speed>
   return speed;
 }
 
-/** What the run takes, then what it takes of different numbers of workers. */
+/** The size of the run, then its needs with different numbers of workers. */
 export function estimateTables(estimate: RunEstimate): string {
   const number = (value: number) => Math.round(value).toLocaleString('en-GB');
   const what = [

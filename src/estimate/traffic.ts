@@ -12,20 +12,20 @@ import { verifiedLeaves } from '../schedule/verified-leaves.js';
 import { chunkBytes } from '../transport/tensor-stream.js';
 import { type DatasetCounts, encodedQueries, encodedSamples, evaluations, type RunWork } from './work.js';
 
-/** Bytes of messages, as the coordinator's own counters count them: gRPC's framing left aside. */
+/** Bytes of messages, without gRPC framing, as the coordinator's counters count them. */
 export interface Traffic {
   readonly sentBytes: number;
   readonly receivedBytes: number;
 }
 
-/** Term, checksum, numbers and tags of one message; a few bytes more or less do not matter beside its tensors. */
+/** Term, checksum, numbers and tags of one message. Some bytes more or less do not matter beside its tensors. */
 const messageBytes = 30;
 /** Index, tag and SHA-256 of one microbatch in a result of several. */
 const digestBytes = 40;
 
 /**
- * What a run sends and receives with so many workers from its first step to its last, none of them lost: weights and
- * gradients above all. Heartbeats and logs, which depend on time, are left out.
+ * What a run sends and receives with this number of workers from its first to its last step, if no worker is lost:
+ * mainly weights and gradients. Heartbeats and logs depend on time and are not included.
  */
 export function estimateTraffic(
   spec: TrainingRunSpec,
@@ -50,8 +50,8 @@ export function estimateTraffic(
   add(encodeTraffic(encodedQueries(spec, counts), 4 * wordsPerCode(spec.bits)), 1);
   const samples = encodedSamples(spec);
   add(encodeTraffic(samples, 4 * spec.bits), 1);
-  // The weights after the last step go out for the last V-step and evaluation only. The others bring those of the next
-  // step a little earlier, but to the spare workers too, who need them for nothing else.
+  // The weights after the last step are only sent for the last V-step and evaluation. The weights for other V-steps are
+  // also those of the next step, but idle workers get them too.
   const fed = (images: number) => Math.min(workers, Math.ceil(images / (2 * encodeBatchSize)));
   const fedSamples = samples > 0 ? fed(spec.dataset.sampleSize) : 0;
   const fedBoth = Math.max(fedSamples, fed(counts.test));
@@ -68,7 +68,7 @@ export function estimateTraffic(
   return total;
 }
 
-/** What one step takes. */
+/** Traffic of one step. */
 class StepTraffic {
   /** One version of the weights for one worker. */
   readonly weights: Traffic;
@@ -88,8 +88,8 @@ class StepTraffic {
   }
 
   /**
-   * @param nextRows rows of the next step's batch, whose images are named ahead
-   * @param verified microbatches that are compared and therefore come alone
+   * @param nextRows rows of the next step's batch, whose images are announced in advance
+   * @param verified microbatches that are compared and therefore sent alone
    */
   of(rows: number, nextRows: number, verified: readonly number[] = []): Traffic {
     const tree = this.tree(rows);
@@ -112,8 +112,8 @@ class StepTraffic {
   }
 
   /**
-   * What computing some microbatches twice, and alone, adds over the whole run. Which they are is keyed, and so are
-   * counted.
+   * Additional traffic of the whole run for microbatches that are computed twice and sent alone. They are selected by
+   * key, so they can be counted.
    */
   verification(work: RunWork): Traffic {
     const { schedule, operation, seed } = this.spec;
@@ -155,7 +155,7 @@ class StepTraffic {
     const { layout, spec } = this;
     const passes = usesErasing(spec.method) ? 2 : 1;
     const gradientBytes = 4 * layout.parameterCount;
-    // Besides the gradient six small arrays, each in chunks of its own.
+    // Besides the gradient six small arrays, each in its own chunks.
     const rest = payloadBytes({ layout, passes }, rows) - gradientBytes;
     const timings = 20;
     return (
@@ -178,7 +178,7 @@ function transferBytes(parts: readonly number[]): number {
   return parts.reduce((sum, bytes) => sum + bytes + Math.ceil(bytes / chunkBytes) * messageBytes, 0);
 }
 
-/** What a step needs to know of V: Gram matrix, class sums and total in float64, class sizes. */
+/** What a step needs of V: Gram matrix, class sums and total in float64, class sizes. */
 function contextBytes({ bits }: TrainingRunSpec, { classes }: DatasetCounts): number {
   return messageBytes + 8 * (bits * bits + classes * bits + bits) + 4 * classes;
 }

@@ -1,7 +1,7 @@
 import { imagesPerAnchor } from '../model/method.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 
-/** What a dataset has, as far as the size of a run depends on it. */
+/** The counts of a dataset that determine the size of a run. */
 export interface DatasetCounts {
   readonly classes: number;
   /** n, images of the database */
@@ -10,11 +10,11 @@ export interface DatasetCounts {
   readonly test: number;
 }
 
-/** What a run computes, whoever computes it. */
+/** The computations of a run. */
 export interface RunWork {
   /** optimiser steps */
   readonly steps: number;
-  /** Anchors of the batches of one epoch: all alike but for the last, which may be smaller. */
+  /** Anchors of each batch of one epoch. All are equal except the last, which may be smaller. */
   readonly batches: readonly number[];
   readonly anchors: number;
   /** images that pass forward and backward: anchors, positives and erased anchors */
@@ -42,17 +42,17 @@ export function countWork(spec: TrainingRunSpec, counts: DatasetCounts): RunWork
   };
 }
 
-/** Iterations that are evaluated: every so many, and always the last. */
+/** Number of evaluated iterations: every so many, and always the last. */
 export function evaluations({ schedule, operation }: TrainingRunSpec): number {
   return Math.ceil(schedule.iterations / operation.evaluation.every);
 }
 
-/** Sampled images of all V-steps, where these take outputs encoded afresh. */
+/** Sampled images of all V-steps, if their outputs are encoded again. */
 export function encodedSamples({ sampledOutputs, schedule, dataset }: TrainingRunSpec): number {
   return sampledOutputs === 'encoded' ? schedule.iterations * dataset.sampleSize : 0;
 }
 
-/** Queries of all evaluations: the last uses all there are. */
+/** Queries of all evaluations. The last one uses all queries. */
 export function encodedQueries(spec: TrainingRunSpec, { test }: DatasetCounts): number {
   const { maxQueries } = spec.operation.evaluation;
   return (evaluations(spec) - 1) * Math.min(maxQueries ?? test, test) + test;

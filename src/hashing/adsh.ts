@@ -4,7 +4,7 @@ import { similaritySums, summarizeCodes } from './similarity.js';
 import { createSweepKernel, type SweepKernel } from './sweep-kernel.js';
 import { codeTargets, fillSignTables, gramOfOutputs } from './targets.js';
 
-/** Network outputs of the sampled rows, and the database they belong to. */
+/** Network outputs of the sampled rows, and their database. */
 export interface SampledOutputs {
   /** Database classes `[n]` */
   readonly labels: Int32Array;
@@ -38,18 +38,16 @@ export function adshObjective(input: SampledOutputs & { codes: Int8Array }): num
 }
 
 /**
- * One sweep of the bit-wise ADSH update of the database codes (method 17): for k = 0..bits-1 in order, with the columns
- * updated so far, V_k = sign(Q′_k − V_rest U_restᵀU_k), Q′ = c SᵀU plus γU on the sampled rows, sign(0) = +1.
- * No bit's update raises the objective.
- *
- * Q′ is the same for all rows of a class that were not sampled. V_rest U_restᵀU_k is a sum over a row's signs, looked up
- * eight bits at a time in tables made for each k, so a bit of a row costs bits / 8 additions.
- *
- * @param input.codes codes before the sweep `[n, bits]`, left as they are
+ * One sweep of the bit-wise ADSH update of the database codes (method 17). For k = 0..bits-1 in order, with the columns
+ * updated so far: V_k = sign(Q′_k − V_rest U_restᵀU_k), Q′ = c SᵀU plus γU on the sampled rows, sign(0) = +1. No bit's
+ * update increases the objective. Q′ is the same for all unsampled rows of a class. V_rest U_restᵀU_k is a sum over a
+ * row's signs. It is looked up eight bits at a time in tables made for each k, so one bit of a row costs bits / 8
+ * additions.
+ * @param input.codes codes before the sweep `[n, bits]`, not changed
  * @param input.onBit called after each bit with the codes so far `[n, bits]`
- * @returns the new codes `[n, bits]` and how many bits differ from the old ones
- * @throws HashingError `HASHING_SHAPE`, `HASHING_BITS`, `HASHING_EMPTY`, `HASHING_LABEL`, `HASHING_ROW`, or `HASHING_NOT_FINITE` where
- *   an output is not a finite number
+ * @returns the new codes `[n, bits]` and the number of bits that differ from the old ones
+ * @throws HashingError `HASHING_SHAPE`, `HASHING_BITS`, `HASHING_EMPTY`, `HASHING_LABEL`, `HASHING_ROW`, or
+ * `HASHING_NOT_FINITE` when an output is not a finite number
  */
 export function updateDatabaseCodes(
   input: SampledOutputs & { codes: Int8Array; onBit?: (bit: number, codes: Int8Array) => void },
@@ -92,7 +90,7 @@ function packedCodes({ columns }: SweepKernel): Uint32Array {
   return packed;
 }
 
-/** An output that is no number shows on the diagonal of UᵀU; only then are the outputs searched for it. */
+/** A NaN output makes the diagonal of UᵀU NaN. Only then are the outputs searched. */
 function checkFinite(u: Float32Array, gram: Float64Array, bits: number): void {
   for (let k = 0; k < bits; k++) {
     if (Number.isFinite(gram[k * bits + k]!)) continue;

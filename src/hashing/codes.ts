@@ -1,6 +1,6 @@
 import { checkBits, checkLength } from './error.js';
 
-/** 32-bit words that hold one packed code of `bits` bits (1..64). */
+/** Number of 32-bit words of one packed code of `bits` bits (1..64). */
 export function wordsPerCode(bits: number): number {
   checkBits(bits);
   return (bits + 31) >>> 5;
@@ -8,7 +8,7 @@ export function wordsPerCode(bits: number): number {
 
 /**
  * Packs ±1 codes `[n, bits]` into `[n, wordsPerCode(bits)]`: bit k of a row is bit k & 31 of word k >> 5, set for +1.
- * Unused bits are 0, so the Hamming distance of two codes is the popcount of their words' exclusive or.
+ * Unused bits are 0, so the Hamming distance of two codes is the popcount of the exclusive or of their words.
  */
 export function packCodes(codes: Int8Array, bits: number): Uint32Array {
   const words = wordsPerCode(bits);
@@ -20,7 +20,7 @@ export function packCodes(codes: Int8Array, bits: number): Uint32Array {
     for (let word = 0; word < words; word++) {
       const width = Math.min(32, bits - word * 32);
       let value = 0;
-      // The sign is shifted out, not compared: random signs would defeat the branch predictor.
+      // Shift the sign instead of comparing it: random signs would defeat the branch predictor.
       for (let k = 0; k < width; k++) value |= ((codes[source++]! >>> 31) ^ 1) << k;
       packed[row * words + word] = value;
     }

@@ -1,6 +1,6 @@
 import { ExitCode, FcaenetError } from '../errors.js';
 
-/** Codes, labels or outputs that do not fit together. `code` starts with `HASHING_`. */
+/** Codes, labels or outputs whose shapes or values do not match. `code` starts with `HASHING_`. */
 export class HashingError extends FcaenetError {
   override readonly name = 'HashingError';
 

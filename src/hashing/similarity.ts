@@ -2,11 +2,10 @@ import { popcount } from './codes.js';
 import { checkBits, checkLabels, checkLength, HashingError } from './error.js';
 
 /**
- * r = N₊ / N₋ over the block of sampled rows × database columns (method 1.8): pairs of one class have similarity 1, all
- * others −r, so the block's mean is 0. Rows that occur twice count twice.
- *
+ * r = N₊ / N₋ over the block of sampled rows × database columns (method 1.8). Pairs of one class have similarity 1 and
+ * all others −r, so the block's mean is 0. Rows that occur twice count twice.
  * @param columnClassSizes database items per class `[classCount]`
- * @throws HashingError `HASHING_ONE_CLASS` where no pair is dissimilar and r is not defined
+ * @throws HashingError `HASHING_ONE_CLASS` when no pair is dissimilar and r is undefined
  */
 export function softRatio(rowLabels: Int32Array, columnClassSizes: Int32Array): number {
   checkLabels(rowLabels, columnClassSizes.length);
@@ -23,7 +22,7 @@ export function softRatio(rowLabels: Int32Array, columnClassSizes: Int32Array): 
   return similar / dissimilar;
 }
 
-/** All that the loss needs to know of the database codes V; its size does not depend on the database's. */
+/** What the loss needs of the database codes V. Its size does not depend on the database size. */
 export interface CodeSummary {
   readonly bits: number;
   readonly databaseSize: number;
@@ -41,8 +40,8 @@ export interface CodeSummary {
 }
 
 /**
- * Summarises database codes `[n, bits]` with labels `[n]`. Every number is an integer, so it is exact and no order of
- * summation can change it.
+ * Summarises database codes `[n, bits]` with labels `[n]`. Every number is an integer, so the sums are exact in any
+ * order.
  */
 export function summarizeCodes(input: {
   codes: Int8Array;
@@ -104,7 +103,7 @@ function gramOfCodes(codes: Int8Array, bits: number): Float64Array {
   return gram;
 }
 
-/** Rows of network outputs with what belongs to them. */
+/** Rows of network outputs with their labels and codes. */
 export interface HeadRows {
   /** Outputs `[rows, bits]` */
   readonly u: Float32Array;
@@ -125,10 +124,9 @@ export interface HeadResult {
 }
 
 /**
- * Similarity and quantisation terms of the loss, and their gradient, for some rows of a batch (method 13 and 14):
- * (1 / (batchRows · n)) · [Σᵢⱼ (uᵢ·vⱼ − c Sᵢⱼ)² + γ Σᵢ |vᵢ − uᵢ|²], in float64 and without the matrix S.
- * Terms and gradients of a batch's parts add up to those of the batch.
- *
+ * Similarity and quantisation terms of the loss, and their gradient, for some rows of a batch (method 13 and 14): (1 /
+ * (batchRows · n)) · [Σᵢⱼ (uᵢ·vⱼ − c Sᵢⱼ)² + γ Σᵢ |vᵢ − uᵢ|²], in float64 and without the matrix S. Terms and gradients
+ * of a batch's parts add up to those of the batch.
  * @param input.batchRows rows of the whole batch
  */
 export function similarityHead(summary: CodeSummary, input: HeadRows & { batchRows: number }): HeadResult {
@@ -139,8 +137,8 @@ export function similarityHead(summary: CodeSummary, input: HeadRows & { batchRo
 }
 
 /**
- * The same sums before the division. With G = VᵀV, C_y and T the sums of V over class y and over all, n_y the class size
- * and s = (1 + r) C_y − r T, a row's similarity sum is uᵀGu − 2c u·s + c² (n_y + (n − n_y) r²).
+ * The same sums before the division. G = VᵀV; C_y and T are the sums of V over class y and over all items; n_y is the
+ * class size; s = (1 + r) C_y − r T. A row's similarity sum is uᵀGu − 2c u·s + c² (n_y + (n − n_y) r²).
  */
 export function similaritySums(summary: CodeSummary, rows: HeadRows): HeadResult {
   const { bits, gram } = summary;

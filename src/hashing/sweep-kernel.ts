@@ -1,17 +1,17 @@
 import { i32, instantiate, op, type WasmFunction } from '../wasm/module.js';
 import { wordsPerCode } from './codes.js';
 
-/** Sets one bit after another in all codes of a database, in WebAssembly. */
+/** Updates the bits of all codes of a database one after another, in WebAssembly. */
 export interface SweepKernel {
   /** Word w of every code `[words][rows]`, updated in place. */
   readonly columns: readonly Int32Array[];
-  /** Eight times the entry of Q′ that a row has `[rows]`; set once. */
+  /** For each row, eight times its entry in Q′ `[rows]`; set once. */
   readonly entryBytes: Int32Array;
   /** Q′ `[bits, entries]`; set once. */
   readonly targets: Float64Array;
-  /** Sums of signs for the next bit `[⌈bits / 8⌉, 256]`, to be set before a call. */
+  /** Sums of signs for the next bit `[⌈bits / 8⌉, 256]`; set before each call. */
   readonly tables: Float64Array;
-  /** Sets bit k of every code to the sign of Q′_k less the sum of its bytes' table entries; sign(0) = +1. */
+  /** Sets bit k of every code to the sign of Q′_k minus the sum of its bytes' table entries; sign(0) = +1. */
   update(bit: number): void;
 }
 
@@ -38,8 +38,8 @@ export function createSweepKernel(rows: number, bits: number, entries: number): 
 }
 
 /**
- * The comparison's result is shifted into place and never branched on: half of a random start's signs change, which a
- * branch predictor cannot know.
+ * The comparison's result is shifted into place without a branch: half of the signs of a random start change, which a
+ * branch predictor cannot predict.
  */
 function update(layout: {
   rows: number;
@@ -74,7 +74,7 @@ function update(layout: {
       // place of the new word, kept for the store
       ...[op.get(row), op.get(ownColumn), op.add, op.tee(place)],
       ...[op.get(place), op.load32(0), op.get(others), op.and],
-      // Q′ less the sum over the code's bytes
+      // Q′ minus the sum over the code's bytes
       ...[op.get(row), op.load32(entryBytes), op.get(targetBytes), op.add, op.loadDouble(targets)],
       ...Array.from({ length: tableCount }, (_, table) => lookUp(table)).flat(),
       ...[op.subtractDouble, op.zeroDouble, op.notLessDouble],

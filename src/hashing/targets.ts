@@ -2,8 +2,8 @@
 const gramBlock = 64;
 
 /**
- * UᵀU `[bits, bits]` of outputs `[m, bits]` in float64. The sum runs over the rows in order whatever the tiling, so the
- * result is that of the plain double loop.
+ * UᵀU `[bits, bits]` of outputs `[m, bits]` in float64. The sum runs over the rows in order, whatever the tiling, so
+ * the result equals that of the plain double loop.
  */
 export function gramOfOutputs(u: Float32Array, bits: number): Float64Array {
   const rows = u.length / bits;
@@ -26,7 +26,7 @@ export function gramOfOutputs(u: Float32Array, bits: number): Float64Array {
   return result;
 }
 
-/** Adds a block's products to the 2 × 2 tile at (k, l): four sums share four loads. */
+/** Adds a block's products to the 2 × 2 tile at (k, l). Four sums share four loads. */
 function addTile(
   gram: Float64Array,
   block: Float64Array,
@@ -58,9 +58,8 @@ function addTile(
 }
 
 /**
- * Q′ = c SᵀU, plus γU on the sampled rows, without repetition: one entry per class for rows that were not sampled, then
- * one per sampled row.
- *
+ * Q′ = c SᵀU, plus γU on the sampled rows, without repetition: one entry per class for unsampled rows, then one entry
+ * per sampled row.
  * @returns `targets` `[bits, entries]` and the entry of every database row `[n]`
  */
 export function codeTargets(input: {
@@ -86,7 +85,7 @@ export function codeTargets(input: {
   const entries = classCount + omega.length;
   const targets = new Float64Array(bits * entries);
   const entryOfRow = labels.slice();
-  // A row that was sampled twice keeps its first entry and receives both outputs.
+  // A row that was sampled twice keeps its first entry and adds both outputs.
   const source = new Int32Array(omega.length);
   const entry = new Int32Array(omega.length);
   for (let i = 0; i < omega.length; i++) {
@@ -107,8 +106,8 @@ export function codeTargets(input: {
 }
 
 /**
- * Writes tables of U_restᵀU_k times the signs of eight bits, `[⌈bits / 8⌉, 256]`: the sum over all tables of the entries
- * chosen by a code's bytes is V_rest U_restᵀU_k. Bit k itself and unused bits contribute nothing.
+ * Writes tables of U_restᵀU_k times the signs of eight bits, `[⌈bits / 8⌉, 256]`. The sum over all tables of the
+ * entries selected by a code's bytes is V_rest U_restᵀU_k. Bit k itself and unused bits contribute 0.
  */
 export function fillSignTables(tables: Float64Array, gram: Float64Array, bits: number, bit: number): void {
   for (let start = 0; start < bits; start += 8) {

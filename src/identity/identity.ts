@@ -1,25 +1,27 @@
 import type { NumericalIdentity } from '../transport/generated/fcaenet/v1/NumericalIdentity.js';
 
-/** The part of a worker that decides whether its results have the run's bits. Wire form, every field present. */
+/**
+ * The properties of a worker that determine whether it computes the run's bits. In wire form, with every field present.
+ */
 export type Identity = Required<NumericalIdentity>;
 
-/** Field by field, what differs between the run's identity and a worker's, in words; empty when equal. */
+/** Describes each field in which a worker's identity differs from the run's; empty when equal. */
 export function identityDifferences(run: Identity, worker: Identity): string[] {
   const fields = (Object.keys(run) as (keyof Identity)[]).filter((field) => run[field] !== worker[field]);
-  // The probe's digest follows from the others: alone it says that something else is different.
+  // The probe's digest depends on the other fields. If it differs alone, something unknown differs.
   const causes = fields.filter((field) => field !== 'probeSha256');
   return (causes.length > 0 ? causes : fields).map(
-    (field) => `${field} is ${shown(worker[field])} where the run has ${shown(run[field])}`,
+    (field) => `${field} is ${shown(worker[field])}, expected ${shown(run[field])}`,
   );
 }
 
-/** What can be done about a worker whose bits would differ. */
+/** How to proceed with a worker that would compute other bits. */
 export function wayOut(version: string | null): string {
   const build = version === null ? '' : `, fcaenet ${version}`;
-  return `go on with the build that began the run${build}, or admit this worker with spec.operation.exactness=best-effort, which gives other bits`;
+  return `use the build that started the run${build}, or admit this worker with spec.operation.exactness=best-effort, which gives other bits`;
 }
 
-/** Of a digest, enough to tell it from another. */
+/** The first characters of a digest, enough to recognise it. */
 function shown(value: string | number): string {
   return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value) ? `${value.slice(0, 12)}…` : String(value);
 }

@@ -10,7 +10,7 @@ import { RunDirectory } from '../run/run-directory.js';
 import { proveSamples } from './prove.js';
 import { openRecordedRun } from './recorded-run.js';
 
-/** What an audit that found nothing wrong has established. */
+/** What a successful audit has proved. */
 export interface AuditSummary {
   readonly run: string;
   readonly iterations: number;
@@ -18,9 +18,9 @@ export interface AuditSummary {
   readonly steps: number;
   /** Anchors of an epoch, each used once. */
   readonly samples: number;
-  /** Leaderships under which steps of the run were done. */
+  /** Leadership terms in which steps of the run were done. */
   readonly terms: number[];
-  /** The chain's last hash, which the final checkpoint names too. */
+  /** The chain's last hash, which is also in the final checkpoint. */
   readonly ledger: string;
   readonly weightsSha256: string;
   readonly codesSha256: string;
@@ -29,8 +29,8 @@ export interface AuditSummary {
 /**
  * Proves from a run's directory and its dataset that the run is complete and used every sample exactly once per epoch,
  * and that ledger, final checkpoint and result belong together. Changes nothing.
- * @param data the dataset's folder; undefined takes the run's
- * @throws LedgerError for the first thing that does not hold, and what reading run, dataset and checkpoint throws
+ * @param data the dataset's folder; undefined uses the run's
+ * @throws LedgerError for the first fault, and the errors of reading run, dataset and checkpoint
  */
 export async function auditRun(options: {
   readonly runDirectory: string;

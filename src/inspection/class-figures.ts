@@ -5,9 +5,8 @@ export interface ClassFigure {
 }
 
 /**
- * The figures of the classes that have queries, the worst first; equals stand in the order of the classes.
- *
- * @param perClassAP by label, NaN where a class has no queries
+ * The figures of the classes that have queries, the worst first. Equal figures are in the order of the classes.
+ * @param perClassAP by label, NaN when a class has no queries
  */
 export function classFigures(perClassAP: Float64Array, classNames: readonly string[]): ClassFigure[] {
   return classNames

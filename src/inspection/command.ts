@@ -2,7 +2,7 @@ import { withConsole } from '../console/console.js';
 import { auditRun } from './audit.js';
 import { evaluateRun } from './evaluate-run.js';
 
-/** `fcaenet evaluate`: the figures of a run's newest checkpoint. Throws what `evaluateRun` throws. */
+/** `fcaenet evaluate`: the figures of a run's newest checkpoint. Throws the errors of `evaluateRun`. */
 export async function evaluate(options: {
   readonly runDirectory: string;
   readonly data: string | undefined;
@@ -19,13 +19,13 @@ export async function evaluate(options: {
       worstClassAP: worst.mAP,
       bestClass: best.name,
       bestClassAP: best.mAP,
-      // Hundreds of them: for programs.
+      // Hundreds of classes: only in JSON.
       ...(console.isTerminal ? {} : { perClassAP: classes }),
     });
   });
 }
 
-/** `fcaenet audit`: what a run's ledger proves. Throws what `auditRun` throws. */
+/** `fcaenet audit`: what a run's ledger proves. Throws the errors of `auditRun`. */
 export async function audit(options: {
   readonly runDirectory: string;
   readonly data: string | undefined;

@@ -19,17 +19,17 @@ import { openRecordedRun } from './recorded-run.js';
 export interface EvaluateRunOptions {
   /** `runs/NAME` */
   readonly runDirectory: string;
-  /** Undefined takes the run's. */
+  /** Undefined uses the run's. */
   readonly data: string | undefined;
-  /** Undefined takes the run's. */
+  /** Undefined uses the run's. */
   readonly workers: number | undefined;
   readonly console: Console;
 }
 
 /**
- * Ranks the database codes of a run's newest checkpoint for every query; changes nothing in the run.
+ * Ranks the database codes of a run's newest checkpoint for every query. Changes nothing in the run.
  * @returns the checkpoint's step, the figures, and those of the classes, the worst first
- * @throws CoordinatorError COORDINATOR_NOTHING_TO_EVALUATE, and what reading run, dataset and checkpoint throws
+ * @throws CoordinatorError COORDINATOR_NOTHING_TO_EVALUATE, and the errors of reading run, dataset and checkpoint
  */
 export async function evaluateRun(
   options: EvaluateRunOptions,
@@ -99,7 +99,7 @@ export async function evaluateRun(
   }
 }
 
-/** The run as its directory has it, on a free port, with what the command line changes. */
+/** The run of its directory, on a free port, with the command line's changes. */
 function readAsEvaluated(directory: RunDirectory, { data, workers }: EvaluateRunOptions): TrainingRun {
   const run = readTrainingRun(directory.runFile);
   const { spec } = run;

@@ -8,10 +8,10 @@ import { leafImages } from '../schedule/leaf-images.js';
 import { advance, startPosition } from '../schedule/schedule.js';
 
 /**
- * Derives every step's samples from the run's keys again and compares. Passing means: the steps are complete and in
- * order, each used the samples that the keys choose, and in each epoch every sample of its iteration's Omega was an
+ * Computes every step's samples from the run's keys again and compares. On success: the steps are complete and in
+ * order, each used the samples that the keys select, and in each epoch every sample of its iteration's Omega was an
  * anchor exactly once.
- * @throws LedgerError LEDGER_STEP, LEDGER_SAMPLES or LEDGER_UNFINISHED, naming the first step that does not fit
+ * @throws LedgerError LEDGER_STEP, LEDGER_SAMPLES or LEDGER_UNFINISHED, naming the first wrong step
  */
 export function proveSamples(
   spec: TrainingRunSpec,
@@ -36,7 +36,7 @@ export function proveSamples(
       if (entry[field] === position[field]) continue;
       throw new LedgerError(
         'LEDGER_STEP',
-        `step ${index + 1} stands in the ledger with ${field} ${entry[field]}, expected ${position[field]}`,
+        `step ${index + 1} has ${field} ${entry[field]} in the ledger, expected ${position[field]}`,
       );
     }
     if (entry.term < term) {
@@ -59,7 +59,7 @@ export function proveSamples(
     if (entry.batch !== expected) {
       throw new LedgerError(
         'LEDGER_SAMPLES',
-        `step ${index + 1} used samples with digest ${entry.batch}, but the run's keys choose ${expected}`,
+        `step ${index + 1} used samples with digest ${entry.batch}, but the run's keys select ${expected}`,
       );
     }
     for (const row of batch.positions) {

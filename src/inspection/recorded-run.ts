@@ -9,9 +9,9 @@ import type { RunDirectory } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
 
 /**
- * Opens what a run has left: its dataset and its checkpoints, for reading.
- * @param run the run file, with the dataset's folder that is to be used
- * @throws what reading the dataset throws
+ * Opens a run's dataset and checkpoints for reading.
+ * @param run the run file, with the dataset's folder to use
+ * @throws the errors of reading the dataset
  */
 export async function openRecordedRun(
   directory: RunDirectory,

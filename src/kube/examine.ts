@@ -6,30 +6,30 @@ import { commandLineOf, configMapOf, type RunJobs, runJobsOf } from './jobs.js';
 import type { JobSpec, Manifest } from './manifest.js';
 import { missingSecrets } from './secrets.js';
 
-/** One thing that must be so for a run to start. */
+/** One requirement for a run to start. */
 export interface KubeCheck {
   readonly name: string;
   readonly ok: boolean;
-  /** What was found, or what is missing and what to put there. */
+  /** The result, or what is missing and what to enter. */
   readonly text: string;
 }
 
 /**
- * Whether manifests, as `kubectl kustomize` prints them, would start a run: that every value is filled in, and that the
- * coordinator would accept its run file. It asks no cluster.
- * @throws KubeError KUBE_NO_RUN where there are no coordinator and workers, KUBE_MANIFESTS_INVALID
+ * Whether manifests, as printed by `kubectl kustomize`, would start a run: every value is filled in, and the
+ * coordinator would accept the run file. Contacts no cluster.
+ * @throws KubeError KUBE_NO_RUN without coordinator or workers, KUBE_MANIFESTS_INVALID
  */
 export function examineManifests(manifests: readonly Manifest[]): KubeCheck[] {
   const { coordinator, workers, runtime } = runJobsOf(manifests);
   const missing = missingValues(manifests);
-  // A runtime by itself is for runs that come later.
+  // A runtime without TrainJob is for later runs.
   const hasRun = runtime === null || manifests.some(({ kind }) => kind === 'TrainJob');
   const run = hasRun ? readRun(manifests, coordinator) : null;
   return [
     ...missing.map(({ value, mark, expected, places }) => ({
       name: value,
       ok: false,
-      text: `${mark} stands in ${places.join(', ')}; put there ${expected}`,
+      text: `replace ${mark} in ${places.join(', ')} with ${expected}`,
     })),
     ...(missing.length === 0 ? [{ name: 'values', ok: true, text: 'all are filled in' }] : []),
     ...(run === null ? [] : [checkRunFile(run)]),
@@ -41,7 +41,7 @@ export function examineManifests(manifests: readonly Manifest[]): KubeCheck[] {
 
 type RunOrError = { readonly run: TrainingRun } | { readonly error: string };
 
-/** The run as the coordinator's command line gives it; as its file does where that line is not there. */
+/** The run of the coordinator's command line, or of its file when there is no such command line. */
 function readRun(manifests: readonly Manifest[], coordinator: JobSpec | null): RunOrError {
   const { containers, volumes } = coordinator?.template.spec ?? { containers: [], volumes: [] };
   const overrides = containers
@@ -90,7 +90,7 @@ function checkWorkers({ parallelism, completions }: RunJobs['workers'], run: Tra
 function describeRuntime({ name, isThere }: NonNullable<RunJobs['runtime']>): KubeCheck {
   const where = isThere
     ? 'is among the manifests'
-    : 'is not among the manifests, so it has to be in the cluster before';
+    : 'is not among the manifests, so it must already be in the cluster';
   return { name: 'runtime', ok: true, text: `ClusterTrainingRuntime ${name} ${where}` };
 }
 
@@ -98,5 +98,5 @@ function describeSecrets(manifests: readonly Manifest[], runtime: RunJobs['runti
   const names = missingSecrets(manifests);
   const elsewhere =
     runtime && !runtime.isThere ? [`those of the pods of ClusterTrainingRuntime ${runtime.name}`] : [];
-  return { name: 'secrets', ok: true, text: `to be created before: ${[...names, ...elsewhere].join(', ')}` };
+  return { name: 'secrets', ok: true, text: `to be created first: ${[...names, ...elsewhere].join(', ')}` };
 }

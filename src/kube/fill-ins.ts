@@ -1,6 +1,6 @@
 import type { Manifest } from './manifest.js';
 
-/** What an overlay leaves to a person, by the mark that stands in its place. */
+/** The values that a user must fill in, by their placeholder in an overlay. */
 const fillIns = {
   'FILL-IN-IMAGE': ['image', 'an image of deploy/image/Dockerfile that the cluster can pull'],
   'FILL-IN-DATASET-CLAIM': ['dataset volume', 'the claim of the volume that holds the dataset'],
@@ -11,15 +11,15 @@ type Mark = keyof typeof fillIns;
 
 /** A value that was not filled in. */
 export interface FillIn {
-  /** In the words of an overlay's README. */
+  /** Name in an overlay's README. */
   readonly value: string;
   readonly mark: string;
   readonly expected: string;
-  /** Kind and name of the objects in which the mark stands. */
+  /** Kind and name of the objects that contain the placeholder. */
   readonly places: readonly string[];
 }
 
-/** The values that are missing, in the order of the overlays' values.yaml. */
+/** The missing values, in the order of the overlays' values.yaml. */
 export function missingValues(manifests: readonly Manifest[]): FillIn[] {
   return (Object.keys(fillIns) as Mark[]).flatMap((mark) => {
     const places = manifests

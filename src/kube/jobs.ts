@@ -10,18 +10,19 @@ import {
   trainJobSchema,
 } from './manifest.js';
 
-/** The pods of a run, whoever starts them. */
+/** The pods of a run. */
 export interface RunJobs {
-  /** Null where they are described in a training runtime that is not among the manifests. */
+  /** Null when the manifests do not include their training runtime. */
   readonly coordinator: JobSpec | null;
   readonly workers: { readonly parallelism: number; readonly completions: number };
-  /** The training runtime of a run by Kubeflow Trainer. */
+  /** The training runtime of a run with Kubeflow Trainer. */
   readonly runtime: { readonly name: string; readonly isThere: boolean } | null;
 }
 
 /**
- * Coordinator and workers: Jobs, by themselves or in a JobSet, or a TrainJob with or without its runtime, or a runtime.
- * @throws KubeError KUBE_NO_RUN where there are none, KUBE_MANIFESTS_INVALID for those without pod templates
+ * Finds coordinator and workers: in standalone Jobs, in a JobSet, in a TrainJob with or without its runtime, or in a
+ * runtime.
+ * @throws KubeError KUBE_NO_RUN when there are none, KUBE_MANIFESTS_INVALID for those without pod templates
  */
 export function runJobsOf(manifests: readonly Manifest[]): RunJobs {
   const trainJob = manifests.find(({ kind }) => kind === 'TrainJob');
@@ -43,7 +44,7 @@ export function runJobsOf(manifests: readonly Manifest[]): RunJobs {
   return { coordinator: coordinator!, workers: workers!, runtime: null };
 }
 
-/** A TrainJob says how many workers its runtime, which is the whole cluster's, is to start. */
+/** A TrainJob says how many workers its runtime starts. The runtime belongs to the whole cluster. */
 function trainedJobs(trainJob: Manifest | undefined, manifest: Manifest | undefined): RunJobs {
   const wanted = trainJob && readTrainJob(trainJob);
   const runtime = manifest && read(runtimeSchema, manifest, 'spec.template.spec.replicatedJobs').spec;
@@ -73,7 +74,7 @@ function jobsIn(manifest: Manifest): [string, JobSpec][] {
   return replicatedJobs.map(({ name, template: { spec } }) => [name, spec]);
 }
 
-/** What the ConfigMap of that name holds; undefined where there is none. */
+/** The data of the ConfigMap of that name; undefined when there is none. */
 export function configMapOf(
   manifests: readonly Manifest[],
   name: string,
@@ -82,7 +83,9 @@ export function configMapOf(
   return found && read(configMapSchema, found, 'data of text').data;
 }
 
-/** The words that a container starts with, variables put in as Kubernetes does; those known only in a pod stay. */
+/**
+ * A container's command line, with variables replaced as Kubernetes does. Variables that are only known in a pod stay.
+ */
 export function commandLineOf(container: Container, manifests: readonly Manifest[]): string[] {
   const values = new Map(
     container.env.map(({ name, value, valueFrom }) => {

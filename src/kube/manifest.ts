@@ -1,9 +1,6 @@
 import * as z from 'zod';
 
-/*
- * What the checks look into. Whether manifests are well-formed otherwise is for the API server to say, so other fields
- * pass unread.
- */
+/** The fields that the checks read. The API server validates the rest, so other fields are ignored. */
 
 const variable = z.looseObject({
   name: z.string(),
@@ -40,7 +37,7 @@ const jobSetSpec = z.looseObject({
   replicatedJobs: z.array(z.looseObject({ name: z.string(), template: z.looseObject({ spec: jobSpec }) })),
 });
 export const jobSetSchema = z.looseObject({ spec: jobSetSpec });
-/** Both of Kubeflow Trainer. */
+/** Both belong to Kubeflow Trainer. */
 export const runtimeSchema = z.looseObject({
   spec: z.looseObject({
     mlPolicy: z.looseObject({ numNodes: z.number().optional() }).default({}),
@@ -55,7 +52,7 @@ export const trainJobSchema = z.looseObject({
 });
 export const configMapSchema = z.looseObject({ data: z.record(z.string(), z.string()).default({}) });
 
-/** One Kubernetes object; which fields it has besides depends on its kind. */
+/** One Kubernetes object. Its other fields depend on its kind. */
 export type Manifest = z.output<typeof manifestSchema>;
 export type JobSpec = z.output<typeof jobSpec>;
 export type Container = z.output<typeof container>;

@@ -5,7 +5,7 @@ import { KubeError } from './error.js';
 import { type Manifest, manifestSchema } from './manifest.js';
 
 /**
- * Reads manifests: what `kubectl kustomize` makes of a folder, a file of YAML documents, or standard input for `-`.
+ * Reads manifests: the output of `kubectl kustomize` for a folder, a file of YAML documents, or standard input for `-`.
  * @throws KubeError KUBE_MANIFESTS_MISSING, KUBE_KUBECTL_MISSING, KUBE_KUSTOMIZE_FAILED, KUBE_MANIFESTS_INVALID
  */
 export function readManifests(source: string): Manifest[] {

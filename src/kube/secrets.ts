@@ -1,13 +1,13 @@
 import type { Manifest } from './manifest.js';
 
-/** The Secrets that objects refer to and that are not among them, by name: they have to be there before. */
+/** Names of the Secrets that objects refer to and that are not among them: they must already exist. */
 export function missingSecrets(manifests: readonly Manifest[]): string[] {
   const names = new Set(manifests.flatMap(referredIn));
   for (const { kind, metadata } of manifests) if (kind === 'Secret') names.delete(metadata.name);
   return [...names].sort();
 }
 
-/** Every Secret's name that stands in a value: in volumes and variables of pods, wherever an object has its pods. */
+/** Names of all Secrets in a value: in volumes and variables of pods, wherever an object has its pods. */
 function referredIn(value: unknown): string[] {
   if (Array.isArray(value)) return value.flatMap(referredIn);
   if (typeof value !== 'object' || value === null) return [];

@@ -16,16 +16,16 @@ const headerSchema = z.strictObject({
 });
 
 const stepSchema = z.strictObject({
-  /** Leadership under which the step was done. */
+  /** Leadership term in which the step was done. */
   term: count,
   iteration: count,
   epoch: count,
   step: count,
-  /** Steps before this one since the run began. */
+  /** Steps before this one since the start of the run. */
   globalStep: count,
-  /** SHA-256 of who was in the batch, see {@link batchSha256}. */
+  /** SHA-256 of the batch's images, see {@link batchSha256}. */
   batch: digest,
-  /** Rows of each microbatch that has any, in order. */
+  /** Rows of each non-empty microbatch, in order. */
   leaves: z.array(count),
   /** SHA-256 of the summed gradient: little-endian float32, in the layout's order. */
   gradientSha256: digest,
@@ -35,23 +35,23 @@ const link = { previous: digest, hash: digest };
 const linkedHeaderSchema = headerSchema.extend(link);
 const linkedStepSchema = stepSchema.extend(link);
 
-/** The first line: which run the ledger is of. */
+/** The first line: identifies the run. */
 export type LedgerHeader = Readonly<z.infer<typeof headerSchema>>;
 /** One applied step. */
 export type LedgerStep = Readonly<z.infer<typeof stepSchema>>;
 
-/** What the first line names as the line before it. */
+/** The "previous hash" of the first line. */
 export const chainStart = '0'.repeat(64);
 
-/** A line of the ledger, without its end of line, and its hash. */
+/** A line of the ledger, without newline, and its hash. */
 export interface LedgerLine {
   readonly text: string;
   readonly hash: string;
 }
 
 /**
- * SHA-256 (hex) of the identities in a batch: for each microbatch its index, the bytes of its anchors and of its
- * positives (lengths as uint32), then both lists.
+ * SHA-256 (hex) of the identities in a batch: for each microbatch its index, the byte lengths of its anchors and of its
+ * positives (uint32), then both lists.
  */
 export function batchSha256(leaves: Iterable<LeafImages>): string {
   const hash = createHash('sha256');
@@ -62,20 +62,20 @@ export function batchSha256(leaves: Iterable<LeafImages>): string {
   return hash.digest('hex');
 }
 
-/** The line for some content, chained to the line before it: its hash covers everything else in it. */
+/** Makes a line from its content and the previous line's hash. Its hash covers everything else in the line. */
 export function ledgerLine(content: LedgerHeader | LedgerStep, previous: string): LedgerLine {
   const linked = { ...content, previous };
   const hash = createHash('sha256').update(JSON.stringify(linked)).digest('hex');
   return { text: JSON.stringify({ ...linked, hash }), hash };
 }
 
-/** @throws LedgerError LEDGER_DAMAGED unless the line is, to the byte, a header that starts a chain */
+/** @throws LedgerError LEDGER_DAMAGED unless the line is, byte for byte, a header that starts a chain */
 export function readHeader(text: string): { header: LedgerHeader; hash: string } {
   const { content, hash } = readLine(text, linkedHeaderSchema, chainStart, 'the first line of the ledger');
   return { header: content, hash };
 }
 
-/** @throws LedgerError LEDGER_DAMAGED unless the line is, to the byte, a step that follows `previous` */
+/** @throws LedgerError LEDGER_DAMAGED unless the line is, byte for byte, a step that follows `previous` */
 export function readStep(
   text: string,
   previous: string,
@@ -123,7 +123,7 @@ function readLine<Linked extends { previous: string; hash: string }>(
   return { content, hash: foundHash };
 }
 
-/** Enough of a digest to tell it from others. */
+/** The first characters of a digest, enough to recognise it. */
 export function short(hash: string): string {
   return `${hash.slice(0, 12)}…`;
 }

@@ -1,23 +1,23 @@
 import { type ExitCode, ExitCode as exit, FcaenetError } from '../errors.js';
 
 export type LedgerErrorCode =
-  /** There is no ledger where there has to be one. */
+  /** A required ledger does not exist. */
   | 'LEDGER_MISSING'
   /** It belongs to another run, dataset or arithmetic. */
   | 'LEDGER_FOREIGN'
-  /** A line is not what was written, or does not follow the line before it. */
+  /** A line was changed, or does not follow the previous line. */
   | 'LEDGER_DAMAGED'
-  /** A line is for another step than the one that comes next. */
+  /** A line is not for the next step. */
   | 'LEDGER_STEP'
-  /** A step used other samples than the run's keys choose. */
+  /** A step used other samples than the run's keys select. */
   | 'LEDGER_SAMPLES'
-  /** Ledger, checkpoint and result do not tell of the same run. */
+  /** Ledger, checkpoint and result belong to different runs. */
   | 'LEDGER_MISMATCH'
-  /** The run has not got to its end. */
+  /** The run is not finished. */
   | 'LEDGER_UNFINISHED'
   | 'LEDGER_WRITE';
 
-/** The sample ledger is not, or does not prove, what it should; or it cannot be written. */
+/** The sample ledger is missing, does not prove the run, or cannot be written. */
 export class LedgerError extends FcaenetError {
   override readonly name = 'LedgerError';
 

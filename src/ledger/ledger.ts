@@ -7,29 +7,29 @@ import { chainStart, type LedgerHeader, type LedgerStep, ledgerLine, short } fro
 import { LedgerError } from './error.js';
 import { readLedger } from './reader.js';
 
-/** How long the file may take to answer, in seconds; then the run ends, and goes on from its last checkpoint. */
+/** Time limit of a file operation, in seconds. After it the run ends, and can be resumed from its last checkpoint. */
 const patienceSeconds = 600;
-/** Text kept in memory before it is written. */
+/** Characters kept in memory before they are written. */
 const bufferCharacters = 1 << 16;
 
-/** Where a checkpoint stands in the ledger. */
+/** A checkpoint's position in the ledger. */
 export interface LedgerPosition {
-  /** Steps before it. */
+  /** Number of steps before it. */
   readonly steps: number;
-  /** The chain's hash there. */
+  /** The chain's hash at this position. */
   readonly hash: string;
 }
 
-/** A ledger's lines up to some position, and the chain's hash there. */
+/** A ledger's lines up to a position, and the chain's hash there. */
 export interface LedgerBeginning {
   readonly lines: readonly string[];
   readonly hash: string;
 }
 
 /**
- * The record of every step that was applied, one chained JSON line each. It never lags a checkpoint, because `sync`
- * comes before a checkpoint is published; it may run ahead of one, and what a killed process wrote ahead is cut off
- * when the run goes on.
+ * The record of every applied step, one chained JSON line each. It is never behind a checkpoint, because `sync` comes
+ * before a checkpoint is published. It may be ahead of the checkpoint: lines that a killed process wrote after it are
+ * removed when the run is resumed.
  */
 export class Ledger {
   private buffer = '';
@@ -38,17 +38,17 @@ export class Ledger {
   private constructor(
     private readonly path: string,
     private readonly file: OpenFile,
-    /** The chain's hash after everything that was recorded so far. */
+    /** The chain's hash after all recorded steps. */
     private hash: string,
   ) {}
 
   /**
-   * Begins a term's ledger, with the lines up to a checkpoint's position of the ledger before it. Each term has a file of
-   * its own, so that a coordinator that was believed dead goes on writing to a file that nobody reads.
+   * Starts a term's ledger with the previous ledger's lines up to a checkpoint's position. Each term has its own file,
+   * so that an old coordinator that still runs writes to a file that nobody reads.
    * @param path the term's file
-   * @param earlier ledgers of lower terms, the highest first; removed once this one is durable
-   * @param beginning null at the beginning of a run
-   * @param diskOf what file operations go through that wait for so long; for tests
+   * @param earlier ledgers of lower terms, the highest first; removed when this one is durable
+   * @param beginning null at the start of a run
+   * @param diskOf file operations with a time limit; for tests
    * @throws LedgerError LEDGER_WRITE
    */
   static async open(
@@ -74,10 +74,9 @@ export class Ledger {
   }
 
   /**
-   * Records a step; a `sync` that is called from now on includes it. Resolves when the step before it is on its way to
-   * the file. The digest is computed at once: to hand the gradient to another thread would be to copy it, which takes
-   * longer.
-   * @param gradient the summed gradient `[parameters]`, free to change once this was called
+   * Records a step. A later `sync` includes it. Resolves when the previous step is on its way to the file. The digest
+   * is computed immediately: another thread would need a copy of the gradient, and copying takes longer.
+   * @param gradient the summed gradient `[parameters]`; it may change after the call
    * @throws LedgerError LEDGER_WRITE when an earlier line could not be written
    */
   async record(step: Omit<LedgerStep, 'gradientSha256'>, gradient: Float32Array): Promise<void> {
@@ -90,7 +89,7 @@ export class Ledger {
   }
 
   /**
-   * Makes everything recorded so far durable.
+   * Makes all recorded steps durable.
    * @returns the chain's hash there, for the checkpoint that follows
    * @throws LedgerError LEDGER_WRITE
    */
@@ -103,7 +102,7 @@ export class Ledger {
     return hash;
   }
 
-  /** Closes the file; what was not synced may be lost. */
+  /** Closes the file. Steps after the last `sync` may be lost. */
   async close(): Promise<void> {
     await this.writing.catch(() => {});
     await this.file.close();
@@ -119,7 +118,7 @@ export class Ledger {
             throw writeError(this.path, error);
           }),
     );
-    // Thrown by whoever waits next; until then it must not count as unhandled.
+    // The next caller that waits throws it. Until then it must not count as unhandled.
     this.writing.catch(() => {});
     return this.writing;
   }
@@ -131,10 +130,10 @@ function emptyLedger(header: LedgerHeader): LedgerBeginning {
 }
 
 /**
- * What the ledgers of a run hold up to a checkpoint's position, of the first that leads there.
+ * Reads a run's ledger lines up to a checkpoint's position, from the first ledger that leads there.
  * @param paths the ledger of the highest term first
- * @param from what they are read through
- * @throws LedgerError where none leads to that position, what is wrong with the first
+ * @param from the file operations
+ * @throws LedgerError when no ledger leads to that position: the fault of the first one
  */
 export async function readLedgerUpTo(
   paths: readonly string[],

@@ -2,16 +2,16 @@ import { type Disk, disk } from '../disk/disk.js';
 import { type LedgerHeader, type LedgerStep, readHeader, readStep } from './entry.js';
 import { LedgerError } from './error.js';
 
-/** A ledger whose chain holds from its first line to the last that was asked for. */
+/** A ledger whose chain is valid from its first line to the last requested line. */
 export interface LedgerPrefix {
   readonly steps: readonly LedgerStep[];
   /** The chain's hash after each step; `hashes[0]` is the header's. */
   readonly hashes: readonly string[];
-  /** The lines themselves, header first. */
+  /** The lines, header first. */
   readonly lines: readonly string[];
 }
 
-/** @throws LedgerError LEDGER_MISSING where it cannot be read */
+/** @throws LedgerError LEDGER_MISSING when it cannot be read */
 export function readLedgerText(path: string, from: Disk = disk): Promise<string> {
   return from.readText(path).catch((cause: NodeJS.ErrnoException) => {
     throw new LedgerError('LEDGER_MISSING', `the ledger ${path} cannot be read (${cause.code})`, { cause });
@@ -20,9 +20,9 @@ export function readLedgerText(path: string, from: Disk = disk): Promise<string>
 
 /**
  * Reads a ledger and checks its chain.
- * @param limit steps to read; what stands after them is not looked at
- * @param from what it is read through; for tests
- * @throws LedgerError LEDGER_MISSING, LEDGER_DAMAGED, or LEDGER_FOREIGN where the header is not the expected one
+ * @param limit number of steps to read; later lines are ignored
+ * @param from the file operations; for tests
+ * @throws LedgerError LEDGER_MISSING, LEDGER_DAMAGED, or LEDGER_FOREIGN when the header is not the expected one
  */
 export async function readLedger(
   path: string,
@@ -31,7 +31,7 @@ export async function readLedger(
   from: Disk = disk,
 ): Promise<LedgerPrefix> {
   const lines = (await readLedgerText(path, from)).split('\n');
-  // Every line has an end, so what follows the last end is nothing, or a line that was not written whole.
+  // Every line ends with a newline, so the text after the last newline is empty or an incomplete line.
   const rest = lines.pop()!;
   if (rest !== '' && lines.length <= limit) {
     throw new LedgerError(
@@ -45,7 +45,7 @@ export async function readLedger(
     if (header[field] === expected[field]) continue;
     throw new LedgerError(
       'LEDGER_FOREIGN',
-      `the ledger ${path} is of a run with ${field} ${header[field]}, expected ${expected[field]}`,
+      `the ledger ${path} belongs to a run with ${field} ${header[field]}, expected ${expected[field]}`,
     );
   }
   const hashes = [hash];

@@ -1,25 +1,25 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What control groups leave a process; null where they set no bound. */
+/** Limits of the control groups of a process; null for no limit. */
 export interface CgroupLimits {
   /** Processor time per time: 1.5 is one and a half processors. */
   readonly processors: number | null;
   readonly memoryBytes: number | null;
 }
 
-/** A hierarchy of control groups that is mounted. */
+/** A mounted hierarchy of control groups. */
 interface Mount {
-  /** The group that the mount point shows: in a container that is the container's own. */
+  /** The group at the mount point. In a container it is the container's own. */
   readonly root: string;
   readonly point: string;
   readonly isVersion2: boolean;
-  /** Of version 1: what the hierarchy controls. */
+  /** Version 1: the controllers of the hierarchy. */
   readonly controllers: readonly string[];
 }
 
 /**
- * The bounds of this process's control groups, version 1 and 2, and of all groups above them: the tightest counts.
+ * The limits of this process's control groups, version 1 and 2, and of all groups above them. The tightest one counts.
  * @param root of the file system; for tests
  */
 export function cgroupLimits(root = '/'): CgroupLimits {
@@ -56,7 +56,7 @@ function mountsIn(mountinfo: string): Mount[] {
   });
 }
 
-/** The folders of a group and of those above it, as far up as they are mounted. */
+/** The folders of a group and of the groups above it, as far as they are mounted. */
 function foldersOf(mounts: readonly Mount[], controllers: readonly string[], path: string): string[] {
   const matching = mounts.filter((mount) =>
     controllers.length === 0
@@ -66,7 +66,7 @@ function foldersOf(mounts: readonly Mount[], controllers: readonly string[], pat
   const below = (mount: Mount) => `${path}/`.startsWith(mount.root === '/' ? '/' : `${mount.root}/`);
   const mount = matching.find(below) ?? matching[0];
   if (mount === undefined) return [];
-  // A path that the mount does not show belongs to a group above it: of the mount's own the bounds count all the same.
+  // A path outside the mount belongs to a group above it. The limits of the mount's own group still count.
   const within = below(mount) ? path.slice(mount.root === '/' ? 0 : mount.root.length) : '';
   const names = within.split('/').filter(Boolean);
   return Array.from({ length: names.length + 1 }, (_, depth) => join(mount.point, ...names.slice(0, depth)));
@@ -78,7 +78,7 @@ function share(quota: string, period: string): number | null {
   return used === null || of === null ? null : used / of;
 }
 
-/** A positive number; null for `max`, `-1`, and what is not there. */
+/** A positive number; null for `max`, `-1` and missing values. */
 function bound(text: string): number | null {
   return Number(text) > 0 ? Number(text) : null;
 }
@@ -88,7 +88,7 @@ function least(bounds: readonly (number | null)[]): number | null {
   return known.length === 0 ? null : Math.min(...known);
 }
 
-/** Mount points have blanks written as octal numbers. */
+/** Mount points encode spaces as octal numbers. */
 function unescaped(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }

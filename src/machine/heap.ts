@@ -1,14 +1,13 @@
 import { getHeapStatistics } from 'node:v8';
 import { machineResources } from './resources.js';
 
-/** How far V8's own limit may lie above half of the memory: it adds room for what is young. */
+/** V8's own limit may be this factor above half of the memory, because it adds space for young objects. */
 const tolerance = 1.25;
 
 /**
- * What Node must be started with for its heap to fit the memory of its control groups. Node itself sees the limit of
- * its own group, but not those of the groups above it, and would let the heap grow until the kernel kills the process.
- *
- * @returns nothing where the heap fits, or where its limit was chosen
+ * Node arguments that make its heap fit the memory of its control groups. Node reads the limit of its own group, but
+ * not those of the groups above it. Its heap would grow until the kernel kills the process.
+ * @returns nothing when the heap fits, or when the user has set its limit
  */
 export function heapArguments(
   memoryBytes: number = machineResources().memoryBytes,
@@ -21,8 +20,8 @@ export function heapArguments(
 }
 
 /**
- * Starts the program anew in this process, with a heap that fits, where it does not. Not where Node cannot (before
- * 22.15), nor in a process that was forked, whose parent has seen to it.
+ * Restarts the program in this process with a heap that fits, if it does not fit. Does nothing where Node does not
+ * support it (before 22.15), and in a forked process, whose parent has done it.
  * @param program the file that Node was started with
  */
 export function fitHeap(program: string): void {

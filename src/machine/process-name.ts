@@ -1,19 +1,19 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
-/** One process among those of all machines, and of all containers of one. What the system does not tell is null. */
+/** Identifies a process among those of all machines and containers. Parts that the system does not tell are null. */
 export interface ProcessName {
   readonly pid: number;
   readonly host: string;
-  /** Of the kernel since it was started: containers may share a host name, and so may machines. */
+  /** Identifies the boot of the kernel. Containers and machines may share a host name. */
   readonly bootId: string | null;
-  /** Where the process number counts: process 1 is another one in each container. Unique among those that live. */
+  /** The namespace of the process number: each container has a process 1. Unique among running processes. */
   readonly pidNamespace: string | null;
   /** When the process was started, in clock ticks since boot. */
   readonly processStart: string | null;
 }
 
-/** What tells this process from every other one. */
+/** Identifies this process. */
 export function ownProcess(): ProcessName {
   return {
     pid: process.pid,
@@ -24,15 +24,12 @@ export function ownProcess(): ProcessName {
   };
 }
 
-/** Whether both names are of one process. */
+/** Whether both identify the same process. */
 export function isSameProcess(one: ProcessName, other: ProcessName): boolean {
   return one.pid === other.pid && one.processStart === other.processStart && isSamePlace(one, other);
 }
 
-/**
- * Whether the process is known to have ended. Only those of this process's own PID namespace can be looked for: of
- * others nothing is known.
- */
+/** Whether the process is known to have ended. Only processes of this process's own PID namespace can be checked. */
 export function isDead(named: ProcessName): boolean {
   const own = ownProcess();
   if (own.bootId === null || own.pidNamespace === null || !isSamePlace(named, own)) return false;
@@ -41,7 +38,7 @@ export function isDead(named: ProcessName): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ESRCH';
   }
-  // The same number may be another process by now.
+  // Another process may have the same number now.
   const start = processStart(named.pid);
   return named.processStart !== null && start !== null && start !== named.processStart;
 }
@@ -52,10 +49,10 @@ function isSamePlace(one: ProcessName, other: ProcessName): boolean {
 
 function processStart(pid: number): string | null {
   return toldBy(() => {
-    // A container may see the /proc of its machine, where the number is another process.
+    // A container may see the /proc of its machine, where the number belongs to another process.
     if (readlinkSync('/proc/self') !== String(process.pid)) return null;
     const status = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // Field 22; the second field is the name in parentheses and may hold blanks.
+    // Field 22. The second field is the name in parentheses, which may contain spaces.
     return status.slice(status.lastIndexOf(')') + 2).split(' ')[19] ?? null;
   });
 }

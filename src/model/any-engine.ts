@@ -129,7 +129,7 @@ interface ReadPass {
   readonly statistics: readonly ReadStatistics[];
 }
 
-/** A forward pass in train mode, and everything of it outside the engine. */
+/** A forward pass in train mode, with all its results read from the engine. */
 async function runPass(network: Network, images: Float32Array): Promise<ReadPass> {
   const features = tf.tidy(
     () => network.forwardTrain(imageTensor(network, images)) as TrainingFeatures & TensorContainer,

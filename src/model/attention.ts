@@ -11,8 +11,7 @@ export interface Size {
 
 /**
  * Attention of one image from its last feature map: channel mean (equation 3), bilinear up-sampling to the image's
- * size, and scaling to [0, 1] (equation 4). In float64 and outside the tape: no gradient flows through it.
- *
+ * size, and scaling to [0, 1] (equation 4). Computed in float64 outside the tape: no gradient flows through it.
  * @param features `[height, width, channels]` of the feature map
  * @returns `[image.height, image.width]`
  */
@@ -38,7 +37,7 @@ export function channelMean(features: Float32Array, map: Size, channels: number)
 }
 
 /** Where an output pixel's value lies between two input pixels. */
-export interface Neighbours {
+export interface InputPixels {
   readonly first: Int32Array;
   readonly second: Int32Array;
   /** Weight of `second`. */
@@ -46,12 +45,12 @@ export interface Neighbours {
 }
 
 /**
- * Bilinear resizing with half-pixel centres (PyTorch's `align_corners = false`). The source position is clamped on
- * both sides, so pixels beyond the outermost centres repeat a value exactly: the ties that SREM's order must see.
+ * Bilinear resizing with half-pixel centres (PyTorch's `align_corners = false`). The source position is clamped on both
+ * sides, so pixels beyond the outermost centres repeat a value exactly. SREM's order depends on these ties.
  */
 export function upsampleBilinear(values: Float64Array, from: Size, to: Size): Float64Array<ArrayBuffer> {
-  const rows = neighboursOf(from.height, to.height);
-  const columns = neighboursOf(from.width, to.width);
+  const rows = inputPixelsOf(from.height, to.height);
+  const columns = inputPixelsOf(from.width, to.width);
   const result = new Float64Array(to.height * to.width);
   for (let y = 0, target = 0; y < to.height; y++) {
     const top = rows.first[y]! * from.width;
@@ -61,7 +60,7 @@ export function upsampleBilinear(values: Float64Array, from: Size, to: Size): Fl
       const left = columns.first[x]!;
       const right = columns.second[x]!;
       const along = columns.fraction[x]!;
-      // Written so that equal neighbours give exactly their own value.
+      // With equal inputs this formula returns exactly their value.
       const upper = interpolate(values[top + left]!, values[top + right]!, along);
       const lower = interpolate(values[bottom + left]!, values[bottom + right]!, along);
       result[target] = interpolate(upper, lower, down);
@@ -74,8 +73,8 @@ function interpolate(from: number, to: number, fraction: number): number {
   return from + fraction * (to - from);
 }
 
-/** Neighbours of each of `to` pixels among `from`. */
-export function neighboursOf(from: number, to: number): Neighbours {
+/** InputPixels of each of `to` pixels among `from`. */
+export function inputPixelsOf(from: number, to: number): InputPixels {
   const first = new Int32Array(to);
   const second = new Int32Array(to);
   const fraction = new Float64Array(to);

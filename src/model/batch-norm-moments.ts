@@ -16,10 +16,9 @@ export interface BatchNormMoments {
 }
 
 /**
- * Moments of two disjoint sets of rows together, in float64 (Chan, Golub and LeVeque 1983):
- * δ = mean_r − mean_l; mean = mean_l + δ·n_r/n; M = M_l + M_r + δ²·n_l·n_r/n.
- *
- * @throws ModelError `MODEL_MOMENTS` where the two are not of the same network and method
+ * Moments of the union of two disjoint sets of rows, in float64 (Chan, Golub and LeVeque 1983): δ = mean_r − mean_l;
+ * mean = mean_l + δ·n_r/n; M = M_l + M_r + δ²·n_l·n_r/n.
+ * @throws ModelError `MODEL_MOMENTS` when the two are not from the same network and method
  */
 export function mergeMoments(
   layout: NetworkLayout,
@@ -55,13 +54,12 @@ export function mergeMoments(
 }
 
 /**
- * Moves the running statistics towards a batch's, in place, once per pass in order:
- * running = (1 − momentum)·running + momentum·batch, with the unbiased variance M/(n − 1), as PyTorch does. Each
- * update is computed in float64 and rounded once.
- *
+ * Moves the running statistics towards a batch's, in place, once per pass in order: running = (1 − momentum)·running +
+ * momentum·batch, with the unbiased variance M/(n − 1), as PyTorch does. Each update is computed in float64 and rounded
+ * once.
  * @param mean running means `[statisticsCount]`
  * @param variance running variances `[statisticsCount]`
- * @param moments of the whole batch; every BatchNorm has seen at least two values per channel
+ * @param moments of the whole batch; every BatchNorm has at least two values per channel
  */
 export function updateRunningStatistics(
   layout: NetworkLayout,
@@ -82,7 +80,7 @@ export function updateRunningStatistics(
   });
 }
 
-/** Calls `visit` for each BatchNorm of each pass with its place in the counts and in the statistics. */
+/** Calls `visit` for each BatchNorm of each pass, with its index in the counts and in the statistics. */
 function forEachLayer(
   layout: NetworkLayout,
   passes: number,

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { checkElements } from './error.js';
 import type { Network } from './network.js';
 
-/** What eval mode makes of some images. */
+/** Results of eval mode for some images. */
 export interface EncodedImages {
   /** u, whose signs are the query codes (equation 2) `[count, bits]` */
   readonly u: Float32Array<ArrayBuffer>;

@@ -1,16 +1,15 @@
 import type { Size } from './attention.js';
 import { checkElements } from './error.js';
 
-/** How much SREM erases: `regions` squares of `size` pixels a side (k and s of Algorithm 1). */
+/** How much SREM erases: `regions` squares with a side of `size` pixels (k and s of Algorithm 1). */
 export interface ErasingSettings {
   readonly regions: number;
   readonly size: number;
 }
 
 /**
- * SREM (Algorithm 1): erases the squares whose LEFT-TOP corners are the hottest pixels. Squares may overlap and are cut
- * at the right and bottom border.
- *
+ * SREM (Algorithm 1): erases the squares whose LEFT-TOP corners are the hottest pixels. Squares may overlap, and are
+ * cut at the right and bottom border.
  * @param attention `[height, width]`
  * @returns `[height, width]`, 1 = kept, 0 = erased
  */
@@ -24,7 +23,7 @@ export function erasingMask(
   const hot = new Uint8Array(attention.length);
   for (const pixel of hottestPixels(attention, erasing.regions)) hot[pixel] = 1;
 
-  // A pixel is erased if a hot one lies at most size − 1 above and to the left: two running distances suffice.
+  // A pixel is erased if a hot pixel is at most size − 1 above and to the left of it. Two running distances are enough.
   const mask = new Uint8Array(attention.length);
   const lastRow = new Int32Array(width).fill(-erasing.size);
   for (let y = 0, pixel = 0; y < height; y++) {
@@ -39,13 +38,13 @@ export function erasingMask(
 }
 
 /**
- * The indices of the `count` largest values (all where there are fewer), in no particular order. Of equal values the
- * earlier in row-major order comes first.
+ * The indices of the `count` largest values (all of them when there are fewer), in no particular order. Among equal
+ * values the earlier in row-major order comes first.
  */
 export function hottestPixels(values: Float64Array, count: number): Int32Array {
   const heap = new Int32Array(Math.min(count, values.length));
   if (heap.length === 0) return heap;
-  // A heap with the worst candidate on top: the smallest value, of equal ones the latest.
+  // A heap with the worst candidate on top: the smallest value, among equal ones the latest.
   const worse = (a: number, b: number) => values[a]! < values[b]! || (values[a]! === values[b]! && a > b);
   const sink = (start: number) => {
     const candidate = heap[start]!;
@@ -64,7 +63,7 @@ export function hottestPixels(values: Float64Array, count: number): Int32Array {
   for (let i = heap.length >> 1; i >= 0; i--) sink(i);
   let threshold = values[heap[0]!]!;
   for (let i = heap.length; i < values.length; i++) {
-    // A later pixel of the same value ranks behind, so only a larger value enters.
+    // A later pixel of the same value ranks lower, so only a larger value enters.
     if (values[i]! > threshold) {
       heap[0] = i;
       sink(0);
@@ -75,8 +74,7 @@ export function hottestPixels(values: Float64Array, count: number): Int32Array {
 }
 
 /**
- * x^a = M ⊙ x (equation 5): the image with erased pixels set to 0, which on normalised pixels is the mean colour.
- *
+ * x^a = M ⊙ x (equation 5): the image with erased pixels set to 0, which is the mean colour of normalised pixels.
  * @param image `[height, width, 3]`
  * @param mask `[height, width]`
  * @param target `[height, width, 3]`, receives the result

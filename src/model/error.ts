@@ -1,6 +1,6 @@
 import { ExitCode, FcaenetError } from '../errors.js';
 
-/** A model that cannot be described, weights that do not fit it, or inputs of the wrong size. */
+/** An invalid model description, weights that do not match it, or inputs of the wrong size. */
 export class ModelError extends FcaenetError {
   override readonly name = 'ModelError';
 

@@ -18,21 +18,21 @@ export interface GradientInput<Images extends Float32Array | Uint8Array = Float3
   /** The same of the positives where the method uses them, else null. */
   readonly positives: Images | null;
   readonly erasing: ErasingSettings;
-  /** Where to write the gradient `[parameterCount]`; memory of its own where none is given. */
+  /** Where to write the gradient `[parameterCount]`; new memory by default. */
   readonly gradient?: Float32Array<ArrayBuffer>;
 }
 
-/** What a microbatch adds to its batch. */
+/** A microbatch's contribution to its batch. */
 export interface LeafResult {
   /** Derivatives of the batch's loss `[parameterCount]` in layout order, this microbatch's part. */
   readonly gradient: Float32Array<ArrayBuffer>;
   /** Outputs of the anchors `[rows, bits]` before the update. */
   readonly u: Float32Array<ArrayBuffer>;
-  /** The same of the positives, null where the method has none. */
+  /** The same for the positives, null when the method has none. */
   readonly positiveU: Float32Array<ArrayBuffer> | null;
-  /** The same of the erased anchors, null where the method has none. */
+  /** The same for the erased anchors, null when the method has none. */
   readonly erasedU: Float32Array<ArrayBuffer> | null;
-  /** What SREM kept of the anchors `[rows, height, width]`, 0 = erased; null where the method does not erase. */
+  /** SREM's masks of the anchors `[rows, height, width]`, 0 = erased; null when the method does not erase. */
   readonly masks: Uint8Array<ArrayBuffer> | null;
   /** This microbatch's part of the batch's similarity, quantisation, positive and augmented loss. */
   readonly losses: Float64Array<ArrayBuffer>;
@@ -40,13 +40,12 @@ export interface LeafResult {
 }
 
 /**
- * Gradient of the loss for one microbatch. Pass 1 runs [anchors; positives] as ONE BatchNorm batch (anchors alone where
- * the method has no positives); pass 2 the anchors erased where the attention of pass 1 is hottest. Then the loss in
- * float64, and one backward pass through both. The result depends on nothing but the weights and the input, and no
- * tensor outlives the call.
- *
- * @throws ModelError `MODEL_SHAPE` where an input's length does not fit, `MODEL_POSITIVES` where positives are missing
- *   or not asked for
+ * Gradient of the loss for one microbatch. Pass 1 runs [anchors; positives] as ONE BatchNorm batch (only the anchors
+ * when the method has no positives). Pass 2 runs the anchors, erased at the highest attention of pass 1. Then the loss
+ * is computed in float64, and one backward pass goes through both. The result depends only on the weights and the
+ * input. No tensor outlives the call.
+ * @throws ModelError `MODEL_SHAPE` when an input's length does not match, `MODEL_POSITIVES` when positives are missing
+ * or not used
  */
 export function computeGradient(network: Network, input: GradientInput): LeafResult {
   checkInput(network, input);
@@ -121,7 +120,7 @@ export function lossOfOutputs(
   };
 }
 
-/** Brings a loss computed outside the engine onto the tape, with its gradients by `u`. */
+/** Puts a loss computed outside the engine on the tape, with its gradients by `u`. */
 export function knownLoss(losses: Float64Array, u: Tensor2D[], gradients: Float32Array[]): Scalar {
   const loss = tf.customGrad(() => ({
     value: tf.scalar(losses.reduce((sum, term) => sum + term, 0)),
@@ -141,7 +140,7 @@ function valuesOf(featureMap: tf.Tensor4D): FeatureMaps {
   return { shape: featureMap.shape, values: featureMap.dataSync<'float32'>() };
 }
 
-/** The anchors with SREM's mask from the attention of their own feature maps. */
+/** The anchors with SREM's mask, from the attention of their own feature maps. */
 export function eraseHottest(
   network: Network,
   { shape, values }: FeatureMaps,

@@ -1,7 +1,7 @@
 import { type KeyedRandom, Purpose } from '../data/random.js';
 import type { NetworkLayout, ParameterSpec } from './layout.js';
 
-/** Everything that training changes in a network, as flat vectors in layout order. */
+/** Everything in a network that training changes, as flat vectors in layout order. */
 export interface NetworkWeights {
   /** `[parameterCount]` */
   readonly parameters: Float32Array<ArrayBuffer>;
@@ -12,9 +12,9 @@ export interface NetworkWeights {
 }
 
 /**
- * Weights before training. Filters are uniform with He's variance 2 / fanOut (He et al. 2015, equation 14), uniform
- * rather than normal so that no transcendental function makes the bits depend on the machine; BatchNorms are the
- * identity; the hash layer starts as PyTorch's Linear, weight and bias uniform within ±1/√in.
+ * Weights before training. Filters are uniform with He's variance 2 / fanOut (He et al. 2015, equation 14). A normal
+ * distribution would need a transcendental function, whose bits depend on the machine. BatchNorms are the identity. The
+ * hash layer starts like PyTorch's Linear: weight and bias are uniform within ±1/√in.
  */
 export function initialWeights(layout: NetworkLayout, random: KeyedRandom): NetworkWeights {
   const parameters = new Float32Array(layout.parameterCount);
@@ -33,7 +33,7 @@ export function initialWeights(layout: NetworkLayout, random: KeyedRandom): Netw
   };
 }
 
-/** Uniform in [-bound, bound), four values from each block of the generator, keyed by the first one's place. */
+/** Uniform in [-bound, bound): four values from each block of the generator, keyed by the first value's index. */
 function fillUniform(values: Float32Array, bound: number, random: KeyedRandom, offset: number): void {
   const words = new Uint32Array(4);
   for (let i = 0; i < values.length; i++) {
@@ -45,7 +45,7 @@ function fillUniform(values: Float32Array, bound: number, random: KeyedRandom, o
 function initialBound(spec: ParameterSpec, featureWidth: number): number {
   const [height = 1, width = 1, , filters = 1] = spec.shape;
   if (spec.role === 'filter') return Math.sqrt(6 / (height * width * filters));
-  // Each output of a depthwise filter sees one channel, so its fan is the window alone.
+  // Each output of a depthwise filter uses one channel, so its fan is the window alone.
   if (spec.role === 'depthwiseFilter') return Math.sqrt(6 / (height * width));
   return 1 / Math.sqrt(featureWidth);
 }

@@ -14,7 +14,7 @@ import { resnetTrunk } from './resnet.js';
 
 export interface ModelSettings {
   readonly backbone: Backbone;
-  /** Factor α of MobileNet's channel counts, 0.25 to 1; ResNets have none and ignore it. */
+  /** Factor α of MobileNet's channel counts, 0.25 to 1; ResNets ignore it. */
   readonly width: number;
   /** Code length c, 1 to 64. */
   readonly bits: number;
@@ -22,7 +22,7 @@ export interface ModelSettings {
   readonly imageSize: number;
 }
 
-/** What a parameter does, which decides how it starts and how files store it. */
+/** A parameter's role, which decides its initial values and its file format. */
 export type ParameterRole = 'filter' | 'depthwiseFilter' | 'scale' | 'offset' | 'hashWeight' | 'hashBias';
 
 export interface ParameterSpec {
@@ -45,7 +45,7 @@ export interface BatchNormSpec {
   readonly varianceName: string;
 }
 
-/** Where a convolution with BatchNorm finds its tensors: indices into `parameters` and `batchNorms`. */
+/** Indices of a convolution's tensors in `parameters` and `batchNorms`. */
 interface Places {
   readonly filter: number;
   readonly scale: number;
@@ -63,7 +63,7 @@ export interface PlacedResidualLayer extends Pick<ResidualLayer, 'kind'> {
 }
 export type PlacedLayer = PlacedFilterLayer | MaxPoolLayer | PlacedResidualLayer;
 
-/** A trunk with global average pooling and the hash layer u = tanh(W f + b), every tensor in its place. */
+/** A trunk with global average pooling and the hash layer u = tanh(W f + b), with the place of every tensor. */
 export interface NetworkLayout {
   readonly trunk: Trunk;
   readonly bits: number;
@@ -75,7 +75,7 @@ export interface NetworkLayout {
   readonly parameters: readonly ParameterSpec[];
   readonly parameterCount: number;
   readonly batchNorms: readonly BatchNormSpec[];
-  /** Channels of all BatchNorms together. */
+  /** Number of channels of all BatchNorms together. */
   readonly statisticsCount: number;
   /** Channels of the last feature map. */
   readonly featureWidth: number;
@@ -88,7 +88,6 @@ export interface ModelLayout extends NetworkLayout {
 
 /**
  * Describes FCAENet's tensors for these settings. Pure: needs no engine.
- *
  * @throws ModelError `MODEL_SETTINGS` for a setting outside its range
  */
 export function describeModel(settings: ModelSettings): ModelLayout {
@@ -108,7 +107,7 @@ export function trunkOf(backbone: Backbone, width: number): Trunk {
   return resnetTrunk(backbone === 'resnet18' ? 18 : 50);
 }
 
-/** Lays out any trunk with a hash layer behind it, for RGB images of `height` × `width` pixels. */
+/** Describes any trunk with a hash layer, for RGB images of `height` × `width` pixels. */
 export function describeNetwork(
   trunk: Trunk,
   size: { bits: number; height: number; width: number },

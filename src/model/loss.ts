@@ -1,14 +1,14 @@
 import { type CodeSummary, similarityHead } from '../hashing/similarity.js';
 import { checkElements } from './error.js';
 
-/** Outputs of some rows of a batch, each `[rows, bits]`; null where the method has no such branch. */
+/** Outputs of some rows of a batch, each `[rows, bits]`; null when the method has no such branch. */
 export interface Outputs {
   readonly anchor: Float32Array<ArrayBuffer>;
   readonly positive: Float32Array<ArrayBuffer> | null;
   readonly erased: Float32Array<ArrayBuffer> | null;
 }
 
-/** What the loss of those rows depends on besides the outputs. */
+/** Inputs of the loss besides the outputs. */
 export interface LossInput {
   /** Classes `[rows]` */
   readonly labels: Int32Array;
@@ -33,8 +33,8 @@ export interface LossResult {
 }
 
 /**
- * The loss (equations 12 and 13, divided as in method 1.11) of some rows of a batch and its gradient by the outputs, in
- * float64, the gradient rounded once. Losses and gradients of a batch's parts add up to the batch's:
+ * The loss (equations 12 and 13, divided as in method 1.11) of some rows of a batch and its gradient with respect to
+ * the outputs, in float64. The gradient is rounded once. Losses and gradients of a batch's parts add up to the batch's:
  * [Σᵢⱼ (uᵢ·vⱼ − c Sᵢⱼ)² + γ Σᵢ |vᵢ − uᵢ|²] / (batchRows · n) + [α Σᵢ |uᵢ − uᵢᵖ|² + β Σᵢ |uᵢ − uᵢᵃ|²] / (batchRows · c).
  * The distances have gradients on both sides.
  */
@@ -60,7 +60,7 @@ export function computeLoss(outputs: Outputs, input: LossInput): LossResult {
   };
 }
 
-/** weight · Σ |u − other|² (equations 7 and 8); adds its gradient by u to `total`, returns the one by `other`. */
+/** weight · Σ |u − other|² (equations 7 and 8). Adds its gradient by u to `total`, returns the gradient by `other`. */
 function distance(
   u: Float32Array,
   other: Float32Array,

@@ -10,7 +10,7 @@ export function usesErasing(method: Method): boolean {
   return method === 'srem' || method === 'fcaenet';
 }
 
-/** Images that pass forward and backward for one anchor. */
+/** Number of images in the forward and backward pass for one anchor. */
 export function imagesPerAnchor(method: Method): number {
   return 1 + Number(usesPositives(method)) + Number(usesErasing(method));
 }

@@ -6,7 +6,7 @@ import { checkElements } from './error.js';
 import type { NetworkWeights } from './initial.js';
 import type { NetworkLayout, PlacedFilterLayer, PlacedLayer } from './layout.js';
 
-/** What a forward pass gives; the caller owns the tensors. */
+/** Results of a forward pass. The caller owns the tensors. */
 export interface Features {
   /** Last feature map `[rows, height, width, featureWidth]` */
   readonly featureMap: Tensor4D;
@@ -28,10 +28,12 @@ export interface TrainingFeatures extends Features {
   readonly statistics: readonly Statistics[];
 }
 
-/** Convolution, BatchNorm and activation; where a shortcut is given, relu of the BatchNorm's output and it instead. */
+/**
+ * Convolution, BatchNorm and activation. With a shortcut: relu of the sum of the BatchNorm's output and the shortcut.
+ */
 type ApplyFilter = (layer: PlacedFilterLayer, x: Tensor4D, shortcut?: Tensor4D) => Tensor4D;
 
-/** One network's weights on the current engine, and its computation in train and in eval mode. */
+/** One network's weights on the current engine, and its computation in train and eval mode. */
 export class Network {
   /** One per parameter, in layout order. */
   readonly variables: readonly Variable[];
@@ -57,7 +59,7 @@ export class Network {
     this.variances = perChannel.map((place) => variableOver(variance, place, false));
   }
 
-  /** Takes over a copy of these weights, in layout order. */
+  /** Copies these weights, in layout order. */
   setWeights(weights: NetworkWeights): void {
     const own = this.weights;
     checkElements('A parameter vector', weights.parameters.length, own.parameters.length);
@@ -78,8 +80,8 @@ export class Network {
   }
 
   /**
-   * Train mode: every BatchNorm normalises with the moments of `images` `[rows, height, width, 3]`. Differentiable in
-   * the variables.
+   * Train mode: every BatchNorm normalises with the moments of `images` `[rows, height, width, 3]`. Differentiable with
+   * respect to the variables.
    */
   forwardTrain(images: Tensor4D): TrainingFeatures {
     const { layout, variables } = this;
@@ -144,7 +146,7 @@ export class Network {
   }
 }
 
-/** A variable that looks into the flat vector `values`. */
+/** A variable that is a view of the flat vector `values`. */
 function variableOver(
   values: Float32Array,
   place: { readonly offset: number; readonly shape: readonly number[] },
@@ -153,7 +155,7 @@ function variableOver(
   return tf.tidy(() => tf.variable(viewOf(values, place.offset, place.shape), trainable));
 }
 
-/** Makes a variable take up changed values: an engine may hold its own copy, so they need a new tensor. */
+/** Updates a variable after its values changed: an engine may hold its own copy, so it needs a new tensor. */
 function refresh(variable: Variable, values: Float32Array, offset: number): void {
   tf.tidy(() => variable.assign(viewOf(values, offset, variable.shape)));
 }
@@ -163,7 +165,7 @@ function viewOf(values: Float32Array, offset: number, shape: readonly number[]):
   return tf.tensor(values.subarray(offset, offset + size), [...shape], 'float32');
 }
 
-/** Moments of one BatchNorm's input, outside the engine. */
+/** Moments of one BatchNorm's input, read from the engine. */
 export interface ReadStatistics {
   readonly count: number;
   /** `[channels]` */
@@ -172,7 +174,7 @@ export interface ReadStatistics {
   readonly variance: ArrayLike<number>;
 }
 
-/** Of every BatchNorm, in layout order. */
+/** For every BatchNorm, in layout order. */
 type ReadPass = readonly ReadStatistics[];
 
 /** Copies the moments of one or two forward passes out of the engine. */
@@ -209,7 +211,7 @@ export function momentsOf(layout: NetworkLayout, passes: readonly ReadPass[]): B
   return { passes: passes.length === 2 ? 2 : 1, counts, mean, squaredDeviations };
 }
 
-/** Runs layers one after the other; each result is released once the next is there. `input` stays the caller's. */
+/** Runs layers one after another. Each result is released when the next is computed. The caller still owns `input`. */
 function runLayers(layers: readonly PlacedLayer[], input: Tensor4D, apply: ApplyFilter): Tensor4D {
   let x = input;
   for (const layer of layers) {
@@ -231,7 +233,7 @@ function runLayer(layer: PlacedLayer, x: Tensor4D, apply: ApplyFilter): Tensor4D
   return output;
 }
 
-/** f(x), after which x is not needed any more. */
+/** Returns f(x) and releases x. */
 function disposing(x: Tensor4D, f: (x: Tensor4D) => Tensor4D): Tensor4D {
   const y = f(x);
   x.dispose();

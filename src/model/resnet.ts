@@ -6,13 +6,13 @@ type Depth = 18 | 50;
 const blocks: Readonly<Record<Depth, readonly number[]>> = { 18: [2, 2, 2, 2], 50: [3, 4, 6, 3] };
 
 /**
- * ResNet (He et al. 2016) in torchvision's structure and names: 7 × 7 stem, symmetric padding, epsilon 1e-5, and in
- * bottlenecks the stride in the 3 × 3 convolution.
+ * ResNet (He et al. 2016) in torchvision's structure and names: 7 × 7 stem, symmetric padding, epsilon 1e-5.
+ * Bottlenecks have the stride in the 3 × 3 convolution.
  */
 export function resnetTrunk(depth: Depth): Trunk {
   const layers: Layer[] = [
     convolution('', 1, { kernel: 7, stride: 2, filters: 64, activation: 'relu' }),
-    // Its input is a ReLU's output, so padding by zeros would give the same maxima.
+    // Its input is the output of a ReLU, so padding with zeros gives the same maxima.
     { kind: 'maxPool', size: 3, stride: 2, padding: 1 },
   ];
   const block = depth === 18 ? basicBlock : bottleneck;

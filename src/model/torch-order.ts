@@ -18,21 +18,21 @@ export function torchShape({ role, shape }: ParameterSpec): number[] {
   }
 }
 
-/** Puts a parameter's values from PyTorch's order into ours. */
+/** Reorders a parameter's values from PyTorch's order to ours. */
 export function fromTorchOrder(values: Float32Array, spec: ParameterSpec): Float32Array<ArrayBuffer> {
   const [out = 1, input = 1, height = 1, width = 1] = torchShape(spec);
   return reverseAxes(values, out, input, height * width);
 }
 
-/** Puts a parameter's values from our order into PyTorch's. */
+/** Reorders a parameter's values from our order to PyTorch's. */
 export function toTorchOrder(values: Float32Array, spec: ParameterSpec): Float32Array<ArrayBuffer> {
   const [out = 1, input = 1, height = 1, width = 1] = torchShape(spec);
   return reverseAxes(values, height * width, input, out);
 }
 
 /**
- * `[a, b, c]` to `[c, b, a]`. With the window's two axes taken as one, every difference between the two orders is of
- * this kind.
+ * `[a, b, c]` to `[c, b, a]`. When the window's two axes count as one, every difference between the two orders has this
+ * form.
  */
 function reverseAxes(values: Float32Array, a: number, b: number, c: number): Float32Array<ArrayBuffer> {
   const result = new Float32Array(values.length);

@@ -8,7 +8,7 @@ const blocks = new FloatBlocks(2, [
     body: ({ load, store }) => store(0, [...load(0), ...load(1), op.addFloats]),
   },
   {
-    // Zero times a finite number is 0, times any other NaN, which no sum loses again.
+    // Zero times a finite number is 0; zero times any other number is NaN, and the sum stays NaN.
     name: 'addZeroTimes',
     scalars: 1,
     body: ({ load, store, scalar }) =>
@@ -16,7 +16,7 @@ const blocks = new FloatBlocks(2, [
   },
 ]);
 
-/** left = fround(left + right), value by value; both of the same length. */
+/** left = fround(left + right), element by element. Both have the same length. */
 export function addInto(left: Float32Array, right: Float32Array): void {
   blocks.run('add', [left, right], [0], []);
 }

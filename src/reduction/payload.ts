@@ -3,29 +3,29 @@ import { type BatchNormMoments, mergeMoments } from '../model/batch-norm-moments
 import type { NetworkLayout } from '../model/layout.js';
 import { addInto, isFiniteVector } from './gradient-vectors.js';
 
-/** What one tree node carries: everything the coordinator needs of the microbatches under it. */
+/** The content of one tree node: what the coordinator needs of the microbatches under it. */
 export interface NodePayload {
-  /** `[parameters]`, part of the batch's gradient. */
+  /** `[parameters]`, this node's part of the batch gradient. */
   readonly gradient: Float32Array;
   /** `[rows, bits]`, outputs of the anchors in row order. */
   readonly u: Float32Array;
-  /** Parts of the batch's loss, in the order of `lossTerms`. */
+  /** Parts of the batch loss, in the order of `lossTerms`. */
   readonly losses: Float64Array;
   readonly moments: BatchNormMoments;
 }
 
 export const lossTerms = ['similarity', 'quantisation', 'positive', 'augmented'] as const;
 
-/** What fixes the length of a payload, besides its rows. */
+/** What determines the length of a payload, besides its rows. */
 export interface PayloadShape {
   readonly layout: NetworkLayout;
-  /** Forward passes with batch statistics: 2 where erased anchors are used, else 1. */
+  /** Forward passes with batch statistics: 2 with erased anchors, else 1. */
   readonly passes: 1 | 2;
 }
 
 /**
- * Left + right. Gradients are added in float32, one rounding each; losses in float64; moments by Chan's formula;
- * outputs are concatenated. Reuses the left gradient's memory.
+ * Left + right. Gradients are added in float32 with one rounding each, losses in float64, moments by Chan's formula.
+ * Outputs are concatenated. Reuses the left gradient's memory.
  */
 export function mergePayloads(layout: NetworkLayout, left: NodePayload, right: NodePayload): NodePayload {
   addInto(left.gradient, right.gradient);
@@ -47,7 +47,7 @@ export function payloadBytes(shape: PayloadShape, rows: number): number {
   return 8 * doubles + 4 * (parameterCount + rows * bits);
 }
 
-/** The payload as the arrays it is sent as, in order; float64 first, so that the receiver's views are aligned. */
+/** The payload's arrays in sending order. float64 comes first, so that the receiver's views are aligned. */
 export function payloadArrays(payload: NodePayload): (Float64Array | Float32Array)[] {
   const { moments } = payload;
   return [
@@ -60,7 +60,7 @@ export function payloadArrays(payload: NodePayload): (Float64Array | Float32Arra
   ];
 }
 
-/** SHA-256 over the payload's bytes as they are sent. */
+/** SHA-256 over the payload's bytes as sent. */
 export function payloadDigest(payload: NodePayload): Buffer {
   const hash = createHash('sha256');
   for (const { buffer, byteOffset, byteLength } of payloadArrays(payload)) {
@@ -69,7 +69,7 @@ export function payloadDigest(payload: NodePayload): Buffer {
   return hash.digest();
 }
 
-/** SHA-256 over bytes as they arrived; of a payload the same as `payloadDigest` where it was sent. */
+/** SHA-256 over received bytes. For a payload it equals the sender's `payloadDigest`. */
 export function receivedDigest(bytes: Uint8Array): Buffer {
   return createHash('sha256').update(bytes).digest();
 }
@@ -98,7 +98,7 @@ export function payloadFrom(bytes: Uint8Array, shape: PayloadShape, rows: number
   return { gradient, u, losses, moments: { passes, counts, mean, squaredDeviations } };
 }
 
-/** Name of the first part that holds a NaN or an infinity, or null. */
+/** Name of the first part that contains a NaN or an infinity, or null. */
 export function nonFinitePart(payload: NodePayload): string | null {
   const { moments } = payload;
   const parts: [string, Float32Array | Float64Array][] = [

@@ -1,11 +1,14 @@
 import { nodeKey, type ReductionTree, type TreeNode } from './tree.js';
 
 /**
- * Sums the nodes of one step's tree as they arrive, in any order and from anyone. The first arrival fills a node;
- * a node is either filled or derived from its children, never both; siblings merge as soon as both are there.
+ * Sums the nodes of one step's tree as they arrive, in any order and from any worker. The first arrival fills a node. A
+ * node is either filled or derived from its children, never both. Siblings merge when both are present.
  */
 export class StepReduction<Payload> {
-  /** Complete nodes that no complete node contains: disjoint, and together the leaves that are done. */
+  /**
+   * Complete nodes that are not part of another complete node. They are disjoint, and together hold the completed
+   * leaves.
+   */
   private readonly frontier = new Map<string, { node: TreeNode; payload: Payload }>();
 
   /** @param merge left + right in that order; may reuse the left payload's memory */
@@ -16,12 +19,12 @@ export class StepReduction<Payload> {
 
   /**
    * Offers the sum of one node.
-   * @returns false when everything under the node was there already, and the payload was not used
+   * @returns false when everything under the node is already present, and the payload was not used
    */
   fill(node: TreeNode, payload: Payload): boolean {
     const missing = new Set(this.missingLeaves());
     if (!this.tree.leavesUnder(node).some((leaf) => missing.has(leaf))) return false;
-    // Parts of this node may have come from others; the whole replaces them, with the same bits.
+    // The whole node replaces parts of it that others sent. The bits are the same.
     for (const [key, held] of this.frontier) {
       if (held.node.level < node.level && held.node.index >> (node.level - held.node.level) === node.index) {
         this.frontier.delete(key);
@@ -31,14 +34,14 @@ export class StepReduction<Payload> {
     return true;
   }
 
-  /** Takes a complete node out, if there is one of that name; it counts as missing from then on. */
+  /** Removes a complete node, if it exists. It counts as missing from then on. */
   take(node: TreeNode): Payload | undefined {
     const held = this.frontier.get(nodeKey(node));
     this.frontier.delete(nodeKey(node));
     return held?.payload;
   }
 
-  /** Present leaves that no arrival has covered yet, ascending. */
+  /** Present leaves that no arrival covers yet, ascending. */
   missingLeaves(): number[] {
     const done = new Set<number>();
     for (const { node } of this.frontier.values()) {
@@ -47,7 +50,7 @@ export class StepReduction<Payload> {
     return this.tree.leaves.filter((leaf) => !done.has(leaf));
   }
 
-  /** The sum over the whole batch, once every present leaf has arrived. */
+  /** The sum over the whole batch, when every present leaf has arrived. */
   get sum(): Payload | undefined {
     return this.frontier.get(nodeKey(this.tree.root))?.payload;
   }

@@ -1,7 +1,7 @@
 /**
- * The fixed pairwise tree over the microbatches of one batch. Level 0 holds the leaves (microbatches); node (l, i)
- * is the sum of (l−1, 2i) and (l−1, 2i+1). The tree depends only on the batch's rows and the number of
- * microbatches, never on who computes what, and that is why the sum does not either.
+ * The fixed pairwise tree over the microbatches of one batch. Level 0 holds the leaves (microbatches). Node (l, i) is
+ * the sum of (l−1, 2i) and (l−1, 2i+1). The tree depends only on the batch's rows and the number of microbatches. It
+ * does not depend on which worker computes what, and so neither does the sum.
  */
 export interface TreeNode {
   readonly level: number;
@@ -19,13 +19,13 @@ export function nodeKey(node: TreeNode): string {
 }
 
 export class ReductionTree {
-  /** Leaves that have rows, ascending. An empty leaf is absent; a node with one child is that child. */
+  /** Leaves with rows, ascending. A leaf without rows is absent; a node with one present child equals that child. */
   readonly leaves: readonly number[];
   readonly root: TreeNode;
 
   /**
    * @param batchRows B, real rows of the batch
-   * @param microbatches M, into which every batch is cut whatever its size
+   * @param microbatches M, number of microbatches of every batch, whatever its size
    */
   constructor(
     readonly batchRows: number,
@@ -51,7 +51,7 @@ export class ReductionTree {
     return end - start;
   }
 
-  /** Whether the node exists in this tree, absent ones included. */
+  /** Whether the node exists in this tree, present or absent. */
   contains({ level, index }: TreeNode): boolean {
     return (
       Number.isInteger(level) &&
@@ -77,7 +77,7 @@ export class ReductionTree {
     return { start: this.rowsOf(first).start, end: this.rowsOf(last).end };
   }
 
-  /** The fewest nodes whose leaves are exactly the given present leaves, in row order. */
+  /** The smallest set of nodes whose leaves are exactly the given present leaves, in row order. */
   cover(leaves: Iterable<number>): TreeNode[] {
     const held = new Set(leaves);
     const nodes: TreeNode[] = [];

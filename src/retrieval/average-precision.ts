@@ -22,11 +22,9 @@ export function harmonicNumbers(n: number): Float64Array {
 
 /**
  * Expected average precision when items of one distance come in uniformly random order (McSherry and Najork, 2008).
- *
- * Behind B items of which P are relevant, let t items tie, r of them relevant. The j-th of them is relevant with
- * probability r / t and has then (j − 1)(r − 1) / (t − 1) relevant ones before it, in expectation; summed over j this is
- * (r / t) [ (P + 1) h + (r − 1) / (t − 1) · (t − (B + 1) h) ] with h = H_{B+t} − H_B.
- *
+ * After B items of which P are relevant, let t items tie, r of them relevant. The j-th of them is relevant with
+ * probability r / t and then has (j − 1)(r − 1) / (t − 1) relevant ones before it, in expectation. Summed over j this
+ * is (r / t) [ (P + 1) h + (r − 1) / (t − 1) · (t − (B + 1) h) ] with h = H_{B+t} − H_B.
  * @param harmonic `harmonicNumbers(n)` of the database's size n
  */
 export function tieAveragedPrecision(ranked: RelevantRanks, harmonic: Float64Array): number {

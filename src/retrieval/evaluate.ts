@@ -8,7 +8,7 @@ import { HammingIndex } from './hamming-index.js';
 export interface RetrievalInput {
   /** `[queries, wordsPerCode(bits)]` */
   readonly queryCodes: Uint32Array;
-  /** `[queries]`; a class that the database lacks is allowed */
+  /** `[queries]`; a class without database items is allowed */
   readonly queryLabels: Int32Array;
   /** `[n, wordsPerCode(bits)]` */
   readonly databaseCodes: Uint32Array;
@@ -28,7 +28,7 @@ export interface QueryFigures {
   readonly precisionAt: readonly Float64Array[];
 }
 
-/** Means over all queries; those that have nothing relevant count with 0. */
+/** Means over all queries. Queries without relevant items count as 0. */
 export interface RetrievalReport {
   readonly queries: number;
   readonly databaseSize: number;
@@ -36,7 +36,7 @@ export interface RetrievalReport {
   readonly tieAveragedMAP: number;
   /** By k, as a string. */
   readonly precisionAt: Record<string, number>;
-  /** mAP of each class's queries, NaN where it has none `[classCount]` */
+  /** mAP of each class's queries, NaN without queries `[classCount]` */
   readonly perClassAP: Float64Array;
 }
 
@@ -45,10 +45,9 @@ const pairsPerTurn = 2 ** 25;
 
 /**
  * Evaluates retrieval by Hamming ranking of the whole database (method 1.9). The event loop runs between groups of
- * queries, so that a coordinator's heartbeats go on.
- *
- * @param input.precisionAt numbers k of first places, each at least 1
- * @param signal gives up between two groups of queries
+ * queries, so that a coordinator's heartbeats continue.
+ * @param input.precisionAt numbers k of first ranks, each at least 1
+ * @param signal stops between two groups of queries
  * @throws RetrievalError `RETRIEVAL_SHAPE`, `RETRIEVAL_EMPTY` without queries or items, `RETRIEVAL_PRECISION_AT`; the
  * signal's reason when aborted
  */
@@ -79,7 +78,7 @@ export async function evaluateRetrieval(
   };
 }
 
-/** The figures behind `evaluateRetrieval`, query by query. */
+/** The figures of `evaluateRetrieval`, query by query. */
 export async function queryFigures(
   input: RetrievalInput & { precisionAt: readonly number[] },
   signal?: AbortSignal,

@@ -10,7 +10,7 @@ export interface LabelledCodes {
   readonly labels: Int32Array;
 }
 
-/** Where one query finds its relevant items; valid until the next query. */
+/** Ranks of a query's relevant items; valid until the next query. */
 export interface RelevantRanks {
   /** Items with each distance `[bits + 1]` */
   readonly counts: Int32Array;
@@ -22,7 +22,7 @@ export interface RelevantRanks {
   readonly ranks: Int32Array;
 }
 
-/** A database of codes, ready to be ranked by Hamming distance. */
+/** A database of codes that can be ranked by Hamming distance. */
 export class HammingIndex {
   readonly size: number;
   private readonly kernel: HammingKernel;
@@ -65,10 +65,9 @@ export class HammingIndex {
   }
 
   /**
-   * Ranks the database for one query by distance, ties by index, as far as its relevant items are concerned.
-   *
-   * @param codes packed queries, of which query `row` is meant
-   * @param label class of the query; one that no item has finds nothing
+   * Ranks the relevant items of the database for one query by distance, ties by index.
+   * @param codes packed queries; `row` selects one
+   * @param label class of the query; a class without items has no relevant items
    */
   rank(codes: Uint32Array, row: number, label: number): RelevantRanks {
     const { kernel, offsets } = this;
@@ -94,7 +93,7 @@ export class HammingIndex {
       offsets[d] = relevantCloser;
       relevantCloser += relevantCounts[d]!;
     }
-    // Members ascend, so those of one distance take their places in the order of their ranks.
+    // Members are ascending, so items of the same distance get increasing ranks.
     for (let i = 0; i < relevantCount; i++) {
       ranks[offsets[kernel.distances[members![i]!]!]!++] = kernel.earlier[i]!;
     }

@@ -8,12 +8,12 @@ const planesOffset = histogramOffset + 4 * histogramStride;
 
 /** Distances and counts of one query against a database, in WebAssembly. */
 export interface HammingKernel {
-  /** The query's bytes `[bytes]`, to be set before a call. */
+  /** The query's bytes `[bytes]`; set before each call. */
   readonly query: Uint8Array;
   /** Byte b of item i at `b * stride + i`; set once. */
   readonly planes: Uint8Array;
   readonly stride: number;
-  /** Ascending database indices to report on `[relevantCapacity]`, to be set before a call. */
+  /** Ascending database indices of the relevant items `[relevantCapacity]`; set before each call. */
   readonly relevant: Int32Array;
   /** Distance of every database item `[stride]`, after a call. */
   readonly distances: Uint8Array;
@@ -28,8 +28,8 @@ export interface HammingKernel {
 export const partialCountStride = histogramStride / 4;
 
 /**
- * Builds the kernel for `size` codes of `bytes` bytes (1..8). Sixteen items are compared at once: their bytes lie side by
- * side, so an exclusive or, a bytewise popcount and an addition per code byte give sixteen distances.
+ * Builds the kernel for `size` codes of `bytes` bytes (1..8). Compares sixteen items at a time: their bytes are
+ * contiguous, so an exclusive or, a bytewise popcount and an addition per code byte give sixteen distances.
  */
 export function createHammingKernel(size: number, bytes: number, relevantCapacity: number): HammingKernel {
   const stride = (size + 15) & ~15;
@@ -89,9 +89,9 @@ function measure(bytes: number, stride: number, distances: number): WasmFunction
 }
 
 /**
- * Counts the distances of all items in order and notes, at each relevant item, how many of its distance came before.
- * Neighbours are counted in four different tables, since an increment that follows another of the same entry has to
- * wait for it.
+ * Counts the distances of all items in order. At each relevant item it stores how many earlier items have the same
+ * distance. Adjacent items use four different tables, because an increment has to wait for an earlier increment of the
+ * same entry.
  */
 function count(size: number, distances: number, relevant: number, earlier: number): WasmFunction {
   const [relevantCount, item, end, position, entry] = [0, 1, 2, 3, 4];

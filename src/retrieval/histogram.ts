@@ -6,8 +6,7 @@ import { RetrievalError } from './error.js';
 export const histogramBins = 512;
 
 /**
- * Pixels of each of 8 × 8 × 8 colours `[512]`: bin 64 · ⌊red / 32⌋ + 8 · ⌊green / 32⌋ + ⌊blue / 32⌋.
- *
+ * Number of pixels of each of 8 × 8 × 8 colours `[512]`: bin 64 · ⌊red / 32⌋ + 8 · ⌊green / 32⌋ + ⌊blue / 32⌋.
  * @param pixels one picture `[height, width, 3]`, 0..255
  */
 export function colorHistogram(pixels: Uint8Array): Uint32Array {
@@ -18,16 +17,15 @@ export function colorHistogram(pixels: Uint8Array): Uint32Array {
   return histogram;
 }
 
-/** Histograms one by one, so that pictures may be decoded as they are needed. */
+/** Histograms one by one, so that pictures can be decoded when needed. */
 export type HistogramStream = Iterable<Uint32Array> | AsyncIterable<Uint32Array>;
 
 /**
- * Retrieval without any training: mean average precision over the whole database of nearest neighbours by colour,
- * ties by database index. The distance is L1 between L1-normalised histograms. All pictures have the same number of
- * pixels, so it is twice the pixels not shared, an integer, and ties are exact.
- *
- * @throws RetrievalError `RETRIEVAL_HISTOGRAM` where a histogram has another length or number of pixels than the first,
- *   `RETRIEVAL_SHAPE` where there are more or fewer of them than labels, `RETRIEVAL_EMPTY`
+ * Retrieval without training: mean average precision over the whole database of nearest neighbours by colour, ties by
+ * database index. The distance is L1 between L1-normalised histograms. All pictures have the same number of pixels, so
+ * it is twice the number of pixels not shared: an integer, with exact ties.
+ * @throws RetrievalError `RETRIEVAL_HISTOGRAM` when a histogram has another length or number of pixels than the first,
+ * `RETRIEVAL_SHAPE` when their number is not the number of labels, `RETRIEVAL_EMPTY`
  */
 export async function histogramRetrieval(input: {
   databaseHistograms: HistogramStream;
@@ -84,7 +82,7 @@ function addShared(shared: Int32Array, column: Int32Array, count: number): void 
   for (let item = 0; item < column.length; item++) shared[item]! += Math.min(column[item]!, count);
 }
 
-/** Ranks of the relevant items when the database is ordered by most pixels shared, ties by index. */
+/** Ranks of the relevant items when the database is ordered by the number of shared pixels, ties by index. */
 function relevantRanks(
   shared: Int32Array,
   labels: Int32Array,

@@ -1,7 +1,7 @@
 import { checkLength } from './error.js';
 
 /**
- * Locality-sensitive hashing, the baseline without training: a bit is the side of a random hyperplane through the
+ * Locality-sensitive hashing, the baseline without training: a bit tells the side of a random hyperplane through the
  * features' mean (Charikar, 2002).
  */
 
@@ -16,8 +16,7 @@ export function featureMean(features: Float32Array, dimension: number): Float64A
 
 /**
  * Gaussian normals of the hyperplanes `[bits, dimension]`, by Box and Muller.
- *
- * @param uniform keyed numbers in [0, 1), asked once for each index in 0..bits·dimension·2-1
+ * @param uniform keyed numbers in [0, 1), called once for each index in 0..bits·dimension·2-1
  */
 export function gaussianProjection(
   uniform: (index: number) => number,

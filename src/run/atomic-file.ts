@@ -2,8 +2,8 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'n
 import { dirname } from 'node:path';
 
 /**
- * Writes a file so that its path holds the old content or the new one whole, whenever the machine stops:
- * written beside it, fsynced, renamed over it, the folder fsynced.
+ * Replaces a file atomically: its path has the old or the new content, whenever the machine stops. Writes a file beside
+ * it, fsyncs it, renames it, and fsyncs the folder.
  */
 export function writeFileAtomic(path: string, content: string): void {
   const temporary = `${path}.${process.pid}.tmp`;

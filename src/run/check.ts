@@ -8,14 +8,13 @@ type Path = readonly (string | number)[];
 
 /**
  * Checks a parsed YAML document field by field.
- *
  * @throws RunFileError RUN_FIELD_UNKNOWN (with the nearest name) or RUN_FIELD_INVALID, naming path, value and bound
  */
 export function checkWrittenRun(document: unknown): WrittenRun {
   if (typeof document !== 'object' || document === null || Array.isArray(document)) {
     throw new RunFileError(
       'RUN_FIELD_INVALID',
-      `the run file holds ${show(document)}, but must hold the fields apiVersion, kind, metadata and spec`,
+      `the run file contains ${show(document)}, but must contain the fields apiVersion, kind, metadata and spec`,
     );
   }
   const result = writtenRunSchema.safeParse(document);
@@ -36,7 +35,7 @@ export function schemaAt(path: Path): z.ZodType | undefined {
   let schema: z.ZodType = writtenRunSchema;
   for (const key of path) {
     const shape = shapeOf(schema);
-    // What every object inherits, such as toString, is no setting.
+    // Inherited properties such as toString are not settings.
     if (shape === undefined || !Object.hasOwn(shape, key)) {
       return undefined;
     }
@@ -45,12 +44,12 @@ export function schemaAt(path: Path): z.ZodType | undefined {
   return schema;
 }
 
-/** Whether the schema is a group of settings rather than one setting. */
+/** Whether the schema is a group of settings, not one setting. */
 export function isGroup(schema: z.ZodType): boolean {
   return shapeOf(schema) !== undefined;
 }
 
-/** The path of the first setting of this name, in which case and dashes do not count; undefined where there is none. */
+/** The path of the first setting of this name, ignoring case and dashes; undefined when there is none. */
 export function settingCalled(name: string): string | undefined {
   const wanted = name.replaceAll('-', '').toLowerCase();
   const settings = allPaths(writtenRunSchema, []).filter((path) => !isGroup(schemaAt(path)!));
@@ -58,7 +57,7 @@ export function settingCalled(name: string): string | undefined {
   return found && dotted(found);
 }
 
-/** An error for a path that names no setting, with the setting that was probably meant. */
+/** An error for an unknown path, with the setting that was probably meant. */
 export function unknownField(path: Path): RunFileError {
   const suggestion = nearestSetting(path);
   const hint = suggestion === undefined ? '' : `; did you mean ${suggestion}?`;
@@ -75,7 +74,7 @@ function invalidField(path: Path, value: unknown, expected: string): RunFileErro
   );
 }
 
-/** A sibling of similar name first; else a setting elsewhere that has this very name. */
+/** Prefers a sibling with a similar name, then a setting elsewhere with exactly this name. */
 function nearestSetting(path: Path): string | undefined {
   const name = String(path.at(-1));
   for (let depth = 1; depth < path.length; depth++) {

@@ -2,14 +2,14 @@
 export const replacedInfix = '.replaced-';
 const namePattern = /^term-(\d{6,})-step-(\d{10,})$/;
 
-/** What a checkpoint's name says. */
+/** The parts of a checkpoint's name. */
 export interface CheckpointName {
   readonly name: string;
   readonly term: number;
   readonly globalStep: number;
 }
 
-/** The checkpoint that an entry of a checkpoints folder is; null for whatever else may lie there. */
+/** The checkpoint of an entry in a checkpoints folder; null for other entries. */
 export function checkpointOf(entry: string): CheckpointName | null {
   const name = entry.startsWith(replacedInfix) ? entry.slice(replacedInfix.length) : entry;
   const match = namePattern.exec(name);

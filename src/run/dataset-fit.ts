@@ -2,10 +2,8 @@ import { RunFileError } from './error.js';
 import type { DatasetKind, TrainingRun } from './training-run.js';
 
 /**
- * Refuses a run that its dataset cannot carry: another dataset than the run file names, more samples than training
- * images, or a batch that would leave a microbatch with fewer than two values per BatchNorm channel, whose variance
- * would be nothing.
- *
+ * Checks that a run fits its dataset. Fails for another dataset than the run file names, for more samples than training
+ * images, and for a batch with a microbatch of fewer than two values per BatchNorm channel, which has no variance.
  * @param found the layout of the dataset's folder, and n, the images of its train split
  * @throws RunFileError RUN_DOES_NOT_FIT_DATASET
  */
@@ -26,7 +24,7 @@ export function checkDatasetFit(run: TrainingRun, found: { format: DatasetKind; 
   }
   // Every backbone halves the picture five times, rounding up.
   const side = Math.ceil(model.imageSize / 32);
-  // The pass with the fewest rows decides: only esrl never runs a pass of one row per triplet.
+  // The pass with the fewest rows decides. Only esrl never runs a pass of one row per triplet.
   const rowsPerTriplet = method === 'esrl' ? 2 : 1;
   const last = dataset.sampleSize % schedule.batchSize;
   const batches = [Math.min(schedule.batchSize, dataset.sampleSize), last].filter((rows) => rows > 0);
@@ -36,7 +34,7 @@ export function checkDatasetFit(run: TrainingRun, found: { format: DatasetKind; 
     if (values < 2) {
       throw new RunFileError(
         'RUN_DOES_NOT_FIT_DATASET',
-        `a batch of ${rows} in ${schedule.microbatches} microbatches (spec.schedule.microbatches) leaves one with ` +
+        `a batch of ${rows} in ${schedule.microbatches} microbatches (spec.schedule.microbatches) gives one with ` +
           `${values} value per BatchNorm channel at ${model.imageSize} pixels, but each needs at least 2`,
       );
     }

@@ -1,10 +1,10 @@
 import { ExitCode, FcaenetError } from '../errors.js';
 
 /**
- * Something is wrong with a run file or a run directory. Codes:
- * `RUN_FILE_MISSING`, `RUN_FILE_UNREADABLE`, `RUN_FILE_SYNTAX`, `RUN_FIELD_UNKNOWN`, `RUN_FIELD_INVALID`,
- * `RUN_FIELD_MISSING`, `RUN_OVERRIDE_SYNTAX`, `RUN_DOES_NOT_FIT_DATASET`, `RUN_EXISTS`, `RUN_ABSENT`,
- * `RUN_DIFFERS`, `RUN_LOCKED`, `RUN_DIRECTORY_UNUSABLE`, `RUN_RESULT_DAMAGED`, `RUN_TERM_DAMAGED`.
+ * A fault in a run file or a run directory. Codes: `RUN_FILE_MISSING`, `RUN_FILE_UNREADABLE`, `RUN_FILE_SYNTAX`,
+ * `RUN_FIELD_UNKNOWN`, `RUN_FIELD_INVALID`, `RUN_FIELD_MISSING`, `RUN_OVERRIDE_SYNTAX`, `RUN_DOES_NOT_FIT_DATASET`,
+ * `RUN_EXISTS`, `RUN_ABSENT`, `RUN_DIFFERS`, `RUN_LOCKED`, `RUN_DIRECTORY_UNUSABLE`, `RUN_RESULT_DAMAGED`,
+ * `RUN_TERM_DAMAGED`.
  */
 export class RunFileError extends FcaenetError {
   override readonly name = 'RunFileError';

@@ -16,19 +16,20 @@ import { RunFileError } from './error.js';
 import { isAbsence, undefinedIfAbsent } from './presence.js';
 
 interface LockHolder extends ProcessName {
-  /** How long the lock counts after it was last renewed. */
+  /** How long the lock is valid after its last renewal. */
   readonly leaseSeconds: number;
 }
 
 /**
- * A file that says which process has a run directory. Its holder shows that it goes on by writing it again; the file's
- * time of change counts, which one clock sets for everybody who shares the file system.
+ * A file that says which process holds a run directory. The holder renews it by writing it again. The file's
+ * modification time counts, because one clock sets it for all users of the file system.
  */
 export class RunLock {
   private released = false;
 
   /**
-   * @param file stays open: it is this lock whatever happens at the path, and renewing it touches no successor's
+   * @param file stays open: it identifies this lock whatever happens at the path, and renewing it never changes a
+   * successor's lock
    */
   constructor(
     private readonly path: string,
@@ -48,14 +49,14 @@ export class RunLock {
     }
   }
 
-  /** Makes the lease last from now on; false when another process has taken the directory. */
+  /** Extends the lease from now on; false when another process has taken the directory. */
   renew(): boolean {
     if (!this.isHeld()) return false;
     writeSync(this.file, this.content, 0);
     return true;
   }
 
-  /** Gives the directory back; harmless when called again. */
+  /** Releases the directory. It may be called again. */
   release(): void {
     if (this.released) return;
     try {
@@ -68,10 +69,9 @@ export class RunLock {
 }
 
 /**
- * Takes the lock file at `path`. The lock of a process that is known to live no longer is taken over, and any that
- * was not renewed for as long as its holder said.
- *
- * @param leaseSeconds how long the lock counts after it was last renewed
+ * Creates the lock file at `path`. Takes over the lock of a process that has ended, and a lock that was not renewed
+ * within its lease.
+ * @param leaseSeconds how long the lock is valid after its last renewal
  * @throws RunFileError RUN_LOCKED, naming the holder
  */
 export function acquireLock(path: string, directory: string, leaseSeconds: number): RunLock {
@@ -88,7 +88,7 @@ export function acquireLock(path: string, directory: string, leaseSeconds: numbe
     const holder = parseHolder(content);
     const lease = holder?.leaseSeconds ?? leaseSeconds;
     if (ageSeconds <= lease && (holder === undefined || !isDead(holder))) {
-      // The clock was set back since. Whether its holder goes on shows when the lease has run from now on.
+      // The clock was set back. Start the lease again now, to see whether the holder renews it.
       if (ageSeconds < -lease) restartLease(path);
       throw lockedError(path, directory, holder);
     }
@@ -97,7 +97,7 @@ export function acquireLock(path: string, directory: string, leaseSeconds: numbe
   throw lockedError(path, directory, undefined);
 }
 
-/** Whether a process that goes on, as far as can be told from here, has the lock file at `path`. */
+/** Whether a running process, as far as can be known here, holds the lock file at `path`. */
 export function isLocked(path: string): boolean {
   const found = read(path);
   if (found === undefined) return false;
@@ -108,7 +108,7 @@ export function isLocked(path: string): boolean {
 
 /**
  * Creates the file with its whole content at once, which writing it in place would not.
- * @returns the lock, unless there is one; and the time by the file system's clock
+ * @returns the lock, unless one exists; and the time of the file system's clock
  */
 function create(path: string, content: string): { lock: RunLock | undefined; nowMs: number } {
   const temporary = `${path}.${randomUUID()}.tmp`;
@@ -130,7 +130,7 @@ function create(path: string, content: string): { lock: RunLock | undefined; now
   return { lock, nowMs };
 }
 
-/** Moves the lock away before looking at it again, so that of two processes only one removes it. */
+/** Moves the lock away before checking it again, so that only one of two processes removes it. */
 function removeStale(path: string, expected: string): void {
   const aside = `${path}.${randomUUID()}.stale`;
   try {
@@ -140,15 +140,15 @@ function removeStale(path: string, expected: string): void {
     throw error;
   }
   if (read(aside)?.content !== expected) {
-    // The other process was first and has taken the lock already: give its file back.
+    // Another process was faster and has already taken the lock: put its file back.
     linkSync(aside, path);
   }
   rmSync(aside, { force: true });
 }
 
 /**
- * Has the file's time of change begin anew, by its own clock: the holder's content stays. Where it cannot be written,
- * or was released in this moment, nothing changes.
+ * Sets the file's modification time to now by its own clock, without changing the content. A file that is not writable,
+ * or was just released, stays as it is.
  */
 function restartLease(path: string): void {
   let file: number | undefined;
@@ -156,7 +156,7 @@ function restartLease(path: string): void {
     file = openSync(path, 'r+');
     writeSync(file, readFileSync(file, 'utf8'), 0);
   } catch {
-    // The refusal names the file.
+    // The error names the file.
   } finally {
     if (file !== undefined) closeSync(file);
   }
@@ -183,7 +183,7 @@ function lockedError(path: string, directory: string, holder: LockHolder | undef
   const who = holder === undefined ? 'another process' : `process ${holder.pid} on ${holder.host}`;
   return new RunFileError(
     'RUN_LOCKED',
-    `${directory} is in use by ${who}; if that is no longer so, remove ${path}`,
+    `${directory} is in use by ${who}; if that process has ended, remove ${path}`,
     ExitCode.cannotCreate,
   );
 }

@@ -1,4 +1,4 @@
-/** Damerau–Levenshtein distance (optimal string alignment): insert, delete, replace, swap neighbours. */
+/** Damerau–Levenshtein distance (optimal string alignment): insert, delete, replace, swap adjacent characters. */
 export function editDistance(left: string, right: string): number {
   let beforePrevious: number[] = [];
   let previous = Array.from({ length: right.length + 1 }, (_, column) => column);
@@ -20,8 +20,8 @@ export function editDistance(left: string, right: string): number {
 }
 
 /**
- * The candidate a misspelt name most likely stands for, or undefined when none is near: at most a third of the
- * name's letters may differ (upper and lower case count as the same).
+ * The candidate that a misspelt name most likely means, or undefined when none is near: at most a third of the name's
+ * characters may differ (case is ignored).
  */
 export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
   let nearest: string | undefined;

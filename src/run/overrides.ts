@@ -4,10 +4,9 @@ import { isGroup, schemaAt, unknownField } from './check.js';
 import { RunFileError } from './error.js';
 
 /**
- * Applies `--set` options (`spec.bits=24`) to a parsed YAML document and returns the changed copy. A setting that
- * takes text gets what stands behind the first `=`, letter by letter; numbers, true, false, null and lists are read as
- * YAML where the setting accepts them.
- *
+ * Applies `--set` options (`spec.bits=24`) to a parsed YAML document and returns the changed copy. A text setting gets
+ * everything after the first `=` unchanged. Numbers, true, false, null and lists are parsed as YAML where the setting
+ * accepts them.
  * @throws RunFileError RUN_OVERRIDE_SYNTAX, RUN_FIELD_UNKNOWN
  */
 export function applyOverrides(document: unknown, overrides: readonly string[]): unknown {
@@ -51,10 +50,12 @@ function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Letters of numbers, words and lists. Any other may begin or end a comment, a quotation, a tag or an alias. */
+/**
+ * Characters of numbers, words and lists. Other characters may start or end a YAML comment, quotation, tag or alias.
+ */
 const plain = /^(?=.*\S)[\w.+[\], -]+$/;
 
-/** A value that is no text, or the text as it was typed. */
+/** A parsed value that is not text, or the text as it was typed. */
 function readValue(text: string): unknown {
   if (!plain.test(text)) return text;
   const value = yamlValue(text);

@@ -1,4 +1,4 @@
-/** What the text says as JSON; undefined where it is none. */
+/** The parsed JSON; undefined when the text is not JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;

@@ -1,19 +1,19 @@
 import { readdirSync, statSync } from 'node:fs';
 
-/** Whether an error says that there is nothing at a path, and not that the path cannot be looked at. */
+/** Whether an error says that a path does not exist, not that it cannot be read. */
 export function isAbsence(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
-/** For a file operation that fails: undefined where there is nothing at its path. Throws any other error. */
+/** For a failed file operation: undefined when its path does not exist. Throws any other error. */
 export function undefinedIfAbsent(error: unknown): undefined {
   if (!isAbsence(error)) throw error;
 }
 
 /**
- * Whether something is at the path, at the end of its links. Throws the system's error where that cannot be told: a
- * folder that may not be searched, links in a circle, a disk that fails.
+ * Whether the path exists, with links followed. Throws the system's error when that cannot be determined: a folder
+ * without search permission, a cycle of links, a disk failure.
  */
 export function isThere(path: string): boolean {
   try {
@@ -25,7 +25,7 @@ export function isThere(path: string): boolean {
   }
 }
 
-/** The names in a folder, none where there is no folder. Throws the system's error where it cannot be read. */
+/** The names in a folder; none when it does not exist. Throws the system's error when it cannot be read. */
 export function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder);

@@ -3,8 +3,8 @@ import type { WrittenSpec } from './schema.js';
 import type { DatasetKind, Operation, TrainingRunSpec } from './training-run.js';
 
 /**
- * A preset decides everything but where the pictures are. `paper` asks for the code length and the dataset,
- * because its schedule and sample size follow from them.
+ * A preset sets everything except the dataset's path. `paper` requires the code length and the dataset, because its
+ * schedule and sample size depend on them.
  */
 export type Preset = NonNullable<WrittenSpec['preset']>;
 export type PresetSpec = Omit<TrainingRunSpec, 'dataset' | 'operation' | 'erasing'> & {
@@ -36,7 +36,7 @@ export function paperPreset(written: WrittenSpec): PresetSpec {
   };
 }
 
-/** A run of minutes on two CPU cores, on pictures as small as the synthetic dataset's. */
+/** A run of some minutes on two CPU cores, on pictures as small as the synthetic dataset's. */
 export function quickPreset(written: WrittenSpec): PresetSpec {
   return {
     method: 'fcaenet',
@@ -61,7 +61,7 @@ export function quickPreset(written: WrittenSpec): PresetSpec {
   };
 }
 
-/** What every preset shares: how a run is carried out, not what it computes. */
+/** Common to all presets: how a run is carried out, not what it computes. */
 export const defaultOperation: Operation = {
   workers: 'auto',
   exactness: 'strict',
@@ -84,15 +84,12 @@ export const defaultOperation: Operation = {
   debug: { objectivePerBit: false },
 };
 
-/**
- * Side of an erased square when the run file leaves it out: the paper's 32 pixels at 224, the same share of the
- * picture at other sizes.
- */
+/** Default side of an erased square: the paper's 32 pixels at 224, the same share of the picture at other sizes. */
 export function erasedSize(imageSize: number): number {
   return Math.max(1, Math.round((32 * imageSize) / 224));
 }
 
-/** The paper gives 12, 24, 32 and 48 bits; lengths up to 24 follow its shorter schedule, longer ones the other. */
+/** The paper gives 12, 24, 32 and 48 bits. Lengths up to 24 use its shorter schedule, longer ones the other. */
 function paperSchedule(bits: number): { iterations: number; decayAfter: number[] } {
   return bits <= 24 ? { iterations: 40, decayAfter: [20, 30] } : { iterations: 60, decayAfter: [30, 45, 55] };
 }
@@ -104,7 +101,7 @@ function paperSampleSize(kind: DatasetKind | null | undefined): number {
   return kind === 'nabirds' || kind === 'vegfru' ? 4000 : 2000;
 }
 
-/** The end of every path on which a run file leaves out what no default can know. */
+/** Reports a missing field that has no default. */
 export function missing(field: string, expected: string): never {
   throw new RunFileError('RUN_FIELD_MISSING', `${field} is missing and must be ${expected}`);
 }

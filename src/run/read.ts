@@ -11,9 +11,8 @@ import type { TrainingRun } from './training-run.js';
 const largestFileBytes = 1024 * 1024;
 
 /**
- * Reads, checks and resolves a run file. Preset defaults give way to the file, the file to `overrides`
- * (`--set` options, in order).
- *
+ * Reads, checks and resolves a run file. The file overrides the preset's defaults, and `overrides` (`--set` options, in
+ * order) override the file.
  * @throws RunFileError
  */
 export function readTrainingRun(path: string, overrides: readonly string[] = []): TrainingRun {
@@ -42,7 +41,7 @@ function parseYaml(text: string, path: string): unknown {
     if (problem?.code === 'MULTIPLE_DOCS') {
       throw new RunFileError(
         'RUN_FILE_SYNTAX',
-        `${path} holds several YAML documents, parted by ---, but a run file holds one`,
+        `${path} contains several YAML documents, separated by ---, but a run file contains one`,
       );
     }
     if (problem !== undefined) {
@@ -102,7 +101,7 @@ function readText(path: string): string {
   }
 }
 
-/** Whether there is a file to suggest; what cannot be looked at is not suggested. */
+/** Whether a file exists, to suggest it. An unreadable one is not suggested. */
 function isFile(path: string): boolean {
   try {
     return statSync(path).isFile();

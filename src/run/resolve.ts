@@ -4,10 +4,9 @@ import type { WrittenRun, WrittenSpec } from './schema.js';
 import type { Operation, TrainingRun } from './training-run.js';
 
 /**
- * Fills what the run file leaves out from its preset (`paper` unless it names another) and decides every
- * setting that follows from others.
- *
- * @throws RunFileError RUN_FIELD_MISSING, or RUN_FIELD_INVALID where two settings contradict each other
+ * Fills in missing settings from the run file's preset (`paper` by default), and every setting that follows from
+ * others.
+ * @throws RunFileError RUN_FIELD_MISSING, or RUN_FIELD_INVALID when two settings contradict each other
  */
 export function resolveTrainingRun(written: WrittenRun): TrainingRun {
   const given = written.spec ?? {};
@@ -42,7 +41,7 @@ export function resolveTrainingRun(written: WrittenRun): TrainingRun {
       operation: resolveOperation(given.operation ?? {}),
     },
   };
-  refuseContradictions(run);
+  checkConsistency(run);
   return run;
 }
 
@@ -65,19 +64,19 @@ function resolveOperation(given: NonNullable<WrittenSpec['operation']>): Operati
   };
 }
 
-function refuseContradictions({ spec }: TrainingRun): void {
+function checkConsistency({ spec }: TrainingRun): void {
   const { model, erasing } = spec;
-  const refuse = (field: string, value: number, expected: string): never => {
+  const fail = (field: string, value: number, expected: string): never => {
     throw new RunFileError('RUN_FIELD_INVALID', `${field} is ${value}, but must be ${expected}`);
   };
   if (model.backbone !== 'mobilenet_v1' && model.width !== 1) {
-    refuse('spec.model.width', model.width, `1 for ${model.backbone}, which has no channel multiplier`);
+    fail('spec.model.width', model.width, `1 for ${model.backbone}, which has no channel multiplier`);
   }
   if (erasing.size > model.imageSize) {
-    refuse('spec.erasing.size', erasing.size, `at most spec.model.imageSize, ${model.imageSize} pixels`);
+    fail('spec.erasing.size', erasing.size, `at most spec.model.imageSize, ${model.imageSize} pixels`);
   }
   const pixels = model.imageSize ** 2;
   if (erasing.regions > pixels) {
-    refuse('spec.erasing.regions', erasing.regions, `at most the picture’s ${pixels} pixels`);
+    fail('spec.erasing.regions', erasing.regions, `at most the picture’s ${pixels} pixels`);
   }
 }

@@ -13,13 +13,13 @@ import { Terms } from './terms.js';
 import { trainingDifferences } from './training-hash.js';
 import type { TrainingRun } from './training-run.js';
 
-/** What is wanted of a run directory: a new run, the continuation of one, or whichever fits. */
+/** How a run directory is opened: for a new run, to resume one, or for either. */
 export type ResumeMode = 'new' | 'resume' | 'auto';
 
 /**
- * `runs/NAME`: `run.yaml` (every setting as decided), `checkpoints/`, `terms/`, `events.jsonl`, the ledger
- * and, at the end, `result.json`. One process at a time holds it, for as long as it goes on renewing its lock; one that was passed over
- * after a pause is told by `isHeld`.
+ * `runs/NAME`: `run.yaml` (all settings), `checkpoints/`, `terms/`, `events.jsonl`, the ledger and, at the end,
+ * `result.json`. One process at a time holds it, as long as it renews its lock. `isHeld` tells a process whether it was
+ * replaced after a pause.
  */
 export class RunDirectory {
   readonly runFile: string;
@@ -29,7 +29,7 @@ export class RunDirectory {
   readonly controlSocket: string;
   readonly terms: Terms;
 
-  /** @param isNew whether this process made the directory */
+  /** @param isNew whether this process created the directory */
   private constructor(
     readonly path: string,
     private readonly lock: RunLock | undefined,
@@ -43,30 +43,28 @@ export class RunDirectory {
     this.terms = new Terms(join(path, 'terms'));
   }
 
-  /** The names of the files in `path`, without taking it: for readers of a run. */
+  /** The paths in a run directory, without locking it: for readers of a run. */
   static at(path: string): RunDirectory {
     return new RunDirectory(path, undefined, false);
   }
 
   /**
-   * Takes the directory of `run`, creating it where needed. Until `writeRunFile` it is nobody's run.
-   *
-   * @throws RunFileError RUN_EXISTS (a new run over one that has begun), RUN_ABSENT (nothing to resume),
-   *   RUN_DIFFERS (the run there has other training settings, which are named), RUN_LOCKED,
-   *   RUN_DIRECTORY_UNUSABLE
+   * Locks the directory of `run` and creates it if needed. Before `writeRunFile` it belongs to no run.
+   * @throws RunFileError RUN_EXISTS (a new run, but the directory has one), RUN_ABSENT (nothing to resume), RUN_DIFFERS
+   * (the run there has other training settings, which are named), RUN_LOCKED, RUN_DIRECTORY_UNUSABLE
    */
   static open(run: TrainingRun, mode: ResumeMode): RunDirectory {
     const path = join(run.spec.operation.runsDirectory, run.metadata.name);
     if (mode === 'resume' && !RunDirectory.at(path).isRun) {
       throw new RunFileError(
         'RUN_ABSENT',
-        `there is no run in ${path} to resume; leave out --resume to begin one`,
+        `there is no run in ${path} to resume; omit --resume to start one`,
         ExitCode.missingInput,
       );
     }
     const directory = RunDirectory.take(path, run.spec.operation.lease.seconds);
     try {
-      directory.refuseOther(run, mode);
+      directory.requireSameRun(run, mode);
       return directory;
     } catch (error) {
       directory.release();
@@ -74,17 +72,17 @@ export class RunDirectory {
     }
   }
 
-  /** Whether the directory is a run's. */
+  /** Whether the directory belongs to a run. */
   get isRun(): boolean {
     return this.reading(() => isThere(this.runFile));
   }
 
-  /** Whether a coordinator has left a way to ask it; that of one that was killed is there too. */
+  /** Whether a coordinator has created a control socket. A killed coordinator leaves it behind. */
   get isControlled(): boolean {
     return this.reading(() => isThere(this.controlSocket));
   }
 
-  /** Whether the run here has got as far as a checkpoint or a result; what else lies beside them does not count. */
+  /** Whether the run here has a checkpoint or a result. Other files do not count. */
   get hasBegun(): boolean {
     return this.reading(
       () =>
@@ -92,27 +90,27 @@ export class RunDirectory {
     );
   }
 
-  /** Writes the settings as decided, from when on the directory is a run's: once everything that it needs is there. */
+  /** Writes all settings. From then on the directory belongs to the run, so everything else must exist already. */
   writeRunFile(run: TrainingRun): void {
     this.writing(() => writeFileAtomic(this.runFile, stringify(run)));
   }
 
-  /** Removes a directory that this process made for a run that then did not begin. */
+  /** Removes a directory that this process created for a run that did not start. */
   discardUnlessBegun(): void {
     try {
       if (!this.isNew || this.lock?.isHeld() !== true || this.hasBegun) return;
       rmSync(this.path, { recursive: true, force: true });
     } catch {
-      // Why the run did not begin matters more than what is left of it.
+      // The reason why the run did not start matters more than a failed removal.
     }
   }
 
-  /** Where the coordinator of a term keeps the sample ledger: one that was replaced has no part in its successor's. */
+  /** The sample ledger of a term. A coordinator that was replaced cannot change its successor's. */
   ledgerFileOf(term: number): string {
     return join(this.path, `ledger-${String(term).padStart(6, '0')}.jsonl`);
   }
 
-  /** The ledgers of terms below `below` that are there, the highest term's first: that one counts. */
+  /** The existing ledgers of terms below `below`, the highest term's first: that one counts. */
   ledgerFiles(below = Number.POSITIVE_INFINITY): string[] {
     return this.ledgerTerms()
       .filter((term) => term < below)
@@ -120,25 +118,25 @@ export class RunDirectory {
       .map((term) => this.ledgerFileOf(term));
   }
 
-  /** Whether a process has the directory at this moment. */
+  /** Whether a process holds the directory now. */
   get isLocked(): boolean {
     return this.reading(() => isLocked(join(this.path, 'lock')));
   }
 
   /**
-   * A leadership number higher than any that was given out here before, also to a coordinator that was killed
-   * before it wrote anything else. From here on nothing that a lower term writes counts.
-   * @param above the term is higher than this too
+   * Grants a term higher than every earlier one, also one of a coordinator that was killed before it wrote anything
+   * else. From here on, files that lower terms write do not count.
+   * @param above the term is also higher than this
    */
   nextTerm(above = 0): number {
     return this.writing(() => {
-      // One that a later one of its name was about to replace stands in for it; see CheckpointStore.
+      // A checkpoint that was about to be replaced counts while its successor is missing; see CheckpointStore.
       const checkpoints = namesIn(this.checkpoints).flatMap((entry) => checkpointOf(entry) ?? []);
       const found = {
         checkpoints: [...new Set(checkpoints.map(({ name }) => name))],
         finished: isThere(this.resultFile),
       };
-      // A run that was copied without its terms shows in what else is there how far they had come.
+      // If a run was copied without its terms, its other files show the highest term.
       return this.terms.grant(
         found,
         Math.max(above, ...checkpoints.map(({ term }) => term), ...this.ledgerTerms()),
@@ -146,22 +144,22 @@ export class RunDirectory {
     });
   }
 
-  /** Whether this process still has the directory, and `term` is the highest that was granted. */
+  /** Whether this process still holds the directory, and `term` is the highest granted term. */
   isHeld(term: number): boolean {
     return this.lock?.isHeld() === true && this.terms.highest() === term;
   }
 
-  /** Shows others that this process goes on; false when one of them has taken the directory. */
+  /** Renews the lock; false when another process has taken the directory. */
   renew(): boolean {
     return this.lock?.renew() === true;
   }
 
-  /** Replaces `result.json` at once. */
+  /** Replaces `result.json` atomically. */
   writeResult(result: unknown): void {
     this.writing(() => writeFileAtomic(this.resultFile, `${JSON.stringify(result, null, 2)}\n`));
   }
 
-  /** What `writeResult` wrote, or null where there is none, or only one that a higher term had no part in. */
+  /** The result, or null when there is none, or when it does not belong to the highest term's history. */
   readResult(): unknown {
     return this.reading(() => {
       if (!isThere(this.resultFile)) return null;
@@ -169,7 +167,7 @@ export class RunDirectory {
       if (typeof result !== 'object' || result === null) {
         throw new RunFileError(
           'RUN_RESULT_DAMAGED',
-          `the result ${this.resultFile} is damaged: it must be a JSON object; without the file, --resume writes it anew`,
+          `the result ${this.resultFile} is damaged: it must be a JSON object; delete the file, and --resume writes it again`,
           ExitCode.badData,
         );
       }
@@ -178,7 +176,7 @@ export class RunDirectory {
     });
   }
 
-  /** Cuts off a last line of `events.jsonl` that was not written whole, so that every line is an event. */
+  /** Removes an incomplete last line of `events.jsonl`, so that every line is an event. */
   mendEvents(): void {
     this.writing(() => {
       if (!isThere(this.eventsFile)) return;
@@ -190,7 +188,7 @@ export class RunDirectory {
     });
   }
 
-  /** The lines of `events.jsonl`; none where it is not there. */
+  /** The lines of `events.jsonl`; none when it does not exist. */
   readEventLines(): string[] {
     return this.reading(() =>
       isThere(this.eventsFile) ? readFileSync(this.eventsFile, 'utf8').split('\n') : [],
@@ -202,7 +200,7 @@ export class RunDirectory {
     this.writing(() => appendFileSync(this.eventsFile, `${JSON.stringify(event)}\n`));
   }
 
-  /** Lets other processes have the directory; harmless when called again. */
+  /** Releases the directory. It may be called again. */
   release(): void {
     this.lock?.release();
   }
@@ -223,14 +221,14 @@ export class RunDirectory {
     });
   }
 
-  private refuseOther(run: TrainingRun, mode: ResumeMode): void {
+  private requireSameRun(run: TrainingRun, mode: ResumeMode): void {
     if (!this.hasBegun) {
       return; // nothing here is worth keeping
     }
     if (mode === 'new') {
       throw new RunFileError(
         'RUN_EXISTS',
-        `${this.path} already holds a run; add --resume to go on with it, or name another by --set metadata.name=NAME`,
+        `${this.path} already contains a run; add --resume to continue it, or choose another name with --set metadata.name=NAME`,
         ExitCode.cannotCreate,
       );
     }
@@ -238,7 +236,7 @@ export class RunDirectory {
     if (differences.length > 0) {
       throw new RunFileError(
         'RUN_DIFFERS',
-        `${this.path} holds a run of other settings: ${differences.join(', ')}; name another by --set metadata.name=NAME`,
+        `${this.path} contains a run with other settings: ${differences.join(', ')}; choose another name with --set metadata.name=NAME`,
       );
     }
   }

@@ -2,9 +2,9 @@ import * as z from 'zod';
 import { isNatsUrl, parseAddress } from './address.js';
 import { backbones, crops, datasetKinds, engineNames, methods, sampledOutputs } from './training-run.js';
 
-/*
- * What a user may write. Every field is optional here (presets fill the rest) and no other is accepted.
- * The message of each check is the end of the sentence "spec.bits is 65, but must be …".
+/**
+ * What a user may write. Every field is optional here (presets fill in the rest), and no other field is accepted. The
+ * message of each check ends the sentence "spec.bits is 65, but must be …".
  */
 
 function wholeNumber(least: number, most: number, orElse = '') {
@@ -21,7 +21,7 @@ function oneOf<const Names extends readonly [string, ...string[]]>(names: Names)
   return z.enum(names, `one of ${names.join(', ')}`);
 }
 
-const path = z.string('a path').min(1, 'a path').max(4096, 'a path of at most 4096 letters');
+const path = z.string('a path').min(1, 'a path').max(4096, 'a path of at most 4096 characters');
 const flag = z.boolean('true or false');
 const isAddress = (text: string): boolean => parseAddress(text) !== undefined;
 const listen = z.string('HOST:PORT').refine(isAddress, 'HOST:PORT with a port from 0 to 65535');
@@ -31,14 +31,14 @@ const metrics = z
     (text) => text === 'auto' || text === 'off' || isAddress(text),
     'HOST:PORT with a port from 0 to 65535, auto or off',
   );
-/** What a run may be called, and with it its directory. */
+/** Allowed names of a run and its directory. */
 export const runName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 const name = z
   .string('text')
   .regex(runName, '1 to 63 letters, digits, dots, dashes or underscores, beginning with a letter or digit');
 const natsExpected = 'nats://HOST:PORT, tls://HOST:PORT or null';
 const natsUrl = z.string(natsExpected).refine(isNatsUrl, natsExpected);
-const decayExpected = 'a rising list of at most 100 iterations';
+const decayExpected = 'an increasing list of at most 100 iterations';
 const decayAfter = z
   .array(wholeNumber(1, 100_000), decayExpected)
   .max(100, decayExpected)
@@ -140,6 +140,6 @@ export const writtenRunSchema = group({
   spec,
 });
 
-/** A run file as its author wrote it, after --set: checked field by field, nothing filled in. */
+/** A run file as written by its author, after --set: checked field by field, nothing filled in. */
 export type WrittenRun = z.output<typeof writtenRunSchema>;
 export type WrittenSpec = NonNullable<WrittenRun['spec']>;

@@ -7,30 +7,30 @@ import { RunFileError } from './error.js';
 import { parseJson } from './parse-json.js';
 import { namesIn } from './presence.js';
 
-/** What a coordinator found when it was granted its term. Whatever else lower terms write came too late. */
+/** What existed when a coordinator was granted its term. Anything that lower terms write later does not count. */
 export interface Grant {
   readonly term: number;
   /** ISO 8601. */
   readonly granted: string;
-  /** Names of the checkpoints that were there. */
+  /** Names of the existing checkpoints. */
   readonly checkpoints: readonly string[];
-  /** Whether `result.json` was there. */
+  /** Whether `result.json` existed. */
   readonly finished: boolean;
 }
 
 const namePattern = /^\d{6,}$/;
 
 /**
- * The leaderships of a run, one file each, `terms/000001` and so on. A file is created once, with its whole content,
- * and never changed: of two coordinators that ask at the same time each gets a term of its own, and one that wakes
- * after a long pause can take back nothing.
+ * The leadership terms of a run, one file each, `terms/000001` and so on. A file is created once, with its whole
+ * content, and never changed. So of two coordinators that ask at the same time each gets its own term, and an old one
+ * that wakes up cannot undo anything.
  */
 export class Terms {
   constructor(private readonly directory: string) {}
 
   /**
-   * Grants a term higher than any before it, and higher than `above`.
-   * @param found what is there at this moment; read before the grant, so that nothing later counts
+   * Grants a term higher than every earlier one, and higher than `above`.
+   * @param found what exists now; read before the grant, so that nothing later counts
    */
   grant(found: Omit<Grant, 'term' | 'granted'>, above: number): number {
     mkdirSync(this.directory, { recursive: true });
@@ -46,13 +46,14 @@ export class Terms {
   }
 
   /**
-   * Whether a checkpoint of `term` belongs to the run: no higher term was granted, or the first of them found it there.
+   * Whether a checkpoint of `term` belongs to the run: no higher term was granted, or the checkpoint existed when the
+   * first higher term was granted.
    */
   acceptsCheckpoint(term: number, name: string): boolean {
     return this.successorOf(term)?.checkpoints.includes(name) ?? true;
   }
 
-  /** The same of a result. */
+  /** The same for a result. */
   acceptsResult(term: number): boolean {
     return this.successorOf(term)?.finished ?? true;
   }
@@ -65,7 +66,7 @@ export class Terms {
     if (!Array.isArray(grant?.checkpoints)) {
       throw new RunFileError(
         'RUN_TERM_DAMAGED',
-        `the term ${path} is damaged: it must be JSON that lists the checkpoints that were there`,
+        `the term ${path} is damaged: it must be JSON that lists the existing checkpoints`,
         ExitCode.badData,
       );
     }

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import type { TrainingRun } from './training-run.js';
 
 /**
- * The part of a run that its result depends on, as one flat map from path to value: all of `spec` but
- * `operation`, the dataset's path and the weights' path. Whether there are weights counts; their content, like
- * the dataset's, is told apart by its own digest.
+ * The settings that a run's result depends on, as one flat map from path to value: all of `spec` except `operation`,
+ * the dataset's path and the weights' path. It includes whether there are weights. Their content and the dataset's have
+ * their own digests.
  */
 export function trainingSettings(run: TrainingRun): Record<string, unknown> {
   const { operation: _, dataset, model, ...rest } = run.spec;
@@ -22,7 +22,7 @@ export function trainingHash(run: TrainingRun): string {
   return createHash('sha256').update(JSON.stringify(sorted)).digest('hex');
 }
 
-/** The settings in which two runs differ, each as `spec.bits (24, now 12)`; empty where their hashes are equal. */
+/** The settings in which two runs differ, each as `spec.bits (24, now 12)`; empty when their hashes are equal. */
 export function trainingDifferences(before: TrainingRun, now: TrainingRun): string[] {
   const old = trainingSettings(before);
   const current = trainingSettings(now);

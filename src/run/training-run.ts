@@ -3,9 +3,8 @@ export const methods = ['baseline', 'srem', 'esrl', 'fcaenet'] as const;
 export type Method = (typeof methods)[number];
 
 /**
- * Where U, the outputs of the sampled images that the V-step works with, comes from: `encoded` in eval mode under the
- * weights that the V-step holds fixed (equation 16), or `recorded` in train mode as each image last went through an
- * optimiser step.
+ * Source of U, the outputs of the sampled images in the V-step: `encoded` in eval mode under the weights that the
+ * V-step holds fixed (equation 16), or `recorded` in train mode when each image last went through an optimiser step.
  */
 export const sampledOutputs = ['encoded', 'recorded'] as const;
 export type SampledOutputs = (typeof sampledOutputs)[number];
@@ -15,7 +14,7 @@ export type Backbone = (typeof backbones)[number];
 
 export const crops = ['none', 'random-resized'] as const;
 
-/** The datasets whose published layouts are read; a folder of one's own may have the layout of `cub`. */
+/** Datasets with supported layouts. A user's own folder may have the layout of `cub`. */
 export const datasetKinds = ['cub', 'aircraft', 'food101', 'nabirds', 'vegfru'] as const;
 export type DatasetKind = (typeof datasetKinds)[number];
 
@@ -24,8 +23,8 @@ export const engineNames = ['onednn', 'tensorflow', 'webgpu'] as const;
 export type EngineName = (typeof engineNames)[number];
 
 /**
- * A training run with every setting decided: what the rest of the program works with. The bounds stand in
- * schema.ts, the defaults in presets.ts.
+ * A training run with a value for every setting, as used by the rest of the program. schema.ts has the bounds,
+ * presets.ts the defaults.
  */
 export interface TrainingRun {
   readonly apiVersion: 'fcaenet.dev/v1';
@@ -45,7 +44,7 @@ export interface TrainingRunSpec {
   readonly seed: number;
   readonly dataset: {
     readonly path: string;
-    /** What the folder must hold; null takes whichever it is. */
+    /** Required layout of the folder; null accepts any. */
     readonly kind: DatasetKind | null;
     /** m: training images sampled per iteration. */
     readonly sampleSize: number;
@@ -79,7 +78,7 @@ export interface TrainingRunSpec {
     /** Epochs per iteration. */
     readonly epochs: number;
     readonly batchSize: number;
-    /** Fixed slices of a batch; part of the result, unlike the number of workers. */
+    /** Fixed slices of a batch. They affect the result, unlike the number of workers. */
     readonly microbatches: number;
     readonly learningRate: number;
     /** The learning rate is multiplied by `decayFactor` after each of these iterations (counted from 1). */
@@ -99,29 +98,29 @@ export interface TrainingRunSpec {
   readonly operation: Operation;
 }
 
-/** What rows of a batch see of their pictures. */
+/** How rows of a batch view their pictures. */
 export interface Augmentation {
   /**
-   * `none` resizes whole pictures to the square; `random-resized` shows a random part in training, and the centre of a
-   * picture with a short side 256/224 times the square's to queries.
+   * `none` resizes whole pictures to the square. `random-resized` trains on a random part, and uses the centre of a
+   * picture with a short side of 256/224 times the square's for queries.
    */
   readonly crop: (typeof crops)[number];
-  /** Whether half of the training rows, by chance, are mirrored. */
+  /** Whether a random half of the training rows is mirrored. */
   readonly flip: boolean;
 }
 
-/** What the result does not depend on: free to change when a run is resumed. */
+/** Settings that do not affect the result. They may change when a run is resumed. */
 export interface Operation {
   /** Local worker processes of `train`; auto is one per core, at most one per microbatch. */
   readonly workers: number | 'auto';
-  /** Whether a worker whose probe gives other bits is refused or admitted with a warning. */
+  /** Whether a worker whose probe gives other bits is refused, or admitted with a warning. */
   readonly exactness: 'strict' | 'best-effort';
   readonly runsDirectory: string;
-  /** Where workers connect, HOST:PORT; port 0 takes a free one. */
+  /** Address for workers, HOST:PORT; port 0 takes a free one. */
   readonly listen: string;
-  /** The coordinator's PEM files; null speaks plain text, which only loopback may. */
+  /** The coordinator's PEM files; null is plain text, allowed on loopback only. */
   readonly tls: { readonly certificate: string; readonly key: string; readonly authority: string } | null;
-  /** Where /metrics is served, HOST:PORT; auto is 127.0.0.1:9464 or, when taken, a free port; off is nowhere. */
+  /** Address of /metrics, HOST:PORT. auto is 127.0.0.1:9464, or a free port if that is in use. off disables it. */
   readonly metrics: string;
   readonly evaluation: {
     /** Iterations between evaluations; the last iteration is always evaluated on every query. */
@@ -129,30 +128,30 @@ export interface Operation {
     /** Queries used before the last evaluation; null is all of them. */
     readonly maxQueries: number | null;
     readonly precisionAt: readonly number[];
-    /** Whether to measure, before the first step, what colour histograms and untrained features reach. */
+    /** Whether to measure colour histograms and untrained features before the first step. */
     readonly untrained: boolean;
   };
   readonly checkpoint: {
     readonly everyIterations: number;
     /**
-     * Steps between checkpoints inside an iteration; null writes none there, auto as many as take at most a fiftieth of
-     * the time.
+     * Steps between checkpoints inside an iteration; null writes none there; auto limits them to a fiftieth of the
+     * time.
      */
     readonly everySteps: number | 'auto' | null;
-    /** Checkpoints kept beside the best and the last. */
+    /** Checkpoints kept besides the best and the last. */
     readonly keep: number;
   };
   readonly cache: {
-    /** Folder of the decoded images shared by the workers of a host. */
+    /** Folder of decoded images, shared by the workers of a host. */
     readonly directory: string;
     readonly limitBytes: number;
   };
   readonly membership: {
-    /** Work is only handed out while at least this many workers are there. */
+    /** Work is only handed out to at least this many workers. */
     readonly minWorkers: number;
-    /** More workers than this are refused. */
+    /** Further workers are refused. */
     readonly maxWorkers: number;
-    /** A worker that says nothing for this long is given up. */
+    /** A worker that is silent for this long is removed. */
     readonly silenceSeconds: number;
   };
   readonly verification: {
@@ -160,7 +159,7 @@ export interface Operation {
     readonly rate: number;
   };
   readonly lease: {
-    /** A coordinator that shows no sign of life for this long may be replaced by another. */
+    /** A coordinator without sign of life for this long may be replaced. */
     readonly seconds: number;
   };
   readonly nats: NatsSettings;
@@ -170,14 +169,14 @@ export interface Operation {
   };
 }
 
-/** The NATS server that run events, control requests and the lease go through, besides the run directory. */
+/** The NATS server for run events, control requests and the lease, in addition to the run directory. */
 export interface NatsSettings {
-  /** nats://HOST:PORT, or tls://HOST:PORT where plain text is refused; null is none. */
+  /** nats://HOST:PORT, or tls://HOST:PORT to require TLS; null is none. */
   readonly url: string | null;
-  /** A .creds file, as `nsc` makes it. */
+  /** A .creds file, as made by `nsc`. */
   readonly credentials: string | null;
-  /** PEM files; those that are null are not sent. */
+  /** PEM files; null files are not sent. */
   readonly tls: { readonly ca: string | null; readonly cert: string | null; readonly key: string | null };
-  /** Events kept for a server that does not answer; further ones push out the oldest, which are counted as lost. */
+  /** Events kept for a server that does not answer. Further events replace the oldest, which are counted as lost. */
   readonly bufferedEvents: number;
 }

@@ -1,6 +1,6 @@
 /**
- * Cuts leaves into one contiguous share for each worker, in order, sizes differing by at most one: neighbours in
- * the tree stay together, so that a worker can sum them before it sends. Workers beyond the leaves get nothing.
+ * Divides leaves into one contiguous share for each worker, in order. Sizes differ by at most one. Adjacent leaves of
+ * the tree stay together, so that a worker can sum them before sending. Workers without leaves get nothing.
  */
 export function assignLeaves<Worker>(
   leaves: readonly number[],

@@ -2,15 +2,15 @@ import type { TripletBatch } from '../data/sampler.js';
 import type { ReductionTree } from '../reduction/tree.js';
 import { bytesOf } from '../transport/bytes.js';
 
-/** The images of one microbatch, as they are sent: int32 positions in the train split. */
+/** The images of one microbatch in wire form: int32 positions in the train split. */
 export interface LeafImages {
   readonly index: number;
   readonly anchors: Uint8Array;
-  /** Empty where the method uses none. */
+  /** Empty when the method uses none. */
   readonly positives: Uint8Array;
 }
 
-/** A batch's images by microbatch, as they are sent. */
+/** A batch's images by microbatch, in wire form. */
 export function leafImages(tree: ReductionTree, batch: TripletBatch, withPositives: boolean): LeafImages[] {
   return tree.leaves.map((index) => {
     const { start, end } = tree.rowsOf(index);

@@ -2,8 +2,8 @@ import { KeyedRandom, Purpose } from '../data/random.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 
 /**
- * The microbatches of a step that are computed twice on purpose. Keyed like every choice, so that a run repeated is
- * verified at the same places.
+ * The microbatches of a step that are computed twice to compare them. Selected by key, so that a repeated run verifies
+ * the same ones.
  * @param rate share of all microbatches, 0 to 1
  */
 export function verifiedLeaves(
@@ -20,7 +20,7 @@ export function verifiedLeaves(
 }
 
 /**
- * The batches of an encode job that are encoded twice on purpose, keyed by positions that no step has.
+ * The batches of an encode job that are encoded twice to compare them, keyed by positions that no step uses.
  * @param phase counts the encode jobs of one iteration
  */
 export function verifiedBatches(

@@ -8,7 +8,7 @@ if (endianness() !== 'LE') {
   );
 }
 
-/** The bytes behind a typed array, not copied. */
+/** The bytes of a typed array, without a copy. */
 export function bytesOf(array: ArrayBufferView): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }
@@ -26,7 +26,7 @@ interface ArrayType<T> {
 }
 
 /**
- * Copies bytes received at any offset into an aligned typed array.
+ * Copies bytes, at any offset in their buffer, into an aligned typed array.
  * @throws TransportError when the length is not a multiple of the element size, or not `length` elements
  */
 export function arrayFrom<T>(type: ArrayType<T>, bytes: Uint8Array, what: string, length?: number): T {
@@ -35,7 +35,7 @@ export function arrayFrom<T>(type: ArrayType<T>, bytes: Uint8Array, what: string
   if (bytes.byteLength % size !== 0 || (expected !== undefined && bytes.byteLength !== expected)) {
     throw new TransportError(
       'TRANSPORT_BAD_MESSAGE',
-      `${bytes.byteLength} bytes came for ${what}, expected ${expected ?? `a multiple of ${size}`}`,
+      `${what} has ${bytes.byteLength} bytes, expected ${expected ?? `a multiple of ${size}`}`,
     );
   }
   const copy = new Uint8Array(bytes.byteLength);

@@ -2,19 +2,22 @@ import type { X509Certificate } from 'node:crypto';
 import { type Clock, systemClock } from '../clock.js';
 import type { Log } from '../console/log.js';
 
-/** From so long before its end a certificate is announced. The alert FcaenetCertificateExpiring has the same bound. */
+/**
+ * A certificate is reported from this many days before it expires. The alert FcaenetCertificateExpiring has the same
+ * limit.
+ */
 export const noticeDays = 14;
 
 const dayMs = 86_400_000;
 
-/** When a certificate ends, and where it is. */
+/** When a certificate expires, and its file. */
 export interface CertificateExpiry {
   readonly file: string;
   /** Unix time in milliseconds. */
   readonly atMs: number;
 }
 
-/** Of certificates that are needed together, the one that ends first. */
+/** The certificate that expires first. */
 export function earliestExpiry(
   certificates: readonly (readonly [file: string, certificate: X509Certificate])[],
 ): CertificateExpiry {
@@ -23,9 +26,9 @@ export function earliestExpiry(
 }
 
 /**
- * Says at once and then every day which certificates end within {@link noticeDays}. A process that holds them goes on,
- * but whoever connects after that is refused.
- * @returns ends it
+ * Logs the certificates that expire within {@link noticeDays}, now and every day. A running process keeps its
+ * connections, but new connections are refused.
+ * @returns stops it
  */
 export function announceExpiry(
   expiries: readonly CertificateExpiry[],

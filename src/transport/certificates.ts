@@ -10,15 +10,15 @@ import type { TlsFiles } from './tls-files.js';
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const dayMs = 86_400_000;
-/** Clocks differ: a new certificate must not be refused by a machine that is behind. */
+/** A new certificate must be valid on a machine whose clock is behind. */
 const clockSkewMs = 3_600_000;
-/** What every coordinator is called by processes of its own machine. */
+/** Names by which local processes reach the coordinator. */
 const loopbackNames = ['localhost', '127.0.0.1', '::1'];
 
 export interface CertificatesOptions {
-  /** Empty, or not there yet. */
+  /** A folder that is empty or does not exist yet. */
   readonly directory: string;
-  /** Host names and IP addresses by which workers reach the coordinator, besides those of loopback. */
+  /** Host names and IP addresses by which workers reach the coordinator, besides the loopback names. */
   readonly names: readonly string[];
   readonly days: number;
   readonly nowMs: number;
@@ -31,9 +31,10 @@ export function tlsFilesIn(directory: string, holder: 'coordinator' | 'worker'):
 }
 
 /**
- * Makes a private authority, a certificate for the coordinator (server and client: its local workers use it too), one
- * for workers (client only), and a join token. Keys and token can be read by their owner alone.
- * @throws TransportError TRANSPORT_CERTIFICATES_EXIST where the folder holds anything, or
+ * Makes a private certificate authority, a certificate for the coordinator (server and client, because local workers
+ * use it too), a certificate for workers (client only) and a join token. Only the owner can read the keys and the
+ * token.
+ * @throws TransportError TRANSPORT_CERTIFICATES_EXIST when the folder is not empty, or
  * TRANSPORT_CERTIFICATES_UNWRITABLE
  */
 export async function makeCertificates(options: CertificatesOptions): Promise<void> {
@@ -51,7 +52,7 @@ export async function makeCertificates(options: CertificatesOptions): Promise<vo
     signingAlgorithm: algorithm,
     keys: authorityKeys,
     extensions: [
-      // Signs certificates of peers, never of other authorities.
+      // This authority signs end certificates only, no intermediate authorities.
       new x509.BasicConstraintsExtension(true, 0, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
       await x509.SubjectKeyIdentifierExtension.create(authorityKeys.publicKey),
@@ -97,7 +98,7 @@ export async function makeCertificates(options: CertificatesOptions): Promise<vo
   }
 }
 
-/** Positive, 126 random bits, as RFC 5280 asks. */
+/** A positive serial number of 126 random bits (RFC 5280). */
 function serialNumber(): string {
   const bytes = randomBytes(16);
   bytes[0] = (bytes[0]! & 0x3f) | 0x40;
@@ -124,7 +125,7 @@ function openEmpty(directory: string): void {
   if (existing.length === 0) return;
   throw new TransportError(
     'TRANSPORT_CERTIFICATES_EXIST',
-    `${directory} holds ${existing.sort()[0]}, but certificates are only made in a folder that is empty or new`,
+    `${directory} holds ${existing.sort()[0]}, but certificates are only written into an empty or new folder`,
   );
 }
 

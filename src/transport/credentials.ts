@@ -4,23 +4,23 @@ import { ChannelCredentials, type ChannelOptions } from '@grpc/grpc-js';
 import { parseAddress } from '../run/address.js';
 import type { TlsMaterial } from './tls-files.js';
 
-/** Oldest version of TLS that either side speaks. */
+/** Oldest TLS version that either side accepts. */
 export const oldestTls = 'TLSv1.2';
 
-/** How a worker dials a coordinator: in plain text where there are no certificates, else with both sides proven. */
+/** How a worker connects to a coordinator: in plain text without certificates, otherwise with mutual TLS. */
 export interface Dialling {
   /** The coordinator, HOST:PORT. */
   readonly address: string;
-  /** Where the connection goes, HOST:PORT: to the coordinator, or to a proxy that leads there. */
+  /** Where the TCP connection goes, HOST:PORT: the coordinator, or a proxy in front of it. */
   readonly target: string;
   readonly credentials: ChannelCredentials;
   readonly options: ChannelOptions;
 }
 
 /**
- * @param address HOST:PORT; the coordinator's certificate must name this host, be it a name or an IP address
+ * @param address HOST:PORT; the coordinator's certificate must name this host (a name or an IP address)
  * @param tls null for plain text
- * @param proxy HOST:PORT of an HTTP proxy to go through; null dials the coordinator itself
+ * @param proxy HOST:PORT of an HTTP proxy; null connects to the coordinator directly
  */
 export function diallingOf(address: string, tls: TlsMaterial | null, proxy: string | null = null): Dialling {
   const target = proxy ?? address;
@@ -37,10 +37,10 @@ export function diallingOf(address: string, tls: TlsMaterial | null, proxy: stri
     minVersion: oldestTls,
   });
   const credentials = ChannelCredentials.createFromSecureContext(context, {
-    // Whatever name is announced below, it is the dialled host that is checked.
+    // The certificate is checked against the dialled host, whatever server name is sent below.
     checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate),
   });
-  // An IP address may not be announced as a server's name (RFC 6066), and Node warns where gRPC does it.
+  // RFC 6066 forbids an IP address as a server name. Node warns when gRPC sends one.
   const named = isIP(host) === 0 ? {} : { 'grpc.ssl_target_name_override': 'coordinator' };
   return { address, target, credentials, options: { ...through, ...named } };
 }

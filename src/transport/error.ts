@@ -37,7 +37,7 @@ const exitCodes: Record<TransportErrorCode, ExitCode> = {
   TRANSPORT_CONTROL_REFUSED: exit.failed,
 };
 
-/** What goes wrong between two processes: addresses, ports, streams and the shape of messages. */
+/** A fault between two processes: addresses, ports, streams and the shape of messages. */
 export class TransportError extends FcaenetError {
   override readonly name = 'TransportError';
 

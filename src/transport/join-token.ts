@@ -2,19 +2,22 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { TransportError } from './error.js';
 
-/** Where a process finds its run's join token when no file is named. Never a flag: those are seen by every user. */
+/**
+ * Environment variable that holds the join token when no file is named. It is not a command-line flag, because every
+ * user of the machine can read those.
+ */
 export const joinTokenVariable = 'FCAENET_JOIN_TOKEN';
 
 const [shortest, longest] = [16, 256];
 
-/** A token that cannot be guessed: 256 bits in 43 characters. */
+/** A random token: 256 bits in 43 characters. */
 export function makeJoinToken(): string {
   return randomBytes(32).toString('base64url');
 }
 
 /**
- * The token that this process was given: that in the file, else that in the environment, else null.
- * @throws TransportError TRANSPORT_JOIN_TOKEN_INVALID; the sentence never holds the token
+ * Reads this process's token: from the file if one is named, otherwise from the environment, otherwise null.
+ * @throws TransportError TRANSPORT_JOIN_TOKEN_INVALID; the message never contains the token
  */
 export function readJoinToken(file: string | null, environment: NodeJS.ProcessEnv): string | null {
   if (file !== null) return checked(textOf(file), file);
@@ -22,7 +25,7 @@ export function readJoinToken(file: string | null, environment: NodeJS.ProcessEn
   return token === undefined ? null : checked(token, joinTokenVariable);
 }
 
-/** Whether a worker offers the run's token, in a time that says nothing of either. */
+/** Whether a worker's token is the run's. The comparison takes constant time. */
 export function isJoinToken(expected: string, offered: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(expected), digest(offered));
@@ -45,6 +48,6 @@ function checked(text: string, source: string): string {
   if (/^[\x21-\x7e]+$/.test(token) && token.length >= shortest && token.length <= longest) return token;
   throw new TransportError(
     'TRANSPORT_JOIN_TOKEN_INVALID',
-    `the join token in ${source} has ${token.length} characters, but must be ${shortest} to ${longest} letters, digits or signs without spaces`,
+    `the join token in ${source} has ${token.length} characters, expected ${shortest} to ${longest} letters, digits or signs without spaces`,
   );
 }

@@ -9,8 +9,8 @@ interface Writable<Message> {
 }
 
 /**
- * Sends messages on one stream in the order they were given, waiting for the stream to drain whenever its buffer
- * is full. After `close` everything still waiting is dropped silently: whoever owns the stream knows why it ended.
+ * Sends messages on one stream in order. Waits for the stream to drain when its buffer is full. `close` silently drops
+ * the messages that still wait: the owner of the stream knows why it ended.
  */
 export class Outbox<Message> {
   private tail: Promise<void> = Promise.resolve();
@@ -18,7 +18,7 @@ export class Outbox<Message> {
   private queued = 0;
   private fullSinceMs: number | null = null;
   private stopWaiting: (() => void) | null = null;
-  /** Messages that wait in the stream as the objects they are, not yet encoded. */
+  /** Number of messages that the stream holds as objects, not encoded yet. */
   private waiting = 0;
   private allTaken: (() => void)[] = [];
 
@@ -27,12 +27,15 @@ export class Outbox<Message> {
     private readonly clock: Pick<Clock, 'nowMs'> = systemClock,
   ) {}
 
-  /** Resolves when the message was handed to the stream, or at once when the stream is closed. */
+  /** Resolves when the message was handed to the stream, or immediately when the stream is closed. */
   send(message: Message): Promise<void> {
     return this.sendAll([message]);
   }
 
-  /** Sends several messages with nothing between them; they are drawn one by one as the stream takes them. */
+  /**
+   * Sends several messages without others between them. They are taken from the iterable one by one, as the stream
+   * accepts them.
+   */
   sendAll(messages: Iterable<Message>): Promise<void> {
     this.queued++;
     this.tail = this.tail.then(async () => {
@@ -52,14 +55,14 @@ export class Outbox<Message> {
   }
 
   /**
-   * Milliseconds for which the peer has taken nothing although its stream is full; 0 while it takes what there is.
-   * A peer that reads slowly starts anew with every message.
+   * Milliseconds since the peer last accepted data while the stream is full; 0 while it accepts data. Each accepted
+   * message sets it to 0 again.
    */
   get stalledMs(): number {
     return this.fullSinceMs === null ? 0 : this.clock.nowMs() - this.fullSinceMs;
   }
 
-  /** Resolves when the stream has encoded all it was handed, so that what they refer to may change, or when closed. */
+  /** Resolves when the stream has encoded all its messages, so that their buffers may change, or when it is closed. */
   flushed(): Promise<void> {
     if (this.closed || this.waiting === 0) return Promise.resolve();
     return new Promise((resolve) => this.allTaken.push(resolve));
@@ -73,7 +76,7 @@ export class Outbox<Message> {
     for (const resolve of this.allTaken.splice(0)) resolve();
   }
 
-  /** A stream whose peer fell silent may never drain nor close, so this also ends the wait for it. */
+  /** Also ends every wait: the stream of a silent peer may never drain or close. */
   close(): void {
     this.closed = true;
     this.stopWaiting?.();

@@ -1,19 +1,19 @@
 import { fileURLToPath } from 'node:url';
 import * as grpc from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
-import { checkSeal, seal, unsealed } from './checksum.js';
+import { emptyChecksum, verifyChecksum, writeChecksum } from './checksum.js';
 import { TransportError } from './error.js';
 import type { CoordinatorMessage } from './generated/fcaenet/v1/CoordinatorMessage.js';
 import type { TrainingClient, TrainingDefinition } from './generated/fcaenet/v1/Training.js';
 import type { WorkerMessage__Output } from './generated/fcaenet/v1/WorkerMessage.js';
 
-// Its own lines on stderr would stand beside our one sentence; every failure reaches us as an error.
+// gRPC's own lines on stderr would repeat our message. Every failure also reaches us as an error.
 grpc.setLogVerbosity(grpc.logVerbosity.NONE);
 
-/** Raised whenever a change to `proto/` makes older peers misunderstand newer ones. */
+/** Increase it when a change to `proto/` makes old and new peers incompatible. */
 export const protocolVersion = 4;
 
-/** Counts the bytes of messages, gRPC framing excluded, and of tensors that go through shared memory instead. */
+/** Counts the bytes of messages without gRPC framing, and the bytes of tensors that go through shared memory. */
 export interface Traffic {
   sentBytes: number;
   receivedBytes: number;
@@ -26,37 +26,37 @@ const definition = loadSync(fileURLToPath(new URL('../../proto/training.proto', 
   defaults: true,
 });
 const { Join: plain } = definition['fcaenet.v1.Training'] as unknown as TrainingDefinition;
-/** The service with a checksum at the end of every message, checked before a message is decoded. */
+/** The service with a checksum at the end of every message. It is checked before a message is decoded. */
 const service: TrainingDefinition = {
   Join: {
     ...plain,
-    requestSerialize: (message) => seal(plain.requestSerialize({ ...message, ...unsealed })),
-    requestDeserialize: (bytes) => plain.requestDeserialize(checkSeal(bytes)),
-    responseSerialize: (message) => seal(plain.responseSerialize({ ...message, ...unsealed })),
-    responseDeserialize: (bytes) => plain.responseDeserialize(checkSeal(bytes)),
+    requestSerialize: (message) => writeChecksum(plain.requestSerialize({ ...message, ...emptyChecksum })),
+    requestDeserialize: (bytes) => plain.requestDeserialize(verifyChecksum(bytes)),
+    responseSerialize: (message) => writeChecksum(plain.responseSerialize({ ...message, ...emptyChecksum })),
+    responseDeserialize: (bytes) => plain.responseDeserialize(verifyChecksum(bytes)),
   },
 };
 
 const sizes = new WeakMap<WorkerMessage__Output, number>();
 
-/** Bytes of a worker's message as it arrived. */
+/** Size in bytes of a received worker message. */
 export function bytesOfMessage(message: WorkerMessage__Output): number {
   return sizes.get(message) ?? 0;
 }
 
 const damages = new WeakMap<WorkerMessage__Output, TransportError>();
 
-/** What was wrong with a worker's message as it arrived; then it holds nothing else. */
+/** The damage found in a received worker message. A damaged message has no other content. */
 export function damageOf(message: WorkerMessage__Output): TransportError | undefined {
   return damages.get(message);
 }
 
-/** The wire form of a message, for one that goes to many workers: encoded once, then sent as it is. */
+/** Encodes a message once, so that it can be sent to many workers. */
 export function encodeCoordinatorMessage(message: CoordinatorMessage): Buffer {
   return service.Join.responseSerialize(message);
 }
 
-/** The service as the coordinator offers it: counts traffic and lets encoded messages pass as they are. */
+/** The service on the coordinator's side: counts traffic and accepts messages that are encoded already. */
 export function coordinatorService(traffic: Traffic): TrainingDefinition {
   const { Join } = service;
   return {
@@ -69,7 +69,7 @@ export function coordinatorService(traffic: Traffic): TrainingDefinition {
           sizes.set(message, bytes.byteLength);
           return message;
         } catch (cause) {
-          // gRPC would end the stream with a message of its own, and nobody could say whose it was.
+          // Without this, gRPC would end the stream with its own message, and the worker would not be known.
           const nothing: WorkerMessage__Output = { term: 0, checksum: 0 };
           damages.set(
             nothing,
@@ -93,7 +93,7 @@ export function coordinatorService(traffic: Traffic): TrainingDefinition {
   };
 }
 
-/** Client constructor of the service, as workers use it. */
+/** Client constructor of the service, for workers. */
 export const TrainingClientType = grpc.makeClientConstructor(
   service,
   'fcaenet.v1.Training',
@@ -104,17 +104,17 @@ export const TrainingClientType = grpc.makeClientConstructor(
 ) => TrainingClient;
 
 /**
- * Channel settings of both ends. Messages are bounded: a chunk is 1 MiB and nothing else comes near it. Keepalive is
- * the last resort on a connection that was cut without a word, and it must outlast a microbatch, during which a worker
- * answers nothing; a worker itself notices sooner, by the coordinator's `alive`.
+ * Channel settings of both sides. Messages have a size limit: a chunk is 1 MiB and other messages are much smaller.
+ * Keepalive detects a connection that was cut silently. It must be longer than a microbatch, during which a worker does
+ * not answer. A worker detects a cut connection earlier, by the coordinator's `alive` messages.
  */
 export const channelOptions = {
   'grpc.max_receive_message_length': 4 << 20,
   'grpc.max_send_message_length': 4 << 20,
   'grpc.keepalive_time_ms': 10_000,
   'grpc.keepalive_timeout_ms': 30_000,
-  // The default window of 64 KiB caps a transfer at 64 KiB a round trip.
+  // With the default window of 64 KiB, at most 64 KiB can be sent per round trip.
   'grpc-node.flow_control_window': 8 << 20,
-  // A proxy that the environment names for the web seldom leads to a machine of one's own.
+  // Web proxies from the environment usually do not reach private machines.
   'grpc.enable_http_proxy': 0,
 } as const;

@@ -3,25 +3,25 @@ import { closeSync, constants, ftruncateSync, openSync, readSync, unlinkSync, wr
 import { byteLengthOf } from './bytes.js';
 import { TransportError } from './error.js';
 
-/** Environment variable by which a coordinator tells a worker that it starts the key of the memory they share. */
+/** Environment variable with the key of the shared memory. A coordinator sets it for the workers that it starts. */
 export const memoryKeyVariable = 'FCAENET_MEMORY_KEY';
-/** Where Linux keeps files in memory. */
+/** Folder where Linux keeps files in memory. */
 export const memoryFiles = '/dev/shm';
-/** Regions begin after the first page, so that an offset of 0 can mean none. */
+/** Regions begin after the first page, so that offset 0 can mean "not in shared memory". */
 const firstOffset = 4096;
-/** Regions are cut in such steps: transfers of one kind differ by a few rows. */
+/** Region sizes are multiples of this: transfers of one kind differ by a few rows. */
 const stepBytes = 1 << 20;
-/** Which transfer lies in a region is written before it and after it. */
+/** The transfer's number is written before and after its region's bytes. */
 const stampBytes = 8;
-/** One is read while another is written; a reader that lags holds a third, one that is stopped a fourth. */
+/** One region is read while another is written. A slow reader holds a third, and a stopped reader a fourth. */
 const mostRegions = 4;
-/** What is smaller goes in a chunk as quickly. */
+/** Below this size, a chunk is as fast. */
 export const leastSharedBytes = 1 << 16;
 
 /**
- * Memory that processes of one machine share, as a file without a name: only who inherits the descriptor can reach it,
- * and it is gone with the last process that holds it, however that ends.
- * @returns its descriptor, or null where the machine has no such memory
+ * Opens memory that processes of one machine share. It is a file without a name: only processes that inherit the
+ * descriptor can read it, and the system frees it when the last of them ends.
+ * @returns its descriptor, or null when the machine has no such memory
  */
 export function openSharedMemory(directory = memoryFiles): number | null {
   const file = `${directory}/fcaenet-${randomUUID()}`;
@@ -38,26 +38,28 @@ interface Region {
   readonly offset: number;
   readonly capacity: number;
   transfer: number;
-  /** Who has been told of the transfer and has not taken it yet. */
+  /** Workers that were told of the transfer and have not read it yet. */
   readonly holders: Set<object>;
 }
 
-/** The writing end: one process writes into the memory, others are told where and say when they have taken it. */
+/**
+ * The writing side. One process writes into the memory. The others learn the offset and report when they have read it.
+ */
 export class SharedWriter {
   private readonly regions: Region[] = [];
-  /** Set once the memory took no more; what it has taken is used on. */
+  /** Set when the memory could not grow. Existing regions stay in use. */
   private isFull = false;
 
-  /** @param onFull called once when the memory takes no more */
+  /** @param onFull called once, when the memory cannot grow */
   constructor(
     private readonly descriptor: number,
     private readonly onFull: () => void = () => {},
   ) {}
 
   /**
-   * Writes a transfer, unless it is there already, and keeps it until `holder` has taken it.
+   * Writes a transfer, unless it is already there, and keeps it until `holder` has read it.
    * @param parts sent as one contiguous transfer
-   * @returns where it begins, in bytes; null where there is no room for it
+   * @returns its offset in bytes; null when there is no space for it
    */
   put(transfer: number, parts: readonly Uint8Array[], holder: object): number | null {
     const region = this.regions.find((each) => each.transfer === transfer) ?? this.write(transfer, parts);
@@ -65,12 +67,12 @@ export class SharedWriter {
     return region?.offset ?? null;
   }
 
-  /** The holder has taken the transfer, so that its memory may be used again. */
+  /** Releases the transfer for one holder, which has read it. */
   taken(transfer: number, holder: object): void {
     this.regions.find((each) => each.transfer === transfer)?.holders.delete(holder);
   }
 
-  /** The holder will take nothing any more. */
+  /** Releases every transfer of a holder that reads no more. */
   drop(holder: object): void {
     for (const { holders } of this.regions) holders.delete(holder);
   }
@@ -80,7 +82,7 @@ export class SharedWriter {
     const region = this.free(bytes + 2 * stampBytes);
     if (!region) return null;
     const stamp = stampOf(transfer);
-    // Until all is written it is nobody's.
+    // A region that is written in part belongs to no transfer.
     region.transfer = -1;
     try {
       const written = writevSync(this.descriptor, [stamp, ...parts, stamp], region.offset);
@@ -88,7 +90,7 @@ export class SharedWriter {
     } catch {
       if (!this.isFull) this.onFull();
       this.isFull = true;
-      // What a new region got is given back.
+      // Release the memory that a new region took.
       if (region === this.regions.at(-1)) {
         this.regions.pop();
         ftruncateSync(this.descriptor, region.offset);
@@ -115,14 +117,14 @@ export class SharedWriter {
   }
 }
 
-/** The reading end. */
+/** The reading side. */
 export class SharedReader {
   constructor(private readonly descriptor: number) {}
 
   /**
    * Copies a transfer out of the memory.
-   * @param bytes filled from its first to its last
-   * @throws TransportError TRANSPORT_BAD_MESSAGE when it is not, or no longer, there
+   * @param bytes filled completely
+   * @throws TransportError TRANSPORT_BAD_MESSAGE when the transfer is not there, or no longer there
    */
   read(transfer: number, offset: number, bytes: Uint8Array): void {
     const stamps = Buffer.alloc(2 * stampBytes);
@@ -134,17 +136,17 @@ export class SharedReader {
     if (!whole || !stamps.equals(Buffer.concat([stampOf(transfer), stampOf(transfer)]))) {
       throw new TransportError(
         'TRANSPORT_BAD_MESSAGE',
-        `transfer ${transfer} is said to be ${bytes.byteLength} bytes at byte ${offset} of the shared memory, but is not there`,
+        `transfer ${transfer} of ${bytes.byteLength} bytes is not at byte ${offset} of the shared memory, where it was announced`,
       );
     }
   }
 
-  /** Returns the memory's descriptor to the system; nothing is read any more. */
+  /** Closes the descriptor. Nothing can be read after that. */
   close(): void {
     closeSync(this.descriptor);
   }
 
-  /** @returns false where the memory ends before */
+  /** @returns false when the memory is shorter */
   private fill(bytes: Uint8Array, offset: number): boolean {
     for (let done = 0; done < bytes.byteLength; ) {
       const read = readSync(this.descriptor, bytes, done, bytes.byteLength - done, offset + done);

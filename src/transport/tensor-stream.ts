@@ -4,10 +4,10 @@ import type { Transfer__Output } from './generated/fcaenet/v1/Transfer.js';
 import type { SharedReader } from './shared-memory.js';
 import type { TransferMemory } from './transfer-memory.js';
 
-/** Bytes in one chunk: large enough to amortise a message's fixed cost, small enough not to hold up the stream. */
+/** Bytes in one chunk: large enough to amortise a message's fixed cost, small enough not to block the stream. */
 export const chunkBytes = 1 << 20;
 
-/** Cuts `parts`, sent as one contiguous transfer, into chunks; a chunk never spans two parts, so nothing is copied. */
+/** Cuts `parts`, sent as one contiguous transfer, into chunks. A chunk never spans two parts, so nothing is copied. */
 export function* chunksOf(transfer: number, parts: readonly Uint8Array[]): Generator<Chunk> {
   let offset = 0;
   for (const part of parts) {
@@ -22,18 +22,18 @@ export function* chunksOf(transfer: number, parts: readonly Uint8Array[]): Gener
 /** How a receiver reaches what its peer, a process of the same machine, writes into the memory that they share. */
 export interface SharedArrivals {
   readonly reader: SharedReader;
-  /** Called as soon as a transfer of `byteLength` bytes has been copied out of it. */
+  /** Called when a transfer of `byteLength` bytes has been copied out of the memory. */
   readonly taken: (transfer: number, byteLength: number) => void;
 }
 
 /**
- * Puts one peer's chunks together again. One transfer is open at a time, because a stream is ordered and a sender
- * finishes what it announced; its size is checked before a byte is allocated.
+ * Assembles one peer's chunks into transfers. Only one transfer is open at a time: the stream is ordered, and a sender
+ * finishes a transfer before it announces the next. The size is checked before memory is allocated.
  */
 export class TransferReceiver {
   /**
-   * @param memory where transfers are put together; whoever has done with one may hand its memory back
-   * @param shared null where nothing is shared with the peer, and every transfer comes in chunks
+   * @param memory where transfers are assembled; a user who has finished with a transfer may return its memory
+   * @param shared null when no memory is shared with the peer and every transfer comes in chunks
    */
   constructor(
     private readonly memory: TransferMemory,
@@ -51,8 +51,8 @@ export class TransferReceiver {
    * Expects the transfer that a message has just announced.
    * @param allowed bounds in bytes of this kind of transfer, both inclusive
    * @param complete called with the whole transfer, at the start of an aligned buffer
-   * @throws TransportError when another transfer is still open, the announced length is out of bounds, or it is said to
-   * lie in shared memory and does not
+   * @throws TransportError when another transfer is still open, when the announced length is out of bounds, or when the
+   * transfer is not in shared memory as announced
    */
   begin(
     transfer: Transfer__Output | null,
@@ -64,7 +64,7 @@ export class TransferReceiver {
     if (this.open) {
       throw new TransportError(
         'TRANSPORT_BAD_MESSAGE',
-        `${what} was announced while ${this.open.bytes.byteLength - this.open.received} bytes of the transfer before it were missing`,
+        `${what} was announced while ${this.open.bytes.byteLength - this.open.received} bytes of the previous transfer were missing`,
       );
     }
     const { byteLength } = transfer;
@@ -72,13 +72,13 @@ export class TransferReceiver {
       const expected = allowed.least === allowed.most ? allowed.most : `${allowed.least} to ${allowed.most}`;
       throw new TransportError(
         'TRANSPORT_BAD_MESSAGE',
-        `${what} announces ${byteLength} bytes where ${expected} were expected`,
+        `${what} announces ${byteLength} bytes, expected ${expected}`,
       );
     }
     if (transfer.sharedOffset > 0 && !this.shared) {
       throw new TransportError(
         'TRANSPORT_BAD_MESSAGE',
-        `${what} is said to lie at byte ${transfer.sharedOffset} of shared memory, but none is shared`,
+        `${what} is announced at byte ${transfer.sharedOffset} of shared memory, but no memory is shared`,
       );
     }
     const bytes = this.memory.take(byteLength);
@@ -102,7 +102,7 @@ export class TransferReceiver {
     if (chunk.offset !== open.received || open.received + chunk.data.byteLength > open.bytes.byteLength) {
       throw new TransportError(
         'TRANSPORT_BAD_MESSAGE',
-        `a chunk covers bytes ${chunk.offset} to ${chunk.offset + chunk.data.byteLength} of transfer ${chunk.transfer}, where byte ${open.received} of ${open.bytes.byteLength} comes next`,
+        `a chunk covers bytes ${chunk.offset} to ${chunk.offset + chunk.data.byteLength} of transfer ${chunk.transfer}, expected byte ${open.received} of ${open.bytes.byteLength} next`,
       );
     }
     open.bytes.set(chunk.data, open.received);

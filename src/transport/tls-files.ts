@@ -12,12 +12,12 @@ export interface TlsFiles {
   readonly authority: string;
 }
 
-/** What {@link TlsFiles} hold, checked. */
+/** The content of {@link TlsFiles}, checked. */
 export interface TlsMaterial {
   readonly certificate: Buffer;
   readonly key: Buffer;
   readonly authority: Buffer;
-  /** The first of these certificates to end. */
+  /** The earliest expiry among these certificates. */
   readonly expiry: CertificateExpiry;
 }
 
@@ -25,8 +25,9 @@ const largestFileBytes = 1 << 20;
 const pemBlock = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 
 /**
- * Reads certificate, key and authority, and checks what would otherwise show only as a connection that fails.
- * @param nowMs what certificates must be valid at
+ * Reads the certificate, the key and the authority. Reports faults that would otherwise only show as a failed
+ * connection.
+ * @param nowMs time at which the certificates must be valid
  * @throws TransportError TRANSPORT_TLS_FILE_UNREADABLE, TRANSPORT_TLS_FILE_INVALID, TRANSPORT_TLS_NOT_VALID_NOW or
  * TRANSPORT_TLS_KEY_MISMATCH
  */
@@ -78,13 +79,13 @@ export function certificatesIn(path: string, bytes: Buffer): X509Certificate[] {
   } catch (cause) {
     throw new TransportError(
       'TRANSPORT_TLS_FILE_INVALID',
-      `${path} holds a certificate that cannot be decoded, but must be certificates in PEM form`,
+      `${path} contains a certificate that cannot be decoded, expected certificates in PEM form`,
       { cause },
     );
   }
   throw new TransportError(
     'TRANSPORT_TLS_FILE_INVALID',
-    `${path} holds no "BEGIN CERTIFICATE", but must be certificates in PEM form`,
+    `${path} contains no "BEGIN CERTIFICATE", expected certificates in PEM form`,
   );
 }
 
@@ -94,7 +95,7 @@ function privateKeyIn(path: string, bytes: Buffer) {
   } catch (cause) {
     throw new TransportError(
       'TRANSPORT_TLS_FILE_INVALID',
-      `${path} holds no private key in PEM form, or one with a passphrase`,
+      `${path} contains no private key in PEM form without a passphrase`,
       { cause },
     );
   }

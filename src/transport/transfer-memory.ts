@@ -1,21 +1,21 @@
 /**
- * Memory of large transfers, used again: fresh arrays of tens of megabytes cost more in page faults and garbage
- * collection than all that is done with them. Only what was handed out here comes back, and only when nobody looks into
- * it any more; what does not come back is left to the garbage collector.
+ * Reuses the memory of large transfers. New arrays of tens of megabytes cost more in page faults and garbage collection
+ * than the work on them. Only give back an array that `take` returned and that nobody reads any more. The garbage
+ * collector frees arrays that are not given back.
  */
 export class TransferMemory {
   private readonly waiting: Uint8Array<ArrayBuffer>[] = [];
 
-  /** @param mostArrays that wait to be used again; beyond that the one that waits for longest is given up */
+  /** @param mostArrays number of unused arrays to keep; beyond it the oldest one is released */
   constructor(private readonly mostArrays: number) {}
 
-  /** An array of exactly `byteLength` bytes of any content, aligned for every number. */
+  /** An array of exactly `byteLength` bytes, aligned for every number type. Its content is undefined. */
   take(byteLength: number): Uint8Array<ArrayBuffer> {
     const index = this.waiting.findIndex((bytes) => bytes.byteLength === byteLength);
     return index < 0 ? new Uint8Array(byteLength) : this.waiting.splice(index, 1)[0]!;
   }
 
-  /** Hands back an array from `take`, by the buffer under it. */
+  /** Gives an array from `take` back, by its underlying buffer. */
   give(buffer: ArrayBufferLike): void {
     this.waiting.push(new Uint8Array(buffer as ArrayBuffer));
     if (this.waiting.length > this.mostArrays) this.waiting.shift();

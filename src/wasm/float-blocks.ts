@@ -1,34 +1,33 @@
 import { f32, i32, instantiate, op, v128, type WasmFunction } from './module.js';
 
 /**
- * Floats of a vector that are computed on at a time: few enough for the blocks of three vectors to stay in the
- * processor's near caches, so that copying them in and out adds no traffic to the memory, and enough for the fixed cost
- * of the copies not to count.
+ * Floats of a vector that are computed at a time. Few enough that the blocks of three vectors stay in the near caches,
+ * so that copying adds no memory traffic. Many enough that the fixed cost of a copy does not matter.
  */
 const blockFloats = 8192;
 const blockBytes = 4 * blockFloats;
 /**
- * Where the block of a vector lies. Large arrays begin a few bytes behind a multiple of 4 KiB; copying to them from the
- * multiple itself takes four times as long, because the processor mistakes each load for the store just before it.
+ * Address of a vector's block. Large arrays start a few bytes after a multiple of 4 KiB. Copying them to exactly such a
+ * multiple takes four times as long, because the processor mistakes each load for the preceding store.
  */
 const blockAddress = (vector: number) => 2048 + vector * (blockBytes + 1024);
-/** Groups of four floats in one turn of the loop. */
+/** Groups of four floats per loop iteration. */
 const unrolled = 4;
 const turnBytes = 16 * unrolled;
 
 type Code = readonly (readonly number[])[];
 
-/** Where the instructions of an operation find their operands. */
+/** How an operation's instructions access their operands. */
 export interface BlockOperands {
   /** Pushes four floats of a vector. */
   load(vector: number): Code;
   /** Pops four floats into a vector, from the instructions that push them. */
   store(vector: number, value: Code): Code;
-  /** Pushes a parameter four times over. */
+  /** Pushes a parameter into all four lanes. */
   scalar(index: number): Code;
 }
 
-/** An operation on four floats of each vector, written once for all of them. */
+/** An operation on four floats of each vector. */
 export interface BlockOperation {
   readonly name: string;
   /** Number of float32 parameters. */
@@ -37,15 +36,15 @@ export interface BlockOperation {
 }
 
 /**
- * Float32 operations on vectors of any length with WebAssembly's vector instructions. Each of those rounds once and none
- * is fused, so the results are those of the same operations in `Math.fround`, to the bit, on every machine.
+ * Float32 operations on vectors of any length with WebAssembly's vector instructions. Each instruction rounds once and
+ * none is fused, so the results equal those of the same operations in `Math.fround`, bit for bit, on every machine.
  */
 export class FloatBlocks {
-  /** The block of each vector; what no call copies into it stays from call to call. */
+  /** The block of each vector. Values that a call does not overwrite stay until the next call. */
   readonly blocks: readonly Float32Array[];
   private readonly call: Record<string, (...values: number[]) => void>;
 
-  /** @param vectors how many the operations name */
+  /** @param vectors number of vectors that the operations use */
   constructor(vectors: number, operations: readonly BlockOperation[]) {
     const { memory, call } = instantiate(operations.map(functionOf), blockAddress(vectors));
     this.call = call;
@@ -56,8 +55,8 @@ export class FloatBlocks {
   }
 
   /**
-   * @param vectors the first ones that the operation names, of equal length
-   * @param results which of them it changes; their values are written back
+   * @param vectors the first vectors of the operation, of equal length
+   * @param results those that it changes; their values are written back
    * @param scalars its parameters, rounded to float32 here
    */
   run(

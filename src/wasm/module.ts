@@ -1,9 +1,9 @@
 /**
- * Just enough of WebAssembly's binary format to write a small kernel by hand: what a loop of typed-array accesses leaves
- * unused is bounds checks and vector instructions.
+ * The part of WebAssembly's binary format that hand-written kernels need. They gain over a loop of typed-array accesses
+ * because they have no bounds checks and use vector instructions.
  */
 
-/** The part of the JavaScript interface that is used here; TypeScript declares it with the browser's types only. */
+/** The used part of the JavaScript interface. TypeScript only declares it with the browser's types. */
 interface WebAssemblyInterface {
   Module: new (bytes: Uint8Array) => object;
   Instance: new (module: object) => { exports: Record<string, unknown> };
@@ -49,7 +49,7 @@ export const i32 = 0x7f;
 export const f32 = 0x7d;
 export const v128 = 0x7b;
 
-/** Instructions as their bytes. */
+/** Instructions as bytes. */
 export const op = {
   loop: [0x03, 0x40],
   block: [0x02, 0x40],

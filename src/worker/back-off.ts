@@ -1,7 +1,7 @@
 const firstDelayMs = 50;
 /**
- * The longest wait, by how long the coordinator has been away. One that crashed is back within seconds, and what it then
- * waits for its workers is lost; one that is still away after minutes is so for a reason that a second will not change.
+ * Longest wait, by how long the coordinator has been away. A crashed coordinator is usually back within seconds, and
+ * every second of waiting then costs training time. After minutes, a second makes no difference.
  */
 const bounds = [
   { awayMs: 5 * 60_000, mostMs: 10_000 },
@@ -10,17 +10,16 @@ const bounds = [
 ] as const;
 
 /**
- * How long to wait before the next attempt to reach a coordinator: twice as long after each failed attempt, up to a
- * tenth of a second, a second once it has been away for ten, ten seconds after five minutes. The later half of each wait is drawn, so that
- * workers that lost it together do not come back together.
- *
+ * How long to wait before the next attempt to reach a coordinator. The wait doubles after each failed attempt, up to a
+ * tenth of a second, up to one second when the coordinator has been away for ten seconds, and up to ten seconds after
+ * five minutes. The second half of each wait is random, so that workers do not all reconnect at the same time.
  * @param failedAttempts in a row, at least 1
- * @param awayMs since the coordinator was last there
+ * @param awayMs since the coordinator was last reached
  * @param random from 0 to below 1
  */
 export function retryDelayMs(failedAttempts: number, awayMs: number, random: number): number {
   const most = bounds.find((bound) => awayMs >= bound.awayMs)!.mostMs;
-  // 2^30 × 50 ms is beyond any bound, and a larger exponent could overflow.
+  // 2^30 × 50 ms is above every limit, and a larger exponent could overflow.
   const delay = Math.min(most, firstDelayMs * 2 ** Math.min(30, failedAttempts - 1));
   return delay * (0.5 + 0.5 * random);
 }

@@ -11,19 +11,19 @@ import { runWorker, type WorkerOptions } from './worker.js';
 export type WorkOptions = Omit<WorkerOptions, 'name' | 'tls' | 'joinToken' | 'shared' | 'log' | 'signal'> & {
   /** Undefined speaks plain text. */
   readonly tls: TlsFiles | undefined;
-  /** Undefined takes the token from the environment, if it is there. */
+  /** Undefined reads the token from the environment, if it is set. */
   readonly joinTokenFile: string | undefined;
-  /** Undefined is host name and process id. */
+  /** Undefined uses host name and process id. */
   readonly name: string | undefined;
   /** Whether who starts this worker starts it again unless it says that the run is over. */
   readonly expectRestart: boolean;
 };
 
 /**
- * `fcaenet worker`: works until the run is over. Ctrl-C, SIGTERM, SIGHUP and the end of the process that started it make it
- * leave the run with exit code 0, at the latest after the microbatch it computes; what it had not answered goes to
- * others. Throws what `runWorker` throws.
- * @throws WorkerError WORKER_LEFT (exit code 75) instead of ending with 0, where whoever started it expects to restart it
+ * `fcaenet worker`: works until the run is over. On Ctrl-C, SIGTERM, SIGHUP or the end of its parent process the worker
+ * leaves the run with exit code 0, after its current microbatch at the latest. Other workers get its unanswered work.
+ * Throws the errors of `runWorker`.
+ * @throws WorkerError WORKER_LEFT (exit code 75) instead of exit code 0, when its parent expects to restart it
  */
 export async function work(options: WorkOptions): Promise<void> {
   const leave = new AbortController();
@@ -49,7 +49,7 @@ export async function work(options: WorkOptions): Promise<void> {
   } finally {
     process.off('disconnect', orphaned);
     restoreSignals();
-    // The channel would keep a finished worker alive.
+    // The channel to the parent would keep a finished worker alive.
     if (process.connected) process.disconnect();
   }
 }

@@ -17,9 +17,9 @@ export interface Connection {
 }
 
 /**
- * Tries once to reach a coordinator. Each attempt has a channel of its own: one that is reused answers from its own
- * back-off, which knows nothing of ours. But first it looks whether anybody listens: a channel whose connection was
- * refused tries once more after it was closed, and the connection that comes of it is nobody's.
+ * Tries once to reach a coordinator. Each attempt uses a new channel: a reused channel has its own back-off, which
+ * would override ours. First it checks that the port accepts connections: a gRPC channel whose connection was refused
+ * tries once more after it was closed, and that connection would belong to nobody.
  * @throws TransportError TRANSPORT_UNREACHABLE when it is refused, or not answered within `timeoutMs`; the signal's
  * reason when aborted
  */
@@ -29,7 +29,7 @@ export async function dial(
   signal: AbortSignal,
 ): Promise<Connection> {
   const deadline = Date.now() + timeoutMs;
-  const tooLate = `nothing came within ${timeoutMs} ms`;
+  const tooLate = `no data came within ${timeoutMs} ms`;
   await listening(target, timeoutMs, tooLate, signal);
   const client = new TrainingClientType(target, credentials, {
     ...channelOptions,
@@ -45,7 +45,7 @@ export async function dial(
   }
 }
 
-/** Resolves once a connection was made, which is closed again without a word. */
+/** Resolves when a connection succeeds, and closes it without data. */
 function listening(address: string, timeoutMs: number, tooLate: string, signal: AbortSignal): Promise<void> {
   const { host, port } = parseAddress(address) ?? { host: address, port: 0 };
   return new Promise((resolve, reject) => {

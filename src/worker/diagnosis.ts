@@ -6,40 +6,36 @@ import { oldestTls } from '../transport/credentials.js';
 import { http2Preface } from '../transport/http2-preface.js';
 import type { TlsMaterial } from '../transport/tls-files.js';
 
-/** How long one look may take. */
+/** Time limit of one examination. */
 const lookMs = 3_000;
-/** A coordinator closes on a certificate that it does not accept as soon as it has seen it. */
+/** A coordinator that rejects this worker's certificate closes the connection within this time. */
 const closeMs = 500;
 
-const tooLate = `nothing came within ${lookMs / 1000} s`;
-const closesAtOnce = 'it closes connections as soon as they are made';
+const tooLate = `no data came within ${lookMs / 1000} s`;
+const closesAtOnce = 'it closes new connections immediately';
 
-/** What codes of Node and OpenSSL mean to someone who has to change a flag or a file. */
+/** What the codes of Node and OpenSSL mean for the user. */
 const meanings: readonly (readonly [RegExp, string])[] = [
-  [/^ECONNREFUSED$/, 'nobody listens there'],
-  [/^(ENOTFOUND|EAI_AGAIN)$/, 'its host name is not known'],
-  [/^(EHOSTUNREACH|ENETUNREACH)$/, 'there is no way to its network'],
+  [/^ECONNREFUSED$/, 'no process listens on that port'],
+  [/^(ENOTFOUND|EAI_AGAIN)$/, 'its host name cannot be resolved'],
+  [/^(EHOSTUNREACH|ENETUNREACH)$/, 'its network cannot be reached'],
   [
     /SELF_SIGNED|UNABLE_TO_(VERIFY|GET)|CERT_(UNTRUSTED|SIGNATURE)/,
-    "the coordinator's certificate is not of the authority in --tls-authority",
+    "the coordinator's certificate was not issued by the authority in --tls-authority",
   ],
   [/CERT_HAS_EXPIRED|CERT_NOT_YET_VALID/, "the coordinator's certificate is not valid now"],
-  [
-    /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG/,
-    'it does not speak TLS, but this worker was given certificates',
-  ],
+  [/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG/, 'it does not use TLS, but this worker has certificates'],
   [
     /ALERT_(CERTIFICATE|UNKNOWN_CA|BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE)|CERTIFICATE_REQUIRED/,
     "the coordinator does not accept this worker's certificate",
   ],
-  [/ALERT_PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL/, `it does not speak ${oldestTls} or newer`],
+  [/ALERT_PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL/, `it does not support ${oldestTls} or newer`],
 ];
 
 /**
- * Looks once, with a connection of its own, why no coordinator can be reached: gRPC says little more than that it
- * failed.
- * @param proxy HOST:PORT of the HTTP proxy to go through; null where there is none
- * @returns words that end a sentence, or null where nothing is wrong up to HTTP/2
+ * Opens one connection to find out why no coordinator can be reached. gRPC only reports that the connection failed.
+ * @param proxy HOST:PORT of the HTTP proxy; null without one
+ * @returns words that end a sentence, or null when everything up to HTTP/2 works
  */
 export async function whyUnreachable(
   address: string,
@@ -49,7 +45,7 @@ export async function whyUnreachable(
   const { host, port } = parseAddress(address) ?? { host: address, port: 0 };
   if (proxy !== null) {
     const tunnel = await openTunnel(proxy, address);
-    if (typeof tunnel === 'string') return `the proxy ${proxy} does not lead there: ${tunnel}`;
+    if (typeof tunnel === 'string') return `the proxy ${proxy} does not connect to it: ${tunnel}`;
     return await (tls === null
       ? look(tunnel, null, () => closesAtOnce)
       : lookByTls(host, tls, { socket: tunnel }));
@@ -57,7 +53,7 @@ export async function whyUnreachable(
   if (tls !== null) return await lookByTls(host, tls, { host, port });
   const reason = await lookInPlainText(host, port);
   if (reason !== closesAtOnce || !(await speaksTls(host, port))) return reason;
-  return 'it speaks TLS: give this worker --tls-certificate, --tls-key and --tls-authority';
+  return 'it uses TLS: add --tls-certificate, --tls-key and --tls-authority';
 }
 
 async function lookInPlainText(host: string, port: number): Promise<string | null> {
@@ -66,7 +62,7 @@ async function lookInPlainText(host: string, port: number): Promise<string | nul
   return await look(socket, 'connect', () => closesAtOnce);
 }
 
-/** Whether a handshake gets as far as the server's certificate, whosever it is. */
+/** Whether the server sends a certificate, valid or not. */
 async function speaksTls(host: string, port: number): Promise<boolean> {
   const socket = connectTls({ host, port, ALPNProtocols: ['h2'], rejectUnauthorized: false });
   let isSecure = false;
@@ -77,7 +73,7 @@ async function speaksTls(host: string, port: number): Promise<boolean> {
   return isSecure;
 }
 
-/** A connection to the coordinator that a proxy made; else why it did not. */
+/** A connection to the coordinator through the proxy, or the reason why there is none. */
 function openTunnel(proxy: string, address: string): Promise<Socket | string> {
   const { host, port } = parseAddress(proxy) ?? { host: proxy, port: 0 };
   return new Promise((resolve) => {
@@ -121,18 +117,18 @@ function lookByTls(
     // Who closes without a word after the handshake has not accepted the coordinator's certificate.
     socket.write(http2Preface);
   });
-  // In TLS 1.3 the client has finished before the server has seen its certificate.
+  // In TLS 1.3 the client finishes before the server has seen its certificate.
   return look(socket, 'secureConnect', () =>
     isSecure
-      ? "it closes the connection once it has seen this worker's certificate; its log says why"
-      : 'it closes the connection instead of speaking TLS',
+      ? "it closes the connection after it has received this worker's certificate; its log says why"
+      : 'it closes the connection instead of answering with TLS',
   );
 }
 
 /**
- * Watches one connection until it breaks, or is still there a moment after `ready`.
- * @param ready what says that it is open; null where it is already
- * @param closed what it means that the other side closes it
+ * Watches one connection until it breaks or a short time has passed after `ready`.
+ * @param ready the event that says that it is open; null when it is open already
+ * @param closed the meaning when the other side closes it
  */
 function look(
   socket: Socket,

@@ -8,7 +8,7 @@ import type { EncodeWork__Output } from '../transport/generated/fcaenet/v1/Encod
 import { WorkerError } from './error.js';
 import type { ImageSource } from './images/source.js';
 
-/** What encode work needs besides the work itself. */
+/** What encode work needs besides its message. */
 export interface EncodeContext {
   readonly spec: TrainingRunSpec;
   readonly network: Network;

@@ -15,7 +15,7 @@ const exitCodes: Record<WorkerErrorCode, ExitCode> = {
   WORKER_RUN_FAILED: exit.unavailable,
 };
 
-/** Why a worker ended before the run did. */
+/** Why a worker ended before its run. */
 export class WorkerError extends FcaenetError {
   override readonly name = 'WorkerError';
 

@@ -9,7 +9,7 @@ const classCount = 3;
 const databaseSize = 24;
 
 /**
- * A microbatch of the run's size that every worker makes alike: its rows are rotations of one picture, so that no two
+ * A microbatch of the run's size that is the same on every worker. Its rows are rotations of one picture, and no two
  * are equal.
  * @param picture uint8 `[imageSize, imageSize, 3]`
  */

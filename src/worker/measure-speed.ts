@@ -9,22 +9,22 @@ import { Network } from '../model/network.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { fixedMicrobatch } from './fixed-microbatch.js';
 
-/** What one worker does on this machine, decoding left aside. */
+/** Speed of one worker on this machine, without decoding. */
 export interface WorkerSpeed {
   /** forward and backward */
   readonly trainedImagesPerSecond: number;
-  /** forward only, as queries are encoded */
+  /** forward only, as for queries */
   readonly encodedImagesPerSecond: number;
   /** What it ran on. */
   readonly description: EngineDescription;
 }
 
-/** Long enough for the processor to settle, short enough to wait for. */
+/** Long enough for a stable processor clock, short enough to wait for. */
 const measuredMs = 3_000;
 
 /**
- * Computes microbatches of the run's own size on its engine for a few seconds, one at least.
- * @throws EngineError where no engine can run
+ * Computes microbatches of the run's size on its engine for a few seconds, at least one.
+ * @throws EngineError when no engine can run
  */
 export async function measureSpeed(spec: TrainingRunSpec): Promise<WorkerSpeed> {
   const { description } = await loadEngine(spec.engine.name, { threads: spec.engine.threadsPerMicrobatch });
@@ -54,7 +54,7 @@ export async function measureSpeed(spec: TrainingRunSpec): Promise<WorkerSpeed> 
   }
 }
 
-/** The first call, which prepares kernels and memory, is not counted. */
+/** The first call prepares kernels and memory. It is not counted. */
 async function callsPerSecond(call: () => Promise<unknown>): Promise<number> {
   await call();
   const started = performance.now();

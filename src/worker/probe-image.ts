@@ -1,6 +1,6 @@
 /**
- * A 40×40 JPEG of a disc on a noisy ground, with chroma subsampling: small, and no stage of decoding or resizing
- * leaves it as it is.
+ * A 40×40 JPEG of a disc on a noisy ground, with chroma subsampling. It is small, and every stage of decoding and
+ * resizing changes it.
  */
 export const probeJpeg: Buffer = Buffer.from(
   [

@@ -16,10 +16,10 @@ import { probeJpeg, probePng } from './probe-image.js';
 const probeSeed = 20_211_004;
 
 /**
- * SHA-256 (hex) over everything that one fixed microbatch of the run's network produces: a JPEG is decoded, resized and
- * cropped as the run's pictures are, and the rows are rotations of its pixels, so that decoder, resampler, kernels and
- * loss all leave their mark; and over the pixels of a PNG that is partly transparent. Two workers with the same digest
- * give a run the same bits.
+ * SHA-256 (hex) over every result of one fixed microbatch of the run's network, and over the pixels of a partly
+ * transparent PNG. A JPEG is decoded, resized and cropped like the run's pictures, and the rows are rotations of its
+ * pixels. So the digest depends on decoder, resampler, kernels and loss. Two workers with the same digest compute the
+ * same bits in a run.
  */
 export async function probeDigest(
   network: Network,

@@ -22,10 +22,12 @@ import { ImageLoader } from './images/loader.js';
 import { viewsOfRows } from './images/rows.js';
 import { probeDigest } from './probe.js';
 
-/** One that is being computed and one that waits to be summed with it; deeper trees hold more, but seldom. */
+/** One gradient in computation and one that waits to be summed with it. Deep trees sometimes hold more. */
 const keptGradients = 2;
 
-/** What a worker holds for one run: engine, network, images and the last context. It owns no state of the run. */
+/**
+ * What a worker holds for one run: engine, network, images and the last iteration context. It holds no training state.
+ */
 export class WorkerRun {
   private summary: CodeSummary | null = null;
   private readonly gradients = new TransferMemory(keptGradients);
@@ -36,11 +38,11 @@ export class WorkerRun {
     private readonly layout: ModelLayout,
     private readonly network: Network,
     private readonly images: ImageLoader,
-    /** What the coordinator judges this worker by. */
+    /** By this the coordinator decides whether to admit the worker. */
     readonly ready: Ready,
   ) {}
 
-  /** Loads the engine, builds the network and computes the probe. Throws what each of them throws. */
+  /** Loads the engine, builds the network and computes the probe. Throws the errors of each. */
   static async prepare(
     { spec }: TrainingRun,
     dataset: Dataset,
@@ -67,7 +69,7 @@ export class WorkerRun {
       device: description.device,
       deterministic: description.deterministic,
     };
-    // Last, because nothing can fail any more that would leave its thread behind.
+    // Last, because a later failure would leave the loader's thread running.
     const images = await ImageLoader.open(
       {
         dataset,
@@ -152,7 +154,7 @@ export class WorkerRun {
     return computeEncodeWork({ spec, network, images }, work);
   }
 
-  /** Starts to load the images of work that waits behind other work. */
+  /** Starts to load the images of queued work. */
   prefetch(work: GradientWork__Output): void {
     for (const { anchors, positives } of work.leaves) this.prefetchRows(anchors, positives, work.position);
   }
@@ -187,7 +189,7 @@ export class WorkerRun {
     if (positives.length === anchors.length) this.images.train.prefetch(positives, views.positives);
   }
 
-  /** Null where an index makes no sense: fetching ahead is a hint only, and the work itself refuses it. */
+  /** Null for an invalid index. Prefetching is only a hint; computing the work reports the error. */
   private imagesOf(bytes: Uint8Array, split: 'train' | 'test'): Int32Array | null {
     const { length: count } = this.dataset[split].labels;
     const images = arrayFrom(Int32Array, bytes, 'image positions');

@@ -14,46 +14,49 @@ import { chunksOf, TransferReceiver } from '../transport/tensor-stream.js';
 import type { CoordinatorStream } from './connection.js';
 import { WorkerError } from './error.js';
 import type { WorkerRun } from './run.js';
-import type { RunMemory } from './run-memory.js';
 import type { WorkerMemory } from './shared-memory.js';
 import type { StreamedLog } from './streamed-log.js';
+import type { WorkerCache } from './worker-cache.js';
 
-/** How often a worker looks whether its coordinator is still there, before the welcome says otherwise. */
+/** Interval of heartbeats before the welcome sets another. */
 const firstHeartbeatMs = 2_000;
-/** Looks in a row that find nothing new before the coordinator counts as gone. */
-const mostSilentLooks = 6;
-/** How long a goodbye may take on a stream that may be dead. */
-const goodbyeMs = 1_000;
+/** Consecutive heartbeats without a message from the coordinator before it counts as gone. */
+const mostSilentBeats = 6;
+/** Time limit of the last message on a stream that may be dead. */
+const lastMessageMs = 1_000;
 
 export interface SessionOptions {
   readonly hello: Hello;
-  readonly memory: RunMemory;
-  /** What may be shared with the coordinator; null in a worker that it did not start. */
+  readonly workerCache: WorkerCache;
+  /** Memory shared with the coordinator; null in a worker that it did not start. */
   readonly shared: WorkerMemory | null;
   readonly log: StreamedLog;
   /** Makes the worker leave between two microbatches. */
   readonly signal: AbortSignal;
-  /** Called when the coordinator has admitted this worker; `kept`: with what an earlier session had prepared. */
+  /**
+   * Called when the coordinator has admitted this worker. `kept` says that the engine and network of an earlier session
+   * are reused.
+   */
   readonly onAdmitted: (kept: boolean) => void;
 }
 
 /**
- * How a session ended that was nobody's failure.
+ * How a session ended without a failure of this worker.
  * - `over`: the run is finished.
- * - `failed`: the run has failed in a way that no coordinator will mend.
+ * - `failed`: the run has failed permanently.
  * - `left`: this worker was told to stop.
  * - `paused`: the coordinator stopped before the run's end and may come back.
- * - `lost`: the stream broke, fell silent, or belongs to a coordinator that no longer leads.
- * - `dismissed`: the coordinator did not take an answer of this worker, which had been admitted.
+ * - `lost`: the stream broke, became silent, or belongs to a coordinator that no longer leads.
+ * - `rejected`: the coordinator rejected an answer of this worker, which had been admitted.
  */
 export type SessionEnding =
   | { readonly how: 'over' }
   | { readonly how: 'left' }
   | { readonly how: 'failed'; readonly reason: string }
   | {
-      readonly how: 'paused' | 'lost' | 'dismissed';
+      readonly how: 'paused' | 'lost' | 'rejected';
       readonly reason: string;
-      /** Whether a coordinator that may lead was there at all. */
+      /** Whether a coordinator that may lead was reached. */
       readonly welcomed: boolean;
     };
 
@@ -61,7 +64,7 @@ export type SessionEnding =
 export class Session {
   private readonly outbox: Outbox<WorkerMessage>;
   private readonly receiver: TransferReceiver;
-  /** Memory for results; null where the coordinator shares none. */
+  /** Memory for results; null when the coordinator shares none. */
   private results: SharedWriter | null = null;
   private readonly ended = new AbortController();
   private term = 0;
@@ -71,7 +74,7 @@ export class Session {
   private kept = false;
   private silentLooks = 0;
   private heartbeat: NodeJS.Timeout | undefined;
-  /** Work is done one piece after another, in the order it came. */
+  /** Work is done one piece after another, in order of arrival. */
   private work: Promise<void> = Promise.resolve();
   private settle!: { resolve: (ending: SessionEnding) => void; reject: (error: unknown) => void };
 
@@ -80,15 +83,15 @@ export class Session {
     private readonly stream: CoordinatorStream,
   ) {
     this.outbox = new Outbox(stream);
-    const { memory, shared } = options;
+    const { workerCache, shared } = options;
     const taken = (transfer: number) => void this.send({ taken: { transfer } });
-    this.receiver = new TransferReceiver(memory.transfers, shared && { reader: shared.weights, taken });
+    this.receiver = new TransferReceiver(workerCache.transfers, shared && { reader: shared.weights, taken });
   }
 
   /**
    * Works until the session ends.
-   * @throws WorkerError WORKER_REFUSED when the coordinator does not admit this worker; and what the worker's own
-   * failure was, after telling the coordinator
+   * @throws WorkerError WORKER_REFUSED when the coordinator does not admit this worker; the worker's own failure, after
+   * reporting it to the coordinator
    */
   async run(): Promise<SessionEnding> {
     const { signal, hello, log } = this.options;
@@ -119,20 +122,20 @@ export class Session {
     return this.outbox.send({ term: this.term, ...message });
   }
 
-  /** Sends a message after which nothing follows, waiting no longer for it than a goodbye may take. */
+  /** Sends the last message of the session, with a time limit. */
   private async sayLast(message: WorkerMessage, then: () => void): Promise<void> {
-    // No new work meanwhile, and none of what is queued.
+    // Start no queued or new work from now on.
     this.ended.abort();
-    await Promise.race([this.send(message), sleep(goodbyeMs)]);
+    await Promise.race([this.send(message), sleep(lastMessageMs)]);
     then();
   }
 
-  /** Half-closes and waits a moment for what was written to leave. */
+  /** Half-closes the stream and waits a short time for the written messages to leave. */
   private async closeStream(): Promise<void> {
     this.outbox.close();
     if (this.stream.closed || this.stream.destroyed) return;
     this.stream.end();
-    await Promise.race([once(this.stream, 'close'), sleep(goodbyeMs)]).catch(() => {});
+    await Promise.race([once(this.stream, 'close'), sleep(lastMessageMs)]).catch(() => {});
     this.stream.cancel();
   }
 
@@ -141,7 +144,7 @@ export class Session {
     this.settle.resolve(ending);
   }
 
-  private interrupt(how: 'paused' | 'lost' | 'dismissed', reason: string): void {
+  private interrupt(how: 'paused' | 'lost' | 'rejected', reason: string): void {
     this.finish({ how, reason, welcomed: this.term > 0 });
   }
 
@@ -149,7 +152,7 @@ export class Session {
     this.interrupt('lost', reason);
   }
 
-  /** Ends the session with a failure of this worker, after telling the coordinator what it was. */
+  /** Ends the session with a failure of this worker, after reporting it to the coordinator. */
   private fail(error: unknown): void {
     if (this.ended.signal.aborted) return;
     const known =
@@ -161,15 +164,15 @@ export class Session {
   }
 
   /**
-   * Says that this worker lives, and looks whether the coordinator does. Looks are counted instead of time: after a
-   * long microbatch the clock has moved on although everything that came meanwhile is still unread.
+   * Sends a heartbeat and checks that the coordinator is alive. Counts heartbeats instead of time: after a long
+   * microbatch, messages that arrived meanwhile are still unread.
    */
   private beat(everyMs: number): void {
     clearInterval(this.heartbeat);
     this.heartbeat = setInterval(() => {
-      if (++this.silentLooks > mostSilentLooks) {
+      if (++this.silentLooks > mostSilentBeats) {
         this.stream.cancel();
-        this.lose(`nothing came from it for ${Math.round((mostSilentLooks * everyMs) / 1000)} s`);
+        this.lose(`it sent nothing for ${Math.round((mostSilentBeats * everyMs) / 1000)} s`);
       } else if (this.term > 0)
         void this.send({
           heartbeat: { ...this.worker?.imageStatistics(), overdueFileOperations: diskWatch.overdueTotal },
@@ -195,8 +198,8 @@ export class Session {
 
   private handle(message: CoordinatorMessage__Output): void {
     if (message.welcome) this.enter(message.welcome, message.term);
-    // An old leader that wakes up must not be obeyed, not even when it sends this worker home.
-    else if (message.term < (this.term || this.options.memory.term)) {
+    // Do not follow an old leader, not even when it ends the session.
+    else if (message.term < (this.term || this.options.workerCache.term)) {
       if (this.term === 0) this.lose(this.oldTerm(message.term));
     } else if (message.refusal) this.sentAway(shorten(message.refusal.message));
     else if (message.finish) {
@@ -213,8 +216,8 @@ export class Session {
   }
 
   private enter(welcome: Welcome__Output, term: number): void {
-    const { memory, log } = this.options;
-    if (!memory.follow(welcome.run, term)) {
+    const { workerCache, log } = this.options;
+    if (!workerCache.follow(welcome.run, term)) {
       this.lose(this.oldTerm(term));
       return;
     }
@@ -223,14 +226,14 @@ export class Session {
     const { shared } = this.options;
     if (shared && welcome.sharesMemory) {
       this.results = new SharedWriter(shared.results, () =>
-        log.warn('there is no room for gradients in shared memory; they go over gRPC', {
+        log.warn('no space for gradients in shared memory; sending them over gRPC', {
           directory: memoryFiles,
         }),
       );
     }
     log.attach((logLine) => void this.send({ logLine }));
     this.enqueue(async () => {
-      const { run, kept } = await memory.prepare(welcome);
+      const { run, kept } = await workerCache.prepare(welcome);
       this.worker = run;
       this.kept = kept;
       await this.send({ ready: run.ready });
@@ -238,12 +241,12 @@ export class Session {
   }
 
   private oldTerm(term: number): string {
-    const { memory } = this.options;
-    return `it leads run ${memory.runName} under term ${term}, but this worker has followed term ${memory.term} of it: an old leader, or a run begun anew under the same name, which only workers started since can join`;
+    const { workerCache } = this.options;
+    return `it leads run ${workerCache.runName} under term ${term}, but this worker has already followed term ${workerCache.term}: it is an old leader, or the run was started again under the same name, and then this worker must be restarted too`;
   }
 
   private sentAway(reason: string): void {
-    if (this.admitted) this.interrupt('dismissed', reason);
+    if (this.admitted) this.interrupt('rejected', reason);
     else {
       this.ended.abort();
       this.settle.reject(new WorkerError('WORKER_REFUSED', `the coordinator refused this worker: ${reason}`));
@@ -263,7 +266,7 @@ export class Session {
         (bytes) =>
           this.enqueue(async () => {
             this.prepared().setWeights(bytes);
-            this.options.memory.transfers.give(bytes.buffer);
+            this.options.workerCache.transfers.give(bytes.buffer);
           }),
       );
     } else if (message.gradientWork) {
@@ -283,7 +286,7 @@ export class Session {
               imageWaitSeconds,
             },
           }));
-          // The gradient's memory is used again from here on.
+          // The gradient's memory may be reused now.
           await this.outbox.flushed();
           if (this.ended.signal.aborted) return;
         }
@@ -300,7 +303,7 @@ export class Session {
     }
   }
 
-  /** Announces a transfer and puts it into shared memory, or sends its chunks with nothing between. */
+  /** Announces a transfer, then puts it into shared memory or sends its chunks without other messages between them. */
   private sendTensors(
     parts: Uint8Array[],
     announce: (transfer: { id: number; byteLength: number; sharedOffset?: number }) => WorkerMessage,

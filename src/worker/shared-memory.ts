@@ -1,19 +1,19 @@
 import { fstatSync } from 'node:fs';
 import { memoryKeyVariable, SharedReader } from '../transport/shared-memory.js';
 
-/** Descriptors that such a worker inherits, after stdin, stdout, stderr and the channel to its parent. */
+/** Descriptors that such a worker inherits, after stdin, stdout, stderr and the channel to its parent process. */
 const weightsDescriptor = 4;
 const resultsDescriptor = 5;
 
-/** The worker's ends of the memory that it shares with the coordinator that started it. */
+/** The worker's side of the memory that it shares with the coordinator that started it. */
 export interface WorkerMemory {
   readonly key: Buffer;
   readonly weights: SharedReader;
-  /** Descriptor of the memory for what it computes. */
+  /** Descriptor of the memory for its results. */
   readonly results: number;
 }
 
-/** @returns null in a worker that was started by anybody else */
+/** @returns null when no coordinator started this worker */
 export function inheritedMemory(environment: NodeJS.ProcessEnv): WorkerMemory | null {
   const key = environment[memoryKeyVariable];
   if (!key || !process.connected) return null;

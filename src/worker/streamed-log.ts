@@ -3,13 +3,13 @@ import type { Log, LogFields } from '../console/log.js';
 import type { LogLine } from '../transport/generated/fcaenet/v1/LogLine.js';
 import { logLinesPerSecond, mostFieldsLetters, mostMessageLetters } from '../transport/log-limits.js';
 
-/** Lines kept while no coordinator is there to read them. */
+/** Lines kept while no coordinator is connected. */
 const mostWaiting = 50;
 const burst = 50;
 
 /**
- * A log whose lines go to the coordinator as well, as many as its rate allows; the next line that goes says how many
- * did not.
+ * A log that also sends its lines to the coordinator, up to the coordinator's rate limit. The next sent line counts the
+ * lines that were dropped.
  */
 export class StreamedLog implements Log {
   private readonly budget = new LineBudget(logLinesPerSecond, burst);
@@ -37,7 +37,7 @@ export class StreamedLog implements Log {
     this.add('ERROR', message, fields);
   }
 
-  /** From now on lines go to `send`, those first that have waited for it. */
+  /** Sends lines to `send` from now on, the waiting ones first. */
   attach(send: (line: LogLine) => void): void {
     this.send = send;
     for (const line of this.waiting.splice(0)) send(line);
@@ -57,7 +57,7 @@ export class StreamedLog implements Log {
     const line: LogLine = {
       level,
       message: message.slice(0, mostMessageLetters),
-      // Half a JSON object is none.
+      // A truncated JSON object cannot be parsed, so it is dropped.
       fields: text.length > mostFieldsLetters ? '' : text,
       dropped: this.dropped,
     };

@@ -7,7 +7,7 @@ import { loggedTask } from '../console/progress.js';
 import { digestMemory } from '../data/content/digest-pictures.js';
 import { type Dataset, loadDataset } from '../data/dataset.js';
 import type { FcaenetError } from '../errors.js';
-import { leaveRoomForMessages } from '../machine/garbage.js';
+import { collectGarbageLessOften } from '../machine/garbage-collection.js';
 import { announceExpiry } from '../transport/certificate-expiry.js';
 import { diallingOf } from '../transport/credentials.js';
 import { TransportError } from '../transport/error.js';
@@ -17,69 +17,69 @@ import { retryDelayMs } from './back-off.js';
 import { dial } from './connection.js';
 import { whyUnreachable } from './diagnosis.js';
 import { WorkerError } from './error.js';
-import { RunMemory } from './run-memory.js';
 import { Session, type SessionEnding } from './session.js';
 import type { WorkerMemory } from './shared-memory.js';
 import { StreamedLog } from './streamed-log.js';
+import { WorkerCache } from './worker-cache.js';
 
-/** Longest time for one attempt; behind a cut it would otherwise take as long as TCP does to give up. */
+/** Time limit of one attempt. Without it a cut network would take as long as TCP's own timeout. */
 const attemptMs = 5_000;
-/** How often it is looked whether a connection that goes on to fail in one way fails for another reason by now. */
+/** How often the reason of repeated connection failures is examined again. */
 const lookEveryMs = 10_000;
-/** Answers of one worker that may be refused before it is of no use to the run. */
-const mostDismissals = 3;
+/** Number of rejected answers after which a worker leaves the run. */
+const mostRejectedAnswers = 3;
 
-const noAnswer = 'no coordinator answered; trying again';
-const noWelcome = 'no coordinator welcomed this worker; trying again';
+const noAnswer = 'no coordinator answered; retrying';
+const noWelcome = 'no coordinator accepted this worker; retrying';
 
 export interface WorkerOptions {
   /** Where the coordinator listens, HOST:PORT. */
   readonly connect: string;
-  /** HTTP proxy to reach it through, HOST:PORT; null dials it directly, whatever the environment says. */
+  /** HTTP proxy on the way to it, HOST:PORT; null connects directly, whatever the environment says. */
   readonly proxy: string | null;
-  /** How long to try to reach it the first time. */
+  /** Time limit to reach it for the first time. */
   readonly connectTimeoutSeconds: number;
-  /** How long to try to reach it again when it is gone; 0 never tries. */
+  /** Time limit to reach it again after it is gone; 0 does not try. */
   readonly reconnectTimeoutSeconds: number;
   /** This worker's copy of the dataset. */
   readonly data: string;
-  /** Folder of the decoded images; shared by the workers of a host. */
+  /** Folder of the decoded images, shared by the workers of a host. */
   readonly cache: { readonly directory: string; readonly limitBytes: number };
-  /** Null speaks plain text. */
+  /** Null means plain text. */
   readonly tls: TlsMaterial | null;
-  /** What the coordinator may ask for; null where this worker was given none. */
+  /** Null when this worker has none. */
   readonly joinToken: string | null;
-  /** Memory to share with the coordinator, where that started this worker. */
+  /** Memory shared with the coordinator, if the coordinator started this worker. */
   readonly shared: WorkerMemory | null;
   readonly name: string;
   readonly log: Log;
-  /** Ends the worker between two microbatches. */
+  /** Stops the worker between two microbatches. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Joins a run and works for it until the run is over or the signal fires. When the coordinator is gone it looks for it
- * with growing pauses, and goes on with the engine, network and images it has.
- * @throws TransportError TRANSPORT_UNREACHABLE when no coordinator answers in time; WorkerError when it refuses this
- * worker or does not come back; and what the worker's own failure was, after telling the coordinator
+ * Joins a run and works for it until the run is over or the signal fires. When the coordinator is gone, the worker
+ * reconnects at increasing intervals, and keeps its engine, network and images.
+ * @throws TransportError TRANSPORT_UNREACHABLE when no coordinator answers in time; WorkerError when the coordinator
+ * refuses this worker or does not come back; the worker's own failure, after reporting it to the coordinator
  */
 export async function runWorker(options: WorkerOptions): Promise<void> {
   const log = new StreamedLog(options.log);
   warnOfOverdue(log);
   const dataset = await datasetOf(options);
   if (dataset === null) return;
-  leaveRoomForMessages();
-  const memory = new RunMemory({ dataset, cache: options.cache, log });
+  collectGarbageLessOften();
+  const workerCache = new WorkerCache({ dataset, cache: options.cache, log });
   const endAnnouncements = announceExpiry(options.tls === null ? [] : [options.tls.expiry], log);
   try {
-    await new Worker(options, dataset.fingerprint, memory, log).run();
+    await new Worker(options, dataset.fingerprint, workerCache, log).run();
   } finally {
     endAnnouncements();
-    await memory.close();
+    await workerCache.close();
   }
 }
 
-/** Null where the worker is told to leave before it has read its pictures. */
+/** Null when the worker is stopped before it has read its pictures. */
 async function datasetOf({ data, cache, log, signal }: WorkerOptions): Promise<Dataset | null> {
   const reading = lateProgress((total) =>
     loggedTask({ name: 'reading', total, unit: 'images' }, log, () => performance.now()),
@@ -96,24 +96,24 @@ async function datasetOf({ data, cache, log, signal }: WorkerOptions): Promise<D
   }
 }
 
-/** That no coordinator was reached, and how that showed. */
+/** No coordinator was reached, and the symptom. */
 interface Unreached {
   readonly how: 'unreached';
   readonly sign: string;
 }
 
-/** One worker process, through as many sessions as it takes. */
+/** One worker process and its sessions. */
 class Worker {
   private readonly instanceId = randomUUID();
   private sessions = 0;
-  private dismissals = 0;
-  /** Since the last admission. */
+  private rejectedAnswers = 0;
+  /** Failed attempts since the last admission. */
   private failedAttempts = 0;
   /** Why the coordinator is gone; null before the first welcome. */
   private gone: string | null = null;
-  /** Why the last coordinator that was reached did not welcome this worker. */
+  /** Why the last coordinator that was reached did not send a welcome. */
   private unwelcome: string | null = null;
-  /** How the last failed attempt showed, and when it was looked why; what was said of it. All of it until a welcome. */
+  /** The symptom of the last failed attempt, when its reason was examined, and the reason. Null after a welcome. */
   private failure: { readonly sign: string; readonly lookedAtMs: number; readonly reason: string } | null =
     null;
   private awaySince = performance.now();
@@ -121,7 +121,7 @@ class Worker {
   constructor(
     private readonly options: WorkerOptions,
     private readonly datasetFingerprint: string,
-    private readonly memory: RunMemory,
+    private readonly workerCache: WorkerCache,
     private readonly log: StreamedLog,
   ) {}
 
@@ -134,11 +134,12 @@ class Worker {
       else {
         if (ending.how === 'over' || ending.how === 'left') return;
         if (ending.how === 'failed') {
-          throw new WorkerError('WORKER_RUN_FAILED', `the run has failed for good: ${ending.reason}`);
+          throw new WorkerError('WORKER_RUN_FAILED', `the run has failed permanently: ${ending.reason}`);
         }
         if (ending.how === 'paused' && reconnectTimeoutSeconds === 0) return;
-        if (ending.how === 'dismissed' && ++this.dismissals > mostDismissals) {
-          throw new WorkerError('WORKER_REFUSED', `the coordinator refused this worker: ${ending.reason}`);
+        if (ending.how === 'rejected' && ++this.rejectedAnswers > mostRejectedAnswers) {
+          const message = `the coordinator rejected ${this.rejectedAnswers} answers of this worker; the last reason: ${ending.reason}`;
+          throw new WorkerError('WORKER_REFUSED', message);
         }
         await this.note(ending);
       }
@@ -149,10 +150,10 @@ class Worker {
     }
   }
 
-  /** One session, if a coordinator is reached. */
+  /** One session, if a coordinator can be reached. */
   private async attempt(): Promise<SessionEnding | Unreached> {
     const { connect, proxy, tls, joinToken, shared, signal, name } = this.options;
-    const { memory, log } = this;
+    const { workerCache, log } = this;
     try {
       const timeoutMs = Math.max(1, Math.min(attemptMs, 1000 * this.secondsLeft));
       const connection = await dial(diallingOf(connect, tls, proxy), timeoutMs, signal);
@@ -167,7 +168,10 @@ class Worker {
       };
       const onAdmitted = (kept: boolean) => this.admitted(kept);
       try {
-        return await new Session({ hello, memory, shared, log, signal, onAdmitted }, connection.stream).run();
+        return await new Session(
+          { hello, workerCache, shared, log, signal, onAdmitted },
+          connection.stream,
+        ).run();
       } finally {
         connection.close();
       }
@@ -201,7 +205,7 @@ class Worker {
       this.awaySince = performance.now();
       this.unwelcome = null;
       this.failure = null;
-      this.log.warn('the coordinator is gone; looking for it', { address: this.options.connect, reason });
+      this.log.warn('the coordinator is gone; reconnecting', { address: this.options.connect, reason });
     } else {
       this.unwelcome = reason;
       await this.explain(reason, reason, noWelcome);
@@ -209,10 +213,10 @@ class Worker {
   }
 
   /**
-   * Says why no coordinator is there, at once and whenever that has changed: whoever set it up wrong should not have to
-   * wait for the time limit to hear of it.
-   * @param sign how it showed
-   * @param otherwise the reason, where a look finds none
+   * Logs why no coordinator can be reached, immediately and whenever the reason changes. Reports a wrong configuration
+   * before the time limit ends.
+   * @param sign the symptom
+   * @param otherwise the reason when the examination finds none
    */
   private async explain(sign: string, otherwise: string, message: string): Promise<void> {
     const { failure } = this;

@@ -43,7 +43,7 @@ test('a refusal ends with its reason', async () => {
   const directory = await runDirectory(async () => ({ ok: false, code: 'SOME_CODE', message: 'not today' }));
   await expect(ask(directory)).rejects.toMatchObject({
     code: 'TRANSPORT_CONTROL_REFUSED',
-    message: 'run quick refused: not today',
+    message: 'run quick refused the request: not today',
     exitCode: 1,
   });
 });
@@ -70,7 +70,7 @@ test('an answer that is none is refused', async () => {
   onTestFinished(() => void server.close());
   await expect(ask(directory)).rejects.toMatchObject({
     code: 'TRANSPORT_BAD_MESSAGE',
-    message: 'run quick answered "hello", but must answer with one JSON object',
+    message: 'run quick answered "hello", expected one JSON object',
   });
 });
 

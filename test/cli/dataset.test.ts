@@ -92,7 +92,7 @@ test('dataset check takes the fingerprint that it printed for the published coun
   const { fingerprint: found } = await loadDataset(root);
   expect(found).not.toBe(fingerprint);
   expect(stderr).toBe(
-    `fcaenet: ${root} has the fingerprint ${found}, expected ${fingerprint}: its 6 train and 2 test images are others, or of other content, classes or splits.\n`,
+    `fcaenet: ${root} has the fingerprint ${found}, expected ${fingerprint}: its 6 train and 2 test images differ in number, content, classes or splits.\n`,
   );
   expect(status).toBe(65);
   expect(lines).toContainEqual(expect.objectContaining({ message: 'dataset', fingerprint: found }));
@@ -109,7 +109,7 @@ test('dataset check of a part of a dataset asks for --subset, after the report',
   await writeCub(root, smallCub());
   const { status, lines, stderr } = fcaenet('dataset', 'check', root);
   expect(stderr).toMatch(
-    /^fcaenet: [^\n]* has 3 classes, 6 train and 2 test images where [^\n]*--subset[^\n]*\n$/,
+    /^fcaenet: [^\n]* has 3 classes, 6 train and 2 test images, but [^\n]*--subset[^\n]*\n$/,
   );
   expect(status).toBe(65);
   expect(lines).toContainEqual(expect.objectContaining({ message: 'dataset', format: 'cub', classes: 3 }));
@@ -122,7 +122,7 @@ test('dataset check refuses a picture of 0 bytes without decoding', async () => 
   truncateSync(join(root, 'images/009.Tern/a.jpg'), 0);
   const { status, stderr } = fcaenet('dataset', 'check', root, '--subset');
   expect(stderr).toBe(
-    `fcaenet: the image ${root}/images/009.Tern/a.jpg, listed in images.txt, line 4, holds 0 bytes where a picture was expected.\n`,
+    `fcaenet: the image ${root}/images/009.Tern/a.jpg, listed in images.txt, line 4, is empty, expected a picture.\n`,
   );
   expect(status).toBe(65);
 });

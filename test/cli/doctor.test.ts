@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { type Finding, refuseWithout, report } from '../../src/commands/doctor-action.js';
+import { type Finding, report, requireEngine } from '../../src/commands/doctor-action.js';
 
 const runs: Finding = {
   engine: 'onednn',
@@ -38,12 +38,12 @@ test('the table has a row for every engine, and the mends below', () => {
 });
 
 test('the engine that is asked for must run; of auto, any', () => {
-  refuseWithout('auto', [runs, fails]);
-  refuseWithout('onednn', [runs, fails]);
-  expect(() => refuseWithout('tensorflow', [runs, fails])).toThrow(
+  requireEngine('auto', [runs, fails]);
+  requireEngine('onednn', [runs, fails]);
+  expect(() => requireEngine('tensorflow', [runs, fails])).toThrow(
     'Engine tensorflow cannot run: install it',
   );
-  expect(() => refuseWithout('auto', [fails])).toThrow(
+  expect(() => requireEngine('auto', [fails])).toThrow(
     'no engine can run here: Engine tensorflow cannot run: install it',
   );
 });
@@ -78,8 +78,8 @@ test.skipIf(
 });
 
 test.each([
-  [['--kube', 'deploy', '--json'], 'doctor looks at manifests with --kube alone, or at engines without it'],
-  [['--set', 'spec.bits=8'], 'doctor has a run file to --set only where it is named'],
+  [['--kube', 'deploy', '--json'], 'doctor checks manifests with --kube, or engines without it, not both'],
+  [['--set', 'spec.bits=8'], 'doctor accepts --set only with a run file'],
 ])('doctor %j is refused', (flags, sentence) => {
   expect(fcaenet('doctor', ...flags)).toMatchObject({
     status: 64,

@@ -30,7 +30,7 @@ test('a log goes on without lines, counts them, says so once, and begins a line 
   expect(written).toEqual(['a\n', '\nd\n', 'e\n']);
   expect(output.lostLines).toBe(3);
   expect(said).toEqual([
-    'fcaenet: standard output takes no more (ENOSPC, the disk is full); the log goes on without lines.\n',
+    'fcaenet: cannot write to standard output (ENOSPC, the disk is full); log lines are lost, the command continues.\n',
   ]);
 });
 
@@ -47,7 +47,7 @@ test('what was asked for and cannot be written is an error, unless its reader wa
   await print('a', streamOf(null).stream);
   await print('a', streamOf('EPIPE').stream);
   const error = await print('a', streamOf('ENOSPC').stream).catch((reason: unknown) => reason);
-  expect(error).toEqual(failure('OUTPUT_LOST', 'standard output takes no more (ENOSPC, the disk is full)'));
+  expect(error).toEqual(failure('OUTPUT_LOST', 'cannot write to standard output (ENOSPC, the disk is full)'));
   expect(error).toMatchObject({ exitCode: 74 });
 });
 
@@ -74,7 +74,8 @@ test('a log file that may not grow costs lines, and takes them again when there 
   child.stderr.on('data', (chunk: Buffer) => {
     stderr += chunk.toString();
   });
-  const announced = 'fcaenet: standard output takes no more (EFBIG); the log goes on without lines.\n';
+  const announced =
+    'fcaenet: cannot write to standard output (EFBIG); log lines are lost, the command continues.\n';
   await vi.waitFor(() => expect(stderr).toBe(announced), { timeout: 60_000 });
   truncateSync(file);
   const lastLine = () =>

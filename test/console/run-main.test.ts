@@ -37,7 +37,7 @@ test.each([
     'an unexpected error',
     `throw new TypeError('x is not y.\\nmore')`,
     1,
-    'fcaenet: unexpected error: x is not y; FCAENET_DEBUG=1 shows where it came from.\n',
+    'fcaenet: unexpected error: x is not y; FCAENET_DEBUG=1 shows the stack trace.\n',
   ],
   [
     'a rejection nobody awaits',
@@ -67,7 +67,7 @@ test('a stack is shown only for unexpected errors when asked for', () => {
 
 test('a thrown value that is no error still ends in a sentence', () => {
   expect(describeEnd('text', false).text).toBe(
-    'fcaenet: unexpected error: text; FCAENET_DEBUG=1 shows where it came from.\n',
+    'fcaenet: unexpected error: text; FCAENET_DEBUG=1 shows the stack trace.\n',
   );
 });
 

@@ -76,7 +76,7 @@ test('where two differ a third decides, and all that the odd one answered is enc
   await answer(second, 0, 1);
   await answer(third, 0, 1);
   expect((await odd.next('refusal')).message).toBe(
-    'of images 1 to 64 of the 128 to encode it gave outputs that no other worker did',
+    'its outputs of images 1 to 64 of the 128 to encode differ from those of the other workers',
   );
   await Promise.any([answer(second, 1, 2), answer(third, 1, 2)]);
   expect(valuesOf(await output)).toEqual([1, 2]);

@@ -183,18 +183,13 @@ test.each([
     'missing',
     {},
     'JOIN_TOKEN_MISSING',
-    'the worker has no join token, but the run asks for one (--join-token-file or FCAENET_JOIN_TOKEN)',
+    'the worker has no join token, but the run requires one (--join-token-file or FCAENET_JOIN_TOKEN)',
   ],
-  [
-    'wrong',
-    { joinToken: makeJoinToken() },
-    'JOIN_TOKEN_WRONG',
-    "the worker has another join token than the run's",
-  ],
+  ['wrong', { joinToken: makeJoinToken() }, 'JOIN_TOKEN_WRONG', "the worker's join token is not the run's"],
 ])('a %s token is refused and counted', async (_, changed, code, sentence) => {
   const address = await listen({ joinToken: token });
   const told: string[] = [];
-  pool.on('turnedAway', (_worker, _code, each) => told.push(each));
+  pool.on('workerRefused', (_worker, _code, each) => told.push(each));
   expect(await knock(address, null, changed)).toBe(code);
   await refused(code.toLowerCase());
   expect(told).toEqual([sentence]);

@@ -73,7 +73,7 @@ onLinux('a key that was not given out shares nothing', async () => {
   await worker.next('chunk');
   answer(worker, results);
   expect((await worker.next('refusal')).message).toMatch(
-    /a node result is said to lie at byte 4096 of shared memory, but none is shared/,
+    /a node result is announced at byte 4096 of shared memory, but no memory is shared/,
   );
 });
 
@@ -88,7 +88,7 @@ onLinux('a result that is not where it is said to be is refused', async () => {
   worker.send({ nodeResult: { position, node: { level: 2, index: 0 }, transfer } });
   expect(await worker.next('refusal')).toMatchObject({
     code: 'BAD_MESSAGE',
-    message: expect.stringMatching(/^transfer 1 is said to be \d+ bytes at byte 4096 .* but is not there$/),
+    message: expect.stringMatching(/^transfer 1 of \d+ bytes is not at byte 4096 /),
   });
 });
 
@@ -101,5 +101,5 @@ onLinux('the key of a process that has ended is worth nothing', async () => {
   const [weights] = allocation.descriptors;
   expect(memory.attach(allocation.key)).toBeNull();
   // The weights' memory is everybody's, and stays.
-  expect(() => new SharedReader(weights).read(1, 4096, new Uint8Array(1))).toThrow('is not there');
+  expect(() => new SharedReader(weights).read(1, 4096, new Uint8Array(1))).toThrow('is not at byte 4096');
 });

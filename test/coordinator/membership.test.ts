@@ -116,7 +116,7 @@ describe('enough workers', () => {
     fifth.hello();
     expect(await fifth.next('refusal')).toEqual({
       code: 'TOO_MANY_WORKERS',
-      message: 'the run already has 4 workers, as many as spec.operation.membership.maxWorkers allows',
+      message: 'the run already has 4 workers, the limit of spec.operation.membership.maxWorkers',
     });
   });
 });
@@ -150,7 +150,7 @@ describe('verification', () => {
     expect(await first.next('refusal')).toMatchObject({
       code: 'WRONG_DIGEST',
       message: expect.stringMatching(
-        /^microbatch 0 came with digest [0-9a-f]{12}…, but what came has [0-9a-f]{12}…$/,
+        /^microbatch 0 was announced with digest [0-9a-f]{12}…, but the received bytes have [0-9a-f]{12}…$/,
       ),
     });
     second.answer({ level: 1, index: 1 }, payload(4, 1));
@@ -164,7 +164,7 @@ describe('verification', () => {
     const sum = world.step({ verified: [0] });
     first.answer({ level: 1, index: 0 }, payload(4, 1));
     expect((await first.next('refusal')).message).toBe(
-      'microbatch 0 is compared and must come alone, but came in node 1/0',
+      'microbatch 0 is compared and must be sent alone, but was sent in node 1/0',
     );
     second.answer({ level: 1, index: 1 }, payload(4, 1));
     for (const index of [0, 1]) second.answer(leaf(index), payload(2, 1));
@@ -193,7 +193,9 @@ describe('verification', () => {
     expect((await sum).gradient[0]).toBe(4);
     const again = world.stranger();
     again.hello({ instanceId: first.instanceId, session: 2 });
-    expect((await again.next('refusal')).message).toMatch('the worker was set aside: of microbatch 0');
+    expect((await again.next('refusal')).message).toMatch(
+      'the worker was set aside: its gradients of microbatch 0',
+    );
   });
 
   test('where nobody can decide, the run stops', async () => {

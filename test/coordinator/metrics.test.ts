@@ -59,7 +59,7 @@ test('what a run reports is what is scraped', async () => {
   metrics.take(evaluatedIn(2));
   metrics.take({ type: 'checkpoint.failed' });
   const member = unconnectedMember();
-  metrics.take({ type: 'answer.rejected', member, refusal: 'non_finite', sentence: 'NaN' });
+  metrics.take({ type: 'answer.rejected', member, reason: 'non_finite', sentence: 'NaN' });
   const departure = { reason: 'it left', failure: null };
   metrics.take({ type: 'work.redispatched', work: 'microbatches', units: 3, departure });
   // Encode batches are no microbatches.

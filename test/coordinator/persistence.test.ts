@@ -124,7 +124,7 @@ test('training goes on while a checkpoint is written that the disk does not answ
     expect(told).toEqual(['checkpoint.abandoned']);
     expect(warnings).toEqual([
       {
-        message: 'checkpoint not written in time; it is written anew',
+        message: 'checkpoint not written in time; writing it again',
         name: 'term-000001-step-0000000001',
         reason: expect.stringMatching(/^rename of \S+ did not answer within 120 s$/),
       },
@@ -170,12 +170,12 @@ describe('a ledger that does not lead to the newest checkpoint', () => {
     expect(restored.ledgerBeginning!.lines).toEqual(lines.split('\n').slice(0, 3));
     expect(warnings).toEqual([
       {
-        message: 'checkpoint refused',
+        message: 'checkpoint cannot be used',
         name: 'term-000001-step-0000000003',
         reason: expect.stringMatching(/ends in the middle of line 4$/),
       },
       {
-        message: 'an older checkpoint is used, and the steps after it are computed again',
+        message: 'using an older checkpoint; the steps after it are computed again',
         name: 'term-000001-step-0000000002',
         steps: 1,
       },

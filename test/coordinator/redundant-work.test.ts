@@ -58,7 +58,7 @@ class Numbers implements WorkKind<number> {
   }
 
   implausible(_: readonly number[], value: number) {
-    return Number.isNaN(value) ? { refusal: 'non_finite' as const, sentence: 'it is no number' } : null;
+    return Number.isNaN(value) ? { reason: 'non_finite' as const, sentence: 'it is no number' } : null;
   }
 
   digestsOf(units: readonly number[], value: number, isCompared: (unit: number) => boolean): UnitDigest[] {
@@ -84,7 +84,7 @@ class Numbers implements WorkKind<number> {
     this.hasEnded = true;
   }
 
-  forget(): void {
+  release(): void {
     this.isForgotten = true;
   }
 
@@ -282,7 +282,9 @@ describe('verification', () => {
     expect(ofVerified(kind)).toEqual([0, 1, 2]);
     work.answer(third, [0], 5);
     expect(odd.state).toBe('gone');
-    expect(pool.whySetAside(odd.instanceId)).toBe('of number 0 it gave values that no other worker did');
+    expect(pool.whySetAside(odd.instanceId)).toBe(
+      'its values of number 0 differ from those of the other workers',
+    );
     for (const [slot, unit] of kind.sent.slice()) {
       const member = [odd, second, third][slot]!;
       if (member !== odd && unit > 0) work.answer(member, [unit], 5);

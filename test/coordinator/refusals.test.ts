@@ -11,8 +11,8 @@ test('all refusals are counted, and the first of each reason is logged, then at 
   expect(refusals.totals()).toEqual({ no_hello: 1001, tls_failed: 1 });
   const silent = { code: 'NO_HELLO', reason: 'it said nothing', address: '10.0.0.9' };
   expect(lines).toEqual([
-    ['refused a connection', silent],
-    ['refused a connection', { ...silent, times: 1000 }],
-    ['refused a connection', { code: 'TLS_FAILED', reason: 'TLS failed: ECONNRESET', address: '10.0.0.9' }],
+    ['connection refused', silent],
+    ['connection refused', { ...silent, times: 1000 }],
+    ['connection refused', { code: 'TLS_FAILED', reason: 'TLS failed: ECONNRESET', address: '10.0.0.9' }],
   ]);
 });

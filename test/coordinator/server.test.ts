@@ -56,7 +56,7 @@ beforeEach(async () => {
   workers = [];
   refusals = [];
   warnings = [];
-  pool.on('refused', (_, reason, sentence) => refusals.push([reason, sentence]));
+  pool.on('answerRejected', (_, reason, sentence) => refusals.push([reason, sentence]));
   const admission = {
     run,
     term: 1,
@@ -99,12 +99,12 @@ describe('admission', () => {
     [
       'a newer protocol',
       { protocolVersion: protocolVersion + 1 },
-      `the worker speaks protocol version ${protocolVersion + 1}, the coordinator ${protocolVersion}; upgrade fcaenet where the coordinator runs`,
+      `the worker speaks protocol version ${protocolVersion + 1}, the coordinator ${protocolVersion}; upgrade fcaenet on the coordinator's machine`,
     ],
     [
       'an older protocol',
       { protocolVersion: protocolVersion - 1 },
-      `the worker speaks protocol version ${protocolVersion - 1}, the coordinator ${protocolVersion}; upgrade fcaenet where the worker runs`,
+      `the worker speaks protocol version ${protocolVersion - 1}, the coordinator ${protocolVersion}; upgrade fcaenet on the worker's machine`,
     ],
     ['another dataset', { datasetFingerprint: 'abc' }, /fingerprint abc…, the run's ffffffffffff…/],
   ])('%s is refused', async (_, changed, message) => {
@@ -158,7 +158,7 @@ describe('admission', () => {
     const [there, here] = [value, identity[field as 'engine']].map((each) =>
       String(each).replace(/^(\w{12})\w{52}$/, '$1…'),
     );
-    expect(message).toContain(`${field} is ${there} where the run has ${here}`);
+    expect(message).toContain(`${field} is ${there}, expected ${here}`);
     expect(pool.admitted()).toHaveLength(1);
   });
 
@@ -167,7 +167,7 @@ describe('admission', () => {
     const other = worker();
     await other.join({ buildHash: '2'.repeat(64), probeSha256: '1'.repeat(64) });
     expect((await other.next('refusal')).message).toMatch(
-      /^this worker would not give the run's bits: buildHash is 222222222222… where the run has \S+; go on with the build that began the run, fcaenet 0\.1\.0, or admit this worker with spec\.operation\.exactness=best-effort, which gives other bits$/,
+      /^this worker would not compute the run's bits: buildHash is 222222222222…, expected \S+; use the build that started the run, fcaenet 0\.1\.0, or admit this worker with spec\.operation\.exactness=best-effort, which gives other bits$/,
     );
   });
 });
@@ -178,7 +178,7 @@ test('a second stream of a connection is refused with the reason', async () => {
   await scripted.next('admitted');
   expect(await scripted.openAnotherStream()).toEqual({
     code: 'TOO_MANY_STREAMS',
-    message: 'this connection has had its stream, and a worker needs one',
+    message: 'this connection already had its one stream',
   });
 });
 
@@ -192,7 +192,7 @@ describe('a worker that comes back', () => {
     const fresh = worker();
     fresh.hello({ instanceId: old.instanceId, session: 2 });
     await fresh.next('welcome');
-    expect(reasons).toEqual(['it came back on a new stream']);
+    expect(reasons).toEqual(['it reconnected on a new stream']);
     fresh.send({ ready: { identity, device: 'cpu', deterministic: true } });
     expect((await fresh.next('gradientWork')).leaves).toHaveLength(4);
     fresh.answer(tree.root, payload(8, 5));
@@ -208,7 +208,7 @@ describe('a worker that comes back', () => {
     late.hello({ instanceId: newer.instanceId, session: 1 });
     expect(await late.next('refusal')).toEqual({
       code: 'SESSION_SUPERSEDED',
-      message: 'the worker opened session 1, but its session 2 is there already',
+      message: 'the worker opened session 1, but its session 2 is already open',
     });
     expect(pool.all()).toHaveLength(1);
   });
@@ -303,13 +303,13 @@ describe('a step', () => {
       'a gradient that is not finite',
       (scripted) => scripted.answer(tree.root, withNaN()),
       'non_finite',
-      'node 2/0 holds gradient that are not finite numbers',
+      'node 2/0 has NaN or infinity in its gradient',
     ],
     [
       'a gradient of the wrong length',
       (scripted) => scripted.answer(tree.root, payload(7, 1)),
       'wrong_length',
-      `${exactBytes - 48} bytes are announced where node 2/0 has ${exactBytes}`,
+      `${exactBytes - 48} bytes are announced, but node 2/0 has ${exactBytes}`,
     ],
     [
       'a node that the tree does not have',
@@ -349,7 +349,7 @@ describe('a step', () => {
     unlucky.answer(tree.root, payload(8, 1));
     await ended;
     expect(unlucky.received.some(({ refusal }) => refusal)).toBe(false);
-    expect(refusals).toEqual([['damaged', expect.stringMatching(/^a message of \d+ bytes arrived damaged/)]]);
+    expect(refusals).toEqual([['damaged', expect.stringMatching(/^a message of \d+ bytes is damaged/)]]);
     const honest = await joined();
     honest.answer(tree.root, payload(8, 5));
     expect((await sum).gradient[0]).toBe(5);

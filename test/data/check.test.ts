@@ -55,7 +55,7 @@ describe('checkDataset', () => {
     const root = await temporaryFolder();
     await writeCub(root, smallCub());
     expect((await checkDataset(root, { deep: false, subset: false })).unofficial).toBe(
-      `${root} has 3 classes, 6 train and 2 test images where CUB-200-2011 has 200, 5994 and 5794; --subset accepts a part of it, or pictures of your own`,
+      `${root} has 3 classes, 6 train and 2 test images, but CUB-200-2011 has 200, 5994 and 5794; --subset accepts a part of it, or your own pictures`,
     );
   });
 });

@@ -149,7 +149,7 @@ describe('the file that remembers', () => {
     expect(await load()).toEqual(first);
     expect(first.read).toBe(pictures);
     expect(notices).toEqual(
-      Array.from({ length: 2 }, () => expect.stringMatching(/cannot be remembered in \S+ \(E[A-Z]+\)/)),
+      Array.from({ length: 2 }, () => expect.stringMatching(/cannot be stored in \S+ \(E[A-Z]+\)/)),
     );
   });
 });

@@ -199,7 +199,7 @@ describe('is refused in one sentence:', () => {
         files.images['002.Auk/b.jpg'] = new Uint8Array(0);
       },
       'DATASET_IMAGE_EMPTY',
-      'images/002.Auk/b.jpg, listed in images.txt, line 3, holds 0 bytes where a picture was expected',
+      'images/002.Auk/b.jpg, listed in images.txt, line 3, is empty, expected a picture',
     ],
     [
       'several images of 0 bytes',
@@ -208,7 +208,7 @@ describe('is refused in one sentence:', () => {
           files.images[file] = new Uint8Array(0);
       },
       'DATASET_IMAGE_EMPTY',
-      'images/005.Wren/a b.jpg, listed in images.txt, line 2, holds 0 bytes where a picture was expected, and 2 more are as empty',
+      'images/005.Wren/a b.jpg, listed in images.txt, line 2, is empty, expected a picture, and 2 more are empty too',
     ],
     [
       'no test image',
@@ -221,17 +221,17 @@ describe('is refused in one sentence:', () => {
   });
 
   test.each<[string, (text: string) => Uint8Array, string]>([
-    ['UTF-16 with a mark', (text) => Buffer.from(`\ufeff${text}`, 'utf16le'), 'is UTF-16 where UTF-8'],
-    ['UTF-16 without a mark', (text) => Buffer.from(text, 'utf16le'), 'is UTF-16 where UTF-8'],
+    ['UTF-16 with a mark', (text) => Buffer.from(`\ufeff${text}`, 'utf16le'), 'is UTF-16 but must be UTF-8'],
+    ['UTF-16 without a mark', (text) => Buffer.from(text, 'utf16le'), 'is UTF-16 but must be UTF-8'],
     [
       'UTF-16, big end first',
       (text) => Buffer.from(`\ufeff${text}`, 'utf16le').swap16(),
-      'is UTF-16 where UTF-8',
+      'is UTF-16 but must be UTF-8',
     ],
     [
       'Latin-1',
       (text) => Buffer.from(text.replace('Auk', 'T\u00f6lpel'), 'latin1'),
-      'is in another encoding, perhaps Latin-1, where UTF-8',
+      'is in another encoding, perhaps Latin-1, but must be UTF-8',
     ],
   ])('a list in %s', async (_, encode, named) => {
     const root = await temporaryFolder();
@@ -240,7 +240,7 @@ describe('is refused in one sentence:', () => {
     await expect(loadDataset(root)).rejects.toMatchObject({
       code: 'DATASET_LIST_ENCODING',
       exitCode: 65,
-      message: `the list classes.txt of the dataset ${root} ${named} was expected: save it as UTF-8`,
+      message: `the list classes.txt of the dataset ${root} ${named}: save it as UTF-8`,
     });
   });
 
@@ -297,7 +297,7 @@ describe('is refused in one sentence:', () => {
     await rm(path.join(root, 'classes.txt'));
     await expect(loadDataset(root)).rejects.toMatchObject({
       code: 'DATASET_LAYOUT_INCOMPLETE',
-      message: expect.stringContaining('lacks classes.txt'),
+      message: expect.stringContaining('does not contain classes.txt'),
     });
   });
 });

@@ -268,17 +268,17 @@ describe('a folder that is almost a layout', () => {
     await rm(path.join(root, removed), { recursive: true });
     await expect(loadDataset(root)).rejects.toMatchObject({
       code: 'DATASET_LAYOUT_INCOMPLETE',
-      message: `the folder ${root} looks like ${title}, but lacks ${missing}`,
+      message: `the folder ${root} looks like ${title}, but does not contain ${missing}`,
     });
   });
 
-  test('with a list that is a folder lacks the list', async () => {
+  test('with a list that is a folder does not contain the list', async () => {
     const root = await temporaryFolder();
     await writeCub(root, smallCub());
     await rm(path.join(root, 'classes.txt'));
     await rename(path.join(root, 'images', '002.Auk'), path.join(root, 'classes.txt'));
     await expect(loadDataset(root)).rejects.toMatchObject({
-      message: expect.stringContaining('lacks classes.txt'),
+      message: expect.stringContaining('does not contain classes.txt'),
     });
   });
 

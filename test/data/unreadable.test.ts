@@ -33,7 +33,7 @@ test('a folder of others inside one that is no dataset does not hide what the fo
   const link = await linkInCircle('birds', 'lost+found', 'images.txt');
   const folder = path.dirname(path.dirname(link));
   await expect(loadDataset(folder)).rejects.toThrow(
-    failure('DATASET_FORMAT_UNKNOWN', `the folder ${folder} has the layout of no known dataset`),
+    failure('DATASET_FORMAT_UNKNOWN', `the folder ${folder} has no known dataset layout`),
   );
 });
 

@@ -75,13 +75,13 @@ test('manifests with everything in place pass every check', () => {
     { name: 'values', ok: true, text: 'all are filled in' },
     { name: 'run file', ok: true, text: 'vegfru-48bit: fcaenet, 48 bits, resnet50, 60 iterations' },
     { name: 'workers', ok: true, text: '4' },
-    { name: 'secrets', ok: true, text: 'to be created before: coordinator-tls, worker-tls' },
+    { name: 'secrets', ok: true, text: 'to be created first: coordinator-tls, worker-tls' },
   ]);
 });
 
 test('a value that was not filled in is named with its places', () => {
   expect(failed({ image: 'FILL-IN-IMAGE' })).toEqual([
-    'image: FILL-IN-IMAGE stands in Job coordinator, Job workers; put there an image of deploy/image/Dockerfile that the cluster can pull',
+    'image: replace FILL-IN-IMAGE in Job coordinator, Job workers with an image of deploy/image/Dockerfile that the cluster can pull',
   ]);
 });
 
@@ -136,7 +136,7 @@ test('Secrets are listed wherever objects refer to them, but for those that are 
   const text = [server, secret('generated')].map((each) => stringify(each)).join('---\n');
   const checks = examineManifests([...manifests(), ...parseManifests(text, 'test.yaml')]);
   expect(checks.at(-1)!.text).toBe(
-    'to be created before: coordinator-tls, nats-server-tls, projected, registry, variable, variables, worker-tls',
+    'to be created first: coordinator-tls, nats-server-tls, projected, registry, variable, variables, worker-tls',
   );
 });
 
@@ -236,7 +236,7 @@ describe.skipIf(kubectlMissing !== '')(`what is in deploy/${kubectlMissing}`, ()
       buildOverlay({ resources: ['deploy/overlays/vegfru-48bit'], components: ['deploy/components/nats'] }),
     );
     expect(secrets).toBe(
-      'to be created before: coordinator-tls, join-token, nats-client-tls, nats-server-tls, worker-tls',
+      'to be created first: coordinator-tls, join-token, nats-client-tls, nats-server-tls, worker-tls',
     );
   });
 
@@ -246,8 +246,8 @@ describe.skipIf(kubectlMissing !== '')(`what is in deploy/${kubectlMissing}`, ()
       'run file': 'vegfru-48bit: fcaenet, 48 bits, resnet50, 60 iterations',
       workers: '4',
       runtime:
-        'ClusterTrainingRuntime fcaenet is not among the manifests, so it has to be in the cluster before',
-      secrets: 'to be created before: those of the pods of ClusterTrainingRuntime fcaenet',
+        'ClusterTrainingRuntime fcaenet is not among the manifests, so it must already be in the cluster',
+      secrets: 'to be created first: those of the pods of ClusterTrainingRuntime fcaenet',
     });
     const command = ['doctor', '--kube', 'deploy/kubeflow/train-job'];
     expect(await runCommandLine(command, { cwd: '.' })).toMatchObject({ exitCode: 0, stderr: '' });
@@ -255,12 +255,12 @@ describe.skipIf(kubectlMissing !== '')(`what is in deploy/${kubectlMissing}`, ()
 
   test('a runtime lacks its image, and with a TrainJob of it is a whole run', () => {
     const image =
-      'missing: FILL-IN-IMAGE stands in ClusterTrainingRuntime fcaenet; put there an image of deploy/image/Dockerfile that the cluster can pull';
+      'missing: replace FILL-IN-IMAGE in ClusterTrainingRuntime fcaenet with an image of deploy/image/Dockerfile that the cluster can pull';
     const found = {
       image,
       workers: '4',
       runtime: 'ClusterTrainingRuntime fcaenet is among the manifests',
-      secrets: 'to be created before: coordinator-tls, join-token, worker-tls',
+      secrets: 'to be created first: coordinator-tls, join-token, worker-tls',
     };
     expect(examine(runtime())).toEqual(found);
     const many = trainJob();

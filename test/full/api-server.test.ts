@@ -122,7 +122,7 @@ describe.skipIf(missing !== '')(`an API server of Kubernetes${missing}`, () => {
       const mounted = new Set([...held.matchAll(/secretName: (\S+)/g)].map(([, name]) => name));
       const checks = examineManifests(parseManifests(text, 'test'));
       expect(checks.filter(({ ok }) => !ok)).toEqual([]);
-      expect(checks.at(-1)!.text).toBe(`to be created before: ${[...mounted].sort().join(', ')}`);
+      expect(checks.at(-1)!.text).toBe(`to be created first: ${[...mounted].sort().join(', ')}`);
     });
   });
 

@@ -51,7 +51,7 @@ test('a line that is cut without a word is given up, and the newest stream of it
     // New connections pass; the old one stays as it is, silent.
     link.admitNew();
     await held.advance(2);
-    await far.line('the coordinator is gone; looking for it', ({ reason }) =>
+    await far.line('the coordinator is gone; reconnecting', ({ reason }) =>
       /^nothing came/.test(`${reason}`),
     );
     expect(await far.line('reconnected')).toMatchObject({ kept: true });

@@ -66,7 +66,7 @@ test('a stopped coordinator is replaced; when it wakes it writes nothing that co
   const woken = await old.ended;
   expect([woken.exitCode, woken.stderr]).toEqual([
     1,
-    expect.stringContaining('fcaenet: another coordinator has taken runs/stopped'),
+    expect.stringContaining('fcaenet: another coordinator has taken over runs/stopped'),
   ]);
   // Its farewell left the lock and the socket to its successor.
   expect(await askRun(run.folder, 'status', '--run', 'stopped')).toMatchObject({ term: 2 });
@@ -92,11 +92,11 @@ test.skipIf(natsMissing !== '')(
     const second = await runCommandLine(train('streamed', ...flags, ...elsewhere), { cwd: run.folder });
     expect([second.exitCode, second.stderr]).toEqual([
       73,
-      expect.stringContaining(`run streamed is led by process ${command.pid}`),
+      expect.stringContaining(`process ${command.pid} on `),
     ]);
     await server.kill();
     await askRun(run.folder, 'resume', '--run', 'streamed');
-    await command.line('NATS server lost; events wait for it');
+    await command.line('NATS connection lost; events are kept until it is back');
     await command.line('evaluated');
     await server.start();
     expect((await command.ended).exitCode).toBe(0);

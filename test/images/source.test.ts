@@ -11,7 +11,7 @@ import { smallCub, temporaryFolder, writeCub } from '../data/support.js';
 
 const imageSize = 16;
 const all = Int32Array.of(0, 1, 2, 3, 4, 5);
-/** header, then per image a seal of 12 bytes and its pixels */
+/** header, then per image a header of 12 bytes and its pixels */
 const slotBytes = imageSize * imageSize * 3 + 12;
 const trainFileBytes = 4096 + 6 * slotBytes;
 

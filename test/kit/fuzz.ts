@@ -1,5 +1,5 @@
 import { createConnection } from 'node:net';
-import { seal } from '../../src/transport/checksum.js';
+import { writeChecksum } from '../../src/transport/checksum.js';
 import type { WorkerMessage } from '../../src/transport/generated/fcaenet/v1/WorkerMessage.js';
 import { coordinatorService, protocolVersion } from '../../src/transport/service.js';
 import { closed, grpcFrame, Intruder } from './intruder.js';
@@ -81,7 +81,7 @@ export async function fuzz({ address, seed, messages, hello }: FuzzOptions): Pro
     }
     const bare = kind === 1 ? draws.bytes(draws.below(300)) : mutated(draws);
     // A right checksum leads past the first check, to the decoder and what comes after it.
-    const message = draws.below(4) === 0 ? bare : seal(Buffer.concat([bare, room]));
+    const message = draws.below(4) === 0 ? bare : writeChecksum(Buffer.concat([bare, room]));
     const compressed = draws.below(10) === 0 ? 1 : 0;
     const lies = draws.below(20) === 0;
     const frame = lies ? grpcFrame(message, draws.below(2 ** 32)) : grpcFrame(message, undefined, compressed);

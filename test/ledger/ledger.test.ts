@@ -245,13 +245,13 @@ const forgeries: [string, string, (forged: LedgerStep[]) => LedgerStep[], RegExp
     'a step left out',
     'LEDGER_STEP',
     (s) => s.toSpliced(4, 1),
-    /^step 5 stands in the ledger with step 2, expected 1$/,
+    /^step 5 has step 2 in the ledger, expected 1$/,
   ],
   [
     'a step twice',
     'LEDGER_STEP',
     (s) => s.toSpliced(4, 0, s[4]!),
-    /^step 6 stands in the ledger with step 1, expected 2$/,
+    /^step 6 has step 1 in the ledger, expected 2$/,
   ],
   [
     'a step too many',
@@ -269,7 +269,7 @@ const forgeries: [string, string, (forged: LedgerStep[]) => LedgerStep[], RegExp
     'other samples',
     'LEDGER_SAMPLES',
     (s) => s.with(3, { ...s[3]!, batch: s[4]!.batch }),
-    /^step 4 used samples with digest \S+, but the run's keys choose /,
+    /^step 4 used samples with digest \S+, but the run's keys select /,
   ],
   [
     'other microbatches',

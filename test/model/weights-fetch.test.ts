@@ -208,6 +208,6 @@ test('a proxy that is no URL is named', async () => {
   const url = 'https://weights.invalid/weights.pth';
   await expect(fetchWeights(published(url), path())).rejects.toMatchObject({
     code: 'MODEL_WEIGHTS_FETCH',
-    message: `${url} cannot be downloaded: https_proxy or http_proxy is no URL such as http://proxy.example:3128.`,
+    message: `${url} cannot be downloaded: https_proxy or http_proxy is not a URL, expected one such as http://proxy.example:3128.`,
   });
 });

@@ -94,7 +94,7 @@ describe('a weight file', () => {
     expect(Buffer.compare(bytesOf(loaded.parameters), bytesOf(plain.parameters))).toBe(0);
     expect(loaded.mean).toEqual(plain.mean);
     expect(plain.changes).toEqual([]);
-    expect(loaded.changes).toEqual([`"${prefix}" before the names of all tensors is left out`]);
+    expect(loaded.changes).toEqual([`the prefix "${prefix}" of all tensor names is removed`]);
     expect((await inspectWeights(path)).changes).toEqual(loaded.changes);
   });
 
@@ -153,7 +153,7 @@ describe('a weight file', () => {
     await expect(inspectWeights(path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_BACKBONE',
       message: expect.stringContaining(
-        `Weights ${path} hold no tensor of a known backbone, but "encoder.weight" and 0 others, expected resnet18`,
+        `Weights ${path} contain no tensor of a known backbone, but "encoder.weight" and 0 others, expected resnet18`,
       ),
     });
   });

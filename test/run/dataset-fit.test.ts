@@ -25,7 +25,7 @@ test('a last batch whose microbatch has one value per channel is refused', () =>
   // 400 = 6 · 64 + 16: two rows in each microbatch; 392 leaves 8 rows, one in each.
   checkDatasetFit(run(...tiny, 'spec.dataset.sampleSize=400'), birds);
   expect(() => checkDatasetFit(run(...tiny, 'spec.dataset.sampleSize=392'), birds)).toThrow(
-    'a batch of 8 in 8 microbatches (spec.schedule.microbatches) leaves one with 1 value per BatchNorm channel ' +
+    'a batch of 8 in 8 microbatches (spec.schedule.microbatches) gives one with 1 value per BatchNorm channel ' +
       'at 32 pixels, but each needs at least 2',
   );
 });

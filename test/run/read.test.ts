@@ -62,7 +62,7 @@ test.each([
   ['schedule.batchSize', '0', '0, but must be a whole number from 1 to 65536'],
   ['schedule.microbatches', '0', '0, but must be a whole number from 1 to 4096'],
   ['schedule.learningRate', '0', '0, but must be a number from 1e-12 to 10'],
-  ['schedule.decayAfter', '[6, 3]', '[6,3], but must be a rising list of at most 100 iterations'],
+  ['schedule.decayAfter', '[6, 3]', '[6,3], but must be an increasing list of at most 100 iterations'],
   ['schedule.decayFactor', '2', '2, but must be a number from 0.000001 to 1'],
   ['optimizer.momentum', '1', '1, but must be a number from 0 to below 1'],
   ['optimizer.weightDecay', '2', '2, but must be a number from 0 to 1'],
@@ -132,7 +132,7 @@ test.each(['---\nkind: TrainingRun\n---\n', `${withSpec('{}')}\n---\nkind: Train
   (text) => {
     expect(parse(text)).toEqual({
       code: 'RUN_FILE_SYNTAX',
-      message: 'run.yaml holds several YAML documents, parted by ---, but a run file holds one',
+      message: 'run.yaml contains several YAML documents, separated by ---, but a run file contains one',
       exitCode: 78,
     });
   },

@@ -60,8 +60,8 @@ test('a run that has begun is not begun anew', () => {
   expect(() => RunDirectory.open(inside(root), 'new')).toThrow(
     failure(
       'RUN_EXISTS',
-      `${join(root, 'test')} already holds a run; add --resume to go on with it, ` +
-        'or name another by --set metadata.name=NAME',
+      `${join(root, 'test')} already contains a run; add --resume to continue it, ` +
+        'or choose another name with --set metadata.name=NAME',
     ),
   );
 });
@@ -78,10 +78,7 @@ test('a run that ended before its first checkpoint may be begun anew with other 
 test('only a run that is there can be resumed', () => {
   const root = temporaryDirectory();
   expect(() => RunDirectory.open(inside(root), 'resume')).toThrow(
-    failure(
-      'RUN_ABSENT',
-      `there is no run in ${join(root, 'test')} to resume; leave out --resume to begin one`,
-    ),
+    failure('RUN_ABSENT', `there is no run in ${join(root, 'test')} to resume; omit --resume to start one`),
   );
   expect(existsSync(join(root, 'test'))).toBe(false);
   const directory = RunDirectory.open(inside(root), 'auto');
@@ -96,8 +93,8 @@ test.each<ResumeMode>(['resume', 'auto'])('%s refuses a run of other settings an
   expect(() => RunDirectory.open(inside(root, 'spec.bits=12', 'spec.seed=7'), mode)).toThrow(
     failure(
       'RUN_DIFFERS',
-      `${join(root, 'test')} holds a run of other settings: spec.bits (24, now 12), spec.seed (0, now 7); ` +
-        'name another by --set metadata.name=NAME',
+      `${join(root, 'test')} contains a run with other settings: spec.bits (24, now 12), spec.seed (0, now 7); ` +
+        'choose another name with --set metadata.name=NAME',
     ),
   );
   // The refusal leaves the run as it was, and free.
@@ -115,7 +112,7 @@ test('a directory in use is refused, naming the process', () => {
     failure(
       'RUN_LOCKED',
       `${join(root, 'test')} is in use by process ${process.pid} on ${hostname()}; ` +
-        `if that is no longer so, remove ${join(root, 'test', 'lock')}`,
+        `if that process has ended, remove ${join(root, 'test', 'lock')}`,
     ),
   );
   directory.release();
@@ -217,7 +214,7 @@ test.each(['.DS_Store', '.nfs0001', 'lost+found', '.tmp-x', 'term-000001-step-00
     // And beside a checkpoint of ours it changes nothing.
     mkdirSync(join(path, 'checkpoints', 'term-000001-step-0000000003'));
     expect(() => RunDirectory.open(inside(root), 'new')).toThrow(
-      failure('RUN_EXISTS', 'already holds a run'),
+      failure('RUN_EXISTS', 'already contains a run'),
     );
   },
 );

@@ -166,7 +166,7 @@ describe('an audit', () => {
       'the ledger is of another run',
       (copy) => cpSync(join(other, 'ledger-000001.jsonl'), join(copy, 'ledger-000001.jsonl')),
       'LEDGER_FOREIGN',
-      /is of a run with trainingHash \w+, expected \w+$/,
+      /belongs to a run with trainingHash \w+, expected \w+$/,
     ],
   ])('says that %s', async (_, change, code, sentence) => {
     expect(await audited(change)).toMatchObject({

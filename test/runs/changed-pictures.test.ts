@@ -67,7 +67,7 @@ test.concurrent('pictures replaced in mid-run, by others of as many bytes, end s
   }
   const { exitCode, stderr } = await coordinator.ended;
   expect(stderr).toMatch(
-    /^fcaenet: no worker is left that could use its pictures: the image replaced\/images\/\S+\.jpg was replaced since [^\n]+\n$/,
+    /^fcaenet: no worker can use its pictures: the image replaced\/images\/\S+\.jpg was replaced since [^\n]+\n$/,
   );
   expect(exitCode).toBe(ExitCode.badData);
   const directory = RunDirectory.at(join(small.folder, 'runs', 'replaced'));

@@ -32,7 +32,7 @@ const worker = (port: number, name: string) =>
     { cwd: small.folder },
   );
 const withoutComplaint = { exitCode: 0, signal: null, stderr: '' };
-const goodbye = 'the run is over; telling workers that still look for it';
+const goodbye = 'the run is over; telling workers that still try to connect';
 
 beforeAll(async () => {
   small = await smallRun();
@@ -48,14 +48,14 @@ test('workers of a finished run that is started again end, also those that know 
   await first.line('checkpoint written');
   first.kill('SIGTERM');
   expect(await first.ended).toMatchObject({ exitCode: 75 });
-  await known.line('the coordinator is gone; looking for it');
+  await known.line('the coordinator is gone; reconnecting');
   // The run ends where that worker does not look.
   const second = coordinator('again', elsewhere, ...short);
   const helper = worker(elsewhere, 'helper');
   expect(await second.ended).toMatchObject(withoutComplaint);
   expect(await helper.ended).toMatchObject(withoutComplaint);
   const fresh = worker(port, 'fresh');
-  await fresh.line('no coordinator answered; trying again');
+  await fresh.line('no coordinator answered; retrying');
   const third = coordinator('again', port, ...short);
   expect(await third.line(goodbye)).toMatchObject({ seconds: 15, reason: 'it has finished' });
   expect(await known.ended).toMatchObject(withoutComplaint);
@@ -90,7 +90,7 @@ test('a coordinator whose input is bad sends home who never had another', { time
   expect(await run.line(goodbye)).toMatchObject({ failed: true, seconds: 3600 });
   const { exitCode, stderr } = await worker(port, 'w').ended;
   expect(stderr).toMatch(
-    /^fcaenet: the run has failed for good: the dataset folder nowhere does not exist: /,
+    /^fcaenet: the run has failed permanently: the dataset folder nowhere does not exist: /,
   );
   expect(exitCode).toBe(69);
   run.kill('SIGTERM');
@@ -107,14 +107,14 @@ test('a coordinator that cannot go on sends home those that wait for it', { time
   await first.line('checkpoint written');
   first.kill('SIGTERM');
   expect(await first.ended).toMatchObject({ exitCode: 75 });
-  await waiting.line('the coordinator is gone; looking for it');
+  await waiting.line('the coordinator is gone; reconnecting');
   const folder = join(small.folder, 'runs', 'broken', 'checkpoints');
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (entry.isFile()) truncateSync(join(entry.parentPath, entry.name), 3);
   }
   const second = coordinator('broken', port, '--farewell', '3600');
   const { exitCode, stderr } = await waiting.ended;
-  expect(stderr).toMatch(/^fcaenet: the run has failed for good: .*checkpoint.*\n$/);
+  expect(stderr).toMatch(/^fcaenet: the run has failed permanently: .*checkpoint.*\n$/);
   expect(exitCode).toBe(69);
   second.kill('SIGTERM');
   expect(await second.ended).toMatchObject({ exitCode: 65 });
@@ -142,7 +142,7 @@ test.skipIf(volumesMissing !== '')(
     expect(await member.ended).toMatchObject({
       exitCode: 69,
       stderr: expect.stringMatching(
-        /^fcaenet: the run has failed for good: the ledger .* cannot be written \(ENOSPC\)\.\n$/,
+        /^fcaenet: the run has failed permanently: the ledger .* cannot be written \(ENOSPC\)\.\n$/,
       ),
     });
     expect(await run.ended).toMatchObject({ exitCode: 74 });

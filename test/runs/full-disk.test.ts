@@ -6,7 +6,7 @@ import { freePort } from '../kit/free-port.js';
 import { type SmallRun, smallRun } from '../kit/small-run.js';
 
 const toFullDisk = ['sh', '-c', 'exec "$@" > /dev/full', 'sh'];
-const sentence = 'fcaenet: standard output takes no more (ENOSPC, the disk is full)';
+const sentence = 'fcaenet: cannot write to standard output (ENOSPC, the disk is full)';
 let small: SmallRun;
 beforeAll(async () => {
   small = await smallRun();
@@ -22,7 +22,7 @@ test('a run whose log has no room says so once and ends with the result of any o
   expect((await train('plain', [])).exitCode).toBe(0);
   expect(await train('full', toFullDisk)).toMatchObject({
     exitCode: 0,
-    stderr: `${sentence}; the log goes on without lines.\n`,
+    stderr: `${sentence}; log lines are lost, the command continues.\n`,
   });
   const { weightsSha256, codesSha256 } = await small.result('plain');
   expect(await small.result('full')).toMatchObject({ weightsSha256, codesSha256 });

@@ -24,7 +24,7 @@ test.each([
   });
   expect([exitCode, stderr]).toEqual([
     78,
-    `fcaenet: this program needs 256 open files at a time, but this process may open ${limit}; \`ulimit -n 1024\` allows more.\n`,
+    `fcaenet: this program needs 256 open files at the same time, but this process may open ${limit}; \`ulimit -n 1024\` allows more.\n`,
   ]);
 });
 

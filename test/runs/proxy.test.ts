@@ -61,7 +61,7 @@ test('a proxy that does not lead to the coordinator is to blame, and named', asy
   const flags = ['--proxy', proxy.address, '--connect-timeout', '1'];
   const { exitCode, stderr } = await worker('coordinator.example:7400', ...flags).ended;
   expect(stderr).toBe(
-    `fcaenet: no coordinator answered at coordinator.example:7400 within 1 s: the proxy ${proxy.address} does not lead there: it answered 403.\n`,
+    `fcaenet: no coordinator answered at coordinator.example:7400 within 1 s: the proxy ${proxy.address} does not connect to it: it answered 403.\n`,
   );
   expect(exitCode).toBe(69);
 }, 240_000);

@@ -64,7 +64,7 @@ test('a coordinator killed with SIGKILL and started again finds its workers as t
   // What workers logged meanwhile reaches the coordinator that came after, under their names.
   for (const name of ['a', 'b']) {
     const theirs = again.lines.filter(({ worker }) => String(worker).endsWith(`(${name})`));
-    expect(theirs.find(said('the coordinator is gone; looking for it'))).toMatchObject({ level: 'warn' });
+    expect(theirs.find(said('the coordinator is gone; reconnecting'))).toMatchObject({ level: 'warn' });
     expect(theirs.find(said('reconnected'))).toMatchObject({ level: 'info', fields: { kept: true } });
   }
 });
@@ -111,7 +111,7 @@ test('workers wait for a coordinator that was interrupted, and end with the one 
   expect((await interrupted.ended).exitCode).toBe(75);
   expect(await leaving.ended).toMatchObject(withoutComplaint);
   await waiting.line(
-    'the coordinator is gone; looking for it',
+    'the coordinator is gone; reconnecting',
     ({ reason }) => reason === 'it was interrupted',
   );
   expect((await coordinator('paused', port).ended).exitCode).toBe(0);
@@ -127,7 +127,7 @@ test('a worker gives up on a coordinator that does not come back', async () => {
   killed.kill('SIGKILL');
   const { exitCode, stderr } = await waiting.ended;
   expect(stderr).toMatch(
-    /^fcaenet: the coordinator at 127\.0\.0\.1:\d+ is gone \(.+\) and did not come back within 2 s: nobody listens there\.\n$/,
+    /^fcaenet: the coordinator at 127\.0\.0\.1:\d+ is gone \(.+\) and did not come back within 2 s: no process listens on that port\.\n$/,
   );
   expect(exitCode).toBe(1);
 });

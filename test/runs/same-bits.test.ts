@@ -162,7 +162,7 @@ test('a checkpoint with one flipped byte is refused with the reason and the one 
   writeFileSync(file, bytes);
   const resumed = await runCommandLine(train('flipped', '--workers', '1', '--resume'), { cwd: small.folder });
   expect(resumed.exitCode).toBe(0);
-  expect(resumed.lines.find(({ message }) => message === 'checkpoint refused')).toMatchObject({
+  expect(resumed.lines.find(({ message }) => message === 'checkpoint cannot be used')).toMatchObject({
     level: 'warn',
     name: newest,
     reason: expect.stringMatching(/^weights\.safetensors has SHA-256 [0-9a-f]{64}, expected [0-9a-f]{64}\.$/),

@@ -48,12 +48,12 @@ describe.skipIf(missing !== '')(`local workers on a machine whose memory file sy
     expect(tight.bits).toEqual(bits);
     expect(new Set(tight.said)).toEqual(
       new Set([
-        'there is no room for weights in shared memory; tensors go over gRPC',
-        'there is no room for gradients in shared memory; they go over gRPC',
+        'no space for weights in shared memory; sending tensors over gRPC',
+        'no space for gradients in shared memory; sending them over gRPC',
       ]),
     );
     const none = await train('none', within('ro'));
     expect(none.bits).toEqual(bits);
-    expect(none.said).toEqual(['no memory can be shared with local workers; tensors go over gRPC']);
+    expect(none.said).toEqual(['no memory can be shared with local workers; sending tensors over gRPC']);
   });
 });

@@ -30,7 +30,8 @@ async function start(name: string) {
 }
 
 const weightsFile = 'weights/mobilenet_v1-0.25.safetensors';
-const noWeights = 'no pretrained weights: trained on photographs alone, codes hardly beat untrained features';
+const noWeights =
+  'no pretrained weights: codes trained only on these photographs are hardly better than untrained features';
 
 test('start on a folder says how to get pretrained weights, and takes them when they are there', async () => {
   const without = await start('quick-data');

@@ -59,7 +59,7 @@ test('two workers over TLS with a token give the bits of plain text; others are 
   await writeFile(join(cwd, 'other-token'), 'another-run-another-token');
   const stranger = await worker('--join-token-file', 'other-token').ended;
   expect(stranger.stderr).toBe(
-    "fcaenet: the coordinator refused this worker: the worker has another join token than the run's.\n",
+    "fcaenet: the coordinator refused this worker: the worker's join token is not the run's.\n",
   );
   const workers = [1, 2].map(() => worker('--join-token-file', 'certs/join-token'));
   const endings = await Promise.all([coordinator, ...workers].map(({ ended }) => ended));
@@ -69,7 +69,7 @@ test('two workers over TLS with a token give the bits of plain text; others are 
     [0, ''],
   ]);
   expect(coordinator.lines).toContainEqual(
-    expect.objectContaining({ message: 'refused a connection', code: 'JOIN_TOKEN_WRONG' }),
+    expect.objectContaining({ message: 'connection refused', code: 'JOIN_TOKEN_WRONG' }),
   );
   expect(await digests('tls')).toEqual(await digests('plain'));
 }, 240_000);
@@ -101,9 +101,9 @@ test('certificates of another authority: who was connected before says at once w
   first.kill('SIGTERM');
   expect(await first.ended).toMatchObject({ exitCode: 75 });
   const second = coordinator(...settings.map((each) => each.replace('certs/', 'rotated/')));
-  const reason = "the coordinator's certificate is not of the authority in --tls-authority";
-  await worker.line('no coordinator answered; trying again', (line) => line.reason === reason);
-  expect(await second.line('refused a connection')).toMatchObject({
+  const reason = "the coordinator's certificate was not issued by the authority in --tls-authority";
+  await worker.line('no coordinator answered; retrying', (line) => line.reason === reason);
+  expect(await second.line('connection refused')).toMatchObject({
     code: 'UNTRUSTED_CERTIFICATE',
     reason: expect.stringMatching(/^it closed once it had seen this coordinator's certificate, /),
   });

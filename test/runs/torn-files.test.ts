@@ -45,12 +45,12 @@ test('a run whose files lost their ends goes on from an older checkpoint, to the
   const said = resumed.lines.filter(({ message }) => /checkpoint (refused|is used)/.test(message));
   expect(said).toEqual([
     expect.objectContaining({
-      message: 'checkpoint refused',
+      message: 'checkpoint cannot be used',
       name: newest,
       reason: `the ledger ${join('runs', 'torn', 'ledger-000001.jsonl')} ends in the middle of line ${steps + 1}`,
     }),
     expect.objectContaining({
-      message: 'an older checkpoint is used, and the steps after it are computed again',
+      message: 'using an older checkpoint; the steps after it are computed again',
       name: older,
       steps: 1,
     }),

@@ -17,7 +17,7 @@ export const dataset: Dataset = {
   train: splitOf('train', trainCount),
   test: splitOf('test', testCount),
   fingerprint: 'f'.repeat(64),
-  truncatedPictures: 'refuse',
+  truncatedPictures: 'reject',
 };
 
 function splitOf(name: 'train' | 'test', count: number): Dataset['train'] {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { checkSeal } from '../../src/transport/checksum.js';
+import { verifyChecksum } from '../../src/transport/checksum.js';
 import { coordinatorService, encodeCoordinatorMessage } from '../../src/transport/service.js';
 
 const message = encodeCoordinatorMessage({
@@ -9,14 +9,14 @@ const message = encodeCoordinatorMessage({
 
 test('an encoded message ends with the checksum of what is before it', () => {
   expect(message.at(-5)).toBe(0x7d);
-  expect(checkSeal(message)).toBe(message);
+  expect(verifyChecksum(message)).toBe(message);
 });
 
 test('every flipped bit of a message is noticed', () => {
   for (let bit = 0; bit < 8 * message.byteLength; bit += 1) {
     const damaged = Buffer.from(message);
     damaged[bit >> 3]! ^= 1 << (bit & 7);
-    expect(() => checkSeal(damaged), `bit ${bit}`).toThrow(
+    expect(() => verifyChecksum(damaged), `bit ${bit}`).toThrow(
       expect.objectContaining({ code: 'TRANSPORT_DAMAGED' }),
     );
   }
@@ -25,21 +25,21 @@ test('every flipped bit of a message is noticed', () => {
 test('a damaged message says what was found and what was expected', () => {
   const damaged = Buffer.from(message);
   damaged[100]! ^= 1;
-  expect(() => checkSeal(damaged)).toThrow(
-    /^a message of \d+ bytes arrived damaged: its checksum is [0-9a-f]{8}, expected [0-9a-f]{8}$/,
+  expect(() => verifyChecksum(damaged)).toThrow(
+    /^a message of \d+ bytes is damaged: its checksum is [0-9a-f]{8}, expected [0-9a-f]{8}$/,
   );
 });
 
 test.each([0, 4, 200])('the first %i bytes of a message have no checksum', (length) => {
-  expect(() => checkSeal(message.subarray(0, length))).toThrow(
-    `a message of ${length} bytes came without a checksum`,
+  expect(() => verifyChecksum(message.subarray(0, length))).toThrow(
+    `a message of ${length} bytes has no checksum`,
   );
 });
 
 test('both directions are sealed', () => {
   const { Join } = coordinatorService({ sentBytes: 0, receivedBytes: 0 });
   const hello = Join.requestSerialize({ hello: { workerName: 'w' } });
-  expect(checkSeal(hello)).toBe(hello);
+  expect(verifyChecksum(hello)).toBe(hello);
   expect(Join.requestDeserialize(hello).hello?.workerName).toBe('w');
   hello[3]! ^= 1;
   expect(Join.requestDeserialize(hello).hello).toBeUndefined();

@@ -179,7 +179,7 @@ test.skipIf(natsMissing !== '')(
     const reply = JSON.parse(await askNats(server.settings, 'a.b', JSON.stringify(request)));
     expect(reply).toEqual({ ok: true, run: 'quick', term: 3, request });
     await expect(askNats(server.settings, 'other', '{}')).rejects.toThrow(
-      'nobody at the NATS server listens to its requests',
+      'no coordinator listens for its requests on the NATS server',
     );
   },
 );

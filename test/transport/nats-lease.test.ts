@@ -111,7 +111,7 @@ test('a file of the settings that cannot be read is named', () => {
     expect.objectContaining({
       code: 'TRANSPORT_NATS_SETTINGS',
       message: expect.stringContaining(
-        '/nowhere/ca.pem, which spec.operation.nats names, cannot be read (ENOENT)',
+        '/nowhere/ca.pem, named in spec.operation.nats, cannot be read (ENOENT)',
       ),
     }),
   );

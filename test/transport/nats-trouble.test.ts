@@ -8,7 +8,7 @@ import { NatsServer, natsMissing } from '../kit/nats-server.js';
 
 const isMissing = natsMissing !== '';
 const limitMs = 60_000;
-const failing = 'NATS request failed; trying again, at longer intervals';
+const failing = 'NATS request failed; retrying at increasing intervals';
 
 function event(sequence: number, checkpoint = `step ${sequence}`): RunEvent {
   return {
@@ -98,7 +98,7 @@ test.skipIf(isMissing)(
     await saidOnce(world, {
       reason: 'subjects overlap with an existing stream',
       remedy:
-        'give fcaenet.events.> to no other stream (`nats stream ls --subject "fcaenet.>"` lists them), or use an account of its own',
+        'remove fcaenet.events.> from every other stream (`nats stream ls --subject "fcaenet.>"` lists them), or use a separate account',
     });
     await (await world.manager()).streams.delete('OTHER');
     await vi.waitFor(() => expect(world.lines).toContainEqual(recovered), limitMs / 2);
@@ -151,8 +151,8 @@ test.skipIf(isMissing).each([
         failing,
         {
           what: 'large events',
-          reason: `an event is larger than the server takes (${bound})`,
-          remedy: 'raise that bound; such events are in events.jsonl alone',
+          reason: `an event exceeds the server's size limit (${bound})`,
+          remedy: 'raise that limit; such events are only in events.jsonl',
         },
       ],
     ]);

@@ -56,7 +56,7 @@ test('an authority is never overwritten', async () => {
   await expect(makeCertificates(options)).rejects.toMatchObject({
     code: 'TRANSPORT_CERTIFICATES_EXIST',
     exitCode: 73,
-    message: `${certs} holds authority, but certificates are only made in a folder that is empty or new`,
+    message: `${certs} holds authority, but certificates are only written into an empty or new folder`,
   });
   expect(readFileSync(join(certs, 'authority', 'ca.key'), 'utf8')).toBe(before);
 });
@@ -73,14 +73,14 @@ test.each([
   ['certificate', 'absent.crt', 'TRANSPORT_TLS_FILE_UNREADABLE', / absent\.crt does not exist$/],
   ['key', 'absent.key', 'TRANSPORT_TLS_FILE_UNREADABLE', / absent\.key does not exist$/],
   ['authority', folder, 'TRANSPORT_TLS_FILE_UNREADABLE', /cannot be read \(EISDIR\)$/],
-  ['certificate', file('not.pem', 'hello'), 'TRANSPORT_TLS_FILE_INVALID', /holds no "BEGIN CERTIFICATE"/],
+  ['certificate', file('not.pem', 'hello'), 'TRANSPORT_TLS_FILE_INVALID', /contains no "BEGIN CERTIFICATE"/],
   ['authority', file('large.pem', Buffer.alloc(2 << 20)), 'TRANSPORT_TLS_FILE_INVALID', /has 2097152 bytes/],
-  ['key', file('not.key', 'hello'), 'TRANSPORT_TLS_FILE_INVALID', /holds no private key in PEM form/],
+  ['key', file('not.key', 'hello'), 'TRANSPORT_TLS_FILE_INVALID', /contains no private key in PEM form/],
   [
     'certificate',
     file('broken.pem', '-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n'),
     'TRANSPORT_TLS_FILE_INVALID',
-    /holds a certificate that cannot be decoded/,
+    /contains a certificate that cannot be decoded/,
   ],
   [
     'key',
@@ -122,7 +122,7 @@ test.each(['short', 'x'.repeat(257), 'with spaces in the middle', ''])(
     expect(() => readJoinToken(null, { FCAENET_JOIN_TOKEN: text })).toThrow(
       expect.objectContaining({
         code: 'TRANSPORT_JOIN_TOKEN_INVALID',
-        message: `the join token in FCAENET_JOIN_TOKEN has ${text.length} characters, but must be 16 to 256 letters, digits or signs without spaces`,
+        message: `the join token in FCAENET_JOIN_TOKEN has ${text.length} characters, expected 16 to 256 letters, digits or signs without spaces`,
       }),
     );
   },

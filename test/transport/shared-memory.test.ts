@@ -87,7 +87,7 @@ describe.skipIf(!hasMemory)('shared memory', () => {
     const { writer, reader } = ends();
     const offset = writer.put(1, [bytes(9, 1)], {})!;
     expect(() => reader.read(transfer, offset + further, new Uint8Array(length))).toThrow(
-      `transfer ${transfer} is said to be ${length} bytes at byte ${offset + further} of the shared memory, but is not there`,
+      `transfer ${transfer} of ${length} bytes is not at byte ${offset + further} of the shared memory, where it was announced`,
     );
   });
 

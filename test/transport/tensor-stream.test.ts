@@ -39,8 +39,8 @@ describe('a transfer', () => {
   });
 
   test.each([
-    ['runs past its end', { data: Buffer.alloc(20) }, /bytes 0 to 20 .* byte 0 of 10 comes next/],
-    ['leaves a gap', { offset: 3 }, /bytes 3 to 13 .* byte 0 of 10 comes next/],
+    ['runs past its end', { data: Buffer.alloc(20) }, /bytes 0 to 20 .* expected byte 0 of 10 next/],
+    ['leaves a gap', { offset: 3 }, /bytes 3 to 13 .* expected byte 0 of 10 next/],
     ['is of another transfer', { transfer: 8 }, /names transfer 8, which is not open/],
   ])('is refused when a chunk %s', (_, change, message) => {
     expect(() => send([new Uint8Array(10)], () => change)).toThrow(message);
@@ -55,7 +55,7 @@ describe('a transfer', () => {
         'a set of weights',
         () => {},
       ),
-    ).toThrow('a set of weights announces 1099511627776 bytes where 8 were expected');
+    ).toThrow('a set of weights announces 1099511627776 bytes, expected 8');
     expect(() => receiver.begin(null, exactly(8), 'a set of weights', () => {})).toThrow(TransportError);
   });
 
@@ -64,7 +64,7 @@ describe('a transfer', () => {
     receiver.begin({ id: 1, byteLength: 8, sharedOffset: 0 }, exactly(8), 'a set of weights', () => {});
     expect(() =>
       receiver.begin({ id: 2, byteLength: 8, sharedOffset: 0 }, exactly(8), 'a set of weights', () => {}),
-    ).toThrow('a set of weights was announced while 8 bytes of the transfer before it were missing');
+    ).toThrow('a set of weights was announced while 8 bytes of the previous transfer were missing');
   });
 });
 
@@ -75,8 +75,8 @@ describe('an array from the wire', () => {
   });
 
   test.each([
-    [7, undefined, '7 bytes came for indices, expected a multiple of 4'],
-    [8, 3, '8 bytes came for indices, expected 12'],
+    [7, undefined, 'indices has 7 bytes, expected a multiple of 4'],
+    [8, 3, 'indices has 8 bytes, expected 12'],
   ])('of %i bytes for %s elements is refused', (length, elements, message) => {
     expect(() => arrayFrom(Int32Array, new Uint8Array(length), 'indices', elements)).toThrow(message);
   });

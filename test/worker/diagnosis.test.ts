@@ -66,13 +66,13 @@ test('nothing is wrong', async () => {
 
 test('nobody listens', async () => {
   const address = `127.0.0.1:${await freePort()}`;
-  expect(await whyUnreachable(address, null)).toBe('nobody listens there');
-  expect(await whyUnreachable(address, ours())).toBe('nobody listens there');
+  expect(await whyUnreachable(address, null)).toBe('no process listens on that port');
+  expect(await whyUnreachable(address, ours())).toBe('no process listens on that port');
 });
 
 test('the coordinator is of another authority', async () => {
   expect(await whyUnreachable(await coordinatorPort('elsewhere coordinator'), ours())).toBe(
-    "the coordinator's certificate is not of the authority in --tls-authority",
+    "the coordinator's certificate was not issued by the authority in --tls-authority",
   );
 });
 
@@ -87,7 +87,7 @@ test('the worker is of another authority', async () => {
   const { authority } = ours();
   const stranger = { ...material['elsewhere worker']!, authority };
   expect(await whyUnreachable(await coordinatorPort('ours coordinator'), stranger)).toBe(
-    "it closes the connection once it has seen this worker's certificate; its log says why",
+    "it closes the connection after it has received this worker's certificate; its log says why",
   );
 });
 
@@ -107,27 +107,27 @@ test('a server says that it does not accept the certificate', async () => {
   server.on('tlsClientError', () => {});
   const stranger = { ...material['elsewhere worker']!, authority: ours().authority };
   expect(await whyUnreachable(await listening(server), stranger)).toMatch(
-    /^(the coordinator does not accept this worker's certificate|it closes the connection once)/,
+    /^(the coordinator does not accept this worker's certificate|it closes the connection after)/,
   );
 });
 
 test('one side speaks TLS and the other does not', async () => {
   expect(await whyUnreachable(await coordinatorPort('ours coordinator'), null)).toBe(
-    'it speaks TLS: give this worker --tls-certificate, --tls-key and --tls-authority',
+    'it uses TLS: add --tls-certificate, --tls-key and --tls-authority',
   );
   expect(await whyUnreachable(await coordinatorPort(null), ours())).toMatch(
-    /instead of speaking TLS$|does not speak TLS/,
+    /instead of answering with TLS$|does not use TLS/,
   );
   const http2 = createHttp2Server() as unknown as Server;
   expect(await whyUnreachable(await listening(http2), ours())).toBe(
-    'it does not speak TLS, but this worker was given certificates',
+    'it does not use TLS, but this worker has certificates',
   );
 });
 
 test('a server that closes at once, and one that says nothing', async () => {
   expect(await whyUnreachable(await listening(createServer((socket) => socket.destroy())), null)).toBe(
-    'it closes connections as soon as they are made',
+    'it closes new connections immediately',
   );
   const mute = createServer((socket) => close.push(() => socket.destroy()));
-  expect(await whyUnreachable(await listening(mute), ours())).toBe('nothing came within 3 s');
+  expect(await whyUnreachable(await listening(mute), ours())).toBe('no data came within 3 s');
 });

@@ -10,14 +10,14 @@ import type { WorkerMessage__Output } from '../../src/transport/generated/fcaene
 import { coordinatorService } from '../../src/transport/service.js';
 import { type Connection, dial } from '../../src/worker/connection.js';
 import type { WorkerRun } from '../../src/worker/run.js';
-import { RunMemory } from '../../src/worker/run-memory.js';
 import { Session, type SessionEnding } from '../../src/worker/session.js';
 import { StreamedLog } from '../../src/worker/streamed-log.js';
+import { WorkerCache } from '../../src/worker/worker-cache.js';
 
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
 /** Prepares nothing: these sessions get no work. */
-class EmptyMemory extends RunMemory {
+class EmptyCache extends WorkerCache {
   override async prepare() {
     return { run: { ready: {}, imageStatistics: () => ({}) } as unknown as WorkerRun, kept: true };
   }
@@ -28,12 +28,12 @@ let server: Server;
 let address: string;
 let joined: (stream: WorkerStream) => void;
 let connections: Connection[];
-let memory: RunMemory;
+let workerCache: WorkerCache;
 
 beforeEach(async () => {
   connections = [];
   const cache = { directory: 'unused', limitBytes: 0 };
-  memory = new EmptyMemory({ dataset: {} as Dataset, cache, log: silent });
+  workerCache = new EmptyCache({ dataset: {} as Dataset, cache, log: silent });
   server = new Server();
   server.addService(coordinatorService({ sentBytes: 0, receivedBytes: 0 }), {
     Join: (stream: WorkerStream) => {
@@ -65,7 +65,7 @@ async function open(signal = new AbortController().signal) {
   const ending = new Session(
     {
       hello: { workerName: 'w', session: 1 },
-      memory,
+      workerCache,
       shared: null,
       log: new StreamedLog(silent),
       signal,
@@ -103,7 +103,7 @@ test('a run that is over before this worker was welcome is over, unless an older
   const { ending, say } = await open();
   say({ term: 2, finish: { reason: 'it has finished' } });
   expect(await ending).toEqual<SessionEnding>({ how: 'over' });
-  memory.follow('birds', 3);
+  workerCache.follow('birds', 3);
   const again = await open();
   again.say({ term: 2, finish: { reason: 'it has finished' } });
   expect(await again.ending).toMatchObject({ how: 'lost', reason: expect.stringContaining('old leader') });
@@ -135,7 +135,7 @@ test('a coordinator that falls silent is gone, one that says that it lives is no
     Promise.race([ending, new Promise((resolve) => setTimeout(resolve, 600, 'there'))]),
   ).resolves.toBe('there');
   clearInterval(alive);
-  expect(await ending).toEqual({ how: 'lost', reason: 'nothing came from it for 0 s', welcomed: true });
+  expect(await ending).toEqual({ how: 'lost', reason: 'it sent nothing for 0 s', welcomed: true });
 });
 
 test('a stream that ends or breaks is a lost coordinator', async () => {
@@ -158,7 +158,7 @@ test('work that comes before the welcome ends the worker, and the coordinator he
 });
 
 test('a failure that nobody foresaw is told to the coordinator too', async () => {
-  memory.prepare = () => Promise.reject(new RangeError('out of luck'));
+  workerCache.prepare = () => Promise.reject(new RangeError('out of luck'));
   const { ending, received, say } = await open();
   say({ term: 1, welcome: { run: 'birds', runFile: '{}', heartbeatMs: 50 } });
   await expect(ending).rejects.toThrow('out of luck');
@@ -182,7 +182,7 @@ describe('refusals', () => {
     await welcome(1);
     say({ term: 1, admitted: {} });
     say({ term: 1, refusal: { code: 'NON_FINITE', message: 'it holds NaN' } });
-    expect(await ending).toEqual({ how: 'dismissed', reason: 'it holds NaN', welcomed: true });
+    expect(await ending).toEqual({ how: 'rejected', reason: 'it holds NaN', welcomed: true });
     expect(admissions).toEqual([true]);
   });
 });
@@ -202,7 +202,7 @@ describe('of an old leader', () => {
     expect(await ending).toEqual({
       how: 'lost',
       reason:
-        'it leads run birds under term 4, but this worker has followed term 5 of it: an old leader, or a run begun anew under the same name, which only workers started since can join',
+        'it leads run birds under term 4, but this worker has already followed term 5: it is an old leader, or the run was started again under the same name, and then this worker must be restarted too',
       welcomed: false,
     });
   });
@@ -225,7 +225,7 @@ describe('of an old leader', () => {
   test('terms of another run are its own', async () => {
     await enterTerm(5);
     await enterTerm(1, 'aircraft');
-    expect(memory.term).toBe(1);
+    expect(workerCache.term).toBe(1);
   });
 });
 
@@ -244,7 +244,7 @@ describe('dialling', () => {
     const { port } = mute.address() as { port: number };
     const signal = new AbortController().signal;
     await expect(dial(diallingOf(`127.0.0.1:${port}`, null), 300, signal)).rejects.toThrow(
-      `no coordinator answered at 127.0.0.1:${port}: nothing came within 300 ms`,
+      `no coordinator answered at 127.0.0.1:${port}: no data came within 300 ms`,
     );
     mute.close();
   });

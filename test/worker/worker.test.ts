@@ -52,11 +52,11 @@ test('no coordinator is there at first: it says why at once, and again when it g
   await expect(work(address, { connect: 1, reconnect: 1 })).rejects.toEqual(
     failure(
       'TRANSPORT_UNREACHABLE',
-      `no coordinator answered at ${address} within 1 s: nobody listens there`,
+      `no coordinator answered at ${address} within 1 s: no process listens on that port`,
     ),
   );
   expect(warnings).toEqual([
-    ['no coordinator answered; trying again', { address, reason: 'nobody listens there' }],
+    ['no coordinator answered; retrying', { address, reason: 'no process listens on that port' }],
   ]);
 });
 
@@ -74,13 +74,13 @@ test('another reason is said as soon as it is there', async () => {
     onRefused: () => {},
   });
   await listener.listen('127.0.0.1', port);
-  const reason = 'it speaks TLS: give this worker --tls-certificate, --tls-key and --tls-authority';
+  const reason = 'it uses TLS: add --tls-certificate, --tls-key and --tls-authority';
   await expect(ended).rejects.toEqual(
     failure('TRANSPORT_UNREACHABLE', `no coordinator answered at ${address} within 6 s: ${reason}`),
   );
   expect(warnings).toEqual([
-    ['no coordinator answered; trying again', { address, reason: 'nobody listens there' }],
-    ['no coordinator answered; trying again', { address, reason }],
+    ['no coordinator answered; retrying', { address, reason: 'no process listens on that port' }],
+    ['no coordinator answered; retrying', { address, reason }],
   ]);
   listener.close();
 });
@@ -99,12 +99,12 @@ test('the coordinator goes away, and why it is not found again is said at once a
   await expect(work(address, { connect: 5, reconnect: 2 })).rejects.toEqual(
     failure(
       'WORKER_LOST_COORDINATOR',
-      /^the coordinator at .* is gone \(.*\) and did not come back within 2 s: nobody listens there$/,
+      /^the coordinator at .* is gone \(.*\) and did not come back within 2 s: no process listens on that port$/,
     ),
   );
   expect(warnings.slice(-2)).toEqual([
-    ['the coordinator is gone; looking for it', { address, reason: expect.any(String) }],
-    ['no coordinator answered; trying again', { address, reason: 'nobody listens there' }],
+    ['the coordinator is gone; reconnecting', { address, reason: expect.any(String) }],
+    ['no coordinator answered; retrying', { address, reason: 'no process listens on that port' }],
   ]);
 });
 
@@ -113,7 +113,7 @@ test('the coordinator says that the run has failed for good', async () => {
     stream.write({ term: 1, finish: { reason: 'an image is missing', failed: true } });
   });
   await expect(work(address, { connect: 60, reconnect: 60 })).rejects.toEqual(
-    failure('WORKER_RUN_FAILED', 'the run has failed for good: an image is missing'),
+    failure('WORKER_RUN_FAILED', 'the run has failed permanently: an image is missing'),
   );
   server.forceShutdown();
 });

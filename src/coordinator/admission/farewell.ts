@@ -11,7 +11,7 @@ import { CoordinatorServer } from './server.js';
 export interface FarewellOptions {
   readonly run: TrainingRun;
   readonly protection: Protection;
-  /** The term under which this process led the run; 0 where it did not come to that. */
+  /** The term under which this process led the run; 0 when it never led. */
   readonly term: number;
   readonly finish: Finish;
   readonly seconds: number;
@@ -19,14 +19,14 @@ export interface FarewellOptions {
 }
 
 /**
- * Tells workers that still look for a run how it ended: those that were away then, and those that start only now. They
- * would look on until their time limit. Ends early at Ctrl-C or SIGTERM. Where the port is taken by now, whoever has it
+ * Tells late workers how the run ended: those that were disconnected, and those that start now. Otherwise they would
+ * retry until their time limit. Ends early at Ctrl-C or SIGTERM. When another process has taken the port, that process
  * answers them.
  */
 export async function tellLateWorkers(options: FarewellOptions): Promise<void> {
   const { run, protection, term, finish, seconds, log } = options;
   const { listen } = run.spec.operation;
-  // Nobody knows a port that was drawn anew.
+  // Late workers cannot know a port that the system chose.
   if (seconds === 0 || parseAddress(listen)?.port === 0) return;
   const admission = { run, term, datasetFingerprint: '', classCount: 0, identity: null, version: null };
   const pool = new WorkerPool();
@@ -36,11 +36,11 @@ export async function tellLateWorkers(options: FarewellOptions): Promise<void> {
   const restoreSignals = onInterrupt(() => interrupted.abort());
   try {
     const address = await server.listen(listen);
-    log.info('the run is over; telling workers that still look for it', { address, seconds, ...finish });
+    log.info('the run is over; telling workers that still try to connect', { address, seconds, ...finish });
     await sleep(1000 * seconds, undefined, { signal: interrupted.signal }).catch(() => {});
     await server.close(finish);
   } catch (error) {
-    log.warn('no worker can be told that the run is over', { reason: (error as Error).message });
+    log.warn('cannot tell workers that the run is over', { reason: (error as Error).message });
   } finally {
     restoreSignals();
   }

@@ -9,29 +9,32 @@ import type { Admission } from './hello.js';
 import { LocalWorkers } from './local-workers.js';
 import type { Protection } from './protection.js';
 import { CoordinatorServer } from './server.js';
-import { UselessData } from './useless-data.js';
+import { UnusableData } from './unusable-data.js';
 
 export interface FleetOptions {
   readonly admission: Admission;
-  /** Worker processes to start on this machine; 0 waits for workers from elsewhere. */
+  /** Number of worker processes to start on this machine; 0 waits for remote workers. */
   readonly localWorkers: number;
   readonly protection: Protection;
-  /** Work is only handed out while so many are there. */
+  /** Work is only handed out to at least this many workers. */
   readonly minWorkers: number;
   readonly log: Log;
   readonly onIdentity: (identity: Identity, device: string) => void;
-  /** Called when nobody is there and nobody will come: the local workers ended, or all failed for their data. */
+  /**
+   * Called when no worker is left and none will come: the local workers ended, or all workers failed because of their
+   * data.
+   */
   readonly onExhausted: (error: FcaenetError) => void;
 }
 
-/** The workers of one coordinator: the port they dial, the pool they are in, and those that run on this machine. */
+/** The workers of one coordinator: its port, the pool, and the worker processes on this machine. */
 export class Fleet {
   readonly pool: WorkerPool;
   readonly server: CoordinatorServer;
-  private readonly uselessData: UselessData;
+  private readonly uselessData: UnusableData;
   private local: LocalWorkers | null = null;
   private localMemory: LocalWorkerMemory | null = null;
-  /** Why no local worker is left and none will be started; null while there may be one. */
+  /** Why no local worker is left and none will be restarted; null while there may be one. */
   private exhausted: FcaenetError | null = null;
   private mostAdmitted = 0;
 
@@ -53,10 +56,10 @@ export class Fleet {
       this.judgeExhausted();
     });
     const { silenceSeconds } = admission.run.spec.operation.membership;
-    this.uselessData = new UselessData(this.pool, {
+    this.uselessData = new UnusableData(this.pool, {
       waitSeconds: silenceSeconds,
       log,
-      onUseless: options.onExhausted,
+      onUnusable: options.onExhausted,
     });
   }
 
@@ -65,12 +68,12 @@ export class Fleet {
     return this.server.traffic;
   }
 
-  /** The most workers that were there at one time. */
+  /** The largest number of workers at one time. */
   get size(): number {
     return this.mostAdmitted;
   }
 
-  /** Opens the port and starts the local workers. Throws what `CoordinatorServer.listen` throws. */
+  /** Opens the port and starts the local workers. Throws the errors of `CoordinatorServer.listen`. */
   async open(): Promise<void> {
     const { admission, localWorkers, protection, log } = this.options;
     const { dataset, operation } = admission.run.spec;
@@ -97,7 +100,7 @@ export class Fleet {
     }
   }
 
-  /** Sends every worker home, or to wait for the run to go on, and waits for the local ones to end. */
+  /** Tells every worker that the run is over or paused, and waits for the local workers to end. */
   async close(finish: Finish): Promise<void> {
     this.pool.removeAllListeners('gone');
     this.uselessData.stop();
@@ -107,18 +110,18 @@ export class Fleet {
     this.localMemory?.close();
   }
 
-  /** Workers from elsewhere go on without the local ones. */
+  /** Remote workers continue without the local ones. */
   private judgeExhausted(): void {
     if (this.exhausted !== null && this.pool.all().length === 0) this.options.onExhausted(this.exhausted);
   }
 }
 
-/** The address by which processes of this machine reach a coordinator that listens on all of its addresses. */
+/** The address by which local processes reach a coordinator that listens on all addresses. */
 function dialledHere(address: string): string {
   return address.replace(/^0\.0\.0\.0:/, '127.0.0.1:').replace(/^\[::\]:/, '[::1]:');
 }
 
-/** The waiting state in words. */
+/** Describes the waiting state. */
 export function describeWaiting({ present, needed, since }: Waiting): string {
   return `${present} of ${needed} ${needed === 1 ? 'worker' : 'workers'}; waiting since ${since.toISOString()}`;
 }

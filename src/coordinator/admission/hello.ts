@@ -5,19 +5,19 @@ import { isJoinToken, joinTokenVariable } from '../../transport/join-token.js';
 import { protocolVersion } from '../../transport/service.js';
 import type { WorkerPool } from '../dispatch/pool.js';
 
-/** What must be known of the run to admit workers. */
+/** What is known of the run when a worker joins. */
 export interface Admission {
   readonly run: TrainingRun;
   readonly term: number;
   readonly datasetFingerprint: string;
   readonly classCount: number;
-  /** The run's numerical identity; null where its first worker sets it. */
+  /** The run's numerical identity; null before its first worker sets it. */
   readonly identity: Identity | null;
-  /** Of the fcaenet that began the run; null where its checkpoints do not say. */
+  /** Version of the fcaenet that started the run; null when its checkpoints do not say. */
   readonly version: string | null;
 }
 
-/** Why a worker is not admitted. */
+/** Why a worker is refused. */
 export interface HelloFault {
   readonly code: string;
   /** Names the value and what was expected. */
@@ -25,35 +25,35 @@ export interface HelloFault {
 }
 
 /**
- * Checks that a peer is a worker of this run, before anything is said to it.
- * @param joinToken what it must show; null asks for none
- * @returns null where it is
+ * Checks protocol version and join token before anything is sent to a peer.
+ * @param joinToken the token it must send; null when none is required
+ * @returns null when both are right
  */
-export function strangerFault(hello: Hello__Output, joinToken: string | null): HelloFault | null {
+export function peerFault(hello: Hello__Output, joinToken: string | null): HelloFault | null {
   if (hello.protocolVersion !== protocolVersion) {
     return {
       code: 'PROTOCOL_VERSION',
       message:
         `the worker speaks protocol version ${hello.protocolVersion}, the coordinator ${protocolVersion}; ` +
-        `upgrade fcaenet where the ${hello.protocolVersion < protocolVersion ? 'worker' : 'coordinator'} runs`,
+        `upgrade fcaenet on the ${hello.protocolVersion < protocolVersion ? "worker's" : "coordinator's"} machine`,
     };
   }
   if (joinToken !== null && !isJoinToken(joinToken, hello.joinToken)) {
     if (hello.joinToken !== '') {
-      return { code: 'JOIN_TOKEN_WRONG', message: "the worker has another join token than the run's" };
+      return { code: 'JOIN_TOKEN_WRONG', message: "the worker's join token is not the run's" };
     }
     return {
       code: 'JOIN_TOKEN_MISSING',
-      message: `the worker has no join token, but the run asks for one (--join-token-file or ${joinTokenVariable})`,
+      message: `the worker has no join token, but the run requires one (--join-token-file or ${joinTokenVariable})`,
     };
   }
   return null;
 }
 
 /**
- * Checks what a worker says of itself first.
- * @param joinToken what it must show; null asks for none
- * @returns null where it may go on
+ * Checks a worker's hello.
+ * @param joinToken the token it must send; null when none is required
+ * @returns null when the worker may continue
  */
 export function helloFault(
   hello: Hello__Output,
@@ -61,19 +61,19 @@ export function helloFault(
   joinToken: string | null,
   pool: WorkerPool,
 ): HelloFault | null {
-  const stranger = strangerFault(hello, joinToken);
-  if (stranger !== null) return stranger;
+  const faultOfPeer = peerFault(hello, joinToken);
+  if (faultOfPeer !== null) return faultOfPeer;
   if (hello.datasetFingerprint !== datasetFingerprint) {
     return {
       code: 'DATASET_FINGERPRINT',
-      message: `the worker's dataset has fingerprint ${short(hello.datasetFingerprint)}, the run's ${short(datasetFingerprint)}: both need the same images, byte by byte, labels and split`,
+      message: `the worker's dataset has fingerprint ${short(hello.datasetFingerprint)}, the run's ${short(datasetFingerprint)}: both need the same images (byte for byte), labels and splits`,
     };
   }
   const { maxWorkers } = run.spec.operation.membership;
   if (pool.all().length >= maxWorkers) {
     return {
       code: 'TOO_MANY_WORKERS',
-      message: `the run already has ${maxWorkers} workers, as many as spec.operation.membership.maxWorkers allows`,
+      message: `the run already has ${maxWorkers} workers, the limit of spec.operation.membership.maxWorkers`,
     };
   }
   const instance = instanceOf(hello);
@@ -83,18 +83,18 @@ export function helloFault(
   if (earlier && earlier.session >= hello.session) {
     return {
       code: 'SESSION_SUPERSEDED',
-      message: `the worker opened session ${hello.session}, but its session ${earlier.session} is there already`,
+      message: `the worker opened session ${hello.session}, but its session ${earlier.session} is already open`,
     };
   }
   return null;
 }
 
-/** Drawn at each start of the worker process; bounded. */
+/** Random for each start of the worker process; cut to a limit. */
 export function instanceOf(hello: Hello__Output): string {
   return hello.instanceId.slice(0, 64);
 }
 
-/** What a worker calls itself, bounded and in letters that are safe in a log. */
+/** The worker's name for itself, cut to a limit and made safe for a log. */
 export function nameOf(hello: Hello__Output): string {
   return hello.workerName.slice(0, 100).replace(/[^\w.:-]/g, '_');
 }

@@ -2,49 +2,49 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Log } from '../../console/log.js';
-import { ExitCode, FcaenetError, isHopeless } from '../../errors.js';
+import { ExitCode, FcaenetError, isPermanent } from '../../errors.js';
 import { heapArguments } from '../../machine/heap.js';
 import { joinTokenVariable } from '../../transport/join-token.js';
 import { memoryKeyVariable } from '../../transport/shared-memory.js';
 import type { TlsFiles } from '../../transport/tls-files.js';
 import type { LocalWorkerMemory } from '../dispatch/local-worker-memory.js';
 
-/** How often the processes of one place may be started again after they were killed. */
+/** How often a killed process is restarted, for each worker place. */
 const restartsPerPlace = 3;
 
 /**
- * OpenMP's settings for processes that share the machine's processors. Threads that spin while they wait would take them
- * from the others, and binding begins at the first processor in each process: all of them would run on that one.
+ * OpenMP settings for processes that share the machine's processors. Without them, waiting threads spin and take
+ * processor time from the other processes, and thread binding starts at the first processor in every process.
  */
 export const sharedProcessors = { OMP_WAIT_POLICY: 'PASSIVE', OMP_PROC_BIND: 'FALSE' } as const;
 
-/** What a finished worker process left behind. */
+/** How a worker process ended. */
 interface Ending {
   readonly exitCode: number | null;
-  /** Its last words on stderr, without the program's name. */
+  /** Its last line on stderr, without the program's name. */
   readonly sentence: string;
 }
 
 export interface LocalWorkersOptions {
   readonly count: number;
-  /** Where the coordinator listens. */
+  /** Address of the coordinator. */
   readonly address: string;
   /** The coordinator's own files, which its workers use as well; null for plain text. */
   readonly tls: TlsFiles | null;
-  /** Null where none is asked for. */
+  /** Null when the run has no join token. */
   readonly joinToken: string | null;
   readonly dataset: string;
   readonly cache: { readonly directory: string; readonly limitBytes: number };
-  /** What to share with them; null where the machine has no memory for it. */
+  /** Memory shared with the workers; null when the machine has none. */
   readonly sharedMemory: LocalWorkerMemory | null;
   readonly log: Log;
-  /** Called once when no process is left and none will be started again. */
+  /** Called once, when no process is left and none will be restarted. */
   readonly onExhausted: (error: FcaenetError) => void;
 }
 
 /**
- * Worker processes on this machine, each a command line of its own. A process that is killed is started again a few
- * times; one that ends for a reason that will not go away is not.
+ * Worker processes on this machine, each with its own command line. A killed process is restarted a few times. A
+ * process that ends with a permanent failure is not restarted.
  */
 export class LocalWorkers {
   private readonly processes = new Set<ChildProcess>();
@@ -54,12 +54,12 @@ export class LocalWorkers {
     for (let place = 0; place < options.count; place++) this.start(place, restartsPerPlace);
   }
 
-  /** From now on a process that ends is as it should be. */
+  /** Processes that end from now on are expected to end. */
   expectEnd(): void {
     this.stopping = true;
   }
 
-  /** Waits until every process has ended, by itself within `graceMs` or by SIGKILL. */
+  /** Waits until every process has ended. Kills those that still run after `graceMs` with SIGKILL. */
   async stop(graceMs = 3_000): Promise<void> {
     this.expectEnd();
     const ended = Promise.all(
@@ -91,8 +91,8 @@ export class LocalWorkers {
           ]
         : []),
     ].flat();
-    // The IPC channel tells the worker that its parent lives: it leaves when the channel closes. A group of its own
-    // keeps the terminal's Ctrl-C from it: the coordinator decides when it stops.
+    // The IPC channel tells the worker that its parent is alive: the worker leaves when the channel closes. The process
+    // group of its own keeps the terminal's Ctrl-C away from it, because the coordinator decides when it stops.
     const child = fork(program, ['worker', ...flags], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...(allocation?.descriptors ?? [])],
       detached: true,
@@ -115,13 +115,13 @@ export class LocalWorkers {
       if (this.stopping || exitCode === 0) return;
       const how = signal ? `killed by ${signal}` : `exit code ${exitCode}`;
       log.warn('local worker ended', { place, how, sentence });
-      if (restartsLeft > 0 && !isHopeless(exitCode)) this.start(place, restartsLeft - 1);
+      if (restartsLeft > 0 && !isPermanent(exitCode)) this.start(place, restartsLeft - 1);
       else if (this.processes.size === 0) this.exhausted({ exitCode, sentence: sentence || how });
     });
   }
 
   private exhausted({ exitCode, sentence }: Ending): void {
-    const code = exitCode !== null && isHopeless(exitCode) ? (exitCode as ExitCode) : ExitCode.failed;
+    const code = exitCode !== null && isPermanent(exitCode) ? (exitCode as ExitCode) : ExitCode.failed;
     this.options.onExhausted(new FcaenetError('COORDINATOR_NO_WORKERS', sentence, code));
   }
 }

@@ -1,9 +1,11 @@
 import type { Log } from '../../console/log.js';
 
-/** A flood of strangers must not become a flood of lines. */
+/** Limits the log when many connections are refused. */
 const quietMs = 10_000;
 
-/** Counts who was not let in, by reason, and logs the first of each reason at once and more at most every 10 s. */
+/**
+ * Counts refused connections by reason. Logs the first of each reason immediately, and later ones at most every 10 s.
+ */
 export class Refusals {
   private readonly counts = new Map<string, { total: number; unlogged: number; loggedAtMs: number }>();
 
@@ -13,7 +15,7 @@ export class Refusals {
   ) {}
 
   /**
-   * @param reason one of a few words, lower case
+   * @param reason a short lower-case word
    * @returns whether it was logged
    */
   add(reason: string, sentence: string, address: string): boolean {
@@ -24,13 +26,13 @@ export class Refusals {
     const now = this.nowMs();
     if (now - count.loggedAtMs < quietMs) return false;
     const more = count.unlogged > 1 ? { times: count.unlogged } : {};
-    this.log.warn('refused a connection', { code: reason.toUpperCase(), reason: sentence, address, ...more });
+    this.log.warn('connection refused', { code: reason.toUpperCase(), reason: sentence, address, ...more });
     count.unlogged = 0;
     count.loggedAtMs = now;
     return true;
   }
 
-  /** Refusals so far, by reason. */
+  /** Numbers of refused connections so far, by reason. */
   totals(): Record<string, number> {
     return Object.fromEntries([...this.counts].map(([reason, { total }]) => [reason, total]));
   }

@@ -9,18 +9,18 @@ import type { LocalWorkerMemory } from '../dispatch/local-worker-memory.js';
 import type { WorkerStream } from '../dispatch/member.js';
 import type { WorkerPool } from '../dispatch/pool.js';
 import type { Admission } from './hello.js';
-import { type Protection, refusePlainText } from './protection.js';
+import { type Protection, requireProtection } from './protection.js';
 import { Refusals } from './refusals.js';
 import { type HandshakeLimits, handshakeLimits, WorkerListener } from './worker-listener.js';
 import { WorkerLogs } from './worker-logs.js';
 import { heartbeatMs, WorkerStreams } from './worker-streams.js';
 
-/** A worker needs one; a second is refused with the reason, and more by HTTP/2 itself. */
+/** A worker needs one stream. A second is refused with a reason, and HTTP/2 itself refuses more than these. */
 const mostStreams = 4;
-/** A connection without a stream is no worker's. */
+/** A connection without a stream is closed after this time. */
 const idleMs = 60_000;
-/** How long workers have to take leave when the run ends. */
-const goodbyeMs = 1_000;
+/** Time for workers to disconnect when the run ends. */
+const disconnectMs = 1_000;
 
 export interface CoordinatorServerOptions {
   readonly admission: Admission;
@@ -32,7 +32,7 @@ export interface CoordinatorServerOptions {
   readonly clock?: Clock;
 }
 
-/** The gRPC side of the coordinator: a port that workers dial, and what is said on it. */
+/** The gRPC side of the coordinator: the port and its messages. */
 export class CoordinatorServer {
   readonly traffic: Traffic = { sentBytes: 0, receivedBytes: 0 };
   readonly refusals: Refusals;
@@ -53,7 +53,7 @@ export class CoordinatorServer {
     this.clock = clock;
     this.refusals = new Refusals(log, () => clock.nowMs());
     this.workerLogs = new WorkerLogs(log, () => clock.nowMs());
-    // TLS ends at the listener, so that gRPC sees the connections of workers alone.
+    // The listener ends TLS, so that gRPC only gets connections of workers.
     const connections = this.server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
     this.listener = new WorkerListener({
       tls: protection.tls,
@@ -62,7 +62,7 @@ export class CoordinatorServer {
       accept: (socket) => connections.injectConnection(socket),
       onRefused: (reason, sentence, { address, name }) => {
         const wasLogged = this.refusals.add(reason, sentence, address);
-        if (wasLogged && name !== null) pool.emit('turnedAway', name, reason.toUpperCase(), sentence);
+        if (wasLogged && name !== null) pool.emit('workerRefused', name, reason.toUpperCase(), sentence);
       },
     });
     this.streams = new WorkerStreams({
@@ -86,19 +86,20 @@ export class CoordinatorServer {
     this.streams.localMemory = memory;
   }
 
-  /** From now on workers are told this instead of a welcome. */
+  /** From now on workers get this message instead of a welcome. */
   tellOf(finish: Finish): void {
     this.streams.over = finish;
   }
 
   /**
    * Starts to listen.
-   * @returns the address workers dial
-   * @throws CoordinatorError beyond loopback without certificates or join token: plain text never leaves the machine
-   * @throws TransportError when the port is taken
+   * @returns the address that workers connect to
+   * @throws CoordinatorError beyond loopback without certificates or join token, so that plain text never leaves the
+   * machine
+   * @throws TransportError when the port is in use
    */
   async listen(address: string): Promise<string> {
-    refusePlainText(address, this.options.protection);
+    requireProtection(address, this.options.protection);
     // The run file's schema has checked the form.
     const { host, port } = parseAddress(address)!;
     const bound = await this.listener.listen(host, port);
@@ -107,16 +108,16 @@ export class CoordinatorServer {
   }
 
   /**
-   * Tells every worker that the run is over, or that it may be gone on with later, then closes the port. Waits no
-   * longer than a second for workers that no longer listen.
+   * Tells every worker that the run is over or paused, then closes the port. Waits at most a second for workers that do
+   * not respond.
    */
   async close(finish: Finish): Promise<void> {
     this.stopBeating();
     this.listener.close();
-    await Promise.race([this.streams.finish(finish), this.clock.sleep(goodbyeMs)]);
+    await Promise.race([this.streams.finish(finish), this.clock.sleep(disconnectMs)]);
     const closed = new Promise<void>((resolve) => this.server.tryShutdown(() => resolve()));
-    await Promise.race([closed, this.clock.sleep(goodbyeMs)]);
-    // A connection that was cut without a word does not close even now; nobody waits for it.
+    await Promise.race([closed, this.clock.sleep(disconnectMs)]);
+    // A connection that was cut silently is still open. Do not wait for it.
     this.server.forceShutdown();
   }
 }

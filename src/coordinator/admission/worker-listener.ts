@@ -6,18 +6,18 @@ import { TransportError } from '../../transport/error.js';
 import { http2Preface } from '../../transport/http2-preface.js';
 import type { TlsMaterial } from '../../transport/tls-files.js';
 
-/** What peers may take before they have shown that they are workers. */
+/** Limits for peers that are not yet members. */
 export interface HandshakeLimits {
-  /** Time from the connection to a good hello. */
+  /** Time from the connection to a valid hello. */
   readonly helloMs: number;
-  /** Time from there to a worker that has loaded its engine and computed the probe. */
+  /** Time from the hello until the worker has loaded its engine and computed the probe. */
   readonly readyMs: number;
-  /** Connections without a good hello, from everywhere and from one address. */
+  /** Connections without a valid hello, in total and from one address. */
   readonly mostHandshakes: number;
   readonly mostHandshakesPerAddress: number;
   /** Connections in any state. */
   readonly mostConnections: number;
-  /** How long a refused worker has to read why. */
+  /** Time for a refused worker to read the reason. */
   readonly lingerMs: number;
 }
 
@@ -30,14 +30,14 @@ export const handshakeLimits: HandshakeLimits = {
   lingerMs: 1_000,
 };
 
-/** Why a connection ends after this side's certificate: whoever accepts it goes on to speak HTTP/2. */
-const distrust =
-  "it closed once it had seen this coordinator's certificate, which is not of its authority (--tls-authority), or not for the host that it dials (certs make --name)";
+/** Why a peer closes once it has this side's certificate: a peer that accepts it goes on with HTTP/2. */
+const untrusted =
+  "it closed after it had received this coordinator's certificate, which is not from its authority (--tls-authority), or not for the host that it connects to (certs make --name)";
 
 /**
- * One connection on its way to being a worker's.
- * - `handshaking`: TCP is open; TLS, HTTP/2 or hello are still to come
- * - `preparing`: hello was good; the worker loads its engine
+ * State of one connection.
+ * - `handshaking`: TCP is open; TLS, HTTP/2 or hello are not done
+ * - `preparing`: the hello was valid; the worker loads its engine
  * - `joined`: its worker is a member of the run
  * - `closing`: it was refused and counted, or its worker is no longer a member
  */
@@ -46,16 +46,16 @@ export type ConnectionState = 'handshaking' | 'preparing' | 'joined' | 'closing'
 export interface Connection {
   readonly address: string;
   readonly socket: Socket;
-  /** When its certificate ends, Unix time in milliseconds; null in plain text, and before TLS is done. */
+  /** When its certificate expires, Unix time in milliseconds; null in plain text, and before TLS is done. */
   certificateExpiryMs: number | null;
-  /** What its worker calls itself; null before its hello. */
+  /** The worker's name for itself; null before its hello. */
   name: string | null;
   state: ConnectionState;
-  /** How far it came: nothing yet, this coordinator's certificate, bytes of its own after that. */
+  /** What the peer has received or sent: nothing, this coordinator's certificate, or own bytes after that. */
   progress: 'none' | 'certificate' | 'bytes';
   /** Whether it has opened its one stream. */
   streaming: boolean;
-  /** Calls off what happens when its time is over. */
+  /** Cancels its time limit. */
   cancelDeadline: () => void;
 }
 
@@ -64,7 +64,7 @@ export interface ListenerOptions {
   readonly tls: TlsMaterial | null;
   readonly limits: HandshakeLimits;
   readonly clock: Clock;
-  /** Takes a connection that speaks HTTP/2 and, where TLS is on, has a certificate of the authority. */
+  /** Accepts a connection that uses HTTP/2 and, with TLS, has a certificate of the authority. */
   readonly accept: (socket: Socket) => void;
   /** @param reason a word for a metric; @param sentence for the log */
   readonly onRefused: (
@@ -75,8 +75,8 @@ export interface ListenerOptions {
 }
 
 /**
- * The port before gRPC: bounds what peers can hold, and closes connections that are no workers' or take too long.
- * gRPC's own listener would keep a silent connection for ever.
+ * The port in front of gRPC. Limits the resources of peers, and closes connections that do not belong to workers or
+ * take too long. gRPC's own listener would keep a silent connection forever.
  */
 export class WorkerListener {
   private readonly listener: Server;
@@ -86,12 +86,12 @@ export class WorkerListener {
   constructor(private readonly options: ListenerOptions) {
     this.tls = options.tls ? this.openTls(options.tls) : null;
     this.listener = createServer((socket) => this.arrive(socket));
-    // Beyond it the system's own queue fills, and new connections are closed at once.
+    // Above this, the system's own queue fills and new connections are closed immediately.
     this.listener.maxConnections = options.limits.mostConnections;
     this.listener.on('drop', (dropped) => {
       const address = dropped?.remoteAddress ?? 'unknown';
       const most = options.limits.mostConnections;
-      options.onRefused('too_many_connections', `there are ${most} connections already`, {
+      options.onRefused('too_many_connections', `${most} connections are already open`, {
         address,
         name: null,
       });
@@ -108,19 +108,19 @@ export class WorkerListener {
       listener.once('error', (error: NodeJS.ErrnoException) => reject(cannotListen(host, port, error)));
       listener.listen({ host, port }, () => {
         listener.removeAllListeners('error');
-        // A failed accept (too many open files, say) concerns that connection, never the run.
+        // A failed accept (for example too many open files) concerns that connection only, not the run.
         listener.on('error', () => {});
         resolve((listener.address() as { port: number }).port);
       });
     });
   }
 
-  /** The connection of a peer (`ADDRESS:PORT`) while it is open. */
+  /** The open connection of a peer (`ADDRESS:PORT`). */
   connection(peer: string): Connection | undefined {
     return this.connections.get(peer);
   }
 
-  /** Hello was good: the engine may take its time to load. */
+  /** The hello was valid: allow time to load the engine. */
   helloAccepted(connection: Connection): void {
     connection.state = 'preparing';
     const { readyMs } = this.options.limits;
@@ -132,7 +132,7 @@ export class WorkerListener {
     connection.cancelDeadline();
   }
 
-  /** Counts a refusal and closes the connection: one with a stream after the time to read why there. */
+  /** Counts a refusal and closes the connection. A connection with a stream gets time to read the reason first. */
   refuse(connection: Connection, reason: string, sentence: string): void {
     if (connection.state === 'closing') return;
     this.options.onRefused(reason, sentence, connection);
@@ -148,7 +148,7 @@ export class WorkerListener {
     else connection.cancelDeadline = clock.after(lingerMs, () => connection.socket.destroy());
   }
 
-  /** Takes no more connections; those that are open are left to gRPC. */
+  /** Accepts no more connections. gRPC closes the open ones. */
   close(): void {
     this.listener.close();
     for (const connection of this.connections.values()) {
@@ -171,44 +171,41 @@ export class WorkerListener {
       streaming: false,
       cancelDeadline: () => {},
     };
-    // Whatever breaks here is seen by 'close'.
+    // 'close' handles every failure.
     socket.on('error', () => {});
     const handshaking = [...this.connections.values()].filter(({ state }) => state === 'handshaking');
     if (handshaking.length >= mostHandshakes) {
-      this.refuse(
-        connection,
-        'too_many_handshakes',
-        `${mostHandshakes} connections are about to join already`,
-      );
+      this.refuse(connection, 'too_many_handshakes', `${mostHandshakes} connections are already joining`);
       return;
     }
     if (handshaking.filter((each) => each.address === address).length >= mostHandshakesPerAddress) {
-      const many = `${mostHandshakesPerAddress} connections of this address are about to join already`;
+      const many = `${mostHandshakesPerAddress} connections of this address are already joining`;
       this.refuse(connection, 'too_many_handshakes', many);
       return;
     }
     this.connections.set(peer, connection);
     socket.once('close', () => {
-      if (connection.state === 'handshaking' && hasSpoken(connection)) {
-        if (connection.progress === 'certificate') this.refuse(connection, 'untrusted_certificate', distrust);
+      if (connection.state === 'handshaking' && hasSentData(connection)) {
+        if (connection.progress === 'certificate')
+          this.refuse(connection, 'untrusted_certificate', untrusted);
         else this.refuse(connection, 'closed_early', 'it closed before its hello');
       }
       connection.cancelDeadline();
       this.connections.delete(peer);
     });
-    this.expire(connection, helloMs, 'no_hello', `no good hello came within ${helloMs / 1000} s`);
+    this.expire(connection, helloMs, 'no_hello', `no valid hello came within ${helloMs / 1000} s`);
     if (this.tls) this.tls.emit('connection', socket);
     else this.awaitPreface(socket, connection);
   }
 
-  /** Time in which this process was too busy to listen is not held against the peer. */
+  /** Time in which this process was too busy to read does not count. */
   private expire(connection: Connection, ms: number, reason: string, sentence: string): void {
     connection.cancelDeadline();
     const { clock } = this.options;
     const dueMs = clock.nowMs() + ms;
     connection.cancelDeadline = clock.after(ms, () => {
       if (clock.nowMs() - dueMs > ms / 2) this.expire(connection, ms, reason, sentence);
-      // What has already arrived is read before the verdict.
+      // Read the data that has already arrived before refusing.
       else setImmediate(() => connection.state === 'joined' || this.refuse(connection, reason, sentence));
     });
   }
@@ -219,13 +216,14 @@ export class WorkerListener {
       key: material.key,
       ca: material.authority,
       requestCert: true,
-      // Judged below instead, where it can be counted; nothing that is not authorised comes past it.
+      // `authorized` is checked below, where a refusal can be counted. No unauthorised connection gets past that check.
       rejectUnauthorized: false,
       minVersion: oldestTls,
       ALPNProtocols: ['h2'],
       handshakeTimeout: this.options.limits.helloMs,
     });
-    // The keys come with this side's certificate: there is no other sign of it in TLS 1.3. They are not looked at.
+    // In TLS 1.3 the key log event is the only sign that this side's certificate was sent. The keys themselves are not
+    // read.
     server.on('keylog', (_, socket) => {
       const connection = this.connections.get(peerOf(socket));
       if (connection?.progress === 'none') connection.progress = 'certificate';
@@ -243,7 +241,7 @@ export class WorkerListener {
     });
     server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
       const connection = this.connections.get(peerOf(socket));
-      if (connection && hasSpoken(connection))
+      if (connection && hasSentData(connection))
         this.refuse(connection, 'tls_failed', `TLS failed: ${error.code ?? error.message}`);
       socket.destroy();
     });
@@ -272,8 +270,8 @@ export class WorkerListener {
   }
 }
 
-/** Who said nothing only looked whether somebody listens, as probes do, and workers before they dial. */
-function hasSpoken({ socket }: Connection): boolean {
+/** Ignore connections closed without data: port probes, and workers that test the port before they connect. */
+function hasSentData({ socket }: Connection): boolean {
   return socket.bytesRead > 0;
 }
 

@@ -9,11 +9,11 @@ const burst = 60;
 const levels = { INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 
 /**
- * Writes what workers log into the coordinator's log, each line under the worker's name. What a worker said stands in
- * a field, so that no line of a worker can be taken for one of the coordinator's; lines beyond the rate are counted.
+ * Writes the workers' log lines into the coordinator's log, with the worker's name. The worker's text goes into a
+ * field, so that it cannot look like a line of the coordinator. Lines above the rate limit are counted.
  */
 export class WorkerLogs {
-  /** Lines that were not written, on either side, over the whole run. */
+  /** Lines that were dropped by the worker or here, over the whole run. */
   dropped = 0;
   private readonly streams = new WeakMap<Member, { readonly budget: LineBudget; dropped: number }>();
 
@@ -28,7 +28,7 @@ export class WorkerLogs {
       dropped: 0,
     };
     this.streams.set(member, stream);
-    // A worker may claim any number; its own bound is far below this one.
+    // A worker may send any number. A real worker's limit is far below this one.
     const unsent = Math.min(line.dropped, 1_000_000);
     this.dropped += unsent;
     stream.dropped += unsent;
@@ -48,7 +48,7 @@ export class WorkerLogs {
   }
 }
 
-/** The fields of a line under one name; none where they are not a JSON object of reasonable length. */
+/** The fields of a line under one name; none when they are not a JSON object of reasonable length. */
 function parsedFields(text: string): { fields?: LogFields } {
   if (text === '' || text.length > mostFieldsLetters) return {};
   try {

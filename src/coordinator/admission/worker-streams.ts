@@ -10,17 +10,17 @@ import { bytesOfMessage, damageOf } from '../../transport/service.js';
 import type { LocalWorkerMemory } from '../dispatch/local-worker-memory.js';
 import { Member, type WorkerStream } from '../dispatch/member.js';
 import type { WorkerFailure, WorkerPool } from '../dispatch/pool.js';
-import { type Admission, helloFault, instanceOf, nameOf, strangerFault } from './hello.js';
+import { type Admission, helloFault, instanceOf, nameOf, peerFault } from './hello.js';
 import type { Refusals } from './refusals.js';
 import type { Connection, WorkerListener } from './worker-listener.js';
 import type { WorkerLogs } from './worker-logs.js';
 
-/** How often either side says that it lives. */
+/** Interval of heartbeats of both sides. */
 export const heartbeatMs = 2_000;
 
 export interface WorkerStreamsOptions {
   readonly admission: Admission;
-  /** What workers must show; null asks for none. */
+  /** The token that workers must send; null when none is required. */
   readonly joinToken: string | null;
   readonly pool: WorkerPool;
   readonly clock: Clock;
@@ -31,20 +31,20 @@ export interface WorkerStreamsOptions {
   readonly onIdentity: (identity: Identity, device: string) => void;
 }
 
-/** The connections that the streams come from. */
+/** The connections of the streams. */
 export type Connections = Pick<
   WorkerListener,
   'connection' | 'helloAccepted' | 'joined' | 'refuse' | 'closeConnection'
 >;
 
-/** Of what a worker says that it ends with. */
+/** Longest text that is kept of a worker's failure, in characters. */
 const mostFailureLetters = 1_000;
 
-/** The streams of workers: from the hello to the last message, each message checked and passed to the pool. */
+/** The streams of workers, from the hello to the last message. Each message is checked and passed to the pool. */
 export class WorkerStreams {
-  /** What is shared with workers of this machine; null where none are started here. */
+  /** Memory shared with workers of this machine; null when this coordinator starts none. */
   localMemory: LocalWorkerMemory | null = null;
-  /** What workers are told instead of a welcome, because the run is over; null while it is not. */
+  /** The message that workers get instead of a welcome after the run is over; null before. */
   over: Finish | null = null;
   private readonly connectionOf = new WeakMap<WorkerStream, Connection>();
   private identity: Identity | null;
@@ -53,18 +53,18 @@ export class WorkerStreams {
   constructor(private readonly options: WorkerStreamsOptions) {
     const { admission, pool } = options;
     this.identity = admission.identity;
-    // For what the pool itself says to a worker.
+    // For the messages that the pool itself sends.
     pool.term = admission.term;
     pool.on('gone', (member) => this.closeConnectionOf(member));
   }
 
-  /** Listens to a stream that a peer has opened. */
+  /** Handles a stream that a peer has opened. */
   accept(stream: WorkerStream): void {
     const { admission, pool, refusals, connections } = this.options;
     let member: Member | null = null;
     const connection = connections.connection(stream.getPeer());
     if (!connection || connection.streaming || connection.state === 'closing') {
-      const message = 'this connection has had its stream, and a worker needs one';
+      const message = 'this connection already had its one stream';
       refusals.add('too_many_streams', message, connection?.address ?? stream.getPeer());
       stream.on('error', () => {});
       stream.write({ term: admission.term, refusal: { code: 'TOO_MANY_STREAMS', message } });
@@ -76,10 +76,11 @@ export class WorkerStreams {
     const depart = (reason: string, failure: WorkerFailure | null = null) => {
       if (member) pool.remove(member, { reason, failure });
     };
-    // A stream that was cancelled or reset reports an error first; 'close' may follow or not.
+    // A cancelled or reset stream first reports an error. 'close' may or may not follow.
     stream.on('error', (error) => depart(`its stream broke (${error.message})`));
     stream.on('close', () => depart('its stream closed'));
-    // gRPC's own verdict: a message above the limit, one that does not decode, a call that was cancelled.
+    // gRPC cancels a call for a message above the size limit, for one that cannot be decoded, and when the peer
+    // cancels.
     stream.on('cancelled', () => {
       depart('its stream was cancelled');
       const fault = 'its call was cancelled, or its message was too large or damaged';
@@ -90,39 +91,40 @@ export class WorkerStreams {
       stream.end();
     });
     stream.on('data', (message: WorkerMessage__Output) => {
-      // What a refused worker had sent before it heard of it.
+      // Messages that a refused worker sent before it received the refusal.
       if (connection.state === 'closing') return;
       const damage = damageOf(message);
       if (damage) {
-        // The line is to blame, not the worker: it is not refused, and may connect again.
-        if (member) pool.emit('refused', member, 'damaged', damage.message);
+        // The connection is faulty, not the worker. The worker is not refused and may connect again.
+        if (member) pool.emit('answerRejected', member, 'damaged', damage.message);
         else connections.refuse(connection, 'damaged', damage.message);
         depart(damage.message);
         stream.end();
         return;
       }
       try {
-        if (!member) member = this.greet(stream, connection, message);
+        if (!member) member = this.receiveHello(stream, connection, message);
         else this.receive(member, message, depart);
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
-        if (member) pool.refuse(member, 'bad_message', reason);
+        if (member) pool.rejectAnswer(member, 'bad_message', reason);
         else this.refuse(stream, 'BAD_MESSAGE', reason);
       }
     });
   }
 
-  /** To be called at every heartbeat: gives up who is silent, and says to the others that the coordinator lives. */
+  /** Call it at every heartbeat. Removes silent workers, and tells the others that the coordinator is alive. */
   beat(): void {
     const { admission, pool } = this.options;
     this.dropSilent();
     for (const { outbox } of pool.all()) {
-      // What is on its way is as good a sign of life; to one that does not read, more would only pile up.
+      // Queued messages show that the coordinator is alive, too. To a peer that does not read, more messages would only
+      // use memory.
       if (outbox.isIdle) void outbox.send({ term: admission.term, alive: {} });
     }
   }
 
-  /** Tells every worker that the run is over, or that it may be gone on with later; resolves when all are told. */
+  /** Tells every worker that the run is over or paused. Resolves when all messages are sent. */
   async finish(finish: Finish): Promise<void> {
     this.isClosing = true;
     const { admission, pool } = this.options;
@@ -134,7 +136,11 @@ export class WorkerStreams {
     );
   }
 
-  private greet(stream: WorkerStream, connection: Connection, message: WorkerMessage__Output): Member | null {
+  private receiveHello(
+    stream: WorkerStream,
+    connection: Connection,
+    message: WorkerMessage__Output,
+  ): Member | null {
     const { admission, joinToken, pool, clock, log, connections } = this.options;
     const { hello } = message;
     if (!hello) {
@@ -143,8 +149,7 @@ export class WorkerStreams {
     }
     connection.name = nameOf(hello);
     const { over } = this;
-    const fault =
-      over === null ? helloFault(hello, admission, joinToken, pool) : strangerFault(hello, joinToken);
+    const fault = over === null ? helloFault(hello, admission, joinToken, pool) : peerFault(hello, joinToken);
     if (fault) {
       this.refuse(stream, fault.code, fault.message);
       return null;
@@ -157,10 +162,10 @@ export class WorkerStreams {
       return null;
     }
     const instanceId = instanceOf(hello);
-    // What is left of a stream that was cut without a word; its worker has noticed and is back.
+    // The rest of a stream that was cut silently. Its worker has noticed and is back.
     const earlier = pool.all().find((each) => each.instanceId === instanceId);
     if (earlier) {
-      pool.remove(earlier, { reason: 'it came back on a new stream', failure: null });
+      pool.remove(earlier, { reason: 'it reconnected on a new stream', failure: null });
       earlier.stream.end();
     }
     const member = new Member({
@@ -198,10 +203,10 @@ export class WorkerStreams {
     member.tally.bytesReceived += bytesOfMessage(message);
     const joining = member.state === 'joining';
     const isAnswer = message.chunk || message.nodeResult || message.encodeResult;
-    // The probe has not been seen yet, or was seen and would be a second one.
+    // A joining worker sends its probe once, before any answer.
     if (joining ? isAnswer : message.ready) {
       const when = joining ? 'before' : 'after';
-      pool.refuse(member, 'bad_message', `${message.body} came ${when} the worker was admitted`);
+      pool.rejectAnswer(member, 'bad_message', `${message.body} came ${when} the worker was admitted`);
     } else if (message.chunk) member.receiver.accept(message.chunk);
     else if (message.ready) this.admit(member, message.ready.identity, message.ready.device, depart);
     else if (message.failure) {
@@ -222,14 +227,14 @@ export class WorkerStreams {
     const { level, index } = result.node ?? { level: '?', index: '?' };
     const expected = pool.nodes.expect(result);
     if (expected === 'unknown') {
-      pool.refuse(member, 'unknown_node', `node ${level}/${index} is not part of the step's tree`);
+      pool.rejectAnswer(member, 'unknown_node', `node ${level}/${index} is not part of the step's tree`);
       return;
     }
     const { least, most, take } = expected;
     const announced = result.transfer?.byteLength;
     if (least === most && announced !== most) {
-      const sentence = `${announced ?? 'no'} bytes are announced where node ${level}/${index} has ${most}`;
-      pool.refuse(member, 'wrong_length', sentence);
+      const sentence = `${announced ?? 'no'} bytes are announced, but node ${level}/${index} has ${most}`;
+      pool.rejectAnswer(member, 'wrong_length', sentence);
       return;
     }
     member.receiver.begin(result.transfer, { least, most }, 'a node result', (received) =>
@@ -241,7 +246,7 @@ export class WorkerStreams {
     const { pool } = this.options;
     const expected = pool.encoded.expect(result);
     if (expected === 'unknown') {
-      pool.refuse(member, 'bad_message', `encode batch ${result.batch} is not part of the job`);
+      pool.rejectAnswer(member, 'bad_message', `encode batch ${result.batch} is not part of the job`);
       return;
     }
     const { least, most, take } = expected;
@@ -270,13 +275,13 @@ export class WorkerStreams {
     this.identity ??= offered;
     const differences = identityDifferences(this.identity, offered);
     if (differences.length > 0) {
-      const sentence = `this worker would not give the run's bits: ${differences.join(', ')}`;
+      const sentence = `this worker would not compute the run's bits: ${differences.join(', ')}`;
       if (admission.run.spec.operation.exactness === 'strict') {
         depart(`it was refused: ${sentence}`);
         this.refuse(member.stream, 'NUMERICAL_IDENTITY', `${sentence}; ${wayOut(admission.version)}`);
         return;
       }
-      log.warn('admitted under best-effort exactness', { worker: member.label, differences });
+      log.warn('worker admitted under best-effort exactness', { worker: member.label, differences });
     }
     onIdentity(offered, device);
     member.engine = {
@@ -308,7 +313,7 @@ export class WorkerStreams {
     if (connection && !this.isClosing) this.options.connections.closeConnection(connection);
   }
 
-  /** Gives up who says nothing, and who takes nothing of what waits for it in this process's memory. */
+  /** Removes workers that send nothing, and workers that accept none of the messages queued for them. */
   private dropSilent(): void {
     const { admission, pool, clock } = this.options;
     const silenceMs = 1000 * admission.run.spec.operation.membership.silenceSeconds;
@@ -324,7 +329,7 @@ export class WorkerStreams {
   }
 }
 
-/** What a worker says of itself, no longer than a label should be. */
+/** A worker's description of itself, cut to a label's length. */
 function label(claimed: string): string {
   return claimed.slice(0, 60);
 }

@@ -1,4 +1,4 @@
-/** What becomes of a checkpoint. */
+/** An event of writing a checkpoint. */
 export type CheckpointEvent =
   /** It is durable. */
   | {
@@ -7,6 +7,6 @@ export type CheckpointEvent =
       readonly bytes: number;
       readonly seconds: number;
     }
-  /** A write was given up and begun anew, because a file operation did not answer. */
+  /** A write was given up and started again, because a file operation did not answer. */
   | { readonly type: 'checkpoint.abandoned' }
   | { readonly type: 'checkpoint.failed' };

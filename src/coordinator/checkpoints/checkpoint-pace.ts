@@ -1,23 +1,23 @@
 import type { Operation } from '../../run/training-run.js';
 
-/** The most of its time that a run may spend on checkpoints between iterations, under `auto`. */
+/** Largest share of its time that a run spends on checkpoints inside iterations, under `auto`. */
 const share = 0.02;
-/** Under `auto`, no more often than this, however cheap they are. */
+/** Shortest interval under `auto`, however fast checkpoints are. */
 const leastSeconds = 10;
-/** Steps that a run may finish after a checkpoint was not written in time, until that checkpoint is durable. */
+/** Steps that a run may finish after a late checkpoint, until that checkpoint is durable. */
 const mostStepsWithoutDisk = 1000;
 
 /**
- * When a checkpoint inside an iteration is due: after so many steps, or (`auto`) so that writing them takes at most a
- * fiftieth of the time; and how far a run may get ahead of what is durable. Has no clock of its own: times come in, in
- * seconds.
+ * Decides when a checkpoint inside an iteration is due: after a number of steps, or (`auto`) so that writing takes at
+ * most a fiftieth of the time. Also limits how far a run may get ahead of its durable state. It has no clock: callers
+ * pass times in seconds.
  */
 export class CheckpointPace {
   private lastAt: number;
   private lastTook = 0;
   private isWriting = false;
   private durableStep = 0;
-  /** Steps finished since the checkpoint that is being written was not written in time; null where it may still be. */
+  /** Steps finished since the running checkpoint was late; null while it is not late. */
   private stepsWithoutDisk: number | null = null;
 
   constructor(
@@ -27,30 +27,30 @@ export class CheckpointPace {
     this.lastAt = now;
   }
 
-  /** @param globalStep optimiser steps since the beginning of the run */
+  /** @param globalStep optimiser steps since the start of the run */
   isDue(globalStep: number, now: number): boolean {
     if (this.everySteps === null) return false;
     if (this.everySteps !== 'auto') return globalStep % this.everySteps === 0;
-    // One at a time: the next would make the loop wait for this one.
+    // One at a time: the next one would make the loop wait for this one.
     return !this.isWriting && now - this.lastAt >= Math.max(leastSeconds, this.lastTook / share);
   }
 
   /**
-   * Whether a step may be finished now: after a crash at most `everySteps` would be lost. `auto` does not wait, unless
-   * the disk has not answered for long. Asked once for each step.
-   * @param globalStep steps since the beginning of the run, this one included
+   * Whether a step may be finished now: a crash must lose at most `everySteps` steps. `auto` does not wait, unless the
+   * disk has not answered for long. Call it once for each step.
+   * @param globalStep steps since the start of the run, this one included
    */
   mayFinish(globalStep: number): boolean {
     if (this.stepsWithoutDisk !== null && ++this.stepsWithoutDisk > mostStepsWithoutDisk) return false;
     return typeof this.everySteps !== 'number' || globalStep - this.durableStep <= this.everySteps;
   }
 
-  /** A checkpoint after so many steps is durable: one that was written, or that the run goes on from. */
+  /** A checkpoint after this many steps is durable: it was written, or the run was resumed from it. */
   durable(globalStep: number): void {
     this.durableStep = Math.max(this.durableStep, globalStep);
   }
 
-  /** The checkpoint that is being written was not written in time, and was begun anew. */
+  /** The running checkpoint was late and was started again. */
   stalled(): void {
     this.stepsWithoutDisk ??= 0;
   }
@@ -60,9 +60,9 @@ export class CheckpointPace {
     this.isWriting = true;
   }
 
-  /** @param seconds that the checkpoint took from its beginning until it was durable */
+  /** @param seconds from the checkpoint's start until it was durable */
   written(seconds: number): void {
-    // What a disk that did not answer took says nothing of the next.
+    // The time of a disk that did not answer does not predict the next time.
     if (this.stepsWithoutDisk === null) this.lastTook = seconds;
     this.isWriting = false;
     this.stepsWithoutDisk = null;

@@ -37,15 +37,15 @@ export interface RunCheckpointsOptions {
   readonly diskOf?: DiskOf;
 }
 
-/** What a run's bits come from besides its settings. */
+/** What determines a run's bits besides its settings. */
 export interface RunOrigin {
-  /** Of the workers; null until the first has joined. */
+  /** Of the workers; null until the first worker has joined. */
   readonly identity: Identity | null;
-  /** Of the fcaenet that began the run; null where its checkpoints do not say. */
+  /** Version of the fcaenet that started the run; null when its checkpoints do not say. */
   readonly version: string | null;
 }
 
-/** What a checkpoint's `history.json` holds besides the tensors: everything about the run that is not a tensor. */
+/** Content of a checkpoint's `history.json`: everything about the run that is not a tensor. */
 interface Records {
   readonly datasetFingerprint: string;
   readonly optimizerStarted: boolean;
@@ -54,19 +54,19 @@ interface Records {
   readonly seconds: number;
   readonly images: number;
   readonly untrained: UntrainedFigures | null;
-  /** The sample ledger's chain up to this checkpoint. */
+  /** The sample ledger's hash at this checkpoint. */
   readonly ledger: string;
 }
 
-/** A run as a checkpoint has it. */
+/** A run restored from a checkpoint. */
 export interface RestoredRun {
-  /** The checkpoint's. */
+  /** Name of the checkpoint. */
   readonly name: string;
   readonly created: Date;
   readonly state: RunState;
   readonly origin: RunOrigin;
   readonly ledger: LedgerPosition;
-  /** What is kept of the ledger; null where none was looked for, or where nothing is to follow. */
+  /** The ledger up to the checkpoint; null when no ledger was read, or when the run is finished. */
   readonly ledgerBeginning: LedgerBeginning | null;
 }
 
@@ -76,9 +76,9 @@ export class RunCheckpoints {
   private readonly hash: string;
   private readonly pace: CheckpointPace;
   private pending: Promise<string | null> = Promise.resolve(null);
-  /** The run's best mAP that a checkpoint holds. */
+  /** The best mAP of the run that is in a checkpoint. */
   private best = Number.NEGATIVE_INFINITY;
-  /** What is being written, by name; the same memory for every checkpoint. */
+  /** The tensors being written, by name. Every checkpoint reuses this memory. */
   private readonly copies = new Map<string, Float32Array<ArrayBuffer>>();
 
   constructor(private readonly options: RunCheckpointsOptions) {
@@ -92,21 +92,24 @@ export class RunCheckpoints {
     this.pace = new CheckpointPace(run.spec.operation.checkpoint.everySteps, secondsOf(this.options.clock));
   }
 
-  /** Whether the run file asks for a checkpoint after this many steps, which may depend on what the last one took. */
+  /** Whether the run file asks for a checkpoint after this many steps. It may depend on how long the last one took. */
   isDue(globalStep: number): boolean {
     return this.pace.isDue(globalStep, secondsOf(this.options.clock));
   }
 
-  /** Waits, where the run file bounds what a crash may lose, until a step may be finished. Throws what writing threw. */
+  /**
+   * Waits until a step may be finished, when the run file limits the steps that a crash may lose. Throws the error of a
+   * failed write.
+   */
   async beforeFinishing(globalStep: number): Promise<void> {
     if (!this.pace.mayFinish(globalStep)) await this.pending;
   }
 
   /**
-   * The newest good checkpoint, or null where there is none yet.
+   * Restores the newest valid checkpoint; null when there is none yet.
    * @param ledgers of the run, the highest term's first: one of them must lead to the checkpoint, unless the run has
-   *   finished with it; null for those who only read
-   * @throws CheckpointError where there are some but none can be used; CoordinatorError COORDINATOR_OTHER_DATASET
+   * finished with it; null for readers
+   * @throws CheckpointError when there are checkpoints but none is valid; CoordinatorError COORDINATOR_OTHER_DATASET
    */
   async restore(ledgers: readonly string[] | null): Promise<RestoredRun | null> {
     const { dataset, log, run, directory, diskOf = diskWithPatience } = this.options;
@@ -114,7 +117,7 @@ export class RunCheckpoints {
     const ledgerUpTo = async ({ position, history }: CheckpointState) => {
       const { ledger: hash, datasetFingerprint } = history as Records;
       const isOver = hasResult && position.iteration === run.spec.schedule.iterations;
-      // Another dataset is refused below, which tells more than that the ledger does not fit.
+      // Another dataset is reported below, with a clearer message than a ledger that does not match.
       if (ledgers === null || isOver || datasetFingerprint !== dataset.fingerprint) return null;
       return readLedgerUpTo(ledgers, this.ledgerHeader, { steps: position.globalStep, hash }, diskOf(null));
     };
@@ -122,17 +125,17 @@ export class RunCheckpoints {
     if (!loaded) return null;
     const { state: checkpoint, companion: ledgerBeginning, name, created, rejected } = loaded;
     for (const { name: refused, reason } of rejected)
-      log.warn('checkpoint refused', { name: refused, reason });
+      log.warn('checkpoint cannot be used', { name: refused, reason });
     const records = checkpoint.history as Records;
     if (records.datasetFingerprint !== dataset.fingerprint) {
       throw new CoordinatorError(
         'COORDINATOR_OTHER_DATASET',
-        `checkpoint ${name} was trained on a dataset with fingerprint ${records.datasetFingerprint.slice(0, 12)}…, but ${dataset.root} has ${dataset.fingerprint.slice(0, 12)}…: its pictures, classes or splits are not those that the run began with`,
+        `checkpoint ${name} was trained on a dataset with fingerprint ${records.datasetFingerprint.slice(0, 12)}…, but ${dataset.root} has ${dataset.fingerprint.slice(0, 12)}…: its pictures, classes or splits differ from those of the run's start`,
       );
     }
     const lost = Math.max(...rejected.map(({ globalStep }) => globalStep)) - checkpoint.position.globalStep;
     if (ledgers !== null && lost > 0) {
-      log.warn('an older checkpoint is used, and the steps after it are computed again', {
+      log.warn('using an older checkpoint; the steps after it are computed again', {
         name,
         steps: lost,
       });
@@ -154,8 +157,8 @@ export class RunCheckpoints {
   }
 
   /**
-   * Copies the state and writes it while the caller goes on; waits only for the checkpoint before this one. The ledger
-   * is made durable up to the state's position first.
+   * Copies the state and writes it in the background. Waits only for the previous checkpoint. First makes the ledger
+   * durable up to the state's position.
    */
   async saveInBackground(
     state: RunState,
@@ -163,7 +166,7 @@ export class RunCheckpoints {
     ledger: Ledger,
     notify: (event: CheckpointEvent) => void,
   ): Promise<void> {
-    // Another caller may have begun one while this one waited.
+    // Another caller may have started a checkpoint during the wait.
     for (let before: unknown; before !== this.pending; ) {
       before = this.pending;
       await before;
@@ -177,7 +180,7 @@ export class RunCheckpoints {
     const saved = ledger.sync().then(async (hash) => {
       const history = { ...checkpoint.history, ledger: hash };
       const onAbandoned = (abandoned: AbandonedWrite) => {
-        this.options.log.warn('checkpoint not written in time; it is written anew', { ...abandoned });
+        this.options.log.warn('checkpoint not written in time; writing it again', { ...abandoned });
         this.pace.stalled();
         notify({ type: 'checkpoint.abandoned' });
       };
@@ -186,14 +189,14 @@ export class RunCheckpoints {
       notify({ type: 'checkpoint.written', ...written });
       return written.name;
     });
-    // A failure is thrown by whoever waits next; until then it must not count as unhandled.
+    // The next caller that waits throws the failure. Until then it must not count as unhandled.
     saved
       .catch(() => notify({ type: 'checkpoint.failed' }))
       .finally(() => this.pace.written(secondsOf(this.options.clock) - begunAt));
     this.pending = saved;
   }
 
-  /** Which run the ledger of this run is of. */
+  /** The header of this run's ledger. */
   get ledgerHeader(): LedgerHeader {
     return {
       format: 'fcaenet-ledger',
@@ -204,7 +207,7 @@ export class RunCheckpoints {
     };
   }
 
-  /** The same, and waits until it is durable. @returns its name */
+  /** The same, and waits until the checkpoint is durable. @returns its name */
   async saveAndWait(
     state: RunState,
     origin: RunOrigin,
@@ -212,16 +215,16 @@ export class RunCheckpoints {
     notify: (event: CheckpointEvent) => void,
   ): Promise<string> {
     await this.saveInBackground(state, origin, ledger, notify);
-    // One that another caller began in this moment is as good: it is no older.
+    // A checkpoint that another caller has just started is as new as this one.
     return (await this.pending)!;
   }
 
-  /** Waits for the last checkpoint and names it; throws what writing it threw. */
+  /** Waits for the last checkpoint and returns its name; throws the error of a failed write. */
   settled(): Promise<string | null> {
     return this.pending;
   }
 
-  /** The state's copy, all but the ledger's hash. */
+  /** Copies the state, without the ledger's hash. */
   private checkpointOf(
     state: RunState,
     { identity, version }: RunOrigin,
@@ -271,7 +274,7 @@ export class RunCheckpoints {
     };
   }
 
-  /** A copy in memory that is used again: no checkpoint begins before the one before it is written. */
+  /** Copies values into reused memory: no checkpoint starts before the previous one is written. */
   private copyOf(what: string, values: Float32Array): Float32Array<ArrayBuffer> {
     const copy = this.copies.get(what) ?? new Float32Array(values.length);
     this.copies.set(what, copy);
@@ -308,7 +311,7 @@ export class RunCheckpoints {
   }
 }
 
-/** A flat vector's parts, by parameter. */
+/** Splits a flat vector by parameter. */
 function parameterTensors(layout: ModelLayout, values: Float32Array<ArrayBuffer>): TensorMap {
   return Object.fromEntries(
     layout.parameters.map(({ name, shape, offset, size }) => [
@@ -318,7 +321,10 @@ function parameterTensors(layout: ModelLayout, values: Float32Array<ArrayBuffer>
   );
 }
 
-/** Parameters one after another: where they lie, if they lie so, as in a file of `parameterTensors`. */
+/**
+ * Joins parameters into a flat vector. Returns a view when they are already contiguous, as in a file of
+ * `parameterTensors`.
+ */
 function flatVector(layout: ModelLayout, tensors: TensorMap): Float32Array {
   const parts = layout.parameters.map(({ name }) => tensors[name]!.data as Float32Array);
   const { buffer, byteOffset: start } = parts[0]!;

@@ -1,14 +1,14 @@
-/** Microbatch times that are remembered. */
+/** Number of recent microbatch times that are kept. */
 const window = 64;
 const quantile = 0.9;
-/** A share may take this many times what recent ones took. */
+/** A deadline is this many times the recent time of a share. */
 const patience = 4;
-/** No deadline is shorter: a hiccup of the machine is no straggler. */
+/** Shortest deadline: a short hiccup of the machine does not make a straggler. */
 const leastSeconds = 1;
-/** No microbatch is waited for longer; also what holds before the first was measured. */
+/** Longest deadline of one microbatch, also used before the first measurement. */
 const mostSecondsPerMicrobatch = 60;
 
-/** Learns from recent microbatches how long to wait for the next ones. */
+/** Estimates deadlines from the times of recent microbatches. */
 export class DeadlineEstimator {
   private readonly recent: number[] = [];
 
@@ -18,7 +18,7 @@ export class DeadlineEstimator {
     if (this.recent.length > window) this.recent.shift();
   }
 
-  /** Seconds within which a worker should have answered `microbatches` that it holds. */
+  /** Seconds within which a worker should answer the `microbatches` that it holds. */
   secondsFor(microbatches: number): number {
     const sorted = [...this.recent].sort((a, b) => a - b);
     const usual = sorted[Math.floor(quantile * (sorted.length - 1))] ?? mostSecondsPerMicrobatch;

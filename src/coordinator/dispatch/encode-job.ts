@@ -9,13 +9,13 @@ import type { OutgoingWeights } from './outgoing-weights.js';
 import {
   type Candidate,
   RedundantWork,
-  type Refused,
+  type Rejection,
   type UnitDigest,
   type WorkKind,
   type WorkSurroundings,
 } from './redundant-work.js';
 
-/** Batches a worker holds at a time: one to compute, one whose images it loads. */
+/** Batches a worker holds at a time: one that it computes, one whose images it loads. */
 const batchesInFlight = 2;
 
 export interface EncodeJob {
@@ -27,19 +27,21 @@ export interface EncodeJob {
   /** Bytes of one image's output. */
   readonly bytesPerImage: number;
   readonly weights: OutgoingWeights;
-  /** What cannot be true about a batch's output; null where it may be. */
+  /** Checks a batch's output for impossible values; null when it is possible. */
   readonly implausible?: (bytes: Uint8Array) => string | null;
-  /** Batches to encode twice and compare; none where left out. */
+  /** Batches to encode twice and compare; none by default. */
   readonly verified?: readonly number[];
-  /** Whether workers whose answers differ cannot both be right. */
+  /** Whether two different answers prove that one of the workers is wrong. */
   readonly strict: boolean;
 }
 
 /**
- * Has the workers encode images in fixed batches, as redundant work.
+ * Encodes images on the workers in fixed batches, as redundant work.
  * @param onProgress called with the number of images done so far
- * @returns `images.length × bytesPerImage` bytes in the order of `images`; rejects with the signal's reason when aborted
- * @throws CoordinatorError COORDINATOR_CONTRADICTION when workers contradict each other and nobody can decide
+ * @returns `images.length × bytesPerImage` bytes in the order of `images`; rejects with the signal's reason when
+ * aborted
+ * @throws CoordinatorError COORDINATOR_CONTRADICTION when workers contradict each other and no further worker can
+ * decide
  */
 export async function runEncodeJob(
   job: EncodeJob,
@@ -62,7 +64,7 @@ export async function runEncodeJob(
   return kind.output;
 }
 
-/** The batches of one job as units of work; an answer is a batch's outputs. */
+/** The batches of one job as units of work. An answer is a batch's outputs. */
 class EncodeBatches implements WorkKind<Uint8Array> {
   readonly verified: readonly number[];
   readonly strict: boolean;
@@ -72,14 +74,14 @@ class EncodeBatches implements WorkKind<Uint8Array> {
   readonly deadlines = new DeadlineEstimator();
   readonly output: Uint8Array<ArrayBuffer>;
   private readonly waiting: Set<number>;
-  /** Whose answer the output holds, by batch. */
+  /** The member whose answer is in the output, by batch. */
   private readonly authors = new Map<number, Member>();
 
   constructor(
     private readonly job: EncodeJob,
     private readonly request: number,
     private readonly onProgress: (done: number) => void,
-    readonly forget: () => void,
+    readonly release: () => void,
   ) {
     this.verified = job.verified ?? [];
     this.strict = job.strict;
@@ -87,7 +89,7 @@ class EncodeBatches implements WorkKind<Uint8Array> {
     this.waiting = new Set(Array.from({ length: encodeBatches(job.images.length) }, (_, batch) => batch));
   }
 
-  /** Exact bytes of a batch's outputs; `unknown` where the job has no such batch. */
+  /** Exact bytes of a batch's outputs; `unknown` when the job has no such batch. */
   bytesOf(batch: number): number | 'unknown' {
     const images = this.imagesOf(batch).length;
     return images === 0 ? 'unknown' : images * this.job.bytesPerImage;
@@ -132,9 +134,9 @@ class EncodeBatches implements WorkKind<Uint8Array> {
     }
   }
 
-  implausible([batch]: readonly number[], bytes: Uint8Array): Refused | null {
+  implausible([batch]: readonly number[], bytes: Uint8Array): Rejection | null {
     const problem = this.job.implausible?.(bytes);
-    return problem ? { refusal: 'non_finite', sentence: `encode batch ${batch} holds ${problem}` } : null;
+    return problem ? { reason: 'non_finite', sentence: `encode batch ${batch} holds ${problem}` } : null;
   }
 
   digestsOf(

@@ -1,24 +1,24 @@
 import type { Member } from './member.js';
 
-/** One piece of work in progress, as whoever receives answers sees it. */
+/** One piece of running work, as seen by the receiver of answers. */
 export interface AnswerTaker<Result> {
   /**
-   * Exact bytes of the announced answer; null where it belongs to other work; `unknown` where it claims to belong to this
-   * work, which has no such part.
+   * Exact bytes of the announced answer; null when it belongs to other work; `unknown` when it names a part that this
+   * work does not have.
    */
   bytesOf(result: Result): number | null | 'unknown';
   take(member: Member, result: Result, bytes: Uint8Array): void;
 }
 
-/** The pieces of work of one kind that still expect answers, from their beginning until the last straggler answered. */
+/** The pieces of work of one kind that still expect answers, from their start until the last late answer. */
 export class ExpectedAnswers<Result> {
   private readonly takers = new Set<AnswerTaker<Result>>();
-  /** Most bytes of any answer of this kind so far: the bound of one that nobody expects any more. */
+  /** Size of the largest answer of this kind so far. It limits answers that no work expects any more. */
   private mostBytes = 0;
 
   /**
    * @param mostBytes of any of its answers
-   * @returns how to end it
+   * @returns ends it
    */
   begin(taker: AnswerTaker<Result>, mostBytes: number): () => void {
     this.takers.add(taker);
@@ -26,7 +26,7 @@ export class ExpectedAnswers<Result> {
     return () => this.takers.delete(taker);
   }
 
-  /** How long an announced answer may be, and what becomes of it; `unknown` where it cannot be true. */
+  /** Allowed length of an announced answer, and what to do with it; `unknown` when it is invalid. */
   expect(result: Result): { least: number; most: number; take: AnswerTaker<Result>['take'] } | 'unknown' {
     for (const taker of this.takers) {
       const bytes = taker.bytesOf(result);

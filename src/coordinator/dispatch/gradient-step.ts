@@ -5,10 +5,12 @@ import { type GradientStep, GradientWork } from './gradient-work.js';
 import { RedundantWork, type WorkSurroundings } from './redundant-work.js';
 
 /**
- * Computes one step's summed gradient on whatever workers there are: its microbatches are handed out as redundant work,
- * and what comes back is summed in tree order.
- * @returns the sum over the whole batch, whose gradient's buffer is the pool's memory; rejects with the signal's reason when aborted
- * @throws CoordinatorError COORDINATOR_CONTRADICTION when workers contradict each other and nobody can decide
+ * Computes one step's summed gradient on the available workers. Its microbatches are handed out as redundant work, and
+ * the answers are summed in tree order.
+ * @returns the sum over the whole batch, whose gradient's buffer belongs to the pool's memory; rejects with the
+ * signal's reason when aborted
+ * @throws CoordinatorError COORDINATOR_CONTRADICTION when workers contradict each other and no further worker can
+ * decide
  */
 export async function runGradientStep(
   step: GradientStep,

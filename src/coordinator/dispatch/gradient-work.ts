@@ -16,9 +16,9 @@ import type { Position } from '../../transport/generated/fcaenet/v1/Position.js'
 import type { Member } from './member.js';
 import { type IterationMessage, type OutgoingWeights, sendContext } from './outgoing-weights.js';
 import type { WorkerPool } from './pool.js';
-import type { Candidate, Refused, UnitDigest, WorkKind } from './redundant-work.js';
+import type { Candidate, Rejection, UnitDigest, WorkKind } from './redundant-work.js';
 
-/** Everything about one step that does not depend on who computes it. */
+/** The content of one step. It does not depend on which worker computes what. */
 export interface GradientStep {
   readonly term: number;
   readonly position: Required<Position>;
@@ -28,38 +28,38 @@ export interface GradientStep {
   readonly context: IterationMessage;
   /** Present leaves to compute twice and compare. */
   readonly verified: readonly number[];
-  /** Whether answers that contradict each other end the run where nobody can decide. */
+  /** Whether contradicting answers end the run when no further worker can decide. */
   readonly strict: boolean;
   /** The work of one present leaf. */
   leaf(index: number): Leaf;
-  /** Images of the next step's rows that would fall to the same leaves; null after the last step. */
+  /** Images of the next step's rows for the same leaves; null after the last step. */
   upcoming(leaves: readonly number[]): UpcomingImages | null;
 }
 
-/** What a worker will be asked for next. */
+/** The next work of a worker. */
 export interface UpcomingImages {
   readonly position: Required<Position>;
-  /** Anchors, then as many positives where the method has any, as uint32 bytes. */
+  /** Anchors, then as many positives if the method uses positives, as uint32 bytes. */
   readonly images: Uint8Array;
 }
 
-/** What the units of gradient work are called. */
+/** Name of the units of gradient work. */
 export const gradientUnits = 'microbatches';
 
-/** An answer: the sum of one node of the tree, as it was announced and as it came. */
+/** An answer: the sum of one node of the tree, as announced and as received. */
 export interface NodeAnswer {
   readonly result: NodeResult__Output;
   readonly bytes: Uint8Array;
 }
 
-/** The microbatches of one step as units of work: leaves of the tree, summed in its order as they come. */
+/** The microbatches of one step as units of work: leaves of the tree, summed in its order as they arrive. */
 export class GradientWork implements WorkKind<NodeAnswer> {
   readonly verified: readonly number[];
   readonly strict: boolean;
   readonly mostHeld = Number.POSITIVE_INFINITY;
   readonly units = gradientUnits;
   readonly answers = 'gradients';
-  /** Over the whole batch, once the work is done; its gradient's buffer is the pool's memory. */
+  /** Sum over the whole batch, when the work is done. Its gradient's buffer belongs to the pool's memory. */
   sum: NodePayload | undefined;
   private reduction!: StepReduction<NodePayload>;
   /** Members whose answers are part of the sum. */
@@ -68,7 +68,7 @@ export class GradientWork implements WorkKind<NodeAnswer> {
   constructor(
     private readonly step: GradientStep,
     private readonly pool: WorkerPool,
-    readonly forget: () => void,
+    readonly release: () => void,
   ) {
     this.verified = step.verified;
     this.strict = step.strict;
@@ -83,7 +83,9 @@ export class GradientWork implements WorkKind<NodeAnswer> {
     return this.reduction.missingLeaves();
   }
 
-  /** Contiguous shares; where every worker owes some of them already, each leaf to one that does not owe it. */
+  /**
+   * Contiguous shares. When every worker already holds some of the leaves, each leaf goes to one that does not hold it.
+   */
   assign(leaves: readonly number[], candidates: readonly Candidate[]): { member: Member; units: number[] }[] {
     const free = candidates.filter(({ owes }) => !leaves.some(owes));
     if (free.length > 0) {
@@ -98,7 +100,7 @@ export class GradientWork implements WorkKind<NodeAnswer> {
     });
   }
 
-  /** What is to be compared goes out alone, so that this process can see for itself what was computed. */
+  /** Leaves that are compared are sent alone, so that this process can compute their digest itself. */
   send(member: Member, leaves: readonly number[]): void {
     const { verified } = this.step;
     for (const leaf of leaves) if (verified.includes(leaf)) this.sendTogether(member, [leaf]);
@@ -106,7 +108,7 @@ export class GradientWork implements WorkKind<NodeAnswer> {
     if (others.length > 0) this.sendTogether(member, others);
   }
 
-  /** Weights go ahead of the first work, while the others go on. */
+  /** Send weights ahead of the first work, while the other workers compute. */
   prepare(member: Member): void {
     member.isReceiving = true;
     sendContext(member, this.step.context);
@@ -115,25 +117,25 @@ export class GradientWork implements WorkKind<NodeAnswer> {
     });
   }
 
-  implausible(_: readonly number[], answer: NodeAnswer): Refused | null {
+  implausible(_: readonly number[], answer: NodeAnswer): Rejection | null {
     const bad = nonFinitePart(this.payloadOf(answer));
     if (!bad) return null;
     const { level, index } = answer.result.node!;
     return {
-      refusal: 'non_finite',
-      sentence: `node ${level}/${index} holds ${bad} that are not finite numbers`,
+      reason: 'non_finite',
+      sentence: `node ${level}/${index} has NaN or infinity in its ${bad}`,
     };
   }
 
   /**
-   * A leaf that came alone and is compared, or will be where another worker owes it too, is hashed here, before a sum
-   * reuses its memory; of leaves that were summed under way there is only the worker's word.
+   * This process hashes a leaf that came alone and is compared, or that another worker holds too, before a sum reuses
+   * its memory. For leaves that the worker has summed, only the worker's own digest is known.
    */
   digestsOf(
     leaves: readonly number[],
     { result, bytes }: NodeAnswer,
     isCompared: (leaf: number) => boolean,
-  ): readonly UnitDigest[] | Refused {
+  ): readonly UnitDigest[] | Rejection {
     const { leafDigests, node } = result;
     if (leaves.length > 1) {
       const compared = leaves.find((leaf) => this.step.verified.includes(leaf));
@@ -141,8 +143,8 @@ export class GradientWork implements WorkKind<NodeAnswer> {
         return leafDigests.map(({ index, sha256 }) => ({ unit: index, digest: sha256 }));
       }
       return {
-        refusal: 'bad_message',
-        sentence: `microbatch ${compared} is compared and must come alone, but came in node ${node!.level}/${node!.index}`,
+        reason: 'bad_message',
+        sentence: `microbatch ${compared} is compared and must be sent alone, but was sent in node ${node!.level}/${node!.index}`,
       };
     }
     const leaf = leaves[0]!;
@@ -152,8 +154,8 @@ export class GradientWork implements WorkKind<NodeAnswer> {
     if (!claimed || digest.equals(claimed)) return [{ unit: leaf, digest }];
     const [said, found] = [claimed, digest].map((each) => `${each.toString('hex').slice(0, 12)}…`);
     return {
-      refusal: 'wrong_digest',
-      sentence: `microbatch ${leaf} came with digest ${said}, but what came has ${found}`,
+      reason: 'wrong_digest',
+      sentence: `microbatch ${leaf} was announced with digest ${said}, but the received bytes have ${found}`,
     };
   }
 
@@ -180,7 +182,7 @@ export class GradientWork implements WorkKind<NodeAnswer> {
     return this.contributors.has(member);
   }
 
-  /** A wrong answer cannot be taken out of a sum: all of it is computed again. */
+  /** A wrong answer cannot be subtracted from a sum, so everything is computed again. */
   discard(): void {
     this.begin();
   }
@@ -213,7 +215,7 @@ export class GradientWork implements WorkKind<NodeAnswer> {
     return payloadFrom(bytes, shape, rows.end - rows.start);
   }
 
-  /** Sends a worker some leaves in one piece, after what it needs for them and has not got yet. */
+  /** Sends some leaves to a worker in one message, after the data that it still needs for them. */
   private sendTogether(member: Member, leaves: readonly number[]): void {
     const { step } = this;
     const upcoming = step.upcoming(leaves);

@@ -6,23 +6,23 @@ import { memoryFiles, openSharedMemory, SharedReader, SharedWriter } from '../..
 
 const keyBytes = 16;
 
-/** What the coordinator shares with one worker process that it started on its own machine. */
+/** Memory that the coordinator shares with one local worker process. */
 export interface SharedMemory {
-  /** The run's weights, one memory for all such workers. */
+  /** The run's weights, one memory for all local workers. */
   readonly weights: SharedWriter;
-  /** What the worker has computed, a memory of its own. */
+  /** The worker's results, a memory of its own. */
   readonly results: SharedReader;
-  /** The leadership term, for what is said of the memory. */
+  /** The leadership term, for messages about the memory. */
   readonly term: number;
   /** Transfers through memory count as sent and received like any other. */
   readonly traffic: Traffic;
 }
 
-/** What a worker process is started with. */
+/** The memory parameters of a new worker process. */
 export interface MemoryAllocation {
-  /** Names its memory; drawn at random, and known to nobody else. */
+  /** Identifies its memory. Random and secret. */
   readonly key: Buffer;
-  /** Of the weights' memory, which it reads, and of its results', which it writes. */
+  /** Descriptors of the weights' memory, which it reads, and of its results' memory, which it writes. */
   readonly descriptors: readonly [weights: number, results: number];
 }
 
@@ -35,8 +35,8 @@ interface Entry {
 }
 
 /**
- * Memory that a coordinator shares with the workers it starts, so that weights and gradients need not go through
- * sockets. Nobody names a path: the processes inherit descriptors of files that have no name.
+ * Memory that a coordinator shares with its local workers, so that weights and gradients do not go through sockets.
+ * There are no paths: the processes inherit descriptors of files without names.
  */
 export class LocalWorkerMemory {
   private readonly entries = new Map<string, Entry>();
@@ -48,23 +48,20 @@ export class LocalWorkerMemory {
     private readonly traffic: Traffic,
   ) {}
 
-  /** @returns null where the machine has no such memory, which the log says */
+  /** @returns null when the machine has no such memory; this is logged */
   static open(term: number, traffic: Traffic, log: Log): LocalWorkerMemory | null {
-    const goElsewhere = (why: string) => () =>
-      log.warn(`${why}; tensors go over gRPC`, { directory: memoryFiles });
+    const useSockets = (why: string) => () =>
+      log.warn(`${why}; sending tensors over gRPC`, { directory: memoryFiles });
     const descriptor = openSharedMemory();
     if (descriptor === null) {
-      goElsewhere('no memory can be shared with local workers')();
+      useSockets('no memory can be shared with local workers')();
       return null;
     }
-    const weights = new SharedWriter(
-      descriptor,
-      goElsewhere('there is no room for weights in shared memory'),
-    );
+    const weights = new SharedWriter(descriptor, useSockets('no space for weights in shared memory'));
     return new LocalWorkerMemory(descriptor, weights, term, traffic);
   }
 
-  /** Memory for a process that is about to be started; null where there is no more. */
+  /** Memory for a process that is about to be started; null when no more is available. */
   allocate(): MemoryAllocation | null {
     const descriptor = openSharedMemory();
     if (descriptor === null) return null;
@@ -75,7 +72,7 @@ export class LocalWorkerMemory {
     return { key, descriptors: [this.weightsDescriptor, descriptor] };
   }
 
-  /** What is shared with the worker that names this key; null for any other. To be followed by `detach`. */
+  /** The memory of the worker that sends this key; null for any other key. Call `detach` afterwards. */
   attach(key: Buffer): SharedMemory | null {
     const entry = this.entries.get(key.toString('hex'));
     if (!entry || entry.hasEnded) return null;
@@ -83,31 +80,31 @@ export class LocalWorkerMemory {
     return entry.sharedMemory;
   }
 
-  /** A member is gone, and with it what it held. */
+  /** Releases what a member held when it is gone. */
   detach(sharedMemory: SharedMemory, member: object): void {
     sharedMemory.weights.drop(member);
     const entry = [...this.entries.values()].find((each) => each.sharedMemory === sharedMemory);
     if (!entry) return;
     entry.members--;
-    this.forget(entry);
+    this.release(entry);
   }
 
-  /** The process has ended; what it had sent may still be on its way. */
+  /** The process has ended. Its last messages may still be on their way. */
   processEnded({ key }: MemoryAllocation): void {
     const entry = this.entries.get(key.toString('hex'));
     if (!entry) return;
     entry.hasEnded = true;
-    this.forget(entry);
+    this.release(entry);
   }
 
-  /** Gives all of it back, once no process is left. */
+  /** Releases everything. Call it when no process is left. */
   close(): void {
     for (const { sharedMemory } of this.entries.values()) sharedMemory.results.close();
     this.entries.clear();
     closeSync(this.weightsDescriptor);
   }
 
-  private forget({ key, sharedMemory, members, hasEnded }: Entry): void {
+  private release({ key, sharedMemory, members, hasEnded }: Entry): void {
     if (!hasEnded || members > 0) return;
     this.entries.delete(key.toString('hex'));
     sharedMemory.results.close();

@@ -12,18 +12,18 @@ import type { SharedMemory } from './local-worker-memory.js';
 import { WorkerTally } from './worker-tally.js';
 
 /**
- * Life of one worker process as the coordinator sees it.
+ * Life of one worker process, seen by the coordinator.
  * - `joining`: the stream is open; the worker is checking itself (engine, probe microbatch). Gets no work.
  * - `ready`: admitted, holds no work.
  * - `computing`: holds microbatches or encode batches that it has not answered yet.
- * - `draining`: finishes what it holds, or has handed it back, and gets no new work. Entered when the worker says that
- *   it leaves, when it is drained by request, and when the coordinator sets it aside.
- * - `gone`: the stream ended, or the coordinator ended it. Never comes back: a restarted worker is a new member.
+ * - `draining`: finishes its work or has handed it back, and gets no new work. Entered when the worker announces that
+ * it leaves, when it is drained by request, and when the coordinator sets it aside.
+ * - `gone`: the stream ended, or the coordinator ended it. Final: a restarted worker is a new member.
  */
 export type MemberState = 'joining' | 'ready' | 'computing' | 'draining' | 'gone';
 export const memberStates: readonly MemberState[] = ['joining', 'ready', 'computing', 'draining', 'gone'];
 
-/** Where each state may lead. */
+/** Allowed transitions. */
 const transitions: Readonly<Record<MemberState, readonly MemberState[]>> = {
   joining: ['ready', 'gone'],
   ready: ['computing', 'draining', 'gone'],
@@ -32,7 +32,7 @@ const transitions: Readonly<Record<MemberState, readonly MemberState[]>> = {
   gone: [],
 };
 
-/** What a worker computes with, as it said when it was admitted. */
+/** A worker's engine, as reported when it was admitted. */
 export interface WorkerEngine {
   readonly name: string;
   readonly version: string;
@@ -45,42 +45,42 @@ export type WorkerStream = ServerDuplexStream<WorkerMessage__Output, Coordinator
 export interface MemberOptions {
   readonly slot: number;
   readonly name: string;
-  /** Drawn at each start of the worker process. */
+  /** Random for each start of the worker process. */
   readonly instanceId: string;
-  /** Which stream of the process this is, from 1. */
+  /** Number of this stream among those of the process, from 1. */
   readonly session: number;
   readonly stream: WorkerStream;
-  /** Where its transfers are put together. */
+  /** Where its transfers are assembled. */
   readonly memory: TransferMemory;
   readonly clock: Clock;
-  /** What it shares with this process, if that started it; else null. */
+  /** Memory shared with this process if it started the worker; else null. */
   readonly sharedMemory: SharedMemory | null;
 }
 
-/** One stream of a worker process, for as long as it lives. */
+/** One stream of a worker process, for as long as it lasts. */
 export class Member {
   private current: MemberState = 'joining';
-  /** Of the unanswered microbatches, those whose deadline has passed. While there are any it gets no more. */
+  /** Unanswered microbatches after their deadline. While there are any, the worker gets no more. */
   overdue = 0;
-  /** Whether the first weights are still on their way to a worker that joined during a step. */
+  /** Whether a worker that joined during a step is still receiving its first weights. */
   isReceiving = false;
-  /** Unanswered pieces of work; the pool reports `computing` while there are any. */
+  /** Unanswered pieces of work. The state is `computing` while there are any. */
   outstanding = 0;
-  /** Version of the weights this worker was sent last; null before the first. */
+  /** Version of the weights that this worker was sent last; null before the first. */
   weightsVersion: number | null = null;
   /** Iteration whose context this worker was sent last. */
   contextIteration: number | null = null;
-  /** By the clock that was given. */
+  /** Milliseconds of the given clock. */
   lastHeardAtMs: number;
   /** Null until it is admitted. */
   engine: WorkerEngine | null = null;
-  /** When its certificate ends, Unix time in milliseconds; null in plain text. */
+  /** When its certificate expires, Unix time in milliseconds; null in plain text. */
   certificateExpiryMs: number | null = null;
   readonly tally = new WorkerTally();
   readonly outbox: Outbox<CoordinatorMessage | Buffer>;
   readonly receiver: TransferReceiver;
 
-  /** Small number, reused after its owner is gone: the worker's name in logs and metrics. */
+  /** Small number, reused after the worker is gone. It names the worker in logs and metrics. */
   readonly slot: number;
   readonly name: string;
   readonly instanceId: string;
@@ -103,7 +103,7 @@ export class Member {
     this.outbox = new Outbox(
       {
         write: (message, taken) => {
-          // Encoded here, where it is known for whom.
+          // Encode here, so that the bytes are counted for this member.
           const bytes = Buffer.isBuffer(message) ? message : encodeCoordinatorMessage(message);
           this.tally.bytesSent += bytes.byteLength;
           return stream.write(bytes, taken);
@@ -120,22 +120,22 @@ export class Member {
   }
 
   /**
-   * The only way from one state to another.
-   * @throws CoordinatorError COORDINATOR_ILLEGAL_TRANSITION where the state does not lead there
+   * The only way to change the state.
+   * @throws CoordinatorError COORDINATOR_ILLEGAL_TRANSITION when the transition is not allowed
    */
   moveTo(next: MemberState): void {
     if (!transitions[this.current].includes(next)) {
       throw new CoordinatorError(
         'COORDINATOR_ILLEGAL_TRANSITION',
-        `${this.label} is ${this.current}, which leads to ${transitions[this.current].join(' or ') || 'nothing'}, not to ${next}`,
+        `${this.label} is ${this.current} and cannot become ${next}, expected ${transitions[this.current].join(' or ') || 'no further state'}`,
       );
     }
     this.current = next;
   }
 
   /**
-   * Puts weights into the memory that it shares with this process.
-   * @returns where they begin; null where nothing is shared, or no room left
+   * Writes weights into the memory shared with the worker.
+   * @returns their offset in bytes; null when no memory is shared, or no space is left
    */
   share(transfer: number, parts: readonly Uint8Array[]): number | null {
     const { sharedMemory } = this;

@@ -12,14 +12,14 @@ export interface FlatWeights {
   readonly variance: Float32Array;
 }
 
-/** One version of the weights, on its way to the workers. */
+/** One version of the weights that is sent to the workers. */
 export class OutgoingWeights {
-  /** Transfer ids are the sender's own; a worker has one weights transfer open at a time. */
+  /** Transfer ids are the sender's own. A worker has one open weights transfer at a time. */
   private readonly id: number;
   private readonly parts: readonly Uint8Array[];
   private encoded: readonly Buffer[] | null = null;
 
-  /** @param weights not copied: they must not change until the step or encode job they are for is over */
+  /** @param weights not copied: they must not change until their step or encode job is over */
   constructor(
     private readonly term: number,
     readonly version: number,
@@ -30,8 +30,8 @@ export class OutgoingWeights {
   }
 
   /**
-   * Sends them to a worker that has not got them yet: through memory where some is shared with it, else in chunks, a
-   * copy encoded once for all workers.
+   * Sends the weights to a worker that does not have them yet: through shared memory if possible, else in chunks that
+   * are encoded once for all workers.
    * @returns resolves when they are handed to its stream
    */
   sendTo(member: Member): Promise<void> {
@@ -54,20 +54,20 @@ export class OutgoingWeights {
   }
 }
 
-/** What a step needs to know of V, as a message; encoded once for all workers. */
+/** What a step needs of V, as a message that is encoded once for all workers. */
 export interface IterationMessage {
   readonly iteration: number;
   readonly message: Buffer;
 }
 
-/** Sends the iteration's context to a worker that has not got it yet. */
+/** Sends the iteration's context to a worker that does not have it yet. */
 export function sendContext(member: Member, { iteration, message }: IterationMessage): void {
   if (member.contextIteration === iteration) return;
   member.contextIteration = iteration;
   void member.outbox.send(message);
 }
 
-/** The message that carries what an iteration's steps need to know of V. */
+/** Encodes what an iteration's steps need of V. */
 export function encodeContext(term: number, iteration: number, summary: CodeSummary): IterationMessage {
   const message = encodeCoordinatorMessage({
     term,

@@ -9,25 +9,25 @@ import type { Member, MemberState } from './member.js';
 import { Strikes } from './strikes.js';
 import { type AnswerFigures, WorkerTally } from './worker-tally.js';
 
-/** Node results that wait to be summed, or are the sum: more memory than that is not kept for the next ones. */
+/** Node results that wait to be summed, or are the sum. More memory is not kept for the next ones. */
 const keptResults = 4;
 
-/** What a worker says that it ends with. */
+/** The failure with which a worker ended. */
 export interface WorkerFailure {
   readonly code: string;
   readonly message: string;
   readonly exitCode: number;
 }
 
-/** Why a member left, as a sentence for the log, and whether bad input on its side caused it. */
+/** Why a member left, as a sentence for the log, and whether its own bad input caused it. */
 export interface Departure {
   readonly reason: string;
-  /** The failure that the worker reported, or null when it just vanished. */
+  /** The failure that the worker reported, or null when it disappeared. */
   readonly failure: WorkerFailure | null;
 }
 
-/** Why an answer was not taken. */
-export const refusals = [
+/** Why an answer is rejected. */
+export const rejectionReasons = [
   'bad_message',
   'damaged',
   'unknown_node',
@@ -35,13 +35,13 @@ export const refusals = [
   'wrong_digest',
   'non_finite',
 ] as const;
-export type Refusal = (typeof refusals)[number];
+export type RejectionReason = (typeof rejectionReasons)[number];
 
 /** Why a worker is set aside for the rest of the run. */
 export const faults = ['slow', 'wrong'] as const;
 export type Fault = (typeof faults)[number];
 
-/** That there are too few workers to hand out work. */
+/** There are too few workers to hand out work. */
 export interface Waiting {
   readonly present: number;
   readonly needed: number;
@@ -51,52 +51,52 @@ export interface Waiting {
 interface PoolEvents {
   ready: [member: Member];
   gone: [member: Member, departure: Departure];
-  /** A worker was not let in; at a bounded rate, as strangers may ask as often as they like. */
-  turnedAway: [name: string, code: string, sentence: string];
+  /** A worker was refused. Emitted at a limited rate, because peers may retry at any rate. */
+  workerRefused: [name: string, code: string, sentence: string];
   setAside: [member: Member, fault: Fault, sentence: string];
-  /** The number of workers fell below the least, or reached it. */
+  /** The number of workers fell below the minimum, or reached it. */
   gathering: [waiting: Waiting | null];
-  refused: [member: Member, refusal: Refusal, sentence: string];
+  answerRejected: [member: Member, reason: RejectionReason, sentence: string];
 }
 
 /**
- * The workers of a run, by slot. The server puts them in and passes on what they send; whoever runs work listens
- * for `ready`, `gone` and results. A slot is the smallest free number, so labels stay few.
+ * The workers of a run, by slot. The server adds them and passes on their messages. Running work listens for `ready`,
+ * `gone` and results. A slot is the smallest free number, so the number of labels stays small.
  */
 export class WorkerPool extends EventEmitter<PoolEvents> {
   private readonly members = new Map<number, Member>();
   /** Members that left, over the whole run. */
   departed = 0;
-  /** Of all members, also those that left. */
+  /** Totals of all members, including those that left. */
   readonly answers = new WorkerTally();
   /** The coordinator's leadership term; set by the server. */
   term = 0;
-  /** Which sums of microbatches are expected. */
+  /** Expected sums of microbatches. */
   readonly nodes = new ExpectedAnswers<NodeResult__Output>();
-  /** Which encoded batches are expected. */
+  /** Expected encoded batches. */
   readonly encoded = new ExpectedAnswers<EncodeResult__Output>();
   private lastRequest = 0;
 
-  /** What workers send is put together here; whoever sums it gives it back. */
+  /** Where received transfers are assembled. The code that sums them gives the memory back. */
   readonly memory = new TransferMemory(keptResults);
-  /** How long answers take. */
+  /** Estimates how long answers take. */
   readonly deadlines = new DeadlineEstimator();
   readonly strikes = new Strikes<Member>();
   waiting: Waiting | null;
   private readonly banned = new Map<string, string>();
 
-  /** @param minWorkers work is only handed out while so many may be given some */
+  /** @param minWorkers work is only handed out when at least this many workers may get some */
   constructor(
     readonly minWorkers = 1,
     private readonly clock: Clock = systemClock,
   ) {
     super();
     this.waiting = { present: 0, needed: minWorkers, since: clock.date() };
-    // Each piece of work in progress listens for itself, as do steps whose last answers are still to come.
+    // Each piece of running work adds a listener, and so do steps whose late answers are still expected.
     this.setMaxListeners(0);
   }
 
-  /** A number that no encode job has had. */
+  /** A request number that no other encode job has. */
   nextRequest(): number {
     return ++this.lastRequest;
   }
@@ -123,19 +123,19 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     member.outstanding = Math.max(0, member.outstanding + pieces);
     const state: MemberState = member.outstanding > 0 ? 'computing' : 'ready';
     if (member.state === 'draining') {
-      if (member.outstanding === 0) this.dismiss(member);
+      if (member.outstanding === 0) this.removeDrained(member);
     } else if (state !== member.state) {
       member.moveTo(state);
     }
   }
 
-  /** Takes down what an answer of a member cost. */
+  /** Records the cost of a member's answer. */
   answered(member: Member, figures: AnswerFigures): void {
     member.tally.answered(figures);
     this.answers.answered(figures);
   }
 
-  /** Takes a member out for good; safe to call twice. */
+  /** Removes a member permanently; safe to call twice. */
   remove(member: Member, departure: Departure): void {
     if (member.state === 'gone') return;
     member.moveTo('gone');
@@ -147,37 +147,37 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   }
 
   /**
-   * Takes out a member whose answer cannot be true: it is told why, and its work goes to others.
+   * Removes a member whose answer is invalid. It gets the reason, and its work goes to other workers.
    * @param sentence what was wrong, naming the value and what was expected
    */
-  refuse(member: Member, refusal: Refusal, sentence: string): void {
+  rejectAnswer(member: Member, reason: RejectionReason, sentence: string): void {
     if (member.state === 'gone') return;
-    this.emit('refused', member, refusal, sentence);
-    member.stream.write({ term: this.term, refusal: { code: refusal.toUpperCase(), message: sentence } });
+    this.emit('answerRejected', member, reason, sentence);
+    member.stream.write({ term: this.term, refusal: { code: reason.toUpperCase(), message: sentence } });
     member.stream.end();
-    this.remove(member, { reason: `its answer was refused: ${sentence}`, failure: null });
+    this.remove(member, { reason: `its answer was rejected: ${sentence}`, failure: null });
   }
 
-  /** Takes out a member that says it leaves: it has handed back what it held. */
+  /** Removes a member that has announced that it leaves and has handed back its work. */
   leave(member: Member, reason: string): void {
     this.beginDraining(member);
     this.remove(member, { reason: `it left: ${reason}`, failure: null });
   }
 
   /**
-   * Sends one worker home when it has answered what it holds.
+   * Ends one worker's membership when it has answered its work.
    * @param worker its slot or name
-   * @returns false where there is none
+   * @returns false when there is no such worker
    */
   drain(worker: string): boolean {
     const member = this.all().find(({ slot, name }) => name === worker || String(slot) === worker);
     if (!member) return false;
     this.beginDraining(member);
-    if (member.outstanding === 0) this.dismiss(member);
+    if (member.outstanding === 0) this.removeDrained(member);
     return true;
   }
 
-  /** Takes out a member for the rest of the run; its process is not admitted again. */
+  /** Removes a member for the rest of the run. Its process is not admitted again. */
   setAside(member: Member, fault: Fault, sentence: string): void {
     if (member.state === 'gone') return;
     this.banned.set(member.instanceId, sentence);
@@ -188,7 +188,7 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     this.remove(member, { reason: `it was set aside: ${sentence}`, failure: null });
   }
 
-  /** Why a worker process was set aside; null where it was not. */
+  /** Why a worker process was set aside; null when it was not. */
   whySetAside(instanceId: string): string | null {
     return this.banned.get(instanceId) ?? null;
   }
@@ -199,7 +199,7 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     this.gather();
   }
 
-  private dismiss(member: Member): void {
+  private removeDrained(member: Member): void {
     const reason = 'it was drained';
     void member.outbox.send({ term: this.term, finish: { reason } }).then(() => {
       member.stream.end();
@@ -207,7 +207,7 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     });
   }
 
-  /** Keeps `waiting` in step with who is there. */
+  /** Updates `waiting` when the number of workers changes. */
   private gather(): void {
     const present = this.admitted().length;
     const wasWaiting = this.waiting;
@@ -223,14 +223,14 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     return [...this.members.values()].sort((a, b) => a.slot - b.slot);
   }
 
-  /** Members that may be given work, by slot. */
+  /** Members that may get work, by slot. */
   admitted(): Member[] {
     return this.all().filter(({ state }) => state === 'ready' || state === 'computing');
   }
 
   /**
-   * Members to give gradient work to, by slot: none while too few are there. Those that are late or still receive
-   * their first weights are left out as long as there are others.
+   * Members to give gradient work to, by slot; none while there are too few. Workers that are late or still receive
+   * their first weights are excluded while there are others.
    */
   available(): Member[] {
     if (this.waiting !== null) return [];

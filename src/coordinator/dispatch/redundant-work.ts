@@ -2,104 +2,106 @@ import { type Clock, secondsOf } from '../../clock.js';
 import { CoordinatorError } from '../error.js';
 import type { DeadlineEstimator } from './deadline.js';
 import type { Member } from './member.js';
-import type { Departure, Refusal, WorkerPool } from './pool.js';
+import type { Departure, RejectionReason, WorkerPool } from './pool.js';
 import { Strikes } from './strikes.js';
 import { Witnesses } from './witnesses.js';
 import type { WorkEvent } from './work-event.js';
 import { WorkShares } from './work-shares.js';
 
-/** How often deadlines are looked at. */
+/** Interval of deadline checks. */
 const lookMs = 100;
 
-/** Why an answer is not taken. */
-export interface Refused {
-  readonly refusal: Refusal;
+/** Why an answer is rejected. */
+export interface Rejection {
+  readonly reason: RejectionReason;
   /** Names the value and what was expected. */
   readonly sentence: string;
 }
 
-/** What a worker computed of one unit. */
+/** The digest of a worker's result for one unit. */
 export interface UnitDigest {
   readonly unit: number;
   /** SHA-256 */
   readonly digest: Buffer;
 }
 
-/** A worker that may be given work, and how much it holds. */
+/** A worker that may get work, and the number of units that it holds. */
 export interface Candidate {
   readonly member: Member;
   readonly held: number;
   owes(unit: number): boolean;
 }
 
-/** One kind of work: its units, how they are handed out, and what becomes of their answers. */
+/** One kind of work: its units, how they are assigned, and what happens to the answers. */
 export interface WorkKind<Answer> {
   /** Units to compute twice and compare. */
   readonly verified: readonly number[];
-  /** Whether workers whose answers differ cannot both be right. */
+  /** Whether two different answers prove that one of the workers is wrong. */
   readonly strict: boolean;
-  /** Units that a worker holds at most before it is asked for a second opinion. */
+  /** A worker that holds this many units is not asked for a second answer. */
   readonly mostHeld: number;
   readonly deadlines: DeadlineEstimator;
-  /** What the units are called, as a plural: `microbatches`. */
+  /** Name of the units, in plural: `microbatches`. */
   readonly units: string;
-  /** What workers give, as a plural: `gradients`. */
+  /** Name of the answers, in plural: `gradients`. */
   readonly answers: string;
-  /** A unit in words. */
+  /** Describes a unit. */
   name(unit: number): string;
-  /** Units that no answer covers, in order. */
+  /** Units without an answer, in order. */
   missing(): readonly number[];
-  /** Divides units that nobody holds in time; none goes to a worker that owes it. */
+  /** Assigns units that no worker holds within its deadline. A unit never goes to a worker that holds it already. */
   assign(units: readonly number[], candidates: readonly Candidate[]): { member: Member; units: number[] }[];
   send(member: Member, units: readonly number[]): void;
-  /** What a worker gets that was admitted in the middle of the work, before any unit. */
+  /** Sends what a worker needs that was admitted during the work, before its first unit. */
   prepare?(member: Member): void;
-  /** What cannot be true about an answer. */
-  implausible(units: readonly number[], answer: Answer): Refused | null;
-  /** What the member computed of the units that are compared, as this process can see or must believe. */
+  /** Checks an answer for impossible values. */
+  implausible(units: readonly number[], answer: Answer): Rejection | null;
+  /**
+   * The member's digests of the units that are compared. They are computed here, or taken from the worker's message.
+   */
   digestsOf(
     units: readonly number[],
     answer: Answer,
     isCompared: (unit: number) => boolean,
-  ): readonly UnitDigest[] | Refused;
-  /** Told of every answer to units that its worker owed. */
+  ): readonly UnitDigest[] | Rejection;
+  /** Called with every answer to units that its worker holds. */
   answered(member: Member, units: readonly number[], answer: Answer, seconds: number): void;
-  /** Told of units that were not answered in time. */
+  /** Called with units that were not answered in time. */
   overdue(member: Member, units: readonly number[]): void;
-  /** Makes an answer part of the result, as far as it is not there yet. */
+  /** Adds an answer to the result, unless the units are already there. */
   take(member: Member, units: readonly number[], answer: Answer): void;
   /** Whether an answer of the member is part of the result. */
   isUsed(member: Member): boolean;
-  /** Takes what these members answered out of the result; it is missing again. */
+  /** Removes the answers of these members from the result. Their units are missing again. */
   discard(members: readonly Member[]): void;
-  /** The result is settled or given up: its memory is not held for stragglers. */
+  /** The result is complete or given up. Release the memory that was kept for late answers. */
   end(): void;
-  /** No worker owes anything any more. */
-  forget(): void;
+  /** No worker holds a unit any more. */
+  release(): void;
 }
 
 export interface WorkSurroundings {
   readonly pool: WorkerPool;
   readonly clock: Clock;
-  /** Told what happens to the units. */
+  /** Called with each event of the work. */
   readonly notify: (event: WorkEvent) => void;
   readonly signal: AbortSignal;
-  /** Told of answers that contradict each other after one of them was used. */
+  /** Called when answers contradict each other after one of them was used. */
   readonly onLateContradiction: (error: CoordinatorError) => void;
 }
 
 /**
- * Has a set of units computed by whatever workers there are. Units of a worker that leaves go to others, those of a
- * straggler go out a second time; the first answer counts and later ones are compared with it. Where two differ a third
- * decides, and the odd one is set aside with all that it answered. After the end the answers that are still to come are
- * listened for, to know who is free and to compare them.
+ * Computes a set of units on the available workers. Units of a worker that leaves go to other workers, and units of a
+ * straggler are assigned a second time. The first answer counts, and later answers are compared with it. When two
+ * answers differ, a third one decides. The outvoted worker is set aside, and all its answers are discarded. After the
+ * end, late answers are still received, to know which workers are free and to compare them.
  */
 export class RedundantWork<Answer> {
   private readonly shares = new WorkShares<Member>();
   private readonly witnesses = new Witnesses<Member>();
-  /** How many answers each unit needs that is compared. */
+  /** Number of answers that each compared unit needs. */
   private readonly wanted = new Map<number, number>();
-  /** Of them, those about which workers contradict each other. */
+  /** Those of them on which workers contradict each other. */
   private readonly contested = new Set<number>();
   private settled!: { resolve: () => void; reject: (error: unknown) => void };
   private stopLooking = () => {};
@@ -114,9 +116,10 @@ export class RedundantWork<Answer> {
   }
 
   /**
-   * Resolves when every unit is answered and no comparison is open; rejects with the signal's reason when aborted. To be
-   * called once.
-   * @throws CoordinatorError COORDINATOR_CONTRADICTION when workers contradict each other and nobody can decide
+   * Resolves when every unit is answered and no comparison is open; rejects with the signal's reason when aborted. Call
+   * it once.
+   * @throws CoordinatorError COORDINATOR_CONTRADICTION when workers contradict each other and no further worker can
+   * decide
    */
   run(): Promise<void> {
     const { pool, clock, signal } = this.surroundings;
@@ -132,15 +135,15 @@ export class RedundantWork<Answer> {
     });
   }
 
-  /** Takes what a worker answered about some units; what it does not owe is left aside. */
+  /** Handles a worker's answer to some units. Ignores units that it does not hold. */
   answer(member: Member, units: readonly number[], answer: Answer): void {
     const { kind, shares } = this;
     const { pool, clock } = this.surroundings;
     if (units.length === 0 || !units.every((unit) => shares.owes(member, unit))) return;
-    const refused = this.isOver ? null : kind.implausible(units, answer);
-    const digests = refused ?? kind.digestsOf(units, answer, (unit) => this.isCompared(unit, member));
-    if ('refusal' in digests) {
-      pool.refuse(member, digests.refusal, digests.sentence);
+    const rejection = this.isOver ? null : kind.implausible(units, answer);
+    const digests = rejection ?? kind.digestsOf(units, answer, (unit) => this.isCompared(unit, member));
+    if ('reason' in digests) {
+      pool.rejectAnswer(member, digests.reason, digests.sentence);
       return;
     }
     const { late, seconds } = shares.answer(member, units, secondsOf(clock));
@@ -148,11 +151,15 @@ export class RedundantWork<Answer> {
     kind.answered(member, units, answer, seconds);
     member.overdue -= late;
     pool.account(member, -units.length);
-    const odd = this.hear(member, digests);
-    // Before anyone hears that a worker is gone: what it held must not go out while the answer to it is here.
-    if (!this.isOver && !odd.has(member)) kind.take(member, units, answer);
-    for (const [each, unit] of odd) {
-      pool.setAside(each, 'wrong', `of ${kind.name(unit)} it gave ${kind.answers} that no other worker did`);
+    const outvoted = this.record(member, digests);
+    // Take the answer before the worker is reported as gone, so that its units are not assigned again.
+    if (!this.isOver && !outvoted.has(member)) kind.take(member, units, answer);
+    for (const [each, unit] of outvoted) {
+      pool.setAside(
+        each,
+        'wrong',
+        `its ${kind.answers} of ${kind.name(unit)} differ from those of the other workers`,
+      );
     }
     this.goOn();
   }
@@ -167,18 +174,18 @@ export class RedundantWork<Answer> {
     );
   }
 
-  /** Notes what a worker computed. @returns whom that shows to be wrong, each with a unit of which it was */
-  private hear(member: Member, digests: readonly UnitDigest[]): Map<Member, number> {
-    const odd = new Map<Member, number>();
+  /** Records a worker's digests. @returns the workers that are shown to be wrong, each with a unit */
+  private record(member: Member, digests: readonly UnitDigest[]): Map<Member, number> {
+    const outvoted = new Map<Member, number>();
     for (const { unit, digest } of digests) {
       this.witnesses.state(unit, member, digest.toString('hex'));
-      for (const each of this.judge(unit)) odd.set(each, unit);
+      for (const each of this.compare(unit)) outvoted.set(each, unit);
     }
-    return odd;
+    return outvoted;
   }
 
-  /** Compares what was said of a unit. @returns whom the others outvote */
-  private judge(unit: number): readonly Member[] {
+  /** Compares the digests of a unit. @returns the outvoted workers */
+  private compare(unit: number): readonly Member[] {
     const { kind, witnesses, wanted, contested } = this;
     const { notify, onLateContradiction } = this.surroundings;
     const compared = (outcome: 'agreed' | 'contradiction') =>
@@ -192,7 +199,7 @@ export class RedundantWork<Answer> {
       return [];
     }
     if (!contested.has(unit)) compared('contradiction');
-    // Workers of different numerical identities may differ.
+    // Workers of different numerical identities may compute different bits.
     if (!kind.strict) {
       wanted.delete(unit);
       return [];
@@ -205,22 +212,22 @@ export class RedundantWork<Answer> {
     }
     contested.delete(unit);
     wanted.delete(unit);
-    if (verdict.odd.some((member) => kind.isUsed(member))) {
+    if (verdict.outvoted.some((member) => kind.isUsed(member))) {
       if (this.isOver) onLateContradiction(this.contradiction(unit));
-      else kind.discard(verdict.odd);
+      else kind.discard(verdict.outvoted);
     }
-    for (const member of verdict.odd) witnesses.forget(member);
-    // Where only an odd one disagreed, nobody does any more.
+    for (const member of verdict.outvoted) witnesses.remove(member);
+    // The contradiction is over when only an outvoted worker disagreed.
     for (const other of contested) {
       if (witnesses.verdict(other).kind !== 'contradiction') contested.delete(other);
     }
-    return verdict.odd;
+    return verdict.outvoted;
   }
 
   private goOn(): void {
     this.dispatch();
     this.finishWhenWhole();
-    this.forgetWhenEmpty();
+    this.releaseWhenEmpty();
   }
 
   private readonly dispatch = (): void => {
@@ -230,7 +237,7 @@ export class RedundantWork<Answer> {
     this.askForMore();
   };
 
-  /** Hands out the units that nobody owes in time and no answer covers. */
+  /** Assigns the units that have no answer and that no worker holds within its deadline. */
   private handOut(): void {
     const { kind, shares } = this;
     const { pool, notify } = this.surroundings;
@@ -249,7 +256,7 @@ export class RedundantWork<Answer> {
     for (const share of kind.assign(units, candidates)) this.hand(share.member, share.units);
   }
 
-  /** Asks further workers for the units that need more answers than are there or on their way. */
+  /** Assigns units that need more answers to further workers. */
   private askForMore(): void {
     for (const [unit, answers] of this.wanted) {
       for (;;) {
@@ -261,7 +268,7 @@ export class RedundantWork<Answer> {
     }
   }
 
-  /** Of the workers that may be asked for a unit too, the one that holds least. */
+  /** Among the workers that may compute a unit too, the one that holds the fewest units. */
   private nextWitness(unit: number): Member | undefined {
     const { kind, shares, contested } = this;
     const free = this.possibleWitnesses(unit).filter(
@@ -271,8 +278,8 @@ export class RedundantWork<Answer> {
   }
 
   /**
-   * Workers that have not said what a unit is and do not owe it. About a contested one whoever is there may decide, also
-   * who is late or still receives its first weights.
+   * Workers that have not answered a unit and do not hold it. For a contested unit this includes workers that are late
+   * or still receive their first weights.
    */
   private possibleWitnesses(unit: number): Member[] {
     const { shares, witnesses, contested } = this;
@@ -286,12 +293,12 @@ export class RedundantWork<Answer> {
   private hand(member: Member, units: readonly number[]): void {
     const { pool, clock } = this.surroundings;
     this.kind.send(member, units);
-    // What it needs was encoded meanwhile, where it was not before: its time begins now.
+    // The worker's first data may have been encoded meanwhile, so its time starts now.
     this.shares.give(member, units, secondsOf(clock));
     pool.account(member, units.length);
   }
 
-  /** Lets others compute too what is overdue. */
+  /** Lets other workers compute overdue units too. */
   private readonly expire = (): void => {
     const { pool, clock, notify } = this.surroundings;
     const { deadlines, units: work } = this.kind;
@@ -331,7 +338,7 @@ export class RedundantWork<Answer> {
   private finishWhenWhole(): void {
     if (this.isOver) return;
     for (const unit of this.contested) {
-      // Whoever still owes it, however late, may decide.
+      // A worker that still holds it, however late, may decide.
       if (this.shares.isOwed(unit) || this.possibleWitnesses(unit).length > 0) continue;
       this.end(() => this.settled.reject(this.contradiction(unit)));
       return;
@@ -339,7 +346,7 @@ export class RedundantWork<Answer> {
     if (this.contested.size > 0 || this.kind.missing().length > 0) return;
     for (const unit of [...this.wanted.keys()]) {
       if (this.shares.inTime(unit) > 0 || this.possibleWitnesses(unit).length > 0) return;
-      // There is nobody to compare it with.
+      // No other worker is left to compare it with.
       this.wanted.delete(unit);
     }
     this.end(this.settled.resolve);
@@ -354,20 +361,20 @@ export class RedundantWork<Answer> {
     signal.removeEventListener('abort', this.onAbort);
     settle();
     this.kind.end();
-    this.forgetWhenEmpty();
+    this.releaseWhenEmpty();
   }
 
-  private forgetWhenEmpty(): void {
+  private releaseWhenEmpty(): void {
     if (!this.isOver || !this.shares.isEmpty) return;
     this.stopLooking();
     this.surroundings.pool.off('gone', this.onGone);
-    this.kind.forget();
+    this.kind.release();
   }
 
   private contradiction(unit: number): CoordinatorError {
     return new CoordinatorError(
       'COORDINATOR_CONTRADICTION',
-      `workers gave different ${this.kind.answers} of ${this.kind.name(unit)} and no further worker could decide between them; the last checkpoint is older, and resuming goes on from it`,
+      `workers gave different ${this.kind.answers} of ${this.kind.name(unit)} and no further worker could decide between them; resume the run from its last checkpoint, which is older`,
     );
   }
 }

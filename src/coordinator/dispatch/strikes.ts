@@ -2,13 +2,13 @@
 const mostMisses = 8;
 const windowSeconds = 600;
 
-/** Counts, for each worker, the deadlines it missed lately. */
+/** Counts each worker's recently missed deadlines. */
 export class Strikes<Worker extends object> {
   private readonly misses = new WeakMap<Worker, number[]>();
 
   /**
    * Counts a missed deadline.
-   * @returns whether that was one too many
+   * @returns whether the worker is above the limit
    */
   count(worker: Worker, nowSeconds: number): boolean {
     const recent = (this.misses.get(worker) ?? []).filter((at) => nowSeconds - at < windowSeconds);
@@ -17,6 +17,6 @@ export class Strikes<Worker extends object> {
     return recent.length > mostMisses;
   }
 
-  /** The bound as words, for the reason given. */
+  /** The limit in words, for the log. */
   static readonly rule = `more than ${mostMisses} deadlines within ${windowSeconds / 60} minutes`;
 }

@@ -1,13 +1,13 @@
-/** What the digests say about one unit of work that several workers computed. */
+/** The result of comparing the digests of one unit that several workers computed. */
 export type Verdict<Worker> =
   | { readonly kind: 'alone' }
   | { readonly kind: 'agreed' }
-  /** Digests differ, and none has more workers behind it than every other. */
+  /** Digests differ, and no digest is the most frequent one. */
   | { readonly kind: 'contradiction'; readonly workers: readonly Worker[] }
-  /** At least two agree; the odd ones do not. */
-  | { readonly kind: 'decided'; readonly odd: readonly Worker[] };
+  /** At least two workers agree, and the others are outvoted. */
+  | { readonly kind: 'decided'; readonly outvoted: readonly Worker[] };
 
-/** Who stated which digest of which unit of one piece of work. */
+/** Records which worker reported which digest of which unit. */
 export class Witnesses<Worker> {
   private readonly statements = new Map<number, Map<Worker, string>>();
 
@@ -17,8 +17,8 @@ export class Witnesses<Worker> {
     this.statements.set(unit, statements);
   }
 
-  /** Forgets what a worker said that was found wrong. */
-  forget(worker: Worker): void {
+  /** Removes all digests of a worker that was wrong. */
+  remove(worker: Worker): void {
     for (const statements of this.statements.values()) statements.delete(worker);
   }
 
@@ -26,7 +26,7 @@ export class Witnesses<Worker> {
     return this.statements.get(unit)?.has(worker) === true;
   }
 
-  /** How many workers said something of the unit. */
+  /** Number of workers that reported a digest of the unit. */
   countOf(unit: number): number {
     return this.statements.get(unit)?.size ?? 0;
   }
@@ -46,6 +46,9 @@ export class Witnesses<Worker> {
     if (most!.length === next!.length) {
       return { kind: 'contradiction', workers: statements.map(([worker]) => worker) };
     }
-    return { kind: 'decided', odd: statements.map(([worker]) => worker).filter((w) => !most!.includes(w)) };
+    return {
+      kind: 'decided',
+      outvoted: statements.map(([worker]) => worker).filter((w) => !most!.includes(w)),
+    };
   }
 }

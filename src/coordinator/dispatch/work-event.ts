@@ -1,16 +1,16 @@
 import type { Member } from './member.js';
 import type { Departure } from './pool.js';
 
-/** What happens to units of work that are handed out. `work` names the units, as a plural. */
+/** An event of units of work that are handed out. `work` names the units, in plural. */
 export type WorkEvent =
-  /** Units went out again because their worker left. */
+  /** Units were assigned again because their worker left. */
   | {
       readonly type: 'work.redispatched';
       readonly work: string;
       readonly units: number;
       readonly departure: Departure;
     }
-  /** Units were not answered in time and may go out a second time. */
+  /** Units were not answered in time and may be assigned a second time. */
   | {
       readonly type: 'work.overdue';
       readonly work: string;

@@ -1,12 +1,14 @@
 interface Share {
   readonly units: Set<number>;
-  /** Of them, those whose deadline has passed. */
+  /** Those of them whose deadline has passed. */
   readonly overdue: Set<number>;
-  /** When this worker was last given work or answered some. */
+  /** When this worker last got work or answered some. */
   movedAtSeconds: number;
 }
 
-/** Which worker owes which units of one piece of work, and since when. A unit may be owed by several. */
+/**
+ * Records which worker holds which units of one piece of work, and since when. Several workers may hold the same unit.
+ */
 export class WorkShares<Worker> {
   private readonly shares = new Map<Worker, Share>();
 
@@ -22,8 +24,8 @@ export class WorkShares<Worker> {
   }
 
   /**
-   * Takes answered units off a worker's share.
-   * @returns how many it owed, how many of those late, and the seconds since it last moved
+   * Removes answered units from a worker's share.
+   * @returns how many of the units it held, how many of those were late, and the seconds since the share last changed
    */
   answer(worker: Worker, units: readonly number[], nowSeconds: number) {
     const share = this.shares.get(worker);
@@ -36,7 +38,7 @@ export class WorkShares<Worker> {
     return { owed, late, seconds };
   }
 
-  /** Forgets a worker, and returns what it owed. */
+  /** Removes a worker, and returns the units that it held. */
   drop(worker: Worker): number[] {
     const share = this.shares.get(worker);
     this.shares.delete(worker);
@@ -44,7 +46,7 @@ export class WorkShares<Worker> {
   }
 
   /**
-   * Marks the shares whose time is over, each unit once.
+   * Marks the shares whose deadline has passed, each unit once.
    * @param deadline seconds for a number of units
    */
   expire(nowSeconds: number, deadline: (units: number) => number): { worker: Worker; units: number[] }[] {
@@ -62,18 +64,18 @@ export class WorkShares<Worker> {
     return this.shares.get(worker)?.units.has(unit) === true;
   }
 
-  /** How many units a worker owes. */
+  /** Number of units that a worker holds. */
   countOf(worker: Worker): number {
     return this.shares.get(worker)?.units.size ?? 0;
   }
 
-  /** How many workers owe the unit and still have time. */
+  /** Number of workers that hold the unit and are within their deadline. */
   inTime(unit: number): number {
     return [...this.shares.values()].filter(({ units, overdue }) => units.has(unit) && !overdue.has(unit))
       .length;
   }
 
-  /** Every unit that somebody owes and still has time for. */
+  /** Every unit that a worker holds within its deadline. */
   allInTime(): Set<number> {
     const inTime = new Set<number>();
     for (const { units, overdue } of this.shares.values()) {

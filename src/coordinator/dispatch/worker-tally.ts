@@ -1,4 +1,4 @@
-/** What a worker said about microbatches that it answered, and what the coordinator saw. */
+/** What a worker reported about microbatches that it answered, and what the coordinator measured. */
 export interface AnswerFigures {
   readonly microbatches: number;
   /** From handing out to the answer, transfers included. */
@@ -7,7 +7,7 @@ export interface AnswerFigures {
   readonly imageWaitSeconds: number;
 }
 
-/** Running totals: of one worker, for as long as it is a member, or of all. */
+/** Running totals of one worker while it is a member, or of all workers. */
 export class WorkerTally {
   microbatches = 0;
   turnaroundSeconds = 0;
@@ -27,7 +27,7 @@ export class WorkerTally {
     this.imageWaitSeconds += plausible(figures.imageWaitSeconds);
   }
 
-  /** Totals of the worker's process, as its heartbeat says. */
+  /** Totals of the worker's process from its heartbeat. */
   beaten(totals: {
     readonly imagesDecoded: number;
     readonly imagesFromCache: number;
@@ -39,7 +39,7 @@ export class WorkerTally {
   }
 }
 
-/** A worker may claim any number; a total that is none would stay so. */
+/** A worker may send any number. NaN would make a total NaN forever. */
 function plausible(claimed: number): number {
   return Number.isFinite(claimed) && claimed > 0 ? claimed : 0;
 }

@@ -15,7 +15,7 @@ export interface ControlServiceOptions {
   readonly log: Log;
 }
 
-/** Lets others reach a run's control: by a socket in its directory, and over NATS where there is a server. */
+/** Opens a run's control: a socket in its directory, and NATS if a server is configured. */
 export async function openControl(options: ControlServiceOptions): Promise<{ close(): Promise<void> }> {
   const { run, control, directory, leadership, link, log } = options;
   const answer = control.answer.bind(control);
@@ -24,8 +24,11 @@ export async function openControl(options: ControlServiceOptions): Promise<{ clo
     const socket = await serveControlSocket(directory.controlSocket, answer);
     return { close: () => socket.close(leadership.isHeld()) };
   } catch (error) {
-    // Not every file system has sockets; a run that cannot be paused is better than none.
-    log.warn('no control socket', { path: directory.controlSocket, reason: (error as Error).message });
+    // Not every file system supports sockets. A run without control is better than no run.
+    log.warn('cannot open the control socket', {
+      path: directory.controlSocket,
+      reason: (error as Error).message,
+    });
     return { close: async () => {} };
   }
 }

@@ -19,7 +19,10 @@ export interface EventReporterOptions {
   readonly clock: Clock;
 }
 
-/** Stamps what happens in a run and publishes it: to the run directory always, and to NATS where there is a server. */
+/**
+ * Adds run, term, sequence and time to events and publishes them: always to the run directory, and to NATS if a server
+ * is configured.
+ */
 export class EventReporter {
   private readonly sinks: readonly RunEvents[];
   private sequence = 0;
@@ -34,7 +37,7 @@ export class EventReporter {
     this.sinks = link === null ? [file] : [file, new NatsEvents({ link, run, term, capacity, earlier })];
   }
 
-  /** Events published everywhere they go, and events that one place or another lost. */
+  /** Number of events that were published to every destination, and of events that a destination lost. */
   get counts(): { published: number; lost: number } {
     return {
       published: Math.min(...this.sinks.map(({ counts }) => counts.published)),
@@ -42,7 +45,7 @@ export class EventReporter {
     };
   }
 
-  /** A coordinator that was replaced says nothing more about the run. */
+  /** A coordinator that was replaced publishes nothing more. */
   publish(position: RunPosition, body: RunEventBody): void {
     const { run, leadership } = this.options;
     if (!leadership.isHeld()) return;

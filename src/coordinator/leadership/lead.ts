@@ -8,18 +8,18 @@ import { NatsLink } from '../../transport/events/nats-link.js';
 import { EventReporter } from './event-reporter.js';
 import { Leadership } from './leadership.js';
 
-/** What a coordinator has while it leads a run, whatever the run does. */
+/** What a coordinator has while it leads a run. */
 export interface Leading {
   readonly leadership: Leadership;
   readonly events: EventReporter;
-  /** Null where no NATS server is configured. */
+  /** Null when no NATS server is configured. */
   readonly link: NatsLink | null;
 }
 
 /**
- * Leads a run while `body` runs: takes its lease, publishes its events, and gives the lease back.
- * @param options.onDeposed called once, when another coordinator has taken the run
- * @throws TransportError TRANSPORT_NATS_SETTINGS, TRANSPORT_NATS_LEASE_HELD, and what `body` throws
+ * Leads a run while `body` runs: takes its lease, publishes its events, and releases the lease.
+ * @param options.onDeposed called once, when another coordinator has taken over the run
+ * @throws TransportError TRANSPORT_NATS_SETTINGS, TRANSPORT_NATS_LEASE_HELD, and the errors of `body`
  */
 export async function lead<Value>(
   options: {

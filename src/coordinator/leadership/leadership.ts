@@ -6,25 +6,25 @@ import type { RunDirectory } from '../../run/run-directory.js';
 import type { NatsLease } from '../../transport/events/nats-lease.js';
 import { CoordinatorError } from '../error.js';
 
-/** Renewals in the time that a lease lasts: two may come late. */
+/** Renewals within a lease's duration, so that two may be late. */
 const renewalsPerLease = 3;
 
 export interface LeadershipOptions {
   readonly directory: RunDirectory;
-  /** Null where no NATS server is configured. */
+  /** Null when no NATS server is configured. */
   readonly natsLease: NatsLease | null;
-  /** How long others wait for a sign of life. */
+  /** Seconds after the last renewal until another coordinator may take over. */
   readonly leaseSeconds: number;
   readonly log: Log;
   readonly clock: Clock;
-  /** Called once, when another coordinator has taken the run. */
+  /** Called once, when another coordinator has taken over the run. */
   readonly onDeposed: (error: FcaenetError) => void;
 }
 
 /**
- * That this process is the run's one coordinator: the term it was granted, the lease that it renews, and the guard of
- * everything durable. A process that was stopped for longer than its lease may have been replaced; it finds out at
- * its next write at the latest, and what slips through between look and write is never read (see `Terms`).
+ * Makes this process the run's only coordinator: holds the term it was granted, renews its lease, and guards everything
+ * durable. A process that was stopped for longer than its lease may have been replaced. It detects this at its next
+ * write at the latest. A write between the check and the replacement is never read (see `Terms`).
  */
 export class Leadership implements Fence {
   private deposed = false;
@@ -39,7 +39,7 @@ export class Leadership implements Fence {
   }
 
   /**
-   * @param options.directory held by this process
+   * @param options.directory locked by this process
    * @throws TransportError TRANSPORT_NATS_LEASE_HELD
    */
   static async take(options: LeadershipOptions): Promise<Leadership> {
@@ -55,7 +55,7 @@ export class Leadership implements Fence {
     return !this.deposed && this.options.directory.isHeld(this.term);
   }
 
-  /** @throws CoordinatorError COORDINATOR_DEPOSED when another coordinator has the run */
+  /** @throws CoordinatorError COORDINATOR_DEPOSED when another coordinator has taken over the run */
   check(): void {
     if (!this.isHeld()) throw this.depose();
   }
@@ -64,7 +64,7 @@ export class Leadership implements Fence {
     return this.options.directory.terms.acceptsCheckpoint(term, name);
   }
 
-  /** Lets others lead. */
+  /** Releases the lease. */
   async release(): Promise<void> {
     this.stopRenewing();
     await this.options.natsLease?.release();
@@ -77,7 +77,7 @@ export class Leadership implements Fence {
       if (!directory.renew() || !this.isHeld()) this.depose();
       else if ((await natsLease?.renew()) === 'lost') this.depose();
     } catch (error) {
-      // A disk that fails for a moment is no other coordinator.
+      // A short disk failure does not mean that another coordinator leads.
       log.warn('lease not renewed', { reason: (error as Error).message });
     }
   }
@@ -87,19 +87,19 @@ export class Leadership implements Fence {
     const highest = directory.terms.highest();
     const error = new CoordinatorError(
       'COORDINATOR_DEPOSED',
-      `another coordinator has taken ${directory.path} (term ${this.term} here, ${highest} is the highest granted); this one has stopped writing`,
+      `another coordinator has taken over ${directory.path} (this coordinator has term ${this.term}, the highest granted term is ${highest}); this coordinator has stopped writing`,
     );
     if (!this.deposed) {
       this.deposed = true;
       this.stopRenewing();
-      log.error('another coordinator has the run', { term: this.term, highest });
+      log.error('another coordinator has taken over the run', { term: this.term, highest });
       onDeposed(error);
     }
     return error;
   }
 }
 
-/** For those who only read a run's checkpoints. */
+/** For processes that only read a run's checkpoints. */
 export function readersFence(directory: RunDirectory): Fence {
   return {
     accepts: (term, name) => directory.terms.acceptsCheckpoint(term, name),

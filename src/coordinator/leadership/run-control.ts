@@ -1,34 +1,34 @@
 import type { RunPosition } from '../../checkpoint/manifest.js';
 import type { ControlReply, ControlRequest } from '../../transport/control/message.js';
 
-/** What `fcaenet status` prints. */
+/** The output of `fcaenet status`. */
 export interface RunStatus {
   readonly state: 'waiting' | 'running' | 'pausing' | 'paused' | 'stopping';
-  /** Counts what is finished, so that it begins with 0. */
+  /** Counts what is finished, so it starts at 0. */
   readonly position: RunPosition;
   readonly schedule: {
     readonly iterations: number;
-    /** Per iteration. */
+    /** Epochs per iteration. */
     readonly epochs: number;
     readonly stepsPerEpoch: number;
   };
   readonly workers: readonly { readonly slot: number; readonly name: string; readonly state: string }[];
-  /** Of the last evaluation; null before the first. */
+  /** Result of the last evaluation; null before the first. */
   readonly mAP: number | null;
-  /** The last that this process wrote. */
+  /** The last checkpoint that this process wrote. */
   readonly checkpoint: { readonly name: string; readonly ageSeconds: number } | null;
 }
 
-/** What a control request can make a run do. */
+/** What control requests can do with a run. */
 export interface RunControlHooks {
   readonly run: string;
   readonly term: number;
   describe(): Omit<RunStatus, 'state'>;
-  /** Writes a checkpoint of this moment and names it. */
+  /** Writes a checkpoint of the current state and returns its name. */
   checkpoint(): Promise<string>;
   /** Ends the run like SIGTERM. */
   stop(): void;
-  /** Sends one worker home when it has answered what it holds; false where there is no such worker. */
+  /** Ends one worker's membership when it has answered its work; false when there is no such worker. */
   drain(worker: string): boolean;
   onPaused(): void;
   onContinued(): void;
@@ -36,7 +36,7 @@ export interface RunControlHooks {
   readonly signal: AbortSignal;
 }
 
-/** Carries out control requests, between two steps of the training loop where they concern it. */
+/** Carries out control requests. Those that concern the training loop take effect between two steps. */
 export class RunControl {
   private wanted: 'running' | 'paused' = 'running';
   private isHolding = false;
@@ -44,7 +44,7 @@ export class RunControl {
 
   constructor(private readonly hooks: RunControlHooks) {}
 
-  /** Holds the training loop between two steps while the run is paused; rejects with the signal's reason. */
+  /** Blocks the training loop between two steps while the run is paused; rejects with the signal's reason. */
   async beforeStep(): Promise<void> {
     if (this.wanted === 'running') return;
     const { signal, onPaused, onContinued } = this.hooks;
@@ -67,7 +67,7 @@ export class RunControl {
     onContinued();
   }
 
-  /** Throws what writing a checkpoint throws. */
+  /** Throws the errors of writing a checkpoint. */
   async answer(request: ControlRequest): Promise<ControlReply> {
     const { hooks } = this;
     switch (request.command) {

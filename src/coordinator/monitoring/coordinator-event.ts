@@ -1,6 +1,6 @@
 import type { CheckpointEvent } from '../checkpoints/checkpoint-event.js';
 import type { Member } from '../dispatch/member.js';
-import type { Departure, Fault, Refusal, WorkerPool } from '../dispatch/pool.js';
+import type { Departure, Fault, RejectionReason, WorkerPool } from '../dispatch/pool.js';
 import type { TrainingEvent } from '../training/training-event.js';
 
 /** Who comes and goes, and what is not accepted. */
@@ -23,7 +23,7 @@ export type WorkerEvent =
   | {
       readonly type: 'answer.rejected';
       readonly member: Member;
-      readonly refusal: Refusal;
+      readonly reason: RejectionReason;
       readonly sentence: string;
     };
 
@@ -41,11 +41,13 @@ export type Subscriber = (event: CoordinatorEvent) => void;
 export function forwardWorkerEvents(pool: WorkerPool, notify: Subscriber): void {
   pool.on('ready', (member) => notify({ type: 'worker.joined', member }));
   pool.on('gone', (member, departure) => notify({ type: 'worker.left', member, departure }));
-  pool.on('turnedAway', (name, code, sentence) => notify({ type: 'worker.refused', name, code, sentence }));
+  pool.on('workerRefused', (name, code, sentence) =>
+    notify({ type: 'worker.refused', name, code, sentence }),
+  );
   pool.on('setAside', (member, fault, sentence) =>
     notify({ type: 'worker.set-aside', member, fault, sentence }),
   );
-  pool.on('refused', (member, refusal, sentence) =>
-    notify({ type: 'answer.rejected', member, refusal, sentence }),
+  pool.on('answerRejected', (member, reason, sentence) =>
+    notify({ type: 'answer.rejected', member, reason, sentence }),
   );
 }

@@ -95,7 +95,7 @@ class ProgressLog {
         (this.encoding ?? this.training)?.hold('waiting for workers');
         break;
       case 'answer.rejected':
-        log.warn('answer refused', { worker: event.member.label, reason: event.sentence });
+        log.warn('answer rejected', { worker: event.member.label, reason: event.sentence });
         break;
     }
   }

@@ -42,7 +42,7 @@ function bodyOf(event: CoordinatorEvent, state: Pick<RunState, 'history'>): RunE
     case 'worker.set-aside':
       return { type: 'worker.set-aside', worker: event.member.label, reason: event.sentence };
     case 'answer.rejected': {
-      const code = event.refusal.toUpperCase();
+      const code = event.reason.toUpperCase();
       return { type: 'worker.refused', worker: event.member.label, code, reason: event.sentence };
     }
     default:

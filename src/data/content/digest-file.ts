@@ -6,27 +6,27 @@ import { disk } from '../../disk/disk.js';
 /** Bytes of a SHA-256. */
 export const digestBytes = 32;
 
-/** What tells whether a file is still the one that was read: a replaced or rewritten one differs in some of it. */
+/** Identifies a file's content: a replaced or rewritten file differs in at least one value. */
 export interface FileStamp {
   readonly ino: bigint;
   /** bytes */
   readonly size: bigint;
   readonly mtimeNs: bigint;
-  /** of the last change to the file or to what is known of it; no program can set it back */
+  /** of the last change to the file or its metadata; no program can set it back */
   readonly ctimeNs: bigint;
 }
 
 const mark = Buffer.from('fcaenet picture digests 1\n');
 /** CRC-32 of the records. */
-const sealBytes = 4;
+const checksumBytes = 4;
 const stampBytes = 32;
 const recordBytes = stampBytes + digestBytes;
 
 /**
- * The digests of a folder's pictures from one process to the next, by what tells that a file is unchanged: the mark, the
- * CRC-32 of the records, then for each picture inode, size, mtime and ctime (uint64, little-endian) and SHA-256. A file
- * of another version, damaged or absent, remembers nothing. It is only ever replaced whole, so of several processes that
- * write it the last one wins, and what it lacks is read once more.
+ * Stores the digests of a folder's pictures between processes. Content: the mark, the CRC-32 of the records, then for
+ * each picture inode, size, mtime and ctime (uint64, little-endian) and SHA-256. A file of another version, a damaged
+ * file and a missing file count as empty. The file is only replaced as a whole: of several processes that write it the
+ * last one wins, and missing pictures are read again.
  */
 export class DigestFile {
   private readonly records = new Map<string, Buffer>();
@@ -34,8 +34,8 @@ export class DigestFile {
   private constructor(private readonly file: string) {}
 
   /**
-   * @param directory where such files are kept
-   * @param imagesRoot the folder of the pictures, which names the file
+   * @param directory folder of such files
+   * @param imagesRoot the folder of the pictures, which determines the file's name
    */
   static async open(directory: string, imagesRoot: string): Promise<DigestFile> {
     const name = createHash('sha256')
@@ -47,7 +47,7 @@ export class DigestFile {
     return opened;
   }
 
-  /** The SHA-256 of the file's content; undefined where it is not known. */
+  /** The stored SHA-256 of the file's content; undefined when there is none. */
   find(stamp: FileStamp): Buffer | undefined {
     return this.records.get(keyOf(stamp))?.subarray(stampBytes);
   }
@@ -59,21 +59,21 @@ export class DigestFile {
     this.records.set(keyOf(stamp), record);
   }
 
-  /** Forgets every file that is not among these. */
+  /** Removes every file that is not in this list. */
   keepOnly(stamps: readonly FileStamp[]): void {
     const kept = new Set(stamps.map(keyOf));
     for (const key of this.records.keys()) if (!kept.has(key)) this.records.delete(key);
   }
 
-  /** Throws what making the folder and writing the file throws. */
+  /** Throws the errors of creating the folder and writing the file. */
   async save(): Promise<void> {
     const records = Buffer.concat([...this.records.values()]);
-    const seal = Buffer.alloc(sealBytes);
-    seal.writeUInt32LE(crc32(records));
+    const checksum = Buffer.alloc(checksumBytes);
+    checksum.writeUInt32LE(crc32(records));
     const fresh = `${this.file}.${randomUUID()}.new`;
     await disk.makeFolder(path.dirname(this.file));
     try {
-      await disk.writeFile(fresh, Buffer.concat([mark, seal, records]));
+      await disk.writeFile(fresh, Buffer.concat([mark, checksum, records]));
       await disk.rename(fresh, this.file);
     } catch (error) {
       await disk.remove(fresh);
@@ -82,9 +82,9 @@ export class DigestFile {
   }
 
   private async read(): Promise<void> {
-    // Without it everything is read, which is all that a file which cannot be read costs.
+    // An unreadable file only means that every picture is read again.
     const bytes = await disk.readFile(this.file).catch(() => Buffer.alloc(0));
-    const head = mark.length + sealBytes;
+    const head = mark.length + checksumBytes;
     if (bytes.length < head || !bytes.subarray(0, mark.length).equals(mark)) return;
     const records = bytes.subarray(head);
     if (records.length % recordBytes !== 0 || crc32(records) !== bytes.readUInt32LE(mark.length)) return;

@@ -5,43 +5,42 @@ import { readPicture } from '../pixels.js';
 import { DigestFile, digestBytes, type FileStamp } from './digest-file.js';
 import { inParallel } from './parallel.js';
 
-/** Where a machine remembers what its pictures hold. */
+/** Where a machine stores the digests of its pictures. */
 export interface DigestMemory {
-  /** folder of the file; made where it is absent */
+  /** folder of the file; created when it does not exist */
   readonly directory: string;
-  /** told once, in a sentence, when nothing can be remembered there */
+  /** called once, with a sentence, when nothing can be stored there */
   readonly onNotice: (message: string) => void;
 }
 
-/** The memory in a folder, which warns where it has none. */
+/** The digest memory in a folder; logs a warning when it cannot be used. */
 export function digestMemory(directory: string, log: Log): DigestMemory {
   return { directory, onNotice: (message) => log.warn(message) };
 }
 
 export interface DigestOptions {
-  /** null reads every picture and remembers nothing */
+  /** null reads every picture and stores nothing */
   readonly memory: DigestMemory | null;
-  /** reads also what is remembered */
+  /** also reads pictures whose digest is stored */
   readonly afresh: boolean;
   /** the time of day, in milliseconds since 1970 */
   readonly nowMs: () => number;
-  /** gives up between two pictures; what was read till then is remembered */
+  /** stops between two pictures; the digests so far are stored */
   readonly signal: AbortSignal | undefined;
-  /** told after each picture that was read, with the number of those that are to be read */
+  /** called after each picture that was read, with the number of pictures to read */
   readonly onProgress: (done: number, total: number) => void;
 }
 
-/** Pictures in memory at a time; the thread pool reads no more. */
+/** Pictures in memory at the same time; the thread pool reads no more. */
 const parallelReads = 8;
-/** A file that was written so short a time ago may be written again without another time, so it is not remembered. */
+/** A file that was written this recently may change without a new time stamp, so its digest is not stored. */
 const settledMs = 2_000;
-/** What a process that is killed in the middle of many pictures has read in vain, at most. */
+/** Interval of saves: a killed process loses at most the work of this time. */
 const saveEveryMs = 30_000;
 
 /**
- * The SHA-256 of every picture's file, as it is remembered under the file's stamp, or else read.
- *
- * @param files whole paths; `stamps` are those that they were found with
+ * The SHA-256 of every picture's file: the stored one under the file's stamp, or computed by reading it.
+ * @param files absolute paths; `stamps` are their stamps
  * @returns `[count, 32]`
  * @throws DatasetError DATASET_IMAGE_MISSING; the signal's reason when aborted
  */
@@ -89,16 +88,16 @@ export function sha256(bytes: Uint8Array): Buffer {
   return createHash('sha256').update(bytes).digest();
 }
 
-/** Whether any other content would come with another stamp. */
+/** Whether any other content would have another stamp. */
 async function isSettled(file: string, { mtimeNs, ctimeNs }: FileStamp, nowMs: number): Promise<boolean> {
   const settledNs = BigInt(nowMs - settledMs) * 1_000_000n;
   if (mtimeNs > settledNs || ctimeNs > settledNs) return false;
-  // One that was written to while it was read has its content from neither time.
+  // A file that changed while it was read has mixed content.
   const after = await disk.stamp(file).catch(() => undefined);
   return after?.mtimeNs === mtimeNs && after.ctimeNs === ctimeNs;
 }
 
-/** Writes down what is remembered, until that fails once. */
+/** Saves the digests, until the first failure. */
 function saver(memory: DigestMemory | null, remembered: DigestFile | null): () => Promise<void> {
   let isRefused = false;
   return async () => {
@@ -109,7 +108,7 @@ function saver(memory: DigestMemory | null, remembered: DigestFile | null): () =
       isRefused = true;
       const { code } = error as NodeJS.ErrnoException;
       memory!.onNotice(
-        `what pictures hold cannot be remembered in ${memory!.directory} (${code ?? error}), so every start reads them all`,
+        `picture digests cannot be stored in ${memory!.directory} (${code ?? error}), so every start reads all pictures`,
       );
     }
   };

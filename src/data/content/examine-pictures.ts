@@ -5,13 +5,12 @@ import type { ListedImage } from '../layouts/listing.js';
 import type { FileStamp } from './digest-file.js';
 import { inParallel } from './parallel.js';
 
-/** Enough requests to keep a disk, local or remote, busy. */
+/** Enough parallel requests for a local or remote disk. */
 const parallelLooks = 64;
 
 /**
- * Looks at the file of every picture without reading it.
- *
- * @param onProgress told after each picture
+ * Examines the file of every picture without reading it.
+ * @param onProgress called after each picture
  * @returns the files' stamps, in the order of the pictures
  * @throws DatasetError DATASET_IMAGE_MISSING, DATASET_IMAGE_EMPTY
  */
@@ -27,7 +26,7 @@ export async function examinePictures(
     stamps[index] = await stampOf(imagesRoot, image);
     onProgress(++done, images.length);
   });
-  refuseEmpty(imagesRoot, images, stamps);
+  requireContent(imagesRoot, images, stamps);
   return stamps;
 }
 
@@ -47,24 +46,28 @@ async function stampOf(imagesRoot: string, { path: name, place }: ListedImage): 
   return { ino, size, mtimeNs, ctimeNs };
 }
 
-/** Unpacking and copying may write the same letters in another of Unicode's forms, which looks the same. */
+/** Unpacking and copying may change a name's Unicode normalisation, which looks the same. */
 async function whyAbsent(imagesRoot: string, name: string): Promise<string> {
   for (const form of ['NFC', 'NFD'] as const) {
     const other = name.normalize(form);
     if (other === name || !(await disk.stat(path.join(imagesRoot, other)).catch(() => undefined))) continue;
-    return `does not exist, but a file does whose name differs only in its Unicode normalisation, ${form}: rename it, or copy the dataset with a program that keeps names`;
+    return `does not exist, but a file does whose name differs only in its Unicode normalisation, ${form}: rename it, or copy the dataset with a program that does not change names`;
   }
   return 'does not exist';
 }
 
-/** What an interrupted copy or a full disk leaves behind. */
-function refuseEmpty(imagesRoot: string, images: readonly ListedImage[], stamps: readonly FileStamp[]): void {
+/** An interrupted copy or a full disk leaves empty files. */
+function requireContent(
+  imagesRoot: string,
+  images: readonly ListedImage[],
+  stamps: readonly FileStamp[],
+): void {
   const empty = images.filter((_, index) => stamps[index]!.size === 0n);
   if (empty.length === 0) return;
   const { path: first, place } = empty[0]!;
-  const others = empty.length === 1 ? '' : `, and ${empty.length - 1} more are as empty`;
+  const others = empty.length === 1 ? '' : `, and ${empty.length - 1} more are empty too`;
   throw new DatasetError(
     'DATASET_IMAGE_EMPTY',
-    `the image ${path.join(imagesRoot, first)}, listed in ${place}, holds 0 bytes where a picture was expected${others}`,
+    `the image ${path.join(imagesRoot, first)}, listed in ${place}, is empty, expected a picture${others}`,
   );
 }

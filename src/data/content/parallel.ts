@@ -1,4 +1,4 @@
-/** Does `work` for every index, so many at a time; the first failure is thrown. */
+/** Runs `work` for every index with limited parallelism. Throws the first failure. */
 export async function inParallel(
   lanes: number,
   indices: Iterable<number>,

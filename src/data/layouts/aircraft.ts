@@ -1,37 +1,36 @@
 import { quote } from '../../errors.js';
 import { DatasetError } from '../error.js';
 import { readClassNames, readList } from './lines.js';
-import { type DatasetListing, numberClasses, refuseDoubledImages, refuseUnsafePath } from './listing.js';
+import { type DatasetListing, numberClasses, requireSafePath, requireUniqueImages } from './listing.js';
 
 const classList = 'variants.txt';
 const splitLists = { train: 'images_variant_trainval.txt', test: 'images_variant_test.txt' } as const;
 
 /**
- * Reads the variants of FGVC-Aircraft 2013b: `variants.txt` has one name a line, in the order of the labels, and the
- * lists of the splits have lines `<image id> <variant>`, where a variant may hold spaces, slashes and dashes. Images
- * are `images/<image id>.jpg`; train is the official trainval.
- *
+ * Reads the variants of FGVC-Aircraft 2013b. `variants.txt` has one name per line, in the order of the labels. The
+ * lists of the splits have lines `<image id> <variant>`, where a variant may contain spaces, slashes and dashes. Images
+ * are `images/<image id>.jpg`. Train is the official trainval.
  * @param root the archive's folder `data`
- * @throws DatasetError for a list that is missing and for every line that is malformed, unsafe, unknown or doubled
+ * @throws DatasetError for a missing list and for every malformed, unsafe, unknown or duplicate line
  */
 export async function readAircraft(root: string): Promise<DatasetListing> {
   const variants = await readClassNames(root, classList);
   const read = async (split: 'train' | 'test') => {
     const lines = await readList(root, splitLists[split], 'variant');
     return [...lines.values()].map(({ key, value, place }) => {
-      refuseUnsafePath(root, key, place);
+      requireSafePath(root, key, place);
       const classId = variants.get(value);
       if (classId === undefined) {
         throw new DatasetError(
           'DATASET_ENTRY_UNKNOWN',
-          `${place} of ${root} names the variant ${quote(value)}, which ${classList} does not have`,
+          `${place} of ${root} names the variant ${quote(value)}, which ${classList} does not contain`,
         );
       }
       return { path: `${key}.jpg`, classId, split, place };
     });
   };
   const images = [...(await read('train')), ...(await read('test'))];
-  refuseDoubledImages(root, images);
+  requireUniqueImages(root, images);
   const names = [...variants.keys()];
   return {
     format: 'aircraft',

@@ -1,22 +1,21 @@
 import { quote } from '../../errors.js';
 import { DatasetError } from '../error.js';
 import { malformed, readClassNames, readLines } from './lines.js';
-import { type DatasetListing, numberClasses, refuseDoubledImages, refuseUnsafePath } from './listing.js';
+import { type DatasetListing, numberClasses, requireSafePath, requireUniqueImages } from './listing.js';
 
 const classList = 'meta/classes.txt';
 const splitLists = { train: 'meta/train.txt', test: 'meta/test.txt' } as const;
 
 /**
- * Reads Food-101: `meta/classes.txt` has one name a line, in the order of the labels, and `meta/train.txt` and
- * `meta/test.txt` have lines `<class>/<image id>` without the `.jpg` of the files below `images/`.
- *
- * @throws DatasetError for a list that is missing and for every line that is malformed, unsafe, unknown or doubled
+ * Reads Food-101. `meta/classes.txt` has one name per line, in the order of the labels. `meta/train.txt` and
+ * `meta/test.txt` have lines `<class>/<image id>` without the `.jpg` of the files in `images/`.
+ * @throws DatasetError for a missing list and for every malformed, unsafe, unknown or duplicate line
  */
 export async function readFood101(root: string): Promise<DatasetListing> {
   const classes = await readClassNames(root, classList);
   const read = async (split: 'train' | 'test') =>
     (await readLines(root, splitLists[split])).map(({ text, place }) => {
-      refuseUnsafePath(root, text, place);
+      requireSafePath(root, text, place);
       const slash = text.indexOf('/');
       if (slash < 0) throw malformed(root, place, text, '"<class>/<image id>"');
       const name = text.slice(0, slash);
@@ -24,13 +23,13 @@ export async function readFood101(root: string): Promise<DatasetListing> {
       if (classId === undefined) {
         throw new DatasetError(
           'DATASET_ENTRY_UNKNOWN',
-          `${place} of ${root} names the class ${quote(name)}, which ${classList} does not have`,
+          `${place} of ${root} names the class ${quote(name)}, which ${classList} does not contain`,
         );
       }
       return { path: `${text}.jpg`, classId, split, place };
     });
   const images = [...(await read('train')), ...(await read('test'))];
-  refuseDoubledImages(root, images);
+  requireUniqueImages(root, images);
   const names = [...classes.keys()];
   return {
     format: 'food101',

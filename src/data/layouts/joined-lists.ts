@@ -1,7 +1,7 @@
 import { quote } from '../../errors.js';
 import { DatasetError } from '../error.js';
 import { type ListLine, readList } from './lines.js';
-import { type DatasetListing, numberClasses, refuseDoubledImages, refuseUnsafePath } from './listing.js';
+import { type DatasetListing, numberClasses, requireSafePath, requireUniqueImages } from './listing.js';
 
 const imageList = 'images.txt';
 const splitList = 'train_test_split.txt';
@@ -11,8 +11,7 @@ const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
  * Reads the lists that CUB-200-2011 and NABirds share: `images.txt`, `image_class_labels.txt`, `train_test_split.txt`
  * (1 = train) and `classes.txt`, joined on the image id. NABirds, whose image ids are UUIDs, lists in `classes.txt` all
  * 1,011 nodes of its hierarchy and uses 555 of them, from 295 to 1,010.
- *
- * @throws DatasetError for a list that is missing and for every line that is malformed, unsafe, unknown or doubled
+ * @throws DatasetError for a missing list and for every malformed, unsafe, unknown or duplicate line
  */
 export async function readJoinedLists(root: string): Promise<DatasetListing> {
   const [images, imageClasses, imageSplits, classes] = await Promise.all([
@@ -21,10 +20,10 @@ export async function readJoinedLists(root: string): Promise<DatasetListing> {
     readList(root, splitList, '1 for train, 0 for test'),
     readList(root, 'classes.txt', 'class name'),
   ]);
-  refuseUnknownImages(root, imageClasses, images);
-  refuseUnknownImages(root, imageSplits, images);
+  requireKnownImages(root, imageClasses, images);
+  requireKnownImages(root, imageSplits, images);
   const listed = [...images.values()].map((line) => {
-    refuseUnsafePath(root, line.value, line.place);
+    requireSafePath(root, line.value, line.place);
     const classLine = lineOfImage(root, line, imageClasses, 'image_class_labels.txt');
     const splitLine = lineOfImage(root, line, imageSplits, splitList);
     return {
@@ -34,7 +33,7 @@ export async function readJoinedLists(root: string): Promise<DatasetListing> {
       place: line.place,
     };
   });
-  refuseDoubledImages(root, listed);
+  requireUniqueImages(root, listed);
   const [firstId] = images.keys();
   return {
     format: firstId !== undefined && uuid.test(firstId) ? 'nabirds' : 'cub',
@@ -44,16 +43,12 @@ export async function readJoinedLists(root: string): Promise<DatasetListing> {
   };
 }
 
-function refuseUnknownImages(
-  root: string,
-  lines: Map<string, ListLine>,
-  images: Map<string, ListLine>,
-): void {
+function requireKnownImages(root: string, lines: Map<string, ListLine>, images: Map<string, ListLine>): void {
   for (const line of lines.values()) {
     if (!images.has(line.key)) {
       throw new DatasetError(
         'DATASET_ENTRY_UNKNOWN',
-        `${line.place} of ${root} speaks of the image id ${quote(line.key)}, which ${imageList} does not have`,
+        `${line.place} of ${root} names the image id ${quote(line.key)}, which ${imageList} does not contain`,
       );
     }
   }
@@ -74,13 +69,13 @@ function classId(root: string, line: ListLine, classes: Map<string, ListLine>): 
   if (!/^(0|[1-9][0-9]{0,8})$/.test(line.value)) {
     throw new DatasetError(
       'DATASET_LINE_MALFORMED',
-      `${line.place} of ${root} has the class id ${quote(line.value)} where a whole number was expected`,
+      `${line.place} of ${root} has the class id ${quote(line.value)}, expected a whole number`,
     );
   }
   if (!classes.has(line.value)) {
     throw new DatasetError(
       'DATASET_ENTRY_UNKNOWN',
-      `${line.place} of ${root} has the class id ${line.value}, which classes.txt does not have`,
+      `${line.place} of ${root} has the class id ${line.value}, which classes.txt does not contain`,
     );
   }
   return Number(line.value);
@@ -91,6 +86,6 @@ function splitName(root: string, line: ListLine): 'train' | 'test' {
   if (line.value === '0') return 'test';
   throw new DatasetError(
     'DATASET_LINE_MALFORMED',
-    `${line.place} of ${root} has the split ${quote(line.value)} where 1 (train) or 0 (test) was expected`,
+    `${line.place} of ${root} has the split ${quote(line.value)}, expected 1 (train) or 0 (test)`,
   );
 }

@@ -8,22 +8,21 @@ import { DatasetError } from '../error.js';
 export interface ListLine {
   key: string;
   value: string;
-  /** where it stands, for messages: `images.txt, line 7` */
+  /** its position, for messages: `images.txt, line 7` */
   place: string;
 }
 
-/** A line as it stands, and where. */
+/** The text of a line and its position. */
 export interface RawLine {
   text: string;
   place: string;
 }
 
-/** Of Unix, of Windows, and of the Macintosh before Unix. */
+/** Line ends of Unix, Windows, and classic Mac OS. */
 const lineEnd = /\r\n|\n|\r/;
 
 /**
- * The lines of a list without white space at their ends. Lines of nothing else are passed over.
- *
+ * The lines of a list, without white space at their ends. Empty lines are skipped.
  * @param file relative to `root`
  * @throws DatasetError DATASET_LIST_UNREADABLE, DATASET_LIST_ENCODING
  */
@@ -35,9 +34,8 @@ export async function readLines(root: string, file: string): Promise<RawLine[]> 
 }
 
 /**
- * Reads a list of `KEY VALUE` lines with unique keys, split at the first space, so values may hold spaces.
- *
- * @param valueName what a value is, for messages
+ * Reads a list of `KEY VALUE` lines with unique keys, split at the first space, so values may contain spaces.
+ * @param valueName name of a value, for messages
  * @throws DatasetError DATASET_LIST_UNREADABLE, DATASET_LINE_MALFORMED, DATASET_ENTRY_DUPLICATE
  */
 export async function readList(
@@ -63,8 +61,7 @@ export async function readList(
 }
 
 /**
- * Reads a list of class names, one a line; the order of the lines is that of the labels.
- *
+ * Reads a list of class names, one per line. The order of the lines is that of the labels.
  * @returns numbers by name
  * @throws DatasetError DATASET_LIST_UNREADABLE, DATASET_ENTRY_DUPLICATE
  */
@@ -82,11 +79,11 @@ export async function readClassNames(root: string, file: string): Promise<Map<st
   return numbers;
 }
 
-/** The error for a line that is not what its list holds. */
+/** The error for a line that does not have its list's form. */
 export function malformed(root: string, place: string, text: string, expected: string): DatasetError {
   return new DatasetError(
     'DATASET_LINE_MALFORMED',
-    `${place} of ${root} is ${quote(text)} where ${expected} was expected`,
+    `${place} of ${root} is ${quote(text)}, expected ${expected}`,
   );
 }
 
@@ -102,16 +99,16 @@ async function readText(root: string, file: string): Promise<string> {
   if (encoding !== undefined) {
     throw new DatasetError(
       'DATASET_LIST_ENCODING',
-      `the list ${file} of the dataset ${root} is ${encoding} where UTF-8 was expected: save it as UTF-8`,
+      `the list ${file} of the dataset ${root} is ${encoding} but must be UTF-8: save it as UTF-8`,
     );
   }
   return bytes.toString('utf8');
 }
 
-/** What a list is that is not UTF-8; undefined where it is. */
+/** The encoding of a list that is not UTF-8; undefined for UTF-8. */
 function otherEncoding(bytes: Buffer): string | undefined {
   const [first, second] = bytes;
-  // By its mark, or by the zeros that letters of English have there.
+  // Detected by the byte order mark, or by the zero bytes of ASCII letters in UTF-16.
   if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff) || bytes.includes(0)) {
     return 'UTF-16';
   }

@@ -2,34 +2,34 @@ import { quote } from '../../errors.js';
 import type { DatasetKind } from '../../run/training-run.js';
 import { DatasetError } from '../error.js';
 
-/** One image as the lists of a dataset describe it, before its file is looked at. */
+/** One image as listed in a dataset, before its file is examined. */
 export interface ListedImage {
-  /** below the layout's folder of images, with `/` between its parts */
+  /** relative to the layout's folder of images, with `/` as separator */
   readonly path: string;
   readonly label: number;
   readonly split: 'train' | 'test';
-  /** where it stands, for messages: `images.txt, line 7` */
+  /** its position, for messages: `images.txt, line 7` */
   readonly place: string;
 }
 
-/** What the lists of a dataset say, before any image is looked at; images stand in the order of the lists. */
+/** The content of a dataset's lists, before any image is examined. Images are in the order of the lists. */
 export interface DatasetListing {
   readonly format: DatasetKind;
-  /** relative to the dataset's folder; empty where that itself holds the images */
+  /** relative to the dataset's folder; empty when that folder itself contains the images */
   readonly imagesFolder: string;
-  /** what gives images to a split, for messages */
+  /** the list that assigns images to a split, for messages */
   readonly splitList: Readonly<Record<'train' | 'test', string>>;
   /** names by label */
   readonly classNames: readonly string[];
   readonly images: readonly ListedImage[];
 }
 
-/** An image whose class is still the number that the dataset itself gives it. */
+/** An image whose class is still the dataset's own number. */
 export type ClassedImage = Omit<ListedImage, 'label'> & { readonly classId: number };
 
 /**
- * Numbers the classes that have images from 0, in the order of their ids: ids may have gaps, and a part of a dataset
- * need not have all classes.
+ * Numbers the classes that have images from 0, in the order of their ids. Ids may have gaps, and a part of a dataset
+ * may lack classes.
  */
 export function numberClasses(
   images: readonly ClassedImage[],
@@ -43,8 +43,8 @@ export function numberClasses(
   };
 }
 
-/** @throws DatasetError DATASET_ENTRY_DUPLICATE where two lines name the same image */
-export function refuseDoubledImages(root: string, images: readonly { path: string; place: string }[]): void {
+/** @throws DatasetError DATASET_ENTRY_DUPLICATE when two lines name the same image */
+export function requireUniqueImages(root: string, images: readonly { path: string; place: string }[]): void {
   const places = new Map<string, string>();
   for (const { path, place } of images) {
     const earlier = places.get(path);
@@ -58,20 +58,20 @@ export function refuseDoubledImages(root: string, images: readonly { path: strin
   }
 }
 
-/** No file system takes names of many times this. */
+/** Far above the limit of every file system. */
 const mostPathLetters = 1_000;
 
 /**
- * A list may come from anywhere: it must not reach outside the dataset's folder on any system.
+ * A list may come from any source. Its paths must stay inside the dataset's folder on every system.
  * @throws DatasetError DATASET_PATH_UNSAFE
  */
-export function refuseUnsafePath(root: string, path: string, place: string): void {
+export function requireSafePath(root: string, path: string, place: string): void {
   const segments = path.split('/');
   const unsafe = segments.some((segment) => segment === '' || segment === '.' || segment === '..');
   if (unsafe || path.length > mostPathLetters || /[\\\0]/.test(path) || /^[A-Za-z]:/.test(path)) {
     throw new DatasetError(
       'DATASET_PATH_UNSAFE',
-      `${place} of ${root} has the path ${quote(path)} where a path inside the dataset of at most ${mostPathLetters} letters without "..", backslashes or empty parts was expected`,
+      `${place} of ${root} has the path ${quote(path)}, expected a path inside the dataset of at most ${mostPathLetters} characters without "..", backslashes or empty parts`,
     );
   }
 }

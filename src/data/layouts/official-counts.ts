@@ -10,7 +10,7 @@ export interface OfficialCounts {
   readonly test: number;
 }
 
-/** What the datasets hold as published, each with the splits that the paper trains and queries with. */
+/** Counts of the published datasets, with the splits that the paper uses for training and queries. */
 export const officialCounts: Readonly<Record<DatasetKind, OfficialCounts>> = {
   cub: { title: 'CUB-200-2011', classes: 200, train: 5_994, test: 5_794 },
   aircraft: { title: 'FGVC-Aircraft 2013b', classes: 100, train: 6_667, test: 3_333 },

@@ -10,9 +10,9 @@ import { readVegFru, vegfruImageFolders } from './vegfru.js';
 
 interface Layout {
   readonly title: string;
-  /** what the layout alone has; one of them is enough to take a folder for it */
+  /** entries that only this layout has; one of them is enough to recognise it */
   readonly signs: readonly string[];
-  /** what must be there besides */
+  /** other required entries */
   readonly others: readonly string[];
   readonly read: (root: string) => Promise<DatasetListing>;
 }
@@ -48,15 +48,14 @@ const layouts: readonly Layout[] = [
   },
 ];
 
-/** Where the lists stand below an archive's own folder. */
+/** Folders of the lists inside an archive's own folder. */
 const innerFolders = ['', 'data'] as const;
 
 /**
- * Finds out which layout a folder has and reads its lists. The folder may also be the one around FGVC-Aircraft's `data`.
- *
+ * Recognises the layout of a folder and reads its lists. The folder may also be the parent of FGVC-Aircraft's `data`.
  * @returns the folder that the listing is relative to, and the listing
- * @throws DatasetError DATASET_FORMAT_UNKNOWN, DATASET_LAYOUT_INCOMPLETE (naming what is missing), and what the
- * layout's reader throws
+ * @throws DatasetError DATASET_FORMAT_UNKNOWN, DATASET_LAYOUT_INCOMPLETE (naming what is missing), and the errors of
+ * the layout's reader
  */
 export async function readListing(folder: string): Promise<{ root: string; listing: DatasetListing }> {
   const root = await listsFolder(folder);
@@ -66,7 +65,7 @@ export async function readListing(folder: string): Promise<{ root: string; listi
   if (missing.length > 0) {
     throw new DatasetError(
       'DATASET_LAYOUT_INCOMPLETE',
-      `the folder ${root} looks like ${layout.title}, but lacks ${missing.join(', ')}`,
+      `the folder ${root} looks like ${layout.title}, but does not contain ${missing.join(', ')}`,
     );
   }
   return { root, listing: await layout.read(root) };
@@ -80,7 +79,7 @@ async function listsFolder(folder: string): Promise<string> {
   return folder;
 }
 
-/** The layouts of which the folder has some sign, the one it has most of first. */
+/** The layouts of which the folder has at least one sign, the best match first. */
 async function layoutsOf(root: string): Promise<Layout[]> {
   const found = await Promise.all(
     layouts.map(async (layout) => {
@@ -94,7 +93,7 @@ async function layoutsOf(root: string): Promise<Layout[]> {
     .map(({ layout }) => layout);
 }
 
-/** A name that ends in a slash is a folder; any other must be something else, if only a pipe. */
+/** A name that ends in a slash is a folder. Any other name is anything but a folder. */
 async function missingOf(root: string, names: readonly string[]): Promise<string[]> {
   const missing = await Promise.all(
     names.map(async (name) => {
@@ -117,12 +116,12 @@ async function unknownFormat(folder: string): Promise<DatasetError> {
   return new DatasetError(
     'DATASET_FORMAT_UNKNOWN',
     inner === undefined
-      ? `the folder ${folder} has the layout of no known dataset: it has none of ${known}`
-      : `the folder ${folder} is no dataset, but ${path.join(folder, inner)} looks like one: give that`,
+      ? `the folder ${folder} has no known dataset layout: it contains none of ${known}`
+      : `the folder ${folder} is not a dataset, but ${path.join(folder, inner)} looks like one: pass that folder`,
   );
 }
 
-/** An archive unpacked into a folder of the user's leaves its own folder inside. */
+/** An archive unpacked into a user's folder leaves its own folder inside. */
 async function datasetInside(folder: string): Promise<string | undefined> {
   const entries = await disk.entries(folder).catch((cause: NodeJS.ErrnoException) => {
     throw new DatasetError('DATASET_LIST_UNREADABLE', `the folder ${folder} cannot be read (${cause.code})`, {
@@ -134,7 +133,7 @@ async function datasetInside(folder: string): Promise<string | undefined> {
       const root = await listsFolder(path.join(folder, name));
       if ((await layoutsOf(root)).length > 0) return name;
     } catch {
-      // Others' folders, such as lost+found, may not be looked into.
+      // Unreadable folders such as lost+found are skipped.
     }
   }
   return undefined;

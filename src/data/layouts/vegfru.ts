@@ -5,58 +5,57 @@ import {
   type ClassedImage,
   type DatasetListing,
   numberClasses,
-  refuseDoubledImages,
-  refuseUnsafePath,
+  requireSafePath,
+  requireUniqueImages,
 } from './listing.js';
 
 const splitLists = { train: 'vegfru_list/vegfru_train.txt', test: 'vegfru_list/vegfru_test.txt' } as const;
 export const vegfruImageFolders = ['veg200_images', 'fru92_images'] as const;
 
 /**
- * Reads VegFru by its whole lists, `vegfru_list/vegfru_train.txt` and `vegfru_test.txt`, whose lines are
- * `<path> <label>`, the path from the dataset's folder: `veg200_images/<class>/<file>` or `fru92_images/<class>/<file>`.
- * The validation split is left aside, and so are the lists of the two parts (`veg200_lists/`, `fru92_lists/`), whose
- * labels both begin at 0 and whose paths lack the folder.
- *
- * @throws DatasetError for a list that is missing, for every line that is malformed, unsafe or doubled, and where a
- * label has two folders or a folder two labels
+ * Reads VegFru from the lists of the whole dataset, `vegfru_list/vegfru_train.txt` and `vegfru_test.txt`. Their lines
+ * are `<path> <label>`, with the path relative to the dataset's folder: `veg200_images/<class>/<file>` or
+ * `fru92_images/<class>/<file>`. The validation split is not used. The lists of the two parts (`veg200_lists/`,
+ * `fru92_lists/`) are not used either: labels of both start at 0, and their paths lack the folder.
+ * @throws DatasetError for a missing list, for every malformed, unsafe or duplicate line, and when a label has two
+ * folders or a folder has two labels
  */
 export async function readVegFru(root: string): Promise<DatasetListing> {
   const read = async (split: 'train' | 'test') =>
     (await readLines(root, splitLists[split])).map((line) => imageOf(root, line, split));
   const images = [...(await read('train')), ...(await read('test'))];
-  refuseDoubledImages(root, images);
-  const folders = refuseMixedClasses(root, images);
+  requireUniqueImages(root, images);
+  const folders = requireOneFolderPerClass(root, images);
   return {
     format: 'vegfru',
     imagesFolder: '',
     splitList: splitLists,
-    // The two parts share no class, so the folder's own name says enough.
+    // The two parts share no class, so the folder's own name is unique.
     ...numberClasses(images, (label) => folders.get(label)!.split('/')[1]!),
   };
 }
 
 function imageOf(root: string, { text, place }: RawLine, split: 'train' | 'test'): ClassedImage {
-  // At the last space: a label holds none, a path might.
+  // At the last space: a label contains no space, a path may.
   const space = text.lastIndexOf(' ');
   const path = text.slice(0, Math.max(0, space)).trim();
   const label = text.slice(space + 1);
   if (path === '' || !/^(0|[1-9][0-9]{0,8})$/.test(label)) {
     throw malformed(root, place, text, '"<path> <label>"');
   }
-  refuseUnsafePath(root, path, place);
+  requireSafePath(root, path, place);
   const parts = path.split('/');
   if (parts.length !== 3 || !vegfruImageFolders.some((folder) => folder === parts[0])) {
     throw new DatasetError(
       'DATASET_LINE_MALFORMED',
-      `${place} of ${root} has the path ${quote(path)} where ${vegfruImageFolders.join('/<class>/<file> or ')}/<class>/<file> was expected, as in the lists of the whole dataset`,
+      `${place} of ${root} has the path ${quote(path)}, expected ${vegfruImageFolders.join('/<class>/<file> or ')}/<class>/<file>, as in the lists of the whole dataset`,
     );
   }
   return { path, classId: Number(label), split, place };
 }
 
-/** The lists of one part would give two classes one label. */
-function refuseMixedClasses(root: string, images: readonly ClassedImage[]): Map<number, string> {
+/** The lists of one part would give two classes the same label. */
+function requireOneFolderPerClass(root: string, images: readonly ClassedImage[]): Map<number, string> {
   const folderOf = new Map<number, string>();
   const labelOf = new Map<string, number>();
   for (const { path, classId, place } of images) {

@@ -4,7 +4,7 @@ import type { Draws } from './draws.js';
 import { inBar, inEllipse, inPolygon } from './shapes.js';
 import { type Markings, markingColours } from './species.js';
 
-/** What plumage of a kind adds to grey. */
+/** Added to grey for each kind of plumage. */
 const bodyTints: readonly Channels[] = [
   [44, -4, -36],
   [-8, 30, -38],
@@ -29,8 +29,8 @@ const tailCorners = [-380, -110, -300, 130, -960, 270, -1000, 40];
 const beakCorners = [640, -400, 1000, -215, 640, -90];
 
 /**
- * A bird of one species in the coordinates of its body. Marked parts wear the species' colours with a little
- * variation; the plumage between them is drawn anew for each bird and says nothing about the species.
+ * A bird of one species in the coordinates of its body. Marked parts have the species' colours with a little variation.
+ * The plumage between them is random for each bird and does not depend on the species.
  */
 export class Bird {
   /** half its length in its own coordinates: x forward to the beak, y down */

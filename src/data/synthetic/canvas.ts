@@ -4,16 +4,16 @@ import type { Draws } from './draws.js';
 /** Side of a scene in its own units; a picture of any size shows the whole of it. */
 export const sceneSide = 4096;
 
-/** What a painter answers where it leaves the scene as it is. */
+/** A painter returns this for a point that it does not paint. */
 export const clear = -1;
 
 /** Samples per pixel and axis. */
 const samplesPerSide = 2;
 
-/** The colours seen at the sample points of a picture; later paint covers earlier paint. */
+/** The colours at the sample points of a picture. Later paint covers earlier paint. */
 export class SampleGrid {
   readonly samples: number;
-  /** [samples, samples], `clear` where nothing was painted */
+  /** [samples, samples], `clear` where nothing is painted */
   readonly colours: Int32Array;
 
   /** @param size side of the picture in pixels */
@@ -22,7 +22,7 @@ export class SampleGrid {
     this.colours = new Int32Array(this.samples * this.samples).fill(clear);
   }
 
-  /** Asks for the colour at every sample point of a rectangle of the scene. */
+  /** Calls the painter for every sample point of a rectangle of the scene. */
   paint(
     left: number,
     top: number,
@@ -48,9 +48,8 @@ export class SampleGrid {
 }
 
 /**
- * Turns samples into pixels: the mean of each pixel's samples before a backdrop that blends four corner colours, in a
- * light of its own brightness and tint, with a film's grain.
- *
+ * Turns samples into pixels: the mean of each pixel's samples over a backdrop that blends four corner colours, with a
+ * random brightness and tint, and film grain.
  * @param backdrop colours of the corners: top left, top right, bottom left, bottom right
  * @returns uint8 pixels, [size, size, 3]
  */

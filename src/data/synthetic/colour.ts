@@ -17,7 +17,7 @@ export function jitter([red, green, blue]: Channels, amount: number, draws: Draw
   return pack([red + move(), green + move(), blue + move()]);
 }
 
-/** A colour of the surroundings: a grey with a tint. */
+/** A background colour: a grey with a tint. */
 export function mutedColour(draws: Draws): Channels {
   const grey = draws.between(70, 180);
   const tint = () => draws.between(-30, 30);

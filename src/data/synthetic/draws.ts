@@ -1,11 +1,11 @@
 import { type KeyedRandom, Purpose } from '../random.js';
 
-/** The random integers of one picture, in the order the painter asks for them. */
+/** The random integers of one picture, in the order in which the painter uses them. */
 export class Draws {
   private readonly block = new Uint32Array(4);
   private count = 0;
 
-  /** @param subject,picture name the picture among all of a dataset */
+  /** @param subject,picture identify the picture in a dataset */
   constructor(
     readonly random: KeyedRandom,
     readonly subject: number,

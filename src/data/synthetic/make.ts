@@ -6,7 +6,7 @@ import { isAbsence } from '../../run/presence.js';
 import { DatasetError } from '../error.js';
 import { KeyedRandom } from '../random.js';
 import { paintScene } from './scene.js';
-import { refuseImpossible, type SyntheticSettings } from './settings.js';
+import { checkSettings, type SyntheticSettings } from './settings.js';
 import { speciesName } from './species.js';
 
 /** Changes whenever the same settings give other files. */
@@ -27,22 +27,21 @@ interface Picture {
 
 /**
  * Writes the synthetic fine-grained dataset in the layout of CUB-200-2011: species of birds that share shape, poses,
- * plumage and surroundings and differ in the colours of five small parts. A folder that has it already is left as it
- * is; one that an interruption left half done, or that has another synthetic dataset, is written anew.
- *
- * @param onProgress told after each picture
- * @throws DatasetError DATASET_SETTINGS, or DATASET_FOLDER_OCCUPIED for a folder with other things in it
+ * plumage and background, and differ in the colours of five small parts. A folder that already has this dataset is left
+ * unchanged. An incomplete or other synthetic dataset is written again.
+ * @param onProgress called after each picture
+ * @throws DatasetError DATASET_SETTINGS, or DATASET_FOLDER_OCCUPIED for a folder with other content
  */
 export async function makeSyntheticDataset(
   directory: string,
   settings: SyntheticSettings,
   onProgress?: (done: number, total: number) => void,
 ): Promise<void> {
-  refuseImpossible(settings);
+  checkSettings(settings);
   const complete = stampText(settings, true);
   const found = await stampOf(directory);
   if (found === complete) return;
-  if (found === undefined) await refuseForeign(directory);
+  if (found === undefined) await requireEmptyFolder(directory);
   await disk.makeFolder(directory);
   await disk.writeFile(path.join(directory, stampFile), stampText(settings, false));
   await disk.remove(path.join(directory, 'images'));
@@ -71,7 +70,7 @@ async function stampOf(directory: string): Promise<string | undefined> {
   });
 }
 
-async function refuseForeign(directory: string): Promise<void> {
+async function requireEmptyFolder(directory: string): Promise<void> {
   let entries: string[];
   try {
     entries = await disk.readdir(directory);
@@ -79,14 +78,14 @@ async function refuseForeign(directory: string): Promise<void> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
     throw new DatasetError(
       'DATASET_FOLDER_OCCUPIED',
-      `${directory} cannot hold a synthetic dataset because it is not a readable folder (${(error as NodeJS.ErrnoException).code})`,
+      `${directory} is not a readable folder (${(error as NodeJS.ErrnoException).code})`,
       { cause: error },
     );
   }
   if (entries.length > 0) {
     throw new DatasetError(
       'DATASET_FOLDER_OCCUPIED',
-      `the folder ${directory} has ${entries.length} other entries (such as ${entries.sort()[0]}) where an empty or new folder was expected`,
+      `the folder ${directory} has ${entries.length} other entries (such as ${entries.sort()[0]}), expected an empty or new folder`,
     );
   }
 }
@@ -133,7 +132,7 @@ async function writePictures(
       onProgress?.(done, pictures.length);
     }
   } finally {
-    // Nothing is written any more once this function has ended, however it ends.
+    // No write continues after this function has ended.
     await writing;
   }
 }

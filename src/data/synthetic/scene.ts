@@ -7,9 +7,8 @@ import { inBar, inEllipse } from './shapes.js';
 import { markingColours, markingsOf } from './species.js';
 
 /**
- * One picture of a species: a bird in some pose before a cluttered background in some light, all of it a function of
- * (seed, species, picture) on whole numbers, so that its pixels are the same on every machine.
- *
+ * One picture of a species: a bird in a pose, in front of a cluttered background, in some light. It is a function of
+ * (seed, species, picture) on whole numbers, so its pixels are the same on every machine.
  * @param picture any integer in [0, 2^32)
  * @param size side of the picture in pixels
  * @returns uint8 pixels, [size, size, 3]
@@ -48,19 +47,19 @@ function paintClutter(grid: SampleGrid, draws: Draws): void {
   }
 }
 
-/** A quarter of the clutter wears the colours of markings: to see one of them somewhere means little. */
+/** A quarter of the clutter has colours of markings, so that one such colour alone does not identify a species. */
 function clutterColour(draws: Draws): Colour {
   const marking = markingColours[draws.between(0, 4 * markingColours.length - 1)];
   return jitter(marking ?? mutedColour(draws), 24, draws);
 }
 
-/** Places the bird somewhere around the middle, turned by up to 16 degrees, looking left or right. */
+/** Places the bird near the middle, turned by up to 16 degrees, facing left or right. */
 function paintBird(grid: SampleGrid, bird: Bird, draws: Draws): void {
   const centreX = sceneSide / 2 + draws.between(-180, 180);
   const centreY = sceneSide / 2 + draws.between(-300, 300);
   const reach = draws.between(1650, 1900);
   const facing = draws.between(0, 1) * 2 - 1;
-  // The tangent of half the angle is tangent/64, which makes sine and cosine fractions of whole numbers.
+  // The tangent of half the angle is tangent/64, so sine and cosine are fractions of whole numbers.
   const tangent = draws.between(-8, 8);
   const square = tangent * tangent;
   const cosine = Math.floor((4096 * (4096 - square)) / (4096 + square));

@@ -31,14 +31,14 @@ const bounds: Record<keyof SyntheticSettings, readonly [number, number]> = {
   seed: [0, Number.MAX_SAFE_INTEGER],
 };
 
-/** @throws DatasetError DATASET_SETTINGS naming the first setting out of its bounds */
-export function refuseImpossible(settings: SyntheticSettings): void {
+/** @throws DatasetError DATASET_SETTINGS naming the first setting that is out of bounds */
+export function checkSettings(settings: SyntheticSettings): void {
   for (const [name, [low, high]] of Object.entries(bounds)) {
     const value = settings[name as keyof SyntheticSettings];
     if (!Number.isInteger(value) || value < low || value > high) {
       throw new DatasetError(
         'DATASET_SETTINGS',
-        `the synthetic dataset's ${name} is ${value} where a whole number from ${low} to ${high} was expected`,
+        `the synthetic dataset's ${name} is ${value}, expected a whole number from ${low} to ${high}`,
       );
     }
   }

@@ -1,5 +1,5 @@
 /**
- * Plane figures tested point by point on whole numbers. Coordinates stay below 2^14 and every product below 2^53, so
+ * Plane figures, tested point by point on whole numbers. Coordinates stay below 2^14 and every product below 2^53, so
  * the arithmetic is exact and a figure covers the same points on every machine.
  */
 

@@ -1,4 +1,4 @@
-/** The parts that tell species apart. */
+/** The parts in which species differ. */
 export const markedParts = ['crown', 'beak', 'breast', 'wingBar', 'tail'] as const;
 export type MarkedPart = (typeof markedParts)[number];
 
@@ -16,16 +16,15 @@ export const markingColours: readonly (readonly [number, number, number])[] = [
   [20, 20, 24],
 ];
 
-/** Which colour (index into `markingColours`) each part of a species wears. */
+/** The colour (index into `markingColours`) of each part of a species. */
 export type Markings = Readonly<Record<MarkedPart | 'body' | 'wing', number>>;
 
 export const maximumSpecies = 20;
 
 /**
- * Two of the 20 species agree in the colour of at most one part: species (a, b), b = 1 … 4, wears colour
- * a + b·p (mod 5) of the five that part p can have, and two such lines over the field of five elements meet at most
- * once. Neighbouring parts choose from different colours.
- *
+ * Two of the 20 species have the same colour in at most one part. Species (a, b), b = 1 … 4, has colour a + b·p (mod 5)
+ * of the five possible colours of part p, and two such lines over the field of five elements meet at most once.
+ * Adjacent parts choose from different colours.
  * @param species 0 … maximumSpecies - 1
  */
 export function markingsOf(species: number): Markings {

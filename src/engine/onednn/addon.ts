@@ -8,14 +8,14 @@ export const nativeActivation = { none: 0, relu: 1, relu6: 2 } as const;
 type Values = Float32Array;
 
 /**
- * The native functions of `native/addon.cc`. Arrays are float32, activations NHWC, filters HWIO; `geometry` holds the
- * 13 integers of `native/kernels.h`. Each writes its results into the arrays it is given.
+ * The native functions of `native/addon.cc`. Arrays are float32, activations NHWC, filters HWIO. `geometry` has the 13
+ * integers of `native/kernels.h`. Each function writes its results into the given arrays.
  */
 export interface Addon {
-  /** Fixes the number of threads; to be called before any kernel. */
+  /** Sets the number of threads. Call it before any kernel. */
   start(threads: number): { instructionSet: string; loops: string; version: string };
   memory(): { workspaceBytes: number; primitives: number };
-  /** An array whose first value lies on a cache line, filled with zeros. */
+  /** An array of zeros whose first value is aligned to a cache line. */
   alignedFloats(length: number): Values;
   convolution(x: Values, filter: Values, y: Values, geometry: Int32Array): void;
   convolutionInput(dy: Values, filter: Values, dx: Values, geometry: Int32Array): void;
@@ -25,7 +25,7 @@ export interface Addon {
   depthwiseFilter(x: Values, dy: Values, dFilter: Values, geometry: Int32Array): void;
   maxPool(x: Values, y: Values, geometry: Int32Array): void;
   maxPoolInput(x: Values, y: Values, dy: Values, dx: Values, geometry: Int32Array): void;
-  /** c[i] = op(a[i])·op(b[i]) for each of `matrices`; `shared` 1 or 2: all use the one matrix a or b. */
+  /** c[i] = op(a[i])·op(b[i]) for each of `matrices`; with `shared` 1 or 2, all use the same matrix a or b. */
   matMul(
     a: Values,
     b: Values,
@@ -82,15 +82,15 @@ export interface Addon {
   sumMiddle(x: Values, y: Values, outer: number, middle: number, inner: number, factor: number): void;
 }
 
-/** Where set-up leaves the compiled addon; the same from `src/` and from `dist/`. */
+/** Path of the compiled addon; the same from `src/` and from `dist/`. */
 export const builtAddonPath = fileURLToPath(new URL('../../../native/build/fcaenet.node', import.meta.url));
 
 /**
- * Loads the addon at `path`; its stamp `build.json` lies beside it.
+ * Loads the addon at `path`. Its stamp `build.json` is in the same folder.
  * @throws Error of Node's loader when the file is missing or cannot be loaded
  */
 export function loadAddon(path: string): { addon: Addon; buildHash: string } {
-  // Threads of OpenMP that spin while they wait would take the processor from the other workers of the host.
+  // Waiting OpenMP threads must not spin: they would take the processor from the other workers of the host.
   process.env.OMP_WAIT_POLICY ??= 'PASSIVE';
   const stamp = new URL('build.json', `file://${path}`);
   const addon = createRequire(import.meta.url)(path) as Addon;

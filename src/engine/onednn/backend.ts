@@ -4,27 +4,28 @@ import type { BackendValues } from '@tensorflow/tfjs-core/dist/types.js';
 import type { Addon } from './addon.js';
 import { BufferPool } from './buffer-pool.js';
 
-/** Free arrays kept for later steps: enough for a ResNet-50 step on 4 images of 224 pixels. */
+/** Unused arrays kept for later steps: enough for a ResNet-50 step on 4 images of 224 pixels. */
 const poolLimitBytes = 1024 ** 3;
 
-/** What the backend knows of one buffer; several tensors may share it. */
+/** The backend's record of one buffer. Several tensors may share it. */
 interface Entry {
   values?: BackendValues;
   dtype: DataType;
   refCount: number;
-  /** The array is the pool's and nothing outside the native kernels has seen it, so it may be used again. */
+  /** The array is the pool's and only native kernels have used it, so it may be reused. */
   recyclable?: boolean;
 }
 
-/** Result of a native kernel before it has been computed: the tensor, and the array to write its values to. */
+/** Result of a native kernel before the computation: the tensor, and the array for its values. */
 export interface Output {
   readonly info: TensorInfo;
   readonly values: Float32Array;
 }
 
 /**
- * TF.js backend whose tensors are plain Float32Arrays, as in the `cpu` backend it derives from (so that its kernels
- * work on them), but aligned to cache lines and taken from a pool that disposed tensors feed.
+ * TF.js backend whose tensors are plain Float32Arrays, like those of the `cpu` backend that it extends, so that the
+ * `cpu` kernels work on them. The arrays are aligned to cache lines and come from a pool that reuses the arrays of
+ * disposed tensors.
  */
 export class OnednnBackend extends MathBackendCPU {
   private readonly pool: BufferPool;
@@ -34,7 +35,7 @@ export class OnednnBackend extends MathBackendCPU {
     this.pool = new BufferPool((length) => addon.alignedFloats(length), poolLimitBytes);
   }
 
-  /** Bytes that wait in the pool. */
+  /** Bytes of unused arrays in the pool. */
   get pooledBytes(): number {
     return this.pool.waitingBytes;
   }
@@ -52,7 +53,7 @@ export class OnednnBackend extends MathBackendCPU {
     return { info: { dataId, shape, dtype: 'float32' }, values };
   }
 
-  /** The values of a float32 tensor, to be read before the kernel returns. */
+  /** The values of a float32 tensor. Read them before the kernel returns. */
   floats(tensor: TensorInfo): Float32Array {
     const entry = this.data.get(tensor.dataId) as Entry;
     if (!(entry.values instanceof Float32Array)) {
@@ -67,7 +68,10 @@ export class OnednnBackend extends MathBackendCPU {
     return { dataId: tensor.dataId, shape, dtype: tensor.dtype };
   }
 
-  /** Keeps the array of `tensor` out of the pool for good: code that may hold on to it is about to see it. */
+  /**
+   * Permanently keeps the array of `tensor` out of the pool, because code that may keep a reference to it is about to
+   * use it.
+   */
   expose(tensor: TensorInfo): void {
     (this.data.get(tensor.dataId) as Entry).recyclable = false;
   }

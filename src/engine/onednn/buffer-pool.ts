@@ -1,25 +1,25 @@
 /**
- * Float32 arrays waiting to be used again, by exact length: the shapes of a network repeat at every step, and fresh
- * arrays cost page faults and garbage collection. At most `limitBytes` wait; beyond that the length unused for
- * longest is given up.
+ * Float32 arrays for reuse, by exact length: the shapes of a network repeat at every step, and new arrays cost page
+ * faults and garbage collection. At most `limitBytes` are kept. Beyond that, arrays of the least recently used length
+ * are released.
  */
 export class BufferPool {
   /** Insertion order is order of last use. */
   private readonly waiting = new Map<number, Float32Array[]>();
   private bytes = 0;
 
-  /** @param allocate makes an array of the given length, of any content */
+  /** @param allocate makes an array of the given length; its content is undefined */
   constructor(
     private readonly allocate: (length: number) => Float32Array,
     private readonly limitBytes: number,
   ) {}
 
-  /** Bytes of the arrays that wait. */
+  /** Bytes of the unused arrays. */
   get waitingBytes(): number {
     return this.bytes;
   }
 
-  /** An array of `length` values of any content. */
+  /** An array of `length` values. Its content is undefined. */
   take(length: number): Float32Array {
     const array = this.waiting.get(length)?.pop();
     if (array === undefined) {
@@ -29,7 +29,7 @@ export class BufferPool {
     return array;
   }
 
-  /** Hands back an array that came from `take` and that nobody reads or writes any more. */
+  /** Gives back an array from `take` that nobody reads or writes any more. */
   give(array: Float32Array): void {
     let list = this.waiting.get(array.length);
     if (list === undefined) {
@@ -43,7 +43,7 @@ export class BufferPool {
     }
   }
 
-  /** Gives up whole lengths, oldest first, the one just used last. */
+  /** Releases all arrays of a length, the least recently used length first and the one just used last. */
   private shrink(justUsed: number): void {
     const own = this.waiting.get(justUsed)!;
     this.waiting.delete(justUsed);

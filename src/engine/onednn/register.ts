@@ -22,8 +22,8 @@ const nativeKernels: { [name: string]: NativeKernel } = {
 };
 
 /**
- * Registers the TF.js backend `onednn`: every kernel of TF.js's `cpu` backend, with the hot ones replaced by native
- * code. The caller selects it with `tf.setBackend`.
+ * Registers the TF.js backend `onednn`: every kernel of TF.js's `cpu` backend, with native code for the hot ones. The
+ * caller selects it with `tf.setBackend`.
  */
 export function registerOnednn(addon: Addon): OnednnBackend {
   const backend = new OnednnBackend(addon);

@@ -13,12 +13,12 @@ interface Registered {
   readonly buildHash: string;
 }
 
-/** TF.js's registry is one per process, and so is this. */
+/** TF.js has one registry per process, so there is one of these. */
 let registered: Registered | undefined;
 
 /**
  * Starts the engine `onednn` on `threads` threads and makes it TF.js's backend. A second call changes the threads.
- * @param addonPath where the compiled addon lies
+ * @param addonPath path of the compiled addon
  * @throws EngineError ENGINE_UNAVAILABLE when the native kernels are not built or cannot run here
  */
 export async function startOnednn(threads: number, addonPath: string): Promise<Engine> {
@@ -64,7 +64,7 @@ function start(addon: Addon, threads: number): ReturnType<Addon['start']> {
 }
 
 const rebuild = 'run `apt-get install libdnnl-dev g++ && npm run setup`';
-/** Building them again would give the same kernels. */
+/** A new build would give the same kernels. */
 const anotherEngine = 'run `npm run setup:tensorflow` to compute with TensorFlow instead';
 
 function unavailable(reason: string, cause?: unknown, remedy = rebuild): EngineError {

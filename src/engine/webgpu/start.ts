@@ -3,13 +3,13 @@ import type { Engine } from '../engine.js';
 import { EngineError } from '../error.js';
 import { tensorMemory } from '../tensor-memory.js';
 
-/** What of the package `webgpu` (Dawn for Node) is used here. */
+/** The used part of the package `webgpu` (Dawn for Node). */
 interface Dawn {
   create(options: readonly string[]): object;
   readonly globals: object;
 }
 
-/** What of TF.js's WebGPU backend is used here. */
+/** The used part of TF.js's WebGPU backend. */
 interface WebgpuBackend {
   readonly adapterInfo: { readonly vendor?: string; readonly architecture?: string };
 }
@@ -18,11 +18,11 @@ const packages = ['webgpu', '@tensorflow/tfjs-backend-webgpu'] as const;
 
 /**
  * Starts the engine `webgpu`, which computes on any GPU with a Vulkan driver, and makes it TF.js's backend.
- * @throws EngineError ENGINE_UNAVAILABLE when the optional packages are not installed or no GPU answers
+ * @throws EngineError ENGINE_UNAVAILABLE when the optional packages are not installed or no GPU is found
  */
 export async function startWebgpu(threads: number): Promise<Engine> {
   await loadPackages();
-  // TF.js answers false, after its own note on the console, where there is no adapter.
+  // Without an adapter, TF.js prints a note on the console and returns false.
   if (!(await tf.setBackend('webgpu').catch(() => false))) {
     throw unavailable(
       'no GPU with a Vulkan driver was found',
@@ -44,7 +44,7 @@ export async function startWebgpu(threads: number): Promise<Engine> {
   };
 }
 
-/** Gives the process what a browser has: TF.js's backend registers itself where it finds `navigator.gpu`. */
+/** Defines `navigator.gpu` as a browser does: TF.js's backend only registers itself when it exists. */
 async function loadPackages(): Promise<void> {
   try {
     const dawn: string = packages[0];

@@ -3,7 +3,7 @@ import { RunDirectory } from '../../run/run-directory.js';
 import { trainingSettings } from '../../run/training-hash.js';
 import { type RunContent, type RunDescription, readRunContent } from './describe-run.js';
 
-/** A value in either of two runs; null where a run has none. */
+/** A value of two runs; null when a run has none. */
 export interface Pair<Value> {
   readonly first: Value | null;
   readonly second: Value | null;
@@ -16,13 +16,13 @@ export interface RunComparison {
   readonly settings: Readonly<Record<string, Pair<unknown>>>;
   /** Digests of the final weights and codes; of the images and labels. */
   readonly digests: Readonly<Record<'weightsSha256' | 'codesSha256' | 'dataset', Pair<string>>>;
-  /** The first step whose summed gradients differ, counted from 1; null where all that both have are equal. */
+  /** The first step whose summed gradients differ, counted from 1; null when all common steps are equal. */
   readonly partedAtStep: number | null;
   /** By iteration, counted from 1, wherever one of them was evaluated. */
   readonly mAP: readonly ({ readonly iteration: number } & Pair<number>)[];
 }
 
-/** Compares two run directories. Throws what reading their run files throws. */
+/** Compares two run directories. Throws the errors of reading their run files. */
 export async function compareRuns(first: string, second: string): Promise<RunComparison> {
   const [a, b] = await Promise.all([readRunContent(first), readRunContent(second)]);
   const [before, now] = [trainingSettings(a.run), trainingSettings(b.run)];
@@ -55,7 +55,7 @@ export async function compareRuns(first: string, second: string): Promise<RunCom
   };
 }
 
-/** Of every step in a run's ledger, of which there may be none; whether it holds is the audit's question. */
+/** For every step in a run's ledger, if there is one. Only the audit checks the ledger. */
 async function gradientDigests(path: string): Promise<string[]> {
   const [file] = RunDirectory.at(path).ledgerFiles();
   const text = file === undefined ? '' : await readLedgerText(file);

@@ -10,21 +10,21 @@ import { RunDirectory } from '../../run/run-directory.js';
 import type { TrainingRun } from '../../run/training-run.js';
 
 /**
- * What a run directory holds.
- * - `running`: a living process has it.
+ * State of a run directory.
+ * - `running`: a living process holds it.
  * - `finished`: it has its result.
- * - `interrupted`: neither; `--resume` goes on with it.
+ * - `interrupted`: neither; `--resume` continues it.
  */
 export type RunProgress = 'running' | 'finished' | 'interrupted';
 
-/** A run as a list shows it. */
+/** A run as listed. */
 export interface RunDescription {
   /** The directory's name. */
   readonly run: string;
   readonly state: RunProgress;
   readonly method: string;
   readonly bits: number;
-  /** Iterations done, of how many, and optimiser steps done, all as of the newest checkpoint. */
+  /** Finished iterations, of how many, and finished optimiser steps, all of the newest checkpoint. */
   readonly iteration: number;
   readonly iterations: number;
   readonly step: number;
@@ -34,7 +34,7 @@ export interface RunDescription {
   readonly seconds: number | null;
 }
 
-/** A run's directory, read without taking it. */
+/** A run's directory, read without locking it. */
 export interface RunContent {
   readonly path: string;
   readonly run: TrainingRun;
@@ -44,13 +44,13 @@ export interface RunContent {
   readonly result: RunResult | null;
 }
 
-/** What the history of a checkpoint is read for. */
+/** The used part of a checkpoint's history. */
 interface History {
   readonly iterations: readonly IterationRecord[];
   readonly seconds: number;
 }
 
-/** Reads a run's directory. Throws what reading its run file throws. */
+/** Reads a run's directory. Throws the errors of reading its run file. */
 export async function readRunContent(path: string): Promise<RunContent> {
   const directory = RunDirectory.at(path);
   const run = readTrainingRun(directory.runFile);
@@ -79,7 +79,7 @@ export async function readRunContent(path: string): Promise<RunContent> {
   return { path, run, description, evaluations, result };
 }
 
-/** Null where another checkpoint has just taken this one's place. */
+/** Null when another checkpoint has just replaced this one. */
 async function readHistory(checkpoint: string): Promise<History | null> {
   const text = await disk.readText(join(checkpoint, 'history.json')).catch(undefinedIfAbsent);
   return text === undefined ? null : (JSON.parse(text) as History);

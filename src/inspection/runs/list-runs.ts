@@ -8,8 +8,8 @@ import { runName } from '../../run/schema.js';
 import { type RunDescription, readRunContent } from './describe-run.js';
 
 /**
- * The runs in a folder, by name. A directory that looks like a run and cannot be read is a warning.
- * @throws RunFileError RUN_ABSENT where there is no such folder
+ * The runs in a folder, by name. A run directory that cannot be read is a warning.
+ * @throws RunFileError RUN_ABSENT when the folder does not exist
  */
 export async function listRuns(folder: string, log: Log): Promise<RunDescription[]> {
   const names = await disk.readdir(folder).catch((cause: NodeJS.ErrnoException) => {
@@ -27,7 +27,7 @@ export async function listRuns(folder: string, log: Log): Promise<RunDescription
       if (!RunDirectory.at(path).isRun) continue;
       descriptions.push((await readRunContent(path)).description);
     } catch (error) {
-      // Such as lost+found, which only root may look into.
+      // Such as lost+found, which only root may read.
       if (!runName.test(name)) continue;
       log.warn('a run cannot be read', {
         path,

@@ -5,7 +5,7 @@ import { compareRuns, type RunComparison } from './compare-runs.js';
 import type { RunDescription } from './describe-run.js';
 import { listRuns } from './list-runs.js';
 
-/** `fcaenet runs list`: a table on a terminal, a JSON line for each run elsewhere. Throws what `listRuns` throws. */
+/** `fcaenet runs list`: a table on a terminal, otherwise a JSON line for each run. Throws the errors of `listRuns`. */
 export async function showRuns(folder: string): Promise<void> {
   const console = openConsole('result');
   const runs = await listRuns(folder, console.log);
@@ -14,7 +14,7 @@ export async function showRuns(folder: string): Promise<void> {
   console.close();
 }
 
-/** `fcaenet runs compare`: tables on a terminal, one JSON line elsewhere. Throws what `compareRuns` throws. */
+/** `fcaenet runs compare`: tables on a terminal, otherwise one JSON line. Throws the errors of `compareRuns`. */
 export async function showComparison(first: string, second: string): Promise<void> {
   const console: Console = openConsole('result');
   const comparison = await compareRuns(first, second);
@@ -45,7 +45,7 @@ export function runsTable(runs: readonly RunDescription[]): string {
   );
 }
 
-/** What the runs are, where their settings and digests differ, and how their mAP went. */
+/** The runs, their different settings and digests, and their mAP by iteration. */
 export function comparisonTables({ runs, settings, digests, partedAtStep, mAP }: RunComparison): string {
   const names = runs.map(({ run }) => ({ title: run, isNumber: false }));
   const text = (value: unknown) =>
@@ -70,7 +70,7 @@ export function comparisonTables({ runs, settings, digests, partedAtStep, mAP }:
   const parts = [
     runsTable(runs),
     differing.length === 0
-      ? 'no training setting differs\n'
+      ? 'all training settings are equal\n'
       : formatTable([left('setting'), ...names], differing),
     formatTable([left('digest'), ...names, left('')], digested),
     partedAtStep === null

@@ -16,7 +16,7 @@ import {
   select,
   subtract,
 } from '../../engine/graph/operations.js';
-import { attentionEpsilon, type Neighbours, neighboursOf, type Size } from '../attention.js';
+import { attentionEpsilon, type InputPixels, inputPixelsOf, type Size } from '../attention.js';
 import type { ErasingSettings } from '../erasing.js';
 
 /**
@@ -30,8 +30,8 @@ export function addAttention(featureMap: Value, image: Size): Value {
   const { graph } = featureMap;
   const [, height = 0, width = 0] = featureMap.shape;
   const mean = reduce('Mean', cast(featureMap, 'float64'), [3]);
-  const columns = interpolated(mean, 2, neighboursOf(width, image.width));
-  const upsampled = interpolated(columns, 1, neighboursOf(height, image.height));
+  const columns = interpolated(mean, 2, inputPixelsOf(width, image.width));
+  const upsampled = interpolated(columns, 1, inputPixelsOf(height, image.height));
   const least = reduce('Min', upsampled, [1, 2], true);
   const largest = reduce('Max', upsampled, [1, 2], true);
   const range = add(subtract(largest, least), double(graph, attentionEpsilon));
@@ -39,7 +39,7 @@ export function addAttention(featureMap: Value, image: Size): Value {
 }
 
 /** Values between neighbours along an axis. */
-function interpolated(x: Value, axis: number, { first, second, fraction }: Neighbours): Value {
+function interpolated(x: Value, axis: number, { first, second, fraction }: InputPixels): Value {
   const from = gather(x, first, axis);
   const to = gather(x, second, axis);
   const shape = x.shape.map((_size, i) => (i === axis ? fraction.length : 1));

@@ -5,20 +5,20 @@ import { ModelError } from '../error.js';
 /** Pretrained weights that can be fetched by name. */
 export interface PublishedWeights {
   readonly name: string;
-  /** Of the file, or of a TF.js manifest, whose backbone is written as one safetensors file. */
+  /** URL of the file, or of a TF.js manifest, whose backbone is written as one safetensors file. */
   readonly url: string;
   /** SHA-256 of the file that `weights fetch` writes, in hexadecimal. */
   readonly sha256: string;
   readonly backbone: Backbone;
   /** Factor of MobileNet's channel counts; 1 for ResNets. */
   readonly width: number;
-  /** What `weights fetch` calls the file unless told otherwise. */
+  /** The default file name of `weights fetch`. */
   readonly file: string;
 }
 
 /**
- * torchvision's files, whose names carry the first eight digits of the SHA-256, which is how torchvision itself checks
- * them, and TensorFlow.js's smallest MobileNet.
+ * torchvision's files, whose names contain the first eight digits of the SHA-256 (torchvision checks them too), and
+ * TensorFlow.js's smallest MobileNet.
  */
 export const publishedWeights: readonly PublishedWeights[] = [
   {
@@ -68,7 +68,7 @@ export function findPublished(name: string): PublishedWeights {
   return found;
 }
 
-/** Published weights of a backbone, the first in the list; undefined where there are none. */
+/** Published weights of a backbone, the first in the list; undefined when there are none. */
 export function publishedFor(model: { backbone: Backbone; width: number }): PublishedWeights | undefined {
   return publishedWeights.find(({ backbone, width }) => backbone === model.backbone && width === model.width);
 }

@@ -6,7 +6,7 @@ import { describeNetwork, type NetworkLayout, trunkOf } from '../layout.js';
 import { fromTorchOrder, torchShape } from '../torch-order.js';
 import type { StoredTensor } from './tf-manifest.js';
 
-/** One tensor that a weight file must hold, and where it goes. */
+/** A required tensor of a weight file, and where its values go. */
 interface Expected {
   readonly name: string;
   readonly shape: readonly number[];
@@ -15,7 +15,7 @@ interface Expected {
 
 type Tensors = ReadonlyMap<string, StoredTensor>;
 
-/** A backbone that a file may be of. */
+/** A backbone that a file may belong to. */
 export interface Candidate {
   readonly backbone: Backbone;
   /** Factor of MobileNet's channel counts; 1 for ResNets. */
@@ -23,15 +23,15 @@ export interface Candidate {
   readonly layout: NetworkLayout;
 }
 
-/** Of the hash layer and the picture, neither of which a file of the trunk knows. */
+/** Settings of the hash layer and the picture size, which do not affect a trunk's file. */
 const anySize = { bits: 1, height: 32, width: 32 };
 
-/** What a file of a backbone holds besides the trunk: the classifier, and a counter that PyTorch keeps. */
+/** Tensors of a backbone's file that are not part of the trunk: the classifier, and a counter of PyTorch. */
 export function isIgnored(name: string): boolean {
   return name.startsWith('fc.') || name.startsWith('conv_preds/') || name.endsWith('.num_batches_tracked');
 }
 
-/** All that a weight file of this network's trunk holds. */
+/** All tensors of a weight file of this network's trunk. */
 export function expectedTensors(layout: NetworkLayout): Expected[] {
   const torch = layout.trunk.naming === 'torchvision';
   const parameters = layout.parameters
@@ -57,7 +57,7 @@ export function expectedTensors(layout: NetworkLayout): Expected[] {
   return [...parameters, ...statistics];
 }
 
-/** The backbone that fits a file's tensors best, and how well, from 0 to 1. */
+/** The backbone that matches a file's tensors best, and how well, from 0 to 1. */
 export function bestCandidate(tensors: Tensors): Candidate & { readonly fit: number } {
   const filters = tensors.get('conv1/kernel')?.shape[3] ?? 32;
   const width = Math.min(1, Math.max(0.25, filters / 32));
@@ -76,9 +76,8 @@ export function bestCandidate(tensors: Tensors): Candidate & { readonly fit: num
 
 /**
  * Checks that a file's tensors are those of the trunk, by name and shape.
- *
- * @throws ModelError `MODEL_WEIGHTS_BACKBONE` where they fit another backbone better or none at all,
- *   `MODEL_WEIGHTS_MISSING`, `MODEL_WEIGHTS_SHAPE`, `MODEL_WEIGHTS_EXTRA` naming the first tensor that does not fit
+ * @throws ModelError `MODEL_WEIGHTS_BACKBONE` when they match another backbone better or none at all,
+ * `MODEL_WEIGHTS_MISSING`, `MODEL_WEIGHTS_SHAPE`, `MODEL_WEIGHTS_EXTRA` naming the first tensor that does not match
  */
 export function checkFit(layout: NetworkLayout, path: string, tensors: Tensors): void {
   const { title } = layout.trunk;
@@ -87,25 +86,25 @@ export function checkFit(layout: NetworkLayout, path: string, tensors: Tensors):
   if (own === 0 && best.fit === 0) {
     throw new ModelError(
       'MODEL_WEIGHTS_BACKBONE',
-      `Weights ${path} hold no tensor of the backbone ${title}, ${instead(tensors)}.`,
+      `Weights ${path} contain no tensor of the backbone ${title}, ${instead(tensors)}.`,
     );
   }
   if (best.fit > own) {
     throw new ModelError(
       'MODEL_WEIGHTS_BACKBONE',
-      `Weights ${path} are of the backbone ${best.layout.trunk.title}, expected ${title}.`,
+      `Weights ${path} belong to the backbone ${best.layout.trunk.title}, expected ${title}.`,
     );
   }
   checkTensors(layout, path, tensors);
 }
 
-/** What a file holds where no tensor fits: the first, because its name often says enough. */
+/** Describes the content of a file in which no tensor matches, by the first name, which often says enough. */
 export function instead(tensors: Tensors): string {
   const [name] = tensors.keys();
-  return name === undefined ? 'but none at all' : `but ${quote(name)} and ${tensors.size - 1} others`;
+  return name === undefined ? 'but no tensors at all' : `but ${quote(name)} and ${tensors.size - 1} others`;
 }
 
-/** Tensors that fit, over all that either side names. */
+/** Matching tensors, divided by all tensors of both sides. */
 function fitOf(layout: NetworkLayout, tensors: Tensors): number {
   const expected = expectedTensors(layout);
   const names = new Set(
@@ -121,7 +120,10 @@ function checkTensors(layout: NetworkLayout, path: string, tensors: Tensors): vo
   for (const { name, shape } of expected) {
     const tensor = tensors.get(name);
     if (!tensor) {
-      throw new ModelError('MODEL_WEIGHTS_MISSING', `Weights ${path} lack the tensor ${name} of ${title}.`);
+      throw new ModelError(
+        'MODEL_WEIGHTS_MISSING',
+        `Weights ${path} do not contain the tensor ${name} of ${title}.`,
+      );
     }
     if (!sameShape(tensor.shape, shape)) {
       throw new ModelError(
@@ -133,7 +135,7 @@ function checkTensors(layout: NetworkLayout, path: string, tensors: Tensors): vo
     if (unusable >= 0) {
       throw new ModelError(
         'MODEL_WEIGHTS_VALUE',
-        `Tensor ${name} in ${path} holds ${tensor.data[unusable]} at element ${unusable}, expected a finite number.`,
+        `Tensor ${name} in ${path} has the value ${tensor.data[unusable]} at element ${unusable}, expected a finite number.`,
       );
     }
   }
@@ -142,7 +144,7 @@ function checkTensors(layout: NetworkLayout, path: string, tensors: Tensors): vo
     if (!known.has(name) && !isIgnored(name)) {
       throw new ModelError(
         'MODEL_WEIGHTS_EXTRA',
-        `Weights ${path} hold the tensor ${name}, which ${title} lacks.`,
+        `Weights ${path} contain the tensor ${name}, which ${title} does not have.`,
       );
     }
   }

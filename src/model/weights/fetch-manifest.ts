@@ -9,11 +9,10 @@ import { convertWeights } from './inspect.js';
 import { parseManifest, readWeights } from './tf-manifest.js';
 
 /**
- * Downloads a published TF.js manifest and its shards to `path.partial/`, which a later call continues, and writes the
- * backbone to `path` as one safetensors file after that file's SHA-256 was found right.
- *
+ * Downloads a published TF.js manifest and its shards to `path.partial/`, which a later call continues. Writes the
+ * backbone to `path` as one safetensors file after checking that file's SHA-256.
  * @returns whether anything was downloaded
- * @throws ModelError as `fetchWeights`, and what reading and converting a manifest throws
+ * @throws ModelError as `fetchWeights`, and the errors of reading and converting a manifest
  */
 export async function fetchManifestWeights(
   published: PublishedWeights,
@@ -31,7 +30,7 @@ export async function fetchManifestWeights(
     4 * sum(weightsManifest.flatMap(({ weights }) => weights.map(({ shape }) => product(shape))));
   let doneBytes = 0;
   for (const shard of weightsManifest.flatMap(({ paths }) => paths)) {
-    // A path that the server chose must not lead out of the folder.
+    // The server chooses this path, so it must not lead out of the folder.
     if (basename(shard) !== shard) {
       throw new ModelError(
         'MODEL_WEIGHTS_MANIFEST',

@@ -7,23 +7,22 @@ import { ModelError } from '../error.js';
 import type { PublishedWeights } from './catalogue.js';
 
 export interface FetchOptions {
-  /** Called with the bytes that are there and the bytes in all; undefined where the server does not say. */
+  /** Called with the bytes so far and the total bytes; undefined when the server does not say. */
   readonly onProgress?: (doneBytes: number, totalBytes: number | undefined) => void;
   readonly signal?: AbortSignal;
 }
 
-/** A server that sends nothing for so long is given up; what has come is kept. */
+/** Time without data after which a download fails. The downloaded part is kept. */
 const silenceMs = 60_000;
 
 /**
- * Downloads published weights to `path`, unless the file there is already the right one. The bytes go to
- * `path.partial` first, which a later call continues, and get their name only after their SHA-256 was found right. Goes
- * through the proxy that `https_proxy` or `http_proxy` names, except to hosts of `no_proxy`.
- *
+ * Downloads published weights to `path`, unless the right file is already there. The bytes go to `path.partial` first,
+ * which a later call continues, and the file is renamed after its SHA-256 was checked. Uses the proxy of `https_proxy`
+ * or `http_proxy`, except for hosts of `no_proxy`.
  * @returns whether anything was downloaded
- * @throws ModelError `MODEL_WEIGHTS_FETCH` where the server cannot be reached, refuses, or ends early (what has come is
- *   kept), `MODEL_WEIGHTS_DIGEST` for other bytes than published (nothing is kept), `MODEL_WEIGHTS_EXISTS` where `path`
- *   holds something else, `MODEL_WEIGHTS_WRITE` where it cannot be written
+ * @throws ModelError `MODEL_WEIGHTS_FETCH` when the server cannot be reached, rejects the request, or ends early (the
+ * downloaded part is kept), `MODEL_WEIGHTS_DIGEST` for other bytes than published (nothing is kept),
+ * `MODEL_WEIGHTS_EXISTS` when `path` contains something else, `MODEL_WEIGHTS_WRITE` when it cannot be written
  */
 export async function fetchWeights(
   published: PublishedWeights,
@@ -48,20 +47,18 @@ export async function fetchWeights(
 }
 
 /**
- * Whether `path` is there already and right.
- * @throws ModelError `MODEL_WEIGHTS_EXISTS` where it holds something else
+ * Whether `path` exists and has the right content.
+ * @throws ModelError `MODEL_WEIGHTS_EXISTS` when it has other content
  */
 export async function holdsPublished(path: string, { sha256 }: PublishedWeights): Promise<boolean> {
   if ((await bytesIn(path)) === undefined) return false;
   if ((await digestOf(path)) === sha256) return true;
-  throw new ModelError(
-    'MODEL_WEIGHTS_EXISTS',
-    `${path} exists and holds other bytes than the published weights.`,
-    { exitCode: ExitCode.cannotCreate },
-  );
+  throw new ModelError('MODEL_WEIGHTS_EXISTS', `${path} exists and differs from the published weights.`, {
+    exitCode: ExitCode.cannotCreate,
+  });
 }
 
-/** Adds what is missing of a file to `partial`. Throws ModelError `MODEL_WEIGHTS_FETCH`. */
+/** Appends the missing part of a file to `partial`. Throws ModelError `MODEL_WEIGHTS_FETCH`. */
 export async function download(
   url: string,
   partial: string,
@@ -84,10 +81,10 @@ export async function download(
     const response = await fetch(url, {
       dispatcher: proxies,
       signal: signal ? AbortSignal.any([signal, silence.signal]) : silence.signal,
-      // Bytes as they are: a compressed transfer could not be continued.
+      // Uncompressed: a compressed transfer could not be continued.
       headers: { 'accept-encoding': 'identity', ...(already > 0 && { range: `bytes=${already}-` }) },
     });
-    // All of it is there already; its digest decides.
+    // The file is already complete. Its digest decides.
     if (response.status === 416 && already > 0) return;
     if (!response.ok || !response.body) throw fail(`the server answered ${response.status}`);
     const begin = response.status === 206 ? already : 0;
@@ -120,14 +117,17 @@ function openProxies(fail: (reason: string, cause: unknown) => ModelError): EnvH
   try {
     return new EnvHttpProxyAgent();
   } catch (cause) {
-    // Without the value, in which there may be a password.
-    throw fail('https_proxy or http_proxy is no URL such as http://proxy.example:3128', cause);
+    // Do not show the value: it may contain a password.
+    throw fail(
+      'https_proxy or http_proxy is not a URL, expected one such as http://proxy.example:3128',
+      cause,
+    );
   }
 }
 
 function reasonOf(error: unknown, silence: AbortSignal): string {
   let cause = silence.aborted ? silence.reason : error;
-  // `fetch` says that it failed, and leaves to its causes why.
+  // `fetch` only says that it failed. Its causes say why.
   while ((cause as Error).cause instanceof Error) cause = (cause as Error).cause;
   return String((cause as Error).message || (cause as NodeJS.ErrnoException).code)
     .split('\n')[0]!
@@ -149,7 +149,7 @@ async function digestOf(path: string): Promise<string> {
     .digest('hex');
 }
 
-/** Gives what fails in `action` the code `MODEL_WEIGHTS_WRITE`. */
+/** Turns failures of `action` into `MODEL_WEIGHTS_WRITE`. */
 export async function writing(path: string, action: () => Promise<unknown>): Promise<void> {
   try {
     await action();

@@ -7,14 +7,14 @@ import { bestCandidate, checkFit, expectedTensors, instead } from './expected.js
 import { readWeightsOfAnyKind, type WeightsFormat } from './read.js';
 import type { StoredTensor } from './tf-manifest.js';
 
-/** What a weight file is of, and what comes with its format. */
+/** The backbone of a weight file, and properties of its format. */
 export interface WeightsReport {
   readonly format: WeightsFormat;
   readonly backbone: Backbone;
   /** Factor of MobileNet's channel counts; 1 for ResNets. */
   readonly width: number;
   readonly tensors: number;
-  /** Values of all tensors together. */
+  /** Number of values of all tensors together. */
   readonly values: number;
   /** Axes of a filter as the file stores it. */
   readonly filterOrder: string;
@@ -22,9 +22,9 @@ export interface WeightsReport {
   readonly batchNorm: string;
   readonly epsilon: number;
   readonly preprocessing: string;
-  /** What was done to the file's tensors, a sentence each; none as a rule. */
+  /** How the file's tensors were changed, one sentence each; usually empty. */
   readonly changes: readonly string[];
-  /** Of the file's bytes, in hexadecimal. */
+  /** SHA-256 of the file's bytes, in hexadecimal. */
   readonly sha256: string;
 }
 
@@ -35,9 +35,8 @@ interface Inspected {
 }
 
 /**
- * Finds out which backbone a weight file is of, and checks every tensor of it.
- *
- * @throws ModelError `MODEL_WEIGHTS_BACKBONE` where no backbone fits, and what reading and `checkFit` throw
+ * Finds out which backbone a weight file belongs to, and checks all of its tensors.
+ * @throws ModelError `MODEL_WEIGHTS_BACKBONE` when no backbone matches, and the errors of reading and of `checkFit`
  */
 export async function inspectWeights(path: string): Promise<WeightsReport> {
   return (await inspect(path)).report;
@@ -45,8 +44,7 @@ export async function inspectWeights(path: string): Promise<WeightsReport> {
 
 /**
  * The same weights as the pieces of a safetensors file, in the names and order of their backbone, without classifier.
- *
- * @param origin what the file says of where they come from; by default the digest of what was read
+ * @param origin the source that the file names; by default the digest of the input
  * @throws ModelError as `inspectWeights`
  */
 export async function convertWeights(
@@ -71,7 +69,7 @@ async function inspect(path: string): Promise<Inspected> {
   if (fit === 0) {
     throw new ModelError(
       'MODEL_WEIGHTS_BACKBONE',
-      `Weights ${path} hold no tensor of a known backbone, ${instead(tensors)}, expected resnet18 or resnet50 in torchvision's names or mobilenet_v1 in Keras's.`,
+      `Weights ${path} contain no tensor of a known backbone, ${instead(tensors)}, expected resnet18 or resnet50 in torchvision's names or mobilenet_v1 in Keras's.`,
     );
   }
   checkFit(layout, path, tensors);

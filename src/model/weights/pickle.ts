@@ -1,19 +1,19 @@
 /**
  * The part of Python's pickle language, protocol 2, that `torch.save` uses for named tensors. Nothing is ever called:
- * the few functions that may be named only describe tensors, and any other name or opcode ends the reading.
+ * the few permitted functions only describe tensors, and any other name or opcode is an error.
  */
 
-/** A stretch of raw elements, kept outside the pickle. */
+/** A range of raw elements, stored outside the pickle. */
 export interface StorageReference {
   readonly kind: 'storage';
   /** PyTorch's class, such as `FloatStorage`. */
   readonly type: string;
   readonly key: string;
-  /** Elements. */
+  /** Number of elements. */
   readonly length: number;
 }
 
-/** A tensor's view of a storage; extents, strides and offset are counted in elements. */
+/** A tensor's view of a storage. Extents, strides and offset are counted in elements. */
 export interface TensorReference {
   readonly kind: 'tensor';
   readonly storage: StorageReference;
@@ -49,9 +49,8 @@ const mark = Symbol('mark');
 
 /**
  * Interprets one pickle.
- *
  * @param fail makes the error for a reason in words
- * @returns the value, and the position behind the pickle's end
+ * @returns the value, and the position after the pickle
  */
 export function readPickle(
   bytes: Buffer,
@@ -91,7 +90,7 @@ class Machine {
     switch (String.fromCharCode(opcode)) {
       case '\x80': {
         const protocol = this.unsigned(1);
-        if (protocol !== 2) throw this.fail(`its pickle is of protocol ${protocol}, expected 2`);
+        if (protocol !== 2) throw this.fail(`its pickle has protocol ${protocol}, expected 2`);
         return;
       }
       case 'c':
@@ -178,14 +177,14 @@ class Machine {
         return;
       }
       case 'b':
-        // Attributes of a state dictionary (`_metadata`) say nothing about its tensors.
+        // Attributes of a state dictionary (`_metadata`) do not affect its tensors.
         this.pop();
         if (!(this.top() instanceof Map))
           throw this.fail('its pickle sets attributes of another object than a dictionary');
         return;
       default:
         throw this.fail(
-          `its pickle holds the opcode 0x${opcode.toString(16).padStart(2, '0')} at byte ${at}, which named tensors do not need`,
+          `its pickle contains the opcode 0x${opcode.toString(16).padStart(2, '0')} at byte ${at}, which is not needed for named tensors`,
         );
     }
   }
@@ -193,7 +192,7 @@ class Machine {
   private global(): Global {
     const name = `${this.line()} ${this.line()}`;
     if (!storages.test(name) && !functions.includes(name)) {
-      throw this.fail(`its pickle names ${name.replace(' ', '.')}, expected nothing but named tensors`);
+      throw this.fail(`its pickle names ${name.replace(' ', '.')}, expected only named tensors`);
     }
     return { kind: 'global', name };
   }
@@ -210,7 +209,7 @@ class Machine {
       }
     }
     throw this.fail(
-      `its pickle calls ${name.replace(' ', '.') || 'what is no function'} in a way that makes no tensor`,
+      `its pickle calls ${name.replace(' ', '.') || 'something that is not a function'} in a way that does not make a tensor`,
     );
   }
 
@@ -228,19 +227,19 @@ class Machine {
         return { kind: 'storage', type: type.name.slice('torch '.length), key, length };
       }
     }
-    throw this.fail('its pickle refers to what is no storage of a tensor');
+    throw this.fail('its pickle refers to something other than the storage of a tensor');
   }
 
   private append(values: readonly PickleValue[]): void {
     const list = this.top();
-    if (!Array.isArray(list)) throw this.fail('its pickle appends to what is no list');
+    if (!Array.isArray(list)) throw this.fail('its pickle appends to something that is not a list');
     list.push(...values);
   }
 
   private setItems(items: readonly PickleValue[]): void {
     const map = this.top();
     if (!(map instanceof Map) || items.length % 2 !== 0)
-      throw this.fail('its pickle sets items of what is no dictionary');
+      throw this.fail('its pickle sets items of something that is not a dictionary');
     for (let i = 0; i < items.length; i += 2) map.set(items[i]!, items[i + 1]!);
   }
 
@@ -269,7 +268,7 @@ class Machine {
 
   private recall(index: number): PickleValue {
     const value = this.memo.get(index);
-    if (value === undefined) throw this.fail(`its pickle recalls value ${index}, which it never stored`);
+    if (value === undefined) throw this.fail(`its pickle reads value ${index}, which it never stored`);
     return value;
   }
 
@@ -295,7 +294,7 @@ class Machine {
     return this.bytes.readUIntLE(this.advance(count), count);
   }
 
-  /** Goes on by `count` bytes; returns where they begin. */
+  /** Advances by `count` bytes; returns the position before. */
   private advance(count: number): number {
     const begin = this.position;
     if (begin + count > this.bytes.length) throw new RangeError('behind the end');
@@ -304,7 +303,7 @@ class Machine {
   }
 }
 
-/** Whether a value is the description of that kind. */
+/** Whether a value is a description of that kind. */
 export function isKind<Kind extends 'global' | 'storage' | 'tensor'>(
   value: PickleValue | undefined,
   kind: Kind,

@@ -10,16 +10,16 @@ import { readTorchFile } from './torch-file.js';
 import { unwrap } from './unwrap.js';
 import { type FloatType, widen } from './widen.js';
 
-/** How a weight file is written, in words. */
+/** Format of a weight file. */
 export type WeightsFormat = 'TF.js manifest' | 'safetensors' | 'PyTorch';
 
 export interface ReadWeights extends StoredTensors {
   readonly format: WeightsFormat;
-  /** What was done to the file's tensors, a sentence each; none as a rule. */
+  /** How the file's tensors were changed, one sentence each; usually empty. */
   readonly changes: readonly string[];
 }
 
-/** Endings of names, small letters, by what they stand for. */
+/** File name endings in lower case, with their format. */
 const formats: readonly (readonly [string, WeightsFormat])[] = [
   ['.json', 'TF.js manifest'],
   ['.safetensors', 'safetensors'],
@@ -31,11 +31,10 @@ const formats: readonly (readonly [string, WeightsFormat])[] = [
 
 /**
  * Reads a weight file of any known kind: a TF.js weights manifest (a folder with `model.json`, or that file),
- * `.safetensors`, or PyTorch's `.pth`, `.pt`, `.bin` and `.pth.tar`. The classifier and PyTorch's batch counters are left
- * out, and so is what a wrapper put before all names; float16 and bfloat16 become float32.
- *
- * @throws ModelError `MODEL_WEIGHTS_FORMAT` for another kind of file, `MODEL_WEIGHTS_DTYPE` for a tensor of another type,
- *   and what the readers throw
+ * `.safetensors`, or PyTorch's `.pth`, `.pt`, `.bin` and `.pth.tar`. Drops the classifier and PyTorch's batch counters,
+ * removes a wrapper's prefix from the names, and converts float16 and bfloat16 to float32.
+ * @throws ModelError `MODEL_WEIGHTS_FORMAT` for another kind of file, `MODEL_WEIGHTS_DTYPE` for a tensor of another
+ * type, and the errors of the readers
  */
 export async function readWeightsOfAnyKind(path: string): Promise<ReadWeights> {
   const isFolder = await isDirectory(path);
@@ -44,7 +43,7 @@ export async function readWeightsOfAnyKind(path: string): Promise<ReadWeights> {
   const { tensors, prefix } = unwrap(read.tensors);
   const narrow = new Set([...tensors.values()].map(({ type }) => type).filter((type) => type !== 'F32'));
   const changes = [
-    ...(prefix === '' ? [] : [`${quote(prefix)} before the names of all tensors is left out`]),
+    ...(prefix === '' ? [] : [`the prefix ${quote(prefix)} of all tensor names is removed`]),
     ...[...narrow].map((type) => `tensors of type ${type} are converted to float32`),
   ];
   return { tensors, sha256: read.sha256, format, changes };
@@ -62,7 +61,7 @@ function formatOf(path: string): WeightsFormat {
   if (found) return found[1];
   throw new ModelError(
     'MODEL_WEIGHTS_FORMAT',
-    `Weights ${path} are of an unknown kind, expected a folder with model.json or a name that ends in ${formats.map(([ending]) => ending).join(', ')}.`,
+    `Weights ${path} have an unknown format, expected a folder with model.json or a name that ends in ${formats.map(([ending]) => ending).join(', ')}.`,
   );
 }
 
@@ -74,7 +73,7 @@ async function isDirectory(path: string): Promise<boolean> {
     throw new ModelError(
       'MODEL_WEIGHTS_UNREADABLE',
       code === 'ENOENT'
-        ? `Weights ${path} do not exist: \`fcaenet weights fetch\` and \`weights convert\` make them, as docs/weights.md shows.`
+        ? `Weights ${path} do not exist: create them with \`fcaenet weights fetch\` or \`weights convert\` (docs/weights.md).`
         : `Weights ${path} cannot be read (${code}).`,
       { cause, exitCode: ExitCode.missingInput },
     );

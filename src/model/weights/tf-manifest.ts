@@ -37,11 +37,10 @@ const manifestSchema = z.object({
 });
 
 /**
- * Reads a TF.js weights manifest (`model.json` and the shards beside it): little-endian float32, each group's shards
+ * Reads a TF.js weights manifest (`model.json` and its shards): little-endian float32, each group's shards
  * concatenated. The digest covers `model.json` and then every shard in the manifest's order.
- *
- * @throws ModelError `MODEL_WEIGHTS_UNREADABLE` for a missing or unreadable file, `MODEL_WEIGHTS_MANIFEST` for one that
- *   is no manifest of float32 weights or whose shards have another length than its shapes ask for
+ * @throws ModelError `MODEL_WEIGHTS_UNREADABLE` for a missing or unreadable file, `MODEL_WEIGHTS_MANIFEST` when the
+ * file is not a manifest of float32 weights or the shards' length does not match its shapes
  */
 export async function readTfManifest(path: string): Promise<StoredTensors> {
   const text = await readWeights(path);
@@ -75,7 +74,7 @@ export async function readTfManifest(path: string): Promise<StoredTensors> {
 /** @throws ModelError `MODEL_WEIGHTS_MANIFEST` */
 export function parseManifest(path: string, text: Buffer): z.infer<typeof manifestSchema> {
   try {
-    // The decoder leaves out a byte order mark, which JSON does not allow.
+    // The decoder removes a byte order mark, which JSON does not allow.
     return manifestSchema.parse(JSON.parse(new TextDecoder().decode(text)));
   } catch (cause) {
     const reason =
@@ -84,7 +83,7 @@ export function parseManifest(path: string, text: Buffer): z.infer<typeof manife
         : String((cause as Error).message);
     throw new ModelError(
       'MODEL_WEIGHTS_MANIFEST',
-      `${path} is no TF.js manifest of float32 weights (${reason}).`,
+      `${path} is not a TF.js manifest of float32 weights (${reason}).`,
       { cause },
     );
   }

@@ -8,7 +8,7 @@ import { isZip, readStoredZip } from './zip.js';
 type Fail = (reason: string) => Error;
 
 interface Contents {
-  /** What the pickle describes. */
+  /** The pickle's content. */
   readonly value: PickleValue;
   /** Raw little-endian elements of each storage, by its key. */
   readonly storages: ReadonlyMap<string, Uint8Array>;
@@ -18,7 +18,7 @@ interface Contents {
 const legacyMagic = 0x1950a86a20f9469cfc6cn;
 const legacyVersion = 1001;
 
-/** Storages of numbers that become float32. */
+/** Storage types that are converted to float32. */
 const floatTypes: Readonly<Record<string, FloatType>> = {
   FloatStorage: 'F32',
   HalfStorage: 'F16',
@@ -39,13 +39,12 @@ const elementBytes: Readonly<Record<string, number>> = {
 };
 
 /**
- * Reads a dictionary of named tensors that `torch.save` wrote (`.pth`), in today's zipped format or the one before
- * PyTorch 1.6. Only tensors are read: a file that names any other class or function is refused, and nothing in it is
+ * Reads a dictionary of named tensors that `torch.save` wrote (`.pth`), in the zipped format or the format before
+ * PyTorch 1.6. Only tensors are read: a file that names any other class or function is an error, and no code in it is
  * executed.
- *
- * @param isIgnored names that may be of any type, and are left out
- * @throws ModelError `MODEL_WEIGHTS_TORCH` for what is no such file, `MODEL_WEIGHTS_DTYPE` for another type than
- *   float32, float16 and bfloat16, `MODEL_WEIGHTS_UNREADABLE`
+ * @param isIgnored names that may have any type and are skipped
+ * @throws ModelError `MODEL_WEIGHTS_TORCH` for another kind of file, `MODEL_WEIGHTS_DTYPE` for another type than
+ * float32, float16 and bfloat16, `MODEL_WEIGHTS_UNREADABLE`
  */
 export async function readTorchFile(
   path: string,
@@ -53,19 +52,19 @@ export async function readTorchFile(
 ): Promise<StoredTensors> {
   const bytes = await readWeights(path);
   const fail: Fail = (reason) =>
-    new ModelError('MODEL_WEIGHTS_TORCH', `Weights ${path} cannot be taken from PyTorch: ${reason}.`);
+    new ModelError('MODEL_WEIGHTS_TORCH', `Weights ${path} are not a readable PyTorch file: ${reason}.`);
   const { value, storages } = isZip(bytes) ? readZipped(bytes, fail) : readLegacy(bytes, fail);
-  if (!(value instanceof Map)) throw fail('they are no dictionary of tensors');
+  if (!(value instanceof Map)) throw fail('they are not a dictionary of tensors');
   const tensors = new Map<string, StoredTensor>();
   for (const [name, tensor] of value) {
     if (typeof name !== 'string') throw fail(`a name of a tensor is ${String(name)}, expected text`);
-    if (!isKind(tensor, 'tensor')) throw fail(`the entry ${name} is no tensor`);
+    if (!isKind(tensor, 'tensor')) throw fail(`the entry ${name} is not a tensor`);
     if (isIgnored(name)) continue;
     const type = floatTypes[tensor.storage.type];
     if (type === undefined) {
       throw new ModelError(
         'MODEL_WEIGHTS_DTYPE',
-        `Tensor ${name} in ${path} is in a ${tensor.storage.type}, expected ${Object.keys(floatTypes).join(', ')}.`,
+        `Tensor ${name} in ${path} has the type ${tensor.storage.type}, expected ${Object.keys(floatTypes).join(', ')}.`,
       );
     }
     tensors.set(name, { shape: tensor.shape, data: gather(name, tensor, type, storages, fail), type });
@@ -88,7 +87,7 @@ function readZipped(bytes: Buffer, fail: Fail): Contents {
   return { value: readPickle(Buffer.from(files.get(names[0]!)!), 0, fail).value, storages };
 }
 
-/** Five pickles in a row (magic, version, machine, tensors, keys), then each key's length in elements and elements. */
+/** Five pickles in a row (magic, version, machine, tensors, keys), then each key's element count and elements. */
 function readLegacy(bytes: Buffer, fail: Fail): Contents {
   if (bytes[0] !== 0x80) throw fail('it is neither an archive nor a pickle');
   const magic = readPickle(bytes, 0, fail);
@@ -143,7 +142,7 @@ function gather(
     throw fail(`tensor ${name} reaches to element ${last} of ${storage.length}`);
   }
   if (count > storage.length) throw fail(`tensor ${name} repeats elements of its storage`);
-  // A copy of its own lies aligned, which a place in the file need not.
+  // A copy is aligned; a position in the file may not be.
   const { buffer } = Uint8Array.from(bytes);
   const source = type === 'F32' ? new Float32Array(buffer) : widen(type, new Uint16Array(buffer));
   const result = new Float32Array(count);

@@ -1,16 +1,13 @@
 import { isIgnored } from './expected.js';
 import type { StoredTensor } from './tf-manifest.js';
 
-/** What DataParallel, torch.compile and modules around a backbone put before the names of its tensors. */
+/** Prefixes that DataParallel, torch.compile and modules around a backbone add to the names of its tensors. */
 const wrappers = ['module.', '_orig_mod.', 'backbone.'] as const;
 
-/**
- * Takes from the tensors' names what a wrapper of the backbone put before all of them, and leaves out what a file of a
- * backbone holds besides the trunk.
- */
+/** Removes a wrapper's common prefix from the tensors' names, and drops tensors that do not belong to the trunk. */
 export function unwrap(tensors: ReadonlyMap<string, StoredTensor>): {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
-  /** what was taken away; empty where nothing was */
+  /** the removed prefix; empty when there was none */
   readonly prefix: string;
 } {
   const names = [...tensors.keys()];

@@ -6,16 +6,15 @@ import { readWeightsOfAnyKind } from './read.js';
 export interface BackboneWeights extends NetworkWeights {
   /** SHA-256 of the file's bytes, in hexadecimal. */
   readonly sha256: string;
-  /** What was done to the file's tensors, a sentence each; none as a rule. */
+  /** How the file's tensors were changed, one sentence each; usually empty. */
   readonly changes: readonly string[];
 }
 
 /**
- * Reads pretrained weights of the backbone from a file of any kind that `readWeightsOfAnyKind` knows: in Keras's names
- * and order for MobileNet, in torchvision's for ResNets.
- *
+ * Reads pretrained weights of the backbone from a file of any kind that `readWeightsOfAnyKind` supports: in Keras's
+ * names and order for MobileNet, in torchvision's for ResNets.
  * @param initial weights before training; the hash layer's are kept
- * @throws ModelError what `readWeightsOfAnyKind` and `checkFit` throw
+ * @throws ModelError the errors of `readWeightsOfAnyKind` and `checkFit`
  */
 export async function loadBackboneWeights(
   layout: NetworkLayout,

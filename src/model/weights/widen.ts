@@ -1,9 +1,8 @@
-/** Types of a weight file's numbers that are read, by their name in safetensors files. */
+/** Supported number types of weight files, by their name in safetensors files. */
 export type FloatType = 'F32' | 'F16' | 'BF16';
 
 /**
- * The float32 values that narrower numbers stand for: float32 holds every one of them exactly.
- *
+ * Converts narrow numbers to float32, which represents each of them exactly.
  * @param bits of IEEE 754's binary16, or the upper halves of float32 values (bfloat16)
  */
 export function widen(type: 'F16' | 'BF16', bits: Uint16Array): Float32Array<ArrayBuffer> {
@@ -16,7 +15,7 @@ export function widen(type: 'F16' | 'BF16', bits: Uint16Array): Float32Array<Arr
   return values;
 }
 
-/** Of one sign bit, five bits of exponent and ten of fraction. */
+/** One sign bit, five exponent bits and ten fraction bits. */
 function valueOfHalf(half: number): number {
   const sign = half & 0x8000 ? -1 : 1;
   const exponent = (half >> 10) & 0x1f;

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 
-/** One file inside an archive, as its directory describes it. */
+/** One file of an archive, as its directory describes it. */
 interface Entry {
   readonly name: string;
   readonly bytes: Uint8Array;
@@ -14,10 +14,9 @@ const endBytes = 22;
 const mostCommentBytes = 0xffff;
 
 /**
- * Reads an archive of stored (uncompressed) files, which is what PyTorch writes; the entries share `bytes`' memory.
- * Sizes and checksums are those of the archive's directory, and every one of them is checked. Source: APPNOTE.TXT,
- * PKWARE's description of the format.
- *
+ * Reads an archive of stored (uncompressed) files, as PyTorch writes it. The entries share `bytes`' memory. Sizes and
+ * checksums come from the archive's directory, and all of them are checked. Source: APPNOTE.TXT, PKWARE's description
+ * of the format.
  * @param fail makes the error for a reason in words
  */
 export function readStoredZip(
@@ -28,7 +27,8 @@ export function readStoredZip(
   if (end < 0) throw fail('its archive is cut short: the directory at its end is missing');
   const count = bytes.readUInt16LE(end + 10);
   const begin = bytes.readUInt32LE(end + 16);
-  if (count === 0xffff || begin === 0xffffffff) throw fail('its archive is of the kind for more than 4 GB');
+  if (count === 0xffff || begin === 0xffffffff)
+    throw fail('its archive has the format for more than 4 GB, which is not supported');
   const files = new Map<string, Uint8Array>();
   let position = begin;
   for (let i = 0; i < count; i++) {
@@ -36,7 +36,7 @@ export function readStoredZip(
       throw fail(`its archive lists ${count} files, but the entry of file ${i + 1} is damaged`);
     }
     const { name, bytes: content } = readEntry(bytes, position, fail);
-    if (files.has(name)) throw fail(`its archive holds ${name} twice`);
+    if (files.has(name)) throw fail(`its archive contains ${name} twice`);
     files.set(name, content);
     position +=
       46 +
@@ -47,7 +47,7 @@ export function readStoredZip(
   return files;
 }
 
-/** Whether the bytes begin like an archive. */
+/** Whether the bytes start like an archive. */
 export function isZip(bytes: Buffer): boolean {
   return bytes.length >= 4 && bytes.readUInt32LE(0) === localMark;
 }
@@ -74,7 +74,7 @@ function readEntry(bytes: Buffer, position: number, fail: (reason: string) => Er
     throw fail(`${name} is not where its archive says`);
   }
   const begin = local + 30 + bytes.readUInt16LE(local + 26) + bytes.readUInt16LE(local + 28);
-  if (begin + size > bytes.length) throw fail(`${name} ends behind the end of its archive`);
+  if (begin + size > bytes.length) throw fail(`${name} ends after the end of its archive`);
   const content = bytes.subarray(begin, begin + size);
   if (crc32(content) !== checksum) throw fail(`${name} in its archive has a wrong checksum`);
   return { name, bytes: content };

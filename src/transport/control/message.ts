@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { FcaenetError, quote } from '../../errors.js';
 
-/** What may be asked of a run's coordinator. */
+/** The requests that a run's coordinator accepts. */
 export const controlRequestSchema = z.discriminatedUnion('command', [
   z.strictObject({ command: z.literal('status') }),
   z.strictObject({ command: z.literal('pause') }),
@@ -13,23 +13,23 @@ export const controlRequestSchema = z.discriminatedUnion('command', [
 ]);
 export type ControlRequest = z.output<typeof controlRequestSchema>;
 
-/** The answer: one JSON object, what it says besides depending on the request. */
+/** The answer: one JSON object, whose other fields depend on the request. */
 export const controlReplySchema = z.discriminatedUnion('ok', [
   z.looseObject({ ok: z.literal(true), run: z.string(), term: z.number() }),
   z.object({ ok: z.literal(false), code: z.string(), message: z.string() }),
 ]);
 export type ControlReply = z.output<typeof controlReplySchema>;
 
-/** Carries out a request; throws FcaenetErrors for what it refuses. */
+/** Carries out a request. Throws a FcaenetError for a request that is not allowed. */
 export type ControlHandler = (request: ControlRequest) => Promise<ControlReply>;
 
-/** The most bytes of a request, and of a reply. */
+/** Size limits in bytes of a request and of a reply. */
 export const controlBounds = { requestBytes: 4_096, replyBytes: 1 << 20 } as const;
 
-/** Time that a coordinator has for an answer: a checkpoint has to be written in it. */
+/** Time limit of an answer. It includes writing a checkpoint. */
 export const controlTimeoutMs = 60_000;
 
-/** Answers the text of a request, whatever it is. */
+/** Answers the text of a request, valid or not. */
 export async function answerControl(text: string, handler: ControlHandler): Promise<string> {
   return JSON.stringify(await replyTo(text, handler));
 }
@@ -47,7 +47,7 @@ async function replyTo(text: string, handler: ControlHandler): Promise<ControlRe
   } catch {
     return controlRefusal(
       'CONTROL_UNKNOWN',
-      `the request is ${quote(text)}, but must be JSON with a command that exists`,
+      `the request is ${quote(text)}, expected JSON with a known command`,
     );
   }
   try {
@@ -58,7 +58,7 @@ async function replyTo(text: string, handler: ControlHandler): Promise<ControlRe
   }
 }
 
-/** The answer to a request that is not carried out, or whose answer cannot be sent. */
+/** The reply when a request is not carried out, or its answer cannot be sent. */
 export function controlRefusal(code: string, message: string): ControlReply {
   return { ok: false, code, message };
 }

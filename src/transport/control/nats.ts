@@ -1,6 +1,6 @@
 import { connect } from 'nats';
 import type { NatsSettings } from '../../run/training-run.js';
-import { isUnheard } from '../events/nats-error.js';
+import { hasNoResponder } from '../events/nats-error.js';
 import { type NatsLink, natsOptions, runToken } from '../events/nats-link.js';
 import { answerControl, type ControlHandler, controlRefusal, controlTimeoutMs } from './message.js';
 
@@ -9,8 +9,8 @@ function subjectOf(run: string): string {
 }
 
 /**
- * Answers control requests that come over NATS, from the first connection to the link's end.
- * @param isLeader a coordinator that was replaced leaves the answer to its successor
+ * Answers control requests over NATS, from the first connection until the link is closed.
+ * @param isLeader a coordinator that was replaced does not answer, so that its successor does
  */
 export function serveNatsControl(
   link: NatsLink,
@@ -24,14 +24,14 @@ export function serveNatsControl(
         if (error || !isLeader()) return;
         void answerControl(message.string(), handler)
           .then((reply) => message.respond(sendable(reply, connection.info?.max_payload)))
-          // A connection that ended meanwhile has nobody at its other end.
+          // The connection may have ended, and then nobody waits for the reply.
           .catch(() => {});
       },
     });
   });
 }
 
-/** The answer, or that the server does not take so long a one. */
+/** The answer, or an error reply when the server does not accept an answer of that size. */
 function sendable(reply: string, mostBytes = Number.POSITIVE_INFINITY): string {
   const bytes = Buffer.byteLength(reply);
   if (bytes <= mostBytes) return reply;
@@ -41,14 +41,14 @@ function sendable(reply: string, mostBytes = Number.POSITIVE_INFINITY): string {
 
 /**
  * Sends one request and returns the answer.
- * @throws Error when the server is not there, nobody answers, or too late; TransportError TRANSPORT_NATS_SETTINGS
+ * @throws Error when the server is unreachable or nobody answers in time; TransportError TRANSPORT_NATS_SETTINGS
  */
 export async function askNats(settings: NatsSettings, run: string, request: string): Promise<string> {
   const connection = await connect({ ...natsOptions(settings, 'fcaenet'), reconnect: false });
   try {
     return (await connection.request(subjectOf(run), request, { timeout: controlTimeoutMs })).string();
   } catch (error) {
-    if (isUnheard(error)) throw new Error('nobody at the NATS server listens to its requests');
+    if (hasNoResponder(error)) throw new Error('no coordinator listens for its requests on the NATS server');
     throw error;
   } finally {
     await connection.close();

@@ -2,22 +2,22 @@ import { mkdtempSync, realpathSync, renameSync, rmSync, symlinkSync } from 'node
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 
-/** Longer paths do not fit into a socket's address on every system. */
+/** Longer paths do not fit into a socket address on every system. */
 const longestPathBytes = 100;
 
-/** A socket that is being made: at first under a name of its own, so that closing it cannot remove a successor's. */
+/** A new socket. It first has a name of its own, so that closing it cannot remove a successor's socket. */
 export interface SocketPlace {
-  /** Where to listen. */
+  /** Path to listen on. */
   readonly made: string;
-  /** Has clients find it, in place of an older one. */
+  /** Makes clients find it, in place of an older socket. */
   publish(): void;
-  /** Removes what listening does not remove itself. */
+  /** Removes the files that closing the server does not remove. */
   clear(): void;
 }
 
 /**
- * Where a socket that clients look for at `path` is made: beside it, or where that path is too long in a new folder for
- * temporary files that is this user's alone, with a link at `path`.
+ * Chooses where to create a socket that clients look for at `path`: beside it, or, when that path is too long, in a new
+ * temporary folder of this user with a link at `path`.
  */
 export function placeForSocket(path: string): SocketPlace {
   const beside = `${realPath(path)}.${process.pid}`;
@@ -39,7 +39,7 @@ export function placeForSocket(path: string): SocketPlace {
   };
 }
 
-/** A file's path from the root, without links on the way: both sides come to the same, whatever they were told. */
+/** A file's absolute path without symbolic links. Both sides get the same path, whatever path they were given. */
 function realPath(path: string): string {
   return join(realpathSync(dirname(path)), basename(path));
 }

@@ -6,9 +6,10 @@ import { placeForSocket } from './socket-path.js';
 const idleMs = 10_000;
 
 /**
- * Answers control requests on a Unix-domain socket that only this user can open: a line of JSON each, and a line back.
+ * Answers control requests on a Unix-domain socket that only this user can open. A request is one line of JSON, and so
+ * is its answer.
  * @param path where the socket is; an older one there is replaced
- * @returns closes it; what another process put at `path` since stays when `isOwn` says so
+ * @returns closes it; `isOwn` false keeps what another process created at `path` since
  */
 export async function serveControlSocket(
   path: string,
@@ -52,7 +53,7 @@ export async function serveControlSocket(
 }
 
 /**
- * Sends one request and returns the line that answers it.
+ * Sends one request and returns the answer's line.
  * @throws Error when nobody listens, or nobody answers in time
  */
 export function askControlSocket(path: string, request: string): Promise<string> {
@@ -62,7 +63,7 @@ export function askControlSocket(path: string, request: string): Promise<string>
       socket.destroy(new Error(`no answer in ${controlTimeoutMs / 1000} s`)),
     );
     socket.once('error', reject);
-    socket.once('close', () => reject(new Error('it closed the connection without an answer')));
+    socket.once('close', () => reject(new Error('the coordinator closed the connection without an answer')));
     readLine(socket, controlBounds.replyBytes, (line) => {
       resolve(line);
       socket.destroy();
@@ -70,7 +71,7 @@ export function askControlSocket(path: string, request: string): Promise<string>
   });
 }
 
-/** Calls back with the first line, or with what there is when the line is too long. */
+/** Calls back with the first line, or with the bytes so far when the line is too long. */
 function readLine(socket: Socket, mostBytes: number, done: (line: string) => void): void {
   let text = Buffer.alloc(0);
   const onData = (data: Buffer) => {

@@ -1,26 +1,26 @@
 import type { ServerInfo } from 'nats';
 
-/** What went wrong at a NATS server, for the log. */
-export interface NatsTrouble {
-  /** In the server's own words, where it has any. */
+/** A failure of a NATS request, for the log. */
+export interface NatsFailure {
+  /** The server's own message, if it sent one. */
   readonly reason: string;
-  /** What to do about it; null where the reason says all. */
+  /** How to fix it; null when the reason says enough. */
   readonly remedy: string | null;
 }
 
-/** What the client throws: `code` is its own, `api_error` what JetStream answered. */
+/** An error of the client: `code` is the client's, `api_error` is JetStream's answer. */
 interface Thrown {
   readonly message: string;
   readonly code?: string;
   readonly api_error?: { readonly err_code?: number; readonly description?: string };
 }
 
-/** JetStream's codes for what somebody has to mend at the server, and how. */
+/** JetStream's codes for faults that an operator must fix at the server, and how. */
 const remedies: readonly (readonly [codes: readonly number[], remedy: string])[] = [
   [[10_039, 10_076], 'enable JetStream for the account of spec.operation.nats.credentials'],
   [
     [10_065],
-    'give fcaenet.events.> to no other stream (`nats stream ls --subject "fcaenet.>"` lists them), or use an account of its own',
+    'remove fcaenet.events.> from every other stream (`nats stream ls --subject "fcaenet.>"` lists them), or use a separate account',
   ],
   [
     [10_023, 10_028, 10_047, 10_077],
@@ -29,19 +29,19 @@ const remedies: readonly (readonly [codes: readonly number[], remedy: string])[]
 ];
 const enableJetStream = 'start nats-server with -js, or with jetstream in its configuration';
 
-/** JetStream's code for a message above the stream's own bound. */
+/** JetStream's code for a message above the stream's size limit. */
 const messageTooLarge = 10_054;
-/** The client's code for a request to which nobody listens. */
+/** The client's code for a request without responders. */
 const noResponders = '503';
 
-/** @param server what the server said of itself when it was connected */
-export function describeNatsError(error: unknown, server: ServerInfo | undefined): NatsTrouble {
+/** @param server the server's information from the connection */
+export function describeNatsError(error: unknown, server: ServerInfo | undefined): NatsFailure {
   const { message, code, api_error: answer } = error as Thrown;
   if (isTooLarge(error)) {
     const bound = answer?.description ?? `max_payload is ${server?.max_payload} bytes`;
     return {
-      reason: `an event is larger than the server takes (${bound})`,
-      remedy: 'raise that bound; such events are in events.jsonl alone',
+      reason: `an event exceeds the server's size limit (${bound})`,
+      remedy: 'raise that limit; such events are only in events.jsonl',
     };
   }
   if (answer?.description !== undefined) {
@@ -54,13 +54,13 @@ export function describeNatsError(error: unknown, server: ServerInfo | undefined
     : { reason: 'JetStream is not enabled (503, no responders)', remedy: enableJetStream };
 }
 
-/** Whether a message will never be taken as it is. */
+/** Whether the server will never accept the message because of its size. */
 export function isTooLarge(error: unknown): boolean {
   const { code, api_error } = error as Thrown;
   return code === 'MAX_PAYLOAD_EXCEEDED' || api_error?.err_code === messageTooLarge;
 }
 
-/** Whether nobody listens to a request. */
-export function isUnheard(error: unknown): boolean {
+/** Whether a request has no responder. */
+export function hasNoResponder(error: unknown): boolean {
   return (error as Thrown).code === noResponders;
 }

@@ -7,27 +7,28 @@ import type { RunEvents } from './run-events.js';
 const eventStream = 'FCAENET_EVENTS';
 const eventSubjects = 'fcaenet.events.>';
 
-/** How long `close` waits for a server that is there. */
+/** How long `close` waits for a reachable server. */
 const closeMs = 3_000;
 const retryMs = 250;
-/** The longest wait before a server that refuses is asked again. */
+/** Longest interval between two attempts at a server that rejects requests. */
 const longestRetryMs = 60_000;
 
 export interface NatsEventsOptions {
   readonly link: NatsLink;
   readonly run: string;
   readonly term: number;
-  /** Events kept while the server is away. */
+  /** Number of events kept while the server is unreachable. */
   readonly capacity: number;
-  /** What was published before this process, oldest first: the stream gets what it lacks of it. */
+  /** Events published before this process started, oldest first. Those that the stream lacks are sent. */
   readonly earlier: readonly RunEvent[];
 }
 
 /**
- * Events in a JetStream stream, in order: one is sent when the one before is acknowledged. What is not acknowledged is
- * kept, within a bound, and sent again after the stream has been asked for the last event it has; so that nothing
- * acknowledged is lost, and nothing is there twice, however long the server was away. A server that refuses is asked again
- * after waits that double, and at once when it was away meanwhile; an event that is larger than it takes is passed over.
+ * Sends events to a JetStream stream, in order: an event is sent after the previous one is acknowledged. Events without
+ * acknowledgement are kept, up to a limit. They are sent again after the stream was asked for its last event, so that
+ * no acknowledged event is lost and no event is in the stream twice. When the server rejects a request, the interval
+ * doubles before each new attempt; after a reconnection the next attempt is immediate. An event that exceeds the
+ * server's size limit is skipped.
  */
 export class NatsEvents implements RunEvents {
   readonly counts = { published: 0, lost: 0 };
@@ -44,7 +45,7 @@ export class NatsEvents implements RunEvents {
 
   publish(event: RunEvent): void {
     this.pending.push(event);
-    // The first may be on its way: giving it up could leave it in the stream and count it as lost.
+    // The first event may be on its way. Dropping it would count it as lost although the stream may have it.
     while (this.pending.length > this.options.capacity) {
       this.pending.splice(Math.min(1, this.pending.length - 1), 1);
       this.counts.lost++;
@@ -82,7 +83,7 @@ export class NatsEvents implements RunEvents {
         if (connection === null) {
           stream = null;
           waitMs = retryMs;
-          // Nobody waits for a server that is away when the run is over.
+          // Do not wait for an unreachable server when the run is over.
           if (this.closing) return;
           continue;
         }
@@ -111,7 +112,7 @@ export class NatsEvents implements RunEvents {
     }
   }
 
-  /** Ends early when the server comes or goes, or nobody will wait any longer. */
+  /** Ends early when the connection changes or `close` is called. */
   private async pause(waitMs: number): Promise<void> {
     const closing = new Promise<void>((resolve) => {
       this.hurry = resolve;
@@ -119,7 +120,7 @@ export class NatsEvents implements RunEvents {
     await Promise.race([this.options.link.change(waitMs), closing]);
   }
 
-  /** Makes the stream where there is none, and drops from what is pending what the stream has. */
+  /** Creates the stream if it does not exist, and drops the pending events that it already has. */
   private async open(connection: NatsConnection): Promise<JetStreamClient> {
     const manager = await this.options.link.jetStreamManager(connection);
     const last = await lastEvent(manager, this.options.run);
@@ -155,5 +156,5 @@ async function lastEvent(manager: JetStreamManager, run: string): Promise<RunEve
   }
 }
 
-/** The server's code for a stream that is not there. */
+/** The server's code for a stream that does not exist. */
 const streamNotFound = 10_059;

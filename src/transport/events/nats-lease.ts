@@ -10,7 +10,7 @@ const holderSchema = z.object({
   term: z.number().int().nonnegative(),
   pid: z.number().int(),
   host: z.string(),
-  // Absent in what earlier versions wrote.
+  // Earlier versions did not write it.
   bootId: z.string().nullable().default(null),
   pidNamespace: z.string().nullable().default(null),
   processStart: z.string().nullable(),
@@ -18,14 +18,14 @@ const holderSchema = z.object({
 type Holder = z.output<typeof holderSchema>;
 
 /**
- * A run's lease in NATS: one key of the bucket FCAENET_LEASES, changed only by compare-and-set on its revision, and
- * dropped by the server when nobody renews it. While the server is away the run goes on under the run directory's
- * lease; when it is back, whoever finds another holder has lost.
+ * A run's lease in NATS: one key of the bucket FCAENET_LEASES. It changes only by compare-and-set on its revision, and
+ * the server deletes it when nobody renews it. While the server cannot be reached, the run continues under the run
+ * directory's lease. A coordinator that finds another holder afterwards has lost the lease.
  */
 export class NatsLease {
   private revision: number | null = null;
   private term = 0;
-  /** Term of the holder before this one; 0 where there was none. */
+  /** Term of the previous holder; 0 when there was none. */
   lastTerm = 0;
 
   constructor(
@@ -35,7 +35,7 @@ export class NatsLease {
   ) {}
 
   /**
-   * Takes the lease, when the server answers soon.
+   * Takes the lease, if the server answers in time.
    * @throws TransportError TRANSPORT_NATS_LEASE_HELD when another coordinator holds it
    */
   async acquire(): Promise<void> {
@@ -43,18 +43,18 @@ export class NatsLease {
     if (holder) {
       throw new TransportError(
         'TRANSPORT_NATS_LEASE_HELD',
-        `run ${this.run} is led by process ${holder.pid} on ${holder.host} (term ${holder.term}), says the NATS server; its lease ends ${this.leaseSeconds} s after it stops renewing it`,
+        `the NATS server says that process ${holder.pid} on ${holder.host} leads run ${this.run} (term ${holder.term}); its lease ends ${this.leaseSeconds} s after its last renewal`,
       );
     }
   }
 
-  /** Shows the term that this coordinator was granted. */
+  /** Writes the term that this coordinator was granted. */
   async announce(term: number): Promise<void> {
     this.term = term;
     await this.renew();
   }
 
-  /** Makes the lease last from now on; `unknown` where the server does not tell. */
+  /** Extends the lease from now on; `unknown` when the server does not answer. */
   async renew(): Promise<'held' | 'lost' | 'unknown'> {
     if (!this.link.connected) return 'unknown';
     const outcome = await this.attempt(async (bucket): Promise<'held' | 'lost'> => {
@@ -64,7 +64,7 @@ export class NatsLease {
     return outcome ?? 'unknown';
   }
 
-  /** Gives the lease back; a later holder's stays. */
+  /** Deletes the lease, unless a later holder has it. */
   async release(): Promise<void> {
     const { revision } = this;
     this.revision = null;
@@ -73,7 +73,7 @@ export class NatsLease {
     }
   }
 
-  /** Whoever else holds the lease; null when this process has it now. */
+  /** Takes the lease. Returns the other holder, or null when this process holds it now. */
   private async take(bucket: KV): Promise<Holder | null> {
     const key = runToken(this.run);
     const entry = await bucket.get(key);
@@ -81,7 +81,7 @@ export class NatsLease {
       return (await this.update(bucket, entry?.revision ?? 0)) ? null : this.take(bucket);
     }
     const holder = parseHolder(entry.string());
-    // What nobody wrote binds nobody.
+    // An unreadable lease does not count.
     if (holder !== null && !isSameProcess(holder, ownProcess()) && !isDead(holder)) return holder;
     this.lastTerm = Math.max(this.lastTerm, holder?.term ?? 0);
     return (await this.update(bucket, entry.revision)) ? null : this.take(bucket);
@@ -103,7 +103,7 @@ export class NatsLease {
     }
   }
 
-  /** All runs share the bucket: the longest lease decides when the server drops one that is not renewed. */
+  /** All runs share the bucket, so its expiry must not be shorter than the longest lease. */
   private async keepLongEnough(connection: NatsConnection, bucket: KV): Promise<void> {
     const { ttl } = await bucket.status();
     if (ttl >= this.leaseSeconds * 1000) return;
@@ -111,7 +111,7 @@ export class NatsLease {
     await manager.streams.update(`KV_${leaseBucket}`, { max_age: nanos(this.leaseSeconds * 1000) });
   }
 
-  /** What `use` makes of the bucket; null where the server does not answer. */
+  /** Applies `use` to the bucket; null when the server does not answer. */
   private async attempt<Value>(use: (bucket: KV) => Promise<Value>): Promise<Value | null> {
     const connection = await this.link.get(natsTimeoutMs);
     if (connection === null) return null;
@@ -133,7 +133,7 @@ export class NatsLease {
   }
 }
 
-/** The server's code for a compare-and-set that came too late. */
+/** The server's code for a compare-and-set on an old revision. */
 const wrongLastSequence = 10_071;
 
 function parseHolder(text: string): Holder | null {

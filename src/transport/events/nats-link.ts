@@ -16,20 +16,22 @@ import { TransportError } from '../error.js';
 import { certificatesIn } from '../tls-files.js';
 import { describeNatsError } from './nats-error.js';
 
-/** Time for a request to the server. */
+/** Time limit of a request to the server. */
 export const natsTimeoutMs = 2_000;
 const retryMs = 250;
-/** The longest wait between two attempts to reach a server that was never reached. */
+/** Longest interval between two attempts to reach a server that was never reached. */
 const longestRetryMs = 10_000;
 
-/** How to reach the configured server. @throws TransportError TRANSPORT_NATS_SETTINGS for a file that cannot be read */
+/**
+ * Connection options for the configured server. @throws TransportError TRANSPORT_NATS_SETTINGS for an unreadable file
+ */
 export function natsOptions(settings: NatsSettings, name: string): ConnectionOptions {
   const { url, credentials, tls } = settings;
   const read = (path: string | null) => (path === null ? undefined : readSetting(path));
   const creds = read(credentials);
   const [ca, cert, key] = [read(tls.ca), read(tls.cert), read(tls.key)];
   const server = url!.replace(/^\w+:\/\//, '');
-  // A certificate for an address is checked against it; the client by itself would look for `localhost` there.
+  // The certificate is checked against the server's address. The client by default expects `localhost`.
   const { host } = parseAddress(server)!;
   const secure: TlsOptions & { host: string } = {
     host,
@@ -49,7 +51,7 @@ export function natsOptions(settings: NatsSettings, name: string): ConnectionOpt
 }
 
 function expiryOf(path: string, pem: string): CertificateExpiry {
-  // Only the first is this side's own; those after it may be of any age.
+  // Only the first certificate is this process's own. The others are issuers.
   const [own] = certificatesIn(path, Buffer.from(pem));
   return earliestExpiry([[path, own!]]);
 }
@@ -61,28 +63,28 @@ function readSetting(path: string): string {
     const { code } = cause as NodeJS.ErrnoException;
     throw new TransportError(
       'TRANSPORT_NATS_SETTINGS',
-      `${path}, which spec.operation.nats names, cannot be read (${code}); it must be a PEM or .creds file`,
+      `${path}, named in spec.operation.nats, cannot be read (${code}); expected a PEM or .creds file`,
       { cause },
     );
   }
 }
 
 /**
- * A connection to a NATS server that may come and go. Nothing waits for it but those who ask for it; it is tried again
- * until it is closed.
+ * A connection to a NATS server that may be unreachable at times. It connects again until it is closed. Only callers
+ * that ask for the connection wait for it.
  */
 export class NatsLink {
   private connection: NatsConnection | null = null;
   private closed = false;
   private waiting: (() => void)[] = [];
-  /** What was last said of requests that fail, by what they are for. */
+  /** The last reported failure, by the purpose of the request. */
   private readonly said = new Map<string, string>();
   private readonly listeners: ((connection: NatsConnection) => void)[] = [];
   connected = false;
-  /** When this side's certificate ends; null where it shows none. */
+  /** When this process's certificate expires; null without a certificate. */
   readonly certificateExpiry: CertificateExpiry | null;
 
-  /** Begins to connect. Throws what `natsOptions` and `certificatesIn` throw. */
+  /** Starts to connect. Throws the errors of `natsOptions` and `certificatesIn`. */
   constructor(
     settings: NatsSettings,
     name: string,
@@ -94,7 +96,7 @@ export class NatsLink {
     void this.keepConnecting({ ...options, ignoreAuthErrorAbort: true });
   }
 
-  /** Waits for a connection, at most so long; null where there is none. */
+  /** Waits for a connection up to a time limit; null when there is none. */
   async get(withinMs: number): Promise<NatsConnection | null> {
     const deadline = performance.now() + withinMs;
     while (!this.connected && !this.closed) {
@@ -105,7 +107,7 @@ export class NatsLink {
     return this.closed ? null : this.connection;
   }
 
-  /** Calls back with the connection, which is one object for the link's whole life, once there is one. */
+  /** Calls the listener with the connection once it exists. It is the same object for the link's whole life. */
   onFirstConnection(listener: (connection: NatsConnection) => void): void {
     if (this.connection !== null) listener(this.connection);
     else this.listeners.push(listener);
@@ -116,19 +118,19 @@ export class NatsLink {
   }
 
   /**
-   * Says what the server refused or left unanswered, and what to do about it: once, until the reason is another or a
-   * request has succeeded.
-   * @param what requests for one purpose
+   * Logs why a request failed and how to fix it. Repeats it only when the reason changes or a request has succeeded
+   * since.
+   * @param what the purpose of the request
    */
   failed(what: string, error: unknown): void {
     const { reason, remedy } = describeNatsError(error, this.connection?.info);
     if (this.closed || this.said.get(what) === reason) return;
     this.said.set(what, reason);
     const fields = { what, reason, ...(remedy === null ? {} : { remedy }) };
-    this.log.warn('NATS request failed; trying again, at longer intervals', fields);
+    this.log.warn('NATS request failed; retrying at increasing intervals', fields);
   }
 
-  /** Says that requests succeed again, where it was said that they do not. */
+  /** Logs that requests succeed again, if a failure was logged. */
   succeeded(what: string): void {
     if (this.said.delete(what) && !this.closed) this.log.info('NATS requests succeed again', { what });
   }
@@ -149,7 +151,7 @@ export class NatsLink {
         this.connection = connection;
       } catch (error) {
         const reason = (error as Error).message;
-        if (reason !== told) this.log.warn('NATS server not reached; trying again', { reason });
+        if (reason !== told) this.log.warn('NATS server is unreachable; retrying', { reason });
         told = reason;
         await this.change(waitMs);
         waitMs = Math.min(2 * waitMs, longestRetryMs);
@@ -168,7 +170,7 @@ export class NatsLink {
   private set(connected: boolean): void {
     if (this.connected !== connected && !this.closed) {
       if (connected) this.log.info('NATS connected', { server: this.connection!.getServer() });
-      else this.log.warn('NATS server lost; events wait for it');
+      else this.log.warn('NATS connection lost; events are kept until it is back');
     }
     this.connected = connected;
     this.wake();
@@ -180,7 +182,7 @@ export class NatsLink {
     for (const resolve of waiting) resolve();
   }
 
-  /** Waits until the server is there, is gone or will not be asked any more, at most so long. */
+  /** Waits for a change of the connection, or for `close`, up to a time limit. */
   change(withinMs: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, withinMs);
@@ -192,7 +194,7 @@ export class NatsLink {
   }
 }
 
-/** A run's name as one token of a subject or key: dots separate tokens, and `=` is in no name. */
+/** A run's name as one token of a subject or key. Dots separate tokens, and a run's name contains no `=`. */
 export function runToken(run: string): string {
   return run.replaceAll('.', '=2E');
 }

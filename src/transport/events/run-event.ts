@@ -1,15 +1,13 @@
 import * as z from 'zod';
 
-/*
- * The schema of run events, as docs/events.md describes it. Readers ignore fields they do not know.
- */
+/** The schema of run events (docs/events.md). Readers ignore unknown fields. */
 
 const position = z.object({
-  /** Iterations finished, epochs finished in this one, steps finished in this one. */
+  /** Finished iterations, finished epochs of this iteration, finished steps of this epoch. */
   iteration: z.number().int().nonnegative(),
   epoch: z.number().int().nonnegative(),
   step: z.number().int().nonnegative(),
-  /** Optimiser steps since the beginning of the run. */
+  /** Optimiser steps since the start of the run. */
   globalStep: z.number().int().nonnegative(),
   phase: z.enum(['train', 'evaluate']),
 });
@@ -17,7 +15,7 @@ const position = z.object({
 const envelope = {
   run: z.string(),
   term: z.number().int().positive(),
-  /** From 1 within a term, without gaps. */
+  /** Starts at 1 in each term, without gaps. */
   sequence: z.number().int().positive(),
   /** ISO 8601, UTC. */
   time: z.iso.datetime(),
@@ -36,7 +34,7 @@ const bodies = {
   'run.failed': { code: z.string(), reason: z.string() },
   'iteration.finished': {
     iteration: z.number().int().positive(),
-    /** Mean over the iteration's steps, by term. */
+    /** Mean over the iteration's steps, by loss term. */
     losses: z.record(z.string(), z.number()),
     flippedBits: z.number().int().nonnegative(),
     seconds: z.number(),
@@ -57,7 +55,7 @@ type Bodies = typeof bodies;
 export type RunEventType = keyof Bodies;
 const runEventTypes = Object.keys(bodies) as RunEventType[];
 
-/** What happened, apart from when and where. */
+/** What happened, without the run, term, sequence and time. */
 export type RunEventBody = {
   [Type in RunEventType]: { readonly type: Type } & {
     -readonly [Field in keyof Bodies[Type]]: z.output<Extract<Bodies[Type][Field], z.ZodType>>;
@@ -72,7 +70,7 @@ const schemas = Object.fromEntries(
 ) as unknown as Record<string, z.ZodType<RunEvent>>;
 const typed = z.object({ type: z.enum(runEventTypes) });
 
-/** Reads one event from JSON; null when it is none of ours. */
+/** Reads one event from JSON; null when it is not a run event. */
 export function parseRunEvent(text: string): RunEvent | null {
   try {
     const json: unknown = JSON.parse(text);
@@ -82,7 +80,7 @@ export function parseRunEvent(text: string): RunEvent | null {
   }
 }
 
-/** Negative, zero or positive as `left` comes before, is, or comes after `right`. */
+/** Negative, zero or positive when `left` comes before, equals, or comes after `right`. */
 export function compareEvents(
   left: Pick<RunEvent, 'term' | 'sequence'>,
   right: Pick<RunEvent, 'term' | 'sequence'>,
@@ -91,8 +89,8 @@ export function compareEvents(
 }
 
 /**
- * The events that count, of those in the order they were written: what a coordinator wrote after a higher term had
- * begun came too late, and what was written twice counts once.
+ * Filters events in the order in which they were written. Drops events that a coordinator wrote after a higher term
+ * began, and counts an event that was written twice once.
  */
 export function eventsThatCount(events: Iterable<RunEvent>): RunEvent[] {
   const counted: RunEvent[] = [];

@@ -2,20 +2,20 @@ import type { Log } from '../../console/log.js';
 import type { RunDirectory } from '../../run/run-directory.js';
 import { eventsThatCount, parseRunEvent, type RunEvent } from './run-event.js';
 
-/** Where a run's events go. */
+/** Destination of a run's events. */
 export interface RunEvents {
-  /** Takes an event at once and never throws: whoever reports goes on. */
+  /** Accepts an event immediately and never throws. */
   publish(event: RunEvent): void;
-  /** Waits, for a bounded time, until everything published has arrived. */
+  /** Waits, up to a time limit, until every published event has been written. */
   close(): Promise<void>;
-  /** Events that arrived, and events given up. */
+  /** Numbers of events that were written and that were dropped. */
   readonly counts: { readonly published: number; readonly lost: number };
 }
 
-/** Events in the run directory, `events.jsonl`, a line each: where they always go. */
+/** Writes events to `events.jsonl` in the run directory, one line each. Always active. */
 export class FileEvents implements RunEvents {
   readonly counts = { published: 0, lost: 0 };
-  /** Whether the file may end in half a line: after a crash, or a disk that was full in the middle of one. */
+  /** Whether the file may end with part of a line, after a crash or on a full disk. */
   private mayBeTorn = true;
 
   constructor(
@@ -38,7 +38,7 @@ export class FileEvents implements RunEvents {
   async close(): Promise<void> {}
 }
 
-/** The events of a run directory that count, in order; lines cut short by a crash are passed over. */
+/** The valid events of a run directory, in order. Lines cut short by a crash are skipped. */
 export function readEvents(directory: RunDirectory): RunEvent[] {
   const lines = directory.readEventLines();
   return eventsThatCount(lines.map(parseRunEvent).filter((event) => event !== null));

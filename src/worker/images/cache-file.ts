@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import { packedBytes, type StoredForm } from '../../data/stored-picture.js';
 import { Disk, type OpenFile } from '../../disk/disk.js';
 
-/** What a packed file holds; files with another description are not read. */
+/** Describes the content of a packed file. Files with another description are not read. */
 export interface CacheDescription extends StoredForm {
   /** of the dataset */
   fingerprint: string;
@@ -13,22 +13,22 @@ export interface CacheDescription extends StoredForm {
   decoder: string;
 }
 
-/** Through which the cache is used: what does not answer within a minute fails, and pictures are decoded instead. */
+/** Disk access of the cache. An operation that takes longer than a minute fails, and pictures are decoded instead. */
 export const cacheDisk = new Disk(60);
 
 const headerBytes = 4096;
 /** At the head of a slot: its number plus one (a hole in the file reads as 0), the packed picture's bytes and their CRC-32. */
 const sealBytes = 12;
 
-/** Bytes of the file for `description` when every slot is filled. */
+/** Size in bytes of the file for `description` when every slot is filled. */
 export function cacheFileBytes(description: StoredForm & Pick<CacheDescription, 'count'>): number {
   return headerBytes + description.count * (packedBytes(description) + sealBytes);
 }
 
 /**
- * Decoded pictures of a split in one form, one fixed slot per image, of which a small one takes its part, open to several processes at once: a slot is
- * believed only when its seal fits, so an image that another process is just writing, or that a crash left half
- * written, reads as absent. Two writers of a slot write the same bytes.
+ * Decoded pictures of a split in one form. Every image has a slot of fixed size, and a small picture fills part of it.
+ * Several processes may have the file open. A slot is valid only when its header matches, so an image that is being
+ * written, or that a crash left incomplete, reads as absent. Two writers of a slot write the same bytes.
  */
 export class CacheFile {
   private readonly file: OpenFile;
@@ -39,7 +39,7 @@ export class CacheFile {
     this.mostBytes = packedBytes(description);
   }
 
-  /** Opens the file, or makes it where it is absent, was damaged at its head, or has another length. */
+  /** Opens the file. Creates it when it does not exist, has a damaged header, or has another length. */
   static async open(path: string, description: CacheDescription): Promise<CacheFile> {
     const existing = await openSound(path, description);
     if (existing.file !== undefined) {
@@ -51,7 +51,7 @@ export class CacheFile {
     if (existing.found) {
       await cacheDisk.rename(fresh, path);
     } else {
-      // Of several processes that make the file at once the first wins, and all use its file.
+      // When several processes create the file at once, the first one wins and all use its file.
       await cacheDisk.link(fresh, path).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'EEXIST') throw error;
       });
@@ -60,7 +60,7 @@ export class CacheFile {
     return new CacheFile(await cacheDisk.open(path, 'r+'), description);
   }
 
-  /** The packed picture, or undefined where the slot is empty or damaged. */
+  /** The packed picture, or undefined when the slot is empty or damaged. */
   async read(index: number): Promise<Uint8Array | undefined> {
     const slot = new Uint8Array(sealBytes + this.mostBytes);
     const { bytesRead } = await this.file.read(slot, 0, slot.length, this.offset(index));
@@ -73,7 +73,7 @@ export class CacheFile {
     return seal.getUint32(8, true) === crc32(packed) ? packed : undefined;
   }
 
-  /** @param packed at most as many bytes as a slot has */
+  /** @param packed at most one slot's size */
   async write(index: number, packed: Uint8Array): Promise<void> {
     const slot = new Uint8Array(sealBytes + packed.length);
     slot.set(packed, sealBytes);
@@ -123,7 +123,7 @@ async function writeEmpty(path: string, description: CacheDescription): Promise<
   const file = await cacheDisk.open(path, 'w');
   try {
     await file.write(headerOf(description), 0);
-    // Slots that were never written are a hole and take no room on the disk.
+    // Unwritten slots are a hole in the file and use no disk space.
     await file.truncate(cacheFileBytes(description));
   } finally {
     await file.close();

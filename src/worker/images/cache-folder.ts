@@ -5,13 +5,13 @@ import { type CacheDescription, CacheFile, cacheDisk, cacheFileBytes } from './c
 
 const cacheSuffix = '.pixels';
 
-/** Either the file, or the reason why images go without one. */
-export type CacheFolderAnswer = { file: CacheFile } | { refusal: string };
+/** The file, or the reason why no cache is used. */
+export type CacheFolderAnswer = { file: CacheFile } | { problem: string };
 
 /**
- * Opens the packed file of a split in a folder whose files together stay within a bound. Files of other datasets,
- * sizes or decoders make room, the longest unused first; those of the same dataset, size and decoder stay. A process
- * that has a removed file open goes on using it.
+ * Opens the packed file of a split in a folder whose total size is limited. To make space, it removes files of other
+ * datasets, sizes or decoders, the least recently used first. Files of the same dataset, size and decoder stay. A
+ * process that has a removed file open can still use it.
  */
 export async function openInCacheFolder(
   folder: string,
@@ -28,7 +28,7 @@ export async function openInCacheFolder(
     const kept = relatives.reduce((sum, file) => sum + file.bytes, 0);
     if (kept + needed > limitBytes) {
       return {
-        refusal: `the ${description.split} split at ${description.imageSize} pixels needs ${needed} bytes of image cache${kept > 0 ? ` beside ${kept} of the same dataset` : ''}, more than the limit of ${limitBytes}, so its images are decoded each time`,
+        problem: `the ${description.split} split at ${description.imageSize} pixels needs ${needed} bytes of image cache${kept > 0 ? ` beside ${kept} of the same dataset` : ''}, more than the limit of ${limitBytes}, so its images are decoded each time`,
       };
     }
     await makeRoom(
@@ -39,7 +39,7 @@ export async function openInCacheFolder(
     return { file: await CacheFile.open(path.join(folder, name), description) };
   } catch (error) {
     return {
-      refusal: `the image cache ${folder} cannot be used (${(error as NodeJS.ErrnoException).code ?? error}), so images are decoded each time`,
+      problem: `the image cache ${folder} cannot be used (${(error as NodeJS.ErrnoException).code ?? error}), so images are decoded each time`,
     };
   }
 }

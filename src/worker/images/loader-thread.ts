@@ -4,9 +4,9 @@ import { diskWatch } from '../../disk/watch.js';
 import type { LoaderAnswer, LoaderOptions, LoaderRequest } from './messages.js';
 import { openImageSource } from './source.js';
 
-/*
- * The thread in which a worker's images are read, decoded, resized and cropped, because the worker's own computes a
- * microbatch without looking up, and what waits for its event loop meanwhile would stand still.
+/**
+ * The thread that reads, decodes, resizes and crops a worker's images. The worker's main thread cannot do it, because
+ * its event loop is blocked while it computes a microbatch.
  */
 const port = parentPort!;
 const options = workerData as LoaderOptions;

@@ -6,7 +6,7 @@ import type { LoaderAnswer, LoaderOptions, LoaderRequest, LoaderStatistics, Spli
 import type { RowViews } from './rows.js';
 import type { ImageSource } from './source.js';
 
-/** The images of a run, loaded in a thread of their own. */
+/** Loads the images of a run in a separate thread. */
 export class ImageLoader {
   readonly train = this.source('train');
   readonly test = this.source('test');
@@ -19,7 +19,7 @@ export class ImageLoader {
     number,
     { resolve: (pixels: Uint8Array<ArrayBuffer>) => void; reject: (error: unknown) => void }
   >();
-  /** Why nothing can be read any more. */
+  /** Why no more images can be read. */
   private failure: unknown = null;
 
   private constructor(
@@ -27,7 +27,7 @@ export class ImageLoader {
     private readonly onNotice: (message: string) => void,
   ) {}
 
-  /** @param onNotice told, in a sentence, when there is no cache to be had */
+  /** @param onNotice called with a sentence when no cache can be used */
   static open(options: LoaderOptions, onNotice: (message: string) => void): Promise<ImageLoader> {
     const thread = new Worker(new URL('./loader-thread.js', import.meta.url), { workerData: options });
     const loader = new ImageLoader(thread, onNotice);
@@ -35,7 +35,7 @@ export class ImageLoader {
       thread.on('message', (answer: LoaderAnswer) => {
         if (answer.kind === 'overdue') return diskWatch.report(answer);
         if (answer.kind !== 'opened') return loader.receive(answer);
-        // It must not keep a process alive that has nothing else to do.
+        // The thread must not keep an otherwise finished process alive.
         thread.unref();
         resolve(loader);
       });
@@ -47,7 +47,7 @@ export class ImageLoader {
     });
   }
 
-  /** Ends after the writes under way. */
+  /** Resolves after the running writes. */
   async close(): Promise<void> {
     if (this.failure) return;
     this.thread.ref();

@@ -2,7 +2,7 @@ import type { OverdueOperation } from '../../disk/watch.js';
 import type { RowViews } from './rows.js';
 import type { ImageSourceOptions } from './source.js';
 
-/** What the thread that loads images is started with: the splits' options but for what cannot be sent. */
+/** Start options of the image thread: the splits' options, without those that cannot be sent to a thread. */
 export type LoaderOptions = Omit<ImageSourceOptions, 'split' | 'onNotice'>;
 
 export type Split = 'train' | 'test';

@@ -18,7 +18,9 @@ import { machineResources } from '../../machine/resources.js';
 import type { Augmentation } from '../../run/training-run.js';
 import type { CacheFile } from './cache-file.js';
 
-/** Pictures decoded at a time: enough to overlap reading with decoding without crowding the training's core. */
+/**
+ * Pictures decoded in parallel: enough to overlap reading and decoding, few enough to leave the training's core free.
+ */
 const parallelDecodes = Math.max(2, Math.min(4, machineResources().processors >> 1));
 
 export interface PictureLoaderOptions {
@@ -30,11 +32,11 @@ export interface PictureLoaderOptions {
   readonly random: KeyedRandom;
   /** undefined decodes each time */
   readonly cache: CacheFile | undefined;
-  /** told once when the cache takes no more */
+  /** called once, when the cache accepts no more images */
   readonly onNotice: (message: string) => void;
 }
 
-/** Brings pictures from their files, or from the cache, to what rows see of them. */
+/** Loads pictures from their files or the cache, and makes the views that rows use. */
 export class PictureLoader {
   readonly statistics = { decoded: 0, cached: 0 };
   /** Pictures on their way: rows that see different parts of one share it. */
@@ -48,7 +50,7 @@ export class PictureLoader {
   constructor(private readonly options: PictureLoaderOptions) {}
 
   /**
-   * @param key of a training row's view; null for what queries see
+   * @param key of a training row's view; null for the query view
    * @returns uint8 `[imageSize, imageSize, 3]`
    * @throws DatasetError DATASET_IMAGE_MISSING, DATASET_IMAGE_CHANGED, DATASET_IMAGE_DAMAGED
    */
@@ -61,7 +63,7 @@ export class PictureLoader {
     return renderView(picture, view, form.imageSize);
   }
 
-  /** Ends after the writes under way. */
+  /** Resolves after the running writes. */
   async close(): Promise<void> {
     await Promise.all(this.writes);
     await this.options.cache?.close();
@@ -117,7 +119,7 @@ export class PictureLoader {
     try {
       const { form, dataset } = this.options;
       const bytes = await readPicture(file);
-      refuseChanged(file, bytes, expected);
+      requireUnchanged(file, bytes, expected);
       return await storePicture(bytes, form, file, dataset.truncatedPictures);
     } finally {
       // The place passes straight to the next in line, so that nobody can slip in between.
@@ -134,7 +136,7 @@ export class PictureLoader {
       if (!this.writable) return;
       this.writable = false;
       this.options.onNotice(
-        `the image cache takes no more images (${reasonOf(error)}), so those it lacks are decoded each time`,
+        `the image cache accepts no more images (${reasonOf(error)}), so images that are not in it are decoded each time`,
       );
     }
   }
@@ -146,8 +148,8 @@ function reasonOf(error: unknown): string {
     : ((error as NodeJS.ErrnoException).code ?? String(error));
 }
 
-/** The fingerprint, by which the worker was admitted, speaks of the content that the file had then. */
-function refuseChanged(file: string, bytes: Buffer, expected: string): void {
+/** The worker was admitted by its dataset fingerprint, which covers the file's earlier content. */
+function requireUnchanged(file: string, bytes: Buffer, expected: string): void {
   const found = sha256(bytes).toString('hex');
   if (found === expected) return;
   throw new DatasetError(

@@ -2,7 +2,7 @@ import { Purpose } from '../../data/random.js';
 import type { ViewKey } from '../../data/views.js';
 import type { Augmentation } from '../../run/training-run.js';
 
-/** Names what the rows of a batch see of their pictures; without it they see what queries see. */
+/** Names the views of a batch's rows. Without it, rows use the query view. */
 export interface RowViews {
   readonly purpose: Purpose;
   readonly iteration: number;
@@ -11,14 +11,14 @@ export interface RowViews {
   readonly anchors: Int32Array;
 }
 
-/** The key of one row's view; null where rows see what queries see. */
+/** The key of one row's view; null for the query view. */
 export function viewOfRow(views: RowViews | null, row: number): ViewKey | null {
   if (views === null) return null;
   const { purpose, iteration, epoch } = views;
   return { purpose, iteration, epoch, anchor: views.anchors[row]! };
 }
 
-/** What the rows of a microbatch see of their anchors and of their positives, each by draws of its own. */
+/** The views of a microbatch's anchors and positives. Both are drawn independently. */
 export function viewsOfRows(
   { crop, flip }: Augmentation,
   { iteration, epoch }: { readonly iteration: number; readonly epoch: number },

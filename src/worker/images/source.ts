@@ -10,16 +10,16 @@ import { type RowViews, viewOfRow } from './rows.js';
 export interface ImageSourceOptions {
   dataset: Dataset;
   split: 'train' | 'test';
-  /** side of what the network takes, in pixels */
+  /** side of the network's input, in pixels */
   imageSize: number;
   augmentation: Augmentation;
   /** of the run, for the views of training rows */
   seed: number;
   /** folder of packed files, shared by the workers of a host */
   cacheDirectory: string;
-  /** bound on all packed files of the folder; 0 for no cache */
+  /** limit of all packed files of the folder together; 0 for no cache */
   cacheLimitBytes: number;
-  /** told once, in a sentence, when there is no cache to be had */
+  /** called once, with a sentence, when no cache can be used */
   onNotice: (message: string) => void;
 }
 
@@ -27,20 +27,23 @@ export interface ImageSourceOptions {
 export interface ImageSource {
   /**
    * @param indices into the split, [count]
-   * @param views what training rows see; null for what queries see
+   * @param views of training rows; null for the query view
    * @returns uint8 pixels, [count, size, size, 3]
    * @throws DatasetError DATASET_IMAGE_MISSING, DATASET_IMAGE_CHANGED, DATASET_IMAGE_DAMAGED
    */
   read(indices: Int32Array, views: RowViews | null): Promise<Uint8Array<ArrayBuffer>>;
-  /** Starts loading pictures that will be read soon; a failure shows when they are read. */
+  /** Starts to load pictures that will be read soon. `read` reports a failure. */
   prefetch(indices: Int32Array, views: RowViews | null): void;
-  /** pictures decoded from their files, and taken from the cache */
+  /** pictures decoded from their files, and pictures read from the cache */
   readonly statistics: { readonly decoded: number; readonly cached: number };
-  /** Ends after the writes under way; the source is not used afterwards. */
+  /** Resolves after the running writes. The source cannot be used afterwards. */
   close(): Promise<void>;
 }
 
-/** Pictures fetched ahead and not read yet; the oldest go first (their microbatch went to another worker). */
+/**
+ * Limit of prefetched pictures that are not read yet. The oldest are dropped first: another worker got their
+ * microbatch.
+ */
 const prefetchBoundBytes = 256 * 2 ** 20;
 
 /** Opens the pictures of a split in this thread. */
@@ -56,7 +59,7 @@ export async function openImageSource(options: ImageSourceOptions): Promise<Imag
     decoder: decoderVersion,
   });
   const cache = 'file' in answer ? answer.file : undefined;
-  if ('refusal' in answer) onNotice(answer.refusal);
+  if ('problem' in answer) onNotice(answer.problem);
   const random = new KeyedRandom(seed);
   return new FetchingSource(
     new PictureLoader({ dataset, split, form, augmentation, random, cache, onNotice }),

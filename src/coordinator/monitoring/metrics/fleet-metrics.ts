@@ -1,5 +1,5 @@
 import { gradientUnits } from '../../dispatch/gradient-work.js';
-import { faults, refusals } from '../../dispatch/pool.js';
+import { faults, rejectionReasons } from '../../dispatch/pool.js';
 import type { WorkerTally } from '../../dispatch/worker-tally.js';
 import type { CoordinatorEvent } from '../coordinator-event.js';
 import type { Instruments } from './instruments.js';
@@ -94,7 +94,7 @@ export class FleetMetrics {
       'fcaenet_gradient_refused_total',
       'Gradients refused, by reason.',
       'reason',
-      refusals,
+      rejectionReasons,
     );
     this.redispatched = instruments.counter(
       'fcaenet_redispatched_microbatches_total',
@@ -121,7 +121,7 @@ export class FleetMetrics {
   take(event: CoordinatorEvent): void {
     switch (event.type) {
       case 'answer.rejected':
-        this.refused.inc({ reason: event.refusal });
+        this.refused.inc({ reason: event.reason });
         break;
       case 'worker.set-aside':
         this.setAside.inc({ fault: event.fault });

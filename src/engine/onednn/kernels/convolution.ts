@@ -4,7 +4,7 @@ import type { KernelCall, NativeKernel } from './kernel.js';
 type Shape4 = [number, number, number, number];
 type ConvolutionInfo = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
 
-/** The native functions read it before they return, so one array serves all calls. */
+/** The native functions read it before they return, so all calls share one array. */
 const geometry = new Int32Array(13);
 
 function setGeometry(info: ConvolutionInfo): Int32Array {

@@ -28,7 +28,7 @@ interface BinaryNatives {
   readonly rows?: (addon: Addon) => Addon['addRows'];
 }
 
-/** Arithmetic of operands of the same shape, or of which the second repeats along the first's leading axes. */
+/** Arithmetic on operands of the same shape, or with a second operand that repeats along the first's leading axes. */
 function binary(natives: BinaryNatives, scalar: (a: number, b: number) => number): NativeKernel {
   return ({ inputs, backend }) => {
     const a = inputs.a!;

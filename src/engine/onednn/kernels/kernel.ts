@@ -9,14 +9,14 @@ export interface KernelCall {
 }
 
 /**
- * A native kernel. It returns undefined for a case that it leaves to the kernel it replaces (another data type,
- * layout or broadcast).
+ * A native kernel. It returns undefined for a case that it does not handle (another data type, layout or broadcast);
+ * the replaced kernel then runs.
  */
 export type NativeKernel = (call: KernelCall) => TensorInfo | TensorInfo[] | undefined;
 
 /**
  * The kernel of TF.js's `cpu` backend on this backend's tensors. Some of those kernels return views of their inputs'
- * arrays, so none of those arrays may be used again after.
+ * arrays, so none of these arrays can be reused.
  */
 export function inherited(kernel: KernelFunc): KernelFunc {
   return (call) => {

@@ -35,7 +35,7 @@ const batchMatMul: NativeKernel = ({ inputs, attrs, backend }) => {
   return c.info;
 };
 
-/** Sum or mean over axes that lie side by side. */
+/** Sum or mean over adjacent axes. */
 function reduction(mean: boolean): NativeKernel {
   return ({ inputs, attrs, backend }) => {
     const x = inputs.x!;

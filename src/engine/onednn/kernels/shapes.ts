@@ -20,7 +20,7 @@ const cast: NativeKernel = ({ inputs, attrs, backend }) => {
   return areFloats(x) && attrs.dtype === 'float32' ? backend.alias(x, x.shape) : undefined;
 };
 
-/** A copy, unlike the `cpu` backend's view: the source's array may go back to the pool while the slice lives. */
+/** A copy, unlike the `cpu` backend's view: the source's array may return to the pool before the slice is disposed. */
 const slice: NativeKernel = ({ inputs, attrs, backend }) => {
   const x = inputs.x!;
   const [begin, size] = tf.slice_util.parseSliceParams(
@@ -35,7 +35,7 @@ const slice: NativeKernel = ({ inputs, attrs, backend }) => {
   const y = backend.output(size);
   const source = backend.floats(x);
   const strides = tf.util.computeStrides(x.shape).concat(1);
-  // Whole trailing axes are one run of values.
+  // Complete trailing axes are one contiguous range.
   let axis = size.length - 1;
   while (axis > 0 && size[axis] === x.shape[axis]) {
     axis--;
@@ -83,7 +83,7 @@ const concat: NativeKernel = ({ inputs, attrs, backend }) => {
   return y.info;
 };
 
-/** Repeats axes of length 1 that lie side by side: what broadcasting a reduced tensor back asks for. */
+/** Repeats adjacent axes of length 1, which is needed to broadcast a reduced tensor back. */
 const tile: NativeKernel = ({ inputs, attrs, backend }) => {
   const x: TensorInfo = inputs.x!;
   const reps = attrs.reps as number[];

@@ -6,26 +6,26 @@ import type { Welcome__Output } from '../transport/generated/fcaenet/v1/Welcome.
 import { TransferMemory } from '../transport/transfer-memory.js';
 import { WorkerRun } from './run.js';
 
-/** Weights are copied before the next ones come. */
+/** Weights are copied before the next ones arrive. */
 const keptTransfers = 1;
 
-export interface RunMemoryOptions {
+export interface WorkerCacheOptions {
   readonly dataset: Dataset;
   readonly cache: { readonly directory: string; readonly limitBytes: number };
   readonly log: Log;
 }
 
 /**
- * What a worker keeps from one session to the next: the engine, network, images and probe of the run, which are as
- * good for the same run's next coordinator, and the highest term it has seen of it.
+ * What a worker keeps between sessions: the run's engine, network, images and probe, which it reuses with the same
+ * run's next coordinator, and the highest term that it has seen.
  */
-export class RunMemory {
-  /** Where the weights that arrive are put together. */
+export class WorkerCache {
+  /** Where received weights are assembled. */
   readonly transfers = new TransferMemory(keptTransfers);
   private prepared: { readonly key: string; readonly run: WorkerRun } | null = null;
   private leader: { readonly run: string; readonly term: number } | null = null;
 
-  constructor(private readonly options: RunMemoryOptions) {}
+  constructor(private readonly options: WorkerCacheOptions) {}
 
   /** The highest term seen of the last run; 0 before the first. */
   get term(): number {
@@ -45,11 +45,11 @@ export class RunMemory {
   }
 
   /**
-   * The run ready to compute: the one at hand where the training settings are those of the
-   * welcome, else another. Throws what `WorkerRun.prepare` throws.
+   * The run, ready to compute: the cached one when its training settings equal the welcome's, otherwise a new one.
+   * Throws the errors of `WorkerRun.prepare`.
    */
   async prepare(welcome: Welcome__Output): Promise<{ readonly run: WorkerRun; readonly kept: boolean }> {
-    // Checked by the coordinator's parser before it was sent.
+    // The coordinator's parser checked it before sending.
     const file = JSON.parse(welcome.runFile) as TrainingRun;
     const key = trainingHash(file);
     if (this.prepared?.key === key) return { run: this.prepared.run, kept: true };

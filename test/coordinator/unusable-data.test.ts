@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.js';
-import { UselessData } from '../../src/coordinator/admission/useless-data.js';
+import { UnusableData } from '../../src/coordinator/admission/unusable-data.js';
 import { WorkerPool } from '../../src/coordinator/dispatch/pool.js';
 import type { FcaenetError } from '../../src/errors.js';
 import { unconnectedMember } from '../kit/unconnected-member.js';
@@ -13,10 +13,10 @@ function prepare() {
   const pool = new WorkerPool(1);
   const ended: FcaenetError[] = [];
   let timer: { ms: number; action: () => void } | null = null;
-  const watch = new UselessData(pool, {
+  const watch = new UnusableData(pool, {
     waitSeconds: 60,
     log: { info: () => {}, warn: () => {}, error: () => {} },
-    onUseless: (error) => ended.push(error),
+    onUnusable: (error) => ended.push(error),
     clock: {
       ...systemClock,
       after: (ms, action) => {
@@ -52,7 +52,7 @@ test('the run ends with the last worker’s sentence when all have failed for th
     expect.objectContaining({
       code: 'COORDINATOR_NO_WORKERS',
       exitCode: 65,
-      message: `no worker is left that could use its pictures: ${message}`,
+      message: `no worker can use its pictures: ${message}`,
     }),
   ]);
 });

@@ -3,28 +3,28 @@ import type { Log } from '../../console/log.js';
 import { ExitCode, FcaenetError } from '../../errors.js';
 import type { WorkerFailure, WorkerPool } from '../dispatch/pool.js';
 
-/** What a worker ends with whose copy of the dataset cannot be used: starting it again cannot help. */
+/** Exit codes of a worker that cannot use its copy of the dataset. Restarting it cannot help. */
 const dataFailures: readonly number[] = [ExitCode.badData, ExitCode.missingInput];
 
-export interface UselessDataOptions {
-  /** How long others may stay away. */
+export interface UnusableDataOptions {
+  /** Time to wait for other workers. */
   readonly waitSeconds: number;
   readonly log: Log;
-  /** Told with the last worker's sentence. */
-  readonly onUseless: (error: FcaenetError) => void;
+  /** Called with the last worker's error. */
+  readonly onUnusable: (error: FcaenetError) => void;
   readonly clock?: Clock;
 }
 
 /**
- * Ends a run that no worker can go on with: the last of them failed because of its pictures, and for a while nobody
- * else is there. Whoever lost only its line is back by then.
+ * Ends a run that no worker can continue: the last worker failed because of its pictures, and no other worker joins
+ * within a time limit. Workers that only lost their connection are back within that time.
  */
-export class UselessData {
+export class UnusableData {
   private callOff = () => {};
 
   constructor(
     private readonly pool: WorkerPool,
-    private readonly options: UselessDataOptions,
+    private readonly options: UnusableDataOptions,
   ) {
     pool.on('gone', (_, { failure }) => {
       const isUseless = failure !== null && dataFailures.includes(failure.exitCode);
@@ -39,17 +39,17 @@ export class UselessData {
   }
 
   private wait({ message, exitCode }: WorkerFailure): void {
-    const { waitSeconds, log, onUseless, clock = systemClock } = this.options;
-    log.warn('no worker is left, and the run ends unless one joins', { waitSeconds, reason: message });
+    const { waitSeconds, log, onUnusable, clock = systemClock } = this.options;
+    log.warn('no worker is left; the run ends unless a worker joins', { waitSeconds, reason: message });
     this.stop();
     const error = new FcaenetError(
       'COORDINATOR_NO_WORKERS',
-      `no worker is left that could use its pictures: ${message}`,
+      `no worker can use its pictures: ${message}`,
       exitCode as ExitCode,
     );
     this.callOff = clock.after(1000 * waitSeconds, () => {
-      // One that is about to join is waited for; if it fails as well, the wait begins anew.
-      if (this.pool.all().length === 0) onUseless(error);
+      // Wait for a worker that is about to join. If it fails too, the wait starts again.
+      if (this.pool.all().length === 0) onUnusable(error);
     });
   }
 }
