@@ -10,9 +10,9 @@ import { CheckpointError, reasonOf } from './error.js';
 
 const arrayTypes = {
   F64: Float64Array,
-  f32: Float32Array,
+  F32: Float32Array,
   I64: BigInt64Array,
-  i32: Int32Array,
+  I32: Int32Array,
   I8: Int8Array,
   U8: Uint8Array,
 } as const;

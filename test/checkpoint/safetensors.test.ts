@@ -58,7 +58,7 @@ test('a reader that knows only the format’s definition finds the numbers, alig
 test('a file whose data is not aligned is read all the same', () => {
   const data = Buffer.from(Float32Array.of(1.5, -2).buffer);
   for (const padding of ['', ' ', '  ', '   ']) {
-    const header = `{"w":{"dtype":"f32","shape":[2],"data_offsets":[0,8]}}${padding}`;
+    const header = `{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}${padding}`;
     expect(decodeSafetensors(file(header, data), 'f').tensors.w!.data).toEqual(Float32Array.of(1.5, -2));
   }
 });

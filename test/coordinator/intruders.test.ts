@@ -185,7 +185,12 @@ test.each([
     'JOIN_TOKEN_MISSING',
     'the worker has no join token, but the run requires one (--join-token-file or FCAENET_JOIN_TOKEN)',
   ],
-  ['wrong', { joinToken: makeJoinToken() }, 'JOIN_TOKEN_WRONG', "the worker's join token is not the run's"],
+  [
+    'wrong',
+    { joinToken: makeJoinToken() },
+    'JOIN_TOKEN_WRONG',
+    "the worker's join token is wrong: it must be the run's",
+  ],
 ])('a %s token is refused and counted', async (_, changed, code, sentence) => {
   const address = await listen({ joinToken: token });
   const told: string[] = [];

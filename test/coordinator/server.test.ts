@@ -178,7 +178,7 @@ test('a second stream of a connection is refused with the reason', async () => {
   await scripted.next('admitted');
   expect(await scripted.openAnotherStream()).toEqual({
     code: 'TOO_MANY_STREAMS',
-    message: 'this connection already had its one stream',
+    message: 'this connection already had a stream, expected only one',
   });
 });
 

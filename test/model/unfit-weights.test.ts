@@ -20,7 +20,7 @@ describe('weight files that do not fit', () => {
     const path = await writeManifest(tensors);
     await expect(load(mobilenet, path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_MISSING',
-      message: `Weights ${path} lack the tensor conv_pw_3_bn/moving_mean of mobilenet_v1 of width 0.25.`,
+      message: `Weights ${path} do not contain the tensor conv_pw_3_bn/moving_mean of mobilenet_v1 of width 0.25.`,
     });
   });
 
@@ -30,7 +30,7 @@ describe('weight files that do not fit', () => {
     const path = await writeSafetensors(tensors);
     await expect(load(resnet, path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_EXTRA',
-      message: `Weights ${path} hold the tensor layer4.2.conv1.weight, which resnet18 lacks.`,
+      message: `Weights ${path} contain the tensor layer4.2.conv1.weight, which resnet18 does not have.`,
     });
   });
 
@@ -58,7 +58,7 @@ describe('weight files that do not fit', () => {
     const path = await write(tensorsOf(other));
     await expect(load(layout, path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_BACKBONE',
-      message: `Weights ${path} are of the backbone ${actual}, expected ${expected}.`,
+      message: `Weights ${path} belong to the backbone ${actual}, expected ${expected}.`,
     });
   });
 
@@ -68,7 +68,7 @@ describe('weight files that do not fit', () => {
     const path = await writeTorch(tensors);
     await expect(load(resnet, path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_VALUE',
-      message: `Tensor bn1.running_var in ${path} holds NaN at element 3, expected a finite number.`,
+      message: `Tensor bn1.running_var in ${path} has the value NaN at element 3, expected a finite number.`,
     });
   });
 
@@ -78,7 +78,7 @@ describe('weight files that do not fit', () => {
     );
     await expect(load(resnet, path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_BACKBONE',
-      message: `Weights ${path} hold no tensor of the backbone resnet18, but "encoder.weight" and 0 others.`,
+      message: `Weights ${path} contain no tensor of the backbone resnet18, but "encoder.weight" and 0 others.`,
     });
   });
 
@@ -87,7 +87,7 @@ describe('weight files that do not fit', () => {
     const path = await writeSafetensors(tensors, 'I32');
     await expect(load(resnet, path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_DTYPE',
-      message: `Tensor conv1.weight in ${path} is of type i32, expected f32, F16 or BF16.`,
+      message: `Tensor conv1.weight in ${path} is of type I32, expected F32, F16 or BF16.`,
     });
   });
 
@@ -113,7 +113,12 @@ describe('weight files that do not fit', () => {
   it('tell that a file is of an unknown kind', async () => {
     const path = join(folder, 'weights.h5');
     await writeFile(path, '');
-    await expect(load(resnet, path)).rejects.toMatchObject({ code: 'MODEL_WEIGHTS_FORMAT' });
+    await expect(load(resnet, path)).rejects.toMatchObject({
+      code: 'MODEL_WEIGHTS_FORMAT',
+      message: expect.stringMatching(
+        /weights\.h5 have an unknown format, expected a folder with model\.json or /,
+      ),
+    });
   });
 
   it('tell that a shard is cut short', async () => {

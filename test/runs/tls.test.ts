@@ -59,7 +59,7 @@ test('two workers over TLS with a token give the bits of plain text; others are 
   await writeFile(join(cwd, 'other-token'), 'another-run-another-token');
   const stranger = await worker('--join-token-file', 'other-token').ended;
   expect(stranger.stderr).toBe(
-    "fcaenet: the coordinator refused this worker: the worker's join token is not the run's.\n",
+    "fcaenet: the coordinator refused this worker: the worker's join token is wrong: it must be the run's.\n",
   );
   const workers = [1, 2].map(() => worker('--join-token-file', 'certs/join-token'));
   const endings = await Promise.all([coordinator, ...workers].map(({ ended }) => ended));

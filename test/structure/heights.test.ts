@@ -24,13 +24,15 @@ const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['*'],
   ],
   'src/engine': [
-    ['error.ts', 'engine.ts', 'tensor-memory.ts', 'batch-norm.ts', 'gradients.ts'],
+    ['error.ts', 'engine.ts', 'tensor-memory.ts', 'batch-norm.ts', 'batch-norm-gradients.ts', 'gradients.ts'],
+    ['graph'],
     ['onednn', 'tensorflow', 'webgpu'],
     ['*'],
   ],
+  'src/engine/graph': [['graph.ts', 'operations.ts'], ['kernels'], ['*']],
   'src/engine/onednn': [['addon.ts', 'backend.ts', 'buffer-pool.ts'], ['kernels'], ['*']],
   'src/inspection': [['runs'], ['*']],
-  'src/model': [['*'], ['weights']],
+  'src/model': [['*'], ['graph', 'weights'], ['any-engine.ts']],
   'src/transport': [['*'], ['events'], ['control']],
   'src/worker': [['images'], ['*']],
 };

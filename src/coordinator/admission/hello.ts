@@ -40,7 +40,10 @@ export function peerFault(hello: Hello__Output, joinToken: string | null): Hello
   }
   if (joinToken !== null && !isJoinToken(joinToken, hello.joinToken)) {
     if (hello.joinToken !== '') {
-      return { code: 'JOIN_TOKEN_WRONG', message: "the worker's join token is not the run's" };
+      return {
+        code: 'JOIN_TOKEN_WRONG',
+        message: "the worker's join token is wrong: it must be the run's",
+      };
     }
     return {
       code: 'JOIN_TOKEN_MISSING',

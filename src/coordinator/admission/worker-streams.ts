@@ -64,7 +64,7 @@ export class WorkerStreams {
     let member: Member | null = null;
     const connection = connections.connection(stream.getPeer());
     if (!connection || connection.streaming || connection.state === 'closing') {
-      const message = 'this connection already had its one stream';
+      const message = 'this connection already had a stream, expected only one';
       refusals.add('too_many_streams', message, connection?.address ?? stream.getPeer());
       stream.on('error', () => {});
       stream.write({ term: admission.term, refusal: { code: 'TOO_MANY_STREAMS', message } });

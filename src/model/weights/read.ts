@@ -94,7 +94,7 @@ async function readSafetensorsWeights(path: string): Promise<StoredTensors> {
     } else {
       throw new ModelError(
         'MODEL_WEIGHTS_DTYPE',
-        `Tensor ${name} in ${path} is of type ${type}, expected f32, F16 or BF16.`,
+        `Tensor ${name} in ${path} is of type ${type}, expected F32, F16 or BF16.`,
       );
     }
   }
