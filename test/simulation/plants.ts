@@ -6,6 +6,7 @@ import { WorkerPool } from '../../src/coordinator/dispatch/pool.js';
 import { Strikes } from '../../src/coordinator/dispatch/strikes.js';
 import { Witnesses } from '../../src/coordinator/dispatch/witnesses.js';
 import { WorkShares } from '../../src/coordinator/dispatch/work-shares.js';
+import type { NodePayload } from '../../src/reduction/payload.js';
 import { StepReduction } from '../../src/reduction/step-reduction.js';
 import type { TreeNode } from '../../src/reduction/tree.js';
 import { RunDirectory } from '../../src/run/run-directory.js';
@@ -34,14 +35,19 @@ export const plants: Readonly<Record<string, () => () => void>> = {
           },
       ),
     ),
-  'a node is filled although its parts are there': () =>
+  'a node is filled and derived: its parts are added to the whole': () =>
     replace(
       StepReduction,
       'fill',
-      () =>
-        function (this: Anything, node: TreeNode, payload: unknown) {
-          this.promote(node, payload);
-          return true;
+      (original) =>
+        function (this: Anything, node: TreeNode, payload: NodePayload) {
+          let sum = payload;
+          for (const held of this.frontier.values()) {
+            const { level, index } = held.node;
+            const isPart = level < node.level && index >> (node.level - level) === node.index;
+            if (isPart) sum = { ...this.merge(sum, held.payload), u: payload.u };
+          }
+          return original.call(this, node, sum);
         },
     ),
   'strikes are forgotten': () => replace(Strikes, 'count', () => () => false),
