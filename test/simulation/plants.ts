@@ -1,8 +1,6 @@
 import { WriteAttempt } from '../../src/checkpoint/attempt.js';
-import { ExpectedAnswers } from '../../src/coordinator/dispatch/expected-answers.js';
 import { GradientWork } from '../../src/coordinator/dispatch/gradient-work.js';
 import { OutgoingWeights } from '../../src/coordinator/dispatch/outgoing-weights.js';
-import { WorkerPool } from '../../src/coordinator/dispatch/pool.js';
 import { Strikes } from '../../src/coordinator/dispatch/strikes.js';
 import { Witnesses } from '../../src/coordinator/dispatch/witnesses.js';
 import { WorkShares } from '../../src/coordinator/dispatch/work-shares.js';
@@ -93,19 +91,6 @@ export const plants: Readonly<Record<string, () => () => void>> = {
         function (this: Anything, unit: number) {
           return { kind: this.countOf(unit) > 1 ? 'agreed' : 'alone' };
         },
-    ),
-  'an encode answer of another request is taken': () =>
-    mend(
-      replace(WorkerPool, 'nextRequest', () => () => 1),
-      replace(
-        ExpectedAnswers,
-        'begin',
-        (original) =>
-          function (this: Anything, ...rest: unknown[]) {
-            this.takers.clear();
-            return original.call(this, ...rest);
-          },
-      ),
     ),
   'weights go to each worker only once': () =>
     replace(
