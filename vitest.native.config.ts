@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: [
-      'test/engine/{onednn,gradients,loader,memory}.test.ts',
+      'test/engine/{onednn*,gradients,loader,memory}.test.ts',
       'test/golden/{mobilenet,resnet,srem}.test.ts',
       'test/native/**/*.test.ts',
     ],
