@@ -161,6 +161,30 @@ describe('reduction tree', () => {
     expect(reduction.sum).toBeUndefined();
   });
 
+  test('the left node stays left, whichever arrives first', () => {
+    for (const order of [
+      [0, 1, 2, 3],
+      [3, 2, 1, 0],
+      [2, 0, 3, 1],
+    ]) {
+      const reduction = new StepReduction<string>(
+        new ReductionTree(8, 4),
+        (left, right) => `(${left}+${right})`,
+      );
+      for (const leaf of order) reduction.fill({ level: 0, index: leaf }, 'abcd'[leaf]!);
+      expect(reduction.sum).toBe('((a+b)+(c+d))');
+    }
+  });
+
+  test('a part is no longer there once the whole has arrived', () => {
+    const reduction = new StepReduction<string>(new ReductionTree(8, 4), (left, right) => left + right);
+    reduction.fill({ level: 0, index: 1 }, 'b');
+    reduction.fill({ level: 0, index: 2 }, 'c');
+    reduction.fill({ level: 1, index: 0 }, 'ab');
+    expect(reduction.take({ level: 0, index: 1 })).toBeUndefined();
+    expect(reduction.take({ level: 0, index: 2 })).toBe('c');
+  });
+
   test('a node that contains parts which arrived earlier replaces them', () => {
     const tree = new ReductionTree(8, 4);
     const reduction = new StepReduction<string>(tree, (left, right) => `(${left}+${right})`);
