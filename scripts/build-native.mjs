@@ -19,9 +19,8 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const native = resolve(dirname(fileURLToPath(import.meta.url)), '..', 'native');
-const output = join(native, 'build');
-const addon = join(output, 'fcaenet.node');
-const stamp = join(output, 'build.json');
+/** Where the addon goes that tests run under sanitizers. */
+const sanitizedOutput = resolve(native, '..', '.cache', 'native-sanitized');
 const install = 'run `apt-get install g++ libdnnl-dev`, then `npm run setup`';
 
 // No contraction: fused multiply-adds are written out in the sources, so results do not depend on the optimiser.
@@ -48,6 +47,14 @@ const units = [
   { source: 'convolution.cc', object: 'convolution.o', flags: ['-O2'] },
 ];
 const linkFlags = ['-shared', '-fopenmp', '-ldnnl'];
+// The last -O counts: reports then name lines as they are written.
+const sanitizers = [
+  '-fsanitize=address,undefined',
+  '-fno-sanitize-recover=undefined',
+  '-fno-omit-frame-pointer',
+  '-g',
+  '-O1',
+];
 /**
  * Every file that a compilation can include by its name in quotes, in the order of their names: a change to one of them
  * changes the hash, whether it was listed anywhere or not.
@@ -97,16 +104,21 @@ function headersOfNode() {
 
 /**
  * Builds the addon when it is out of date.
- * @param {{ log?: (line: string) => void }} [options] `log` receives progress, one sentence per line
+ * @param {{ log?: (line: string) => void, sanitize?: boolean }} [options] `log` receives progress, one sentence per
+ *   line; `sanitize` builds another addon beside it, with AddressSanitizer and UndefinedBehaviorSanitizer
  * @returns {Promise<{ built: boolean, addon: string, hash: string, onednn: string }>}
  * @throws Error with one sentence that says what to install or which file did not compile
  */
-export async function buildNative({ log = () => {} } = {}) {
+export async function buildNative({ log = () => {}, sanitize = false } = {}) {
+  const output = sanitize ? sanitizedOutput : join(native, 'build');
+  const addon = join(output, 'fcaenet.node');
+  const stamp = join(output, 'build.json');
+  const extra = sanitize ? sanitizers : [];
   const compiler = compilerVersion();
   const onednn = onednnVersion();
   const flags = [
-    ...units.map(({ source, flags }) => [source, ...common, ...flags].join(' ')),
-    linkFlags.join(' '),
+    ...units.map(({ source, flags }) => [source, ...common, ...flags, ...extra].join(' ')),
+    [...linkFlags, ...extra].join(' '),
   ];
   const digest = createHash('sha256');
   for (const source of sources) {
@@ -132,6 +144,7 @@ export async function buildNative({ log = () => {} } = {}) {
     run('g++', [
       ...common,
       ...flags,
+      ...extra,
       `-I${include}`,
       '-c',
       join(native, source),
@@ -142,7 +155,7 @@ export async function buildNative({ log = () => {} } = {}) {
     await Promise.all(units.map(compile));
     const linked = join(scratch, 'fcaenet.node');
     const objects = units.map(({ object }) => join(scratch, object));
-    await run('g++', [...objects, ...linkFlags, '-o', linked]);
+    await run('g++', [...objects, ...linkFlags, ...extra, '-o', linked]);
     renameSync(linked, addon);
     const written = join(scratch, 'build.json');
     writeFileSync(written, `${JSON.stringify({ hash, compiler, flags, onednn }, null, 2)}\n`);

@@ -111,8 +111,7 @@ export class Coordination {
       clock,
       ...(this.options.diskOf ? { diskOf: this.options.diskOf } : {}),
     });
-    const restored =
-      resume === 'new' ? null : await interruption.during(checkpoints.restore(directory.ledgerFiles(term)));
+    const restored = resume === 'new' ? null : await this.restore(checkpoints);
     if (restored) this.sayWhere(restored);
     const state = restored?.state ?? (await interruption.during(this.begin()));
     this.state = state;
@@ -258,6 +257,18 @@ export class Coordination {
       epoch: epoch + 1,
       step: step + 1,
     });
+  }
+
+  /** @throws CoordinatorError COORDINATOR_DEPOSED where a successor has taken away what was to be read */
+  private async restore(checkpoints: RunCheckpoints): Promise<RestoredRun | null> {
+    const { directory, interruption, leading } = this.options;
+    const { leadership } = leading;
+    try {
+      return await interruption.during(checkpoints.restore(directory.ledgerFiles(leadership.term)));
+    } catch (error) {
+      leadership.check();
+      throw error;
+    }
   }
 
   private openSampler(): TripletSampler {

@@ -233,6 +233,18 @@ describe('a straggler', () => {
     expect(late).toMatchObject([{ code: 'COORDINATOR_CONTRADICTION' }]);
   });
 
+  test('whose late answer cannot be true costs it the run, and contradicts nobody', async () => {
+    const [first, second] = [worker(), worker()];
+    const { work, done } = begin(new Numbers(2));
+    work.answer(second, [1], 6);
+    pass(2);
+    work.answer(second, [0], 5);
+    await done;
+    work.answer(first, [0], Number.NaN);
+    expect(first.state).toBe('gone');
+    expect(late).toEqual([]);
+  });
+
   test('gets a strike for each kind of work, and is set aside after eight', () => {
     const [first, second] = [worker(), worker()];
     const isGone = () => first.state === 'gone';

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { describeModel } from '../../src/model/layout.js';
 import {
@@ -6,7 +7,9 @@ import {
   nonFinitePart,
   payloadArrays,
   payloadBytes,
+  payloadDigest,
   payloadFrom,
+  receivedDigest,
 } from '../../src/reduction/payload.js';
 import { bytesOf } from '../../src/transport/bytes.js';
 
@@ -59,10 +62,29 @@ test.each([
   ['gradient', Number.NaN, (bad: NodePayload) => bad.gradient],
   ['outputs', Number.POSITIVE_INFINITY, (bad: NodePayload) => bad.u],
   ['losses', Number.NEGATIVE_INFINITY, (bad: NodePayload) => bad.losses],
+  ['BatchNorm counts', Number.NaN, (bad: NodePayload) => bad.moments.counts],
   ['BatchNorm means', Number.NaN, (bad: NodePayload) => bad.moments.mean],
+  ['BatchNorm deviations', Number.POSITIVE_INFINITY, (bad: NodePayload) => bad.moments.squaredDeviations],
 ])('%s with %s are found', (part, value, of) => {
   const bad = payload(2, 1);
   expect(nonFinitePart(bad)).toBeNull();
   of(bad)[1] = value;
   expect(nonFinitePart(bad)).toBe(part);
+});
+
+test('the digest of a payload is the SHA-256 of its bytes as they arrive', () => {
+  const sent = payload(3, 1);
+  const bytes = Buffer.concat(payloadArrays(sent).map(bytesOf));
+  const expected = createHash('sha256').update(bytes).digest('hex');
+  expect(payloadDigest(sent).toString('hex')).toBe(expected);
+  expect(receivedDigest(bytes).toString('hex')).toBe(expected);
+});
+
+test('a payload is read where it begins in its buffer', () => {
+  const sent = payload(2, 3);
+  const bytes = Buffer.concat([Buffer.alloc(8), ...payloadArrays(sent).map(bytesOf)]);
+  const received = payloadFrom(Uint8Array.from(bytes).subarray(8), shape, 2);
+  expect(received.moments.passes).toBe(2);
+  expect(received.losses).toEqual(sent.losses);
+  expect(Buffer.compare(bytesOf(received.gradient), bytesOf(sent.gradient))).toBe(0);
 });

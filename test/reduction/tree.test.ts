@@ -122,6 +122,69 @@ describe('reduction tree', () => {
     );
   });
 
+  test('a tree knows exactly the nodes that hold microbatches', () => {
+    for (let microbatches = 1; microbatches <= 16; microbatches++) {
+      const tree = new ReductionTree(3, microbatches);
+      const known: string[] = [];
+      const expected: string[] = [];
+      for (let level = 0; level <= 6; level++) {
+        for (let index = 0; index <= 20; index++) {
+          if (tree.contains({ level, index })) known.push(`${level}/${index}`);
+        }
+        if (2 ** (level - 1) >= microbatches && level > 0) continue;
+        for (let index = 0; index < Math.ceil(microbatches / 2 ** level); index++) {
+          expected.push(`${level}/${index}`);
+        }
+      }
+      expect(known).toEqual(expected);
+    }
+    const tree = new ReductionTree(64, 8);
+    expect(tree.contains({ level: -1, index: 0 })).toBe(false);
+    expect(tree.contains({ level: 0, index: 0.5 })).toBe(false);
+  });
+
+  test('rows under a node are those of its microbatches, to the last one that there is', () => {
+    const tree = new ReductionTree(10, 5);
+    expect(tree.rowsUnder({ level: 0, index: 3 })).toEqual({ start: 6, end: 8 });
+    expect(tree.rowsUnder({ level: 1, index: 1 })).toEqual({ start: 4, end: 8 });
+    expect(tree.rowsUnder({ level: 2, index: 1 })).toEqual({ start: 8, end: 10 });
+    expect(tree.rowsUnder(tree.root)).toEqual({ start: 0, end: 10 });
+  });
+
+  test('a node can be taken out once, and its microbatches are missing from then on', () => {
+    const reduction = new StepReduction<string>(new ReductionTree(8, 4), (left, right) => left + right);
+    reduction.fill({ level: 1, index: 0 }, 'ab');
+    expect(reduction.take({ level: 0, index: 0 })).toBeUndefined();
+    expect(reduction.take({ level: 1, index: 0 })).toBe('ab');
+    expect(reduction.take({ level: 1, index: 0 })).toBeUndefined();
+    expect(reduction.missingLeaves()).toEqual([0, 1, 2, 3]);
+    expect(reduction.sum).toBeUndefined();
+  });
+
+  test('the left node stays left, whichever arrives first', () => {
+    for (const order of [
+      [0, 1, 2, 3],
+      [3, 2, 1, 0],
+      [2, 0, 3, 1],
+    ]) {
+      const reduction = new StepReduction<string>(
+        new ReductionTree(8, 4),
+        (left, right) => `(${left}+${right})`,
+      );
+      for (const leaf of order) reduction.fill({ level: 0, index: leaf }, 'abcd'[leaf]!);
+      expect(reduction.sum).toBe('((a+b)+(c+d))');
+    }
+  });
+
+  test('a part is no longer there once the whole has arrived', () => {
+    const reduction = new StepReduction<string>(new ReductionTree(8, 4), (left, right) => left + right);
+    reduction.fill({ level: 0, index: 1 }, 'b');
+    reduction.fill({ level: 0, index: 2 }, 'c');
+    reduction.fill({ level: 1, index: 0 }, 'ab');
+    expect(reduction.take({ level: 0, index: 1 })).toBeUndefined();
+    expect(reduction.take({ level: 0, index: 2 })).toBe('c');
+  });
+
   test('a node that contains parts which arrived earlier replaces them', () => {
     const tree = new ReductionTree(8, 4);
     const reduction = new StepReduction<string>(tree, (left, right) => `(${left}+${right})`);

@@ -1,11 +1,10 @@
 import { WriteAttempt } from '../../src/checkpoint/attempt.js';
-import { ExpectedAnswers } from '../../src/coordinator/dispatch/expected-answers.js';
 import { GradientWork } from '../../src/coordinator/dispatch/gradient-work.js';
 import { OutgoingWeights } from '../../src/coordinator/dispatch/outgoing-weights.js';
-import { WorkerPool } from '../../src/coordinator/dispatch/pool.js';
 import { Strikes } from '../../src/coordinator/dispatch/strikes.js';
 import { Witnesses } from '../../src/coordinator/dispatch/witnesses.js';
 import { WorkShares } from '../../src/coordinator/dispatch/work-shares.js';
+import type { NodePayload } from '../../src/reduction/payload.js';
 import { StepReduction } from '../../src/reduction/step-reduction.js';
 import type { TreeNode } from '../../src/reduction/tree.js';
 import { RunDirectory } from '../../src/run/run-directory.js';
@@ -34,14 +33,19 @@ export const plants: Readonly<Record<string, () => () => void>> = {
           },
       ),
     ),
-  'a node is filled although its parts are there': () =>
+  'a node is filled and derived: its parts are added to the whole': () =>
     replace(
       StepReduction,
       'fill',
-      () =>
-        function (this: Anything, node: TreeNode, payload: unknown) {
-          this.promote(node, payload);
-          return true;
+      (original) =>
+        function (this: Anything, node: TreeNode, payload: NodePayload) {
+          let sum = payload;
+          for (const held of this.frontier.values()) {
+            const { level, index } = held.node;
+            const isPart = level < node.level && index >> (node.level - level) === node.index;
+            if (isPart) sum = { ...this.merge(sum, held.payload), u: payload.u };
+          }
+          return original.call(this, node, sum);
         },
     ),
   'strikes are forgotten': () => replace(Strikes, 'count', () => () => false),
@@ -87,19 +91,6 @@ export const plants: Readonly<Record<string, () => () => void>> = {
         function (this: Anything, unit: number) {
           return { kind: this.countOf(unit) > 1 ? 'agreed' : 'alone' };
         },
-    ),
-  'an encode answer of another request is taken': () =>
-    mend(
-      replace(WorkerPool, 'nextRequest', () => () => 1),
-      replace(
-        ExpectedAnswers,
-        'begin',
-        (original) =>
-          function (this: Anything, ...rest: unknown[]) {
-            this.takers.clear();
-            return original.call(this, ...rest);
-          },
-      ),
     ),
   'weights go to each worker only once': () =>
     replace(

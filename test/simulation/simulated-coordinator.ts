@@ -3,6 +3,7 @@ import type { Connection } from '../../src/coordinator/admission/worker-listener
 import { WorkerLogs } from '../../src/coordinator/admission/worker-logs.js';
 import { heartbeatMs, WorkerStreams } from '../../src/coordinator/admission/worker-streams.js';
 import { Coordination, type FleetOfRun, type FleetPart } from '../../src/coordinator/coordination.js';
+import type { Member } from '../../src/coordinator/dispatch/member.js';
 import { WorkerPool } from '../../src/coordinator/dispatch/pool.js';
 import { CoordinatorError } from '../../src/coordinator/error.js';
 import { Interruption } from '../../src/coordinator/interruption.js';
@@ -28,7 +29,7 @@ export interface CoordinatorSurroundings {
   readonly trouble: DiskTrouble;
   readonly trace: (line: string) => void;
   /** Told of a deadline that a worker missed. */
-  readonly onOverdue: (worker: string, isMember: () => boolean) => void;
+  readonly onOverdue: (member: Member) => void;
   /** The port opens, or closes. */
   readonly onListening: (port: SimulatedPort | null) => void;
 }
@@ -123,7 +124,7 @@ export class SimulatedCoordinator {
       case 'work.overdue': {
         const { member } = event;
         trace(`${event.units} ${event.work} of ${member.label} are late`);
-        onOverdue(member.label, () => member.state === 'ready' || member.state === 'computing');
+        onOverdue(member);
         break;
       }
       case 'work.compared':

@@ -175,7 +175,7 @@ export class SimulatedWorker {
 
   private computing(): Promise<void> {
     const { process, chance, hiccups } = this.surroundings;
-    const pauseMs = chance.happens(hiccups) ? chance.between(800, 3_000) : 0;
+    const pauseMs = chance.happens(hiccups) ? chance.between(800, chance.pick([3_000, 9_000])) : 0;
     return process.sleep(pauseMs + chance.between(this.manners.leastMs, this.manners.mostMs));
   }
 

@@ -140,7 +140,7 @@ export class RedundantWork<Answer> {
     const { kind, shares } = this;
     const { pool, clock } = this.surroundings;
     if (units.length === 0 || !units.every((unit) => shares.owes(member, unit))) return;
-    const rejection = this.isOver ? null : kind.implausible(units, answer);
+    const rejection = kind.implausible(units, answer);
     const digests = rejection ?? kind.digestsOf(units, answer, (unit) => this.isCompared(unit, member));
     if ('reason' in digests) {
       pool.rejectAnswer(member, digests.reason, digests.sentence);

@@ -1,0 +1,10 @@
+import { expect, test } from 'vitest';
+import { seedsThatFail } from './seeds.js';
+
+test('a coordinator that is replaced while it reads what its successor takes away ends as replaced', async () => {
+  expect(await seedsThatFail(592, 1)).toEqual([]);
+});
+
+test('a late answer with a NaN costs its worker the run, and does not end it', async () => {
+  expect(await seedsThatFail(1076, 1)).toEqual([]);
+});
