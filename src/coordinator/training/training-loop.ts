@@ -5,7 +5,7 @@ import { adshObjective, updateDatabaseCodes } from '../../hashing/adsh.js';
 import { type CodeSummary, softRatio, summarizeCodes } from '../../hashing/similarity.js';
 import type { Ledger } from '../../ledger/ledger.js';
 import type { ModelLayout } from '../../model/layout.js';
-import { imagesPerAnchor } from '../../model/method.js';
+import { imagesPerAnchor } from '../../run/methods.js';
 import type { TrainingRunSpec } from '../../run/training-run.js';
 import { advance, evaluationIsDue, learningRateAt } from '../../schedule/schedule.js';
 import type { runGradientStep } from '../dispatch/gradient-step.js';

@@ -1,3 +1,4 @@
+import type { Log } from '../../console/log.js';
 import type { RunCheckpoints } from '../../coordinator/checkpoints/run-checkpoints.js';
 import type { Dataset } from '../../data/dataset.js';
 import type { Identity } from '../../identity/identity.js';
@@ -7,7 +8,6 @@ import { describeModel, type ModelLayout } from '../../model/layout.js';
 import { checkDatasetFit } from '../../run/dataset-fit.js';
 import { RunDirectory } from '../../run/run-directory.js';
 import type { TrainingRun } from '../../run/training-run.js';
-import type { Log } from '../../console/log.js';
 import { type InspectionOptions, readAsInspected } from '../local-fleet.js';
 import { openRecordedRun } from '../recorded-run.js';
 
