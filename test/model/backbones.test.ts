@@ -34,7 +34,7 @@ test.each(backbones)('the channels of %s follow the width where the run file say
 
 test('docs/run-file.md and the message about foreign weights name every backbone', () => {
   const row = /^\| `model\.backbone` +\|([^|]*)\|/m.exec(readFileSync('docs/run-file.md', 'utf8'))![1]!;
-  expect(row.trim().split(', ')).toEqual(backbones);
+  expect(row.trim()).toBe(`one of ${backbones.join(', ')}`);
   expect(describeBackbones()).toBe(
     "resnet18 or resnet50 in torchvision's names or mobilenet_v1 in Keras's names",
   );
