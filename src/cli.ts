@@ -29,6 +29,8 @@ runMain(async () => {
       list: async (folder) => (await import('./inspection/runs/show-runs.js')).showRuns(folder),
       compare: async (first, second) =>
         (await import('./inspection/runs/show-runs.js')).showComparison(first, second),
+      bisect: async (options) =>
+        (await import('./inspection/bisect/show-bisection.js')).showBisection(options),
     },
     dataset: {
       make: async (directory, options) =>

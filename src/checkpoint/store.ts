@@ -26,6 +26,12 @@ export interface Fence {
   check(): void;
 }
 
+/** Optimiser steps that a checkpoint may have behind it, both bounds included. */
+export interface StepBounds {
+  readonly least: number;
+  readonly most: number;
+}
+
 /** A write that was given up and started again, because a file operation did not answer. */
 export interface AbandonedWrite {
   readonly name: string;
@@ -93,11 +99,12 @@ export class CheckpointStore {
   /**
    * Loads the newest checkpoint that is complete, belongs to this run and matches its companion; null when there are no
    * checkpoints.
+   * @param expected.steps bounds of the steps that it may have; any when left out
    * @param companionOf loads other required data of a state; when it throws, an older checkpoint is tried
    * @throws CheckpointError `CHECKPOINT_NONE_USABLE` with every reason when there are checkpoints but none can be used
    */
   async loadNewest<Companion = undefined>(
-    expected: { trainingHash: string; arithmeticVersion: number },
+    expected: { trainingHash: string; arithmeticVersion: number; steps?: StepBounds },
     companionOf: (state: CheckpointState) => Promise<Companion> = async () => undefined as Companion,
   ): Promise<{
     state: CheckpointState;
@@ -106,7 +113,10 @@ export class CheckpointStore {
     created: Date;
     rejected: RejectedCheckpoint[];
   } | null> {
-    const candidates = await this.candidates();
+    const { least, most } = expected.steps ?? { least: 0, most: Number.POSITIVE_INFINITY };
+    const candidates = (await this.candidates()).filter(
+      ({ globalStep }) => globalStep >= least && globalStep <= most,
+    );
     if (candidates.length === 0) return null;
     const rejected: RejectedCheckpoint[] = [];
     let foreign = 0;

@@ -1,10 +1,21 @@
 import type { Command } from 'commander';
 import { defaultOperation } from '../run/presets.js';
-import { addExamples } from './options.js';
+import { addExamples, addWorkersOption } from './options.js';
+
+export interface BisectOptions {
+  /** The runs' directories. */
+  readonly first: string;
+  readonly second: string;
+  /** The dataset's folder; undefined takes the runs'. */
+  readonly data: string | undefined;
+  /** Undefined takes the runs'. */
+  readonly workers: number | undefined;
+}
 
 export interface RunsActions {
   list(folder: string): Promise<void>;
   compare(first: string, second: string): Promise<void>;
+  bisect(options: BisectOptions): Promise<void>;
 }
 
 /** `fcaenet runs [DIR]` and `fcaenet runs compare A B`. */
@@ -20,7 +31,18 @@ export function registerRuns(program: Command, actions: RunsActions): void {
     .command('compare')
     .description('different settings, digests, and the mean average precision of each iteration')
     .argument('<RUN_DIR>', 'a run’s directory')
-    .argument('<OTHER_RUN_DIR>', 'another run’s directory');
-  addExamples(compare, ['npx fcaenet runs compare runs/quick runs/cub']);
-  compare.action((first: string, second: string) => actions.compare(first, second));
+    .argument('<OTHER_RUN_DIR>', 'another run’s directory')
+    .option('--bisect', 'find where they part: the step, the microbatch and the tensor')
+    .option('--data <dir>', 'with --bisect: the dataset, when it is no longer where the runs had it');
+  addWorkersOption(compare, 'with --bisect: worker processes (default: as the runs say)');
+  addExamples(compare, [
+    'npx fcaenet runs compare runs/quick runs/cub',
+    'npx fcaenet runs compare --bisect runs/quick runs/quick-again',
+  ]);
+  compare.action(
+    (first: string, second: string, options: { bisect?: true; data?: string; workers?: number }) =>
+      options.bisect
+        ? actions.bisect({ first, second, data: options.data, workers: options.workers })
+        : actions.compare(first, second),
+  );
 }

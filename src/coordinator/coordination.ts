@@ -1,27 +1,27 @@
 import type { Clock } from '../clock.js';
 import type { Console } from '../console/console.js';
 import type { Dataset } from '../data/dataset.js';
-import { KeyedRandom } from '../data/random.js';
-import { TripletSampler } from '../data/sampler.js';
+import type { TripletSampler } from '../data/sampler.js';
 import type { DiskOf } from '../disk/disk.js';
 import { Ledger } from '../ledger/ledger.js';
-import { initialWeights } from '../model/initial.js';
 import type { ModelLayout } from '../model/layout.js';
-import { loadBackboneWeights } from '../model/weights/weights-file.js';
 import type { ResumeMode, RunDirectory } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
 import { version } from '../run/version.js';
+import { runSampler } from '../schedule/run-sampler.js';
 import type { Fleet, FleetOptions } from './admission/fleet.js';
 import { type RestoredRun, RunCheckpoints, type RunOrigin } from './checkpoints/run-checkpoints.js';
 import { Closing } from './closing.js';
+import { runGradientStep } from './dispatch/gradient-step.js';
 import type { CoordinatorError } from './error.js';
 import type { Interruption } from './interruption.js';
 import type { Leading } from './leadership/lead.js';
 import { RunControl } from './leadership/run-control.js';
 import type { Monitoring, MonitoringOptions } from './monitoring/monitoring.js';
 import { endingEvent, finishOf, isInterrupted, type Phase } from './phase.js';
+import { firstState } from './training/first-state.js';
 import { describeResult, type RunResult } from './training/result.js';
-import { RunState } from './training/run-state.js';
+import type { RunState } from './training/run-state.js';
 import { TrainingLoop } from './training/training-loop.js';
 
 export interface CoordinationOptions {
@@ -113,7 +113,7 @@ export class Coordination {
     });
     const restored = resume === 'new' ? null : await this.restore(checkpoints);
     if (restored) this.sayWhere(restored);
-    const state = restored?.state ?? (await interruption.during(this.begin()));
+    const state = restored?.state ?? (await interruption.during(firstState(run.spec, layout, dataset, log)));
     this.state = state;
     const finished = state.position.iteration === run.spec.schedule.iterations && directory.readResult();
     if (finished) {
@@ -174,6 +174,7 @@ export class Coordination {
       ledger,
       signal: interruption.signal,
       clock,
+      runStep: runGradientStep,
       onLateContradiction: (error) => {
         this.contradiction ??= error;
         interruption.interrupt(error);
@@ -272,16 +273,9 @@ export class Coordination {
   }
 
   private openSampler(): TripletSampler {
-    const { spec } = this.options.run;
-    const { labels } = this.options.dataset.train;
-    const classNames = this.options.dataset.classNames;
-    const sampler = new TripletSampler({
-      random: new KeyedRandom(spec.seed),
-      labels,
-      classCount: classNames.length,
-      sampleSize: spec.dataset.sampleSize,
-      batchSize: spec.schedule.batchSize,
-    });
+    const { run, dataset } = this.options;
+    const { classNames } = dataset;
+    const sampler = runSampler(run.spec, dataset);
     if (sampler.loneClasses.length > 0) {
       this.options.console.log.warn(
         'classes with one training image: an anchor of theirs is its own positive',
@@ -292,16 +286,5 @@ export class Coordination {
       );
     }
     return sampler;
-  }
-
-  /** The state of a run that has not begun: keyed initial weights, or a pretrained backbone below a new hash layer. */
-  private async begin(): Promise<RunState> {
-    const { spec } = this.options.run;
-    const weights = initialWeights(this.options.layout, new KeyedRandom(spec.seed));
-    if (spec.model.weights === null)
-      return RunState.initial(spec, weights, this.options.dataset.train.labels.length);
-    const backbone = await loadBackboneWeights(this.options.layout, spec.model.weights, weights);
-    this.options.console.log.info('backbone weights', { path: spec.model.weights, sha256: backbone.sha256 });
-    return RunState.initial(spec, backbone, this.options.dataset.train.labels.length);
   }
 }

@@ -3,7 +3,7 @@ import type { DatasetKind } from '../run/training-run.js';
 import type { DigestMemory } from './content/digest-pictures.js';
 import { type Dataset, type ListedDataset, type ListedSplit, loadDataset } from './dataset.js';
 import { DatasetError } from './error.js';
-import { officialCounts } from './layouts/official-counts.js';
+import { officialCounts } from './layouts/layouts.js';
 import { decodeImage } from './pixels.js';
 import { isSyntheticDataset } from './synthetic/make.js';
 

@@ -7,7 +7,7 @@ import { digestBytes, type FileStamp } from './content/digest-file.js';
 import { type DigestMemory, digestPictures } from './content/digest-pictures.js';
 import { examinePictures } from './content/examine-pictures.js';
 import { DatasetError } from './error.js';
-import type { DatasetListing } from './layouts/listing.js';
+import type { DatasetLayout, DatasetListing } from './layouts/listing.js';
 import { readListing } from './layouts/recognise.js';
 import type { TruncatedPictures } from './pixels.js';
 
@@ -129,6 +129,7 @@ export function hexOf(digests: Uint8Array, index: number): string {
 
 interface Examined {
   readonly root: string;
+  readonly layout: DatasetLayout;
   readonly listing: DatasetListing;
   /** of the listing's images */
   readonly stamps: readonly FileStamp[];
@@ -136,15 +137,15 @@ interface Examined {
 
 async function examine(folder: string, onProgress: LoadOptions['onProgress']): Promise<Examined> {
   await requireFolder(folder);
-  const { root, listing } = await readListing(folder);
+  const { root, layout, listing } = await readListing(folder);
   const stamps = await examinePictures(path.join(root, listing.imagesFolder), listing.images, (done, total) =>
     onProgress?.('listing', done, total),
   );
-  return { root, listing, stamps };
+  return { root, layout, listing, stamps };
 }
 
 function describe(examined: Examined): ListedDataset {
-  const { root, listing } = examined;
+  const { root, layout, listing } = examined;
   return {
     root,
     imagesRoot: path.join(root, listing.imagesFolder),
@@ -152,7 +153,7 @@ function describe(examined: Examined): ListedDataset {
     classNames: listing.classNames,
     train: split('train', examined),
     test: split('test', examined),
-    truncatedPictures: listing.format === 'vegfru' ? 'fill' : 'reject',
+    truncatedPictures: layout.truncatedPictures,
   };
 }
 

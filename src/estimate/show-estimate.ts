@@ -2,7 +2,7 @@ import { type Console, openConsole } from '../console/console.js';
 import { print } from '../console/output.js';
 import { formatTable } from '../console/table.js';
 import { listDataset } from '../data/dataset.js';
-import { officialCounts } from '../data/layouts/official-counts.js';
+import { officialCounts } from '../data/layouts/layouts.js';
 import { disk } from '../disk/disk.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
 import { isAbsence } from '../run/presence.js';

@@ -1,10 +1,10 @@
 import { KeyedRandom } from '../data/random.js';
 import { wordsPerCode } from '../hashing/codes.js';
 import type { ModelLayout } from '../model/layout.js';
-import { usesErasing, usesPositives } from '../model/method.js';
 import { payloadBytes } from '../reduction/payload.js';
 import { ReductionTree } from '../reduction/tree.js';
 import { histogramBins } from '../retrieval/histogram.js';
+import { usesErasing, usesPositives } from '../run/methods.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { assignLeaves } from '../schedule/assignment.js';
 import { encodeBatchSize } from '../schedule/encode-batches.js';

@@ -1,12 +1,11 @@
 import type { Log } from '../console/log.js';
 import { codesSha256, type RunResult, weightsSha256 } from '../coordinator/training/result.js';
-import { KeyedRandom } from '../data/random.js';
-import { TripletSampler } from '../data/sampler.js';
 import { LedgerError } from '../ledger/error.js';
 import { readLedger } from '../ledger/reader.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
 import { readTrainingRun } from '../run/read.js';
 import { RunDirectory } from '../run/run-directory.js';
+import { runSampler } from '../schedule/run-sampler.js';
 import { proveSamples } from './prove.js';
 import { openRecordedRun } from './recorded-run.js';
 
@@ -49,14 +48,7 @@ export async function auditRun(options: {
     throw new LedgerError('LEDGER_MISSING', `there is no ledger in ${options.runDirectory}`);
   }
   const { steps, hashes } = await readLedger(ledgerFile, checkpoints.ledgerHeader);
-  const sampler = new TripletSampler({
-    random: new KeyedRandom(spec.seed),
-    labels: dataset.train.labels,
-    classCount: dataset.classNames.length,
-    sampleSize: spec.dataset.sampleSize,
-    batchSize: spec.schedule.batchSize,
-  });
-  proveSamples(spec, sampler, steps);
+  proveSamples(spec, runSampler(spec, dataset), steps);
   const restored = await checkpoints.restore(null);
   const { iterations, epochs } = spec.schedule;
   const iteration = restored?.state.position.iteration ?? 0;

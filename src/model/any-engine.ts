@@ -2,6 +2,7 @@ import type { Tensor, TensorContainer } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { graphRuntime } from '../engine/graph/runtime.js';
 import { readsAtOnce, readValues } from '../engine/reading.js';
+import { usesErasing } from '../run/methods.js';
 import { type EncodedImages, encodeImages } from './encode.js';
 import { checkElements } from './error.js';
 import {
@@ -17,7 +18,6 @@ import {
   lossOfOutputs,
 } from './fcaenet.js';
 import { NetworkGraphs } from './graph/network-graphs.js';
-import { usesErasing } from './method.js';
 import { momentsOf, type Network, type ReadStatistics, type TrainingFeatures } from './network.js';
 import { normalizeImages } from './preprocess.js';
 

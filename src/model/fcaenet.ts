@@ -1,13 +1,12 @@
 import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { copyValues } from '../engine/copy-values.js';
-import type { Method } from '../run/training-run.js';
+import { type Method, usesErasing, usesPositives } from '../run/methods.js';
 import { attentionMap } from './attention.js';
 import type { BatchNormMoments } from './batch-norm-moments.js';
 import { type ErasingSettings, eraseImage, erasingMask } from './erasing.js';
 import { checkElements, ModelError } from './error.js';
 import { computeLoss, type LossInput } from './loss.js';
-import { usesErasing, usesPositives } from './method.js';
 import { type Network, readMoments } from './network.js';
 
 /** One microbatch: some rows of a batch. */

@@ -8,9 +8,8 @@ import type {
   ResidualLayer,
   Trunk,
 } from './architecture.js';
+import { backboneDefinitions } from './backbones.js';
 import { ModelError } from './error.js';
-import { mobilenetTrunk } from './mobilenet.js';
-import { resnetTrunk } from './resnet.js';
 
 export interface ModelSettings {
   readonly backbone: Backbone;
@@ -103,8 +102,7 @@ export function describeModel(settings: ModelSettings): ModelLayout {
 
 /** The trunk of a backbone. */
 export function trunkOf(backbone: Backbone, width: number): Trunk {
-  if (backbone === 'mobilenet_v1') return mobilenetTrunk(width);
-  return resnetTrunk(backbone === 'resnet18' ? 18 : 50);
+  return backboneDefinitions[backbone].trunk(width);
 }
 
 /** Describes any trunk with a hash layer, for RGB images of `height` × `width` pixels. */

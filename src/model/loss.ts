@@ -1,6 +1,9 @@
 import { type CodeSummary, similarityHead } from '../hashing/similarity.js';
 import { checkElements } from './error.js';
 
+/** The terms that add up to the loss, in the order in which they are computed, summed and shown. */
+export const lossTerms = ['similarity', 'quantisation', 'positive', 'augmented'] as const;
+
 /** Outputs of some rows of a batch, each `[rows, bits]`; null when the method has no such branch. */
 export interface Outputs {
   readonly anchor: Float32Array<ArrayBuffer>;
@@ -26,7 +29,7 @@ export interface LossInput {
 }
 
 export interface LossResult {
-  /** Similarity, quantisation, positive and augmented term; their sum is the loss. */
+  /** In the order of `lossTerms`; their sum is the loss. */
   readonly losses: Float64Array<ArrayBuffer>;
   /** Derivatives of the loss by the outputs, each `[rows, bits]`. */
   readonly gradients: Outputs;

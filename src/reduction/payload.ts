@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type BatchNormMoments, mergeMoments } from '../model/batch-norm-moments.js';
 import type { NetworkLayout } from '../model/layout.js';
+import { lossTerms } from '../model/loss.js';
 import { addInto, isFiniteVector } from './gradient-vectors.js';
 
 /** The content of one tree node: what the coordinator needs of the microbatches under it. */
@@ -13,8 +14,6 @@ export interface NodePayload {
   readonly losses: Float64Array;
   readonly moments: BatchNormMoments;
 }
-
-export const lossTerms = ['similarity', 'quantisation', 'positive', 'augmented'] as const;
 
 /** What determines the length of a payload, besides its rows. */
 export interface PayloadShape {

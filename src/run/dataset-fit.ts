@@ -1,4 +1,5 @@
 import { RunFileError } from './error.js';
+import { leastRowsPerAnchor } from './methods.js';
 import type { DatasetKind, TrainingRun } from './training-run.js';
 
 /**
@@ -24,13 +25,11 @@ export function checkDatasetFit(run: TrainingRun, found: { format: DatasetKind; 
   }
   // Every backbone halves the picture five times, rounding up.
   const side = Math.ceil(model.imageSize / 32);
-  // The pass with the fewest rows decides. Only esrl never runs a pass of one row per triplet.
-  const rowsPerTriplet = method === 'esrl' ? 2 : 1;
   const last = dataset.sampleSize % schedule.batchSize;
   const batches = [Math.min(schedule.batchSize, dataset.sampleSize), last].filter((rows) => rows > 0);
   for (const rows of batches) {
     const smallest = smallestLeaf(rows, schedule.microbatches);
-    const values = smallest * rowsPerTriplet * side * side;
+    const values = smallest * leastRowsPerAnchor(method) * side * side;
     if (values < 2) {
       throw new RunFileError(
         'RUN_DOES_NOT_FIT_DATASET',

@@ -1,7 +1,7 @@
 import { RunFileError } from './error.js';
 import { defaultOperation, erasedSize, missing, paperPreset, quickPreset } from './presets.js';
 import type { WrittenRun, WrittenSpec } from './schema.js';
-import type { Operation, TrainingRun } from './training-run.js';
+import { hasWidthFactor, type Operation, type TrainingRun } from './training-run.js';
 
 /**
  * Fills in missing settings from the run file's preset (`paper` by default), and every setting that follows from
@@ -14,7 +14,7 @@ export function resolveTrainingRun(written: WrittenRun): TrainingRun {
   const backbone = given.model?.backbone ?? preset.model.backbone;
   const model = {
     ...preset.model,
-    width: backbone === 'mobilenet_v1' ? preset.model.width : 1,
+    width: hasWidthFactor(backbone) ? preset.model.width : 1,
     ...given.model,
   };
   const run: TrainingRun = {
@@ -69,7 +69,7 @@ function checkConsistency({ spec }: TrainingRun): void {
   const fail = (field: string, value: number, expected: string): never => {
     throw new RunFileError('RUN_FIELD_INVALID', `${field} is ${value}, but must be ${expected}`);
   };
-  if (model.backbone !== 'mobilenet_v1' && model.width !== 1) {
+  if (!hasWidthFactor(model.backbone) && model.width !== 1) {
     fail('spec.model.width', model.width, `1 for ${model.backbone}, which has no channel multiplier`);
   }
   if (erasing.size > model.imageSize) {

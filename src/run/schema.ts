@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { isNatsUrl, parseAddress } from './address.js';
-import { backbones, crops, datasetKinds, engineNames, methods, sampledOutputs } from './training-run.js';
+import { methods } from './methods.js';
+import { backbones, crops, datasetKinds, engineNames, sampledOutputs } from './training-run.js';
 
 /**
  * What a user may write. Every field is optional here (presets fill in the rest), and no other field is accepted. The
@@ -17,7 +18,7 @@ function numberFrom(least: number, most: number) {
   return z.number(expected).min(least, expected).max(most, expected);
 }
 
-function oneOf<const Names extends readonly [string, ...string[]]>(names: Names) {
+function oneOf<const Names extends readonly string[]>(names: Names) {
   return z.enum(names, `one of ${names.join(', ')}`);
 }
 

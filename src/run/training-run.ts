@@ -1,6 +1,4 @@
-/** Which loss terms train the network (method 1.12, reading A); `fcaenet` is both halves of ESRL. */
-export const methods = ['baseline', 'srem', 'esrl', 'fcaenet'] as const;
-export type Method = (typeof methods)[number];
+import type { Method } from './methods.js';
 
 /**
  * Source of U, the outputs of the sampled images in the V-step: `encoded` in eval mode under the weights that the
@@ -9,8 +7,14 @@ export type Method = (typeof methods)[number];
 export const sampledOutputs = ['encoded', 'recorded'] as const;
 export type SampledOutputs = (typeof sampledOutputs)[number];
 
-export const backbones = ['mobilenet_v1', 'resnet18', 'resnet50'] as const;
-export type Backbone = (typeof backbones)[number];
+/** Backbones, each with whether its channel counts have a factor, `spec.model.width`. */
+const widthFactors = { mobilenet_v1: true, resnet18: false, resnet50: false } as const;
+export type Backbone = keyof typeof widthFactors;
+export const backbones = Object.keys(widthFactors) as readonly Backbone[];
+
+export function hasWidthFactor(backbone: Backbone): boolean {
+  return widthFactors[backbone];
+}
 
 export const crops = ['none', 'random-resized'] as const;
 

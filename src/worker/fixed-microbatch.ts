@@ -2,7 +2,7 @@ import { type KeyedRandom, Purpose } from '../data/random.js';
 import { signCodes } from '../hashing/codes.js';
 import { summarizeCodes } from '../hashing/similarity.js';
 import type { GradientInput } from '../model/fcaenet.js';
-import { usesPositives } from '../model/method.js';
+import { usesPositives } from '../run/methods.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 
 const classCount = 3;

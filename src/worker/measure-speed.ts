@@ -4,8 +4,8 @@ import { loadEngine } from '../engine/loader.js';
 import { computeGradientAnywhere, encodeImagesAnywhere } from '../model/any-engine.js';
 import { initialWeights } from '../model/initial.js';
 import { describeModel } from '../model/layout.js';
-import { imagesPerAnchor } from '../model/method.js';
 import { Network } from '../model/network.js';
+import { imagesPerAnchor } from '../run/methods.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { fixedMicrobatch } from './fixed-microbatch.js';
 

@@ -103,6 +103,16 @@ test('evaluate takes data and workers from the run unless told', async () => {
   ]);
 });
 
+test('runs compare looks for the step, microbatch and tensor when it is asked to', async () => {
+  expect(await parseCommandLine('runs', 'compare', 'runs/a', 'runs/b')).toEqual([
+    { action: 'compare', options: ['runs/a', 'runs/b'] },
+  ]);
+  const asked = ['--bisect', '--data', 'd', '--workers', '2'];
+  expect(await parseCommandLine('runs', 'compare', ...asked, 'runs/a', 'runs/b')).toEqual([
+    { action: 'bisect', options: [{ first: 'runs/a', second: 'runs/b', data: 'd', workers: 2 }] },
+  ]);
+});
+
 test('dataset make and check', async () => {
   expect(await parseCommandLine('dataset', 'make', 'd', '--species', '5', '--seed', '0')).toEqual([
     { action: 'make', options: ['d', { species: 5, seed: 0 }] },

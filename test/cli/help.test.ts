@@ -12,7 +12,7 @@ registerCommands(program, {
   evaluate: nothing,
   estimate: nothing,
   audit: nothing,
-  runs: { list: nothing, compare: nothing },
+  runs: { list: nothing, compare: nothing, bisect: nothing },
   dataset: { make: nothing, check: nothing },
   start: nothing,
   control: nothing,

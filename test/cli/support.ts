@@ -17,7 +17,7 @@ export async function parseCommandLine(...args: string[]): Promise<{ action: str
     evaluate: remember('evaluate'),
     estimate: remember('estimate'),
     audit: remember('audit'),
-    runs: { list: remember('list'), compare: remember('compare') },
+    runs: { list: remember('list'), compare: remember('compare'), bisect: remember('bisect') },
     dataset: { make: remember('make'), check: remember('check') },
     start: remember('start'),
     makeCerts: remember('makeCerts'),

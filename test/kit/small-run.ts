@@ -47,7 +47,9 @@ export async function smallRun(): Promise<SmallRun> {
   const folder = await mkdtemp(join(tmpdir(), 'fcaenet-run-'));
   await smallDataset(join(folder, 'data'));
   const runFile = join(folder, 'run.yaml');
-  await writeFile(runFile, stringify(smallRunFile));
+  // Whole, so that a test that reads the run in its own process leaves nothing in the project's folder.
+  const operation = { ...smallRunFile.spec.operation, cache: { directory: join(folder, 'cache') } };
+  await writeFile(runFile, stringify({ ...smallRunFile, spec: { ...smallRunFile.spec, operation } }));
   return {
     folder,
     runFile,

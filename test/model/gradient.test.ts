@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { computeGradient, type GradientInput, type LeafResult } from '../../src/model/fcaenet.js';
 import { Network } from '../../src/model/network.js';
-import type { Method } from '../../src/run/training-run.js';
+import { methods } from '../../src/run/methods.js';
 import { relativeError } from '../golden/support.js';
 import { useEngine } from './engine.js';
 import {
@@ -16,7 +16,6 @@ import {
 } from './tiny.js';
 
 const rows = 4;
-const methods: Method[] = ['baseline', 'srem', 'esrl', 'fcaenet'];
 
 describe('the gradient of a microbatch', () => {
   useEngine();

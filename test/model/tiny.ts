@@ -1,8 +1,7 @@
 import { type CodeSummary, softRatio, summarizeCodes } from '../../src/hashing/similarity.js';
 import type { GradientInput } from '../../src/model/fcaenet.js';
 import { describeNetwork, type NetworkLayout } from '../../src/model/layout.js';
-import { usesPositives } from '../../src/model/method.js';
-import type { Method } from '../../src/run/training-run.js';
+import { type Method, usesPositives } from '../../src/run/methods.js';
 import { goldenWeights, tinyTrunks } from '../golden/networks.js';
 import { classSizes, gather, gatherCodes, ints, signs, values } from '../golden/support.js';
 

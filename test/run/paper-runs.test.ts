@@ -2,13 +2,12 @@ import { readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { RunState } from '../../src/coordinator/training/run-state.js';
 import { readTrainingRun } from '../../src/run/read.js';
-import { datasetKinds, type TrainingRunSpec } from '../../src/run/training-run.js';
+import type { TrainingRunSpec } from '../../src/run/training-run.js';
 import { learningRateAt } from '../../src/schedule/schedule.js';
 
 const lengths = [12, 24, 32, 48] as const;
-const runs = datasetKinds.flatMap((kind) =>
-  lengths.map((bits) => ({ name: `${kind}-${bits}bit`, kind, bits })),
-);
+const datasets = ['cub', 'aircraft', 'food101', 'nabirds', 'vegfru'] as const;
+const runs = datasets.flatMap((kind) => lengths.map((bits) => ({ name: `${kind}-${bits}bit`, kind, bits })));
 
 /** Learning rates of the iterations, counted from 1, as [first, last, rate]. */
 function expectRates({ schedule }: TrainingRunSpec, stretches: readonly [number, number, number][]): void {

@@ -53,6 +53,15 @@ test.each(pages)('%s: links to headings find them', (page) => {
   expect(targets.filter(({ to, anchor }) => !anchorsOf(to).includes(anchor))).toEqual([]);
 });
 
+test.each(pages)('%s: files of the project that it names are there', (page) => {
+  const named = [
+    ...readFileSync(page, 'utf8').matchAll(/`((?:src|test|docs|scripts|dashboards|native)\/[\w./-]+)`/g),
+  ];
+  // What a build makes is not there before it.
+  const files = named.map((match) => match[1]!).filter((file) => !/generated|native\/build/.test(file));
+  expect(files.filter((file) => !existsSync(file))).toEqual([]);
+});
+
 test('the map of the tree in CONTRIBUTING.md has every folder of src', () => {
   const page = readFileSync('CONTRIBUTING.md', 'utf8');
   const folders = readdirSync('src', { withFileTypes: true }).filter((entry) => entry.isDirectory());

@@ -1,6 +1,6 @@
 import type { TensorMap } from '../../checkpoint/safetensors.js';
 import type { CheckpointState } from '../../checkpoint/state.js';
-import { type AbandonedWrite, CheckpointStore, type Fence } from '../../checkpoint/store.js';
+import { type AbandonedWrite, CheckpointStore, type Fence, type StepBounds } from '../../checkpoint/store.js';
 import { type Clock, secondsOf } from '../../clock.js';
 import type { Log } from '../../console/log.js';
 import type { Dataset } from '../../data/dataset.js';
@@ -109,9 +109,10 @@ export class RunCheckpoints {
    * Restores the newest valid checkpoint; null when there is none yet.
    * @param ledgers of the run, the highest term's first: one of them must lead to the checkpoint, unless the run has
    * finished with it; null for readers
+   * @param steps bounds of the steps that it may have
    * @throws CheckpointError when there are checkpoints but none is valid; CoordinatorError COORDINATOR_OTHER_DATASET
    */
-  async restore(ledgers: readonly string[] | null): Promise<RestoredRun | null> {
+  async restore(ledgers: readonly string[] | null, steps?: StepBounds): Promise<RestoredRun | null> {
     const { dataset, log, run, directory, diskOf = diskWithPatience } = this.options;
     const hasResult = ledgers !== null && directory.readResult() !== null;
     const ledgerUpTo = async ({ position, history }: CheckpointState) => {
@@ -121,7 +122,10 @@ export class RunCheckpoints {
       if (ledgers === null || isOver || datasetFingerprint !== dataset.fingerprint) return null;
       return readLedgerUpTo(ledgers, this.ledgerHeader, { steps: position.globalStep, hash }, diskOf(null));
     };
-    const loaded = await this.store.loadNewest({ trainingHash: this.hash, arithmeticVersion }, ledgerUpTo);
+    const loaded = await this.store.loadNewest(
+      { trainingHash: this.hash, arithmeticVersion, ...(steps && { steps }) },
+      ledgerUpTo,
+    );
     if (!loaded) return null;
     const { state: checkpoint, companion: ledgerBeginning, name, created, rejected } = loaded;
     for (const { name: refused, reason } of rejected)
@@ -194,6 +198,11 @@ export class RunCheckpoints {
       .catch(() => notify({ type: 'checkpoint.failed' }))
       .finally(() => this.pace.written(secondsOf(this.options.clock) - begunAt));
     this.pending = saved;
+  }
+
+  /** Steps after which there is a checkpoint that says so, the newest first. */
+  async steps(): Promise<number[]> {
+    return (await this.store.list()).flatMap(({ manifest }) => manifest?.position.globalStep ?? []);
   }
 
   /** The header of this run's ledger. */

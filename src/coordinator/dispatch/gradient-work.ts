@@ -32,6 +32,8 @@ export interface GradientStep {
   readonly strict: boolean;
   /** The work of one present leaf. */
   leaf(index: number): Leaf;
+  /** Told of each microbatch that comes alone and is taken; its memory is used again afterwards. */
+  readonly onLeaf?: (leaf: number, payload: NodePayload) => void;
   /** Images of the next step's rows for the same leaves; null after the last step. */
   upcoming(leaves: readonly number[]): UpcomingImages | null;
 }
@@ -173,8 +175,9 @@ export class GradientWork implements WorkKind<NodeAnswer> {
     member.tally.overdueMicrobatches += leaves.length;
   }
 
-  take(member: Member, _: readonly number[], answer: NodeAnswer): void {
+  take(member: Member, leaves: readonly number[], answer: NodeAnswer): void {
     const payload = this.payloadOf(answer);
+    if (leaves.length === 1) this.step.onLeaf?.(leaves[0]!, payload);
     if (this.reduction.fill(answer.result.node!, payload)) this.contributors.add(member);
   }
 

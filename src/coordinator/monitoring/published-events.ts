@@ -1,4 +1,4 @@
-import { lossTerms } from '../../reduction/payload.js';
+import { lossTerms } from '../../model/loss.js';
 import type { RunEventBody } from '../../transport/events/run-event.js';
 import type { RunState } from '../training/run-state.js';
 import type { CoordinatorEvent, Subscriber } from './coordinator-event.js';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Dataset } from '../../data/dataset.js';
 import { packCodes } from '../../hashing/codes.js';
 import type { Identity } from '../../identity/identity.js';
-import { lossTerms } from '../../reduction/payload.js';
+import { lossTerms } from '../../model/loss.js';
 import type { TrainingRun } from '../../run/training-run.js';
 import { bytesOf } from '../../transport/bytes.js';
 import type { Traffic } from '../../transport/service.js';

@@ -4,6 +4,7 @@ import { signCodes } from '../../hashing/codes.js';
 import type { BatchNormMoments } from '../../model/batch-norm-moments.js';
 import { updateRunningStatistics } from '../../model/batch-norm-moments.js';
 import type { ModelLayout } from '../../model/layout.js';
+import { lossTerms } from '../../model/loss.js';
 import type { TrainingRunSpec } from '../../run/training-run.js';
 import { startPosition } from '../../schedule/schedule.js';
 import type { FlatWeights } from '../dispatch/outgoing-weights.js';
@@ -41,7 +42,7 @@ export class RunState {
   position: RunPosition = startPosition;
   history: IterationRecord[] = [];
   /** Sums over the current iteration's steps, by term. */
-  lossSums = new Float64Array(4);
+  lossSums = new Float64Array(lossTerms.length);
   /** Time spent training and evaluating, and images trained on, over all sessions of the run. */
   seconds = 0;
   images = 0;

@@ -5,10 +5,10 @@ import { adshObjective, updateDatabaseCodes } from '../../hashing/adsh.js';
 import { type CodeSummary, softRatio, summarizeCodes } from '../../hashing/similarity.js';
 import type { Ledger } from '../../ledger/ledger.js';
 import type { ModelLayout } from '../../model/layout.js';
-import { imagesPerAnchor } from '../../model/method.js';
+import { imagesPerAnchor } from '../../run/methods.js';
 import type { TrainingRunSpec } from '../../run/training-run.js';
 import { advance, evaluationIsDue, learningRateAt } from '../../schedule/schedule.js';
-import { runGradientStep } from '../dispatch/gradient-step.js';
+import type { runGradientStep } from '../dispatch/gradient-step.js';
 import { encodeContext, type IterationMessage, OutgoingWeights } from '../dispatch/outgoing-weights.js';
 import type { WorkerPool } from '../dispatch/pool.js';
 import type { WorkSurroundings } from '../dispatch/redundant-work.js';
@@ -29,7 +29,7 @@ export interface TrainingLoopOptions {
   readonly state: RunState;
   /** Told what happens. */
   readonly notify: (event: TrainingEvent) => void;
-  readonly ledger: Ledger;
+  readonly ledger: Pick<Ledger, 'record'>;
   /** Ends the loop between two steps, with nothing half done in the state. */
   readonly signal: AbortSignal;
   readonly clock: Clock;
@@ -41,6 +41,8 @@ export interface TrainingLoopOptions {
   readonly beforeFinishing: (globalStep: number) => Promise<void>;
   /** Awaited before each step and each evaluation; holds the loop while the run is paused. */
   readonly beforeStep: () => Promise<void>;
+  /** Computes a step's sum. */
+  readonly runStep: typeof runGradientStep;
   /** Called at every position where the run file asks for a checkpoint; awaited before the loop goes on. */
   readonly checkpoint: () => Promise<void>;
 }
@@ -78,7 +80,7 @@ export class TrainingLoop {
       const started = clock.nowMs();
       const { positions } = sampler.batch(iteration, epoch, step);
       const description = this.describe(context);
-      const sum = await runGradientStep(description, this.surroundings());
+      const sum = await this.options.runStep(description, this.surroundings());
       await this.options.beforeFinishing(state.position.globalStep + 1);
       // Recorded, applied and advanced with no await between: whoever saves meanwhile finds ledger and state in step.
       const recorded = this.record(description, sum.gradient);

@@ -1,7 +1,13 @@
 import { quote } from '../../errors.js';
 import { DatasetError } from '../error.js';
 import { readClassNames, readList } from './lines.js';
-import { type DatasetListing, numberClasses, requireSafePath, requireUniqueImages } from './listing.js';
+import {
+  type DatasetLayout,
+  type DatasetListing,
+  numberClasses,
+  requireSafePath,
+  requireUniqueImages,
+} from './listing.js';
 
 const classList = 'variants.txt';
 const splitLists = { train: 'images_variant_trainval.txt', test: 'images_variant_test.txt' } as const;
@@ -13,7 +19,7 @@ const splitLists = { train: 'images_variant_trainval.txt', test: 'images_variant
  * @param root the archive's folder `data`
  * @throws DatasetError for a missing list and for every malformed, unsafe, unknown or duplicate line
  */
-export async function readAircraft(root: string): Promise<DatasetListing> {
+async function readAircraft(root: string): Promise<DatasetListing> {
   const variants = await readClassNames(root, classList);
   const read = async (split: 'train' | 'test') => {
     const lines = await readList(root, splitLists[split], 'variant');
@@ -39,3 +45,12 @@ export async function readAircraft(root: string): Promise<DatasetListing> {
     ...numberClasses(images, (variant) => names[variant]!),
   };
 }
+
+export const aircraft = {
+  title: 'FGVC-Aircraft 2013b',
+  signs: [classList, splitLists.train, splitLists.test],
+  others: ['images/'],
+  official: { aircraft: { title: 'FGVC-Aircraft 2013b', classes: 100, train: 6_667, test: 3_333 } },
+  truncatedPictures: 'reject',
+  read: readAircraft,
+} as const satisfies DatasetLayout;

@@ -1,7 +1,13 @@
 import { quote } from '../../errors.js';
 import { DatasetError } from '../error.js';
 import { malformed, readClassNames, readLines } from './lines.js';
-import { type DatasetListing, numberClasses, requireSafePath, requireUniqueImages } from './listing.js';
+import {
+  type DatasetLayout,
+  type DatasetListing,
+  numberClasses,
+  requireSafePath,
+  requireUniqueImages,
+} from './listing.js';
 
 const classList = 'meta/classes.txt';
 const splitLists = { train: 'meta/train.txt', test: 'meta/test.txt' } as const;
@@ -11,7 +17,7 @@ const splitLists = { train: 'meta/train.txt', test: 'meta/test.txt' } as const;
  * `meta/test.txt` have lines `<class>/<image id>` without the `.jpg` of the files in `images/`.
  * @throws DatasetError for a missing list and for every malformed, unsafe, unknown or duplicate line
  */
-export async function readFood101(root: string): Promise<DatasetListing> {
+async function readFood101(root: string): Promise<DatasetListing> {
   const classes = await readClassNames(root, classList);
   const read = async (split: 'train' | 'test') =>
     (await readLines(root, splitLists[split])).map(({ text, place }) => {
@@ -38,3 +44,12 @@ export async function readFood101(root: string): Promise<DatasetListing> {
     ...numberClasses(images, (number) => names[number]!),
   };
 }
+
+export const food101 = {
+  title: 'Food-101',
+  signs: [classList, splitLists.train, splitLists.test],
+  others: ['images/'],
+  official: { food101: { title: 'Food-101', classes: 101, train: 75_750, test: 25_250 } },
+  truncatedPictures: 'reject',
+  read: readFood101,
+} as const satisfies DatasetLayout;

@@ -1,7 +1,13 @@
 import { quote } from '../../errors.js';
 import { DatasetError } from '../error.js';
 import { type ListLine, readList } from './lines.js';
-import { type DatasetListing, numberClasses, requireSafePath, requireUniqueImages } from './listing.js';
+import {
+  type DatasetLayout,
+  type DatasetListing,
+  numberClasses,
+  requireSafePath,
+  requireUniqueImages,
+} from './listing.js';
 
 const imageList = 'images.txt';
 const splitList = 'train_test_split.txt';
@@ -13,7 +19,7 @@ const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
  * 1,011 nodes of its hierarchy and uses 555 of them, from 295 to 1,010.
  * @throws DatasetError for a missing list and for every malformed, unsafe, unknown or duplicate line
  */
-export async function readJoinedLists(root: string): Promise<DatasetListing> {
+async function readJoinedLists(root: string): Promise<DatasetListing> {
   const [images, imageClasses, imageSplits, classes] = await Promise.all([
     readList(root, imageList, 'path'),
     readList(root, 'image_class_labels.txt', 'class id'),
@@ -89,3 +95,15 @@ function splitName(root: string, line: ListLine): 'train' | 'test' {
     `${line.place} of ${root} has the split ${quote(line.value)}, expected 1 (train) or 0 (test)`,
   );
 }
+
+export const joinedLists = {
+  title: 'CUB-200-2011 or NABirds',
+  signs: [imageList, 'image_class_labels.txt', splitList, 'classes.txt'],
+  others: ['images/'],
+  official: {
+    cub: { title: 'CUB-200-2011', classes: 200, train: 5_994, test: 5_794 },
+    nabirds: { title: 'NABirds', classes: 555, train: 23_929, test: 24_633 },
+  },
+  truncatedPictures: 'reject',
+  read: readJoinedLists,
+} as const satisfies DatasetLayout;

@@ -1,6 +1,32 @@
 import { quote } from '../../errors.js';
 import type { DatasetKind } from '../../run/training-run.js';
 import { DatasetError } from '../error.js';
+import type { TruncatedPictures } from '../pixels.js';
+
+/** What a dataset holds as published, with the splits that the paper trains and queries with. */
+export interface OfficialCounts {
+  /** the dataset's own name */
+  readonly title: string;
+  readonly classes: number;
+  /** images, the database */
+  readonly train: number;
+  /** images, the queries */
+  readonly test: number;
+}
+
+/** How a dataset is recognised and read. */
+export interface DatasetLayout {
+  readonly title: string;
+  /** what the layout alone has; one of them is enough to take a folder for it */
+  readonly signs: readonly string[];
+  /** what must be there besides */
+  readonly others: readonly string[];
+  /** the datasets that have it */
+  readonly official: Partial<Readonly<Record<DatasetKind, OfficialCounts>>>;
+  /** what becomes of images whose file ends too early */
+  readonly truncatedPictures: TruncatedPictures;
+  readonly read: (root: string) => Promise<DatasetListing>;
+}
 
 /** One image as listed in a dataset, before its file is examined. */
 export interface ListedImage {

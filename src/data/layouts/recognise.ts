@@ -2,62 +2,21 @@ import path from 'node:path';
 import { disk } from '../../disk/disk.js';
 import { isAbsence } from '../../run/presence.js';
 import { DatasetError } from '../error.js';
-import { readAircraft } from './aircraft.js';
-import { readFood101 } from './food101.js';
-import { readJoinedLists } from './joined-lists.js';
-import type { DatasetListing } from './listing.js';
-import { readVegFru, vegfruImageFolders } from './vegfru.js';
-
-interface Layout {
-  readonly title: string;
-  /** entries that only this layout has; one of them is enough to recognise it */
-  readonly signs: readonly string[];
-  /** other required entries */
-  readonly others: readonly string[];
-  readonly read: (root: string) => Promise<DatasetListing>;
-}
-
-const layouts: readonly Layout[] = [
-  {
-    title: 'CUB-200-2011 or NABirds',
-    signs: ['images.txt', 'image_class_labels.txt', 'train_test_split.txt', 'classes.txt'],
-    others: ['images/'],
-    read: readJoinedLists,
-  },
-  {
-    title: 'FGVC-Aircraft 2013b',
-    signs: ['variants.txt', 'images_variant_trainval.txt', 'images_variant_test.txt'],
-    others: ['images/'],
-    read: readAircraft,
-  },
-  {
-    title: 'VegFru',
-    signs: [
-      'vegfru_list/vegfru_train.txt',
-      'vegfru_list/vegfru_test.txt',
-      ...vegfruImageFolders.map((folder) => `${folder}/`),
-    ],
-    others: [],
-    read: readVegFru,
-  },
-  {
-    title: 'Food-101',
-    signs: ['meta/classes.txt', 'meta/train.txt', 'meta/test.txt'],
-    others: ['images/'],
-    read: readFood101,
-  },
-];
+import { layouts } from './layouts.js';
+import type { DatasetLayout, DatasetListing } from './listing.js';
 
 /** Folders of the lists inside an archive's own folder. */
 const innerFolders = ['', 'data'] as const;
 
 /**
  * Recognises the layout of a folder and reads its lists. The folder may also be the parent of FGVC-Aircraft's `data`.
- * @returns the folder that the listing is relative to, and the listing
+ * @returns the folder that the listing is relative to, its layout, and the listing
  * @throws DatasetError DATASET_FORMAT_UNKNOWN, DATASET_LAYOUT_INCOMPLETE (naming what is missing), and the errors of
  * the layout's reader
  */
-export async function readListing(folder: string): Promise<{ root: string; listing: DatasetListing }> {
+export async function readListing(
+  folder: string,
+): Promise<{ root: string; layout: DatasetLayout; listing: DatasetListing }> {
   const root = await listsFolder(folder);
   const [layout] = await layoutsOf(root);
   if (layout === undefined) throw await unknownFormat(folder);
@@ -68,7 +27,7 @@ export async function readListing(folder: string): Promise<{ root: string; listi
       `the folder ${root} looks like ${layout.title}, but does not contain ${missing.join(', ')}`,
     );
   }
-  return { root, listing: await layout.read(root) };
+  return { root, layout, listing: await layout.read(root) };
 }
 
 async function listsFolder(folder: string): Promise<string> {
@@ -80,7 +39,7 @@ async function listsFolder(folder: string): Promise<string> {
 }
 
 /** The layouts of which the folder has at least one sign, the best match first. */
-async function layoutsOf(root: string): Promise<Layout[]> {
+async function layoutsOf(root: string): Promise<DatasetLayout[]> {
   const found = await Promise.all(
     layouts.map(async (layout) => {
       const missing = await missingOf(root, layout.signs);

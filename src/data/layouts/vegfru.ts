@@ -3,6 +3,7 @@ import { DatasetError } from '../error.js';
 import { malformed, type RawLine, readLines } from './lines.js';
 import {
   type ClassedImage,
+  type DatasetLayout,
   type DatasetListing,
   numberClasses,
   requireSafePath,
@@ -10,7 +11,7 @@ import {
 } from './listing.js';
 
 const splitLists = { train: 'vegfru_list/vegfru_train.txt', test: 'vegfru_list/vegfru_test.txt' } as const;
-export const vegfruImageFolders = ['veg200_images', 'fru92_images'] as const;
+const imageFolders = ['veg200_images', 'fru92_images'] as const;
 
 /**
  * Reads VegFru from the lists of the whole dataset, `vegfru_list/vegfru_train.txt` and `vegfru_test.txt`. Their lines
@@ -20,7 +21,7 @@ export const vegfruImageFolders = ['veg200_images', 'fru92_images'] as const;
  * @throws DatasetError for a missing list, for every malformed, unsafe or duplicate line, and when a label has two
  * folders or a folder has two labels
  */
-export async function readVegFru(root: string): Promise<DatasetListing> {
+async function readVegFru(root: string): Promise<DatasetListing> {
   const read = async (split: 'train' | 'test') =>
     (await readLines(root, splitLists[split])).map((line) => imageOf(root, line, split));
   const images = [...(await read('train')), ...(await read('test'))];
@@ -45,10 +46,10 @@ function imageOf(root: string, { text, place }: RawLine, split: 'train' | 'test'
   }
   requireSafePath(root, path, place);
   const parts = path.split('/');
-  if (parts.length !== 3 || !vegfruImageFolders.some((folder) => folder === parts[0])) {
+  if (parts.length !== 3 || !imageFolders.some((folder) => folder === parts[0])) {
     throw new DatasetError(
       'DATASET_LINE_MALFORMED',
-      `${place} of ${root} has the path ${quote(path)}, expected ${vegfruImageFolders.join('/<class>/<file> or ')}/<class>/<file>, as in the lists of the whole dataset`,
+      `${place} of ${root} has the path ${quote(path)}, expected ${imageFolders.join('/<class>/<file> or ')}/<class>/<file>, as in the lists of the whole dataset`,
     );
   }
   return { path, classId: Number(label), split, place };
@@ -75,3 +76,12 @@ function requireOneFolderPerClass(root: string, images: readonly ClassedImage[])
   }
   return folderOf;
 }
+
+export const vegfru = {
+  title: 'VegFru',
+  signs: [splitLists.train, splitLists.test, ...imageFolders.map((folder) => `${folder}/`)],
+  others: [],
+  official: { vegfru: { title: 'VegFru', classes: 292, train: 29_200, test: 116_931 } },
+  truncatedPictures: 'fill',
+  read: readVegFru,
+} as const satisfies DatasetLayout;

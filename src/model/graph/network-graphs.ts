@@ -1,8 +1,8 @@
 import type { GraphRuntime } from '../../engine/graph/runtime.js';
 import { GraphSession, type OutputValues } from '../../engine/graph/session.js';
+import { usesErasing, usesPositives } from '../../run/methods.js';
 import type { EncodedImages } from '../encode.js';
 import { checkInput, type GradientInput, type LeafResult } from '../fcaenet.js';
-import { usesErasing, usesPositives } from '../method.js';
 import { momentsOf, type Network, type ReadStatistics } from '../network.js';
 import { encodeNodes, traceEncode } from './encode.js';
 import { lossHeadFeed } from './loss-head.js';

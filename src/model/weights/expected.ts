@@ -1,5 +1,5 @@
 import { quote } from '../../errors.js';
-import type { Backbone } from '../../run/training-run.js';
+import { type Backbone, backbones, hasWidthFactor } from '../../run/training-run.js';
 import { ModelError } from '../error.js';
 import type { NetworkWeights } from '../initial.js';
 import { describeNetwork, type NetworkLayout, trunkOf } from '../layout.js';
@@ -61,13 +61,8 @@ export function expectedTensors(layout: NetworkLayout): Expected[] {
 export function bestCandidate(tensors: Tensors): Candidate & { readonly fit: number } {
   const filters = tensors.get('conv1/kernel')?.shape[3] ?? 32;
   const width = Math.min(1, Math.max(0.25, filters / 32));
-  const candidates = (
-    [
-      ['resnet18', 1],
-      ['resnet50', 1],
-      ['mobilenet_v1', width],
-    ] as const
-  ).map(([backbone, factor]) => {
+  const candidates = backbones.map((backbone) => {
+    const factor = hasWidthFactor(backbone) ? width : 1;
     const layout = describeNetwork(trunkOf(backbone, factor), anySize);
     return { backbone, width: factor, layout, fit: fitOf(layout, tensors) };
   });

@@ -1,5 +1,6 @@
 import { encodeSafetensors } from '../../checkpoint/safetensors.js';
 import type { Backbone } from '../../run/training-run.js';
+import { describeBackbones } from '../backbones.js';
 import { ModelError } from '../error.js';
 import type { NetworkLayout } from '../layout.js';
 import { describePreprocessing } from '../preprocess.js';
@@ -69,7 +70,7 @@ async function inspect(path: string): Promise<Inspected> {
   if (fit === 0) {
     throw new ModelError(
       'MODEL_WEIGHTS_BACKBONE',
-      `Weights ${path} contain no tensor of a known backbone, ${instead(tensors)}, expected resnet18 or resnet50 in torchvision's names or mobilenet_v1 in Keras's.`,
+      `Weights ${path} contain no tensor of a known backbone, ${instead(tensors)}, expected ${describeBackbones()}.`,
     );
   }
   checkFit(layout, path, tensors);

@@ -1,5 +1,5 @@
 import type { RunPosition } from '../../../checkpoint/manifest.js';
-import { lossTerms } from '../../../reduction/payload.js';
+import { lossTerms } from '../../../model/loss.js';
 import type { TrainingRunSpec } from '../../../run/training-run.js';
 import type { EvaluationSchedule } from '../../../schedule/schedule.js';
 import type { IterationRecord } from '../../training/run-state.js';

@@ -1,0 +1,54 @@
+import type { Log } from '../../console/log.js';
+import type { RunCheckpoints } from '../../coordinator/checkpoints/run-checkpoints.js';
+import type { Dataset } from '../../data/dataset.js';
+import type { Identity } from '../../identity/identity.js';
+import type { LedgerStep } from '../../ledger/entry.js';
+import { readLedger } from '../../ledger/reader.js';
+import { describeModel, type ModelLayout } from '../../model/layout.js';
+import { checkDatasetFit } from '../../run/dataset-fit.js';
+import { RunDirectory } from '../../run/run-directory.js';
+import type { TrainingRun } from '../../run/training-run.js';
+import { type InspectionOptions, readAsInspected } from '../local-fleet.js';
+import { openRecordedRun } from '../recorded-run.js';
+
+/** A recorded run, and everything of it that computing one of its steps again needs. */
+export interface OpenedRun {
+  readonly run: TrainingRun;
+  readonly dataset: Dataset;
+  readonly layout: ModelLayout;
+  readonly checkpoints: RunCheckpoints;
+  /** The highest term's first. */
+  readonly ledgers: readonly string[];
+  /** What the ledger has, up to that step. */
+  readonly steps: readonly LedgerStep[];
+  /** Of the workers that computed it; null where no checkpoint says. */
+  readonly identity: Identity | null;
+}
+
+/**
+ * Opens a run's directory for reading, with its ledger up to a step that it has.
+ * @param globalStep counted from 0
+ * @throws what reading run, dataset, ledger and checkpoints throws
+ */
+export async function openRun(
+  path: string,
+  globalStep: number,
+  options: InspectionOptions & { readonly log: Log },
+): Promise<OpenedRun> {
+  const directory = RunDirectory.at(path);
+  const run = readAsInspected(directory, options);
+  const { dataset, checkpoints } = await openRecordedRun(directory, run, options.log);
+  checkDatasetFit(run, { format: dataset.format, trainCount: dataset.train.labels.length });
+  const ledgers = directory.ledgerFiles();
+  const { steps } = await readLedger(ledgers[0]!, checkpoints.ledgerHeader, globalStep + 1);
+  const newest = await checkpoints.restore(null);
+  return {
+    run,
+    dataset,
+    layout: describeModel({ ...run.spec.model, bits: run.spec.bits }),
+    checkpoints,
+    ledgers,
+    steps,
+    identity: newest?.origin.identity ?? null,
+  };
+}

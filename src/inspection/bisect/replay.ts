@@ -1,0 +1,131 @@
+import { createHash } from 'node:crypto';
+import { systemClock } from '../../clock.js';
+import type { Console } from '../../console/console.js';
+import { runGradientStep } from '../../coordinator/dispatch/gradient-step.js';
+import { firstState } from '../../coordinator/training/first-state.js';
+import { TrainingLoop } from '../../coordinator/training/training-loop.js';
+import type { Identity } from '../../identity/identity.js';
+import { payloadDigest } from '../../reduction/payload.js';
+import { runSampler } from '../../schedule/run-sampler.js';
+import { bytesOf } from '../../transport/bytes.js';
+import { withLocalWorkers } from '../local-fleet.js';
+import type { OpenedRun } from './opened-run.js';
+import { type NamedTensors, payloadTensors, stateTensors } from './tensors.js';
+
+/** One microbatch as this machine computed it. */
+export interface ReplayedLeaf {
+  /** SHA-256 (hex) of its payload as it is sent. */
+  readonly sha256: string;
+  readonly tensors: NamedTensors;
+}
+
+/** A step of a run as this machine computed it, and what led to it. */
+export interface Replay {
+  /** The checkpoint that it went on from; null from the beginning of the run. */
+  readonly checkpoint: string | null;
+  /** Steps that were computed again before it. */
+  readonly stepsBefore: number;
+  /** The first step, counted from 1, of which this machine computed another gradient than the ledger has; null for none. */
+  readonly otherThanLedgerAtStep: number | null;
+  /** Before the step. */
+  readonly state: NamedTensors;
+  /** By index. */
+  readonly leaves: ReadonlyMap<number, ReplayedLeaf>;
+  /** SHA-256 of the step's summed gradient. */
+  readonly gradientSha256: string;
+  /** Of this machine's workers. */
+  readonly identity: Identity;
+}
+
+/** What the loop ends with when it has the step; never seen outside. */
+const arrived = new Error('the step is computed');
+
+/**
+ * Computes one step of a recorded run again, from the newest checkpoint before it or from the run's beginning; changes
+ * nothing in the run.
+ * @param globalStep counted from 0
+ * @throws what reading a checkpoint or pretrained weights throws, and CoordinatorError COORDINATOR_CONTRADICTION when
+ *   workers of this machine contradict each other
+ */
+export async function replayStep(opened: OpenedRun, globalStep: number, console: Console): Promise<Replay> {
+  const { run, dataset, layout, checkpoints, ledgers, steps } = opened;
+  const { operation } = run.spec;
+  // What a step depends on is computed, and nothing beside it.
+  const evaluation = { ...operation.evaluation, every: run.spec.schedule.iterations + 1, untrained: false };
+  const spec = { ...run.spec, operation: { ...operation, evaluation } };
+  const restored = await checkpoints.restore(ledgers, { least: 0, most: globalStep });
+  const state = restored?.state ?? (await firstState(spec, layout, dataset, console.log));
+  const first = state.position.globalStep;
+  const task = console.startTask({
+    name: `steps of ${run.metadata.name}`,
+    total: globalStep + 1,
+    unit: 'steps',
+  });
+  let identity: Identity | null = null;
+  let otherThanLedgerAtStep: number | null = null;
+  const note = (step: number, gradient: Float32Array) => {
+    const sha256 = createHash('sha256').update(bytesOf(gradient)).digest('hex');
+    if (sha256 !== steps[step]!.gradientSha256) otherThanLedgerAtStep ??= step + 1;
+    task.update(step + 1);
+    return sha256;
+  };
+  const leaves = new Map<number, ReplayedLeaf>();
+  let gradientSha256 = '';
+  // Of any identity: the run's own machine may be another.
+  const origin = { identity: null, version: null };
+  const onIdentity = (found: Identity) => {
+    identity ??= found;
+  };
+  await withLocalWorkers(
+    { run, dataset, origin, what: 'comparison', console, onIdentity },
+    async (surroundings) => {
+      const loop = new TrainingLoop({
+        ...surroundings,
+        spec,
+        term: 0,
+        dataset,
+        sampler: runSampler(spec, dataset),
+        layout,
+        state,
+        clock: systemClock,
+        notify: () => {},
+        ledger: { record: async (step, gradient) => void note(step.globalStep, gradient) },
+        runStep: async (step, around) => {
+          if (state.position.globalStep < globalStep) return runGradientStep(step, around);
+          const sum = await runGradientStep(
+            {
+              ...step,
+              // Each alone, and on two workers where there are two.
+              verified: step.tree.leaves,
+              onLeaf: (leaf, payload) =>
+                leaves.set(leaf, {
+                  sha256: payloadDigest(payload).toString('hex'),
+                  tensors: payloadTensors(layout, payload),
+                }),
+            },
+            around,
+          );
+          gradientSha256 = note(globalStep, sum.gradient);
+          throw arrived;
+        },
+        beforeStep: async () => {},
+        beforeFinishing: async () => {},
+        checkpointIsDue: () => false,
+        checkpoint: async () => {},
+      });
+      await loop.run().catch((error) => {
+        if (error !== arrived) throw error;
+      });
+    },
+  );
+  task.finish();
+  return {
+    checkpoint: restored?.name ?? null,
+    stepsBefore: globalStep - first,
+    otherThanLedgerAtStep,
+    state: stateTensors(layout, state),
+    leaves,
+    gradientSha256,
+    identity: identity!,
+  };
+}
