@@ -31,7 +31,7 @@ const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
   'src/engine/graph': [['graph.ts', 'operations.ts'], ['kernels'], ['*']],
   'src/engine/onednn': [['addon.ts', 'backend.ts', 'buffer-pool.ts'], ['kernels'], ['*']],
-  'src/inspection': [['runs'], ['*']],
+  'src/inspection': [['runs'], ['*'], ['bisect']],
   'src/model': [['*'], ['graph', 'weights'], ['any-engine.ts']],
   'src/transport': [['*'], ['events'], ['control']],
   'src/worker': [['images'], ['*']],
