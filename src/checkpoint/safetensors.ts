@@ -77,10 +77,16 @@ export function encodeSafetensors(tensors: TensorMap, metadata: Record<string, s
   const pieces: Uint8Array[] = [];
   let offset = 0;
   for (const [name, { shape, data }] of entries) {
-    if (name === '__metadata__' || elementCount(shape) !== data.length) {
+    if (name === '__metadata__') {
       throw new CheckpointError(
         'CHECKPOINT_SAFETENSORS',
-        `Tensor ${name} of shape [${shape}] has ${data.length} elements, expected ${elementCount(shape)} and a unique name.`,
+        `A tensor has the name ${name}, expected a name that the safetensors format does not use itself.`,
+      );
+    }
+    if (elementCount(shape) !== data.length) {
+      throw new CheckpointError(
+        'CHECKPOINT_SAFETENSORS',
+        `Tensor ${name} of shape [${shape}] has ${data.length} elements, expected ${elementCount(shape)}.`,
       );
     }
     const end = offset + data.byteLength;

@@ -167,7 +167,7 @@ describe('is refused in one sentence:', () => {
       'a path that climbs out',
       replaceIn('images.txt', '002.Auk/b.jpg', '../../b.jpg'),
       'DATASET_PATH_UNSAFE',
-      'has the path "../../b.jpg" where a path inside the dataset of at most ',
+      'has the path "../../b.jpg", expected a path inside the dataset of at most ',
     ],
     [
       'an absolute path',
@@ -214,7 +214,7 @@ describe('is refused in one sentence:', () => {
       'no test image',
       replaceIn('train_test_split.txt', ' 0', ' 1'),
       'DATASET_SPLIT_EMPTY',
-      'gives no image to the test split, which needs at least one',
+      'lists no image of the test split, expected at least one',
     ],
   ])('%s', async (_, change, code, named) => {
     await expect(load(change)).rejects.toMatchObject({ code, message: expect.stringContaining(named) });

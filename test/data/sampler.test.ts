@@ -37,7 +37,7 @@ describe('Omega', () => {
     expect(() => sampler(manyLabels, sampleSize, 16)).toThrow(
       expect.objectContaining({
         code: 'DATASET_SAMPLE_SIZE',
-        message: `the sample size m = ${sampleSize} must be an integer from 1 to the 120 images of the train split`,
+        message: `the sample size m is ${sampleSize}, expected an integer from 1 to 120, the images of the train split`,
       }),
     );
   });

@@ -183,7 +183,7 @@ describe('makeSyntheticDataset', () => {
       code: 'DATASET_SETTINGS',
       message: expect.stringMatching(
         new RegExp(
-          `^the synthetic dataset's ${name} is ${change[name as 'size']} where a whole number from `,
+          `^the synthetic dataset's ${name} is ${change[name as 'size']}, expected a whole number from `,
         ),
       ),
     });

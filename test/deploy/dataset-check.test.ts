@@ -119,7 +119,7 @@ describe.skipIf(missing !== '')(`pods that check their dataset first${missing}`,
             container: 'dataset-check',
             exitCode: 65,
             stderr: expect.stringMatching(
-              /^fcaenet: the image \/data\/mine\/images\/[^\n]+ holds 0 bytes [^\n]*\n$/,
+              /^fcaenet: the image \/data\/mine\/images\/[^\n]+ is empty, expected a picture[^\n]*\n$/,
             ),
           },
         ]);

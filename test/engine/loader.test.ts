@@ -74,7 +74,7 @@ test.skipIf(hasTensorflow)(
 test.each([0, 1.5, Number.NaN])('%s threads are refused', async (threads) => {
   const error = await failure(loadEngine('onednn', { threads }));
   expect(error.code).toBe('ENGINE_THREADS');
-  expect(error.message).toBe(`An engine runs on 1 to 1024 threads, but ${threads} were asked for.`);
+  expect(error.message).toBe(`The number of threads is ${threads}, expected 1 to 1024.`);
 });
 
 test('an unknown name is refused', async () => {

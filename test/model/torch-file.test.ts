@@ -59,7 +59,7 @@ describe.each([
     for (let length = 0; length < whole.length; length += 13) {
       await expect(read(whole.subarray(0, length)), `${length} bytes`).rejects.toMatchObject({
         code: 'MODEL_WEIGHTS_TORCH',
-        message: expect.stringContaining(' cannot be taken from PyTorch: '),
+        message: expect.stringContaining(' are not a readable PyTorch file: '),
       });
     }
   });

@@ -95,7 +95,7 @@ describe('weight files that do not fit', () => {
     const path = join(folder, 'nowhere');
     await expect(load(resnet, path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_UNREADABLE',
-      message: `Weights ${path} do not exist: \`fcaenet weights fetch\` and \`weights convert\` make them, as docs/weights.md shows.`,
+      message: `Weights ${path} do not exist: create them with \`fcaenet weights fetch\` or \`weights convert\` (docs/weights.md).`,
     });
     const belowFile = join(await writeSafetensors(tensorsOf(resnet)), 'weights.pth');
     await expect(load(resnet, belowFile)).rejects.toMatchObject({

@@ -38,7 +38,7 @@ test('a run is asked by its directory: status, pause, checkpoint, resume, drain,
   const worker = status.workers[0]!.name;
   expect(await askRun(run.folder, 'drain', worker, '--run', 'runs/asked')).toMatchObject({ worker });
   await expect(askRun(run.folder, 'drain', 'nobody', '--run', 'asked')).rejects.toThrow(
-    '1: fcaenet: run asked refused: there is no worker nobody; status lists them by slot and name.',
+    '1: fcaenet: run asked refused the request: there is no worker nobody; status lists them by slot and name.',
   );
   expect(await ask({ command: 'status' })).toMatchObject({ position: status.position });
 
@@ -88,7 +88,7 @@ test('a run that goes on names the checkpoint from which it does, before it has 
 });
 
 test('a run that does not go on, or is not there, is told in one sentence', async () => {
-  await expect(askRun(run.folder, 'status')).rejects.toThrow('69: fcaenet: no run is going on in runs');
+  await expect(askRun(run.folder, 'status')).rejects.toThrow('69: fcaenet: no run is active in runs');
   await expect(askRun(run.folder, 'pause', '--run', 'other')).rejects.toThrow(
     '69: fcaenet: there is no run other',
   );

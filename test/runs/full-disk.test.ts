@@ -64,7 +64,7 @@ test('a coordinator counts the lines it could not write, leaves its checkpoint, 
   const { exitCode, stderr } = await run.ended;
   expect([exitCode, stderr]).toEqual([
     75,
-    expect.stringMatching(/; the log goes on without lines\.\n.*checkpoint \S+ is written/),
+    expect.stringMatching(/log lines are lost, the command continues\.\n.*checkpoint \S+ is written/),
   ]);
   expect(['lock', 'control.sock'].filter((name) => existsSync(join(directory, name)))).toEqual([]);
 });

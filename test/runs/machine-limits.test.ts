@@ -38,7 +38,7 @@ test('a run says how many open files it needs, and ends well with so many', asyn
   expect(await train(399)).toMatchObject({
     exitCode: 78,
     stderr: expect.stringMatching(
-      /^fcaenet: a run of up to 64 workers needs 400 open files at a time, [^\n]* 399; /,
+      /^fcaenet: a run of up to 64 workers needs 400 open files at the same time, [^\n]* 399; /,
     ),
   });
   expect(await train(400)).toMatchObject({ exitCode: 0, stderr: '' });

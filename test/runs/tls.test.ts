@@ -105,7 +105,7 @@ test('certificates of another authority: who was connected before says at once w
   await worker.line('no coordinator answered; retrying', (line) => line.reason === reason);
   expect(await second.line('connection refused')).toMatchObject({
     code: 'UNTRUSTED_CERTIFICATE',
-    reason: expect.stringMatching(/^it closed once it had seen this coordinator's certificate, /),
+    reason: expect.stringMatching(/^it closed after it had received this coordinator's certificate, /),
   });
   for (const each of [worker, second]) each.kill('SIGTERM');
   expect(await worker.ended).toMatchObject({ exitCode: 0 });
