@@ -54,7 +54,7 @@ test.each([
   expect(await ask(text)).toEqual({
     ok: false,
     code: 'CONTROL_UNKNOWN',
-    message: `the request is ${quote(text)}, but must be JSON with a command that exists`,
+    message: `the request is ${quote(text)}, expected JSON with a known command`,
   });
 });
 

@@ -33,7 +33,7 @@ test.skipIf(isMissing)(
     await expect(lease.acquire()).rejects.toMatchObject({
       code: 'TRANSPORT_NATS_LEASE_HELD',
       message: expect.stringContaining(
-        'is led by process 1 on elsewhere.example (term 5), says the NATS server; its lease ends 1 s after',
+        'says that process 1 on elsewhere.example leads run a.b (term 5); its lease ends 1 s after its last renewal',
       ),
     });
     await expect
