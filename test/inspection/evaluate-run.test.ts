@@ -38,7 +38,7 @@ test('a run of another dataset', async () => {
   await expect(evaluate({ data })).rejects.toEqual(
     failure(
       'COORDINATOR_OTHER_DATASET',
-      /^checkpoint term-\S+ was trained on a dataset with fingerprint [0-9a-f]{12}…, but .*other has [0-9a-f]{12}…: its pictures, classes or splits are not those that the run began with$/,
+      /^checkpoint term-\S+ was trained on a dataset with fingerprint [0-9a-f]{12}…, but .*other has [0-9a-f]{12}…: its pictures, classes or splits differ from those of the run's start$/,
     ),
   );
 });
