@@ -23,7 +23,7 @@ function seedsOfCommit(count: number): number[] {
   return Array.from({ length: count }, (_, i) => first + i);
 }
 
-for (const seed of seedsOfCommit(5)) {
+for (const seed of seedsOfCommit(3)) {
   const faults = scheduleOf(seed, options);
   const what = faults.map(describeFault).join(', ');
   test.concurrent(`seed ${seed} (${what}): the same bits, and the ledger audits clean`, async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { plants } from './plants.js';
-import { simulateAndCompare } from './simulation.js';
+import { plants } from '../simulation/plants.js';
+import { simulateAndCompare } from '../simulation/simulation.js';
 
 /** A planted fault is to be found within so many. */
 const mostSeeds = 200;
