@@ -66,6 +66,11 @@ export function shorten(text: string, most = 1000): string {
   return `${printable(shown)}${rest}`;
 }
 
+/** The first characters of a digest in hexadecimal, enough to recognise it. */
+export function shortDigest(digest: string): string {
+  return `${digest.slice(0, 12)}…`;
+}
+
 /** The first characters of a text, and an ellipsis when there are more. */
 function cut(text: string, most: number): [shown: string, rest: '' | '…'] {
   // A character has at most two code units, so a text of megabytes is not read completely.

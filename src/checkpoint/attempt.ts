@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Disk } from '../disk/disk.js';
-import { replacedInfix } from '../run/checkpoint-name.js';
+import { replacedPrefix } from '../run/checkpoint-name.js';
 import { renameDurably, syncDirectory, writeDurably } from './durable.js';
 import { currentFormatVersion, encodeManifest } from './manifest.js';
 import { type CheckpointState, encodeState, manifestFile } from './state.js';
@@ -29,9 +29,9 @@ export class WriteAttempt {
     const names = new Set(await this.disk.readdir(this.directory));
     for (const entry of names) {
       const path = join(this.directory, entry);
-      if (entry.startsWith(replacedInfix) && !names.has(entry.slice(replacedInfix.length))) {
-        await renameDurably(this.disk, path, join(this.directory, entry.slice(replacedInfix.length)));
-      } else if (entry.startsWith(temporaryPrefix) || entry.startsWith(replacedInfix)) {
+      if (entry.startsWith(replacedPrefix) && !names.has(entry.slice(replacedPrefix.length))) {
+        await renameDurably(this.disk, path, join(this.directory, entry.slice(replacedPrefix.length)));
+      } else if (entry.startsWith(temporaryPrefix) || entry.startsWith(replacedPrefix)) {
         await this.disk.remove(path);
       }
     }
@@ -68,7 +68,7 @@ export class WriteAttempt {
   /** Renames the written checkpoint. An existing one of that name is valid until then and is removed afterwards. */
   async publish(name: string): Promise<void> {
     const final = join(this.directory, name);
-    const replaced = join(this.directory, `${replacedInfix}${name}`);
+    const replaced = join(this.directory, `${replacedPrefix}${name}`);
     const exists = (await this.disk.readdir(this.directory)).includes(name);
     if (exists) await renameDurably(this.disk, final, replaced);
     await renameDurably(this.disk, this.temporary(name), final);

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { DatasetKind } from '../run/training-run.js';
 import type { DigestMemory } from './content/digest-pictures.js';
+import { inParallel } from './content/parallel.js';
 import { type Dataset, type ListedDataset, type ListedSplit, loadDataset } from './dataset.js';
 import { DatasetError } from './error.js';
 import { officialCounts } from './layouts/layouts.js';
@@ -123,22 +124,16 @@ async function decodeAll(
   const files = [train, test].flatMap(({ paths }) => paths);
   const damaged: string[] = [];
   const truncated: string[] = [];
-  let next = 0;
   let done = 0;
-  const decodeImages = async () => {
-    while (next < files.length) {
-      const file = path.join(imagesRoot, files[next]!);
-      next += 1;
-      const problem = await problemOf(file, 'reject');
-      if (problem !== undefined) {
-        const filled = truncatedPictures === 'fill' && (await problemOf(file, 'fill')) === undefined;
-        (filled ? truncated : damaged).push(problem);
-      }
-      done += 1;
-      onProgress(done, files.length);
+  await inParallel(parallelDecodes, files.keys(), async (index) => {
+    const file = path.join(imagesRoot, files[index]!);
+    const problem = await problemOf(file, 'reject');
+    if (problem !== undefined) {
+      const filled = truncatedPictures === 'fill' && (await problemOf(file, 'fill')) === undefined;
+      (filled ? truncated : damaged).push(problem);
     }
-  };
-  await Promise.all(Array.from({ length: parallelDecodes }, decodeImages));
+    onProgress(++done, files.length);
+  });
   return { damaged: damaged.sort(), truncated: truncated.sort() };
 }
 

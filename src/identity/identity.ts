@@ -1,3 +1,4 @@
+import { shortDigest } from '../errors.js';
 import type { NumericalIdentity } from '../transport/generated/fcaenet/v1/NumericalIdentity.js';
 
 /**
@@ -23,5 +24,5 @@ export function wayOut(version: string | null): string {
 
 /** The first characters of a digest, enough to recognise it. */
 function shown(value: string | number): string {
-  return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value) ? `${value.slice(0, 12)}…` : String(value);
+  return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value) ? shortDigest(value) : String(value);
 }

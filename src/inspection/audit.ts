@@ -3,9 +3,9 @@ import { codesSha256, type RunResult, weightsSha256 } from '../coordinator/train
 import { LedgerError } from '../ledger/error.js';
 import { readLedger } from '../ledger/reader.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
-import { readTrainingRun } from '../run/read.js';
 import { RunDirectory } from '../run/run-directory.js';
 import { runSampler } from '../schedule/run-sampler.js';
+import { readAsInspected } from './local-fleet.js';
 import { proveSamples } from './prove.js';
 import { openRecordedRun } from './recorded-run.js';
 
@@ -37,9 +37,7 @@ export async function auditRun(options: {
   readonly log: Log;
 }): Promise<AuditSummary> {
   const directory = RunDirectory.at(options.runDirectory);
-  const recorded = readTrainingRun(directory.runFile);
-  const path = options.data ?? recorded.spec.dataset.path;
-  const run = { ...recorded, spec: { ...recorded.spec, dataset: { ...recorded.spec.dataset, path } } };
+  const run = readAsInspected(directory, { data: options.data, workers: undefined });
   const { spec } = run;
   const { dataset, checkpoints } = await openRecordedRun(directory, run, options.log);
   checkDatasetFit(run, { format: dataset.format, trainCount: dataset.train.labels.length });

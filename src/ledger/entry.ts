@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { shortDigest } from '../errors.js';
 import type { LeafImages } from '../schedule/leaf-images.js';
 import { bytesOf } from '../transport/bytes.js';
 import { LedgerError } from './error.js';
@@ -27,7 +28,7 @@ const stepSchema = z.strictObject({
   batch: digest,
   /** Rows of each non-empty microbatch, in order. */
   leaves: z.array(count),
-  /** SHA-256 of the summed gradient: little-endian float32, in the layout's order. */
+  /** SHA-256 of the summed gradient: little-endian float32, in the layout's order; see {@link gradientSha256}. */
   gradientSha256: digest,
 });
 
@@ -60,6 +61,11 @@ export function batchSha256(leaves: Iterable<LeafImages>): string {
     hash.update(anchors).update(positives);
   }
   return hash.digest('hex');
+}
+
+/** SHA-256 (hex) of a summed gradient `[parameters]`, as a step's `gradientSha256` has it. */
+export function gradientSha256(gradient: Float32Array): string {
+  return createHash('sha256').update(bytesOf(gradient)).digest('hex');
 }
 
 /** Makes a line from its content and the previous line's hash. Its hash covers everything else in the line. */
@@ -117,13 +123,8 @@ function readLine<Linked extends { previous: string; hash: string }>(
   if (expected.hash !== foundHash || expected.text !== text) throw damaged('does not match its own hash');
   if (foundPrevious !== previous) {
     throw damaged(
-      `follows the line with hash ${short(foundPrevious)}, but the line before it has ${short(previous)}`,
+      `follows the line with hash ${shortDigest(foundPrevious)}, but the line before it has ${shortDigest(previous)}`,
     );
   }
   return { content, hash: foundHash };
-}
-
-/** The first characters of a digest, enough to recognise it. */
-export function short(hash: string): string {
-  return `${hash.slice(0, 12)}…`;
 }

@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
 import { renameDurably, writeDurably } from '../checkpoint/durable.js';
 import { type Disk, type DiskOf, diskWithPatience, type OpenFile } from '../disk/disk.js';
 import { DiskError } from '../disk/error.js';
-import { bytesOf } from '../transport/bytes.js';
-import { chainStart, type LedgerHeader, type LedgerStep, ledgerLine, short } from './entry.js';
+import { shortDigest } from '../errors.js';
+import { chainStart, gradientSha256, type LedgerHeader, type LedgerStep, ledgerLine } from './entry.js';
 import { LedgerError } from './error.js';
 import { readLedger } from './reader.js';
 
@@ -80,8 +79,7 @@ export class Ledger {
    * @throws LedgerError LEDGER_WRITE when an earlier line could not be written
    */
   async record(step: Omit<LedgerStep, 'gradientSha256'>, gradient: Float32Array): Promise<void> {
-    const gradientSha256 = createHash('sha256').update(bytesOf(gradient)).digest('hex');
-    const { text, hash } = ledgerLine({ ...step, gradientSha256 }, this.hash);
+    const { text, hash } = ledgerLine({ ...step, gradientSha256: gradientSha256(gradient) }, this.hash);
     this.hash = hash;
     this.buffer += `${text}\n`;
     if (this.buffer.length >= bufferCharacters) void this.flush();
@@ -176,7 +174,7 @@ async function readOneUpTo(
   if (found !== hash) {
     throw new LedgerError(
       'LEDGER_MISMATCH',
-      `the ledger ${path} has hash ${short(found)} after step ${steps}, but the checkpoint was written at ${short(hash)}`,
+      `the ledger ${path} has hash ${shortDigest(found)} after step ${steps}, but the checkpoint was written at ${shortDigest(hash)}`,
     );
   }
   return { lines, hash };

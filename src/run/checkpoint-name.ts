@@ -1,5 +1,5 @@
 /** Begins the name of a checkpoint that another of the same name is about to replace; it counts while that one is missing. */
-export const replacedInfix = '.replaced-';
+export const replacedPrefix = '.replaced-';
 const namePattern = /^term-(\d{6,})-step-(\d{10,})$/;
 
 /** The parts of a checkpoint's name. */
@@ -11,7 +11,7 @@ export interface CheckpointName {
 
 /** The checkpoint of an entry in a checkpoints folder; null for other entries. */
 export function checkpointOf(entry: string): CheckpointName | null {
-  const name = entry.startsWith(replacedInfix) ? entry.slice(replacedInfix.length) : entry;
+  const name = entry.startsWith(replacedPrefix) ? entry.slice(replacedPrefix.length) : entry;
   const match = namePattern.exec(name);
   return match && { name, term: Number(match[1]), globalStep: Number(match[2]) };
 }

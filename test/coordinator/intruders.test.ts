@@ -17,10 +17,11 @@ import { diallingOf } from '../../src/transport/credentials.js';
 import { makeJoinToken } from '../../src/transport/join-token.js';
 import { channelOptions, protocolVersion, TrainingClientType } from '../../src/transport/service.js';
 import { readTlsFiles, type TlsMaterial } from '../../src/transport/tls-files.js';
+import { admissionOf } from '../kit/admission.js';
 import { closed, grpcFrame, Intruder, sendRaw } from '../kit/intruder.js';
+import { fingerprint } from '../kit/scripted-worker.js';
 
 const run = readTrainingRun('examples/quick.yaml');
-const fingerprint = 'f'.repeat(64);
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 const token = makeJoinToken();
 const hello = { protocolVersion, workerName: 'w', instanceId: 'i', datasetFingerprint: fingerprint };
@@ -57,14 +58,7 @@ afterEach(async () => {
 
 async function listen(protection: Partial<Protection> = {}, changed: Partial<typeof limits> = {}) {
   pool = new WorkerPool();
-  const admission = {
-    run,
-    term: 1,
-    datasetFingerprint: fingerprint,
-    classCount: 2,
-    identity: null,
-    version: '0.1.0',
-  };
+  const admission = admissionOf(run);
   const whole = { tls: null, joinToken: null, ...protection };
   server = new CoordinatorServer({
     admission,
@@ -203,14 +197,7 @@ test.each([
 
 test('beyond loopback there must be certificates and a token', async () => {
   const refusal = async (protection: Protection) => {
-    const admission = {
-      run,
-      term: 1,
-      datasetFingerprint: fingerprint,
-      classCount: 2,
-      identity: null,
-      version: '0.1.0',
-    };
+    const admission = admissionOf(run);
     const open = new CoordinatorServer({
       admission,
       pool: new WorkerPool(),

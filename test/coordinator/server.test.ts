@@ -9,15 +9,8 @@ import type { WorkEvent } from '../../src/coordinator/dispatch/work-event.js';
 import { payloadBytes } from '../../src/reduction/payload.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import { protocolVersion } from '../../src/transport/service.js';
-import {
-  describedStep,
-  fingerprint,
-  identity,
-  payload,
-  ScriptedWorker,
-  shape,
-  tree,
-} from '../kit/scripted-worker.js';
+import { admissionOf } from '../kit/admission.js';
+import { describedStep, identity, payload, ScriptedWorker, shape, tree } from '../kit/scripted-worker.js';
 import { TcpProxy } from '../kit/tcp-proxy.js';
 
 const run = readTrainingRun('examples/quick.yaml');
@@ -57,14 +50,7 @@ beforeEach(async () => {
   refusals = [];
   warnings = [];
   pool.on('answerRejected', (_, reason, sentence) => refusals.push([reason, sentence]));
-  const admission = {
-    run,
-    term: 1,
-    datasetFingerprint: fingerprint,
-    classCount: 2,
-    identity: null,
-    version: '0.1.0',
-  };
+  const admission = admissionOf(run);
   server = new CoordinatorServer({
     admission,
     pool,

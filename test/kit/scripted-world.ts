@@ -8,7 +8,8 @@ import type { WorkSurroundings } from '../../src/coordinator/dispatch/redundant-
 import type { WorkEvent } from '../../src/coordinator/dispatch/work-event.js';
 import type { CoordinatorError } from '../../src/coordinator/error.js';
 import { readTrainingRun } from '../../src/run/read.js';
-import { describedStep, fingerprint, ScriptedWorker } from './scripted-worker.js';
+import { admissionOf } from './admission.js';
+import { describedStep, ScriptedWorker } from './scripted-worker.js';
 
 const log = { info: () => {}, warn: () => {}, error: () => {} };
 
@@ -35,14 +36,7 @@ export class ScriptedWorld {
       'spec.operation.membership.maxWorkers=4',
       ...settings,
     ]);
-    const admission = {
-      run,
-      term: 1,
-      datasetFingerprint: fingerprint,
-      classCount: 2,
-      identity: null,
-      version: '0.1.0',
-    };
+    const admission = admissionOf(run);
     const protection = { tls: null, joinToken: null };
     this.server = new CoordinatorServer({
       admission,

@@ -1,3 +1,4 @@
+import { shortDigest } from '../../errors.js';
 import type { Identity } from '../../identity/identity.js';
 import type { TrainingRun } from '../../run/training-run.js';
 import type { Hello__Output } from '../../transport/generated/fcaenet/v1/Hello.js';
@@ -69,7 +70,7 @@ export function helloFault(
   if (hello.datasetFingerprint !== datasetFingerprint) {
     return {
       code: 'DATASET_FINGERPRINT',
-      message: `the worker's dataset has fingerprint ${short(hello.datasetFingerprint)}, the run's ${short(datasetFingerprint)}: both need the same images (byte for byte), labels and splits`,
+      message: `the worker's dataset has fingerprint ${shortDigest(hello.datasetFingerprint)}, the run's ${shortDigest(datasetFingerprint)}: both need the same images (byte for byte), labels and splits`,
     };
   }
   const { maxWorkers } = run.spec.operation.membership;
@@ -100,8 +101,4 @@ export function instanceOf(hello: Hello__Output): string {
 /** The worker's name for itself, cut to a limit and made safe for a log. */
 export function nameOf(hello: Hello__Output): string {
   return hello.workerName.slice(0, 100).replace(/[^\w.:-]/g, '_');
-}
-
-function short(digest: string): string {
-  return `${digest.slice(0, 12)}…`;
 }

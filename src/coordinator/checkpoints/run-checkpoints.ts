@@ -5,6 +5,7 @@ import { type Clock, secondsOf } from '../../clock.js';
 import type { Log } from '../../console/log.js';
 import type { Dataset } from '../../data/dataset.js';
 import { type DiskOf, diskWithPatience } from '../../disk/disk.js';
+import { shortDigest } from '../../errors.js';
 import { arithmeticVersion } from '../../identity/arithmetic-version.js';
 import type { Identity } from '../../identity/identity.js';
 import type { LedgerHeader } from '../../ledger/entry.js';
@@ -134,7 +135,7 @@ export class RunCheckpoints {
     if (records.datasetFingerprint !== dataset.fingerprint) {
       throw new CoordinatorError(
         'COORDINATOR_OTHER_DATASET',
-        `checkpoint ${name} was trained on a dataset with fingerprint ${records.datasetFingerprint.slice(0, 12)}…, but ${dataset.root} has ${dataset.fingerprint.slice(0, 12)}…: its pictures, classes or splits differ from those of the run's start`,
+        `checkpoint ${name} was trained on a dataset with fingerprint ${shortDigest(records.datasetFingerprint)}, but ${dataset.root} has ${shortDigest(dataset.fingerprint)}: its pictures, classes or splits differ from those of the run's start`,
       );
     }
     const lost = Math.max(...rejected.map(({ globalStep }) => globalStep)) - checkpoint.position.globalStep;
@@ -200,6 +201,18 @@ export class RunCheckpoints {
     this.pending = saved;
   }
 
+  /** The same, and waits until the checkpoint is durable. @returns its name */
+  async saveAndWait(
+    state: RunState,
+    origin: RunOrigin,
+    ledger: Ledger,
+    notify: (event: CheckpointEvent) => void,
+  ): Promise<string> {
+    await this.saveInBackground(state, origin, ledger, notify);
+    // A checkpoint that another caller has just started is as new as this one.
+    return (await this.pending)!;
+  }
+
   /** Steps after which there is a checkpoint that says so, the newest first. */
   async steps(): Promise<number[]> {
     return (await this.store.list()).flatMap(({ manifest }) => manifest?.position.globalStep ?? []);
@@ -214,18 +227,6 @@ export class RunCheckpoints {
       datasetFingerprint: this.options.dataset.fingerprint,
       arithmeticVersion,
     };
-  }
-
-  /** The same, and waits until the checkpoint is durable. @returns its name */
-  async saveAndWait(
-    state: RunState,
-    origin: RunOrigin,
-    ledger: Ledger,
-    notify: (event: CheckpointEvent) => void,
-  ): Promise<string> {
-    await this.saveInBackground(state, origin, ledger, notify);
-    // A checkpoint that another caller has just started is as new as this one.
-    return (await this.pending)!;
   }
 
   /** Waits for the last checkpoint and returns its name; throws the error of a failed write. */

@@ -178,7 +178,11 @@ class EncodeBatches implements WorkKind<Uint8Array> {
   }
 
   private get done(): number {
-    return [...this.authors.keys()].reduce((sum, batch) => sum + this.imagesOf(batch).length, 0);
+    const { images } = this.job;
+    const last = encodeBatches(images.length) - 1;
+    const whole = this.authors.size * encodeBatchSize;
+    // Only the last batch may be smaller.
+    return this.authors.has(last) ? whole - encodeBatchSize + this.imagesOf(last).length : whole;
   }
 
   private imagesOf(batch: number): Uint32Array {

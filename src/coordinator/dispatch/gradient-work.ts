@@ -1,3 +1,4 @@
+import { shortDigest } from '../../errors.js';
 import {
   mergePayloads,
   type NodePayload,
@@ -154,7 +155,7 @@ export class GradientWork implements WorkKind<NodeAnswer> {
     const digest = receivedDigest(bytes);
     const claimed = leafDigests.find(({ index }) => index === leaf)?.sha256;
     if (!claimed || digest.equals(claimed)) return [{ unit: leaf, digest }];
-    const [said, found] = [claimed, digest].map((each) => `${each.toString('hex').slice(0, 12)}…`);
+    const [said, found] = [claimed, digest].map((each) => shortDigest(each.toString('hex')));
     return {
       reason: 'wrong_digest',
       sentence: `microbatch ${leaf} was announced with digest ${said}, but the received bytes have ${found}`,

@@ -25,17 +25,17 @@ export class WorkShares<Worker> {
 
   /**
    * Removes answered units from a worker's share.
-   * @returns how many of the units it held, how many of those were late, and the seconds since the share last changed
+   * @returns how many of the units were late, and the seconds since the share last changed
    */
   answer(worker: Worker, units: readonly number[], nowSeconds: number) {
     const share = this.shares.get(worker);
-    if (!share) return { owed: 0, late: 0, seconds: 0 };
-    const owed = units.filter((unit) => share.units.delete(unit)).length;
+    if (!share) return { late: 0, seconds: 0 };
+    for (const unit of units) share.units.delete(unit);
     const late = units.filter((unit) => share.overdue.delete(unit)).length;
     const seconds = nowSeconds - share.movedAtSeconds;
     share.movedAtSeconds = nowSeconds;
     if (share.units.size === 0) this.shares.delete(worker);
-    return { owed, late, seconds };
+    return { late, seconds };
   }
 
   /** Removes a worker, and returns the units that it held. */

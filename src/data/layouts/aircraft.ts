@@ -1,12 +1,10 @@
-import { quote } from '../../errors.js';
-import { DatasetError } from '../error.js';
 import { readClassNames, readList } from './lines.js';
 import {
   type DatasetLayout,
   type DatasetListing,
   numberClasses,
+  readSplits,
   requireSafePath,
-  requireUniqueImages,
 } from './listing.js';
 
 const classList = 'variants.txt';
@@ -20,29 +18,19 @@ const splitLists = { train: 'images_variant_trainval.txt', test: 'images_variant
  * @throws DatasetError for a missing list and for every malformed, unsafe, unknown or duplicate line
  */
 async function readAircraft(root: string): Promise<DatasetListing> {
-  const variants = await readClassNames(root, classList);
-  const read = async (split: 'train' | 'test') => {
+  const variants = await readClassNames(root, classList, 'variant');
+  const images = await readSplits(root, async (split) => {
     const lines = await readList(root, splitLists[split], 'variant');
     return [...lines.values()].map(({ key, value, place }) => {
       requireSafePath(root, key, place);
-      const classId = variants.get(value);
-      if (classId === undefined) {
-        throw new DatasetError(
-          'DATASET_ENTRY_UNKNOWN',
-          `${place} of ${root} names the variant ${quote(value)}, which ${classList} does not contain`,
-        );
-      }
-      return { path: `${key}.jpg`, classId, split, place };
+      return { path: `${key}.jpg`, classId: variants.numberOf(value, place), split, place };
     });
-  };
-  const images = [...(await read('train')), ...(await read('test'))];
-  requireUniqueImages(root, images);
-  const names = [...variants.keys()];
+  });
   return {
     format: 'aircraft',
     imagesFolder: 'images',
     splitList: splitLists,
-    ...numberClasses(images, (variant) => names[variant]!),
+    ...numberClasses(images, (variant) => variants.names[variant]!),
   };
 }
 

@@ -1,12 +1,10 @@
-import { quote } from '../../errors.js';
-import { DatasetError } from '../error.js';
 import { malformed, readClassNames, readLines } from './lines.js';
 import {
   type DatasetLayout,
   type DatasetListing,
   numberClasses,
+  readSplits,
   requireSafePath,
-  requireUniqueImages,
 } from './listing.js';
 
 const classList = 'meta/classes.txt';
@@ -18,30 +16,20 @@ const splitLists = { train: 'meta/train.txt', test: 'meta/test.txt' } as const;
  * @throws DatasetError for a missing list and for every malformed, unsafe, unknown or duplicate line
  */
 async function readFood101(root: string): Promise<DatasetListing> {
-  const classes = await readClassNames(root, classList);
-  const read = async (split: 'train' | 'test') =>
+  const classes = await readClassNames(root, classList, 'class');
+  const images = await readSplits(root, async (split) =>
     (await readLines(root, splitLists[split])).map(({ text, place }) => {
       requireSafePath(root, text, place);
       const slash = text.indexOf('/');
       if (slash < 0) throw malformed(root, place, text, '"<class>/<image id>"');
-      const name = text.slice(0, slash);
-      const classId = classes.get(name);
-      if (classId === undefined) {
-        throw new DatasetError(
-          'DATASET_ENTRY_UNKNOWN',
-          `${place} of ${root} names the class ${quote(name)}, which ${classList} does not contain`,
-        );
-      }
-      return { path: `${text}.jpg`, classId, split, place };
-    });
-  const images = [...(await read('train')), ...(await read('test'))];
-  requireUniqueImages(root, images);
-  const names = [...classes.keys()];
+      return { path: `${text}.jpg`, classId: classes.numberOf(text.slice(0, slash), place), split, place };
+    }),
+  );
   return {
     format: 'food101',
     imagesFolder: 'images',
     splitList: splitLists,
-    ...numberClasses(images, (number) => names[number]!),
+    ...numberClasses(images, (number) => classes.names[number]!),
   };
 }
 

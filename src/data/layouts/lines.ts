@@ -60,12 +60,19 @@ export async function readList(
   return lines;
 }
 
+/** The classes of a list that has one name per line, in the order of their labels. */
+export interface ClassList {
+  readonly names: readonly string[];
+  /** The number of the class that the line at `place` names. @throws DatasetError DATASET_ENTRY_UNKNOWN */
+  numberOf(name: string, place: string): number;
+}
+
 /**
- * Reads a list of class names, one per line. The order of the lines is that of the labels.
- * @returns numbers by name
+ * Reads a list of class names, one per line.
+ * @param noun what a class is called, for messages
  * @throws DatasetError DATASET_LIST_UNREADABLE, DATASET_ENTRY_DUPLICATE
  */
-export async function readClassNames(root: string, file: string): Promise<Map<string, number>> {
+export async function readClassNames(root: string, file: string, noun: string): Promise<ClassList> {
   const numbers = new Map<string, number>();
   for (const { text, place } of await readLines(root, file)) {
     if (numbers.has(text)) {
@@ -76,7 +83,17 @@ export async function readClassNames(root: string, file: string): Promise<Map<st
     }
     numbers.set(text, numbers.size);
   }
-  return numbers;
+  return {
+    names: [...numbers.keys()],
+    numberOf: (name, place) => {
+      const number = numbers.get(name);
+      if (number !== undefined) return number;
+      throw new DatasetError(
+        'DATASET_ENTRY_UNKNOWN',
+        `${place} of ${root} names the ${noun} ${quote(name)}, which ${file} does not contain`,
+      );
+    },
+  };
 }
 
 /** The error for a line that does not have its list's form. */

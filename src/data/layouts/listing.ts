@@ -69,6 +69,20 @@ export function numberClasses(
   };
 }
 
+/**
+ * The images of a dataset that lists each split in a file of its own, the train split first.
+ * @param read the images of one split
+ * @throws DatasetError DATASET_ENTRY_DUPLICATE when two lines name the same image, and what `read` throws
+ */
+export async function readSplits(
+  root: string,
+  read: (split: 'train' | 'test') => Promise<ClassedImage[]>,
+): Promise<ClassedImage[]> {
+  const images = [...(await read('train')), ...(await read('test'))];
+  requireUniqueImages(root, images);
+  return images;
+}
+
 /** @throws DatasetError DATASET_ENTRY_DUPLICATE when two lines name the same image */
 export function requireUniqueImages(root: string, images: readonly { path: string; place: string }[]): void {
   const places = new Map<string, string>();

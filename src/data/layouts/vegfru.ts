@@ -6,8 +6,8 @@ import {
   type DatasetLayout,
   type DatasetListing,
   numberClasses,
+  readSplits,
   requireSafePath,
-  requireUniqueImages,
 } from './listing.js';
 
 const splitLists = { train: 'vegfru_list/vegfru_train.txt', test: 'vegfru_list/vegfru_test.txt' } as const;
@@ -22,10 +22,9 @@ const imageFolders = ['veg200_images', 'fru92_images'] as const;
  * folders or a folder has two labels
  */
 async function readVegFru(root: string): Promise<DatasetListing> {
-  const read = async (split: 'train' | 'test') =>
-    (await readLines(root, splitLists[split])).map((line) => imageOf(root, line, split));
-  const images = [...(await read('train')), ...(await read('test'))];
-  requireUniqueImages(root, images);
+  const images = await readSplits(root, async (split) =>
+    (await readLines(root, splitLists[split])).map((line) => imageOf(root, line, split)),
+  );
   const folders = requireOneFolderPerClass(root, images);
   return {
     format: 'vegfru',

@@ -1,13 +1,11 @@
-import { createHash } from 'node:crypto';
-import { systemClock } from '../../clock.js';
 import type { Console } from '../../console/console.js';
 import { runGradientStep } from '../../coordinator/dispatch/gradient-step.js';
 import { firstState } from '../../coordinator/training/first-state.js';
 import { TrainingLoop } from '../../coordinator/training/training-loop.js';
 import type { Identity } from '../../identity/identity.js';
+import { gradientSha256 } from '../../ledger/entry.js';
 import { payloadDigest } from '../../reduction/payload.js';
 import { runSampler } from '../../schedule/run-sampler.js';
-import { bytesOf } from '../../transport/bytes.js';
 import { withLocalWorkers } from '../local-fleet.js';
 import type { OpenedRun } from './opened-run.js';
 import { type NamedTensors, payloadTensors, stateTensors } from './tensors.js';
@@ -64,13 +62,13 @@ export async function replayStep(opened: OpenedRun, globalStep: number, console:
   let identity: Identity | null = null;
   let otherThanLedgerAtStep: number | null = null;
   const note = (step: number, gradient: Float32Array) => {
-    const sha256 = createHash('sha256').update(bytesOf(gradient)).digest('hex');
+    const sha256 = gradientSha256(gradient);
     if (sha256 !== steps[step]!.gradientSha256) otherThanLedgerAtStep ??= step + 1;
     task.update(step + 1);
     return sha256;
   };
   const leaves = new Map<number, ReplayedLeaf>();
-  let gradientSha256 = '';
+  let stepSha256 = '';
   // Of any identity: the run's own machine may be another.
   const origin = { identity: null, version: null };
   const onIdentity = (found: Identity) => {
@@ -87,7 +85,6 @@ export async function replayStep(opened: OpenedRun, globalStep: number, console:
         sampler: runSampler(spec, dataset),
         layout,
         state,
-        clock: systemClock,
         notify: () => {},
         ledger: { record: async (step, gradient) => void note(step.globalStep, gradient) },
         runStep: async (step, around) => {
@@ -105,7 +102,7 @@ export async function replayStep(opened: OpenedRun, globalStep: number, console:
             },
             around,
           );
-          gradientSha256 = note(globalStep, sum.gradient);
+          stepSha256 = note(globalStep, sum.gradient);
           throw arrived;
         },
         beforeStep: async () => {},
@@ -125,7 +122,7 @@ export async function replayStep(opened: OpenedRun, globalStep: number, console:
     otherThanLedgerAtStep,
     state: stateTensors(layout, state),
     leaves,
-    gradientSha256,
+    gradientSha256: stepSha256,
     identity: identity!,
   };
 }

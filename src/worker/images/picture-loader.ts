@@ -14,6 +14,7 @@ import {
 } from '../../data/stored-picture.js';
 import { queryView, trainingView, type ViewKey } from '../../data/views.js';
 import { DiskError } from '../../disk/error.js';
+import { shortDigest } from '../../errors.js';
 import { machineResources } from '../../machine/resources.js';
 import type { Augmentation } from '../../run/training-run.js';
 import type { CacheFile } from './cache-file.js';
@@ -154,6 +155,6 @@ function requireUnchanged(file: string, bytes: Buffer, expected: string): void {
   if (found === expected) return;
   throw new DatasetError(
     'DATASET_IMAGE_CHANGED',
-    `the image ${file} was replaced since this worker read the dataset: it has ${bytes.length} bytes of SHA-256 ${found.slice(0, 12)}…, expected ${expected.slice(0, 12)}…`,
+    `the image ${file} was replaced since this worker read the dataset: it has ${bytes.length} bytes of SHA-256 ${shortDigest(found)}, expected ${shortDigest(expected)}`,
   );
 }
