@@ -67,7 +67,7 @@ async function carryOut(
     console.log.warn('the codes are no better than features that need no training', {
       mAP,
       ...untrained,
-      better: remedy,
+      remedy,
     });
   }
   await farewell();

@@ -112,7 +112,6 @@ export class Coordination {
       ...(this.options.diskOf ? { diskOf: this.options.diskOf } : {}),
     });
     const restored = resume === 'new' ? null : await this.restore(checkpoints);
-    if (restored) this.sayWhere(restored);
     const state = restored?.state ?? (await interruption.during(firstState(run.spec, layout, dataset, log)));
     this.state = state;
     const finished = state.position.iteration === run.spec.schedule.iterations && directory.readResult();
@@ -120,6 +119,7 @@ export class Coordination {
       log.info('the run had finished', { run: run.metadata.name });
       return { result: finished as RunResult, hadFinished: true };
     }
+    if (restored) this.sayWhere(restored);
     interruption.check();
     this.origin = restored?.origin ?? { identity: null, version };
     leadership.check();

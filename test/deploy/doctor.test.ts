@@ -140,6 +140,21 @@ test('Secrets are listed wherever objects refer to them, but for those that are 
   );
 });
 
+test.skipIf(kubectlMissing !== '').each(['results', 'dataset-volume'])(
+  `deploy/%s, which is no run, is only checked for values to fill in${kubectlMissing}`,
+  (folder) => {
+    const checks = examineManifests(kustomize(`deploy/${folder}`));
+    expect(checks).toContainEqual(
+      expect.objectContaining({ ok: false, text: expect.stringContaining('replace FILL-IN-IMAGE') }),
+    );
+    expect(checks.at(-1)).toEqual({
+      name: 'run',
+      ok: true,
+      text: 'there is none in these manifests; only the values to fill in were checked',
+    });
+  },
+);
+
 test.each([
   [
     'no coordinator',

@@ -120,7 +120,7 @@ export class Monitoring {
       mAP: state.history.findLast(({ evaluation }) => evaluation !== null)?.evaluation?.mAP ?? null,
       checkpoint: lastCheckpoint && {
         name: lastCheckpoint.name,
-        ageSeconds: (performance.now() - lastCheckpoint.writtenMs) / 1000,
+        ageSeconds: Math.round(performance.now() - lastCheckpoint.writtenMs) / 1000,
       },
     };
   }
