@@ -24,7 +24,10 @@ runMain(async () => {
     estimate: async ({ run, imagesPerSecond }) =>
       (await import('./estimate/show-estimate.js')).showEstimate(run, imagesPerSecond),
     audit: async (options) => (await import('./inspection/command.js')).audit(options),
-    work: async (options) => (await import('./worker/command.js')).work(options),
+    worker: {
+      work: async (options) => (await import('./worker/command.js')).work(options),
+      workOnDevices: async (options) => (await import('./worker/devices-command.js')).workOnDevices(options),
+    },
     runs: {
       list: async (folder) => (await import('./inspection/runs/show-runs.js')).showRuns(folder),
       compare: async (first, second) =>

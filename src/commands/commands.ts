@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import type { WorkOptions } from '../worker/command.js';
 import { type AuditOptions, registerAudit } from './audit.js';
 import { type MakeCertificatesOptions, registerCerts } from './certs.js';
 import { type ControlOptions, registerControl } from './control.js';
@@ -12,13 +11,13 @@ import { type RunsActions, registerRuns } from './runs.js';
 import { registerStart, type StartOptions } from './start.js';
 import { registerTrain, type TrainOptions } from './train.js';
 import { registerWeights, type WeightsActions } from './weights.js';
-import { registerWorker } from './worker.js';
+import { registerWorker, type WorkerActions } from './worker.js';
 
 /** The actions of the commands, independent of their command line. */
 export interface CommandActions {
   train(options: TrainOptions): Promise<void>;
   coordinate(options: CoordinatorOptions): Promise<void>;
-  work(options: WorkOptions): Promise<void>;
+  readonly worker: WorkerActions;
   evaluate(options: EvaluateOptions): Promise<void>;
   estimate(options: EstimateOptions): Promise<void>;
   audit(options: AuditOptions): Promise<void>;
@@ -34,7 +33,7 @@ export interface CommandActions {
 export function registerCommands(program: Command, actions: CommandActions): void {
   registerTrain(program, actions.train);
   registerCoordinator(program, actions.coordinate);
-  registerWorker(program, actions.work);
+  registerWorker(program, actions.worker);
   registerEvaluate(program, actions.evaluate);
   registerEstimate(program, actions.estimate);
   registerAudit(program, actions.audit);

@@ -1,12 +1,14 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { deviceId } from '../machine/devices/select.js';
 import { isNatsUrl, parseAddress } from '../run/address.js';
 import { readTrainingRun } from '../run/read.js';
 import type { ResumeMode } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
 
-/** The values of `--workers`, `--set` and `--resume`; see {@link addRunFileOptions}. */
+/** The values of `--workers`, `--devices`, `--set` and `--resume`; see {@link addRunFileOptions}. */
 export interface RunFileOptions {
   readonly workers?: number;
+  readonly devices?: DeviceNames;
   readonly set: readonly string[];
   readonly resume?: boolean;
   readonly resumeAuto?: boolean;
@@ -34,6 +36,24 @@ export function addWorkersOption(command: Command, description: string): Command
   return command.option('--workers <count>', description, wholeNumber(1, 1024));
 }
 
+/** The value of `--devices`. */
+export type DeviceNames = 'auto' | 'none' | 'all' | readonly string[];
+
+/** Adds `--devices all|none|0,2|GPU-…` to a command. */
+export function addDevicesOption(command: Command, description: string): Command {
+  return command.option('--devices <names>', description, deviceNames);
+}
+
+/** Parses an option that is `auto`, `all`, `none`, or numbers and UUIDs of GPUs with commas between them. */
+export function deviceNames(text: string): DeviceNames {
+  if (text === 'auto' || text === 'all' || text === 'none') return text;
+  const names = text.split(',').map((name) => name.trim());
+  if (names.every((name) => deviceId.test(name))) return names;
+  throw new InvalidArgumentError(
+    'It must be all, none, auto, or numbers and UUIDs of GPUs with commas between them.',
+  );
+}
+
 /** Adds `--join-token-file FILE` to a command. */
 export function addJoinTokenOption(command: Command): Command {
   return command.option(
@@ -42,10 +62,15 @@ export function addJoinTokenOption(command: Command): Command {
   );
 }
 
-/** The run of a command line: the run file, changed by `--set` and `--workers`. */
+/** The run of a command line: the run file, changed by `--set`, `--workers` and `--devices`. */
 export function readRun(path: string, options: RunFileOptions): TrainingRun {
   const workers = options.workers === undefined ? [] : [`spec.operation.workers=${options.workers}`];
-  return readTrainingRun(path, [...options.set, ...workers]);
+  const { devices: names } = options;
+  const devices =
+    names === undefined
+      ? []
+      : [`spec.operation.devices=${typeof names === 'string' ? names : `[${names.join(',')}]`}`];
+  return readTrainingRun(path, [...options.set, ...workers, ...devices]);
 }
 
 export function resumeMode(options: RunFileOptions): ResumeMode {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { ResumeMode } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
 import {
+  addDevicesOption,
   addExamples,
   addRunFileOptions,
   addWorkersOption,
@@ -21,10 +22,18 @@ export function registerTrain(program: Command, train: (options: TrainOptions) =
     .command('train')
     .description('train a run with a coordinator and workers on this machine');
   addRunFileOptions(command);
-  addWorkersOption(command, 'worker processes; the result does not depend on it (default: one per core)');
+  addWorkersOption(
+    command,
+    'worker processes; the result does not depend on it (default: one per GPU or core)',
+  );
+  addDevicesOption(
+    command,
+    'GPUs of the workers: all, none, or numbers and UUIDs, as in 0,2 (default: auto)',
+  );
   addExamples(command, [
     'npx fcaenet train examples/quick.yaml --workers 2',
     'npx fcaenet train examples/cub.yaml --set metadata.name=short-codes --set spec.bits=12',
+    'npx fcaenet train examples/cub-24bit.yaml --devices 0,2',
     'npx fcaenet train examples/cub.yaml --set spec.dataset.path=/data/birds --resume=auto',
   ]);
   command.action(async (path: string, options: RunFileOptions) => {

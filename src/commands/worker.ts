@@ -1,7 +1,15 @@
 import type { Command } from 'commander';
 import { defaultOperation } from '../run/presets.js';
 import type { WorkOptions } from '../worker/command.js';
-import { addExamples, addJoinTokenOption, dialledAddress, wholeNumber } from './options.js';
+import type { DeviceWorkOptions } from '../worker/devices-command.js';
+import {
+  addDevicesOption,
+  addExamples,
+  addJoinTokenOption,
+  type DeviceNames,
+  dialledAddress,
+  wholeNumber,
+} from './options.js';
 import { UsageError } from './usage.js';
 
 interface Flags {
@@ -18,10 +26,16 @@ interface Flags {
   readonly joinTokenFile?: string;
   readonly name?: string;
   readonly expectRestart: boolean;
+  readonly devices?: DeviceNames;
+}
+
+export interface WorkerActions {
+  work(options: WorkOptions): Promise<void>;
+  workOnDevices(options: DeviceWorkOptions): Promise<void>;
 }
 
 /** `fcaenet worker`: computes microbatches for a coordinator until the run ends. */
-export function registerWorker(program: Command, work: (options: WorkOptions) => Promise<void>): void {
+export function registerWorker(program: Command, actions: WorkerActions): void {
   const command = program
     .command('worker')
     .description('compute for a coordinator; it may start later than the worker')
@@ -52,10 +66,25 @@ export function registerWorker(program: Command, work: (options: WorkOptions) =>
     .option('--name <name>', 'name of this worker in logs (default: host name and process id)')
     .option('--expect-restart', 'exit with code 75 instead of 0 on SIGTERM before the end of the run', false);
   addJoinTokenOption(command);
-  addExamples(command, ['npx fcaenet worker --connect 127.0.0.1:7400 --data data/CUB_200_2011']);
+  addDevicesOption(
+    command,
+    'start one worker for each of these GPUs: all, or numbers and UUIDs, as in 0,2; none computes on the processors (default: one worker, on the first GPU if the engine can use it)',
+  );
+  addExamples(command, [
+    'npx fcaenet worker --connect 127.0.0.1:7400 --data data/CUB_200_2011',
+    'npx fcaenet worker --connect 127.0.0.1:7400 --data data/CUB_200_2011 --devices all',
+  ]);
   command.action(async (options: Flags) => {
     const { connect, data, cache: directory, cacheLimitBytes: limitBytes, name, expectRestart } = options;
-    await work({
+    const { devices } = options;
+    if (devices !== undefined && devices !== 'auto' && devices !== 'none') {
+      tlsOf(options);
+      await actions.workOnDevices({ devices, flags: flagsOf(options), name, expectRestart });
+      return;
+    }
+    // Before the engine is loaded: it looks at the environment then.
+    if (devices === 'none') process.env.CUDA_VISIBLE_DEVICES = '-1';
+    await actions.work({
       connect,
       proxy: options.proxy ?? null,
       connectTimeoutSeconds: options.connectTimeout,
@@ -68,6 +97,25 @@ export function registerWorker(program: Command, work: (options: WorkOptions) =>
       expectRestart,
     });
   });
+}
+
+/** The options of each worker's own command line: all that were given but its name and devices. */
+function flagsOf(options: Flags): string[] {
+  const values: readonly (readonly [string, string | number | undefined])[] = [
+    ['--connect', options.connect],
+    ['--proxy', options.proxy],
+    ['--connect-timeout', options.connectTimeout],
+    ['--reconnect-timeout', options.reconnectTimeout],
+    ['--data', options.data],
+    ['--cache', options.cache],
+    ['--cache-limit-bytes', options.cacheLimitBytes],
+    ['--tls-certificate', options.tlsCertificate],
+    ['--tls-key', options.tlsKey],
+    ['--tls-authority', options.tlsAuthority],
+    ['--join-token-file', options.joinTokenFile],
+  ];
+  const given = values.flatMap(([flag, value]) => (value === undefined ? [] : [flag, String(value)]));
+  return options.expectRestart ? [...given, '--expect-restart'] : given;
 }
 
 function tlsOf({ tlsCertificate, tlsKey, tlsAuthority }: Flags): WorkOptions['tls'] {

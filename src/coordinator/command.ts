@@ -1,8 +1,8 @@
 import { type Console, withConsole } from '../console/console.js';
 import { OwnCommand } from '../console/own-command.js';
+import { planWorkers } from '../processes/plan.js';
 import type { ResumeMode } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
-import { localWorkerCount } from '../schedule/worker-count.js';
 import { makeJoinToken, readJoinToken } from '../transport/join-token.js';
 import { type CoordinateOptions, coordinate } from './coordinate.js';
 import { untrainedRemedy } from './training/untrained-remedy.js';
@@ -20,7 +20,8 @@ export function train({ run, resume }: RunOptions): Promise<void> {
 /** `fcaenet train` on an open console. */
 export async function trainOn(console: Console, run: TrainingRun, resume: ResumeMode): Promise<void> {
   const joinToken = readJoinToken(null, process.env) ?? makeJoinToken();
-  const localWorkers = localWorkerCount(run);
+  const { places: localWorkers, sentence } = await planWorkers(run);
+  console.log.info('devices chosen', { choice: sentence, localWorkers: localWorkers.length });
   await carryOut(console, { run, resume, localWorkers, joinToken, farewellSeconds: 0 });
 }
 
@@ -36,7 +37,7 @@ export async function lead({
 }): Promise<void> {
   const joinToken = readJoinToken(joinTokenFile ?? null, process.env);
   await withConsole('beside', (console) =>
-    carryOut(console, { run, resume, localWorkers: 0, joinToken, farewellSeconds }),
+    carryOut(console, { run, resume, localWorkers: [], joinToken, farewellSeconds }),
   );
 }
 

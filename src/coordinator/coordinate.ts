@@ -7,6 +7,7 @@ import { type Dataset, loadDataset } from '../data/dataset.js';
 import { collectGarbageLessOften } from '../machine/garbage-collection.js';
 import { requireOpenFiles, startingFiles } from '../machine/open-files.js';
 import { describeModel } from '../model/layout.js';
+import type { WorkerPlace } from '../processes/plan.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
 import { type ResumeMode, RunDirectory } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
@@ -33,8 +34,8 @@ export interface CoordinateOptions {
   readonly run: TrainingRun;
   readonly resume: ResumeMode;
   readonly console: Console;
-  /** Worker processes to start on this machine; 0 waits for workers from elsewhere. */
-  readonly localWorkers: number;
+  /** Worker processes to start on this machine; none waits for workers from elsewhere. */
+  readonly localWorkers: readonly WorkerPlace[];
   /** The token that workers must send; null when they need none. */
   readonly joinToken: string | null;
   /** The command line that continues the run after an interruption. */
@@ -69,7 +70,9 @@ export async function coordinate(options: CoordinateOptions): Promise<Carried> {
   const { log } = console;
   const { tls: tlsFiles, membership } = run.spec.operation;
   requireOpenFiles(
-    startingFiles + filesPerLocalWorker * options.localWorkers + filesPerWorker * membership.maxWorkers,
+    startingFiles +
+      filesPerLocalWorker * options.localWorkers.length +
+      filesPerWorker * membership.maxWorkers,
     `a run of up to ${membership.maxWorkers} workers`,
   );
   const protection = {

@@ -1,3 +1,5 @@
+import type { GpuDevice } from '../machine/devices/device.js';
+
 /** What determines an engine's results, and what users see of it. */
 export interface EngineDescription {
   readonly name: 'onednn' | 'tensorflow' | 'webgpu';
@@ -13,6 +15,16 @@ export interface EngineDescription {
   readonly threads: number;
   /** True when equal inputs give equal bits, in this process and in every other one with the same description. */
   readonly deterministic: boolean;
+  /** The GPU of NVIDIA that computes; null on processors, and where the engine cannot tell. */
+  readonly gpu: EngineGpu | null;
+}
+
+/** What of a GPU determines bits. An empty text is unknown. */
+export interface EngineGpu {
+  /** The manufacturer's name, with the profile of a MIG slice. */
+  readonly model: string;
+  readonly computeCapability: string;
+  readonly driverVersion: string;
 }
 
 export interface EngineMemory {
@@ -26,8 +38,16 @@ export interface EngineMemory {
   readonly workspaceBytes: number;
 }
 
-/** Executes tensor kernels: TF.js's current backend. */
-export interface Engine {
+/** An engine that is ready. */
+export interface StartedEngine {
   readonly description: EngineDescription;
   memory(): EngineMemory;
+}
+
+/** Executes tensor kernels: TF.js's current backend. */
+export interface Engine extends StartedEngine {
+  /** Which engine computes, where, and why: one clause. */
+  readonly choice: string;
+  /** The GPU that was chosen for it; null where none was. */
+  readonly device: GpuDevice | null;
 }

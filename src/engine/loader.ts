@@ -1,7 +1,10 @@
+import type { GpuDevice } from '../machine/devices/device.js';
 import { type EngineName, engineNames } from '../run/training-run.js';
-import type { Engine } from './engine.js';
+import { chooseEngine } from './choice.js';
+import type { Engine, StartedEngine } from './engine.js';
 import { EngineError } from './error.js';
 import { registerGradients } from './gradients.js';
+import { machineEngines } from './installed.js';
 import { builtAddonPath } from './onednn/addon.js';
 import { startOnednn } from './onednn/start.js';
 import { startTensorflow } from './tensorflow/start.js';
@@ -14,16 +17,18 @@ export interface EngineOptions {
   readonly addonPath?: string;
 }
 
-const starters: { [Name in EngineName]: (options: EngineOptions) => Promise<Engine> } = {
+type Starter = (options: EngineOptions, gpu: GpuDevice | null) => Promise<StartedEngine>;
+
+const starters: { [Name in EngineName]: Starter } = {
   onednn: ({ threads, addonPath }) => startOnednn(threads, addonPath ?? builtAddonPath),
-  tensorflow: ({ threads }) => startTensorflow(threads),
+  tensorflow: ({ threads }, gpu) => startTensorflow(threads, gpu),
   webgpu: ({ threads }) => startWebgpu(threads),
 };
 
 /**
  * Starts the engine that executes tensor kernels and makes it TF.js's current backend, with the gradients of
- * `registerGradients`. `auto` selects `onednn` if it can run, else `tensorflow`. `webgpu` is only selected by name, and
- * TF.js's own `cpu` backend never.
+ * `registerGradients`. What `auto` takes, `chooseEngine` says. Of several GPUs the first computes. TF.js's own `cpu`
+ * backend is never selected.
  * @throws EngineError ENGINE_NAME, ENGINE_THREADS, ENGINE_UNAVAILABLE
  */
 export async function loadEngine(name: 'auto' | EngineName, options: EngineOptions): Promise<Engine> {
@@ -37,13 +42,15 @@ export async function loadEngine(name: 'auto' | EngineName, options: EngineOptio
       `There is no engine '${name}': use auto, ${engineNames.join(', ')}.`,
     );
   }
-  const names: EngineName[] = name === 'auto' ? ['onednn', 'tensorflow'] : [name];
+  const { addonPath } = options;
+  const choice = chooseEngine(name, await machineEngines(name, addonPath === undefined ? {} : { addonPath }));
   const failures: EngineError[] = [];
-  for (const candidate of names) {
+  for (const candidate of choice.names) {
     try {
-      const engine = await starters[candidate](options);
+      const device = choice.devices[0] ?? null;
+      const engine = await starters[candidate](options, device);
       registerGradients();
-      return engine;
+      return { ...engine, device, choice: afterFailures(choice.sentence, candidate, failures) };
     } catch (error) {
       if (!(error instanceof EngineError)) {
         throw error;
@@ -54,8 +61,16 @@ export async function loadEngine(name: 'auto' | EngineName, options: EngineOptio
   if (failures.length === 1) {
     throw failures[0];
   }
-  const reasons = failures.map((failure) => failure.message.replace(/\.$/, '')).join('; ');
-  throw new EngineError('ENGINE_UNAVAILABLE', `No engine can run here: ${reasons}.`, {
+  throw new EngineError('ENGINE_UNAVAILABLE', `No engine can run here: ${reasonsOf(failures)}.`, {
     cause: new AggregateError(failures),
   });
+}
+
+/** The sentence of the choice, or where an engine failed to start, that of the one that took its place. */
+function afterFailures(sentence: string, started: EngineName, failures: readonly EngineError[]): string {
+  return failures.length === 0 ? sentence : `engine ${started} on the processors: ${reasonsOf(failures)}`;
+}
+
+function reasonsOf(failures: readonly EngineError[]): string {
+  return failures.map((failure) => failure.message.replace(/\.$/, '')).join('; ');
 }

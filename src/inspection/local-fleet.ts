@@ -8,10 +8,10 @@ import { CoordinatorError } from '../coordinator/error.js';
 import { Interruption } from '../coordinator/interruption.js';
 import type { Dataset } from '../data/dataset.js';
 import type { Identity } from '../identity/identity.js';
+import { planWorkers } from '../processes/plan.js';
 import { readTrainingRun } from '../run/read.js';
 import type { RunDirectory } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
-import { localWorkerCount } from '../schedule/worker-count.js';
 import { makeJoinToken } from '../transport/join-token.js';
 
 /** What is changed of a run that is inspected here. */
@@ -56,6 +56,8 @@ export async function withLocalWorkers<Value>(
   body: (surroundings: WorkSurroundings) => Promise<Value>,
 ): Promise<Value> {
   const { run, dataset, origin, what, console, onIdentity } = options;
+  const { places: localWorkers, sentence } = await planWorkers(run);
+  console.log.info('devices chosen', { choice: sentence, localWorkers: localWorkers.length });
   const interruption = new Interruption();
   const restoreSignals = onInterrupt(() =>
     interruption.interrupt(
@@ -71,7 +73,7 @@ export async function withLocalWorkers<Value>(
       ...origin,
     },
     protection: { tls: null, joinToken: makeJoinToken() },
-    localWorkers: localWorkerCount(run),
+    localWorkers,
     minWorkers: 1,
     log: console.log,
     onIdentity: (identity) => onIdentity?.(identity),

@@ -64,6 +64,7 @@ export function quickPreset(written: WrittenSpec): PresetSpec {
 /** Common to all presets: how a run is carried out, not what it computes. */
 export const defaultOperation: Operation = {
   workers: 'auto',
+  devices: 'auto',
   exactness: 'strict',
   runsDirectory: 'runs',
   listen: '127.0.0.1:0',
@@ -72,7 +73,7 @@ export const defaultOperation: Operation = {
   evaluation: { every: 1, maxQueries: null, precisionAt: [1, 5, 10, 100], untrained: false },
   checkpoint: { everyIterations: 1, everySteps: 'auto', keep: 3 },
   cache: { directory: '.cache/images', limitBytes: 32 * 1024 ** 3 },
-  membership: { minWorkers: 1, maxWorkers: 64, silenceSeconds: 60 },
+  membership: { minWorkers: 1, maxWorkers: 64, silenceSeconds: 60, deviceModels: null },
   verification: { rate: 0.001 },
   lease: { seconds: 30 },
   nats: {

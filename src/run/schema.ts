@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { deviceId } from '../machine/devices/select.js';
 import { isNatsUrl, parseAddress } from './address.js';
 import { methods } from './methods.js';
 import { backbones, crops, datasetKinds, engineNames, sampledOutputs } from './training-run.js';
@@ -48,6 +49,20 @@ const precisionAt = z
   .array(wholeNumber(1, 1_000_000), 'a list of whole numbers')
   .max(20, 'a list of at most 20 whole numbers');
 
+const devicesExpected = 'auto, none, all, or a list of numbers and UUIDs of GPUs';
+const namedDevices = z
+  .array(z.union([z.number(), z.string()]), devicesExpected)
+  .refine(
+    (list) => list.length > 0 && list.length <= 256 && list.every((name) => deviceId.test(String(name))),
+    devicesExpected,
+  );
+const modelsExpected = 'a list of names of GPUs, or null';
+const deviceModels = z
+  .array(z.string(modelsExpected).min(1, modelsExpected).max(100, modelsExpected), modelsExpected)
+  .min(1, modelsExpected)
+  .max(20, modelsExpected)
+  .nullable();
+
 const group = <Shape extends z.ZodRawShape>(shape: Shape) =>
   z.strictObject(shape, 'a group of settings').partial();
 
@@ -56,6 +71,7 @@ const operation = group({
     [z.literal('auto'), wholeNumber(1, 1024, ' or auto')],
     'a whole number from 1 to 1024 or auto',
   ),
+  devices: z.union([z.enum(['auto', 'none', 'all']), namedDevices], devicesExpected),
   exactness: oneOf(['strict', 'best-effort']),
   runsDirectory: path,
   listen,
@@ -82,6 +98,7 @@ const operation = group({
     minWorkers: wholeNumber(1, 1024),
     maxWorkers: wholeNumber(1, 1024),
     silenceSeconds: wholeNumber(5, 86_400),
+    deviceModels,
   }),
   verification: group({ rate: numberFrom(0, 1) }),
   lease: group({ seconds: wholeNumber(1, 3600) }),

@@ -115,8 +115,13 @@ export interface Augmentation {
 
 /** Settings that do not affect the result. They may change when a run is resumed. */
 export interface Operation {
-  /** Local worker processes of `train`; auto is one per core, at most one per microbatch. */
+  /** Local worker processes of `train`; auto is one per GPU, or one per core, at most one per microbatch. */
   readonly workers: number | 'auto';
+  /**
+   * GPUs of the local workers. auto takes those that the engine can use, if there are any, and none the processors. By
+   * name (all, or numbers and UUIDs) each worker gets one whatever the engine.
+   */
+  readonly devices: 'auto' | 'none' | 'all' | readonly (number | string)[];
   /** Whether a worker whose probe gives other bits is refused, or admitted with a warning. */
   readonly exactness: 'strict' | 'best-effort';
   readonly runsDirectory: string;
@@ -157,6 +162,8 @@ export interface Operation {
     readonly maxWorkers: number;
     /** A worker that is silent for this long is removed. */
     readonly silenceSeconds: number;
+    /** Names of GPUs, or parts of them: workers with other devices are refused. null takes every device. */
+    readonly deviceModels: readonly string[] | null;
   };
   readonly verification: {
     /** Share of microbatches that a second worker computes too, to compare. */

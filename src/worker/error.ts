@@ -5,6 +5,7 @@ export type WorkerErrorCode =
   | 'WORKER_LOST_COORDINATOR'
   | 'WORKER_BAD_WORK'
   | 'WORKER_LEFT'
+  | 'WORKER_DEVICES'
   | 'WORKER_RUN_FAILED';
 
 const exitCodes: Record<WorkerErrorCode, ExitCode> = {
@@ -12,6 +13,7 @@ const exitCodes: Record<WorkerErrorCode, ExitCode> = {
   WORKER_LOST_COORDINATOR: exit.failed,
   WORKER_BAD_WORK: exit.protocol,
   WORKER_LEFT: exit.interrupted,
+  WORKER_DEVICES: exit.failed,
   WORKER_RUN_FAILED: exit.unavailable,
 };
 
@@ -19,7 +21,12 @@ const exitCodes: Record<WorkerErrorCode, ExitCode> = {
 export class WorkerError extends FcaenetError {
   override readonly name = 'WorkerError';
 
-  constructor(code: WorkerErrorCode, message: string, options?: { cause?: unknown }) {
-    super(code, message, exitCodes[code], options);
+  /** @param options.exitCode of the process whose failure this is; by default the code's */
+  constructor(
+    code: WorkerErrorCode,
+    message: string,
+    options: { readonly cause?: unknown; readonly exitCode?: ExitCode } = {},
+  ) {
+    super(code, message, options.exitCode ?? exitCodes[code], { cause: options.cause });
   }
 }

@@ -3,6 +3,7 @@ import type { Dataset } from '../data/dataset.js';
 import { loadEngine } from '../engine/loader.js';
 import type { CodeSummary } from '../hashing/similarity.js';
 import { arithmeticVersion } from '../identity/arithmetic-version.js';
+import type { GpuDevice } from '../machine/devices/device.js';
 import { microbatchGraphHash } from '../model/any-engine.js';
 import { describeModel, type ModelLayout } from '../model/layout.js';
 import { Network } from '../model/network.js';
@@ -15,6 +16,7 @@ import type { IterationContext__Output } from '../transport/generated/fcaenet/v1
 import type { Position__Output } from '../transport/generated/fcaenet/v1/Position.js';
 import type { Ready } from '../transport/generated/fcaenet/v1/Ready.js';
 import { TransferMemory } from '../transport/transfer-memory.js';
+import { explainedBy, requireDeviceMemory } from './device-limits.js';
 import { computeEncodeWork } from './encode-work.js';
 import { WorkerError } from './error.js';
 import { computeGradientWork, type FinishedNode } from './gradient-work.js';
@@ -38,6 +40,8 @@ export class WorkerRun {
     private readonly layout: ModelLayout,
     private readonly network: Network,
     private readonly images: ImageLoader,
+    /** The GPU that computes; null on processors. */
+    private readonly device: GpuDevice | null,
     /** By this the coordinator decides whether to admit the worker. */
     readonly ready: Ready,
   ) {}
@@ -50,10 +54,17 @@ export class WorkerRun {
     log: Log,
   ): Promise<WorkerRun> {
     const { threadsPerMicrobatch } = spec.engine;
-    const { description } = await loadEngine(spec.engine.name, { threads: threadsPerMicrobatch });
+    const engine = await loadEngine(spec.engine.name, { threads: threadsPerMicrobatch });
+    const { description, choice, device: gpu } = engine;
+    if (gpu !== null) requireDeviceMemory(gpu, spec);
     const layout = describeModel({ ...spec.model, bits: spec.bits });
     const network = new Network(layout);
-    const probeSha256 = await probeDigest(network, layout, spec);
+    let probeSha256: string;
+    try {
+      probeSha256 = await probeDigest(network, layout, spec);
+    } catch (error) {
+      throw explainedBy(gpu, error);
+    }
     const ready: Ready = {
       identity: {
         engine: description.name,
@@ -65,6 +76,11 @@ export class WorkerRun {
         wirePrecision: 'float32',
         arithmeticVersion,
         probeSha256,
+        ...(description.gpu && {
+          deviceModel: description.gpu.model,
+          computeCapability: description.gpu.computeCapability,
+          driverVersion: description.gpu.driverVersion,
+        }),
       },
       device: description.device,
       deterministic: description.deterministic,
@@ -82,8 +98,13 @@ export class WorkerRun {
       (message) => log.warn(message),
     );
     const { name, version, device } = description;
-    log.info('engine ready', { engine: name, version, device });
-    return new WorkerRun(spec, dataset, layout, network, images, ready);
+    log.info('engine ready', { engine: name, version, device, choice });
+    return new WorkerRun(spec, dataset, layout, network, images, gpu, ready);
+  }
+
+  /** An error of this run's computations: that of the GPU, where it is the reason. */
+  explain(error: unknown): unknown {
+    return explainedBy(this.device, error);
   }
 
   /** Bytes of a weights transfer: parameters, running means, running variances. */

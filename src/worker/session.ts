@@ -153,8 +153,9 @@ export class Session {
   }
 
   /** Ends the session with a failure of this worker, after reporting it to the coordinator. */
-  private fail(error: unknown): void {
+  private fail(thrown: unknown): void {
     if (this.ended.signal.aborted) return;
+    const error = this.worker === null ? thrown : this.worker.explain(thrown);
     const known =
       error instanceof FcaenetError
         ? error

@@ -16,6 +16,7 @@ const runs: Finding = {
     buildHash: '',
     threads: 1,
     deterministic: true,
+    gpu: null,
   },
 };
 const fails: Finding = {

@@ -8,7 +8,7 @@ const program = createProgram();
 registerCommands(program, {
   train: nothing,
   coordinate: nothing,
-  work: nothing,
+  worker: { work: nothing, workOnDevices: nothing },
   evaluate: nothing,
   estimate: nothing,
   audit: nothing,

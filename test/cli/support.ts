@@ -13,7 +13,7 @@ export async function parseCommandLine(...args: string[]): Promise<{ action: str
   registerCommands(program, {
     train: remember('train'),
     coordinate: remember('coordinate'),
-    work: remember('work'),
+    worker: { work: remember('work'), workOnDevices: remember('workOnDevices') },
     evaluate: remember('evaluate'),
     estimate: remember('estimate'),
     audit: remember('audit'),

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { sharedProcessors } from '../../src/coordinator/admission/local-workers.js';
 import { builtAddonPath } from '../../src/engine/onednn/addon.js';
+import { sharedProcessors } from '../../src/processes/worker-processes.js';
 
 const start = `require(${JSON.stringify(builtAddonPath)}).start(1);
 process.stdout.write(require('fs').readFileSync('/proc/thread-self/status'));`;

@@ -5,6 +5,7 @@ import { run } from './support.js';
 
 const operation = {
   workers: 'auto',
+  devices: 'auto',
   exactness: 'strict',
   runsDirectory: 'runs',
   listen: '127.0.0.1:0',
@@ -13,7 +14,7 @@ const operation = {
   evaluation: { every: 1, maxQueries: null, precisionAt: [1, 5, 10, 100], untrained: false },
   checkpoint: { everyIterations: 1, everySteps: 'auto', keep: 3 },
   cache: { directory: '.cache/images', limitBytes: 34_359_738_368 },
-  membership: { minWorkers: 1, maxWorkers: 64, silenceSeconds: 60 },
+  membership: { minWorkers: 1, maxWorkers: 64, silenceSeconds: 60, deviceModels: null },
   verification: { rate: 0.001 },
   lease: { seconds: 30 },
   nats: {

@@ -68,6 +68,18 @@ test.each([
   ['optimizer.weightDecay', '2', '2, but must be a number from 0 to 1'],
   ['engine.threadsPerMicrobatch', '0', '0, but must be a whole number from 1 to 256'],
   ['operation.workers', '0', '0, but must be a whole number from 1 to 1024 or auto'],
+  [
+    'operation.devices',
+    'some',
+    '"some", but must be auto, none, all, or a list of numbers and UUIDs of GPUs',
+  ],
+  ['operation.devices', '[]', '[], but must be auto, none, all, or a list of numbers and UUIDs of GPUs'],
+  [
+    'operation.devices',
+    '[GPU]',
+    '["GPU"], but must be auto, none, all, or a list of numbers and UUIDs of GPUs',
+  ],
+  ['operation.membership.deviceModels', '[]', '[], but must be a list of names of GPUs, or null'],
   ['operation.listen', 'here', '"here", but must be HOST:PORT with a port from 0 to 65535'],
   ['operation.listen', '[::1]:65536', '"[::1]:65536", but must be HOST:PORT with a port from 0 to 65535'],
   ['operation.metrics', 'on', '"on", but must be HOST:PORT with a port from 0 to 65535, auto or off'],
@@ -197,4 +209,13 @@ test('presets give way to the file, the file to --set, an earlier --set to a lat
 test('a resolved run, written and read again, is the same run', () => {
   const resolved = run('spec.preset=paper', 'spec.bits=48', 'spec.dataset.kind=vegfru');
   expect(parseTrainingRun(stringify(resolved), 'run.yaml')).toEqual(resolved);
+});
+
+test.each([
+  ['none', 'none'],
+  ['all', 'all'],
+  ['[0,2]', [0, 2]],
+  ['[GPU-1a2b, MIG-3c4d]', ['GPU-1a2b', 'MIG-3c4d']],
+])('spec.operation.devices=%s is read', (text, devices) => {
+  expect(run(`spec.operation.devices=${text}`).spec.operation.devices).toEqual(devices);
 });

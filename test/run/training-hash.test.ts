@@ -6,6 +6,8 @@ test.each([
   'metadata.name=other',
   'spec.dataset.path=other',
   'spec.operation.workers=3',
+  'spec.operation.devices=[0]',
+  'spec.operation.membership.deviceModels=[A100]',
   'spec.operation.checkpoint.keep=9',
 ])('%s does not change what is trained', (override) => {
   expect(trainingHash(run(override))).toBe(trainingHash(run()));

@@ -18,7 +18,7 @@ const heights: readonly { readonly folders: readonly string[]; readonly mayImpor
     folders: ['model', 'hashing', 'data', 'retrieval', 'checkpoint', 'reduction', 'schedule', 'identity'],
     mayImportEachOther: true,
   },
-  { folders: ['ledger'], mayImportEachOther: false },
+  { folders: ['ledger', 'processes'], mayImportEachOther: false },
   { folders: ['coordinator', 'worker'], mayImportEachOther: false },
   { folders: ['estimate', 'inspection'], mayImportEachOther: false },
   { folders: ['commands'], mayImportEachOther: false },

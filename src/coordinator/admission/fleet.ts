@@ -1,6 +1,7 @@
 import type { Log } from '../../console/log.js';
 import type { FcaenetError } from '../../errors.js';
 import type { Identity } from '../../identity/identity.js';
+import type { WorkerPlace } from '../../processes/plan.js';
 import type { Finish } from '../../transport/generated/fcaenet/v1/Finish.js';
 import type { Traffic } from '../../transport/service.js';
 import { LocalWorkerMemory } from '../dispatch/local-worker-memory.js';
@@ -13,8 +14,8 @@ import { UnusableData } from './unusable-data.js';
 
 export interface FleetOptions {
   readonly admission: Admission;
-  /** Number of worker processes to start on this machine; 0 waits for remote workers. */
-  readonly localWorkers: number;
+  /** Worker processes to start on this machine; none waits for remote workers. */
+  readonly localWorkers: readonly WorkerPlace[];
   readonly protection: Protection;
   /** Work is only handed out to at least this many workers. */
   readonly minWorkers: number;
@@ -78,13 +79,13 @@ export class Fleet {
     const { admission, localWorkers, protection, log } = this.options;
     const { dataset, operation } = admission.run.spec;
     const address = await this.server.listen(operation.listen);
-    log.info('waiting for workers', { address, localWorkers });
-    if (localWorkers > 0) {
+    log.info('waiting for workers', { address, localWorkers: localWorkers.length });
+    if (localWorkers.length > 0) {
       const { cache } = operation;
       this.localMemory = LocalWorkerMemory.open(admission.term, this.server.traffic, log);
       this.server.shareMemory(this.localMemory);
       this.local = new LocalWorkers({
-        count: localWorkers,
+        places: localWorkers,
         address: dialledHere(address),
         tls: operation.tls,
         joinToken: protection.joinToken,

@@ -1,32 +1,19 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import type { Log } from '../../console/log.js';
 import { ExitCode, FcaenetError, isPermanent } from '../../errors.js';
-import { heapArguments } from '../../machine/heap.js';
+import type { WorkerPlace } from '../../processes/plan.js';
+import {
+  deviceRestartMs,
+  type WorkerEnding,
+  WorkerProcesses,
+  type WorkerStart,
+} from '../../processes/worker-processes.js';
 import { joinTokenVariable } from '../../transport/join-token.js';
 import { memoryKeyVariable } from '../../transport/shared-memory.js';
 import type { TlsFiles } from '../../transport/tls-files.js';
 import type { LocalWorkerMemory } from '../dispatch/local-worker-memory.js';
 
-/** How often a killed process is restarted, for each worker place. */
-const restartsPerPlace = 3;
-
-/**
- * OpenMP settings for processes that share the machine's processors. Without them, waiting threads spin and take
- * processor time from the other processes, and thread binding starts at the first processor in every process.
- */
-export const sharedProcessors = { OMP_WAIT_POLICY: 'PASSIVE', OMP_PROC_BIND: 'FALSE' } as const;
-
-/** How a worker process ended. */
-interface Ending {
-  readonly exitCode: number | null;
-  /** Its last line on stderr, without the program's name. */
-  readonly sentence: string;
-}
-
 export interface LocalWorkersOptions {
-  readonly count: number;
+  readonly places: readonly WorkerPlace[];
   /** Address of the coordinator. */
   readonly address: string;
   /** The coordinator's own files, which its workers use as well; null for plain text. */
@@ -42,86 +29,68 @@ export interface LocalWorkersOptions {
   readonly onExhausted: (error: FcaenetError) => void;
 }
 
-/**
- * Worker processes on this machine, each with its own command line. A killed process is restarted a few times. A
- * process that ends with a permanent failure is not restarted.
- */
+/** Long enough for a microbatch on its way. */
+const graceMs = 3_000;
+
+/** The worker processes that a coordinator starts on its own machine. */
 export class LocalWorkers {
-  private readonly processes = new Set<ChildProcess>();
-  private stopping = false;
+  private readonly processes: WorkerProcesses;
 
   constructor(private readonly options: LocalWorkersOptions) {
-    for (let place = 0; place < options.count; place++) this.start(place, restartsPerPlace);
+    const { places, log } = options;
+    this.processes = new WorkerProcesses({
+      places,
+      startOf: (name) => this.startOf(name),
+      output: 'ignore',
+      restartMs: deviceRestartMs,
+      log,
+      onIdle: (ending) => {
+        if (ending.exitCode !== ExitCode.finished) options.onExhausted(exhausted(ending));
+      },
+    });
   }
 
   /** Processes that end from now on are expected to end. */
   expectEnd(): void {
-    this.stopping = true;
+    this.processes.expectEnd();
   }
 
-  /** Waits until every process has ended. Kills those that still run after `graceMs` with SIGKILL. */
-  async stop(graceMs = 3_000): Promise<void> {
-    this.expectEnd();
-    const ended = Promise.all(
-      [...this.processes].map((child) => new Promise((resolve) => child.once('exit', resolve))),
-    );
-    const force = setTimeout(() => {
-      for (const child of this.processes) child.kill('SIGKILL');
-    }, graceMs);
-    for (const child of this.processes) if (child.connected) child.disconnect();
-    await ended;
-    clearTimeout(force);
+  /** Waits until every process has ended. Kills those that still run after three seconds. */
+  stop(): Promise<void> {
+    return this.processes.stop(graceMs);
   }
 
-  private start(place: number, restartsLeft: number): void {
-    const { address, tls, joinToken, dataset, cache, sharedMemory, log } = this.options;
+  private startOf(name: string): WorkerStart {
+    const { address, tls, joinToken, dataset, cache, sharedMemory } = this.options;
     const allocation = sharedMemory?.allocate() ?? null;
-    const program = fileURLToPath(new URL('../../cli.js', import.meta.url));
-    const flags = [
-      ['--connect', address],
-      ['--data', dataset],
-      ['--cache', cache.directory],
-      ['--cache-limit-bytes', String(cache.limitBytes)],
-      ['--name', `local-${place}`],
-      ...(tls
-        ? [
-            ['--tls-certificate', tls.certificate],
-            ['--tls-key', tls.key],
-            ['--tls-authority', tls.authority],
-          ]
-        : []),
-    ].flat();
-    // The IPC channel tells the worker that its parent is alive: the worker leaves when the channel closes. The process
-    // group of its own keeps the terminal's Ctrl-C away from it, because the coordinator decides when it stops.
-    const child = fork(program, ['worker', ...flags], {
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...(allocation?.descriptors ?? [])],
-      detached: true,
-      execArgv: [...process.execArgv, ...heapArguments()],
-      env: {
-        ...process.env,
-        ...sharedProcessors,
+    return {
+      flags: [
+        ['--connect', address],
+        ['--data', dataset],
+        ['--cache', cache.directory],
+        ['--cache-limit-bytes', String(cache.limitBytes)],
+        ['--name', name],
+        ...(tls
+          ? [
+              ['--tls-certificate', tls.certificate],
+              ['--tls-key', tls.key],
+              ['--tls-authority', tls.authority],
+            ]
+          : []),
+      ].flat(),
+      environment: {
         ...(joinToken === null ? {} : { [joinTokenVariable]: joinToken }),
         [memoryKeyVariable]: allocation?.key.toString('hex') ?? '',
       },
-    });
-    this.processes.add(child);
-    let sentence = '';
-    createInterface({ input: child.stderr! }).on('line', (line) => {
-      sentence = line.replace(/^fcaenet: /, '');
-    });
-    child.once('exit', (exitCode, signal) => {
-      this.processes.delete(child);
-      if (allocation) sharedMemory?.processEnded(allocation);
-      if (this.stopping || exitCode === 0) return;
-      const how = signal ? `killed by ${signal}` : `exit code ${exitCode}`;
-      log.warn('local worker ended', { place, how, sentence });
-      if (restartsLeft > 0 && !isPermanent(exitCode)) this.start(place, restartsLeft - 1);
-      else if (this.processes.size === 0) this.exhausted({ exitCode, sentence: sentence || how });
-    });
+      descriptors: allocation?.descriptors ?? [],
+      onEnd: () => {
+        if (allocation) sharedMemory?.processEnded(allocation);
+      },
+    };
   }
+}
 
-  private exhausted({ exitCode, sentence }: Ending): void {
-    const code = exitCode !== null && isPermanent(exitCode) ? (exitCode as ExitCode) : ExitCode.failed;
-    this.options.onExhausted(new FcaenetError('COORDINATOR_NO_WORKERS', sentence, code));
-  }
+function exhausted({ exitCode, how, sentence }: WorkerEnding): FcaenetError {
+  const code = isPermanent(exitCode) ? (exitCode as ExitCode) : ExitCode.failed;
+  return new FcaenetError('COORDINATOR_NO_WORKERS', sentence || `the last local worker ended: ${how}`, code);
 }

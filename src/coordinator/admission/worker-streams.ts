@@ -1,7 +1,13 @@
 import type { Clock } from '../../clock.js';
 import type { Log } from '../../console/log.js';
 import { shorten } from '../../errors.js';
-import { type Identity, identityDifferences, wayOut } from '../../identity/identity.js';
+import {
+  deviceModelFault,
+  type Identity,
+  identityDifferences,
+  identityFrom,
+  wayOut,
+} from '../../identity/identity.js';
 import type { EncodeResult__Output } from '../../transport/generated/fcaenet/v1/EncodeResult.js';
 import type { Finish } from '../../transport/generated/fcaenet/v1/Finish.js';
 import type { NodeResult__Output } from '../../transport/generated/fcaenet/v1/NodeResult.js';
@@ -271,7 +277,14 @@ export class WorkerStreams {
       );
       return;
     }
-    const offered = identity as Identity;
+    const offered = identityFrom(identity);
+    const { membership } = admission.run.spec.operation;
+    const unwanted = deviceModelFault(offered, membership.deviceModels);
+    if (unwanted !== null) {
+      depart(`it was refused: ${unwanted}`);
+      this.refuse(member.stream, 'DEVICE_MODEL', unwanted);
+      return;
+    }
     this.identity ??= offered;
     const differences = identityDifferences(this.identity, offered);
     if (differences.length > 0) {

@@ -1,7 +1,7 @@
 import { cpus } from 'node:os';
 import * as tf from '@tensorflow/tfjs-core';
 import { isThere } from '../../run/presence.js';
-import type { Engine } from '../engine.js';
+import type { StartedEngine } from '../engine.js';
 import { EngineError } from '../error.js';
 import { tensorMemory } from '../tensor-memory.js';
 import { type Addon, loadAddon } from './addon.js';
@@ -21,7 +21,7 @@ let registered: Registered | undefined;
  * @param addonPath path of the compiled addon
  * @throws EngineError ENGINE_UNAVAILABLE when the native kernels are not built or cannot run here
  */
-export async function startOnednn(threads: number, addonPath: string): Promise<Engine> {
+export async function startOnednn(threads: number, addonPath: string): Promise<StartedEngine> {
   const { addon, buildHash } = registered
     ? { addon: registered.backend.addon, ...registered }
     : load(addonPath);
@@ -38,6 +38,7 @@ export async function startOnednn(threads: number, addonPath: string): Promise<E
       buildHash,
       threads,
       deterministic: true,
+      gpu: null,
     },
     memory() {
       const { workspaceBytes } = backend.addon.memory();

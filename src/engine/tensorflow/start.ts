@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Engine } from '../engine.js';
+import { cudaEnvironment, type GpuDevice, modelOf } from '../../machine/devices/device.js';
+import type { StartedEngine } from '../engine.js';
 import { EngineError } from '../error.js';
 import { tensorMemory } from '../tensor-memory.js';
 import { registerExplicitPadding } from './explicit-padding.js';
@@ -19,9 +20,10 @@ interface NodeBackend {
 /**
  * Starts the engine `tensorflow` from whichever of the optional packages is installed and makes it TF.js's backend.
  * TensorFlow reads its settings once, when it is loaded, so they are put into the environment before.
+ * @param gpu the only GPU that it may use; null leaves the environment's
  * @throws EngineError ENGINE_UNAVAILABLE when no package can be loaded, or when the one for GPUs finds none
  */
-export async function startTensorflow(threads: number): Promise<Engine> {
+export async function startTensorflow(threads: number, gpu: GpuDevice | null): Promise<StartedEngine> {
   process.env.TF_DETERMINISTIC_OPS = '1';
   process.env.TF_CUDNN_USE_AUTOTUNE = '0';
   process.env.NVIDIA_TF32_OVERRIDE = '0';
@@ -29,6 +31,9 @@ export async function startTensorflow(threads: number): Promise<Engine> {
   process.env.TF_NUM_INTEROP_THREADS = '1';
   // Its notes on the processor are no warnings; what fails is thrown.
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+  // Else it takes all memory of the GPU, also from others that use it.
+  process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
+  if (gpu !== null) Object.assign(process.env, cudaEnvironment(gpu));
   restoreIsNullOrUndefined();
   const name = await loadPackage();
   await tf.setBackend('tensorflow');
@@ -39,11 +44,23 @@ export async function startTensorflow(threads: number): Promise<Engine> {
     description: {
       name: 'tensorflow',
       version: `tfjs ${tf.version_core}, TensorFlow ${binding.TF_Version} in ${name}`,
-      device: isUsingGpuDevice ? 'GPU' : (cpus()[0]?.model ?? 'unknown processor'),
+      device: isUsingGpuDevice
+        ? gpu === null
+          ? 'GPU'
+          : modelOf(gpu)
+        : (cpus()[0]?.model ?? 'unknown processor'),
       instructionSet: isUsingGpuDevice ? 'cuda' : instructionSet(),
       buildHash: '',
       threads,
       deterministic: true,
+      gpu:
+        isUsingGpuDevice && gpu !== null
+          ? {
+              model: modelOf(gpu),
+              computeCapability: gpu.computeCapability ?? '',
+              driverVersion: gpu.driverVersion ?? '',
+            }
+          : null,
     },
     memory: tensorMemory,
   };

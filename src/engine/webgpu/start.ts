@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Engine } from '../engine.js';
+import type { StartedEngine } from '../engine.js';
 import { EngineError } from '../error.js';
 import { tensorMemory } from '../tensor-memory.js';
 
@@ -20,7 +20,7 @@ const packages = ['webgpu', '@tensorflow/tfjs-backend-webgpu'] as const;
  * Starts the engine `webgpu`, which computes on any GPU with a Vulkan driver, and makes it TF.js's backend.
  * @throws EngineError ENGINE_UNAVAILABLE when the optional packages are not installed or no GPU is found
  */
-export async function startWebgpu(threads: number): Promise<Engine> {
+export async function startWebgpu(threads: number): Promise<StartedEngine> {
   await loadPackages();
   // Without an adapter, TF.js prints a note on the console and returns false.
   if (!(await tf.setBackend('webgpu').catch(() => false))) {
@@ -39,6 +39,7 @@ export async function startWebgpu(threads: number): Promise<Engine> {
       buildHash: '',
       threads,
       deterministic: true,
+      gpu: null,
     },
     memory: tensorMemory,
   };
