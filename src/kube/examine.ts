@@ -88,20 +88,25 @@ function describeRun({ metadata, spec }: TrainingRun): string {
   return `${metadata.name}: ${spec.method}, ${spec.bits} bits, ${spec.model.backbone}, ${spec.schedule.iterations} iterations`;
 }
 
-function checkWorkers({ parallelism, completions }: RunJobs['workers'], run: TrainingRun | null): KubeCheck {
+function checkWorkers(
+  { parallelism, completions, workersPerPod }: RunJobs['workers'],
+  run: TrainingRun | null,
+): KubeCheck {
   const name = 'workers';
   if (parallelism !== completions) {
     const text = `parallelism is ${parallelism}, but must be the number of completions, ${completions}`;
     return { name, ok: false, text };
   }
   const { maxWorkers, minWorkers } = run?.spec.operation.membership ?? { maxWorkers: 1024, minWorkers: 1 };
-  if (parallelism > maxWorkers || parallelism < minWorkers) {
-    const text = `there are ${parallelism}, but spec.operation.membership asks for ${minWorkers} to ${maxWorkers}`;
+  const count = parallelism * workersPerPod;
+  if (count > maxWorkers || count < minWorkers) {
+    const text = `there are ${count}, but spec.operation.membership asks for ${minWorkers} to ${maxWorkers}`;
     return { name, ok: false, text };
   }
-  const spares = Math.max(0, parallelism - (run?.spec.schedule.microbatches ?? parallelism));
+  const spares = Math.max(0, count - (run?.spec.schedule.microbatches ?? count));
   const idle = spares === 0 ? '' : `, of which ${spares} only stand by: spec.schedule.microbatches is fewer`;
-  return { name, ok: true, text: `${parallelism}${idle}` };
+  const pods = workersPerPod === 1 ? '' : ` in ${parallelism === 1 ? '1 pod' : `${parallelism} pods`}`;
+  return { name, ok: true, text: `${count}${pods}${idle}` };
 }
 
 function describeRuntime({ name, isThere }: NonNullable<RunJobs['runtime']>): KubeCheck {
