@@ -86,7 +86,11 @@ export async function* computeGradientWork(
     const loaded = performance.now();
     // The loader's thread answers while this one computes.
     coming = load(steps[place + 1]);
-    let outcome: NodeOutcome = await sums.compute({ ...inputs, ...settings(context, work.batchRows) });
+    const { u, losses, moments } = await sums.compute({
+      ...inputs,
+      ...settings(context, work.batchRows),
+    });
+    let outcome: NodeOutcome = { u, losses, moments };
     const isAlone = completes !== null && merged === 0;
     const gradient = isAlone ? null : sums.current();
     // Before it is summed: a sum reuses memory of its parts.

@@ -12,18 +12,26 @@ export function variable(graph: Graph, name: string, shape: readonly number[]): 
   );
 }
 
-export function read(handle: Value, shape: readonly number[]): Value {
+/** @param after nodes that must have run before */
+export function read(handle: Value, shape: readonly number[], after: readonly Value[] = []): Value {
   return handle.graph.one(
     'ReadVariableOp',
     [handle],
     { type: 'float32', shape },
-    { attributes: { dtype: { type: 'float32' } } },
+    { attributes: { dtype: { type: 'float32' } }, after },
   );
 }
 
 /** Gives a variable a value; the variable shares the value's memory. */
 export function assign(handle: Value, value: Value): Value {
   return handle.graph.one('AssignVariableOp', [handle, value], value, {
+    attributes: { dtype: { type: 'float32' } },
+  });
+}
+
+/** variable = variable + value, rounded once */
+export function assignSum(handle: Value, value: Value): Value {
+  return handle.graph.one('AssignAddVariableOp', [handle, value], value, {
     attributes: { dtype: { type: 'float32' } },
   });
 }
