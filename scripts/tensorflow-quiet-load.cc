@@ -1,6 +1,6 @@
-// What tfjs-node finds as its addon: loads the real one, hands over, and adds
-// readTensorInto. TensorFlow writes notes while it is loaded, before
-// it looks at TF_CPP_MIN_LOG_LEVEL; where that is set, standard error goes nowhere for as long as the loading takes.
+// What tfjs-node finds as its addon: loads the real one, hands over, and adds `readTensorInto`. TensorFlow writes notes
+// while it is loaded, before it looks at TF_CPP_MIN_LOG_LEVEL; where that is set, standard error goes nowhere for as long
+// as the loading takes.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <node_api.h>
