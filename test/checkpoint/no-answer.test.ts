@@ -44,7 +44,7 @@ describe.each(operations)('%s, call %i, does not answer', (name, held) => {
       best: false,
       onAbandoned: (write) => abandoned.push(write),
     });
-    await disk.held;
+    await disk.heldDuring(saved);
     await vi.advanceTimersByTimeAsync(119_000);
     expect(abandoned).toEqual([]);
     await vi.advanceTimersByTimeAsync(1_000);
@@ -68,7 +68,7 @@ test('a disk that never answers again ends the attempts with a sentence; earlier
     failure('CHECKPOINT_WRITE', /fsync of \S+weights\.safetensors did not answer within 480 s\.$/),
   );
   for (const seconds of [120, 240, 480]) {
-    await disk.held;
+    await disk.heldDuring(saved);
     await vi.advanceTimersByTimeAsync(1000 * seconds);
   }
   await refused;
