@@ -1,4 +1,4 @@
-import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { CheckpointStore, type Fence } from '../../src/checkpoint/store.js';
@@ -101,6 +101,51 @@ test('a replaced checkpoint that a kill left beside its successor is not loaded,
   await new CheckpointStore(directory, { keep: 9, fence: null }).save(stateAt(2), { best: false });
   expect(await leftovers(directory)).toEqual([]);
   expect((await store.list()).map(({ name }) => name)).toEqual([nameOf(2), nameOf(1)]);
+});
+
+test('the newest counts while it is about to be replaced', async () => {
+  await saved(1, 2);
+  await rename(join(directory, nameOf(2)), join(directory, `.replaced-${nameOf(2)}`));
+  expect(await store.loadNewest(thisRun)).toMatchObject({ name: nameOf(2), state: stateAt(2) });
+  expect((await store.list()).map(({ name }) => name)).toEqual([nameOf(2), nameOf(1)]);
+});
+
+test('terms and steps are compared as numbers, also where their names have more digits', async () => {
+  const [term, step] = [1_000_000, 10_000_000_000];
+  for (const change of [{ term: 999_999 }, { term }]) await store.save(stateAt(3, change), { best: false });
+  await store.save(stateAt(2, { term, position: { ...stateAt(2).position, globalStep: step } }), {
+    best: false,
+  });
+  const list = await store.list();
+  expect(list.map(({ name }) => name)).toEqual([nameOf(step, term), nameOf(3, term), nameOf(3, 999_999)]);
+});
+
+test('what was just written stays, also when there are newer checkpoints', async () => {
+  await saved(5, 6);
+  await new CheckpointStore(directory, { keep: 1, fence: null }).save(stateAt(3), { best: false });
+  expect((await store.list()).map(({ name, latest }) => [name, latest])).toEqual([
+    [nameOf(6), false],
+    [nameOf(3), true],
+  ]);
+});
+
+test('checkpoints that could not be loaded are neither counted nor removed', async () => {
+  await saved(1, 2, 5, 6);
+  for (const step of [5, 6]) await flipBit(join(directory, nameOf(step), 'manifest.json'));
+  const resumed = new CheckpointStore(directory, { keep: 2, fence: null });
+  expect((await resumed.loadNewest(thisRun))!.name).toBe(nameOf(2));
+  await resumed.save(stateAt(3), { best: false });
+  expect((await resumed.list()).map(({ name }) => name)).toEqual([6, 5, 3, 2].map((step) => nameOf(step)));
+});
+
+test('a folder that cannot be read is named with the system’s reason', async () => {
+  await writeFile(directory, 'a file');
+  await expect(store.loadNewest(thisRun)).rejects.toMatchObject({
+    code: 'CHECKPOINT_READ',
+    exitCode: 74,
+    message: `${directory} cannot be read: ENOTDIR: not a directory, scandir '${directory}'.`,
+    cause: { code: 'ENOTDIR' },
+  });
 });
 
 test('a checkpoint that the fence does not accept is not loaded, not listed and not removed', async () => {

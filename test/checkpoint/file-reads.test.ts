@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import promises, { readFile, writeFile } from 'node:fs/promises';
+import promises, { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { readSafetensors, type Tensor } from '../../src/checkpoint/safetensors.js';
 import { readManifest, readState } from '../../src/checkpoint/state.js';
 import { CheckpointStore } from '../../src/checkpoint/store.js';
@@ -91,6 +91,26 @@ test('a file that a disk cannot read is damaged, and the error keeps the cause',
     message: expect.stringMatching(/^\w+\.safetensors cannot be read: EIO: i\/o error, read\.$/),
     cause,
   });
+});
+
+test('every file that was opened is closed, also where one is damaged', async () => {
+  const handles: promises.FileHandle[] = [];
+  const open = async (...parameters: Parameters<typeof promises.open>) => {
+    const handle = await promises.open(...parameters);
+    handles.push(handle);
+    return handle;
+  };
+  const recording = new Disk(null, { ...promises, open });
+  const isClosed = ({ fd }: promises.FileHandle) => fd === -1;
+  const watched = new CheckpointStore(directory, { keep: 1, fence: null }, () => recording);
+  const { name } = await watched.save(stateAt(1), { best: false });
+  const written = handles.length;
+  expect(written).toBeGreaterThan(6);
+  expect(handles.every(isClosed)).toBe(true);
+  await truncate(join(directory, name, 'codes.safetensors'), 8);
+  await expect(read(recording)).rejects.toMatchObject({ code: 'CHECKPOINT_DAMAGED' });
+  await vi.waitUntil(() => handles.every(isClosed));
+  expect(handles.length).toBe(written + 3);
 });
 
 test('a file of which the manifest says nothing is not read', async () => {

@@ -157,7 +157,6 @@ test('no damage to the header is taken for a tensor without an error of ours', (
 });
 
 describe('a wrong file is refused by name', () => {
-  const whole = Buffer.concat(encodeSafetensors(tensors));
   const hugeHeader = Buffer.alloc(16);
   hugeHeader.writeBigUInt64LE(2n ** 63n);
   test.each([
@@ -209,6 +208,14 @@ describe('a wrong file is refused by name', () => {
       'tensor w has 4 bytes, expected 8 for F32 [2,1].',
     ],
     [
+      'wrong length behind another tensor',
+      file(
+        '{"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"w":{"dtype":"U8","shape":[4],"data_offsets":[3,5]}}',
+        new Uint8Array(7),
+      ),
+      'tensor w has 2 bytes, expected 4 for U8 [4].',
+    ],
+    [
       'enormous shape',
       described({ dtype: 'U8', shape: [2 ** 40, 2 ** 40], data_offsets: [0, 1] }, 1),
       'tensor w has 1 bytes, expected 1.2089258196146292e+24 for U8 [1099511627776,1099511627776].',
@@ -218,8 +225,6 @@ describe('a wrong file is refused by name', () => {
       described({ dtype: 'U8', shape: [9], data_offsets: [0, 9] }, 8),
       'tensor w ends at byte 9 of 8.',
     ],
-    ['bytes left over', Buffer.concat([whole, Buffer.alloc(1)]), 'its tensors end at byte 54, expected 55.'],
-    ['cut', whole.subarray(0, whole.length - 1), 'tensor codes ends at byte 54 of 53.'],
   ])('%s', (_, bytes, what) => {
     expect(() => decodeSafetensors(bytes, 'weights.safetensors')).toThrow(
       expect.objectContaining({
@@ -228,6 +233,16 @@ describe('a wrong file is refused by name', () => {
       }),
     );
   });
+});
+
+test('a file that is longer or shorter than its tensors is refused', () => {
+  const whole = Buffer.concat(encodeSafetensors(tensors));
+  expect(() => decodeSafetensors(Buffer.concat([whole, Buffer.alloc(1)]), 'f')).toThrow(
+    'Tensor file f: its tensors end at byte 54, expected 55.',
+  );
+  expect(() => decodeSafetensors(whole.subarray(0, whole.length - 1), 'f')).toThrow(
+    'Tensor file f: tensor codes ends at byte 54 of 53.',
+  );
 });
 
 test('the cause of a header that cannot be read stays attached', () => {
