@@ -85,13 +85,12 @@ export function codeTargets(input: {
   const entries = classCount + omega.length;
   const targets = new Float64Array(bits * entries);
   const entryOfRow = labels.slice();
-  // A row that was sampled twice keeps its first entry and adds both outputs.
+  // An entry adds a row's output to what the row had before: its class's entry, or its earlier one if it was sampled
+  // twice.
   const source = new Int32Array(omega.length);
-  const entry = new Int32Array(omega.length);
   for (let i = 0; i < omega.length; i++) {
     source[i] = entryOfRow[omega[i]!]!;
-    entry[i] = source[i]! < classCount ? classCount + i : source[i]!;
-    entryOfRow[omega[i]!] = entry[i]!;
+    entryOfRow[omega[i]!] = classCount + i;
   }
   for (let k = 0; k < bits; k++) {
     const base = k * entries;
@@ -99,7 +98,7 @@ export function codeTargets(input: {
       targets[base + y] = bits * ((1 + ratio) * classSums[y * bits + k]! - ratio * total[k]!);
     }
     for (let i = 0; i < omega.length; i++) {
-      targets[base + entry[i]!] = targets[base + source[i]!]! + gamma * u[i * bits + k]!;
+      targets[base + classCount + i] = targets[base + source[i]!]! + gamma * u[i * bits + k]!;
     }
   }
   return { targets, entries, entryOfRow };

@@ -115,11 +115,9 @@ export class Ledger {
     const text = this.buffer;
     this.buffer = '';
     this.writing = this.writing.then(() =>
-      text === ''
-        ? undefined
-        : this.file.append(text).catch((error) => {
-            throw writeError(this.path, error);
-          }),
+      this.file.append(text).catch((error) => {
+        throw writeError(this.path, error);
+      }),
     );
     // The next caller that waits throws it. Until then it must not count as unhandled.
     this.writing.catch(() => {});

@@ -6,7 +6,7 @@ import { Disk } from '../../src/disk/disk.js';
 import { DiskWatch } from '../../src/disk/watch.js';
 import { failure } from '../kit/failure.js';
 import { HangingDisk } from '../kit/hanging-disk.js';
-import { stateAt, temporaryDirectory, thisRun } from './states.js';
+import { leftovers, stateAt, temporaryDirectory, thisRun } from './states.js';
 
 let directory: string;
 beforeEach(async () => {
@@ -33,7 +33,8 @@ const operations = [
   ...[1, 5, 7].map((call) => ['close', call] as const),
   ...[1, 2].map((call) => ['rename', call] as const),
   ...[1, 2].map((call) => ['rm', call] as const),
-  ...[1, 2].map((call) => ['readdir', call] as const),
+  ...[1, 2, 3].map((call) => ['readdir', call] as const),
+  ...[1].map((call) => ['readFile', call] as const),
 ];
 
 describe.each(operations)('%s, call %i, does not answer', (name, held) => {
@@ -44,7 +45,7 @@ describe.each(operations)('%s, call %i, does not answer', (name, held) => {
       best: false,
       onAbandoned: (write) => abandoned.push(write),
     });
-    await disk.held;
+    await disk.heldDuring(saved);
     await vi.advanceTimersByTimeAsync(119_000);
     expect(abandoned).toEqual([]);
     await vi.advanceTimersByTimeAsync(1_000);
@@ -58,6 +59,18 @@ describe.each(operations)('%s, call %i, does not answer', (name, held) => {
   });
 });
 
+test('the files of a write that was given up stay for its late answer; the next process removes them', async () => {
+  const disk = new HangingDisk('sync', (call) => call === 1);
+  const saved = storeOn(disk).save(stateAt(2), { best: false });
+  await disk.heldDuring(saved);
+  await vi.advanceTimersByTimeAsync(120_000);
+  const { name } = await saved;
+  expect(await leftovers(directory)).toEqual([`.tmp-${name}`]);
+  expect(await readdir(join(directory, `.tmp-${name}`))).toEqual(['weights.safetensors']);
+  await new CheckpointStore(directory, { keep: 1, fence: null }).save(stateAt(3), { best: false });
+  expect(await leftovers(directory)).toEqual([]);
+});
+
 test('a disk that never answers again ends the attempts with a sentence; earlier checkpoints are untouched', async () => {
   await new CheckpointStore(directory, { keep: 1, fence: null }).save(stateAt(1), { best: false });
   const before = await readdir(directory);
@@ -68,7 +81,7 @@ test('a disk that never answers again ends the attempts with a sentence; earlier
     failure('CHECKPOINT_WRITE', /fsync of \S+weights\.safetensors did not answer within 480 s\.$/),
   );
   for (const seconds of [120, 240, 480]) {
-    await disk.held;
+    await disk.heldDuring(saved);
     await vi.advanceTimersByTimeAsync(1000 * seconds);
   }
   await refused;
@@ -78,7 +91,7 @@ test('a disk that never answers again ends the attempts with a sentence; earlier
   expect(await readdir(directory)).toEqual(expect.arrayContaining(before));
   expect(await loaded()).toMatchObject({ state: stateAt(1) });
   await new CheckpointStore(directory, { keep: 1, fence: null }).save(stateAt(3), { best: false });
-  expect((await readdir(directory)).filter((entry) => entry.startsWith('.'))).toEqual([]);
+  expect(await leftovers(directory)).toEqual([]);
   // The descriptors are closed when the disk answers after all.
   await disk.release();
 });

@@ -63,6 +63,63 @@ test('a file whose data is not aligned is read all the same', () => {
   }
 });
 
+test('types that JavaScript has no arrays for are read as bits', () => {
+  const header = `{"a":{"dtype":"F16","shape":[1],"data_offsets":[0,2]},"b":{"dtype":"BF16","shape":[1],"data_offsets":[2,4]}}`;
+  const read = decodeSafetensors(file(header, Uint8Array.of(0, 0x3c, 0x80, 0x3f)), 'f');
+  expect(read.types).toEqual({ a: 'F16', b: 'BF16' });
+  expect(read.tensors).toEqual({
+    a: { shape: [1], data: Uint16Array.of(0x3c00) },
+    b: { shape: [1], data: Uint16Array.of(0x3f80) },
+  });
+  expect(read.metadata).toEqual({});
+});
+
+test('tensors of one width keep their order, after the wider ones', () => {
+  const map = {
+    y: { shape: [1], data: Int8Array.of(1) },
+    b: { shape: [1], data: Float32Array.of(1) },
+    x: { shape: [1], data: Uint8Array.of(2) },
+    a: { shape: [1], data: Int32Array.of(2) },
+    wide: { shape: [1], data: Float64Array.of(3) },
+  };
+  const read = decodeSafetensors(Buffer.concat(encodeSafetensors(map)), 'f');
+  expect(Object.keys(read.tensors)).toEqual(['wide', 'b', 'a', 'y', 'x']);
+  expect(read.types).toEqual({ wide: 'F64', b: 'F32', a: 'I32', y: 'I8', x: 'U8' });
+});
+
+test('the header may name tensors in any order, and empty ones at the place of another', () => {
+  const header = `{"second":{"dtype":"U8","shape":[1],"data_offsets":[1,2]},"first":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"none":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}`;
+  const { tensors } = decodeSafetensors(file(header, Uint8Array.of(7, 8)), 'f');
+  expect(tensors).toEqual({
+    none: { shape: [0], data: new Uint8Array(0) },
+    first: { shape: [1], data: Uint8Array.of(7) },
+    second: { shape: [1], data: Uint8Array.of(8) },
+  });
+});
+
+test('aligned tensors share the file’s memory', () => {
+  const bytes = Buffer.concat(encodeSafetensors(tensors));
+  const own = new Uint8Array(bytes.length);
+  own.set(bytes);
+  for (const { data } of Object.values(decodeSafetensors(own, 'f').tensors)) {
+    expect(data.buffer).toBe(own.buffer);
+  }
+});
+
+test('without metadata the file has none', () => {
+  const [head] = encodeSafetensors({ w: { shape: [1], data: Float32Array.of(1) } });
+  const text = Buffer.from(head!.subarray(8)).toString();
+  expect(JSON.parse(text)).toEqual({ w: { dtype: 'F32', shape: [1], data_offsets: [0, 4] } });
+});
+
+test('a header longer than the format allows is refused before it is read', () => {
+  const bytes = new Uint8Array(100_000_010);
+  new DataView(bytes.buffer).setBigUint64(0, 100_000_001n, true);
+  expect(() => decodeSafetensors(bytes, 'f')).toThrow(
+    'Tensor file f: its header length is 100000001 bytes, expected at most 100000000.',
+  );
+});
+
 test('a name may be any text', () => {
   const names = fc.uniqueArray(
     fc.string().filter((name) => name !== '__metadata__'),
@@ -100,56 +157,125 @@ test('no damage to the header is taken for a tensor without an error of ours', (
 });
 
 describe('a wrong file is refused by name', () => {
-  const whole = Buffer.concat(encodeSafetensors(tensors));
   const hugeHeader = Buffer.alloc(16);
   hugeHeader.writeBigUInt64LE(2n ** 63n);
   test.each([
-    ['too short', new Uint8Array(7), '7 bytes, expected at least 8'],
-    ['header beyond the end', hugeHeader, 'expected at most 8'],
-    ['not JSON', file('{"w":'), 'header is not JSON'],
-    ['not UTF-8', Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0xff), 'not JSON'],
-    ['not an object', file('[]'), 'not a JSON object'],
-    ['metadata with numbers', file('{"__metadata__":{"a":1}}'), 'metadata is not a map of strings'],
-    ['unknown type', described({ dtype: 'F8', shape: [1], data_offsets: [0, 1] }, 1), 'tensor w has type F8'],
+    ['too short', new Uint8Array(7), 'it has 7 bytes, expected at least 8.'],
+    [
+      'header beyond the end',
+      hugeHeader,
+      'its header length is 9223372036854776000 bytes, expected at most 8.',
+    ],
+    ['not JSON', file('{"w":'), 'its header is not JSON.'],
+    ['not UTF-8', Uint8Array.of(3, 0, 0, 0, 0, 0, 0, 0, 0x22, 0xff, 0x22), 'its header is not JSON.'],
+    ['a list', file('[]'), 'its header is not a JSON object.'],
+    ['null', file('null'), 'its header is not a JSON object.'],
+    ['a number', file('5'), 'its header is not a JSON object.'],
+    ['metadata with numbers', file('{"__metadata__":{"a":1}}'), 'its metadata is not a map of strings.'],
+    [
+      'unknown type',
+      described({ dtype: 'F8', shape: [1], data_offsets: [0, 1] }, 1),
+      'tensor w has type F8, expected one of F64, F32, I64, I32, I8, U8, F16, BF16.',
+    ],
     [
       'type of the prototype',
       described({ dtype: 'toString', shape: [1], data_offsets: [0, 1] }, 1),
-      'type toString',
+      'tensor w has type toString, expected one of F64, F32, I64, I32, I8, U8, F16, BF16.',
     ],
-    ['negative extent', described({ dtype: 'U8', shape: [-1], data_offsets: [0, 1] }, 1), 'w.shape.0'],
-    ['unknown field', described({ dtype: 'U8', shape: [1], data_offsets: [0, 1], x: 1 }, 1), 'tensor w'],
-    ['gap', described({ dtype: 'U8', shape: [1], data_offsets: [1, 2] }, 2), 'starts at byte 1, expected 0'],
-    ['wrong length', described({ dtype: 'F32', shape: [2], data_offsets: [0, 4] }, 4), '4 bytes, expected 8'],
+    [
+      'negative extent',
+      described({ dtype: 'U8', shape: [-1], data_offsets: [0, 1] }, 1),
+      'tensor w.shape.0 has a wrong description (Too small: expected number to be >=0).',
+    ],
+    [
+      'unknown field',
+      described({ dtype: 'U8', shape: [1], data_offsets: [0, 1], x: 1 }, 1),
+      'tensor w has a wrong description (Unrecognized key: "x").',
+    ],
+    [
+      'a tensor that is null',
+      file('{"w":null}'),
+      'tensor w has a wrong description (Invalid input: expected object, received null).',
+    ],
+    [
+      'gap',
+      described({ dtype: 'U8', shape: [1], data_offsets: [1, 2] }, 2),
+      'tensor w starts at byte 1, expected 0.',
+    ],
+    [
+      'wrong length',
+      described({ dtype: 'F32', shape: [2, 1], data_offsets: [0, 4] }, 4),
+      'tensor w has 4 bytes, expected 8 for F32 [2,1].',
+    ],
+    [
+      'wrong length behind another tensor',
+      file(
+        '{"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"w":{"dtype":"U8","shape":[4],"data_offsets":[3,5]}}',
+        new Uint8Array(7),
+      ),
+      'tensor w has 2 bytes, expected 4 for U8 [4].',
+    ],
     [
       'enormous shape',
       described({ dtype: 'U8', shape: [2 ** 40, 2 ** 40], data_offsets: [0, 1] }, 1),
-      '1 bytes, expected 1.2',
+      'tensor w has 1 bytes, expected 1.2089258196146292e+24 for U8 [1099511627776,1099511627776].',
     ],
     [
       'beyond the end',
       described({ dtype: 'U8', shape: [9], data_offsets: [0, 9] }, 8),
-      'ends at byte 9 of 8',
+      'tensor w ends at byte 9 of 8.',
     ],
-    ['bytes left over', Buffer.concat([whole, Buffer.alloc(1)]), 'tensors end at byte'],
-    ['cut', whole.subarray(0, whole.length - 1), 'tensor codes ends at byte'],
-  ])('%s', (_, bytes, text) => {
+  ])('%s', (_, bytes, what) => {
     expect(() => decodeSafetensors(bytes, 'weights.safetensors')).toThrow(
       expect.objectContaining({
         code: 'CHECKPOINT_SAFETENSORS',
-        message: expect.stringMatching(/^Tensor file weights\.safetensors: /),
+        message: `Tensor file weights.safetensors: ${what}`,
       }),
     );
-    expect(() => decodeSafetensors(bytes, 'weights.safetensors')).toThrow(text);
   });
 });
 
-test('tensors that cannot be written are refused', () => {
-  const wrong = (tensor: Tensor, name = 'w') => encodeSafetensors({ [name]: tensor });
-  expect(() => wrong({ shape: [3], data: new Float32Array(2) })).toThrow('2 elements, expected 3');
-  expect(() => wrong({ shape: [1], data: new Float32Array(1) }, '__metadata__')).toThrow(
-    'A tensor has the name __metadata__, expected a name',
+test('a file that is longer or shorter than its tensors is refused', () => {
+  const whole = Buffer.concat(encodeSafetensors(tensors));
+  expect(() => decodeSafetensors(Buffer.concat([whole, Buffer.alloc(1)]), 'f')).toThrow(
+    'Tensor file f: its tensors end at byte 54, expected 55.',
   );
-  expect(() => wrong({ shape: [1], data: new Uint16Array(1) as never })).toThrow('A Uint16Array has no type');
+  expect(() => decodeSafetensors(whole.subarray(0, whole.length - 1), 'f')).toThrow(
+    'Tensor file f: tensor codes ends at byte 54 of 53.',
+  );
+});
+
+test('the cause of a header that cannot be read stays attached', () => {
+  const issues = expect.objectContaining({ issues: expect.any(Array) });
+  for (const [header, cause] of [
+    ['{', expect.any(SyntaxError)],
+    ['{"__metadata__":5}', issues],
+    ['{"w":5}', issues],
+  ] as const) {
+    expect(() => decodeSafetensors(file(header), 'f')).toThrow(expect.objectContaining({ cause }));
+  }
+});
+
+test.each([
+  [
+    'of another shape',
+    { w: { shape: [3], data: new Float32Array(2) } },
+    'Tensor w of shape [3] has 2 elements, expected 3.',
+  ],
+  [
+    'of a name that the format uses',
+    { __metadata__: { shape: [1], data: new Float32Array(1) } },
+    'A tensor has the name __metadata__, expected a name that the safetensors format does not use itself.',
+  ],
+  [
+    'of a type that the format does not have',
+    { w: { shape: [1], data: new Uint16Array(1) } },
+    'A Uint16Array has no type in a tensor file, expected one of F64, F32, I64, I32, I8, U8.',
+  ],
+])('a tensor %s is not written', (_, map, message) => {
+  expect(() => encodeSafetensors(map as Record<string, Tensor>)).toThrow(
+    expect.objectContaining({ code: 'CHECKPOINT_SAFETENSORS', exitCode: 65, message }),
+  );
 });
 
 test('files are read from disk, and a missing one is named', async () => {
@@ -158,7 +284,8 @@ test('files are read from disk, and a missing one is named', async () => {
     expect.objectContaining({
       code: 'CHECKPOINT_READ',
       exitCode: 66,
-      message: expect.stringContaining(path),
+      message: `Tensor file ${path} cannot be read: ENOENT: no such file or directory, open '${path}'.`,
+      cause: expect.objectContaining({ code: 'ENOENT' }),
     }),
   );
   await writeFile(path, encodeSafetensors(tensors));

@@ -35,7 +35,9 @@ const fresh = () => new CheckpointStore(directory, { keep: 3, fence: null });
 
 test('a state comes back as it was, to the bit', async () => {
   const state = stateAt(7, { identity: null });
+  const start = performance.now();
   const saved = await store.save(state, { best: false });
+  expect(saved.seconds).toBeLessThanOrEqual((performance.now() - start) / 1000);
   expect(saved.name).toBe(nameOf(7));
   const sizes = await Promise.all(
     (await readdir(join(directory, saved.name))).map((file) => stat(join(directory, saved.name, file))),

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { packCodes, popcount, signCodes, unpackCodes, wordsPerCode } from '../../src/hashing/codes.js';
-import { HashingError } from '../../src/hashing/error.js';
 import { generator } from './dense.js';
 
 const matrices = fc
@@ -50,15 +49,4 @@ test('the popcount of two codes’ exclusive or is their Hamming distance (c −
 
 test('sign(0) is +1', () => {
   expect(signCodes(Float32Array.of(0, -0, 1e-30, -1e-30, 1, -1))).toEqual(Int8Array.of(1, 1, 1, -1, 1, -1));
-});
-
-test.each([0, 65, 1.5, Number.NaN])('a code length of %s is refused', (bits) => {
-  expect(() => wordsPerCode(bits)).toThrow(
-    expect.objectContaining({ code: 'HASHING_BITS', message: expect.stringContaining(`${bits}`) }),
-  );
-});
-
-test('a matrix that is no whole number of codes is refused', () => {
-  expect(() => packCodes(new Int8Array(7), 3)).toThrow(HashingError);
-  expect(() => unpackCodes(new Uint32Array(3), 2, 48)).toThrow('3 elements, expected 4');
 });

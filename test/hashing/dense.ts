@@ -17,7 +17,7 @@ export interface Problem {
 export const problems: fc.Arbitrary<Problem> = fc
   .record({
     n: fc.integer({ min: 2, max: 40 }),
-    bits: fc.oneof(fc.integer({ min: 1, max: 64 }), fc.constantFrom(1, 8, 31, 32, 33, 64)),
+    bits: fc.oneof(fc.integer({ min: 1, max: 64 }), fc.constantFrom(1, 2, 8, 9, 16, 31, 32, 33, 64)),
     classCount: fc.integer({ min: 1, max: 6 }),
     gamma: fc.constantFrom(0, 0.5, 200),
     ratio: fc.double({ min: 0.001, max: 2, noNaN: true }),

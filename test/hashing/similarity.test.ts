@@ -72,15 +72,3 @@ test('both published forms of the softened matrix agree and have mean 0', () => 
     }),
   );
 });
-
-test('a database of one class has no ratio', () => {
-  expect(() => softRatio(Int32Array.of(0, 0), Int32Array.of(3))).toThrow(
-    expect.objectContaining({ code: 'HASHING_ONE_CLASS' }),
-  );
-});
-
-test('labels outside the classes are refused', () => {
-  const input = { codes: Int8Array.of(1, -1), bits: 1, classCount: 2, ratio: 1 };
-  expect(() => summarizeCodes({ ...input, labels: Int32Array.of(0, 2) })).toThrow('Label 2 of row 1');
-  expect(() => summarizeCodes({ ...input, labels: Int32Array.of(0) })).toThrow('2 elements, expected 1');
-});

@@ -24,6 +24,14 @@ export class HangingDisk {
     return this.wrapped(system as unknown as Record<string, Operation>) as unknown as FileSystem;
   }
 
+  /** Waits until an operation is held. Fails at once when `work` ends before, as none is held then. */
+  async heldDuring(work: Promise<unknown>): Promise<void> {
+    const ended = work.then(() => {
+      throw new Error(`The work ended, and no call of ${this.name} was held.`);
+    });
+    await Promise.race([this.held, ended]);
+  }
+
   /** Carries out late what was held, and answers whoever waits for it. */
   async release(): Promise<void> {
     await Promise.allSettled(this.carryOut.splice(0).map((call) => call()));

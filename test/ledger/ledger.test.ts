@@ -187,7 +187,7 @@ test('a ledger whose file does not answer for ten minutes is an error that anoth
     exitCode: 1,
     message: `the ledger ${path} cannot be written (fsync of ${path} did not answer within 600 s)`,
   });
-  await hanging.held;
+  await hanging.heldDuring(recorded);
   await vi.advanceTimersByTimeAsync(600_000);
   await refused;
   await ledger.close();
