@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/full/**', 'test/native/**', 'node_modules/**'],
+    exclude: ['test/slow/**', 'test/full/**', 'test/native/**', 'node_modules/**'],
     // Engines hold global state (the TF.js backend) and native threads: one process per file keeps them apart.
     pool: 'forks',
     maxWorkers: 2,

@@ -1,7 +1,7 @@
 // Processor time of one FCAENet microbatch of a ResNet-50 (pass 1, attention and erasing, pass 2, loss, backward) on the
 // engine `tensorflow`: as one graph, operation by operation, and as Python's `tf.function` of the same TensorFlow, in one
-// interleaved run; and how often a microbatch calls into TensorFlow. Of Python there are two figures: the gradient as a
-// NumPy array, which is the same work, and left in TensorFlow's tensor, which is a copy of it less. Needs
+// interleaved run; and how often a microbatch calls into TensorFlow. Python is compared twice: with the gradient in an
+// array of each side's own language, and with the gradient left in TensorFlow on both sides. Needs
 // `npm run setup:tensorflow`, and a Python (PYTHON, or python3) that has TensorFlow of the version in scripts/tensorflow-cpu.txt.
 // usage: npm run bench:graph [-- ROWSxSIZE...] [--threads=1] [--rounds=5] [--without=eager]
 import { join } from 'node:path';
@@ -30,13 +30,13 @@ async function compare(name) {
       TF_DETERMINISTIC_OPS: '1',
       TF_CPP_MIN_LOG_LEVEL: '2',
     });
+  const own = (side) => stepper(process.execPath, [steps, side, ...settings], {});
   const sides = {
-    graph: await stepper(process.execPath, [steps, 'graph', ...settings], {}),
+    graph: await own('graph'),
     python: await python('array'),
-    'python, gradient left in TensorFlow': await python('tensor'),
-    ...(flags.without === 'eager'
-      ? {}
-      : { eager: await stepper(process.execPath, [steps, 'eager', ...settings], {}) }),
+    left: await own('left'),
+    'python, left': await python('tensor'),
+    ...(flags.without === 'eager' ? {} : { eager: await own('eager') }),
   };
   for (const side of Object.values(sides)) await side.run(2);
   const turns = [];
@@ -51,9 +51,12 @@ async function compare(name) {
   if (!about.version.includes(`TensorFlow ${version} `)) {
     throw new Error(`Python has TensorFlow ${version}, and the engine is ${about.version}.`);
   }
-  const ratios = Object.keys(sides)
-    .slice(1)
-    .map((side) => [side, turns.map((turn) => turn.graph / turn[side])]);
+  const ratio = (side, other) => turns.map((turn) => turn[side] / turn[other]);
+  const ratios = [
+    ['python', 'gradient as an array', ratio('graph', 'python')],
+    ['python', 'gradient left in TensorFlow', ratio('left', 'python, left')],
+    ...(sides.eager ? [['eager', 'gradient as an array', ratio('graph', 'eager')]] : []),
+  ];
   const bound = bounds[name] ?? {};
   const { run, tensors, all } = about.spent;
   const outside = all - run;
@@ -61,10 +64,10 @@ async function compare(name) {
     `${name.replace('x', ' rows of ')} pixels, ${flags.threads} thread(s): ` +
       ratios
         .map(
-          ([side, values]) =>
-            `graph ÷ ${side} ${spread(values)}${bound[side] ? ` (at most ${bound[side]})` : ''}`,
+          ([side, what, values]) =>
+            `graph ÷ ${side}, ${what}, ${spread(values)}${bound[side] ? ` (at most ${bound[side]})` : ''}`,
         )
-        .join(', ') +
+        .join('; ') +
       `; calls into TensorFlow ${about.calls.run}; outside the graph ${outside.toFixed(0)} ms of the processor, ` +
       `${tensors.toFixed(0)} of them for ${about.calls.tensors} tensors made or read`,
   );

@@ -1,11 +1,12 @@
 // This project's side of bench/graph.mjs: microbatches on the engine tensorflow, by the contract of kit/stepper.mjs.
-// usage: graph_steps.mjs graph|eager ROWS SIZE THREADS
+// `left` leaves the gradient in TensorFlow, where the next ones are added to it.
+// usage: graph_steps.mjs graph|left|eager ROWS SIZE THREADS
 import { createInterface } from 'node:readline';
 import * as tf from '@tensorflow/tfjs-core';
 import { KeyedRandom } from '../dist/data/random.js';
 import { loadEngine } from '../dist/engine/loader.js';
 import { summarizeCodes } from '../dist/hashing/similarity.js';
-import { computeGradientAnywhere } from '../dist/model/any-engine.js';
+import { computeGradientAnywhere, gradientSumsInEngine } from '../dist/model/any-engine.js';
 import { computeGradient } from '../dist/model/fcaenet.js';
 import { initialWeights } from '../dist/model/initial.js';
 import { describeModel } from '../dist/model/layout.js';
@@ -26,7 +27,7 @@ const pixels = (phase) => {
     { length: rows * imageSize ** 2 * 3 },
     (_value, index) => 128 + 127 * Math.sin(index * 12.9898 + phase),
   );
-  return side === 'graph' ? bytes : normalizeImages(bytes, layout.trunk.preprocessing);
+  return side === 'eager' ? normalizeImages(bytes, layout.trunk.preprocessing) : bytes;
 };
 const codes = Int8Array.from({ length: 24 * bits }, (_value, index) => (index % 3 === 0 ? 1 : -1));
 const input = {
@@ -49,8 +50,12 @@ const input = {
   erasing: { regions: 50, size: Math.round(imageSize / 8) },
   gradient: new Float32Array(layout.parameterCount),
 };
-const step =
-  side === 'graph' ? () => computeGradientAnywhere(network, input) : () => computeGradient(network, input);
+const sums = gradientSumsInEngine(network, [rows], () => input.gradient);
+const step = {
+  graph: () => computeGradientAnywhere(network, input),
+  left: () => sums.compute(input),
+  eager: () => computeGradient(network, input),
+}[side];
 
 const calls = { run: 0, tensors: 0 };
 /** Milliseconds of the processor. */
@@ -85,6 +90,7 @@ function measureCalls() {
     executeOp: 'run',
     createTensor: 'tensors',
     tensorDataSync: 'tensors',
+    ...(binding.readTensorInto && { readTensorInto: 'tensors' }),
   };
   const counting = Object.fromEntries(
     Object.getOwnPropertyNames(binding).map((name) => [name, binding[name]]),

@@ -2,7 +2,7 @@
 
 usage: tensorflow_graph.py ROWS SIZE THREADS array|tensor
 
-The gradient ends as a NumPy array, as a worker would send it, or stays TensorFlow's tensor.
+The gradient ends as a NumPy array, as a worker would send it, or stays in TensorFlow, a tensor for each variable.
 Reads a number of steps per line, writes the seconds they took, then the processor's seconds.
 """
 
@@ -131,7 +131,9 @@ def main():
             loss = tf.add_n(losses)
         gradients = tape.gradient(loss, network.variables)
         statistics = tf.concat([tf.concat(pair, 0) for pair in first + second], 0)
-        return tf.concat([tf.reshape(g, [-1]) for g in gradients], 0), both, erased, losses, statistics, mask
+        if as_array:
+            gradients = tf.concat([tf.reshape(gradient, [-1]) for gradient in gradients], 0)
+        return gradients, both, erased, losses, statistics, mask
 
     random = np.random.default_rng(1)
     pictures = lambda: random.uniform(-1, 1, [rows, size, size, 3]).astype(np.float32)

@@ -103,6 +103,7 @@ function installPackages({ did, found }) {
     return;
   }
   const watch = stopwatch();
+  did('installing the npm packages of package-lock.json, which can take minutes');
   run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund'], {
     failure: 'The npm packages cannot be installed; see above.',
   });

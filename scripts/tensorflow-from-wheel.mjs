@@ -118,14 +118,17 @@ function installTfjsNode({ gpu, log }) {
   return join(root, 'node_modules', name);
 }
 
-/** tfjs-node's addon, and in the place where it looks for that one which loads it without a word. */
+/** tfjs-node's addon with one function more, and in the place where it looks for that one which loads it without a word. */
 function buildAddon({ module, cached, log }) {
   const { include_dir: nodeHeaders } = createRequire(import.meta.url)('node-api-headers');
   const folder = join(cached, 'tensorflow');
   const addon = compiled({
     name: 'tfjs_binding',
     cached,
-    sources: ['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(module, 'binding', name)),
+    sources: [
+      ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(module, 'binding', name)),
+      join(root, 'scripts', 'tensorflow-read-into.cc'),
+    ],
     options: [
       ...[`-I${nodeHeaders}`, `-I${join(folder, 'include')}`, `-I${module}`],
       ...libraries.map((name) => join(folder, name)),

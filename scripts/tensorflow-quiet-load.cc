@@ -1,5 +1,6 @@
-// What tfjs-node finds as its addon: loads the real one and hands over. TensorFlow writes notes while it is loaded, before
-// it looks at TF_CPP_MIN_LOG_LEVEL; where that is set, standard error goes nowhere for as long as the loading takes.
+// What tfjs-node finds as its addon: loads the real one, hands over, and adds `readTensorInto`. TensorFlow writes notes
+// while it is loaded, before it looks at TF_CPP_MIN_LOG_LEVEL; where that is set, standard error goes nowhere for as long
+// as the loading takes.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <node_api.h>
@@ -43,5 +44,12 @@ NAPI_MODULE_INIT() {
     napi_throw_error(env, nullptr, dlerror());
     return nullptr;
   }
-  return reinterpret_cast<napi_value (*)(napi_env, napi_value)>(start)(env, exports);
+  napi_value const loaded = reinterpret_cast<napi_value (*)(napi_env, napi_value)>(start)(env, exports);
+  napi_callback const read = reinterpret_cast<napi_callback>(dlsym(addon, "fcaenetReadTensorInto"));
+  napi_value function;
+  if (loaded != nullptr && read != nullptr &&
+      napi_create_function(env, "readTensorInto", NAPI_AUTO_LENGTH, read, nullptr, &function) == napi_ok) {
+    napi_set_named_property(env, loaded, "readTensorInto", function);
+  }
+  return loaded;
 }

@@ -114,7 +114,9 @@ export function decodeSafetensors(bytes: Uint8Array, file: string): TensorFile {
   const headerBytes = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
   const available = Math.min(bytes.length - 8, maxHeaderBytes);
   if (headerBytes > available) {
-    throw fail(`its header length is ${headerBytes} bytes, expected at most ${available}`);
+    throw fail(
+      `it is not in safetensors format, or cut off: its first 8 bytes announce a header of ${headerBytes} bytes, expected at most ${available}`,
+    );
   }
   const { layout, metadata } = parseHeader(bytes.subarray(8, 8 + headerBytes), fail);
   const data = bytes.subarray(8 + headerBytes);

@@ -33,7 +33,7 @@ export async function control({ request, run, nats, json }: ControlOptions): Pro
     if (cause instanceof TransportError) throw cause;
     throw new TransportError(
       'TRANSPORT_CONTROL_UNREACHABLE',
-      `no coordinator of run ${name} answers (${(cause as Error).message}); only an active run answers requests`,
+      unanswered(nats === undefined ? directory : null, name, cause),
       { cause },
     );
   }
@@ -46,6 +46,15 @@ export async function control({ request, run, nats, json }: ControlOptions): Pro
   const { ok: _, ...fields } = reply;
   const isForPeople = !json && openConsole('result').isTerminal;
   await print(isForPeople ? describeReply(fields) : `${JSON.stringify(fields)}\n`);
+}
+
+/** Why nobody answers: of a run on this machine its own files say whether it is active. */
+function unanswered(directory: RunDirectory | null, name: string, cause: unknown): string {
+  if (directory?.isRun && !directory.isLocked) {
+    const state = directory.readResult() === null ? 'was interrupted' : 'has finished';
+    return `run ${name} ${state}, and only an active run answers requests; npx fcaenet runs list shows its position`;
+  }
+  return `no coordinator of run ${name} answers (${(cause as Error).message}); only an active run answers requests`;
 }
 
 function ask(

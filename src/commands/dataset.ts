@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { defaultSyntheticSettings } from '../data/synthetic/settings.js';
 import { defaultOperation } from '../run/presets.js';
 import { addExamples, sha256Digest, wholeNumber } from './options.js';
 
@@ -36,18 +37,35 @@ export interface DatasetActions {
 
 /** `fcaenet dataset make` and `fcaenet dataset check`. */
 export function registerDataset(program: Command, actions: DatasetActions): void {
+  const defaults = defaultSyntheticSettings;
   const dataset = program.command('dataset').description('make a synthetic dataset, or check one');
   const make = dataset
     .command('make')
     .description(
       'make a synthetic fine-grained dataset in the layout of CUB-200-2011, with the same pixels on every machine',
     )
-    .argument('<DIR>', 'a folder that is empty or does not exist yet')
-    .option('--species <count>', 'number of species, which only differ in small parts', wholeNumber(2, 20))
-    .option('--train <count>', 'training pictures of each species', wholeNumber(1, 10_000))
-    .option('--test <count>', 'test pictures of each species', wholeNumber(1, 10_000))
-    .option('--size <pixels>', 'side of a picture', wholeNumber(32, 512))
-    .option('--seed <number>', 'key of every random choice', wholeNumber(0, Number.MAX_SAFE_INTEGER));
+    .argument('<DIR>', 'a folder that is new, empty, or has an older synthetic dataset, which is replaced')
+    .option(
+      '--species <count>',
+      `number of species, which only differ in small parts (default: ${defaults.species})`,
+      wholeNumber(2, 20),
+    )
+    .option(
+      '--train <count>',
+      `training pictures of each species (default: ${defaults.trainPerSpecies})`,
+      wholeNumber(1, 10_000),
+    )
+    .option(
+      '--test <count>',
+      `test pictures of each species (default: ${defaults.testPerSpecies})`,
+      wholeNumber(1, 10_000),
+    )
+    .option('--size <pixels>', `side of a picture (default: ${defaults.size})`, wholeNumber(32, 512))
+    .option(
+      '--seed <number>',
+      `key of every random choice (default: ${defaults.seed})`,
+      wholeNumber(0, Number.MAX_SAFE_INTEGER),
+    );
   addExamples(make, [
     'npx fcaenet dataset make data/synthetic',
     'npx fcaenet dataset make data/small --species 5 --train 20 --test 5',

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { defaultOperation } from '../run/presets.js';
 import { addExamples, addWorkersOption } from './options.js';
+import { UsageError } from './usage.js';
 
 export interface BisectOptions {
   /** The runs' directories. */
@@ -40,9 +41,14 @@ export function registerRuns(program: Command, actions: RunsActions): void {
     'npx fcaenet runs compare --bisect runs/quick runs/quick-again',
   ]);
   compare.action(
-    (first: string, second: string, options: { bisect?: true; data?: string; workers?: number }) =>
-      options.bisect
-        ? actions.bisect({ first, second, data: options.data, workers: options.workers })
-        : actions.compare(first, second),
+    (first: string, second: string, options: { bisect?: true; data?: string; workers?: number }) => {
+      const { bisect, data, workers } = options;
+      if (bisect) return actions.bisect({ first, second, data, workers });
+      for (const [option, value] of Object.entries({ data, workers })) {
+        if (value === undefined) continue;
+        throw new UsageError(`runs compare accepts --${option} ${value} only with --bisect`);
+      }
+      return actions.compare(first, second);
+    },
   );
 }

@@ -59,7 +59,7 @@ async function settingsFor(
     log.warn(
       'no pretrained weights: codes trained only on these photographs are hardly better than untrained features',
       {
-        toGetThem: `npx fcaenet weights fetch ${published.name} --output ${path}`,
+        remedy: `npx fcaenet weights fetch ${published.name} --output ${path}`,
       },
     );
   }

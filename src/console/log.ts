@@ -34,12 +34,14 @@ export function jsonLog(sink: LineSink): Log {
   };
 }
 
-/** Short lines for people: the message, then `name value` pairs. */
+/** Short lines for people: the message, then `name value` pairs. Empty texts are left out. */
 export function textLog(sink: LineSink, paint: Paint = plain): Log {
   const write =
     (prefix: string) =>
     (message: string, fields: LogFields = {}) => {
-      const pairs = Object.entries(fields).map(([name, value]) => printable(pair(name, readable(value))));
+      const pairs = Object.entries(fields)
+        .filter(([, value]) => value !== '')
+        .map(([name, value]) => printable(pair(inWords(name), readable(value))));
       const details = pairs.length === 0 ? '' : `  ${paint('dim', `(${pairs.join(', ')})`)}`;
       sink.write(`${prefix}${printable(message)}${details}\n`);
     };
@@ -55,13 +57,22 @@ function pair(name: string, value: string): string {
   return value.startsWith(`${name} `) ? value : `${name} ${value}`;
 }
 
-/** Formats a field's value for people. Numbers, also inside lists and maps, get at most four significant digits. */
-export function readable(value: unknown): string {
-  return typeof value === 'string'
-    ? value
-    : (JSON.stringify(value, (_, each) => rounded(each)) ?? String(value));
+/** The words of a camelCase name: `imagesPerSecond` becomes `images per second`, and `mAP` stays. */
+function inWords(name: string): string {
+  return name
+    .replace(/([a-z0-9])([A-Z])(?=[a-z])/g, (_, before, letter) => `${before} ${letter.toLowerCase()}`)
+    .replace(/([a-z]{2})([A-Z]{2})/g, '$1 $2');
 }
 
-function rounded(value: unknown): unknown {
-  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value;
+/**
+ * Formats a field's value for people. Numbers, also inside lists and maps, get at most four significant digits.
+ * Members of a list are separated by blanks, those of a map by semicolons.
+ */
+export function readable(value: unknown): string {
+  if (typeof value === 'number' && !Number.isInteger(value)) return String(Number(value.toPrecision(4)));
+  if (typeof value !== 'object' || value === null) return String(value);
+  if (Array.isArray(value)) return value.map(readable).join(' ');
+  return Object.entries(value)
+    .map(([name, each]) => `${inWords(name)}: ${readable(each)}`)
+    .join('; ');
 }

@@ -59,7 +59,7 @@ function isResume(argument: string): boolean {
 }
 
 /** Quotes words for a POSIX shell. */
-function shellLine(words: readonly string[]): string {
+export function shellLine(words: readonly string[]): string {
   return words
     .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
     .join(' ');

@@ -1,4 +1,4 @@
-/** What has been opened, to be closed in the opposite order, each whatever becomes of the others. */
+/** Closes things in the opposite order of opening. A failure of one does not prevent the others from being closed. */
 export class Closing {
   private readonly actions: (() => Promise<void> | void)[] = [];
 
@@ -6,7 +6,7 @@ export class Closing {
     this.actions.push(close);
   }
 
-  /** Closes everything, the last first. Throws what the first that failed threw, after all had their turn. */
+  /** Closes everything, the last first. At the end, throws the first error. */
   async close(): Promise<void> {
     const failures: unknown[] = [];
     for (let action = this.actions.pop(); action; action = this.actions.pop()) {

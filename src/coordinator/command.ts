@@ -12,12 +12,12 @@ interface RunOptions {
   readonly resume: ResumeMode;
 }
 
-/** `fcaenet train`: a coordinator in this process and local workers. Throws the errors of `coordinate`. */
+/** `fcaenet train`: a coordinator in this process, and local workers. Throws the errors of `coordinate`. */
 export function train({ run, resume }: RunOptions): Promise<void> {
   return withConsole('beside', (console) => trainOn(console, run, resume));
 }
 
-/** The same on an open console. */
+/** `fcaenet train` on an open console. */
 export async function trainOn(console: Console, run: TrainingRun, resume: ResumeMode): Promise<void> {
   const joinToken = readJoinToken(null, process.env) ?? makeJoinToken();
   const { places: localWorkers, sentence } = await planWorkers(run);
@@ -25,7 +25,7 @@ export async function trainOn(console: Console, run: TrainingRun, resume: Resume
   await carryOut(console, { run, resume, localWorkers, joinToken, farewellSeconds: 0 });
 }
 
-/** `fcaenet coordinator`: the same for workers that are started elsewhere. */
+/** `fcaenet coordinator`: a coordinator for workers that are started elsewhere. Throws the errors of `coordinate`. */
 export async function lead({
   run,
   resume,
@@ -68,7 +68,7 @@ async function carryOut(
     console.log.warn('the codes are no better than features that need no training', {
       mAP,
       ...untrained,
-      better: remedy,
+      remedy,
     });
   }
   await farewell();

@@ -25,9 +25,9 @@ import { Monitoring } from './monitoring/monitoring.js';
 import { failedForGood, hasFailedForGood, isInterrupted } from './phase.js';
 import type { RunResult } from './training/result.js';
 
-/** Pipes, shared memory and what goes with it. */
+/** Open files for each local worker: pipes and shared memory. */
 const filesPerLocalWorker = 8;
-/** A connection, and the one that takes its place. */
+/** Open files for each worker: its connection, and a new one that replaces it. */
 const filesPerWorker = 2;
 
 export interface CoordinateOptions {
@@ -36,33 +36,32 @@ export interface CoordinateOptions {
   readonly console: Console;
   /** Worker processes to start on this machine; none waits for workers from elsewhere. */
   readonly localWorkers: readonly WorkerPlace[];
-  /** What workers must show besides their certificate; null asks for none. */
+  /** The token that workers must send; null when they need none. */
   readonly joinToken: string | null;
-  /** The command line that goes on with the run after an interruption. */
+  /** The command line that continues the run after an interruption. */
   readonly resumeCommand: string;
   /**
-   * How long workers are still told of a run that is over for good; null for as long as those need to ask that look for
-   * one that had finished before, else not at all.
+   * How long the coordinator stays after the end of the run, to tell connecting workers that it is over. Null waits
+   * `shortFarewellSeconds` if the run had finished earlier, and not at all otherwise.
    */
   readonly farewellSeconds: number | null;
 }
 
-/** Longer than a worker ever waits between two attempts to reach a coordinator. */
+/** Longer than the longest time between two connection attempts of a worker. */
 const shortFarewellSeconds = 15;
 
-/** How a run ended that was carried out to its end, now or before. */
+/** The outcome of a finished run. */
 export interface Carried {
   readonly result: RunResult;
-  /** Where the result is. */
+  /** Path of the result. */
   readonly file: string;
-  /** Tells workers that still look for the run that it is over; see `farewellSeconds`. */
+  /** Tells workers that still connect that the run is over; see `farewellSeconds`. */
   farewell(): Promise<void>;
 }
 
 /**
- * Carries out a run, from its run file to `result.json`. When interrupted it writes a checkpoint first, in whatever
- * phase it is.
- * @returns of a run that had finished before, the result it had then
+ * Executes a run, from its run file to `result.json`. An interrupted run writes a checkpoint first.
+ * @returns the result; for a run that had finished earlier, the stored result
  * @throws CoordinatorError COORDINATOR_INTERRUPTED (exit code 75) after a durable checkpoint, MachineError
  *   MACHINE_OPEN_FILES, and what bad input throws
  */
@@ -88,7 +87,7 @@ export async function coordinate(options: CoordinateOptions): Promise<Carried> {
   });
   let term = 0;
   const tell = (finish: Finish, seconds: number) =>
-    // Whoever was told to stop says nothing more.
+    // After a signal the process ends without waiting for late workers.
     tellLateWorkers({
       run,
       protection,
@@ -134,7 +133,7 @@ export async function coordinate(options: CoordinateOptions): Promise<Carried> {
   }
 }
 
-/** The run with this machine around it: its port, its clock, its console and its metrics. */
+/** Connects a run with this machine: its port, clock, console and metrics. */
 function coordinationOf(
   options: CoordinateOptions,
   found: {

@@ -34,39 +34,39 @@ export interface CoordinationOptions {
   readonly leading: Leading;
   readonly console: Console;
   readonly clock: Clock;
-  /** What checkpoints and ledger go through; for simulations. */
+  /** File operations of checkpoints and ledger; for simulations. */
   readonly diskOf?: DiskOf;
-  /** The error with which an interrupted run ends, given the checkpoint that was written. */
+  /** Creates the error of an interrupted run from the name of its checkpoint. */
   readonly interrupted: (checkpoint: string | null) => CoordinatorError;
   readonly openFleet: (options: FleetPart) => FleetOfRun;
   readonly openMonitoring: (options: MonitoringPart) => Promise<MonitoringOfRun>;
-  /** Lets others reach the run's control. @returns how to close it */
+  /** Opens the run's control to other processes. @returns how to close it */
   readonly openControl: (control: RunControl) => Promise<{ close(): Promise<void> }>;
 }
 
-/** What a run decides of its workers; the rest depends on where it runs. */
+/** Options of the workers that depend on the run. The other options depend on the machine. */
 export type FleetPart = Pick<FleetOptions, 'admission' | 'onIdentity' | 'onExhausted'>;
 export type FleetOfRun = Pick<Fleet, 'pool' | 'open' | 'close' | 'size' | 'traffic'>;
-/** What a run knows for those who watch it. */
+/** Options of monitoring that depend on the run. */
 export type MonitoringPart = Pick<MonitoringOptions, 'state' | 'restoredFrom' | 'stepsPerEpoch'> & {
   readonly fleet: FleetOfRun;
 };
 export type MonitoringOfRun = Pick<Monitoring, 'notify' | 'describe' | 'close'>;
 
-/** How a run ended that came to its end. */
+/** The outcome of a finished run. */
 export interface Outcome {
-  /** Of a run that had finished before, the one it had then. */
+  /** For a run that had finished earlier, the stored result. */
   readonly result: RunResult;
-  /** Whether an earlier process had come to it. */
+  /** Whether an earlier process had finished the run. */
   readonly hadFinished: boolean;
 }
 
-/** Carries out a run in its directory, from its newest checkpoint or its beginning to its end. */
+/** Executes a run in its directory, from its newest checkpoint or from the start. */
 export class Coordination {
   private phase: Phase = { kind: 'opening' };
   private origin: RunOrigin = { identity: null, version };
   private device = 'unknown';
-  /** Answers that contradict each other, found after one of them was used: nothing may become durable any more. */
+  /** Set when answers contradict each other after one of them was used. Nothing is saved any more then. */
   private contradiction: CoordinatorError | null = null;
   private state: RunState | null = null;
   private readonly closing = new Closing();
@@ -74,7 +74,7 @@ export class Coordination {
   constructor(private readonly options: CoordinationOptions) {}
 
   /**
-   * @throws what the run's interruption says, after a durable checkpoint, and what bad input throws
+   * @throws the error of the interruption, after a durable checkpoint, and what bad input throws
    */
   async run(): Promise<Outcome> {
     try {
@@ -87,7 +87,7 @@ export class Coordination {
     }
   }
 
-  /** Goes on to the next phase, and tells of it where it is an ending. */
+  /** Changes the phase. Publishes the event of a phase that ends the run. */
   private enter(phase: Phase): void {
     this.phase = phase;
     const event = endingEvent(phase);
@@ -112,7 +112,6 @@ export class Coordination {
       ...(this.options.diskOf ? { diskOf: this.options.diskOf } : {}),
     });
     const restored = resume === 'new' ? null : await this.restore(checkpoints);
-    if (restored) this.sayWhere(restored);
     const state = restored?.state ?? (await interruption.during(firstState(run.spec, layout, dataset, log)));
     this.state = state;
     const finished = state.position.iteration === run.spec.schedule.iterations && directory.readResult();
@@ -120,6 +119,7 @@ export class Coordination {
       log.info('the run had finished', { run: run.metadata.name });
       return { result: finished as RunResult, hadFinished: true };
     }
+    if (restored) this.sayWhere(restored);
     interruption.check();
     this.origin = restored?.origin ?? { identity: null, version };
     leadership.check();
@@ -190,7 +190,7 @@ export class Coordination {
       if (error !== interruption.error) throw error;
       leadership.check();
       const wasAsked = isInterrupted(error);
-      // A run that failed before its first step has nothing to go on with.
+      // A run that failed before its first step has nothing to save.
       if (!wasAsked && state.position.globalStep === 0) throw error;
       await this.save(state, checkpoints, ledger, monitoring);
       const checkpoint = await checkpoints.settled();
@@ -260,7 +260,7 @@ export class Coordination {
     });
   }
 
-  /** @throws CoordinatorError COORDINATOR_DEPOSED where a successor has taken away what was to be read */
+  /** @throws CoordinatorError COORDINATOR_DEPOSED when a successor has removed the files during the reading */
   private async restore(checkpoints: RunCheckpoints): Promise<RestoredRun | null> {
     const { directory, interruption, leading } = this.options;
     const { leadership } = leading;

@@ -21,7 +21,7 @@ const exitCodes: Record<CoordinatorErrorCode, ExitCode> = {
   COORDINATOR_PLAIN_TEXT_REFUSED: exit.badConfiguration,
 };
 
-/** Why the coordinator ended a run, or did not start one. */
+/** An error that ends a run or prevents its start. */
 export class CoordinatorError extends FcaenetError {
   override readonly name = 'CoordinatorError';
 

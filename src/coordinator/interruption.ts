@@ -1,6 +1,6 @@
 import type { FcaenetError } from '../errors.js';
 
-/** The reason to stop a run early, if any. Only the first reason counts: the user's signal, or a failure. */
+/** The reason to stop a run early: a signal or a failure. Only the first reason counts. */
 export class Interruption {
   private readonly controller = new AbortController();
 
@@ -22,8 +22,8 @@ export class Interruption {
   }
 
   /**
-   * The result of `work`; rejects with the reason as soon as there is one, and does not wait for the work then. For
-   * work that only reads.
+   * Waits for `work` and returns its result. Rejects with the reason as soon as there is one, while the work may still
+   * continue. So the work must only read.
    */
   async during<Result>(work: Promise<Result>): Promise<Result> {
     const { signal } = this;

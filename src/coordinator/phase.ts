@@ -4,16 +4,16 @@ import type { Finish } from '../transport/generated/fcaenet/v1/Finish.js';
 import { CoordinatorError } from './error.js';
 import type { RunResult } from './training/result.js';
 
-/** How far a coordinator has come with its run. */
+/** The phase of a run in this process. */
 export type Phase =
-  /** Restores the state and opens its ports. */
+  /** The coordinator restores the state and opens its ports. */
   | { readonly kind: 'opening' }
   | { readonly kind: 'training' }
   | { readonly kind: 'interrupted'; readonly checkpoint: string | null }
   | { readonly kind: 'finished'; readonly result: RunResult }
   | { readonly kind: 'failed'; readonly error: unknown };
 
-/** What the workers are told when the coordinator goes in this phase. */
+/** The message to the workers when the coordinator ends in this phase. */
 export function finishOf(phase: Phase): Finish {
   switch (phase.kind) {
     case 'finished':
@@ -26,7 +26,7 @@ export function finishOf(phase: Phase): Finish {
   return { reason: 'it failed', resumable: true };
 }
 
-/** The event that tells of an ending; null where there is none yet. */
+/** The event of a phase that ends the run; null for another phase. */
 export function endingEvent(phase: Phase): RunEventBody | null {
   switch (phase.kind) {
     case 'finished': {
@@ -51,15 +51,15 @@ export function isInterrupted(error: unknown): boolean {
 }
 
 /**
- * Whether starting the coordinator again cannot mend what ended it. A run directory that cannot be had may be free a
- * moment later.
+ * Whether the coordinator would fail again after a restart. A run directory that cannot be used now may be usable
+ * later, so that error does not count.
  */
 export function hasFailedForGood(error: unknown): boolean {
   if (!(error instanceof FcaenetError) || error.exitCode === ExitCode.cannotCreate) return false;
   return isPermanent(error.exitCode);
 }
 
-/** What workers are told of such an error. */
+/** The message to the workers after such an error. */
 export function failedForGood(error: unknown): Finish {
   return { reason: reasonOf(error), failed: true };
 }

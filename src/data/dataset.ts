@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
+import { shellLine } from '../console/own-command.js';
 import { disk } from '../disk/disk.js';
 import { isAbsence } from '../run/presence.js';
 import type { DatasetKind } from '../run/training-run.js';
@@ -190,7 +191,9 @@ async function requireFolder(root: string): Promise<void> {
   if (status === undefined || !status.isDirectory()) {
     throw new DatasetError(
       'DATASET_FOLDER_MISSING',
-      `the dataset folder ${root} ${status === undefined ? 'does not exist' : 'is not a folder'}: make a synthetic one with "npx fcaenet dataset make ${root}", or unpack CUB-200-2011 (https://www.vision.caltech.edu/datasets/cub_200_2011/) or another dataset of docs/datasets.md and pass its folder`,
+      status !== undefined
+        ? `the dataset folder ${root} is not a folder: pass the folder of a dataset of docs/datasets.md`
+        : `the dataset folder ${root} does not exist: make a synthetic one with "${shellLine(['npx', 'fcaenet', 'dataset', 'make', root])}", or unpack CUB-200-2011 (https://www.vision.caltech.edu/datasets/cub_200_2011/) or another dataset of docs/datasets.md and pass its folder`,
     );
   }
 }

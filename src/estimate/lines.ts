@@ -39,5 +39,5 @@ export function describeLines(
     const workers = enough === 1 ? '1 worker' : `up to ${enough} workers`;
     return `${line} is sufficient for ${all ? 'all of these numbers of workers' : workers}.`;
   });
-  return `${sentences.join('\n')}\nOn a sufficient line, messages add at most ${100 * sufficientShare}% to the hours.\n`;
+  return `A line is sufficient if messages add at most ${100 * sufficientShare}% to the hours.\n${sentences.join('\n')}\n`;
 }

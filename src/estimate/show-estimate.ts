@@ -2,11 +2,12 @@ import { type Console, openConsole } from '../console/console.js';
 import { print } from '../console/output.js';
 import { formatTable } from '../console/table.js';
 import { listDataset } from '../data/dataset.js';
+import { DatasetError } from '../data/error.js';
 import { officialCounts } from '../data/layouts/layouts.js';
 import { disk } from '../disk/disk.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
 import { isAbsence } from '../run/presence.js';
-import type { DatasetKind, TrainingRun } from '../run/training-run.js';
+import { type DatasetKind, datasetKinds, type TrainingRun } from '../run/training-run.js';
 import { localWorkerCount } from '../schedule/worker-count.js';
 import { measureSpeed } from '../worker/measure-speed.js';
 import type { Speed } from './duration.js';
@@ -48,7 +49,11 @@ export async function showEstimate(run: TrainingRun, imagesPerSecond: number | u
   }
 }
 
-/** Counts of the dataset. If it does not exist yet, the published counts of the dataset that the run file names. */
+/**
+ * Counts of the dataset. If it does not exist yet, the published counts of the dataset that the run file names.
+ * @throws DatasetError DATASET_FOLDER_MISSING if it does not exist and the run file names none, and those of
+ * `listDataset`
+ */
 async function countsOf({
   spec,
 }: TrainingRun): Promise<DatasetCounts & { format: DatasetKind; source: string }> {
@@ -57,6 +62,13 @@ async function countsOf({
   if (kind !== null && isAbsent) {
     const { classes, train, test } = officialCounts[kind];
     return { classes, train, test, format: kind, source: 'published' };
+  }
+  if (isAbsent) {
+    throw new DatasetError(
+      'DATASET_FOLDER_MISSING',
+      `the dataset folder ${path} does not exist; to use the published counts of a dataset, give one of ` +
+        `${datasetKinds.join(', ')} with --set spec.dataset.kind=NAME`,
+    );
   }
   const { classNames, train, test, format } = await listDataset(path);
   return {

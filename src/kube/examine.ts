@@ -17,26 +17,43 @@ export interface KubeCheck {
 /**
  * Whether manifests, as printed by `kubectl kustomize`, would start a run: every value is filled in, and the
  * coordinator would accept the run file. Contacts no cluster.
- * @throws KubeError KUBE_NO_RUN without coordinator or workers, KUBE_MANIFESTS_INVALID
+ * @throws KubeError KUBE_NO_RUN without coordinator or workers (the pods `copy` and `results` need none), KUBE_MANIFESTS_INVALID
  */
 export function examineManifests(manifests: readonly Manifest[]): KubeCheck[] {
+  const values = checkValues(manifests);
+  if (isHelper(manifests)) {
+    const text = 'there is none in these manifests; only the values to fill in were checked';
+    return [...values, { name: 'run', ok: true, text }];
+  }
   const { coordinator, workers, runtime } = runJobsOf(manifests);
-  const missing = missingValues(manifests);
   // A runtime without TrainJob is for later runs.
   const hasRun = runtime === null || manifests.some(({ kind }) => kind === 'TrainJob');
   const run = hasRun ? readRun(manifests, coordinator) : null;
   return [
-    ...missing.map(({ value, mark, expected, places }) => ({
-      name: value,
-      ok: false,
-      text: `replace ${mark} in ${places.join(', ')} with ${expected}`,
-    })),
-    ...(missing.length === 0 ? [{ name: 'values', ok: true, text: 'all are filled in' }] : []),
+    ...values,
     ...(run === null ? [] : [checkRunFile(run)]),
     checkWorkers(workers, run && 'run' in run ? run.run : null),
     ...(runtime === null ? [] : [describeRuntime(runtime)]),
     describeSecrets(manifests, runtime),
   ];
+}
+
+/** Whether these are a pod of deploy/ that is no part of a run: `copy` and `results`. */
+function isHelper(manifests: readonly Manifest[]): boolean {
+  const ofRuns = ['Job', 'JobSet', 'TrainJob', 'ClusterTrainingRuntime'];
+  return (
+    manifests.some(({ kind, metadata }) => kind === 'Pod' && ['copy', 'results'].includes(metadata.name)) &&
+    !manifests.some(({ kind }) => ofRuns.includes(kind))
+  );
+}
+
+function checkValues(manifests: readonly Manifest[]): KubeCheck[] {
+  const missing = missingValues(manifests).map(({ value, mark, expected, places }) => ({
+    name: value,
+    ok: false,
+    text: `replace ${mark} in ${places.join(', ')} with ${expected}`,
+  }));
+  return missing.length > 0 ? missing : [{ name: 'values', ok: true, text: 'all are filled in' }];
 }
 
 type RunOrError = { readonly run: TrainingRun } | { readonly error: string };
@@ -71,20 +88,25 @@ function describeRun({ metadata, spec }: TrainingRun): string {
   return `${metadata.name}: ${spec.method}, ${spec.bits} bits, ${spec.model.backbone}, ${spec.schedule.iterations} iterations`;
 }
 
-function checkWorkers({ parallelism, completions }: RunJobs['workers'], run: TrainingRun | null): KubeCheck {
+function checkWorkers(
+  { parallelism, completions, workersPerPod }: RunJobs['workers'],
+  run: TrainingRun | null,
+): KubeCheck {
   const name = 'workers';
   if (parallelism !== completions) {
     const text = `parallelism is ${parallelism}, but must be the number of completions, ${completions}`;
     return { name, ok: false, text };
   }
   const { maxWorkers, minWorkers } = run?.spec.operation.membership ?? { maxWorkers: 1024, minWorkers: 1 };
-  if (parallelism > maxWorkers || parallelism < minWorkers) {
-    const text = `there are ${parallelism}, but spec.operation.membership asks for ${minWorkers} to ${maxWorkers}`;
+  const count = parallelism * workersPerPod;
+  if (count > maxWorkers || count < minWorkers) {
+    const text = `there are ${count}, but spec.operation.membership asks for ${minWorkers} to ${maxWorkers}`;
     return { name, ok: false, text };
   }
-  const spares = Math.max(0, parallelism - (run?.spec.schedule.microbatches ?? parallelism));
+  const spares = Math.max(0, count - (run?.spec.schedule.microbatches ?? count));
   const idle = spares === 0 ? '' : `, of which ${spares} only stand by: spec.schedule.microbatches is fewer`;
-  return { name, ok: true, text: `${parallelism}${idle}` };
+  const pods = workersPerPod === 1 ? '' : ` in ${parallelism === 1 ? '1 pod' : `${parallelism} pods`}`;
+  return { name, ok: true, text: `${count}${pods}${idle}` };
 }
 
 function describeRuntime({ name, isThere }: NonNullable<RunJobs['runtime']>): KubeCheck {

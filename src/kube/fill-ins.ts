@@ -5,6 +5,10 @@ const fillIns = {
   'FILL-IN-IMAGE': ['image', 'an image of deploy/image/Dockerfile that the cluster can pull'],
   'FILL-IN-DATASET-CLAIM': ['dataset volume', 'the claim of the volume that holds the dataset'],
   'FILL-IN-WEIGHTS': ['weights', 'the path of pretrained weights on the dataset volume'],
+  'FILL-IN-GPU-PRODUCT': [
+    'GPU',
+    'a model of GPU, of kubectl get nodes --label-columns nvidia.com/gpu.product',
+  ],
   'FILL-IN-STORAGE-CLASS': ['storage class', 'a storage class for checkpoints, of kubectl get storageclass'],
 } as const;
 type Mark = keyof typeof fillIns;

@@ -10,11 +10,18 @@ import {
   trainJobSchema,
 } from './manifest.js';
 
+export interface WorkerPods {
+  readonly parallelism: number;
+  readonly completions: number;
+  /** Workers of each pod: one, or one for each of its GPUs. */
+  readonly workersPerPod: number;
+}
+
 /** The pods of a run. */
 export interface RunJobs {
   /** Null when the manifests do not include their training runtime. */
   readonly coordinator: JobSpec | null;
-  readonly workers: { readonly parallelism: number; readonly completions: number };
+  readonly workers: WorkerPods;
   /** The training runtime of a run with Kubeflow Trainer. */
   readonly runtime: { readonly name: string; readonly isThere: boolean } | null;
 }
@@ -41,7 +48,14 @@ export function runJobsOf(manifests: readonly Manifest[]): RunJobs {
       `there is no Job ${name} among the manifests, but a run has the Jobs coordinator and workers, or a TrainJob`,
     );
   });
-  return { coordinator: coordinator!, workers: workers!, runtime: null };
+  const { parallelism, completions } = workers!;
+  const pods = { parallelism, completions, workersPerPod: workersPerPod(workers!) };
+  return { coordinator: coordinator!, workers: pods, runtime: null };
+}
+
+function workersPerPod({ template }: JobSpec): number {
+  const [{ args, resources }] = template.spec.containers as [Container];
+  return args.includes('--devices=all') ? Number(resources.limits['nvidia.com/gpu'] ?? 1) : 1;
 }
 
 /** A TrainJob says how many workers its runtime starts. The runtime belongs to the whole cluster. */
@@ -52,7 +66,7 @@ function trainedJobs(trainJob: Manifest | undefined, manifest: Manifest | undefi
   const replicated = runtime?.template.spec.replicatedJobs ?? [];
   return {
     coordinator: replicated.find(({ name }) => name === 'coordinator')?.template.spec ?? null,
-    workers: { parallelism: nodes, completions: nodes },
+    workers: { parallelism: nodes, completions: nodes, workersPerPod: 1 },
     runtime: {
       name: wanted?.runtimeRef.name ?? manifest!.metadata.name,
       isThere: manifest !== undefined,

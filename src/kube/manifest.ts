@@ -14,6 +14,9 @@ const container = z.looseObject({
   command: z.array(z.string()).default([]),
   args: z.array(z.string()).default([]),
   env: z.array(variable).default([]),
+  resources: z
+    .looseObject({ limits: z.record(z.string(), z.union([z.string(), z.number()])).default({}) })
+    .default({ limits: {} }),
 });
 const volume = z.looseObject({
   name: z.string(),

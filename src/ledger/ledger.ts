@@ -65,7 +65,12 @@ export class Ledger {
       await writeDurably(disk, temporary, [Buffer.from(lines.map((line) => `${line}\n`).join(''))]);
       await renameDurably(disk, temporary, path);
       const file = await disk.open(path, 'a');
-      for (const old of earlier) await disk.remove(old);
+      try {
+        for (const old of earlier) await disk.remove(old);
+      } catch (error) {
+        await file.close();
+        throw error;
+      }
       return new Ledger(path, file, hash);
     } catch (error) {
       throw writeError(path, error);

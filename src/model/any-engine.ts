@@ -17,6 +17,8 @@ import {
   type LeafResult,
   lossOfOutputs,
 } from './fcaenet.js';
+import type { GradientSums } from './gradient-sums.js';
+import { GraphSums } from './graph/graph-sums.js';
 import { NetworkGraphs } from './graph/network-graphs.js';
 import { momentsOf, type Network, type ReadStatistics, type TrainingFeatures } from './network.js';
 import { normalizeImages } from './preprocess.js';
@@ -44,6 +46,20 @@ function graphs(network: Network): NetworkGraphs | null {
  */
 export function microbatchGraphHash(network: Network): string {
   return graphsOf.get(network)?.microbatchSha256 ?? '';
+}
+
+/**
+ * Computes microbatches of one batch and sums their gradients in the engine; null where the engine runs no graphs.
+ * @param rows numbers of rows of the batch's microbatches, ascending
+ * @param memory gives an array `[parameterCount]` for a finished sum
+ */
+export function gradientSumsInEngine(
+  network: Network,
+  rows: readonly number[],
+  memory: () => Float32Array<ArrayBuffer>,
+): GradientSums | null {
+  const own = graphs(network);
+  return own && new GraphSums(own, rows, memory);
 }
 
 /**

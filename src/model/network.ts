@@ -35,15 +35,13 @@ type ApplyFilter = (layer: PlacedFilterLayer, x: Tensor4D, shortcut?: Tensor4D) 
 
 /** One network's weights on the current engine, and its computation in train and eval mode. */
 export class Network {
-  /** One per parameter, in layout order. */
-  readonly variables: readonly Variable[];
-  /** Running statistics, one of each per BatchNorm. */
-  readonly means: readonly Variable[];
-  readonly variances: readonly Variable[];
-  /** The values that all of them look into. */
+  /** The values of all variables. */
   readonly weights: NetworkWeights;
   /** Rises whenever they change. */
   weightsVersion = 0;
+  private readonly own: { readonly [name in 'variables' | 'means' | 'variances']: readonly Variable[] };
+  /** Version of the weights in the variables. */
+  private variablesVersion = 0;
   private readonly releases: (() => void)[] = [];
 
   constructor(readonly layout: NetworkLayout) {
@@ -54,9 +52,26 @@ export class Network {
     };
     const { parameters, mean, variance } = this.weights;
     const perChannel = layout.batchNorms.map(({ offset, channels }) => ({ offset, shape: [channels] }));
-    this.variables = layout.parameters.map((place) => variableOver(parameters, place, true));
-    this.means = perChannel.map((place) => variableOver(mean, place, false));
-    this.variances = perChannel.map((place) => variableOver(variance, place, false));
+    this.own = {
+      variables: layout.parameters.map((place) => variableOver(parameters, place, true)),
+      means: perChannel.map((place) => variableOver(mean, place, false)),
+      variances: perChannel.map((place) => variableOver(variance, place, false)),
+    };
+  }
+
+  /** One per parameter, in layout order. */
+  get variables(): readonly Variable[] {
+    return this.current().variables;
+  }
+
+  /** Running means, one per BatchNorm. */
+  get means(): readonly Variable[] {
+    return this.current().means;
+  }
+
+  /** Running variances, one per BatchNorm. */
+  get variances(): readonly Variable[] {
+    return this.current().variances;
   }
 
   /** Copies these weights, in layout order. */
@@ -69,14 +84,6 @@ export class Network {
     own.mean.set(weights.mean);
     own.variance.set(weights.variance);
     this.weightsVersion++;
-    const { layout } = this;
-    this.variables.forEach((variable, index) => {
-      refresh(variable, own.parameters, layout.parameters[index]!.offset);
-    });
-    layout.batchNorms.forEach(({ offset }, index) => {
-      refresh(this.means[index]!, own.mean, offset);
-      refresh(this.variances[index]!, own.variance, offset);
-    });
   }
 
   /**
@@ -131,7 +138,22 @@ export class Network {
 
   dispose(): void {
     for (const release of this.releases) release();
-    for (const variable of [...this.variables, ...this.means, ...this.variances]) variable.dispose();
+    for (const variable of Object.values(this.own).flat()) variable.dispose();
+  }
+
+  /** The variables with the current weights: an engine that takes the weights in one piece never asks for them. */
+  private current() {
+    const { own, weights, layout, weightsVersion } = this;
+    if (this.variablesVersion === weightsVersion) return own;
+    this.variablesVersion = weightsVersion;
+    own.variables.forEach((variable, index) => {
+      refresh(variable, weights.parameters, layout.parameters[index]!.offset);
+    });
+    layout.batchNorms.forEach(({ offset }, index) => {
+      refresh(own.means[index]!, weights.mean, offset);
+      refresh(own.variances[index]!, weights.variance, offset);
+    });
+    return own;
   }
 
   private forward(images: Tensor4D, apply: ApplyFilter): Features {

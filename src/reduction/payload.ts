@@ -15,6 +15,9 @@ export interface NodePayload {
   readonly moments: BatchNormMoments;
 }
 
+/** A node's content without its gradient. */
+export type NodeOutcome = Omit<NodePayload, 'gradient'>;
+
 /** What determines the length of a payload, besides its rows. */
 export interface PayloadShape {
   readonly layout: NetworkLayout;
@@ -22,21 +25,22 @@ export interface PayloadShape {
   readonly passes: 1 | 2;
 }
 
-/**
- * Left + right. Gradients are added in float32 with one rounding each, losses in float64, moments by Chan's formula.
- * Outputs are concatenated. Reuses the left gradient's memory.
- */
-export function mergePayloads(layout: NetworkLayout, left: NodePayload, right: NodePayload): NodePayload {
-  addInto(left.gradient, right.gradient);
+/** Left + right. Losses are added in float64, moments by Chan's formula. Outputs are concatenated. */
+export function mergeOutcomes(layout: NetworkLayout, left: NodeOutcome, right: NodeOutcome): NodeOutcome {
   const u = new Float32Array(left.u.length + right.u.length);
   u.set(left.u);
   u.set(right.u, left.u.length);
   return {
-    gradient: left.gradient,
     u,
     losses: left.losses.map((value, term) => value + right.losses[term]!),
     moments: mergeMoments(layout, left.moments, right.moments),
   };
+}
+
+/** `mergeOutcomes`, and gradients added in float32 with one rounding each. Reuses the left gradient's memory. */
+export function mergePayloads(layout: NetworkLayout, left: NodePayload, right: NodePayload): NodePayload {
+  addInto(left.gradient, right.gradient);
+  return { gradient: left.gradient, ...mergeOutcomes(layout, left, right) };
 }
 
 /** Bytes of a payload that covers `rows` rows. */

@@ -20,7 +20,7 @@ export function checkDatasetFit(run: TrainingRun, found: { format: DatasetKind; 
   if (dataset.sampleSize > trainCount) {
     throw new RunFileError(
       'RUN_DOES_NOT_FIT_DATASET',
-      `spec.dataset.sampleSize is ${dataset.sampleSize}, but the train split has only ${trainCount} images`,
+      `spec.dataset.sampleSize is ${dataset.sampleSize}, but the train split has only ${trainCount} images; set it to at most ${trainCount}`,
     );
   }
   // Every backbone halves the picture five times, rounding up.

@@ -1,11 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 import { unpackCodes } from '../hashing/codes.js';
 import type { CodeSummary } from '../hashing/similarity.js';
-import { computeGradientAnywhere } from '../model/any-engine.js';
+import { computeGradientAnywhere, gradientSumsInEngine } from '../model/any-engine.js';
+import type { GradientSums } from '../model/gradient-sums.js';
 import type { Network } from '../model/network.js';
-import { mergePayloads, type NodePayload, payloadDigest } from '../reduction/payload.js';
-import { StepReduction } from '../reduction/step-reduction.js';
-import { nodeKey, ReductionTree, type TreeNode } from '../reduction/tree.js';
+import { HostSums } from '../reduction/host-sums.js';
+import { mergeOutcomes, type NodeOutcome, type NodePayload, payloadDigest } from '../reduction/payload.js';
+import { type SummationStep, summationOrder } from '../reduction/summation-order.js';
+import { ReductionTree, type TreeNode } from '../reduction/tree.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { arrayFrom } from '../transport/bytes.js';
 import type { GradientWork__Output } from '../transport/generated/fcaenet/v1/GradientWork.js';
@@ -32,15 +34,24 @@ export interface GradientContext {
 export interface FinishedNode {
   readonly node: TreeNode;
   readonly payload: NodePayload;
-  /** SHA-256 of every microbatch under the node, before it was summed: of several, or of one that is compared. */
-  readonly leafDigests: readonly { readonly index: number; readonly sha256: Buffer }[];
+  /**
+   * SHA-256 of microbatches alone: of one that is compared, and of several that are under the node, unless the engine
+   * sums their gradients itself.
+   */
+  readonly leafDigests: readonly LeafDigest[];
   readonly computeSeconds: number;
   readonly imageWaitSeconds: number;
 }
 
+interface LeafDigest {
+  readonly index: number;
+  readonly sha256: Buffer;
+}
+
 /**
- * Computes the microbatches of one piece of work, each alone, and yields the fewest tree nodes that cover them, each
- * as soon as it is complete. Asking for the next one says that the last one's gradient is not needed any more. Ends early, between two microbatches, when nobody waits for them any more.
+ * Computes the microbatches of one piece of work, each alone, and yields tree nodes that cover them, each as soon as it
+ * is complete. Asking for the next one says that the last one's gradient is not needed any more. Ends early, between two
+ * microbatches, when nobody waits for them any more.
  * @throws WorkerError when the work contradicts the run
  */
 export async function* computeGradientWork(
@@ -49,33 +60,24 @@ export async function* computeGradientWork(
   signal: AbortSignal,
 ): AsyncGenerator<FinishedNode> {
   const tree = new ReductionTree(work.batchRows, work.microbatches);
-  const leaves = work.leaves.map((leaf) => leaf.index);
-  const cover = tree.cover(leaves);
-  const awaited = new Set(cover.map(nodeKey));
-  // What is sent as it was computed can be hashed by whoever gets it.
-  const summed = new Set(
-    cover
-      .map((node) => tree.leavesUnder(node))
-      .filter((under) => under.length > 1)
-      .flat(),
-  );
   const { network, memory } = context;
-  const reduction = new StepReduction<NodePayload>(tree, (left, right) => {
-    const sum = mergePayloads(network.layout, left, right);
-    memory.give(right.gradient.buffer);
-    return sum;
-  });
-  const digests = new Map<number, Buffer>();
+  const sums = gradientSums(context, tree);
+  const leaves = new Map(work.leaves.map((leaf) => [leaf.index, leaf]));
+  for (const index of leaves.keys()) checkPresent(tree, index);
+  const steps = summationOrder(tree, leaves.keys(), sums.mostKept);
+  /** Of the sums that are kept. */
+  const kept: NodeOutcome[] = [];
+  let leafDigests: LeafDigest[] = [];
   let computeSeconds = 0;
   let imageWaitSeconds = 0;
-  const load = (leaf: Leaf__Output | undefined) => {
-    const inputs = leaf && loadLeaf(context, tree, leaf, work.position!);
+  const load = (step: SummationStep | undefined) => {
+    const inputs = step && loadLeaf(context, tree, leaves.get(step.leaf)!, work.position!);
     // A failure shows when the microbatch has its turn.
     inputs?.catch(() => {});
     return inputs;
   };
-  let coming = load(work.leaves[0]);
-  for (const [place, leaf] of work.leaves.entries()) {
+  let coming = load(steps[0]);
+  for (const [place, { leaf, merged, completes }] of steps.entries()) {
     // A microbatch is computed without looking up: what came meanwhile, signals among it, has its turn here.
     await setImmediate();
     if (signal.aborted) return;
@@ -83,32 +85,56 @@ export async function* computeGradientWork(
     const inputs = (await coming)!;
     const loaded = performance.now();
     // The loader's thread answers while this one computes.
-    coming = load(work.leaves[place + 1]);
-    const gradient = new Float32Array(memory.take(4 * network.layout.parameterCount).buffer);
-    const payload = await computeGradientAnywhere(network, {
+    coming = load(steps[place + 1]);
+    const { u, losses, moments } = await sums.compute({
       ...inputs,
       ...settings(context, work.batchRows),
-      gradient,
     });
-    // Before it is summed: a sum reuses the memory of its left part.
-    if (leaf.compared || summed.has(leaf.index)) digests.set(leaf.index, payloadDigest(payload));
-    reduction.fill({ level: 0, index: leaf.index }, payload);
+    let outcome: NodeOutcome = { u, losses, moments };
+    const isAlone = completes !== null && merged === 0;
+    const gradient = isAlone ? null : sums.current();
+    // Before it is summed: a sum reuses memory of its parts.
+    if (gradient) leafDigests.push({ index: leaf, sha256: payloadDigest({ ...outcome, gradient }) });
+    for (let i = 0; i < merged; i++) outcome = mergeOutcomes(network.layout, kept.pop()!, outcome);
+    if (!completes) {
+      sums.keep(merged);
+      kept.push(outcome);
+    }
+    const payload = completes && { ...outcome, gradient: sums.finish(merged) };
+    // What is sent as it was computed can be hashed by whoever gets it.
+    if (payload && isAlone && leaves.get(leaf)!.compared) {
+      leafDigests.push({ index: leaf, sha256: payloadDigest(payload) });
+    }
     imageWaitSeconds += (loaded - started) / 1000;
     computeSeconds += (performance.now() - loaded) / 1000;
-    for (const node of cover) {
-      const sum = awaited.has(nodeKey(node)) ? reduction.take(node) : undefined;
-      if (!sum) continue;
-      awaited.delete(nodeKey(node));
-      const leafDigests = tree.leavesUnder(node).flatMap((index) => {
-        const sha256 = digests.get(index);
-        return sha256 ? [{ index, sha256 }] : [];
-      });
-      yield { node, payload: sum, leafDigests, computeSeconds, imageWaitSeconds };
-      memory.give(sum.gradient.buffer);
-      computeSeconds = 0;
-      imageWaitSeconds = 0;
-    }
+    if (!payload) continue;
+    yield { node: completes, payload, leafDigests, computeSeconds, imageWaitSeconds };
+    memory.give(payload.gradient.buffer);
+    leafDigests = [];
+    computeSeconds = 0;
+    imageWaitSeconds = 0;
   }
+}
+
+function checkPresent(tree: ReductionTree, leaf: number): void {
+  if (tree.leaves.includes(leaf)) return;
+  throw new WorkerError(
+    'WORKER_BAD_WORK',
+    `a batch of ${tree.batchRows} rows in ${tree.microbatches} microbatches has no microbatch ${leaf} with rows`,
+  );
+}
+
+/** Sums of the engine where it has some, else of this process. */
+function gradientSums({ network, memory }: GradientContext, tree: ReductionTree): GradientSums {
+  const rows = [...new Set(tree.leaves.map((leaf) => tree.rowCount(leaf)))].sort((a, b) => a - b);
+  const take = () => new Float32Array(memory.take(4 * network.layout.parameterCount).buffer);
+  return (
+    gradientSumsInEngine(network, rows, take) ??
+    new HostSums((input) => computeGradientAnywhere(network, input), {
+      take,
+      give: ({ buffer }) => memory.give(buffer),
+    })
+  );
 }
 
 /** The settings of the run that every microbatch shares. */
@@ -131,7 +157,7 @@ async function loadLeaf(
   position: Position__Output,
 ) {
   const { spec, trainImages, trainLabels } = context;
-  const rows = leaf.index < tree.microbatches ? tree.rowCount(leaf.index) : 0;
+  const rows = tree.rowCount(leaf.index);
   const indices = (bytes: Buffer, what: string): Int32Array => {
     const values = arrayFrom(Int32Array, bytes, what, rows);
     const outside = values.find((index) => index < 0 || index >= trainLabels.length);

@@ -79,4 +79,6 @@ test('a disk that never answers again ends the attempts with a sentence; earlier
   expect(await loaded()).toMatchObject({ state: stateAt(1) });
   await new CheckpointStore(directory, { keep: 1, fence: null }).save(stateAt(3), { best: false });
   expect((await readdir(directory)).filter((entry) => entry.startsWith('.'))).toEqual([]);
+  // The descriptors are closed when the disk answers after all.
+  await disk.release();
 });

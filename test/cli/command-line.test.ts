@@ -113,6 +113,17 @@ test('runs compare looks for the step, microbatch and tensor when it is asked to
   ]);
 });
 
+test.each([
+  ['--data', 'd'],
+  ['--workers', '2'],
+])('runs compare refuses %s without --bisect', async (option, value) => {
+  await expect(parseCommandLine('runs', 'compare', option, value, 'runs/a', 'runs/b')).rejects.toMatchObject({
+    code: 'USAGE',
+    exitCode: 64,
+    message: `runs compare accepts ${option} ${value} only with --bisect`,
+  });
+});
+
 test('dataset make and check', async () => {
   expect(await parseCommandLine('dataset', 'make', 'd', '--species', '5', '--seed', '0')).toEqual([
     { action: 'make', options: ['d', { species: 5, seed: 0 }] },

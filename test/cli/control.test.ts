@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { control } from '../../src/commands/control-action.js';
+import { acquireLock } from '../../src/run/lock.js';
 import type { ControlHandler } from '../../src/transport/control/message.js';
 import { serveControlSocket } from '../../src/transport/control/socket.js';
 import { run, temporaryDirectory } from '../run/support.js';
@@ -55,7 +56,14 @@ test('a run whose coordinator does not answer, by socket or over NATS, is named'
     ...unreachable,
     message: expect.stringContaining('no coordinator of run quick answers ('),
   };
+  const lock = acquireLock(join(directory, 'lock'), directory, 30);
   await expect(ask(directory)).rejects.toMatchObject(silent);
+  lock.release();
+  await expect(ask(directory)).rejects.toMatchObject({
+    ...unreachable,
+    message:
+      'run quick was interrupted, and only an active run answers requests; npx fcaenet runs list shows its position',
+  });
   await expect(ask(directory, 'nats://127.0.0.1:1')).rejects.toMatchObject(silent);
   await expect(ask('nowhere')).rejects.toMatchObject({
     ...unreachable,

@@ -61,6 +61,15 @@ test.each(commands)('%s %s has help with examples', async (...path) => {
   expect(text).toMatch(/Examples:\n {2}\$ np[mx] /);
 });
 
+test('dataset make names the default of every option', async () => {
+  const [printed] = await parseCommandLine('dataset', 'make', '--help');
+  const text = String(printed?.options[0]).replace(/\s+/g, ' ');
+  const defaults = { species: 20, train: 100, test: 20, size: 96, seed: 0 };
+  for (const [option, value] of Object.entries(defaults)) {
+    expect(text).toMatch(new RegExp(`--${option} <\\w+> [^-]*\\(default: ${value}\\)`));
+  }
+});
+
 test('every example in the help is a command line that parses', async () => {
   const lines = (await Promise.all([[], ...commands].map((path) => parseCommandLine(...path, '--help'))))
     .flat()

@@ -1,4 +1,5 @@
 import { PassThrough } from 'node:stream';
+import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
 import { openConsole } from '../../src/console/console.js';
 import { textLog } from '../../src/console/log.js';
@@ -107,7 +108,7 @@ test('a person sees warnings and errors named as such', () => {
   log.error('broken');
   expect(lines).toEqual([
     'plain\n',
-    'warning: careful  (count 3, share 0.3333, list [1,0.1235])\n',
+    'warning: careful  (count 3, share 0.3333, list 1 0.1235)\n',
     'error: broken\n',
   ]);
 });
@@ -120,4 +121,21 @@ test.each([
   [7325, '2h2m'],
 ])('%s seconds read %s', (seconds, text) => {
   expect(readableDuration(seconds)).toBe(text);
+});
+
+test('a terminal shows names in words, lists and maps without braces, and no empty text', async () => {
+  const { stream, text } = collect(true);
+  const { log } = openConsole('beside', stream, {});
+  log.info('evaluated', {
+    mAP: 0.5,
+    tieAveragedMAP: 0.25,
+    precisionAt: { 1: 0.123456, 10: 0.5 },
+    sentence: '',
+  });
+  log.info('worker log', { fields: { imagesPerSecond: 3, names: ['a', 'b'] }, secondsLeft: null });
+  await new Promise(setImmediate);
+  expect(stripVTControlCharacters(text())).toBe(
+    'evaluated  (mAP 0.5, tie averaged MAP 0.25, precision at 1: 0.1235; 10: 0.5)\n' +
+      'worker log  (fields images per second: 3; names: a b, seconds left null)\n',
+  );
 });

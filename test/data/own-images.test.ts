@@ -14,6 +14,7 @@ test('the program in docs/datasets.md writes lists for folders of images', async
     mkdirSync(join(folder, 'images', name), { recursive: true });
     for (let i = 1; i <= 6; i++) writeFileSync(join(folder, 'images', name, `${i} of 6.jpg`), 'pixels');
   }
+  for (const hidden of ['.DS_Store', 'tern/.DS_Store']) writeFileSync(join(folder, 'images', hidden), '');
   const { stderr } = spawnSync(process.execPath, [make, folder], { encoding: 'utf8' });
   expect(stderr).toBe('');
   const { classNames, train, test } = await listDataset(folder);

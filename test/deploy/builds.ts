@@ -8,6 +8,8 @@ const combinations: readonly (readonly [base: string, components: readonly strin
   [overlay('cpu-synthetic'), ['prometheus']],
   [overlay('vegfru-48bit'), ['cache-volume', 'nats']],
   [overlay('vegfru-48bit'), ['jobset', 'kueue']],
+  [overlay('vegfru-48bit'), ['eight-gpus', 'gpu-nodes']],
+  [overlay('vegfru-48bit'), ['eight-gpus', 'jobset']],
   [overlay('nabirds-48bit'), ['dataset-check']],
   [overlay('nabirds-48bit'), ['dataset-check', 'jobset']],
 ];

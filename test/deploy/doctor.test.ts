@@ -140,6 +140,32 @@ test('Secrets are listed wherever objects refer to them, but for those that are 
   );
 });
 
+test.skipIf(kubectlMissing !== '')(`a pod with eight GPUs has eight workers${kubectlMissing}`, () => {
+  const components = ['eight-gpus', 'gpu-nodes'].map((name) => `deploy/components/${name}`);
+  const checks = examineManifests(buildOverlay({ resources: ['deploy/overlays/vegfru-48bit'], components }));
+  expect(checks).toContainEqual({ name: 'workers', ok: true, text: '8 in 1 pod' });
+  expect(checks).toContainEqual({
+    name: 'GPU',
+    ok: false,
+    text: 'replace FILL-IN-GPU-PRODUCT in Job workers with a model of GPU, of kubectl get nodes --label-columns nvidia.com/gpu.product',
+  });
+});
+
+test.skipIf(kubectlMissing !== '').each(['results', 'dataset-volume'])(
+  `deploy/%s, which is no run, is only checked for values to fill in${kubectlMissing}`,
+  (folder) => {
+    const checks = examineManifests(kustomize(`deploy/${folder}`));
+    expect(checks).toContainEqual(
+      expect.objectContaining({ ok: false, text: expect.stringContaining('replace FILL-IN-IMAGE') }),
+    );
+    expect(checks.at(-1)).toEqual({
+      name: 'run',
+      ok: true,
+      text: 'there is none in these manifests; only the values to fill in were checked',
+    });
+  },
+);
+
 test.each([
   [
     'no coordinator',

@@ -128,9 +128,9 @@ describe('a run’s estimate', () => {
       lines: commonLineEstimates(bytesPerSecond),
     }));
     expect(describeLines(fleets)).toBe(
-      'A line of 1 Gbit/s is sufficient for 1 worker.\nA line of 10 Gbit/s is sufficient for up to 2 workers.\n' +
-        'A line of 25 Gbit/s is sufficient for all of these numbers of workers.\n' +
-        'On a sufficient line, messages add at most 10% to the hours.\n',
+      'A line is sufficient if messages add at most 10% to the hours.\n' +
+        'A line of 1 Gbit/s is sufficient for 1 worker.\nA line of 10 Gbit/s is sufficient for up to 2 workers.\n' +
+        'A line of 25 Gbit/s is sufficient for all of these numbers of workers.\n',
     );
     expect(describeLines(fleets.slice(1))).toContain(
       'A line of 1 Gbit/s is not sufficient for any of these numbers of workers.\n',

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Dataset, loadDataset } from '../../src/data/dataset.js';
 import { decodeImage } from '../../src/data/pixels.js';
+import { OpenFile } from '../../src/disk/disk.js';
 import { DiskError } from '../../src/disk/error.js';
 import { CacheFile } from '../../src/worker/images/cache-file.js';
 import { type ImageSourceOptions, openImageSource } from '../../src/worker/images/source.js';
@@ -229,6 +230,18 @@ describe('the bound on the cache folder', () => {
     await writeFile(cacheDirectory, 'a file where a folder should be');
     expect(await readAll(await source())).toMatchObject({ decoded: 6 });
     expect(notices).toEqual([expect.stringMatching(/cannot be used \(E[A-Z]+\)/)]);
+  });
+
+  test('a packed file that cannot be read when it is opened is closed', async () => {
+    const { notices, source } = await prepare();
+    await readAll(await source());
+    const file = vi.spyOn(OpenFile.prototype, 'read').mockRejectedValueOnce(new Error('EIO'));
+    const close = vi.spyOn(OpenFile.prototype, 'close');
+    await readAll(await source());
+    expect(close).toHaveBeenCalledOnce();
+    file.mockRestore();
+    close.mockRestore();
+    expect(notices).toEqual([expect.stringMatching(/cannot be used/)]);
   });
 
   test('decodes where the cache cannot be read any more, and says so once', async () => {

@@ -24,7 +24,7 @@ export class HangingDisk {
     return this.wrapped(system as unknown as Record<string, Operation>) as unknown as FileSystem;
   }
 
-  /** Carries out, late, what was held. */
+  /** Carries out late what was held, and answers whoever waits for it. */
   async release(): Promise<void> {
     await Promise.allSettled(this.carryOut.splice(0).map((call) => call()));
   }
@@ -42,11 +42,12 @@ export class HangingDisk {
         if (key !== this.name) return call;
         return (...parameters: unknown[]) => {
           if (!this.isHeld(++this.calls)) return call(...parameters);
-          this.carryOut.push(() => call(...parameters));
           const { onHeld } = this;
           this.held = this.next();
           onHeld();
-          return new Promise(() => {});
+          return new Promise((resolve, reject) => {
+            this.carryOut.push(() => call(...parameters).then(resolve, reject));
+          });
         };
       },
     });

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync, type RmOptions, readFileSync, writeFileSync } from 'node:fs';
+import system, { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { KeyedRandom } from '../../src/data/random.js';
 import { TripletSampler } from '../../src/data/sampler.js';
-import { Disk, disk } from '../../src/disk/disk.js';
+import { Disk, disk, OpenFile } from '../../src/disk/disk.js';
 import { DiskWatch } from '../../src/disk/watch.js';
 import { proveSamples } from '../../src/inspection/prove.js';
 import { batchSha256, type LedgerHeader, type LedgerStep, ledgerLine } from '../../src/ledger/entry.js';
@@ -191,6 +191,23 @@ test('a ledger whose file does not answer for ten minutes is an error that anoth
   await vi.advanceTimersByTimeAsync(600_000);
   await refused;
   await ledger.close();
+  // The descriptor is closed when the disk answers after all.
+  await hanging.release();
+});
+
+test('a ledger whose predecessor cannot be removed is an error, and leaves no file open', async () => {
+  const close = vi.spyOn(OpenFile.prototype, 'close');
+  onTestFinished(() => close.mockRestore());
+  const stuck = new Disk(null, {
+    ...system,
+    rm: (target: string, options: RmOptions) =>
+      target === 'earlier' ? Promise.reject(new Error('EBUSY')) : system.rm(target, options),
+  } as typeof system);
+  const opened = vi.spyOn(stuck, 'open');
+  await expect(Ledger.open(path, ['earlier'], header, null, () => stuck)).rejects.toMatchObject({
+    code: 'LEDGER_WRITE',
+  });
+  expect(close).toHaveBeenCalledTimes(opened.mock.calls.length);
 });
 
 test('a ledger that cannot be written is an error', async () => {

@@ -16,7 +16,7 @@ test('as many samples as training images fit, one more does not', () => {
   expect(() => checkDatasetFit(run('spec.dataset.sampleSize=501'), birds)).toThrow(
     failure(
       'RUN_DOES_NOT_FIT_DATASET',
-      'spec.dataset.sampleSize is 501, but the train split has only 500 images',
+      'spec.dataset.sampleSize is 501, but the train split has only 500 images; set it to at most 500',
     ),
   );
 });

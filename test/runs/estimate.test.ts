@@ -106,7 +106,11 @@ describe('a run on a dataset in the layout of VegFru', () => {
       78,
       'spec.dataset.kind is nabirds, but the folder data has the layout of vegfru',
     ],
-    [['--set', 'spec.dataset.path=nowhere', '--set', 'spec.dataset.kind=null'], 66, 'nowhere does not exist'],
+    [
+      ['--set', 'spec.dataset.path=nowhere', '--set', 'spec.dataset.kind=null'],
+      66,
+      'nowhere does not exist; to use the published counts of a dataset, give one of cub, aircraft',
+    ],
   ])('is not estimated with %o', async (change, exitCode, sentence) => {
     const { stderr, ...ending } = await command(
       'estimate',

@@ -40,7 +40,7 @@ test('start on a folder says how to get pretrained weights, and takes them when 
     expect.objectContaining({
       level: 'warn',
       message: noWeights,
-      toGetThem: `npx fcaenet weights fetch mobilenet_v1-0.25-imagenet1k --output ${weightsFile}`,
+      remedy: `npx fcaenet weights fetch mobilenet_v1-0.25-imagenet1k --output ${weightsFile}`,
     }),
   );
   // Four passes over 12 test and 32 training pictures, counted together.

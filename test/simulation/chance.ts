@@ -1,17 +1,21 @@
 import { KeyedRandom, Purpose } from '../../src/data/random.js';
 
-/** The one source of chance of a simulation: a seed decides everything that is drawn, in the order in which it is drawn. */
+/** A source of chance: a seed decides everything that is drawn, in the order in which it is drawn. */
 export class Chance {
   private readonly random: KeyedRandom;
   private draws = 0;
 
-  constructor(seed: number) {
+  /** @param stream streams of one seed are independent of each other */
+  constructor(
+    seed: number,
+    private readonly stream = 0,
+  ) {
     this.random = new KeyedRandom(seed);
   }
 
   /** From 0 to 1. */
   unit(): number {
-    return this.random.unit(Purpose.order, 0, 0, this.draws++);
+    return this.random.unit(Purpose.order, this.stream, 0, this.draws++);
   }
 
   /** An integer from 0 to `count` - 1. */

@@ -1,4 +1,4 @@
-import type { Chance } from './chance.js';
+import { Chance } from './chance.js';
 
 /** What can go wrong in a simulation. */
 export const faultKinds = [
@@ -32,8 +32,11 @@ export interface Fault {
 /** What one simulation is made of. */
 export interface Plan {
   readonly workers: number;
-  /** Of the run: four steps each. */
   readonly iterations: number;
+  /** Steps of each iteration. */
+  readonly steps: 1 | 4;
+  /** An encode batch takes this many times as long as a microbatch. */
+  readonly encodeTimes: number;
   /** Before so many are there nothing is computed. */
   readonly minWorkers: number;
   readonly verificationRate: number;
@@ -48,21 +51,55 @@ export interface Plan {
 /** About as long as an undisturbed run of two iterations takes, in simulated milliseconds. */
 const usualMs = 5_000;
 
+/** Share of the seeds whose plan has short iterations. */
+const shortShare = 0.15;
+
 /**
- * Draws a plan. A worker that lies is only found out where two honest ones can be asked, so nothing else happens to the
- * workers of such a plan, and all work is done twice.
+ * Draws the plan of a seed. The choice of the kind of plan and the plans with short iterations have a stream of chance
+ * of their own, so that they can change without changing what happens in the other seeds.
  */
-export function drawPlan(chance: Chance): Plan {
+export function drawPlan(seed: number, chance: Chance): Plan {
+  const other = new Chance(seed, 1);
+  return other.happens(shortShare) ? drawShortIterations(other) : drawUsual(chance);
+}
+
+/** Faults after which other workers have to do the work of a worker. */
+const losses = ['worker-slow', 'worker-stop', 'worker-kill', 'line-cut', 'drain'] as const;
+
+/**
+ * Draws a plan with one step in each iteration, so that encode requests follow each other closely, and with a slow
+ * worker. The other workers finish request after request while the slow worker still owes answers to an earlier one.
+ * When they are lost, the slow worker also gets batches of the current request. Its late answers arrive first.
+ */
+function drawShortIterations(chance: Chance): Plan {
+  const faults = [drawFault(chance, 'worker-slow', usualMs)];
+  for (let i = 1 + chance.below(6); i > 0; i--) {
+    faults.push(drawFault(chance, chance.pick(losses), 3 * usualMs));
+  }
+  return {
+    iterations: 6,
+    steps: 1,
+    encodeTimes: chance.pick([1, 4]),
+    workers: 2 + chance.below(2),
+    minWorkers: 1,
+    verificationRate: chance.pick([0, 0.3]),
+    leastMs: 0.1,
+    mostMs: chance.pick([2, 20, 120]),
+    fullness: chance.pick([0, 0.05]),
+    hiccups: chance.pick([0, 0.05, 0.3]),
+    faults: inOrder(faults),
+  };
+}
+
+/**
+ * Draws a plan with four steps in each iteration. A worker that lies is only found out where two honest ones can be
+ * asked, so nothing else happens to the workers of such a plan, and all work is done twice.
+ */
+function drawUsual(chance: Chance): Plan {
   const hasLiar = chance.happens(0.15);
   const mostMs = chance.pick([2, 20, 120]);
   const faults: Fault[] = [];
-  const add = (kind: FaultKind) =>
-    faults.push({
-      kind,
-      atMs: chance.between(0, usualMs),
-      choice: chance.unit(),
-      lastsMs: chance.pick([chance.between(100, 15_000), 120_000]),
-    });
+  const add = (kind: FaultKind) => faults.push(drawFault(chance, kind, usualMs));
   if (hasLiar) add('worker-lies');
   const possible = hasLiar
     ? ([
@@ -76,6 +113,8 @@ export function drawPlan(chance: Chance): Plan {
   for (let i = chance.below(7); i > 0; i--) add(chance.pick(possible));
   return {
     iterations: chance.pick([2, 2, 2, 2, 10]),
+    steps: 4,
+    encodeTimes: 1,
     workers: hasLiar ? 4 + chance.below(2) : 1 + chance.below(5),
     minWorkers: hasLiar ? 3 : 1,
     verificationRate: hasLiar ? 1 : chance.pick([0, 0.3, 1]),
@@ -84,6 +123,20 @@ export function drawPlan(chance: Chance): Plan {
     fullness: chance.pick([0, 0.05]),
     // A straggler is outvoted by two prompt ones; with a liar among them nobody may be late.
     hiccups: hasLiar ? 0 : chance.pick([0, 0, 0.05, 0.3]),
-    faults: faults.sort((a, b) => a.atMs - b.atMs),
+    faults: inOrder(faults),
   };
+}
+
+/** @param beforeMs the latest moment of the fault */
+function drawFault(chance: Chance, kind: FaultKind, beforeMs: number): Fault {
+  return {
+    kind,
+    atMs: chance.between(0, beforeMs),
+    choice: chance.unit(),
+    lastsMs: chance.pick([chance.between(100, 15_000), 120_000]),
+  };
+}
+
+function inOrder(faults: readonly Fault[]): Fault[] {
+  return [...faults].sort((a, b) => a.atMs - b.atMs);
 }

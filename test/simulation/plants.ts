@@ -1,6 +1,8 @@
 import { WriteAttempt } from '../../src/checkpoint/attempt.js';
+import { ExpectedAnswers } from '../../src/coordinator/dispatch/expected-answers.js';
 import { GradientWork } from '../../src/coordinator/dispatch/gradient-work.js';
 import { OutgoingWeights } from '../../src/coordinator/dispatch/outgoing-weights.js';
+import { WorkerPool } from '../../src/coordinator/dispatch/pool.js';
 import { Strikes } from '../../src/coordinator/dispatch/strikes.js';
 import { Witnesses } from '../../src/coordinator/dispatch/witnesses.js';
 import { WorkShares } from '../../src/coordinator/dispatch/work-shares.js';
@@ -91,6 +93,19 @@ export const plants: Readonly<Record<string, () => () => void>> = {
         function (this: Anything, unit: number) {
           return { kind: this.countOf(unit) > 1 ? 'agreed' : 'alone' };
         },
+    ),
+  'an encode answer of another request is taken': () =>
+    mend(
+      replace(WorkerPool, 'nextRequest', () => () => 1),
+      // The newest request is asked first. It takes every answer to a batch number that the worker owes it.
+      replace(
+        ExpectedAnswers,
+        'expect',
+        (original) =>
+          function (this: Anything, result: unknown) {
+            return original.call({ ...this, takers: [...this.takers].reverse() }, result);
+          },
+      ),
     ),
   'weights go to each worker only once': () =>
     replace(

@@ -10,6 +10,7 @@ import { Interruption } from '../../src/coordinator/interruption.js';
 import { lead } from '../../src/coordinator/leadership/lead.js';
 import type { CoordinatorEvent } from '../../src/coordinator/monitoring/coordinator-event.js';
 import type { RunResult } from '../../src/coordinator/training/result.js';
+import type { Dataset } from '../../src/data/dataset.js';
 import { Disk } from '../../src/disk/disk.js';
 import { DiskWatch } from '../../src/disk/watch.js';
 import { RunDirectory } from '../../src/run/run-directory.js';
@@ -20,16 +21,18 @@ import type { SimulatedProcess } from './simulated-clock.js';
 import { type DiskTrouble, simulatedFileSystem } from './simulated-disk.js';
 import type { SimulatedLine } from './simulated-line.js';
 import { layout } from './simulated-network.js';
-import { dataset } from './simulated-run.js';
 
 export interface CoordinatorSurroundings {
   readonly process: SimulatedProcess;
   readonly run: TrainingRun;
+  readonly dataset: Dataset;
   readonly chance: Chance;
   readonly trouble: DiskTrouble;
   readonly trace: (line: string) => void;
   /** Told of a deadline that a worker missed. */
   readonly onOverdue: (member: Member) => void;
+  /** Told of an answer that is not taken, and why. */
+  readonly onRejected: (member: Member, sentence: string) => void;
   /** The port opens, or closes. */
   readonly onListening: (port: SimulatedPort | null) => void;
 }
@@ -50,7 +53,7 @@ export class SimulatedCoordinator {
 
   /** Carries out the run; rejects as a coordinator does. */
   async lead(): Promise<RunResult> {
-    const { run, process, chance, trouble, trace } = this.surroundings;
+    const { run, dataset, process, chance, trouble, trace } = this.surroundings;
     const directory = RunDirectory.open(run, 'auto');
     process.whenEnded(() => directory.release());
     const log = {
@@ -137,8 +140,9 @@ export class SimulatedCoordinator {
   }
 
   private openFleet(part: FleetPart, log: ConstructorParameters<typeof WorkerLogs>[0]): FleetOfRun {
-    const { process, run, onListening } = this.surroundings;
+    const { process, run, onListening, onRejected } = this.surroundings;
     const pool = new WorkerPool(run.spec.operation.membership.minWorkers, process);
+    pool.on('answerRejected', (member, _, sentence) => onRejected(member, sentence));
     this.pool = pool;
     const traffic: Traffic = { sentBytes: 0, receivedBytes: 0 };
     const connections = new SimulatedConnections();

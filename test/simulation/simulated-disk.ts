@@ -37,6 +37,13 @@ export function simulatedFileSystem(
         }
       });
     });
+  // The system closes the files of a process that has ended.
+  const files = new Set<number>();
+  process.whenEnded(() => files.forEach((file) => void fs.closeSync(file)));
+  const closeFile = (file: number) => {
+    files.delete(file);
+    fs.closeSync(file);
+  };
   const openFile = (path: string, file: number) => ({
     read: (buffer: Uint8Array, offset: number, length: number, position: number) =>
       later('read', path, false, () => ({
@@ -54,11 +61,15 @@ export function simulatedFileSystem(
     datasync: () => later('fsync', path, true, () => {}),
     stat: () => later('stat', path, false, () => fs.fstatSync(file)),
     truncate: (bytes: number) => later('truncate', path, true, () => fs.ftruncateSync(file, bytes)),
-    close: () => later('close', path, false, () => fs.closeSync(file)),
+    close: () => later('close', path, false, () => closeFile(file)),
   });
   const operations = {
     open: (path: string, flags: string) =>
-      later('open', path, flags !== 'r', () => openFile(path, fs.openSync(path, flags))),
+      later('open', path, flags !== 'r', () => {
+        const file = fs.openSync(path, flags);
+        files.add(file);
+        return openFile(path, file);
+      }),
     readFile: (path: string, options?: 'utf8') =>
       later('read', path, false, () => fs.readFileSync(path, options)),
     writeFile: (path: string, content: string | Uint8Array) =>

@@ -5,20 +5,32 @@ import type { Plan } from './faults.js';
 import { bits } from './simulated-network.js';
 
 const classCount = 3;
-const trainCount = 24;
-const testCount = 100;
+
+/** By the steps of an iteration. Where there is one step, both encode requests of an iteration have several batches. */
+const sizes = {
+  4: { train: 24, test: 100, sampleSize: 16, batchSize: 8, epochs: 2 },
+  1: { train: 144, test: 200, sampleSize: 144, batchSize: 144, epochs: 1 },
+} as const;
+
+const datasets = { 4: datasetOfSize(sizes[4]), 1: datasetOfSize(sizes[1]) };
 
 /** Labels and names; nobody opens a picture. */
-export const dataset: Dataset = {
-  root: 'simulated',
-  imagesRoot: 'simulated',
-  format: 'cub',
-  classNames: Array.from({ length: classCount }, (_, label) => `class ${label}`),
-  train: splitOf('train', trainCount),
-  test: splitOf('test', testCount),
-  fingerprint: 'f'.repeat(64),
-  truncatedPictures: 'reject',
-};
+export function datasetOf({ steps }: Pick<Plan, 'steps'>): Dataset {
+  return datasets[steps];
+}
+
+function datasetOfSize({ train, test }: { readonly train: number; readonly test: number }): Dataset {
+  return {
+    root: 'simulated',
+    imagesRoot: 'simulated',
+    format: 'cub',
+    classNames: Array.from({ length: classCount }, (_, label) => `class ${label}`),
+    train: splitOf('train', train),
+    test: splitOf('test', test),
+    fingerprint: 'f'.repeat(64),
+    truncatedPictures: 'reject',
+  };
+}
 
 function splitOf(name: 'train' | 'test', count: number): Dataset['train'] {
   return {
@@ -30,31 +42,30 @@ function splitOf(name: 'train' | 'test', count: number): Dataset['train'] {
   };
 }
 
-type Settings = Pick<Plan, 'iterations' | 'minWorkers' | 'verificationRate'>;
+type Settings = Pick<Plan, 'iterations' | 'steps' | 'minWorkers' | 'verificationRate'>;
 
 /** Run files as read, by their settings: reading one takes longer than most of what is simulated. */
 const runs = new Map<string, TrainingRun>();
 
-/** A run of four steps in each iteration, every iteration evaluated. */
-export function runIn(
-  runsDirectory: string,
-  { iterations, minWorkers, verificationRate }: Settings,
-): TrainingRun {
-  const settings = [iterations, minWorkers, verificationRate].join(' ');
-  const run = runs.get(settings) ?? readRun({ iterations, minWorkers, verificationRate });
+/** A run in which every iteration is evaluated. */
+export function runIn(runsDirectory: string, plan: Settings): TrainingRun {
+  const { iterations, steps, minWorkers, verificationRate } = plan;
+  const settings = [iterations, steps, minWorkers, verificationRate].join(' ');
+  const run = runs.get(settings) ?? readRun(plan);
   runs.set(settings, run);
   return { ...run, spec: { ...run.spec, operation: { ...run.spec.operation, runsDirectory } } };
 }
 
-function readRun({ iterations, minWorkers, verificationRate }: Settings): TrainingRun {
+function readRun({ iterations, steps, minWorkers, verificationRate }: Settings): TrainingRun {
+  const { sampleSize, batchSize, epochs } = sizes[steps];
   return readTrainingRun('examples/quick.yaml', [
     'metadata.name=simulated',
     `spec.bits=${bits}`,
     'spec.method=baseline',
-    'spec.dataset.sampleSize=16',
+    `spec.dataset.sampleSize=${sampleSize}`,
     `spec.schedule.iterations=${iterations}`,
-    'spec.schedule.epochs=2',
-    'spec.schedule.batchSize=8',
+    `spec.schedule.epochs=${epochs}`,
+    `spec.schedule.batchSize=${batchSize}`,
     'spec.schedule.microbatches=4',
     'spec.schedule.decayAfter=[]',
     'spec.operation.checkpoint.everySteps=1',

@@ -23,7 +23,7 @@ import { bits, layout, madeUpPayload, numbersFrom } from './simulated-network.js
 
 /** How a worker behaves, to be changed while it works. */
 export interface WorkerManners {
-  /** Milliseconds for a microbatch or an encode batch, drawn between these. */
+  /** Milliseconds for a microbatch, drawn between these. */
   leastMs: number;
   mostMs: number;
   /** Computes something else than the others, and believes in it. */
@@ -38,6 +38,8 @@ export interface WorkerSurroundings {
   readonly chance: Chance;
   /** How often it stands still before it computes. */
   readonly hiccups: number;
+  /** An encode batch takes this many times as long as a microbatch. */
+  readonly encodeTimes: number;
   readonly fingerprint: string;
   readonly trace: (line: string) => void;
   /** Opens a line to the coordinator that listens; null where none does. */
@@ -173,10 +175,10 @@ export class SimulatedWorker {
     this.isBusy = false;
   }
 
-  private computing(): Promise<void> {
+  private computing(times = 1): Promise<void> {
     const { process, chance, hiccups } = this.surroundings;
     const pauseMs = chance.happens(hiccups) ? chance.between(800, chance.pick([3_000, 9_000])) : 0;
-    return process.sleep(pauseMs + chance.between(this.manners.leastMs, this.manners.mostMs));
+    return process.sleep(pauseMs + times * chance.between(this.manners.leastMs, this.manners.mostMs));
   }
 
   private async computeGradients(
@@ -233,7 +235,7 @@ export class SimulatedWorker {
 
   private async encode(work: EncodeWork__Output, weights: string): Promise<void> {
     const { line } = this;
-    await this.computing();
+    await this.computing(this.surroundings.encodeTimes);
     if (this.line !== line) return;
     const { request, batch, output, split, images } = work;
     const indices = new Uint32Array(images.byteLength / 4).map((_, i) => images.readUInt32LE(4 * i));

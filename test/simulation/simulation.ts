@@ -12,12 +12,12 @@ import { readLedger } from '../../src/ledger/reader.js';
 import { RunDirectory } from '../../src/run/run-directory.js';
 import { trainingHash } from '../../src/run/training-hash.js';
 import { Chance } from './chance.js';
-import { drawPlan, type Fault, type Plan } from './faults.js';
+import { drawPlan, type Fault, type FaultKind, type Plan } from './faults.js';
 import { SimulatedProcess, SimulatedTime } from './simulated-clock.js';
 import { SimulatedCoordinator, type SimulatedPort } from './simulated-coordinator.js';
 import type { DiskTrouble } from './simulated-disk.js';
 import { SimulatedLine } from './simulated-line.js';
-import { dataset, runIn } from './simulated-run.js';
+import { datasetOf, runIn } from './simulated-run.js';
 import { SimulatedWorker } from './simulated-worker.js';
 
 /** Simulated time after which a run that has not ended is stuck. */
@@ -33,19 +33,23 @@ export interface Outcome {
   readonly violations: readonly string[];
   readonly weightsSha256: string | null;
   readonly codesSha256: string | null;
+  /** Losses, flipped bits and evaluation of every iteration, as JSON. */
+  readonly history: string | null;
   readonly simulatedMs: number;
   readonly trace: readonly string[];
 }
 
-/** What runs end with, by their iterations, when one worker computes everything and nothing happens. */
-const undisturbed = new Map<number, Promise<Outcome>>();
+/** What runs end with, by their schedule, when one worker computes everything and nothing happens. */
+const undisturbed = new Map<string, Promise<Outcome>>();
 
 /** Carries out the run that a seed decides, and holds its end against that of an undisturbed run. */
 export async function simulateAndCompare(seed: number): Promise<Outcome> {
   const outcome = await simulate(seed);
-  const { iterations } = outcome.plan;
+  const { iterations, steps } = outcome.plan;
+  const schedule = `${iterations} ${steps}`;
   const quiet = {
     iterations,
+    steps,
     faults: [],
     workers: 1,
     minWorkers: 1,
@@ -53,14 +57,15 @@ export async function simulateAndCompare(seed: number): Promise<Outcome> {
     fullness: 0,
     hiccups: 0,
   };
-  const reference = undisturbed.get(iterations) ?? simulate(0, quiet);
-  undisturbed.set(iterations, reference);
-  const { weightsSha256, codesSha256, violations } = await reference;
+  const reference = undisturbed.get(schedule) ?? simulate(0, quiet);
+  undisturbed.set(schedule, reference);
+  const { weightsSha256, codesSha256, history, violations } = await reference;
   if (violations.length > 0) throw new Error(`the undisturbed run fails: ${violations.join('; ')}`);
   if (outcome.violations.length > 0) return outcome;
   const differences = [
     outcome.weightsSha256 === weightsSha256 ? null : 'the weights differ from those of an undisturbed run',
     outcome.codesSha256 === codesSha256 ? null : 'the codes differ from those of an undisturbed run',
+    outcome.history === history ? null : 'losses or evaluations differ from those of an undisturbed run',
   ];
   return { ...outcome, violations: differences.filter((each) => each !== null) };
 }
@@ -96,14 +101,14 @@ class Simulation {
   private readonly workers: { process: SimulatedProcess; worker: SimulatedWorker }[] = [];
   private starts = 0;
   private peers = 0;
-  private result: { weightsSha256: string; codesSha256: string } | null = null;
+  private result: { weightsSha256: string; codesSha256: string; history: object } | null = null;
 
   constructor(
     private readonly seed: number,
     changed: Partial<Plan>,
   ) {
     this.chance = new Chance(seed);
-    this.plan = { ...drawPlan(this.chance), ...changed };
+    this.plan = { ...drawPlan(seed, this.chance), ...changed };
   }
 
   async run(): Promise<Outcome> {
@@ -134,6 +139,7 @@ class Simulation {
       violations: this.violations,
       weightsSha256: this.result?.weightsSha256 ?? null,
       codesSha256: this.result?.codesSha256 ?? null,
+      history: this.result && JSON.stringify(this.result.history),
       simulatedMs: time.nowMs,
       trace: this.lines,
     };
@@ -162,10 +168,12 @@ class Simulation {
     const coordinator = new SimulatedCoordinator({
       process,
       run: runIn(this.directory, this.plan),
+      dataset: datasetOf(this.plan),
       chance: this.chance,
       trouble,
       trace,
       onOverdue: (member) => this.countMiss(name, member),
+      onRejected: (member, sentence) => this.checkRejection(`${name} ${member.label}`, sentence),
       onListening: (port) => {
         this.ports.delete(process);
         if (port) this.ports.set(process, port);
@@ -210,9 +218,10 @@ class Simulation {
     const worker = new SimulatedWorker(`worker-${place}`, {
       process,
       chance: this.chance,
-      fingerprint: dataset.fingerprint,
+      fingerprint: datasetOf(this.plan).fingerprint,
       trace: (line) => this.trace(process.name, line),
       hiccups: this.plan.hiccups,
+      encodeTimes: this.plan.encodeTimes,
       dial: (dialling) => this.connect(process, dialling),
       answered: () => {},
     });
@@ -306,6 +315,7 @@ class Simulation {
   /** The ledger of the highest term holds every step once, with the samples that the keys choose. */
   private async auditLedger(): Promise<void> {
     const run = runIn(this.directory, this.plan);
+    const dataset = datasetOf(this.plan);
     const { spec } = run;
     const [file] = RunDirectory.at(join(this.directory, 'simulated')).ledgerFiles();
     const header: LedgerHeader = {
@@ -328,6 +338,12 @@ class Simulation {
     } catch (error) {
       this.violate(`the ledger does not hold: ${(error as Error).message}`);
     }
+  }
+
+  /** The coordinator rejects an answer only if a fault of the plan spoils answers, or what they are computed from. */
+  private checkRejection(who: string, sentence: string): void {
+    if (this.plan.faults.some(({ kind }) => spoilsAnswers.has(kind))) return;
+    this.violate(`${who} is rejected, but no fault spoils answers: ${sentence}`);
   }
 
   private countMiss(coordinator: string, member: Member): void {
@@ -356,6 +372,14 @@ class Simulation {
     if (!isThere) this.violate(`latest names ${name}, which is not there`);
   }
 }
+
+const spoilsAnswers: ReadonlySet<FaultKind> = new Set([
+  'damage-up',
+  'damage-down',
+  'nan',
+  'length',
+  'digest',
+]);
 
 /** Endings after which a supervisor starts a coordinator again. */
 const expectedEndings = new Set([

@@ -3,7 +3,7 @@ import type { Member } from '../dispatch/member.js';
 import type { Departure, Fault, RejectionReason, WorkerPool } from '../dispatch/pool.js';
 import type { TrainingEvent } from '../training/training-event.js';
 
-/** Who comes and goes, and what is not accepted. */
+/** Workers that join, leave or are refused, and rejected answers. */
 export type WorkerEvent =
   | { readonly type: 'worker.joined'; readonly member: Member }
   | { readonly type: 'worker.left'; readonly member: Member; readonly departure: Departure }
@@ -27,17 +27,17 @@ export type WorkerEvent =
       readonly sentence: string;
     };
 
-/** Everything that the outside is told about a run: the log, metrics and published events are its subscribers. */
+/** Every event of a run. The log, the metrics and the published events subscribe to them. */
 export type CoordinatorEvent =
   | TrainingEvent
   | CheckpointEvent
   | WorkerEvent
-  /** The run holds because it was asked to, or goes on. */
+  /** The run was paused or continued on request. */
   | { readonly type: 'paused'; readonly isPaused: boolean };
 
 export type Subscriber = (event: CoordinatorEvent) => void;
 
-/** Turns what the pool emits into events. */
+/** Passes the pool's events on as events of the run. */
 export function forwardWorkerEvents(pool: WorkerPool, notify: Subscriber): void {
   pool.on('ready', (member) => notify({ type: 'worker.joined', member }));
   pool.on('gone', (member, departure) => notify({ type: 'worker.left', member, departure }));

@@ -4,18 +4,18 @@ import type { Registry } from 'prom-client';
 import { formatAddress, parseAddress } from '../../run/address.js';
 import { TransportError } from '../../transport/error.js';
 
-/** Where `auto` listens when it can. */
+/** The preferred port of `auto`. */
 const usualAddress = '127.0.0.1:9464';
 
 export interface MonitorOptions {
-  /** HOST:PORT, or `auto`: 127.0.0.1:9464 and, when that is taken, a free port. */
+  /** HOST:PORT or `auto`. `auto` is 127.0.0.1:9464, or a free port when that one is in use. */
   readonly address: string;
   readonly registry: Registry;
-  /** Why the run cannot go on just now; null when it can. */
+  /** Why the run cannot continue now; null when it can. */
   readonly notReady: () => string | null;
 }
 
-/** Serves `/metrics` (Prometheus), `/healthz` (the process answers) and `/readyz` (the run can go on). */
+/** Serves `/metrics` (Prometheus), `/healthz` (the process answers) and `/readyz` (the run can continue). */
 export class MonitorServer {
   private constructor(
     private readonly server: Server,
@@ -40,7 +40,7 @@ export class MonitorServer {
     }
   }
 
-  /** Stops listening and drops connections that are still open. */
+  /** Stops listening and closes open connections. */
   async close(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.server.close(() => resolve());

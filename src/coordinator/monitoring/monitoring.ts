@@ -24,21 +24,21 @@ export interface MonitoringOptions {
   readonly directory: RunDirectory;
   readonly fleet: Fleet;
   readonly state: RunState;
-  /** The checkpoint from which the run goes on; null where it begins. */
+  /** The checkpoint from which the run was resumed; null when it began anew. */
   readonly restoredFrom: { readonly name: string; readonly created: Date } | null;
   readonly stepsPerEpoch: number;
   readonly events: EventReporter;
   readonly link: NatsLink | null;
-  /** What workers see of this coordinator; null in plain text. */
+  /** The coordinator's certificate for workers; null in plain text. */
   readonly tls: TlsMaterial | null;
   readonly term: number;
 }
 
-/** Shows a run while it goes on: on the console, and over HTTP for Prometheus and Kubernetes. */
+/** Shows the progress of a run on the console, and over HTTP for Prometheus and Kubernetes. */
 export class Monitoring {
   private readonly endAnnouncements: () => void;
   private readonly subscribers: readonly Subscriber[];
-  /** `writtenMs` in the time of `performance.now`, below 0 for one of an earlier process. */
+  /** `writtenMs` is a time of `performance.now`. It is below 0 when an earlier process wrote the checkpoint. */
   private lastCheckpoint: { name: string; writtenMs: number } | null;
 
   private constructor(
@@ -53,7 +53,7 @@ export class Monitoring {
     };
     const { remaining } = metrics.training;
     this.subscribers = [
-      // First: the progress log shows the time left, which the metrics estimate.
+      // The metrics come first: they estimate the time left, which the progress log shows.
       (event) => metrics.take(event),
       progressLog({ console, spec: run.spec, state, stepsPerEpoch, remaining }),
       publishedEvents(state, (body) => events.publish(state.position, body)),
@@ -66,12 +66,12 @@ export class Monitoring {
     this.endAnnouncements = announceExpiry(Object.values(certificatesOf(options)), console.log);
   }
 
-  /** Tells every subscriber, in order. */
+  /** Calls every subscriber, in order. */
   readonly notify: Subscriber = (event) => {
     for (const subscriber of this.subscribers) subscriber(event);
   };
 
-  /** Throws what `MonitorServer.start` throws. */
+  /** @throws what `MonitorServer.start` throws */
   static async open(options: MonitoringOptions): Promise<Monitoring> {
     const { fleet, run, console, directory, state, events, link, term } = options;
     const { pool } = fleet;
@@ -108,7 +108,7 @@ export class Monitoring {
     return new Monitoring(options, metrics, server);
   }
 
-  /** What `fcaenet status` prints, apart from whether the run is held. */
+  /** What `fcaenet status` prints, except whether the run is paused. */
   describe(): Omit<RunStatus, 'state'> {
     const { run, state, fleet, stepsPerEpoch } = this.options;
     const { iterations, epochs } = run.spec.schedule;
@@ -120,7 +120,7 @@ export class Monitoring {
       mAP: state.history.findLast(({ evaluation }) => evaluation !== null)?.evaluation?.mAP ?? null,
       checkpoint: lastCheckpoint && {
         name: lastCheckpoint.name,
-        ageSeconds: (performance.now() - lastCheckpoint.writtenMs) / 1000,
+        ageSeconds: Math.round(performance.now() - lastCheckpoint.writtenMs) / 1000,
       },
     };
   }
@@ -131,7 +131,7 @@ export class Monitoring {
   }
 }
 
-/** The first to end of each use's certificates. */
+/** For each use, the certificate that expires first. */
 function certificatesOf({ tls, link }: MonitoringOptions): CertificateSources['certificates'] {
   return {
     ...(tls && { coordinator: tls.expiry }),

@@ -10,11 +10,11 @@ export interface ProgressLogOptions {
   readonly spec: TrainingRunSpec;
   readonly state: Pick<RunState, 'position'>;
   readonly stepsPerEpoch: number;
-  /** Takes in each step before this log hears of it. */
+  /** Must receive each step before this log. */
   readonly remaining: RemainingTime;
 }
 
-/** Shows on the console how a run progresses, and logs evaluations and whatever is out of order. */
+/** Shows the progress of a run on the console. Logs evaluations, and events that are not normal. */
 export function progressLog(options: ProgressLogOptions): Subscriber {
   const log = new ProgressLog(options);
   return (event) => log.take(event);
@@ -25,7 +25,7 @@ class ProgressLog {
   private training: ProgressTask | null = null;
   private encoding: ProgressTask | null = null;
   private lastMAP: number | null = null;
-  /** Whether any work was done: that the first workers are still to come has been logged. */
+  /** Whether any work was done. Before that, a log line of the start already says that workers are missing. */
   private hasBegun = false;
 
   constructor(private readonly options: ProgressLogOptions) {

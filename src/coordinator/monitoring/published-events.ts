@@ -3,7 +3,7 @@ import type { RunEventBody } from '../../transport/events/run-event.js';
 import type { RunState } from '../training/run-state.js';
 import type { CoordinatorEvent, Subscriber } from './coordinator-event.js';
 
-/** Publishes what others follow a run by. Beginnings and endings are published by the coordination itself. */
+/** Publishes the events of a run's progress. `Coordination` publishes its start and its end. */
 export function publishedEvents(
   state: Pick<RunState, 'history'>,
   publish: (body: RunEventBody) => void,
@@ -14,7 +14,7 @@ export function publishedEvents(
   };
 }
 
-/** The event as it is published; null where it is not. */
+/** The published form of an event; null when it is not published. */
 function bodyOf(event: CoordinatorEvent, state: Pick<RunState, 'history'>): RunEventBody | null {
   switch (event.type) {
     case 'codes.updated': {

@@ -1,12 +1,13 @@
 import type { RunPosition } from '../../checkpoint/manifest.js';
 import { type EvaluationSchedule, evaluationIsDue } from '../../schedule/schedule.js';
 
-/** Steps whose times are remembered. */
+/** Number of recent step times that are kept. */
 const window = 64;
 
 /**
- * Estimates how long a run still takes: what is left of each kind of work, times what that kind took lately. A kind that
- * was not measured yet counts as nothing, and an evaluation on fewer queries than the last one's as much as any.
+ * Estimates how long a run still takes. For each kind of work, it multiplies the number that is left by the recent time of
+ * one. A kind that was not measured yet counts 0 s. Every evaluation counts as much as the last one, also when it has
+ * fewer queries.
  */
 export class RemainingTime {
   private readonly stepSeconds: number[] = [];
@@ -32,7 +33,7 @@ export class RemainingTime {
     this.evaluationSeconds = seconds;
   }
 
-  /** While steps are done: evaluations and waiting do not count. 0 before the first step was measured. */
+  /** The rate during steps, without evaluations and waiting. 0 before the first step was measured. */
   get stepsPerSecond(): number {
     const usual = median(this.stepSeconds);
     return usual === null || usual === 0 ? 0 : 1 / usual;
@@ -41,7 +42,7 @@ export class RemainingTime {
   /** Seconds from a position to the end of the run; null before the first step was measured. */
   secondsFrom({ iteration, phase, globalStep }: RunPosition): number | null {
     const { iterations, epochs } = this.spec.schedule;
-    // The median: a step that waited for workers says nothing about the next ones.
+    // A median, so that a step that waited for workers does not change the estimate.
     const usual = median(this.stepSeconds);
     if (usual === null) return null;
     const steps = iterations * epochs * this.stepsPerEpoch - globalStep;

@@ -27,11 +27,14 @@ interface StepDescription {
 }
 
 export interface DescribedStep extends GradientStep {
-  /** Digest of who is in the batch, for the ledger. */
+  /** SHA-256 of the batch's samples, for the ledger. */
   readonly batchSha256: string;
 }
 
-/** The step at a position, cut into its microbatches, with one step of look-ahead for the image loaders. */
+/**
+ * Describes the step at a position by its microbatches, and names the images of the next step, which workers load in
+ * advance.
+ */
 export function describeStep(description: StepDescription): DescribedStep {
   const { spec, term, position, sampler, codes, layout, weights, context } = description;
   const { iteration, epoch, step } = position;

@@ -9,19 +9,21 @@ import type { WorkSurroundings } from '../dispatch/redundant-work.js';
 export interface EncodeContext extends WorkSurroundings {
   readonly spec: TrainingRunSpec;
   readonly term: number;
-  /** Images encoded so far of how many. */
+  /** Called with the number of images encoded so far, and of all images. */
   readonly onProgress: (done: number, total: number) => void;
 }
 
-/** What one of them asks for. */
+/** One encode job. */
 export interface EncodeRequest
   extends Pick<EncodeJob, 'output' | 'split' | 'images' | 'bytesPerImage' | 'implausible'> {
-  /** Keys the choice of batches that are encoded twice: the iteration, and which job of it; null chooses none. */
+  /**
+   * Selects the batches that are encoded twice, by the iteration and the number of the job in it; null selects none.
+   */
   readonly verification: { readonly iteration: number; readonly phase: number } | null;
 }
 
 /**
- * Has the workers encode images as the run's settings say.
+ * Encodes images on the workers with the run's settings.
  * @returns `images.length × bytesPerImage` bytes in the order of `images`; rejects as `runEncodeJob` does
  */
 export async function encodeOnWorkers(

@@ -2,7 +2,7 @@ import type { OutgoingWeights } from '../dispatch/outgoing-weights.js';
 import { type EncodeContext, encodeOnWorkers } from './encode-on-workers.js';
 
 /**
- * U of the sampled images under weights that stand still (equation 2 in eval mode), as equation 16 takes it.
+ * Encodes the sampled images with fixed weights (equation 2 in eval mode). The result is U of equation 16.
  * @param omega positions in the train split `[m]`
  * @param iteration from 0
  * @returns `[m, bits]`, in the order of `omega`; rejects with the signal's reason when aborted
@@ -24,7 +24,7 @@ export async function encodeOutputs(
   return new Float32Array(outputs);
 }
 
-/** Outputs become part of the database codes, so none is taken that no network can give. */
+/** Rejects outputs that no network computes, because outputs change the database codes. */
 function outsideTanh(bytes: Uint8Array): string | null {
   const outputs = new Float32Array(bytes.slice().buffer);
   const bad = outputs.find((u) => !(Math.abs(u) <= 1));

@@ -13,8 +13,8 @@ export interface EvaluationContext extends EncodeContext {
 /**
  * Encodes queries on the workers with the given weights and ranks the database codes for each.
  * @param codes V `[n, bits]`
- * @param iteration from 0: chooses what is encoded twice; null encodes nothing twice
- * @param maxQueries queries to use, chosen by key; null is all
+ * @param iteration from 0; selects the batches that are encoded twice; null encodes nothing twice
+ * @param maxQueries number of queries, selected by key; null uses all
  */
 export async function evaluateCodes(
   context: EvaluationContext,

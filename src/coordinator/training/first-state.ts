@@ -8,8 +8,8 @@ import type { TrainingRunSpec } from '../../run/training-run.js';
 import { RunState } from './run-state.js';
 
 /**
- * The state of a run that has not begun: keyed initial weights, or a pretrained backbone below a new hash layer.
- * Throws what reading the weights throws.
+ * The state before the first step: initial weights drawn by key, or a pretrained backbone with a new hash layer.
+ * @throws what reading the weights throws
  */
 export async function firstState(
   spec: TrainingRunSpec,

@@ -50,7 +50,7 @@ export interface OptimizerSettings {
 /**
  * SGD with momentum on one flat float32 vector, in PyTorch's form (dampening 0):
  * d = g + λp; b = d on the first step, else μb + d; p = p − lr·b.
- * Every operation rounds to float32 on its own and none is fused, so the result does not depend on the machine.
+ * Every operation rounds to float32, and no two operations are fused. So the result does not depend on the machine.
  */
 export class SgdOptimizer {
   private readonly momentum: number;
@@ -58,7 +58,7 @@ export class SgdOptimizer {
 
   /**
    * @param buffer momentum buffer `[parameters]`, updated in place
-   * @param started false before the first step, whose buffer is the gradient itself
+   * @param started false before the first step; the first step sets the buffer to its gradient
    */
   constructor(
     settings: OptimizerSettings,

@@ -33,7 +33,7 @@ export function describeResult(
     readonly identity: Identity;
     readonly device: string;
     readonly workers: number;
-    /** Bytes of messages in this process; what an earlier one of the same run exchanged is not in it. */
+    /** Bytes of messages of this process, without those of earlier processes of the run. */
     readonly traffic: Traffic;
   },
 ) {

@@ -10,7 +10,7 @@ import { startPosition } from '../../schedule/schedule.js';
 import type { FlatWeights } from '../dispatch/outgoing-weights.js';
 import { SgdOptimizer } from './optimizer.js';
 
-/** One iteration as the run's history keeps it. */
+/** One iteration in the run's history. */
 export interface IterationRecord {
   /** Counted from 1. */
   readonly iteration: number;
@@ -18,7 +18,7 @@ export interface IterationRecord {
   /** Mean over the iteration's steps, by term, in the order of `lossTerms`. */
   readonly losses: readonly number[];
   readonly flippedBits: number;
-  /** Null where the iteration was not evaluated. */
+  /** Null when the iteration was not evaluated. */
   readonly evaluation: EvaluationRecord | null;
 }
 
@@ -29,21 +29,21 @@ export interface EvaluationRecord {
   readonly precisionAt: Readonly<Record<string, number>>;
 }
 
-/** mAP that needs no training, on the same images: what the run has to beat. */
+/** Mean average precision of two methods without training, on the same images. The run should be better. */
 export interface UntrainedFigures {
   /** Nearest neighbours by colour histogram. */
   readonly colorHistogram: number;
-  /** Signs of random projections of the features that the run starts from, at the run's code length. */
+  /** Signs of random projections of the features of the initial weights, at the run's code length. */
   readonly randomProjection: number;
 }
 
-/** Everything a run is at one moment; what a checkpoint holds. */
+/** The complete state of a run at one moment. A checkpoint contains it. */
 export class RunState {
   position: RunPosition = startPosition;
   history: IterationRecord[] = [];
   /** Sums over the current iteration's steps, by term. */
   lossSums = new Float64Array(lossTerms.length);
-  /** Time spent training and evaluating, and images trained on, over all sessions of the run. */
+  /** Seconds of training and evaluation, and trained images, over all processes of the run. */
   seconds = 0;
   images = 0;
   untrained: UntrainedFigures | null = null;
@@ -53,11 +53,11 @@ export class RunState {
     readonly optimizer: SgdOptimizer,
     /** V, ±1 `[n, bits]`. */
     public codes: Int8Array,
-    /** Outputs of the sampled rows `[m, bits]`, written as they are computed. */
+    /** Outputs of the sampled images `[m, bits]`. Each step writes the rows that it computed. */
     readonly u: Float32Array,
   ) {}
 
-  /** The state before the first step: given weights, no momentum, random V (method 6.12). */
+  /** The state before the first step: these weights, no momentum, random V (method 6.12). */
   static initial(spec: TrainingRunSpec, weights: FlatWeights, databaseSize: number): RunState {
     const random = new KeyedRandom(spec.seed);
     const signs = Float32Array.from(
@@ -74,8 +74,9 @@ export class RunState {
   }
 
   /**
-   * One optimiser update: weights, running statistics (once for the whole batch), the rows of U, the loss sums.
-   * @param positions rows of U that the batch's outputs belong to, in row order
+   * Applies one optimiser step to the weights, the running statistics (once for the whole batch), the rows of U and the
+   * loss sums.
+   * @param positions the row of U for each row of the batch
    */
   applyStep(
     layout: ModelLayout,

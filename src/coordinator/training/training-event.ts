@@ -1,7 +1,7 @@
 import type { WorkEvent } from '../dispatch/work-event.js';
 import type { EvaluationRecord, UntrainedFigures } from './run-state.js';
 
-/** What happens while a run trains. Iterations count from 1. */
+/** An event of training. Iterations count from 1. */
 export type TrainingEvent =
   | WorkEvent
   | {
@@ -11,7 +11,7 @@ export type TrainingEvent =
       readonly seconds: number;
       readonly images: number;
     }
-  /** The V-step's objective after one bit; only where the run file asks for it. */
+  /** The V-step's objective after one bit. Only with `operation.debug.objectivePerBit`. */
   | {
       readonly type: 'objective';
       readonly iteration: number;
@@ -22,9 +22,9 @@ export type TrainingEvent =
       readonly type: 'codes.updated';
       readonly iteration: number;
       readonly flippedBits: number;
-      /** Of the V-step. */
+      /** Time of the V-step. */
       readonly seconds: number;
-      /** Of encoding the sampled images before it. */
+      /** Time of encoding the sampled images before the V-step. */
       readonly encodingSeconds: number;
     }
   /** Images were encoded: `done` of `total`. */

@@ -27,29 +27,29 @@ export interface TrainingLoopOptions {
   readonly layout: ModelLayout;
   readonly pool: WorkerPool;
   readonly state: RunState;
-  /** Told what happens. */
+  /** Called with each event. */
   readonly notify: (event: TrainingEvent) => void;
   readonly ledger: Pick<Ledger, 'record'>;
-  /** Ends the loop between two steps, with nothing half done in the state. */
+  /** Ends the loop when aborted. The state is never changed in part. */
   readonly signal: AbortSignal;
   readonly clock: Clock;
-  /** Told of answers that contradict each other after one of them was used: the state must not become durable. */
+  /** Called when answers contradict each other after one of them was used. The state must not be saved then. */
   readonly onLateContradiction: WorkSurroundings['onLateContradiction'];
-  /** Asked after every step, with the number of steps since the beginning of the run. */
+  /** Called after every step with the number of steps since the beginning of the run. */
   readonly checkpointIsDue: (globalStep: number) => boolean;
-  /** Awaited before a step counts as done, with its number since the beginning of the run. */
+  /** Awaited before a step is applied, with its number since the beginning of the run. */
   readonly beforeFinishing: (globalStep: number) => Promise<void>;
-  /** Awaited before each step and each evaluation; holds the loop while the run is paused. */
+  /** Awaited before each step and each evaluation. Resolves when the run is not paused. */
   readonly beforeStep: () => Promise<void>;
-  /** Computes a step's sum. */
+  /** Computes a step's summed gradient. */
   readonly runStep: typeof runGradientStep;
-  /** Called at every position where the run file asks for a checkpoint; awaited before the loop goes on. */
+  /** Awaited at every position where the run file asks for a checkpoint. */
   readonly checkpoint: () => Promise<void>;
 }
 
 /**
- * Method 1.10: for each iteration, epochs of optimiser steps over the sampled images, one V-step, and an evaluation
- * when due. The state is only ever changed between two awaits, so it is whole whenever the loop is interrupted.
+ * Method 1.10. Each iteration has epochs of optimiser steps over the sampled images, one V-step, and an evaluation when
+ * one is due. The state changes only in code without an `await`, so an interruption never finds a partial change.
  */
 export class TrainingLoop {
   constructor(private readonly options: TrainingLoopOptions) {}
@@ -82,7 +82,8 @@ export class TrainingLoop {
       const description = this.describe(context);
       const sum = await this.options.runStep(description, this.surroundings());
       await this.options.beforeFinishing(state.position.globalStep + 1);
-      // Recorded, applied and advanced with no await between: whoever saves meanwhile finds ledger and state in step.
+      // There is no await between recording, applying and advancing. So a checkpoint always has ledger and state of the
+      // same step.
       const recorded = this.record(description, sum.gradient);
       state.applyStep(layout, learningRate, positions, sum);
       state.position = advance(state.position, steps);
@@ -218,7 +219,7 @@ export class TrainingLoop {
     return new OutgoingWeights(term, state.position.globalStep, state.weights);
   }
 
-  /** Writes down who was in the step and what came of it; the state still stands before it. */
+  /** Records the step's samples and gradient in the ledger. Call it before the state changes. */
   private record({ tree, batchSha256: batch }: DescribedStep, gradient: Float32Array): Promise<void> {
     const { term, state, ledger } = this.options;
     const { iteration, epoch, step, globalStep } = state.position;

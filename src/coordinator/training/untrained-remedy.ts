@@ -7,9 +7,9 @@ import type { RunResult } from './result.js';
 const longestName = 63;
 
 /**
- * Whether the codes of a finished run are no better than what needs no training, and then the command that makes better
- * ones: from pretrained weights, or, where the run had them or there are none, with twice the iterations.
- * @returns null where the codes are better, or were not compared
+ * Advice for a finished run whose codes are not better than untrained features: the command of a better run. It uses
+ * pretrained weights. If the run used them already, or none are published, it has twice the iterations instead.
+ * @returns null when the codes are better, or were not compared
  */
 export function untrainedRemedy(
   { metadata, spec }: TrainingRun,

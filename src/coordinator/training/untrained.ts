@@ -9,8 +9,8 @@ import type { EvaluationContext } from './evaluation.js';
 import type { UntrainedFigures } from './run-state.js';
 
 /**
- * mAP of what needs no training, on the run's images: nearest neighbours by colour histogram, and signs of random
- * projections of the features that the run starts from.
+ * Measures the mean average precision of two methods without training, on the run's images: nearest neighbours by colour
+ * histogram, and signs of random projections of the features of the initial weights.
  * @param featureWidth channels of the pooled features
  */
 export async function measureUntrained(
@@ -25,7 +25,7 @@ export async function measureUntrained(
   const images = { TEST: queryLabels.length, TRAIN: databaseLabels.length };
   const total = 2 * (images.TEST + images.TRAIN);
   let before = 0;
-  // One count over all four passes.
+  // The progress counts the images of all four passes together.
   const encode = async (...[output, split, words]: [Output, Split, number]) => {
     const onProgress = (done: number) => context.onProgress(before + done, total);
     const encoded = await encodeSplit({ ...context, onProgress }, weights, output, split, words);

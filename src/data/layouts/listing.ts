@@ -3,27 +3,27 @@ import type { DatasetKind } from '../../run/training-run.js';
 import { DatasetError } from '../error.js';
 import type { TruncatedPictures } from '../pixels.js';
 
-/** What a dataset holds as published, with the splits that the paper trains and queries with. */
+/** Numbers of a published dataset, with the splits of the paper. */
 export interface OfficialCounts {
   /** the dataset's own name */
   readonly title: string;
   readonly classes: number;
-  /** images, the database */
+  /** number of training images, which are the database */
   readonly train: number;
-  /** images, the queries */
+  /** number of test images, which are the queries */
   readonly test: number;
 }
 
 /** How a dataset is recognised and read. */
 export interface DatasetLayout {
   readonly title: string;
-  /** what the layout alone has; one of them is enough to take a folder for it */
+  /** files and folders that only this layout has; one of them is enough to recognise it */
   readonly signs: readonly string[];
-  /** what must be there besides */
+  /** other files and folders that the layout requires */
   readonly others: readonly string[];
-  /** the datasets that have it */
+  /** published datasets with this layout */
   readonly official: Partial<Readonly<Record<DatasetKind, OfficialCounts>>>;
-  /** what becomes of images whose file ends too early */
+  /** how an image is treated whose file ends too early */
   readonly truncatedPictures: TruncatedPictures;
   readonly read: (root: string) => Promise<DatasetListing>;
 }
@@ -98,7 +98,7 @@ export function requireUniqueImages(root: string, images: readonly { path: strin
   }
 }
 
-/** Far above the limit of every file system. */
+/** Longer than any file system allows. */
 const mostPathLetters = 1_000;
 
 /**

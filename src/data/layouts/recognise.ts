@@ -75,7 +75,7 @@ async function unknownFormat(folder: string): Promise<DatasetError> {
   return new DatasetError(
     'DATASET_FORMAT_UNKNOWN',
     inner === undefined
-      ? `the folder ${folder} has no known dataset layout: it contains none of ${known}`
+      ? `the folder ${folder} has no known dataset layout: it contains none of ${known}; docs/datasets.md, "Your own images", shows how to make the lists of own images`
       : `the folder ${folder} is not a dataset, but ${path.join(folder, inner)} looks like one: pass that folder`,
   );
 }

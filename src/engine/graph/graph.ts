@@ -93,8 +93,11 @@ export class Graph {
     );
   }
 
-  /** Gives a value a name that a run can ask for. */
-  name(value: Value, name: string): Value {
-    return this.one('Identity', [value], value, { name, attributes: { T: { type: value.type } } });
+  /**
+   * Gives a value a name that a run can ask for.
+   * @param after nodes that must have run before
+   */
+  name(value: Value, name: string, after: readonly Value[] = []): Value {
+    return this.one('Identity', [value], value, { name, after, attributes: { T: { type: value.type } } });
   }
 }

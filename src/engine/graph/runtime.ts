@@ -7,6 +7,11 @@ export interface GraphBinding {
   createTensor(shape: readonly number[], type: number, values: Float32Array | Uint8Array): number;
   deleteTensor(id: number): void;
   tensorDataSync(id: number): Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
+  /**
+   * Copies a float32 tensor to a place in an array, without an array in between. Only an addon that this project's
+   * set-up built has it.
+   */
+  readTensorInto?(id: number, target: Float32Array, offset: number): void;
   loadSavedModel(folder: string, tags: string): number;
   deleteSavedModel(id: number): void;
   runSavedModel(

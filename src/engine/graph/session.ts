@@ -17,6 +17,13 @@ export interface Feed {
 /** What a node gives: of boolean nodes bytes. */
 export type OutputValues = Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
 
+/** Where an output's values go. */
+export interface Place {
+  readonly target: Float32Array;
+  /** Elements of `target` before them. */
+  readonly offset: number;
+}
+
 /** Containers whose root cannot be written have memory files nevertheless. */
 const memoryFiles = '/dev/shm';
 
@@ -58,25 +65,32 @@ export class GraphSession {
   /**
    * One call into TensorFlow.
    * @returns what the nodes named in `outputs` give
-   * @throws as `runEach`
+   * @throws EngineError `ENGINE_GRAPH` where TensorFlow cannot run it, for example for lack of memory
    */
   run(feeds: readonly Feed[], outputs: readonly string[]): OutputValues[] {
-    const values: OutputValues[] = [];
-    this.runEach(feeds, outputs, (each) => values.push(each));
-    return values;
+    return this.runEach(feeds, outputs, (id) => this.binding.tensorDataSync(id));
   }
 
   /**
-   * One call into TensorFlow, whose outputs are read one after another: memory of those that `take` does not keep serves
-   * the next ones, where a gradient in one piece would ask the system for as much again.
-   * @param take is given what the nodes named in `outputs` give, in that order
-   * @throws EngineError `ENGINE_GRAPH` where TensorFlow cannot run it, for example for lack of memory
+   * One call into TensorFlow that is fed nothing. Its outputs, all float32, are copied to their places in arrays that
+   * exist already.
+   * @throws as `run`
    */
-  runEach(
+  readInto(outputs: readonly string[], places: readonly Place[]): void {
+    const { binding } = this;
+    this.runEach([], outputs, (id, index) => {
+      const { target, offset } = places[index]!;
+      if (binding.readTensorInto) binding.readTensorInto(id, target, offset);
+      else target.set(binding.tensorDataSync(id), offset);
+    });
+  }
+
+  /** Reads the outputs one after another: memory of one that is released serves the next one. */
+  private runEach<Result>(
     feeds: readonly Feed[],
     outputs: readonly string[],
-    take: (values: OutputValues, index: number) => void,
-  ): void {
+    readTensor: (id: number, index: number) => Result,
+  ): Result[] {
     const { binding } = this;
     const inputs = feeds.map(({ shape, values }) =>
       binding.createTensor(
@@ -86,17 +100,18 @@ export class GraphSession {
       ),
     );
     try {
-      const results = binding.runSavedModel(
-        this.id,
-        inputs,
-        feeds.map(({ name }) => `${name}:0`).join(','),
-        outputs.map((name) => `${name}:0`).join(','),
-      );
-      results.forEach(({ id }, index) => {
-        const values = binding.tensorDataSync(id);
-        binding.deleteTensor(id);
-        take(values, index);
-      });
+      return binding
+        .runSavedModel(
+          this.id,
+          inputs,
+          feeds.map(({ name }) => `${name}:0`).join(','),
+          outputs.map((name) => `${name}:0`).join(','),
+        )
+        .map(({ id }, index) => {
+          const result = readTensor(id, index);
+          binding.deleteTensor(id);
+          return result;
+        });
     } catch (cause) {
       throw refused('TensorFlow cannot run the graph', cause);
     } finally {

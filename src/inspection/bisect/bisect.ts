@@ -9,54 +9,57 @@ import { type Replay, replayStep } from './replay.js';
 import { stateTensors, type TensorDifference, tensorDifferences } from './tensors.js';
 
 /**
- * Where two runs part.
+ * Where the first difference of two runs is.
  * - `nowhere`: the gradients of all common steps are equal.
  * - `samples`: the step used other images or other microbatches.
  * - `network`: the runs' networks have other tensors.
- * - `state`: what the step begins with differs, although all gradients before are equal.
- * - `microbatch`: this machine computes different microbatches for the two runs from equal states.
- * - `workers`: this machine computes the same for both runs, so the runs' own workers computed differently.
+ * - `state`: the state before the step differs, although all earlier gradients are equal.
+ * - `microbatch`: from equal states, this machine computes different microbatches for the two runs.
+ * - `workers`: this machine computes the same bits for both runs. So the workers of the two runs computed differently.
  */
 export type PartingPlace = 'nowhere' | 'samples' | 'network' | 'state' | 'microbatch' | 'workers';
 
-/** What was recorded of a run, and what this machine made of it. */
+/** How this machine's computation compares with the recorded run. */
 export interface ReplayReport extends Pick<Replay, 'checkpoint' | 'stepsBefore' | 'otherThanLedgerAtStep'> {
   readonly run: string;
-  /** Fields of the numerical identity in which this machine's workers are other than the run's; null where the run has left none. */
+  /**
+   * Fields of the numerical identity in which this machine's workers differ from the run's workers; null when the run has
+   * not recorded its identity.
+   */
   readonly identityDifferences: readonly string[] | null;
 }
 
 export interface TensorReport {
-  /** The first in the order of computation: where the difference begins. */
+  /** The first different tensor in the order of computation. The difference begins there. */
   readonly first: TensorDifference;
-  /** The one with the largest absolute difference. */
+  /** The tensor with the largest absolute difference. */
   readonly largest: TensorDifference;
-  /** How many differ. */
+  /** Number of different tensors. */
   readonly differing: number;
 }
 
 export interface Bisection {
   readonly runs: readonly [string, string];
   readonly place: PartingPlace;
-  /** What was found, in words. */
+  /** The finding in words. */
   readonly sentence: string;
-  /** The first step whose gradients differ, counted from 1; null where there is none. */
+  /** The first step whose gradients differ, counted from 1; null when there is none. */
   readonly step: number | null;
-  /** The same within the run, each counted from 1. */
+  /** The position of that step, each number counted from 1. */
   readonly position: { readonly iteration: number; readonly epoch: number; readonly step: number } | null;
   /** Training settings in which the runs differ. */
   readonly settings: readonly string[];
-  /** The first microbatch that differs, counted from 0; null where none does. */
+  /** The first different microbatch, counted from 0; null when none differs. */
   readonly microbatch: number | null;
-  /** Of the state before the step, of that microbatch; null where nothing differs. */
+  /** Differences of the state before the step, and of that microbatch; null when nothing differs. */
   readonly tensors: { readonly state: TensorReport | null; readonly microbatch: TensorReport | null };
-  /** SHA-256 of every microbatch as this machine computes it for each run: to be compared with those of another machine. */
+  /** SHA-256 of every microbatch, as this machine computes it for each run. They can be compared between machines. */
   readonly microbatches: readonly {
     readonly microbatch: number;
     readonly first: string;
     readonly second: string;
   }[];
-  /** The state in the first two checkpoints after the step that have the same step; null where there are none. */
+  /** Differences after the earliest later step of which both runs have a checkpoint; null when there is none. */
   readonly afterwards: { readonly step: number; readonly tensors: TensorReport | null } | null;
   readonly replays: readonly ReplayReport[];
 }
@@ -66,8 +69,8 @@ export interface BisectOptions extends InspectionOptions {
 }
 
 /**
- * Finds the step, the microbatch and the tensor at which two runs part: the step from their ledgers, the rest by computing
- * that step again on this machine for each run. Changes nothing in either.
+ * Finds the first step, microbatch and tensor that differ between two runs. The step comes from the ledgers. Then this
+ * machine computes that step again for each run. Neither run is changed.
  * @throws what comparing the runs and replaying a step throws
  */
 export async function bisectRuns(first: string, second: string, options: BisectOptions): Promise<Bisection> {
@@ -113,7 +116,7 @@ export async function bisectRuns(first: string, second: string, options: BisectO
   }
   const afterwards = await stateAfter(opened, globalStep);
   const replays: Replay[] = [];
-  // One after another: each takes the machine's processors.
+  // One after another, because each uses all processors of the machine.
   for (const each of opened) replays.push(await replayStep(each, globalStep, console));
   const [a, b] = replays as [Replay, Replay];
   const state = reportOf(tensorDifferences(a.state, b.state));
@@ -178,7 +181,7 @@ function haveSameTensors(first: ModelLayout, second: ModelLayout): boolean {
   return shapes(first) === shapes(second);
 }
 
-/** Compares the runs where both have a checkpoint of the same step after the one at which they parted. */
+/** Compares the states after the earliest later step of which both runs have a checkpoint. */
 async function stateAfter(
   opened: readonly OpenedRun[],
   globalStep: number,

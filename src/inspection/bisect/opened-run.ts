@@ -11,23 +11,23 @@ import type { TrainingRun } from '../../run/training-run.js';
 import { type InspectionOptions, readAsInspected } from '../local-fleet.js';
 import { openRecordedRun } from '../recorded-run.js';
 
-/** A recorded run, and everything of it that computing one of its steps again needs. */
+/** A recorded run, with everything that is needed to compute one of its steps again. */
 export interface OpenedRun {
   readonly run: TrainingRun;
   readonly dataset: Dataset;
   readonly layout: ModelLayout;
   readonly checkpoints: RunCheckpoints;
-  /** The highest term's first. */
+  /** Paths of the ledgers, the highest term first. */
   readonly ledgers: readonly string[];
-  /** What the ledger has, up to that step. */
+  /** Steps of the ledger, up to the opened step. */
   readonly steps: readonly LedgerStep[];
-  /** Of the workers that computed it; null where no checkpoint says. */
+  /** Numerical identity of the workers that computed the run; null when no checkpoint has it. */
   readonly identity: Identity | null;
 }
 
 /**
- * Opens a run's directory for reading, with its ledger up to a step that it has.
- * @param globalStep counted from 0
+ * Opens a run's directory for reading, with its ledger up to a step.
+ * @param globalStep counted from 0; the ledger must contain it
  * @throws what reading run, dataset, ledger and checkpoints throws
  */
 export async function openRun(

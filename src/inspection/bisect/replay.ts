@@ -10,37 +10,37 @@ import { withLocalWorkers } from '../local-fleet.js';
 import type { OpenedRun } from './opened-run.js';
 import { type NamedTensors, payloadTensors, stateTensors } from './tensors.js';
 
-/** One microbatch as this machine computed it. */
+/** A microbatch, computed by this machine. */
 export interface ReplayedLeaf {
-  /** SHA-256 (hex) of its payload as it is sent. */
+  /** SHA-256 (hex) of its payload as on the wire. */
   readonly sha256: string;
   readonly tensors: NamedTensors;
 }
 
-/** A step of a run as this machine computed it, and what led to it. */
+/** A step of a run, computed again by this machine. */
 export interface Replay {
-  /** The checkpoint that it went on from; null from the beginning of the run. */
+  /** The checkpoint from which it was computed; null for the beginning of the run. */
   readonly checkpoint: string | null;
-  /** Steps that were computed again before it. */
+  /** Number of steps that were computed again before it. */
   readonly stepsBefore: number;
-  /** The first step, counted from 1, of which this machine computed another gradient than the ledger has; null for none. */
+  /** The first step, counted from 1, whose gradient differs from the ledger's; null for none. */
   readonly otherThanLedgerAtStep: number | null;
-  /** Before the step. */
+  /** The state before the step. */
   readonly state: NamedTensors;
-  /** By index. */
+  /** The microbatches of the step, by index. */
   readonly leaves: ReadonlyMap<number, ReplayedLeaf>;
   /** SHA-256 of the step's summed gradient. */
   readonly gradientSha256: string;
-  /** Of this machine's workers. */
+  /** Numerical identity of this machine's workers. */
   readonly identity: Identity;
 }
 
-/** What the loop ends with when it has the step; never seen outside. */
+/** Thrown to end the loop after the step; caught in this file. */
 const arrived = new Error('the step is computed');
 
 /**
- * Computes one step of a recorded run again, from the newest checkpoint before it or from the run's beginning; changes
- * nothing in the run.
+ * Computes one step of a recorded run again, from the newest checkpoint before it or from the run's beginning. The run is
+ * not changed.
  * @param globalStep counted from 0
  * @throws what reading a checkpoint or pretrained weights throws, and CoordinatorError COORDINATOR_CONTRADICTION when
  *   workers of this machine contradict each other
@@ -48,7 +48,7 @@ const arrived = new Error('the step is computed');
 export async function replayStep(opened: OpenedRun, globalStep: number, console: Console): Promise<Replay> {
   const { run, dataset, layout, checkpoints, ledgers, steps } = opened;
   const { operation } = run.spec;
-  // What a step depends on is computed, and nothing beside it.
+  // Evaluations are left out, because no step depends on them.
   const evaluation = { ...operation.evaluation, every: run.spec.schedule.iterations + 1, untrained: false };
   const spec = { ...run.spec, operation: { ...operation, evaluation } };
   const restored = await checkpoints.restore(ledgers, { least: 0, most: globalStep });
@@ -69,7 +69,7 @@ export async function replayStep(opened: OpenedRun, globalStep: number, console:
   };
   const leaves = new Map<number, ReplayedLeaf>();
   let stepSha256 = '';
-  // Of any identity: the run's own machine may be another.
+  // Any numerical identity is accepted, because the run may have been computed on another machine.
   const origin = { identity: null, version: null };
   const onIdentity = (found: Identity) => {
     identity ??= found;
@@ -92,7 +92,7 @@ export async function replayStep(opened: OpenedRun, globalStep: number, console:
           const sum = await runGradientStep(
             {
               ...step,
-              // Each alone, and on two workers where there are two.
+              // Every microbatch is computed separately, and by two workers if there are two.
               verified: step.tree.leaves,
               onLeaf: (leaf, payload) =>
                 leaves.set(leaf, {

@@ -4,7 +4,7 @@ import { formatTable } from '../../console/table.js';
 import type { InspectionOptions } from '../local-fleet.js';
 import { type Bisection, bisectRuns, type TensorReport } from './bisect.js';
 
-/** `fcaenet runs compare --bisect`: words on a terminal, one JSON line elsewhere. Throws what `bisectRuns` throws. */
+/** `fcaenet runs compare --bisect`: text on a terminal, otherwise one JSON line. Throws what `bisectRuns` throws. */
 export async function showBisection(
   options: InspectionOptions & { readonly first: string; readonly second: string },
 ): Promise<void> {
@@ -16,7 +16,7 @@ export async function showBisection(
   });
 }
 
-/** What was found, from the sentence to the tensors. */
+/** The finding as text, from the sentence to the tensors. */
 export function bisectionText(bisection: Bisection): string {
   const { sentence, step, position, tensors, microbatch, afterwards, replays } = bisection;
   const where =

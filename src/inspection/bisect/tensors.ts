@@ -10,18 +10,18 @@ export type NamedTensors = ReadonlyMap<string, Values>;
 /** How a tensor of two runs differs. */
 export interface TensorDifference {
   readonly tensor: string;
-  /** Elements that differ, of how many. */
+  /** Number of elements that differ. */
   readonly differing: number;
   readonly elements: number;
-  /** The largest absolute difference; null where an element is not finite. */
+  /** The largest absolute difference; null when an element is not finite. */
   readonly absolute: number | null;
-  /** Of the same element: how many numbers of its type lie between the two values, counting one of them. */
+  /** Difference of the same element in ulp: 1 for neighbouring numbers of its type. */
   readonly ulp: number | null;
 }
 
 /**
- * What a microbatch gave: batch statistics in the order of the layers, outputs, losses, then gradients as the backward
- * pass computes them, from the last layer to the first. Where differences begin is the first tensor that differs.
+ * The results of a microbatch: batch statistics in the order of the layers, outputs, losses, then gradients from the last
+ * layer to the first. This is the order of computation, so a difference begins in the first tensor that differs.
  */
 export function payloadTensors(layout: NetworkLayout, payload: NodePayload): NamedTensors {
   const { u, losses, gradient, moments } = payload;
@@ -45,7 +45,7 @@ export function payloadTensors(layout: NetworkLayout, payload: NodePayload): Nam
   return tensors;
 }
 
-/** What a run is at one moment: database codes, parameters, running statistics, momentum, sampled outputs. */
+/** The state of a run: database codes, parameters, running statistics, momentum, sampled outputs. */
 export function stateTensors(layout: NetworkLayout, state: RunState): NamedTensors {
   const { weights, optimizer, codes, u } = state;
   const tensors = new Map<string, Values>([['database codes V', codes.slice()]]);
@@ -62,7 +62,7 @@ export function stateTensors(layout: NetworkLayout, state: RunState): NamedTenso
   return tensors.set('sampled outputs U', u.slice());
 }
 
-/** The tensors that differ in a bit, in the order of the first. */
+/** The tensors that differ in any bit, in the order of `first`. */
 export function tensorDifferences(first: NamedTensors, second: NamedTensors): TensorDifference[] {
   return [...first].flatMap(([tensor, values]) => {
     const difference = differenceOf(tensor, values, second.get(tensor)!);
@@ -78,7 +78,7 @@ function differenceOf(tensor: string, first: Values, second: Values): TensorDiff
     if (Object.is(first[i], second[i])) continue;
     differing++;
     const distance = Math.abs(first[i]! - second[i]!);
-    // One that is not a number is larger than any.
+    // NaN counts as larger than every number.
     const size = Number.isNaN(distance) ? Number.POSITIVE_INFINITY : distance;
     if (size > largest) [largest, place] = [size, i];
   }
@@ -92,7 +92,7 @@ function differenceOf(tensor: string, first: Values, second: Values): TensorDiff
   };
 }
 
-/** Steps from one value to the other through the numbers of their type; of whole numbers their distance. */
+/** Distance of two values in ulp; for whole numbers their absolute difference. */
 function ulpBetween(first: Values, second: Values, place: number): number {
   if (first instanceof Int8Array) return Math.abs(first[place]! - second[place]!);
   const rank =
@@ -103,7 +103,7 @@ function ulpBetween(first: Values, second: Values, place: number): number {
   return Number(distance < 0n ? -distance : distance);
 }
 
-/** A float's bits, as a signed integer that grows with the float; −0 and 0 are neighbours. */
+/** Maps a float's bits to a signed integer that is larger for a larger float. −0 and 0 are neighbours. */
 function orderOf(bits: bigint, width: bigint): bigint {
   return bits >= 0n ? bits : -(bits + (1n << (width - 1n))) - 1n;
 }

@@ -16,8 +16,8 @@ import { checkLength } from '../../hashing/error.js';
 import { rowTargets } from '../../hashing/similarity.js';
 import type { LossInput } from '../loss.js';
 
-/** Placeholder of all that the loss depends on besides the outputs: float64 values as bytes, in this order. */
-const lossHeadScope = 'loss_head';
+/** Placeholder of all that the loss of some rows depends on besides the outputs: float64 values as bytes, in this order. */
+const lossHeadScope = (rows: number) => `loss_head_${rows}`;
 /** Weight of similarity and quantisation, γ, weights of the distances to positive and erased, Σ of the constants. */
 const scalarCount = 5;
 
@@ -38,7 +38,7 @@ export interface HeadValues {
 /** `computeLoss` as operations of a graph, in float64. */
 export function addLossHead(graph: Graph, outputs: OutputValues, rows: number, bits: number): HeadValues {
   const length = scalarCount + bits * bits + 2 * rows * bits;
-  const bytes = graph.placeholder(lossHeadScope, 'uint8', [length, 8]);
+  const bytes = graph.placeholder(lossHeadScope(rows), 'uint8', [length, 8]);
   const input = bitcast(bytes, 'float64', [length]);
   let position = 0;
   const next = (shape: readonly number[], size: number) => {
@@ -107,5 +107,9 @@ export function lossHeadFeed(input: LossInput): Feed {
   values.set(gram, scalarCount);
   values.set(targets, scalarCount + gram.length);
   values.set(ownCodes, scalarCount + gram.length + targets.length);
-  return { name: lossHeadScope, shape: [values.length, 8], values: new Uint8Array(values.buffer) };
+  return {
+    name: lossHeadScope(labels.length),
+    shape: [values.length, 8],
+    values: new Uint8Array(values.buffer),
+  };
 }

@@ -2,19 +2,22 @@ import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Graph, Value } from '../../engine/graph/graph.js';
 import { bitcast, concat, flattened, slice } from '../../engine/graph/operations.js';
+import { addSums, type Sums } from '../../engine/graph/sums.js';
 import { type Tracer, traceGraph } from '../../engine/graph/trace.js';
 import { type Method, usesErasing, usesPositives } from '../../run/methods.js';
 import type { ErasingSettings } from '../erasing.js';
 import type { NetworkLayout } from '../layout.js';
 import { Network, type TrainingFeatures } from '../network.js';
+import { gradientParts, partLength, partValues } from './gradient-parts.js';
 import { addLossHead } from './loss-head.js';
 import { addPictures, type PictureForm } from './pictures.js';
 import { addAttention, addErasing, addErasingMask } from './srem.js';
 import { addWeights } from './weights.js';
 
-/** What decides the graph of a microbatch, besides the network. */
+/** What decides the graph of some microbatches, besides the network. */
 export interface MicrobatchShape {
-  readonly rows: number;
+  /** Ascending: the graph computes microbatches of each of these sizes, and sums gradients of all of them. */
+  readonly rows: readonly number[];
   readonly method: Method;
   readonly erasing: ErasingSettings;
   readonly form: PictureForm;
@@ -22,31 +25,32 @@ export interface MicrobatchShape {
 
 export interface MicrobatchGraph {
   readonly graph: Graph;
-  /** Values per channel that each BatchNorm sees, for each pass. */
-  readonly counts: readonly (readonly number[])[];
+  /** Values per channel that each BatchNorm sees, for each pass, by the number of rows. */
+  readonly counts: ReadonlyMap<number, readonly (readonly number[])[]>;
+  /** Of the gradients, whose values are those of `gradientParts`. */
+  readonly sums: Sums;
 }
 
-/** Names of what a run of the graph is fed and gives. */
+/** Names of what a run for a number of rows is fed and gives. */
 export const microbatchNodes = {
-  anchors: 'anchors',
-  positives: 'positives',
-  /** Derivative by a parameter, by its place in the layout. */
-  gradient: (index: number) => `gradient_${index}`,
+  anchors: (rows: number) => `anchors_${rows}`,
+  positives: (rows: number) => `positives_${rows}`,
   /**
    * Float32: the four losses as halves of float64, u of pass 1, u of pass 2, then per pass the means of every BatchNorm
-   * and the variances of every BatchNorm.
+   * and the variances of every BatchNorm. A run that gives it makes the gradient the current one of the sums.
    */
-  outcome: 'outcome',
+  outcome: (rows: number) => `outcome_${rows}`,
   /** Boolean `[rows, height, width]`, where the method erases. */
-  mask: 'mask',
+  mask: (rows: number) => `mask_${rows}`,
 } as const;
 
 /**
- * `computeGradient` of a microbatch as one graph: both passes, attention and erasing, the loss, and the backward pass
- * through both.
+ * `computeGradient` as one graph: both passes, attention and erasing, the loss, and the backward pass through both. The
+ * gradient stays in TensorFlow.
  */
 export function traceMicrobatch(layout: NetworkLayout, shape: MicrobatchShape): MicrobatchGraph {
-  let counts: number[][] = [];
+  const counts = new Map<number, number[][]>();
+  let sums: Sums | undefined;
   const graph = traceGraph((tracer) => {
     const { graph } = tracer;
     const network = new Network(layout);
@@ -54,28 +58,39 @@ export function traceMicrobatch(layout: NetworkLayout, shape: MicrobatchShape): 
     network.variables.forEach((variable, index) => {
       tracer.bind(variable, parameters[index]!);
     });
-    let outcome: Value[] = [];
-    const { grads } = tf.variableGrads(() => {
-      const passes = runPasses(tracer, network, shape);
-      outcome = passes.outcome;
-      counts = passes.counts;
-      return passes.loss;
-    }, [...network.variables]);
-    network.variables.forEach(({ name }, index) => {
-      graph.name(tracer.value(grads[name]!), microbatchNodes.gradient(index));
-    });
-    graph.name(flattened(outcome), microbatchNodes.outcome);
+    const parts = gradientParts(layout);
+    sums = addSums(
+      graph,
+      parts.map((part) => [partLength(layout, part)]),
+    );
+    for (const rows of shape.rows) {
+      let outcome: Value[] = [];
+      const { grads } = tf.variableGrads(() => {
+        const passes = runPasses(tracer, network, shape, rows);
+        outcome = passes.outcome;
+        counts.set(rows, passes.counts);
+        return passes.loss;
+      }, [...network.variables]);
+      const derivatives = network.variables.map(({ name }) => tracer.value(grads[name]!));
+      const taken = sums.take(partValues(parts, derivatives));
+      graph.name(flattened(outcome), microbatchNodes.outcome(rows), taken);
+    }
     network.dispose();
   });
-  return { graph, counts };
+  return { graph, counts, sums: sums! };
 }
 
-function runPasses(tracer: Tracer, network: Network, { rows, method, erasing, form }: MicrobatchShape) {
+function runPasses(
+  tracer: Tracer,
+  network: Network,
+  { method, erasing, form }: MicrobatchShape,
+  rows: number,
+) {
   const { graph } = tracer;
   const { layout } = network;
   const images = (name: string) => addPictures(graph, name, rows, form, layout);
-  const anchors = images(microbatchNodes.anchors);
-  const positives = usesPositives(method) && images(microbatchNodes.positives);
+  const anchors = images(microbatchNodes.anchors(rows));
+  const positives = usesPositives(method) && images(microbatchNodes.positives(rows));
   const firstImages = positives ? concat([anchors, positives], 0) : anchors;
   const first = network.forwardTrain(tracer.tensor(firstImages) as tf.Tensor4D);
   const passes = [first];
@@ -120,7 +135,7 @@ function addMask(
   const [, height = 0, width = 0, channels = 0] = map.shape;
   const anchorMap = slice(map, [0, 0, 0, 0], [rows, height, width, channels]);
   const mask = addErasingMask(addAttention(anchorMap, layout), erasing);
-  return tracer.graph.name(mask, microbatchNodes.mask);
+  return tracer.graph.name(mask, microbatchNodes.mask(rows));
 }
 
 /** A loss whose derivatives by the outputs are known; nobody looks at its value. */

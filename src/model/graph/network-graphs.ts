@@ -1,85 +1,103 @@
+import type { Graph } from '../../engine/graph/graph.js';
 import type { GraphRuntime } from '../../engine/graph/runtime.js';
-import { GraphSession, type OutputValues } from '../../engine/graph/session.js';
+import { GraphSession } from '../../engine/graph/session.js';
 import { usesErasing, usesPositives } from '../../run/methods.js';
 import type { EncodedImages } from '../encode.js';
 import { checkInput, type GradientInput, type LeafResult } from '../fcaenet.js';
+import type { LeafOutcome } from '../gradient-sums.js';
 import { momentsOf, type Network, type ReadStatistics } from '../network.js';
 import { encodeNodes, traceEncode } from './encode.js';
+import { type GradientPart, gradientParts, readParts } from './gradient-parts.js';
 import { lossHeadFeed } from './loss-head.js';
-import { type MicrobatchGraph, microbatchNodes, traceMicrobatch } from './microbatch.js';
+import {
+  type MicrobatchGraph,
+  type MicrobatchShape,
+  microbatchNodes,
+  traceMicrobatch,
+} from './microbatch.js';
 import { pictureFeed, pictureForm } from './pictures.js';
 import { setWeightsSignature, weightFeeds } from './weights.js';
 
 /** Four losses in float64, as float32 words. */
 const lossWords = 8;
 
-/** A graph of a network, and the version of the weights in its variables. */
-interface LoadedGraph {
+/** A loaded graph, and the version of the weights in its variables. */
+interface WeightedGraph {
   readonly session: GraphSession;
-  /** Of a microbatch's graph: values per channel that each BatchNorm sees, for each pass. */
-  readonly counts: MicrobatchGraph['counts'];
   weightsVersion: number;
 }
 
-/** A network's graphs: one for each number of rows that was asked for, loaded when it is first. */
+type Input = GradientInput<Float32Array | Uint8Array>;
+
+/** A network's graphs, each loaded when it is first asked for. */
 export class NetworkGraphs {
-  private readonly graphs = new Map<string, LoadedGraph>();
+  private readonly encodings = new Map<string, WeightedGraph>();
+  private readonly microbatches = new Map<string, WeightedGraph & MicrobatchGraph>();
+  private readonly parts: readonly GradientPart[];
   private lastMicrobatchSha256 = '';
 
   constructor(
     private readonly runtime: GraphRuntime,
-    private readonly network: Network,
-  ) {}
+    readonly network: Network,
+  ) {
+    this.parts = gradientParts(network.layout);
+  }
 
   /** SHA-256 (hex) of the graph that the last microbatch was computed with; empty before the first. */
   get microbatchSha256(): string {
     return this.lastMicrobatchSha256;
   }
 
-  /** `computeGradient` in one call, of normalised images or of bytes. */
-  computeGradient(input: GradientInput<Float32Array | Uint8Array>): LeafResult {
+  /** `computeGradient`, of normalised images or of bytes: one call that computes, and one that reads the gradient. */
+  computeGradient(input: Input): LeafResult {
+    const computed = this.computeLeaf(input, [input.labels.length]);
+    const gradient = input.gradient ?? new Float32Array(this.network.layout.parameterCount);
+    computed.readSum(0, 0, gradient);
+    return { gradient, ...computed.outcome };
+  }
+
+  /**
+   * Computes a microbatch in one call. Its gradient becomes the current one in its graph.
+   * @param rows numbers of rows of the microbatches that are summed in one graph, ascending
+   */
+  computeLeaf(input: Input, rows: readonly number[]): ComputedLeaf {
     const { network } = this;
     const { layout } = network;
     checkInput(network, input);
     const { method, erasing, anchors, positives } = input;
-    const shape = { method, erasing, rows: input.labels.length, form: pictureForm(anchors) };
-    const { session, counts } = this.ready(`microbatch ${JSON.stringify(shape)}`, false, () =>
-      traceMicrobatch(layout, shape),
-    );
+    const own = input.labels.length;
+    const shape = { method, erasing, rows, form: pictureForm(anchors) };
+    const graph = this.microbatchGraph(shape);
+    const { session, counts } = graph;
     this.lastMicrobatchSha256 = session.sha256;
     const feeds = [
-      pictureFeed(microbatchNodes.anchors, anchors, layout),
-      ...(positives ? [pictureFeed(microbatchNodes.positives, positives, layout)] : []),
+      pictureFeed(microbatchNodes.anchors(own), anchors, layout),
+      ...(positives ? [pictureFeed(microbatchNodes.positives(own), positives, layout)] : []),
       lossHeadFeed(input),
     ];
-    const gradient = input.gradient ?? new Float32Array(layout.parameterCount);
-    const rest: OutputValues[] = [];
-    session.runEach(
-      feeds,
-      [
-        ...layout.parameters.map((_, index) => microbatchNodes.gradient(index)),
-        microbatchNodes.outcome,
-        ...(usesErasing(method) ? [microbatchNodes.mask] : []),
-      ],
-      (values, index) => {
-        const parameter = layout.parameters[index];
-        if (parameter) gradient.set(values, parameter.offset);
-        else rest.push(values);
-      },
-    );
-    const [outcome, masks = null] = rest as [Float32Array<ArrayBuffer>, Uint8Array<ArrayBuffer>?];
-    return { gradient, masks, ...readOutcome(network, input, outcome, counts) };
+    const [outcome, masks = null] = session.run(feeds, [
+      microbatchNodes.outcome(own),
+      ...(usesErasing(method) ? [microbatchNodes.mask(own)] : []),
+    ]) as [Float32Array<ArrayBuffer>, Uint8Array<ArrayBuffer>?];
+    return {
+      outcome: { masks, ...readOutcome(network, input, outcome, counts.get(own)!) },
+      readSum: (kept, merged, gradient) =>
+        readParts(layout, this.parts, gradient, (places) =>
+          session.readInto(graph.sums.sum(kept, merged), places),
+        ),
+      keepSum: (kept, merged) => void session.run([], [graph.sums.keep(kept, merged)]),
+    };
   }
 
   /** `encodeImages` in one call, of normalised images or of bytes. */
   encode(images: Float32Array | Uint8Array, rows: number): EncodedImages {
     const { layout } = this.network;
     const form = pictureForm(images);
-    const { session } = this.ready(`encode ${rows} ${form}`, true, () => ({
-      graph: traceEncode(layout, rows, form),
-      counts: [],
-    }));
-    const [outcome] = session.run(
+    const key = `${rows} ${form}`;
+    const graph = this.encodings.get(key) ?? this.load(traceEncode(layout, rows, form));
+    this.encodings.set(key, graph);
+    this.setWeights(graph, true);
+    const [outcome] = graph.session.run(
       [pictureFeed(encodeNodes.images, images, layout)],
       [encodeNodes.outcome],
     ) as [Float32Array<ArrayBuffer>];
@@ -88,33 +106,56 @@ export class NetworkGraphs {
   }
 
   dispose(): void {
-    for (const { session } of this.graphs.values()) session.dispose();
-    this.graphs.clear();
+    for (const graphs of [this.encodings, this.microbatches]) {
+      for (const { session } of graphs.values()) session.dispose();
+      graphs.clear();
+    }
   }
 
-  /** A session with the network's weights in its variables. */
-  private ready(key: string, statistics: boolean, trace: () => MicrobatchGraph): LoadedGraph {
-    const { runtime, network } = this;
-    let graph = this.graphs.get(key);
+  private microbatchGraph(shape: MicrobatchShape): WeightedGraph & MicrobatchGraph {
+    const key = JSON.stringify(shape);
+    let graph = this.microbatches.get(key);
     if (!graph) {
-      const { graph: traced, counts } = trace();
-      graph = { session: GraphSession.load(runtime, traced), counts, weightsVersion: -1 };
-      this.graphs.set(key, graph);
+      const traced = traceMicrobatch(this.network.layout, shape);
+      graph = { ...traced, ...this.load(traced.graph) };
+      this.microbatches.set(key, graph);
     }
-    if (graph.weightsVersion !== network.weightsVersion) {
-      graph.session.run(weightFeeds(network.weights, statistics), [setWeightsSignature]);
-      graph.weightsVersion = network.weightsVersion;
-    }
+    this.setWeights(graph, false);
     return graph;
   }
+
+  private load(graph: Graph): WeightedGraph {
+    return { session: GraphSession.load(this.runtime, graph), weightsVersion: -1 };
+  }
+
+  private setWeights(graph: WeightedGraph, statistics: boolean): void {
+    const { weights, weightsVersion } = this.network;
+    if (graph.weightsVersion === weightsVersion) return;
+    graph.session.run(weightFeeds(weights, statistics), [setWeightsSignature]);
+    graph.weightsVersion = weightsVersion;
+  }
+}
+
+/** A microbatch whose gradient lies in its graph, until another is computed there. */
+export interface ComputedLeaf {
+  readonly outcome: LeafOutcome;
+  /**
+   * Reads the sum of its gradient and the last kept ones, in one call.
+   * @param kept number of sums that are kept in the graph
+   * @param merged number of them that are added
+   * @param gradient `[parameterCount]`, where to
+   */
+  readSum(kept: number, merged: number, gradient: Float32Array): void;
+  /** Keeps that sum in the graph instead of those that it contains, in one call. */
+  keepSum(kept: number, merged: number): void;
 }
 
 function readOutcome(
   { layout }: Network,
-  { method, labels }: GradientInput<Float32Array | Uint8Array>,
+  { method, labels }: Input,
   outcome: Float32Array<ArrayBuffer>,
-  counts: MicrobatchGraph['counts'],
-): Omit<LeafResult, 'gradient' | 'masks'> {
+  counts: readonly (readonly number[])[],
+): Omit<LeafOutcome, 'masks'> {
   const outputSize = labels.length * layout.bits;
   let position = 0;
   const next = (length: number) => {

@@ -1,6 +1,7 @@
 import type { Graph, Value } from '../../engine/graph/graph.js';
 import { elements, integer, integers, reshape } from '../../engine/graph/operations.js';
 import type { Feed } from '../../engine/graph/session.js';
+import { afterAll, assign, read, variable } from '../../engine/graph/variables.js';
 import type { NetworkWeights } from '../initial.js';
 import type { NetworkLayout } from '../layout.js';
 
@@ -26,35 +27,21 @@ export interface WeightValues {
 export function addWeights(graph: Graph, layout: NetworkLayout, statistics: boolean): WeightValues {
   const channels = layout.batchNorms.map(({ channels }) => [channels]);
   const set: Value[] = [];
-  const read = (vector: Vector, shapes: readonly (readonly number[])[]) => {
+  const values = (vector: Vector, shapes: readonly (readonly number[])[]) => {
     const handles = shapes.map((shape, index) => variable(graph, `${vector}_${index}`, shape));
-    set.push(...assign(graph, vectors[vector], handles, shapes));
-    return handles.map((handle, index) =>
-      graph.one(
-        'ReadVariableOp',
-        [handle],
-        { type: 'float32', shape: shapes[index]! },
-        { attributes: { dtype: { type: 'float32' } } },
-      ),
-    );
+    set.push(...assignParts(graph, vectors[vector], handles, shapes));
+    return handles.map((handle, index) => read(handle, shapes[index]!));
   };
-  const values = {
-    parameters: read(
+  const weights = {
+    parameters: values(
       'parameters',
       layout.parameters.map(({ shape }) => shape),
     ),
-    means: statistics ? read('mean', channels) : [],
-    variances: statistics ? read('variance', channels) : [],
+    means: statistics ? values('mean', channels) : [],
+    variances: statistics ? values('variance', channels) : [],
   };
-  graph.add('Const', [], [{ type: 'float32', shape: [] }], {
-    name: setWeightsSignature,
-    after: set,
-    attributes: {
-      dtype: { type: 'float32' },
-      value: { tensor: new Float32Array(1), shape: [] },
-    },
-  });
-  return values;
+  afterAll(graph, setWeightsSignature, set);
+  return weights;
 }
 
 /** What a run of `setWeightsSignature` is fed. */
@@ -67,17 +54,8 @@ export function weightFeeds(weights: NetworkWeights, statistics: boolean): Feed[
   }));
 }
 
-function variable(graph: Graph, name: string, shape: readonly number[]): Value {
-  return graph.one(
-    'VarHandleOp',
-    [],
-    { type: 'resource', shape: [] },
-    { name, attributes: { dtype: { type: 'float32' }, shape: { shape }, shared_name: { text: name } } },
-  );
-}
-
 /** Nodes that cut a flat vector into the variables' values. */
-function assign(
+function assignParts(
   graph: Graph,
   name: string,
   handles: readonly Value[],
@@ -94,10 +72,5 @@ function assign(
       attributes: { num_split: { integer: sizes.length }, T: { type: 'float32' }, Tlen: { type: 'int32' } },
     },
   );
-  return parts.map((part, index) => {
-    const value = reshape(part, shapes[index]!);
-    return graph.one('AssignVariableOp', [handles[index]!, value], value, {
-      attributes: { dtype: { type: 'float32' } },
-    });
-  });
+  return parts.map((part, index) => assign(handles[index]!, reshape(part, shapes[index]!)));
 }

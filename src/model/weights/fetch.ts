@@ -106,7 +106,7 @@ export async function download(
     if (total !== undefined && done !== total) throw fail(`it ended after ${done} of ${total} bytes`);
   } catch (error) {
     if (error instanceof ModelError) throw error;
-    throw fail(reasonOf(error, silence.signal), error);
+    throw fail(unreachable(reasonOf(error, silence.signal), partial), error);
   } finally {
     clearTimeout(timer);
     await proxies.destroy();
@@ -123,6 +123,14 @@ function openProxies(fail: (reason: string, cause: unknown) => ModelError): EnvH
       cause,
     );
   }
+}
+
+/** What a user can do where the server cannot be reached. */
+function unreachable(reason: string, partial: string): string {
+  const proxy = ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY'].find((name) => process.env[name]);
+  const through = proxy === undefined ? '' : ` (through the proxy of ${proxy})`;
+  const path = partial.replace(/\.partial$/, '');
+  return `${reason}${through}; set https_proxy if this network has a proxy, or run the same command on another machine and copy ${path} from there`;
 }
 
 function reasonOf(error: unknown, silence: AbortSignal): string {

@@ -42,10 +42,7 @@ export class CacheFile {
   /** Opens the file. Creates it when it does not exist, has a damaged header, or has another length. */
   static async open(path: string, description: CacheDescription): Promise<CacheFile> {
     const existing = await openSound(path, description);
-    if (existing.file !== undefined) {
-      await cacheDisk.touch(path);
-      return new CacheFile(existing.file, description);
-    }
+    if (existing.file !== undefined) return new CacheFile(existing.file, description);
     const fresh = `${path}.${randomUUID()}.new`;
     await writeEmpty(fresh, description);
     if (existing.found) {
@@ -99,6 +96,7 @@ function headerOf(description: CacheDescription): Buffer {
   return header;
 }
 
+/** Opens the file and sets its times to now. @returns whether a file is there, and the open file if it is sound */
 async function openSound(
   path: string,
   description: CacheDescription,
@@ -110,11 +108,18 @@ async function openSound(
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { found: false };
     throw error;
   }
-  const header = Buffer.alloc(headerBytes);
-  await file.read(header, 0, headerBytes, 0);
-  const { size } = await file.stat();
-  if (header.equals(headerOf(description)) && size === cacheFileBytes(description))
-    return { found: true, file };
+  try {
+    const header = Buffer.alloc(headerBytes);
+    await file.read(header, 0, headerBytes, 0);
+    const { size } = await file.stat();
+    if (header.equals(headerOf(description)) && size === cacheFileBytes(description)) {
+      await cacheDisk.touch(path);
+      return { found: true, file };
+    }
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
   await file.close();
   return { found: true };
 }

@@ -5,11 +5,11 @@ import type { Instruments } from './instruments.js';
 export type CertificateUse = 'coordinator' | 'nats';
 
 export interface CertificateSources {
-  /** Of each use that has certificates, the first to end. */
+  /** For each use that has certificates, the one that expires first. */
   readonly certificates: Partial<Readonly<Record<CertificateUse, CertificateExpiry>>>;
 }
 
-/** How long connections can still be made. */
+/** Metrics of the certificates: until when new connections are possible. */
 export function registerCertificateMetrics(
   instruments: Instruments,
   { certificates }: CertificateSources,

@@ -4,17 +4,17 @@ import type { DiskSpace } from './disk-space.js';
 import type { Instruments } from './instruments.js';
 
 export interface CheckpointSources {
-  /** Space on the file system of the run directory; null where it cannot be told in time. */
+  /** Space on the file system of the run directory; null when the file system does not answer in time. */
   diskSpace(): Promise<DiskSpace | null>;
-  /** File operations of this process that were, or are, overdue. */
+  /** File operations of this process that were or are overdue. */
   readonly diskWatch: Pick<DiskWatch, 'overdueTotal' | 'longestSeconds'>;
-  /** Unix time at which the checkpoint was written from which this process went on; null where it began the run. */
+  /** Unix time of the checkpoint from which this process resumed the run; null when it began the run. */
   readonly restoredAtMs: number | null;
   /** Unix time. */
   nowMs(): number;
 }
 
-/** How much would be lost, and whether there is room for the next checkpoint. */
+/** Metrics of checkpoints: how much work a crash would lose, and whether there is space for the next checkpoint. */
 export class CheckpointMetrics {
   private readonly seconds;
   private readonly bytes;
@@ -57,7 +57,7 @@ export class CheckpointMetrics {
       'Time since the run’s last checkpoint was written, also by an earlier process; absent before the first.',
       [],
       (gauge) => {
-        // The clock of an earlier process's machine may be ahead of this one's.
+        // An earlier process may have run on a machine whose clock is ahead.
         if (this.lastAtMs !== null) gauge.set(Math.max(0, sources.nowMs() - this.lastAtMs) / 1000);
       },
     );

@@ -1,7 +1,7 @@
 import { disk } from '../../../disk/disk.js';
 
 export interface DiskSpace {
-  /** What this process may still use. */
+  /** Bytes that this process may still use. */
   readonly freeBytes: number;
   readonly sizeBytes: number;
 }
@@ -10,9 +10,9 @@ export interface DiskSpace {
 const patienceMs = 1000;
 
 /**
- * Tells the space on the file system of a folder. A network file system may not answer for hours: then the answer is
- * null after a second, and no further question is asked until the first has come back.
- * @param ask what takes so long; for tests
+ * Measures the space on the file system of a folder. A network file system may not answer for hours. The result is null
+ * after a second without an answer. While a question is open, no further question is asked.
+ * @param ask asks the file system; for tests
  */
 export function diskSpaceOf(
   folder: string,

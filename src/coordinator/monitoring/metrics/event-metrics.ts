@@ -3,12 +3,12 @@ import type { Instruments } from './instruments.js';
 export interface EventSources {
   /** Run events so far. */
   events(): { readonly published: number; readonly lost: number };
-  /** Null where no NATS server is configured. */
+  /** Null when no NATS server is configured. */
   natsConnected(): boolean | null;
   readonly term: number;
 }
 
-/** Who leads the run, and whether what happens in it is heard elsewhere. */
+/** Metrics of leadership and of published events. */
 export function registerEventMetrics(instruments: Instruments, sources: EventSources): void {
   instruments.gauge('fcaenet_term', 'The coordinator’s leadership term.').set(sources.term);
   instruments.counterOf(

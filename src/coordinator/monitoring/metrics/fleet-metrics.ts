@@ -4,26 +4,26 @@ import type { WorkerTally } from '../../dispatch/worker-tally.js';
 import type { CoordinatorEvent } from '../coordinator-event.js';
 import type { Instruments } from './instruments.js';
 
-/** What is read of the workers as a whole when it is scraped. */
+/** Figures of all workers together, read at every scrape. */
 export interface FleetSources {
-  /** Bytes of messages so far, and of tensors through shared memory. */
+  /** Bytes of messages and of tensors through shared memory so far. */
   traffic(): { readonly sentBytes: number; readonly receivedBytes: number };
   /** Workers by state. */
   workers(): Readonly<Record<string, number>>;
-  /** What workers have answered so far, also those that left. */
+  /** Answers so far of all workers, including those that left. */
   answers(): Pick<WorkerTally, 'microbatches' | 'computeSeconds' | 'imageWaitSeconds'>;
-  /** Connections that were not let in, by reason. */
+  /** Refused connections, by reason. */
   refusedConnections(): Readonly<Record<string, number>>;
-  /** Lines of the workers' logs that were not written so far. */
+  /** Log lines of workers that could not be written so far. */
   droppedWorkerLogLines(): number;
-  /** Unix time in milliseconds since when too few workers are there; null while there are enough. */
+  /** Unix time in milliseconds since which there are too few workers; null while there are enough. */
   waitingSince(): number | null;
   readonly minWorkers: number;
-  /** Workers beyond the microbatches of a step. */
+  /** Number of workers above the number of microbatches of a step. */
   spareWorkers(): number;
 }
 
-/** How many workers there are, and what they do wrong. */
+/** Metrics of all workers together: their number, and late, wrong or lost work. */
 export class FleetMetrics {
   private readonly refused;
   private readonly redispatched;
@@ -129,7 +129,7 @@ export class FleetMetrics {
       case 'work.compared':
         this.compared.inc({ outcome: event.outcome });
         break;
-      // Encode batches have no series of their own.
+      // Encode batches are not counted separately.
       case 'work.redispatched':
         if (event.work === gradientUnits) this.redispatched.inc(event.units);
         break;

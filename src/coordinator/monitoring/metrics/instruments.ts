@@ -1,6 +1,9 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
-/** Makes metrics in one registry: those that are told, and those that are read when they are scraped. */
+/**
+ * Creates metrics in one registry. The metrics of `gaugeOf` and `counterOf` are read at every scrape. The others are set
+ * when something happens.
+ */
 export class Instruments {
   constructor(private readonly registry: Registry) {}
 
@@ -16,8 +19,8 @@ export class Instruments {
   }
 
   /**
-   * @param values each of the label's values, if they are known: a series that only appears with its first count has
-   * no increase that Prometheus could see
+   * @param values all values of the label, if they are known. Their series begin at 0. If a series began at 1,
+   *   Prometheus would not see the first increase.
    */
   counter(name: string, help: string, label?: string, values: readonly string[] = []): Counter {
     const labelNames = label === undefined ? [] : [label];
@@ -30,7 +33,7 @@ export class Instruments {
     return new Histogram({ name, help, buckets: [...buckets], registers: [this.registry] });
   }
 
-  /** A gauge that begins empty at every scrape; what `read` does not set is absent. */
+  /** A gauge that is emptied at every scrape. Values that `read` does not set are absent. */
   gaugeOf(
     name: string,
     help: string,
@@ -38,7 +41,7 @@ export class Instruments {
     read: (gauge: Gauge) => void | Promise<void>,
   ): void {
     const collect = function (this: Gauge) {
-      // A gauge without labels shows 0 after a reset; only removing it leaves it out.
+      // After a reset, a gauge without labels shows 0. Only `remove` makes it absent.
       if (labelNames.length === 0) this.remove();
       else this.reset();
       return read(this);
@@ -46,7 +49,7 @@ export class Instruments {
     new Gauge({ name, help, labelNames: [...labelNames], registers: [this.registry], collect });
   }
 
-  /** A counter whose totals are kept elsewhere. */
+  /** A counter whose totals are read at every scrape. */
   counterOf(
     name: string,
     help: string,

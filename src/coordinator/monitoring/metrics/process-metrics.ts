@@ -5,7 +5,7 @@ export interface ProcessSources {
   lostLogLines(): number;
 }
 
-/** The coordinator's process, for the most part under the names that every Prometheus client uses. */
+/** Metrics of the coordinator's process. Most have the names that every Prometheus client uses. */
 export function registerProcessMetrics(instruments: Instruments, sources: ProcessSources): void {
   instruments.counterOf(
     'fcaenet_log_lines_lost_total',

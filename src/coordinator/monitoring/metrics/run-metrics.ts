@@ -10,7 +10,7 @@ import { type ProcessSources, registerProcessMetrics } from './process-metrics.j
 import { TrainingMetrics, type TrainingSources } from './training-metrics.js';
 import { registerWorkerMetrics } from './worker-metrics.js';
 
-/** What metrics read when they are scraped, instead of being told each time. */
+/** Values that are read at every scrape. */
 export interface MetricsSources
   extends TrainingSources,
     FleetSources,
@@ -20,11 +20,11 @@ export interface MetricsSources
     ProcessSources {
   /** The run's name: the label `run` of every metric. */
   readonly run: string;
-  /** Workers that are there, by slot. */
+  /** Present workers, by slot. */
   members(): readonly Pick<Member, 'slot' | 'state' | 'engine' | 'certificateExpiryMs' | 'tally'>[];
 }
 
-/** The run's numbers for Prometheus, in a registry of their own. docs/metrics.md lists them. */
+/** All metrics of a run, in a registry of their own. docs/metrics.md lists them. */
 export class RunMetrics {
   readonly registry = new Registry();
   readonly training: TrainingMetrics;
@@ -43,7 +43,7 @@ export class RunMetrics {
     registerCertificateMetrics(instruments, sources);
   }
 
-  /** Counts what happens. */
+  /** Updates the metrics that an event changes. */
   take(event: CoordinatorEvent): void {
     this.training.take(event);
     this.fleet.take(event);

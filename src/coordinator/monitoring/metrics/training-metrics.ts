@@ -7,20 +7,20 @@ import type { CoordinatorEvent } from '../coordinator-event.js';
 import { RemainingTime } from '../remaining-time.js';
 import type { Instruments } from './instruments.js';
 
-/** Seconds; a step takes 10 ms on pictures of 64 pixels and a minute where few workers share a large batch. */
+/** In seconds. A step takes 10 ms with images of 64 pixels, and a minute when few workers share a large batch. */
 const stepSecondsBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 export interface TrainingSources {
   readonly spec: EvaluationSchedule & Pick<TrainingRunSpec, 'method' | 'bits' | 'model'>;
   readonly stepsPerEpoch: number;
-  /** Where the run stands, and what it has achieved so far, by earlier processes too. */
+  /** The run's position and history, including those of earlier processes. */
   position(): RunPosition;
   history(): readonly IterationRecord[];
   /** Unix time. */
   nowMs(): number;
 }
 
-/** How far the run is, how fast it goes, and how good it is. */
+/** Metrics of training: position, speed and quality. */
 export class TrainingMetrics {
   readonly remaining: RemainingTime;
   private readonly loss;
@@ -116,7 +116,7 @@ export class TrainingMetrics {
     this.progressed();
   }
 
-  /** @param encodingSeconds of the sampled images, before the V-step */
+  /** @param encodingSeconds time of encoding the sampled images before the V-step */
   private codesUpdated(flippedBits: number, seconds: number, encodingSeconds: number): void {
     this.flippedBits.set(flippedBits);
     this.vStepSeconds.set(seconds);
@@ -131,14 +131,14 @@ export class TrainingMetrics {
     this.progressed();
   }
 
-  /** The run got ahead in a way that has no number of its own. */
+  /** Records the time of the last progress. */
   private progressed(): void {
     this.lastProgress.set(this.sources.nowMs() / 1000);
   }
 
   private paused(isPaused: boolean): void {
     this.isPaused.set(isPaused ? 1 : 0);
-    // The time of the pause is not held against the run.
+    // A pause does not count as time without progress.
     this.progressed();
   }
 
@@ -160,7 +160,7 @@ export class TrainingMetrics {
     );
   }
 
-  /** Those of earlier processes too: the history goes on with the run. */
+  /** The history also has the evaluations of earlier processes. */
   private registerEvaluations(instruments: Instruments): void {
     const evaluations = () =>
       this.sources

@@ -54,8 +54,9 @@ const tallies: readonly (readonly [name: string, help: string, read: (tally: Wor
 ];
 
 /**
- * Numbers of each worker, under its slot: the smallest that was free when it came, so there are never more values than
- * workers allowed, whatever the pods are called. What a worker had is gone with it; the next in its slot begins at 0.
+ * Metrics of each worker. The label is the worker's slot, the smallest number that was free when it joined. So there are
+ * never more series than allowed workers, with any names of pods. The series end when the worker leaves. The next worker in
+ * the slot begins at 0.
  */
 export function registerWorkerMetrics(instruments: Instruments, workers: () => readonly Worker[]): void {
   instruments.gaugeOf(

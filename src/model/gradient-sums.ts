@@ -1,0 +1,25 @@
+import type { GradientInput, LeafResult } from './fcaenet.js';
+
+/** A microbatch's result without its gradient. */
+export type LeafOutcome = Omit<LeafResult, 'gradient'>;
+
+/**
+ * Computes microbatches and sums their gradients, where the engine has them. Sums lie on a stack until they are read.
+ * Each addition is left + right in float32, rounded once.
+ */
+export interface GradientSums {
+  /** The most sums that can be kept at a time. */
+  readonly mostKept: number;
+  /**
+   * Computes a microbatch; its gradient is the current one.
+   * @throws as `computeGradientAnywhere`
+   */
+  compute(input: GradientInput<Float32Array | Uint8Array>): Promise<LeafOutcome>;
+  /** The current gradient `[parameterCount]`; null where the engine has it and reading it would take time. */
+  current(): Float32Array | null;
+  /** Adds the current gradient to the `merged` sums that were kept last, the last one first, and keeps the result. */
+  keep(merged: number): void;
+  /**
+   * Adds in the same way and gives the result `[parameterCount]` instead of keeping it. It is the caller's. */
+  finish(merged: number): Float32Array;
+}
