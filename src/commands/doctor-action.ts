@@ -2,10 +2,14 @@ import { execFile } from 'node:child_process';
 import { print } from '../console/output.js';
 import { formatTable } from '../console/table.js';
 import { EngineError } from '../engine/error.js';
+import { machineEngines } from '../engine/installed.js';
+import { cudaEnvironment, type GpuDevice } from '../machine/devices/device.js';
+import { inheriting } from '../machine/devices/inherited.js';
 import { parseTrainingRun } from '../run/read.js';
 import { type EngineName, engineNames, type TrainingRunSpec } from '../run/training-run.js';
 import { measureSpeed, type WorkerSpeed } from '../worker/measure-speed.js';
 import type { DoctorOptions } from './doctor.js';
+import { devicesReport, examineDevices } from './doctor-devices.js';
 
 /** Loading, warm-up and twice three seconds, on a busy machine. */
 const patienceMs = 180_000;
@@ -16,7 +20,7 @@ export type Finding =
   | { readonly engine: EngineName; readonly runs: false; readonly reason: string };
 
 /**
- * `fcaenet doctor`. Measures each engine in its own process, one after another.
+ * `fcaenet doctor`. Measures each engine in its own process, one after another, and lists the GPUs.
  * @throws EngineError `ENGINE_UNAVAILABLE`, after the table, when the run's engine cannot run, or without a run file
  * when no engine can
  */
@@ -29,8 +33,17 @@ export async function examineEngines({ run, runArguments, json, engine }: Doctor
   }
   const findings: Finding[] = [];
   for (const name of engineNames) findings.push(await examine(name, runArguments));
-  await print(json ? `${JSON.stringify({ engines: findings }, null, 2)}\n` : report(findings));
-  requireEngine(run?.spec.engine.name ?? 'auto', findings);
+  const wanted = run?.spec.engine.name ?? 'auto';
+  // GPUs are listed for every engine.
+  const devices = await examineDevices(wanted, await machineEngines('auto'), (device) =>
+    speedOn(device, runArguments),
+  );
+  await print(
+    json
+      ? `${JSON.stringify({ engines: findings, devices }, null, 2)}\n`
+      : `${report(findings)}\n${devicesReport(devices)}`,
+  );
+  requireEngine(wanted, findings);
 }
 
 /** @throws EngineError when `wanted` cannot run, or for `auto`, which never selects `webgpu`, when no engine can */
@@ -64,14 +77,25 @@ export function report(findings: readonly Finding[]): string {
   return [formatTable(columns, rows), ...(reasons.length > 0 ? ['\n', ...reasons] : [])].join('');
 }
 
+/** Trained images per second of the engine `tensorflow` on one GPU, in a process that sees no other. */
+async function speedOn(device: GpuDevice, runArguments: readonly string[]): Promise<number | null> {
+  const environment = { ...cudaEnvironment(device), ...inheriting({ devices: [device], note: null }) };
+  const finding = await examine('tensorflow', runArguments, environment);
+  return finding.runs ? finding.trainedImagesPerSecond : null;
+}
+
 /** Measures one engine in its own process. */
-function examine(engine: EngineName, runArguments: readonly string[]): Promise<Finding> {
+function examine(
+  engine: EngineName,
+  runArguments: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+): Promise<Finding> {
   const args = [...process.execArgv, process.argv[1]!, 'doctor', ...runArguments, '--engine', engine];
   return new Promise((resolve) => {
     execFile(
       process.execPath,
       args,
-      { timeout: patienceMs, killSignal: 'SIGKILL' },
+      { timeout: patienceMs, killSignal: 'SIGKILL', env: { ...process.env, ...environment } },
       (error, stdout, stderr) => {
         if (!error) {
           resolve({ engine, runs: true, ...(JSON.parse(stdout) as WorkerSpeed) });

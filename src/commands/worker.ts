@@ -82,8 +82,6 @@ export function registerWorker(program: Command, actions: WorkerActions): void {
       await actions.workOnDevices({ devices, flags: flagsOf(options), name, expectRestart });
       return;
     }
-    // Before the engine is loaded: it looks at the environment then.
-    if (devices === 'none') process.env.CUDA_VISIBLE_DEVICES = '-1';
     await actions.work({
       connect,
       proxy: options.proxy ?? null,
@@ -95,6 +93,7 @@ export function registerWorker(program: Command, actions: WorkerActions): void {
       joinTokenFile: options.joinTokenFile,
       name,
       expectRestart,
+      hidesGpus: devices === 'none',
     });
   });
 }

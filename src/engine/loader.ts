@@ -1,6 +1,6 @@
 import type { GpuDevice } from '../machine/devices/device.js';
 import { type EngineName, engineNames } from '../run/training-run.js';
-import { chooseEngine } from './choice.js';
+import { chooseEngine, type EngineChoice } from './choice.js';
 import type { Engine, StartedEngine } from './engine.js';
 import { EngineError } from './error.js';
 import { registerGradients } from './gradients.js';
@@ -50,7 +50,7 @@ export async function loadEngine(name: 'auto' | EngineName, options: EngineOptio
       const device = choice.devices[0] ?? null;
       const engine = await starters[candidate](options, device);
       registerGradients();
-      return { ...engine, device, choice: afterFailures(choice.sentence, candidate, failures) };
+      return { ...engine, device, choice: describeChoice(choice, candidate, failures) };
     } catch (error) {
       if (!(error instanceof EngineError)) {
         throw error;
@@ -67,8 +67,14 @@ export async function loadEngine(name: 'auto' | EngineName, options: EngineOptio
 }
 
 /** The sentence of the choice, or where an engine failed to start, that of the one that took its place. */
-function afterFailures(sentence: string, started: EngineName, failures: readonly EngineError[]): string {
-  return failures.length === 0 ? sentence : `engine ${started} on the processors: ${reasonsOf(failures)}`;
+function describeChoice(
+  { sentence, devices }: EngineChoice,
+  started: EngineName,
+  failures: readonly EngineError[],
+): string {
+  if (failures.length > 0) return `engine ${started} on the processors: ${reasonsOf(failures)}`;
+  if (devices.length < 2) return sentence;
+  return `${sentence}; this worker computes on the first, and \`--devices all\` starts one for each`;
 }
 
 function reasonsOf(failures: readonly EngineError[]): string {

@@ -17,6 +17,8 @@ export type WorkOptions = Omit<WorkerOptions, 'name' | 'tls' | 'joinToken' | 'sh
   readonly name: string | undefined;
   /** Whether who starts this worker starts it again unless it says that the run is over. */
   readonly expectRestart: boolean;
+  /** Whether this worker computes on the processors although there may be GPUs. */
+  readonly hidesGpus: boolean;
 };
 
 /**
@@ -26,6 +28,8 @@ export type WorkOptions = Omit<WorkerOptions, 'name' | 'tls' | 'joinToken' | 'sh
  * @throws WorkerError WORKER_LEFT (exit code 75) instead of exit code 0, when its parent expects to restart it
  */
 export async function work(options: WorkOptions): Promise<void> {
+  // Engines look for GPUs, and CUDA reads the environment, when the run is known.
+  if (options.hidesGpus) process.env.CUDA_VISIBLE_DEVICES = '-1';
   const leave = new AbortController();
   const restoreSignals = onInterrupt(() => leave.abort());
   const orphaned = () => leave.abort();

@@ -60,6 +60,7 @@ test('a worker shares the usual cache unless told another', async () => {
           joinTokenFile: undefined,
           name: undefined,
           expectRestart: false,
+          hidesGpus: false,
         },
       ],
     },
@@ -70,6 +71,47 @@ test('a worker shares the usual cache unless told another', async () => {
   expect(await parseCommandLine(...needed, '--proxy', 'proxy.example:3128')).toMatchObject([
     { options: [{ proxy: 'proxy.example:3128' }] },
   ]);
+});
+
+test.each([
+  ['all', 'all'],
+  ['none', 'none'],
+  ['auto', 'auto'],
+  ['0,2', [0, 2]],
+  ['GPU-1a2b, MIG-3c4d', ['GPU-1a2b', 'MIG-3c4d']],
+])('train --devices %s is the setting of the run file', async (text, devices) => {
+  const calls = await parseCommandLine('train', 'examples/quick.yaml', '--devices', text);
+  expect(calls).toMatchObject([{ options: [{ run: { spec: { operation: { devices } } } }] }]);
+});
+
+test('worker --devices starts workers with all other options but the name', async () => {
+  const needed = ['worker', '--connect', '[::1]:7400', '--data', 'd'];
+  const given = ['--cache', 'c', '--cache-limit-bytes', '5', '--join-token-file', 't', '--expect-restart'];
+  expect(await parseCommandLine(...needed, ...given, '--name', 'w', '--devices', '0,GPU-1a2b')).toEqual([
+    {
+      action: 'workOnDevices',
+      options: [
+        {
+          devices: ['0', 'GPU-1a2b'],
+          flags: [
+            ...['--connect', '[::1]:7400', '--connect-timeout', '30', '--reconnect-timeout', '600'],
+            ...['--data', 'd', '--cache', 'c', '--cache-limit-bytes', '5', '--join-token-file', 't'],
+            '--expect-restart',
+          ],
+          name: 'w',
+          expectRestart: true,
+        },
+      ],
+    },
+  ]);
+  for (const [devices, hidesGpus] of [
+    ['none', true],
+    ['auto', false],
+  ] as const) {
+    expect(await parseCommandLine(...needed, '--devices', devices)).toMatchObject([
+      { action: 'work', options: [{ hidesGpus }] },
+    ]);
+  }
 });
 
 test('a worker takes certificate, key and authority together, and its token from a file', async () => {
@@ -188,6 +230,10 @@ test.each([
   [['train', quick, '--workers', '1.5'], /'1\.5' is invalid\. It must be a whole number from 1 to 1024;/],
   [['train', quick, '--set'], /^option '--set <path=value>' argument missing;/],
   [['worker', '--data', 'd'], /^required option '--connect <host:port>' not specified;/],
+  [
+    ['train', quick, '--devices', '0,some'],
+    /'0,some' is invalid\. It must be all, none, auto, or numbers and UUIDs of GPUs/,
+  ],
   [['worker', '--connect', 'host', '--data', 'd'], /'host' is invalid\. It must be HOST:PORT/],
   [['worker', '--connect', 'host:0', '--data', 'd'], /'host:0' is invalid\. It must be HOST:PORT/],
   [[...worker, '--cache-limit-bytes', '-1'], /'-1' is invalid\. It must be a whole number from 0 to/],

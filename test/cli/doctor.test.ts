@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { type Finding, report, requireEngine } from '../../src/commands/doctor-action.js';
+import type { DevicesFinding } from '../../src/commands/doctor-devices.js';
+import { FakeMachine, fakeUuid } from '../kit/fake-machine.js';
 
 const runs: Finding = {
   engine: 'onednn',
@@ -53,10 +55,21 @@ function fcaenet(...args: string[]) {
   return spawnSync(process.execPath, ['dist/cli.js', ...args], { encoding: 'utf8' });
 }
 
-test('doctor measures the engines of this machine', () => {
-  const { status, stdout, stderr } = fcaenet('doctor', '--json');
+test('doctor measures the engines of this machine, and lists the GPUs that its driver has', () => {
+  const machine = new FakeMachine({ gpus: [{}] });
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/cli.js', 'doctor', '--json'], {
+    encoding: 'utf8',
+    env: machine.environment,
+  });
+  machine.remove();
   expect([status, stderr]).toEqual([0, '']);
-  const { engines } = JSON.parse(stdout) as { engines: Finding[] };
+  const { engines, devices } = JSON.parse(stdout) as { engines: Finding[]; devices: DevicesFinding };
+  expect(devices).toMatchObject({
+    devices: [{ index: 0, uuid: fakeUuid(0), driverVersion: '550.54.15', computeCapability: '8.0' }],
+    note: null,
+    obstacles: [null],
+  });
+  expect(devices.choice).toMatch(/^engine (onednn|tensorflow) on /);
   expect(engines.map(({ engine }) => engine)).toEqual(['onednn', 'tensorflow', 'webgpu']);
   for (const finding of engines) {
     if (finding.runs) {

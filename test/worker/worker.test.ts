@@ -165,6 +165,7 @@ test.each([
     joinTokenFile: undefined,
     name: 'w',
     expectRestart,
+    hidesGpus: false,
   });
   interruptProcess('SIGTERM');
   const ending = await ended.then(

@@ -1,0 +1,95 @@
+import { formatTable } from '../console/table.js';
+import { chooseEngine, type MachineEngines, tensorflowForGpus, unfit } from '../engine/choice.js';
+import { type FoundDevices, type GpuDevice, modelOf } from '../machine/devices/device.js';
+import type { EngineName } from '../run/training-run.js';
+
+/** Images per second of the workers on some GPUs; null for a GPU on which the measurement failed. */
+export interface DeviceSpeeds {
+  /** Trained images per second of each GPU alone, in the order of the choice. */
+  readonly alone: readonly (number | null)[];
+  /** The sum of all of them at the same time; null where one failed. */
+  readonly together: number | null;
+}
+
+/** What doctor finds of the GPUs. */
+export interface DevicesFinding extends FoundDevices {
+  /** Of each device: why TensorFlow for GPUs cannot use it; null where it can, as far as the driver says. */
+  readonly obstacles: readonly (string | null)[];
+  /** What `auto`, or the run's engine, takes here, and why. */
+  readonly choice: string;
+  /** Null where no GPU computes. */
+  readonly speeds: DeviceSpeeds | null;
+}
+
+/**
+ * Examines the GPUs, and measures those on which the engine would compute: each alone, then all at the same time.
+ * @param measure trained images per second of a worker on one GPU; null where it fails
+ */
+export async function examineDevices(
+  wanted: 'auto' | EngineName,
+  machine: MachineEngines,
+  measure: (device: GpuDevice) => Promise<number | null>,
+): Promise<DevicesFinding> {
+  const { devices, note } = machine.found;
+  const choice = chooseEngine(wanted, machine);
+  return {
+    devices,
+    note,
+    obstacles: devices.map(unfit),
+    choice: choice.sentence,
+    speeds: choice.devices.length === 0 ? null : await speedsOf(choice.devices, measure),
+  };
+}
+
+async function speedsOf(
+  devices: readonly GpuDevice[],
+  measure: (device: GpuDevice) => Promise<number | null>,
+): Promise<DeviceSpeeds> {
+  const alone: (number | null)[] = [];
+  for (const device of devices) alone.push(await measure(device));
+  const atOnce = devices.length === 1 ? alone : await Promise.all(devices.map(measure));
+  const together = atOnce.reduce((sum, rate) => (sum === null || rate === null ? null : sum + rate), 0);
+  return { alone, together };
+}
+
+/** The table of the GPUs, whether TensorFlow's libraries fit their driver, and the choice. */
+export function devicesReport({ devices, note, obstacles, choice, speeds }: DevicesFinding): string {
+  const notes = devices.length > 0 && note !== null ? [`${note}.\n`] : [];
+  const chosen = `Chosen: ${choice}.\n`;
+  if (devices.length === 0) return chosen;
+  const { version, cuda, leastDriver } = tensorflowForGpus;
+  const fits = obstacles.map((obstacle) =>
+    obstacle === null
+      ? `its driver fits TensorFlow ${version} (CUDA ${cuda}, driver ${leastDriver} or newer)`
+      : obstacle,
+  );
+  const rates =
+    speeds === null
+      ? []
+      : [
+          `Trained images/s of each GPU alone: ${speeds.alone.map(shownRate).join(', ')}; all at once: ${shownRate(speeds.together)}.\n`,
+        ];
+  return [
+    formatTable(columns, devices.map(rowOf)),
+    '\n',
+    ...devices.map(({ index }, place) => `GPU ${index}: ${fits[place]}.\n`),
+    ...notes,
+    ...rates,
+    chosen,
+  ].join('');
+}
+
+const columns = ['GPU', 'memory GiB', 'driver', 'compute', 'name', 'UUID'].map((title) => ({
+  title,
+  isNumber: ['GPU', 'memory GiB'].includes(title),
+}));
+
+function rowOf(device: GpuDevice): string[] {
+  const { index, memoryBytes, driverVersion, computeCapability, uuid } = device;
+  const memory = memoryBytes === null ? '-' : (memoryBytes / 2 ** 30).toFixed(1);
+  return [`${index}`, memory, driverVersion ?? '-', computeCapability ?? '-', modelOf(device), uuid ?? '-'];
+}
+
+function shownRate(rate: number | null): string {
+  return rate === null ? 'failed' : rate.toFixed(1);
+}
