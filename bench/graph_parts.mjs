@@ -71,77 +71,82 @@ begin();
 collectGarbageLessOften();
 await loadEngine('tensorflow', { threads: Number(flags.threads) });
 watchAddon();
-const layout = describeModel({ backbone: 'resnet50', width: 1, bits, imageSize });
-const network = new Network(layout);
-const weights = initialWeights(layout, new KeyedRandom(0));
-
-const pixels = rows * imageSize ** 2 * 3;
-const picture = Uint8Array.from({ length: pixels + 64 }, (_, i) => 128 + 127 * Math.sin(i * 12.9898));
-const images = {
-  /** As the worker's own source does with pictures that it has decoded. */
-  read: async (indices) =>
-    timed('pictures', () => {
-      const each = pixels / rows;
-      const together = new Uint8Array(indices.length * each);
-      indices.forEach((_, row) => {
-        together.set(picture.subarray(row, row + each), row * each);
-      });
-      return together;
-    }),
-};
-const databaseCodes = Int8Array.from({ length: 24 * bits }, (_, i) => (i % 3 === 0 ? 1 : -1));
-const context = {
-  network,
-  trainImages: images,
-  trainLabels: Int32Array.from({ length: 64 }, (_, i) => i % classCount),
-  summary: summarizeCodes({
-    codes: databaseCodes,
-    labels: Int32Array.from({ length: 24 }, (_, i) => i % classCount),
-    bits,
-    classCount,
-    ratio: 0.5,
-  }),
-  memory: new TransferMemory(2),
-  spec: {
-    method: 'fcaenet',
-    bits,
-    loss: { gamma: 200, alpha: 1, beta: 1 },
-    erasing: { regions: 50, size: Math.round(imageSize / 7) },
-    augmentation: { crop: 'none', flip: false },
-  },
-};
-const bytes = (values) => Buffer.from(bytesOf(values));
-const indices = Uint32Array.from({ length: rows }, (_, row) => row);
-const work = {
-  position: { iteration: 0, epoch: 0, step: 0 },
-  batchRows: rows * microbatches,
-  microbatches,
-  leaves: Array.from({ length: leaves }, (_, index) => ({
-    index,
-    anchors: bytes(indices),
-    positives: bytes(indices),
-    ownCodes: bytes(packCodes(databaseCodes.subarray(0, rows * bits), bits)),
-    compared: false,
-  })),
-};
 const descriptor = openSharedMemory();
 const writer = new SharedWriter(descriptor);
 let transfers = 0;
 
-/** One step of the run: new weights, and this worker's microbatches. */
-async function step() {
-  timed('weights', () => network.setWeights(weights));
-  const start = process.cpuUsage();
-  const before = sum(spent);
-  let last;
-  for await (const { payload } of computeGradientWork(context, work, new AbortController().signal)) {
-    const transfer = ++transfers;
-    timed('handover', () => writer.put(transfer, payloadArrays(payload).map(bytesOf), writer));
-    writer.taken(transfer, writer);
-    last = payload;
-  }
-  spent.rest += milliseconds(start) - (sum(spent) - before);
-  timed('digest', () => payloadDigest(last));
+/** A worker's network and work of some size. */
+function prepare(rows, imageSize) {
+  const layout = describeModel({ backbone: 'resnet50', width: 1, bits, imageSize });
+  const network = new Network(layout);
+  const weights = initialWeights(layout, new KeyedRandom(0));
+
+  const pixels = rows * imageSize ** 2 * 3;
+  const picture = Uint8Array.from({ length: pixels + 64 }, (_, i) => 128 + 127 * Math.sin(i * 12.9898));
+  const images = {
+    /** As the worker's own source does with pictures that it has decoded. */
+    read: async (indices) =>
+      timed('pictures', () => {
+        const each = pixels / rows;
+        const together = new Uint8Array(indices.length * each);
+        indices.forEach((_, row) => {
+          together.set(picture.subarray(row, row + each), row * each);
+        });
+        return together;
+      }),
+  };
+  const databaseCodes = Int8Array.from({ length: 24 * bits }, (_, i) => (i % 3 === 0 ? 1 : -1));
+  const context = {
+    network,
+    trainImages: images,
+    trainLabels: Int32Array.from({ length: 64 }, (_, i) => i % classCount),
+    summary: summarizeCodes({
+      codes: databaseCodes,
+      labels: Int32Array.from({ length: 24 }, (_, i) => i % classCount),
+      bits,
+      classCount,
+      ratio: 0.5,
+    }),
+    memory: new TransferMemory(2),
+    spec: {
+      method: 'fcaenet',
+      bits,
+      loss: { gamma: 200, alpha: 1, beta: 1 },
+      erasing: { regions: 50, size: Math.round(imageSize / 7) },
+      augmentation: { crop: 'none', flip: false },
+    },
+  };
+  const bytes = (values) => Buffer.from(bytesOf(values));
+  const indices = Uint32Array.from({ length: rows }, (_, row) => row);
+  const work = {
+    position: { iteration: 0, epoch: 0, step: 0 },
+    batchRows: rows * microbatches,
+    microbatches,
+    leaves: Array.from({ length: leaves }, (_, index) => ({
+      index,
+      anchors: bytes(indices),
+      positives: bytes(indices),
+      ownCodes: bytes(packCodes(databaseCodes.subarray(0, rows * bits), bits)),
+      compared: false,
+    })),
+  };
+
+  /** One step of the run: new weights, and this worker's microbatches. */
+  const step = async () => {
+    timed('weights', () => network.setWeights(weights));
+    const start = process.cpuUsage();
+    const before = sum(spent);
+    let last;
+    for await (const { payload } of computeGradientWork(context, work, new AbortController().signal)) {
+      const transfer = ++transfers;
+      timed('handover', () => writer.put(transfer, payloadArrays(payload).map(bytesOf), writer));
+      writer.taken(transfer, writer);
+      last = payload;
+    }
+    spent.rest += milliseconds(start) - (sum(spent) - before);
+    timed('digest', () => payloadDigest(last));
+  };
+  return { network, step };
 }
 
 function sum(of) {
@@ -174,6 +179,11 @@ function watchAddon() {
   backend.binding = own;
 }
 
+// V8 compiles what runs often, and one step at full size may take minutes.
+const small = prepare(2, 32);
+for (let i = 0; i < 8; i++) await small.step();
+small.network.dispose();
+const { step, network } = prepare(rows, imageSize);
 await step();
 const rounds = [];
 for (let round = 0; round < Number(flags.rounds); round++) {

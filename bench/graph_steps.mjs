@@ -50,17 +50,16 @@ const input = {
   erasing: { regions: 50, size: Math.round(imageSize / 8) },
   gradient: new Float32Array(layout.parameterCount),
 };
+const calls = { run: 0, tensors: 0 };
+/** Milliseconds of the processor. */
+const spent = { run: 0, tensors: 0, all: 0 };
+measureCalls();
 const sums = gradientSumsInEngine(network, [rows], () => input.gradient);
 const step = {
   graph: () => computeGradientAnywhere(network, input),
   left: () => sums.compute(input),
   eager: () => computeGradient(network, input),
 }[side];
-
-const calls = { run: 0, tensors: 0 };
-/** Milliseconds of the processor. */
-const spent = { run: 0, tensors: 0, all: 0 };
-measureCalls();
 for (let i = 0; i < 3; i++) {
   for (const counter of [calls, spent]) for (const key in counter) counter[key] = 0;
   const processor = process.cpuUsage();

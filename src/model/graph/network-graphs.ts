@@ -158,18 +158,19 @@ function readOutcome(
 ): Omit<LeafOutcome, 'masks'> {
   const outputSize = labels.length * layout.bits;
   let position = 0;
-  const next = (length: number) => {
-    const part = outcome.slice(position, position + length);
+  const view = (length: number) => {
+    const part = outcome.subarray(position, position + length);
     position += length;
     return part;
   };
+  const next = (length: number) => view(length).slice();
   const losses = new Float64Array(next(lossWords).buffer);
   const u = next(outputSize);
   const positiveU = usesPositives(method) ? next(outputSize) : null;
   const erasedU = usesErasing(method) ? next(outputSize) : null;
   const passes = counts.map((countsOfPass): ReadStatistics[] => {
-    const mean = next(layout.statisticsCount);
-    const variance = next(layout.statisticsCount);
+    const mean = view(layout.statisticsCount);
+    const variance = view(layout.statisticsCount);
     return countsOfPass.map((count, index) => {
       const { offset, channels } = layout.batchNorms[index]!;
       return {
