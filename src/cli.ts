@@ -21,8 +21,8 @@ runMain(async () => {
     train: async (options) => (await import('./coordinator/command.js')).train(options),
     coordinate: async (options) => (await import('./coordinator/command.js')).lead(options),
     evaluate: async (options) => (await import('./inspection/command.js')).evaluate(options),
-    estimate: async ({ run, imagesPerSecond }) =>
-      (await import('./estimate/show-estimate.js')).showEstimate(run, imagesPerSecond),
+    estimate: async ({ run, ...source }) =>
+      (await import('./estimate/show-estimate.js')).showEstimate(run, source),
     audit: async (options) => (await import('./inspection/command.js')).audit(options),
     worker: {
       work: async (options) => (await import('./worker/command.js')).work(options),

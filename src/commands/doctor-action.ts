@@ -7,9 +7,10 @@ import { cudaEnvironment, type GpuDevice } from '../machine/devices/device.js';
 import { inheriting } from '../machine/devices/inherited.js';
 import { parseTrainingRun } from '../run/read.js';
 import { type EngineName, engineNames, type TrainingRunSpec } from '../run/training-run.js';
-import { measureSpeed, type WorkerSpeed } from '../worker/measure-speed.js';
+import { measuredWork, measureSpeed, type WorkerSpeed } from '../worker/measure-speed.js';
 import type { DoctorOptions } from './doctor.js';
 import { devicesReport, examineDevices } from './doctor-devices.js';
+import { missingFiles } from './doctor-files.js';
 
 /** Loading, warm-up and twice three seconds, on a busy machine. */
 const patienceMs = 180_000;
@@ -21,6 +22,7 @@ export type Finding =
 
 /**
  * `fcaenet doctor`. Measures each engine in its own process, one after another, and lists the GPUs.
+ * With a run file, names its files that are missing.
  * @throws EngineError `ENGINE_UNAVAILABLE`, after the table, when the run's engine cannot run, or without a run file
  * when no engine can
  */
@@ -38,10 +40,12 @@ export async function examineEngines({ run, runArguments, json, engine }: Doctor
   const devices = await examineDevices(wanted, await machineEngines('auto'), (device) =>
     speedOn(device, runArguments),
   );
+  const missing = run ? await missingFiles(run.spec) : [];
+  const sentences = missing.map((sentence) => `\n${sentence}.\n`).join('');
   await print(
     json
-      ? `${JSON.stringify({ engines: findings, devices }, null, 2)}\n`
-      : `${report(findings)}\n${devicesReport(devices)}`,
+      ? `${JSON.stringify({ measured: measuredWork(spec), engines: findings, devices, missing }, null, 2)}\n`
+      : `${report(findings)}\n${devicesReport(devices)}${sentences}`,
   );
   requireEngine(wanted, findings);
 }
@@ -53,10 +57,10 @@ export function requireEngine(wanted: 'auto' | EngineName, findings: readonly Fi
   );
   if (candidates.some(({ runs }) => runs)) return;
   const reasons = candidates.map((finding) => (finding.runs ? '' : finding.reason)).join('; ');
-  throw new EngineError(
-    'ENGINE_UNAVAILABLE',
-    wanted === 'auto' ? `no engine can run here: ${reasons}` : reasons,
-  );
+  const byName = findings.some(({ engine, runs }) => engine === 'webgpu' && runs)
+    ? 'engine auto finds none to run here, but webgpu runs if --set spec.engine.name=webgpu names it'
+    : 'no engine can run here';
+  throw new EngineError('ENGINE_UNAVAILABLE', wanted === 'auto' ? `${byName}: ${reasons}` : reasons);
 }
 
 /** The table, in images per second, then why engines do not run and how to fix it. */

@@ -1,17 +1,21 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { TrainingRun } from '../run/training-run.js';
 import { addExamples, addWorkersOption, collect, readRun } from './options.js';
+import { UsageError } from './usage.js';
 
 export interface EstimateOptions {
   readonly run: TrainingRun;
   /** Of one worker, forward and backward; undefined measures it. */
   readonly imagesPerSecond: number | undefined;
+  /** What `doctor RUN.yaml --json` printed on the workers' machine, to take their speed from. */
+  readonly doctor: string | undefined;
 }
 
 interface Flags {
   readonly set: readonly string[];
   readonly workers?: number;
   readonly imagesPerSecond?: number;
+  readonly doctor?: string;
 }
 
 /** `fcaenet estimate`: the size of a run, before it is started. */
@@ -28,14 +32,23 @@ export function registerEstimate(
       '--images-per-second <rate>',
       'images that one worker trains on per second (default: measured here)',
       positiveNumber,
+    )
+    .option(
+      '--doctor <file>',
+      'take the speed of a worker from this file, which `doctor RUN.yaml --json` printed on its machine',
     );
   addWorkersOption(command, 'a number of workers to show besides the useful ones');
   addExamples(command, [
     'npx fcaenet estimate examples/cub.yaml',
     'npx fcaenet estimate examples/vegfru-48bit.yaml --images-per-second 400 --workers 6',
+    'npx fcaenet estimate examples/vegfru-48bit.yaml --doctor doctor.json',
   ]);
   command.action(async (path: string, flags: Flags) => {
-    await estimate({ run: readRun(path, flags), imagesPerSecond: flags.imagesPerSecond });
+    const { imagesPerSecond, doctor } = flags;
+    if (imagesPerSecond !== undefined && doctor !== undefined) {
+      throw new UsageError('estimate accepts --images-per-second or --doctor, not both');
+    }
+    await estimate({ run: readRun(path, flags), imagesPerSecond, doctor });
   });
 }
 

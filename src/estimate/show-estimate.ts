@@ -10,6 +10,7 @@ import { isAbsence } from '../run/presence.js';
 import { type DatasetKind, datasetKinds, type TrainingRun } from '../run/training-run.js';
 import { localWorkerCount } from '../schedule/worker-count.js';
 import { measureSpeed } from '../worker/measure-speed.js';
+import { speedOfDoctor } from './doctor-speed.js';
 import type { Speed } from './duration.js';
 import { estimateRun, type RunEstimate } from './estimate.js';
 import { describeLines } from './lines.js';
@@ -18,18 +19,25 @@ import type { DatasetCounts } from './work.js';
 /** A forward pass takes a third of the time of forward and backward. */
 const forwardAdvantage = 3;
 
+export interface SpeedSource {
+  /** Training speed of one worker. */
+  readonly imagesPerSecond: number | undefined;
+  /** A file that `doctor RUN.yaml --json` printed. */
+  readonly doctor: string | undefined;
+}
+
 /**
  * `fcaenet estimate`: the size of a run, as tables on a terminal, otherwise as one JSON line.
- * @param imagesPerSecond training speed of one worker; undefined measures it here
- * @throws the errors of the dataset's reader, RunFileError when the run does not fit its dataset, EngineError when
- * there is no engine to measure
+ * @param source of a worker's speed; without one it is measured here
+ * @throws the errors of the dataset's reader, RunFileError when the run does not fit its dataset, or doctor's file not
+ * the run, EngineError when there is no engine to measure
  */
-export async function showEstimate(run: TrainingRun, imagesPerSecond: number | undefined): Promise<void> {
+export async function showEstimate(run: TrainingRun, source: SpeedSource): Promise<void> {
   const console = openConsole('result');
   try {
-    const { source, format, ...counts } = await countsOf(run);
+    const { source: countsFrom, format, ...counts } = await countsOf(run);
     checkDatasetFit(run, { format, trainCount: counts.train });
-    const speed = imagesPerSecond === undefined ? await measured(console, run) : given(imagesPerSecond);
+    const speed = await speedFrom(source, console, run);
     const estimate = estimateRun(run, counts, localWorkerCount(run), speed);
     if (console.isTerminal) await print(estimateTables(estimate));
     else {
@@ -37,7 +45,7 @@ export async function showEstimate(run: TrainingRun, imagesPerSecond: number | u
       const { trainedImagesPerSecond, encodedImagesPerSecond } = speed;
       console.log.info('estimate', {
         run: metadata.name,
-        counts: source,
+        counts: countsFrom,
         ...counts,
         trainedImagesPerSecond,
         encodedImagesPerSecond,
@@ -78,6 +86,15 @@ async function countsOf({
     format,
     source: 'folder',
   };
+}
+
+async function speedFrom(
+  { imagesPerSecond, doctor }: SpeedSource,
+  console: Console,
+  run: TrainingRun,
+): Promise<Speed> {
+  if (imagesPerSecond !== undefined) return given(imagesPerSecond);
+  return doctor === undefined ? measured(console, run) : speedOfDoctor(doctor, run.spec);
 }
 
 function given(trainedImagesPerSecond: number): Speed {

@@ -19,6 +19,23 @@ export interface WorkerSpeed {
   readonly description: EngineDescription;
 }
 
+/** What a speed was measured with: the part of a run that it depends on. */
+export interface MeasuredWork {
+  readonly method: string;
+  readonly backbone: string;
+  readonly width: number;
+  readonly imageSize: number;
+  /** Rows of a microbatch, each an anchor with its positive and its erased copy. */
+  readonly rows: number;
+}
+
+/** What `measureSpeed` measures of a run. */
+export function measuredWork({ method, model, schedule }: TrainingRunSpec): MeasuredWork {
+  const { backbone, width, imageSize } = model;
+  const rows = Math.ceil(schedule.batchSize / schedule.microbatches);
+  return { method, backbone, width, imageSize, rows };
+}
+
 /** Long enough for a stable processor clock, short enough to wait for. */
 const measuredMs = 3_000;
 

@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { type Finding, report, requireEngine } from '../../src/commands/doctor-action.js';
 import type { DevicesFinding } from '../../src/commands/doctor-devices.js';
+import { missingFiles } from '../../src/commands/doctor-files.js';
+import { readTrainingRun } from '../../src/run/read.js';
 import { FakeMachine, fakeUuid } from '../kit/fake-machine.js';
 
 const runs: Finding = {
@@ -49,6 +51,23 @@ test('the engine that is asked for must run; of auto, any', () => {
   expect(() => requireEngine('auto', [fails])).toThrow(
     'no engine can run here: Engine tensorflow cannot run: install it',
   );
+  expect(() => requireEngine('auto', [fails, { ...runs, engine: 'webgpu' }])).toThrow(
+    'engine auto finds none to run here, but webgpu runs if --set spec.engine.name=webgpu names it: Engine tensorflow',
+  );
+});
+
+test('what a run needs and is missing is named', async () => {
+  const { spec } = readTrainingRun('examples/cub-48bit.yaml', [
+    'spec.dataset.path=src',
+    'spec.model.weights=no.pth',
+  ]);
+  expect(await missingFiles(spec)).toEqual([
+    'The run also needs the weights no.pth, which is missing here (docs/weights.md)',
+  ]);
+  const quick = readTrainingRun('examples/quick.yaml', ['spec.dataset.path=nowhere']).spec;
+  expect(await missingFiles(quick)).toEqual([
+    'The run also needs the dataset folder nowhere, which is missing here (docs/datasets.md)',
+  ]);
 });
 
 function fcaenet(...args: string[]) {

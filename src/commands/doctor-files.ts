@@ -1,0 +1,20 @@
+import { disk } from '../disk/disk.js';
+import { isAbsence } from '../run/presence.js';
+import type { TrainingRunSpec } from '../run/training-run.js';
+
+/** A sentence, without its full stop, for each file or folder that a run needs and that is not there. */
+export async function missingFiles({ dataset, model }: TrainingRunSpec): Promise<string[]> {
+  const needed = [
+    { what: 'the dataset folder', path: dataset.path, page: 'docs/datasets.md' },
+    ...(model.weights === null
+      ? []
+      : [{ what: 'the weights', path: model.weights, page: 'docs/weights.md' }]),
+  ];
+  const sentences = await Promise.all(
+    needed.map(async ({ what, path, page }) => {
+      const isAbsent = await disk.stat(path).then(() => false, isAbsence);
+      return isAbsent ? [`The run also needs ${what} ${path}, which is missing here (${page})`] : [];
+    }),
+  );
+  return sentences.flat();
+}

@@ -1,0 +1,88 @@
+import * as z from 'zod';
+import { disk } from '../disk/disk.js';
+import { quote } from '../errors.js';
+import { RunFileError } from '../run/error.js';
+import type { TrainingRunSpec } from '../run/training-run.js';
+import { type MeasuredWork, measuredWork } from '../worker/measure-speed.js';
+import type { Speed } from './duration.js';
+
+/** A document is far smaller. */
+const mostBytes = 1 << 20;
+
+const rate = z.number().positive();
+const document = z.looseObject({
+  measured: z.looseObject({
+    method: z.string(),
+    backbone: z.string(),
+    width: z.number(),
+    imageSize: z.number(),
+    rows: z.number(),
+  }),
+  engines: z.array(
+    z.discriminatedUnion('runs', [
+      z.looseObject({
+        engine: z.string(),
+        runs: z.literal(true),
+        trainedImagesPerSecond: rate,
+        encodedImagesPerSecond: rate,
+      }),
+      z.looseObject({ engine: z.string(), runs: z.literal(false) }),
+    ]),
+  ),
+  /** Speeds are there where a GPU computes. */
+  devices: z.looseObject({ speeds: z.looseObject({}).nullable() }),
+});
+
+/**
+ * The speed of one worker on the machine where `doctor RUN.yaml --json` printed `path`.
+ * @throws RunFileError RUN_SPEED_UNREADABLE when the file is not such a document, RUN_SPEED_DIFFERS when it measured
+ * another network or microbatch than the run's, or the run's engine did not run
+ */
+export async function speedOfDoctor(path: string, spec: TrainingRunSpec): Promise<Speed> {
+  const { measured, engines, devices } = await read(path);
+  const wanted = measuredWork(spec);
+  const names = Object.keys(wanted) as (keyof MeasuredWork)[];
+  const differences = names
+    .filter((name) => measured[name] !== wanted[name])
+    .map((name) => `${name} ${quote(String(measured[name]))} (the run has ${wanted[name]})`);
+  if (differences.length > 0) {
+    throw new RunFileError(
+      'RUN_SPEED_DIFFERS',
+      `${path} measured something else than the run: ${differences.join(', ')}; measure with doctor RUN.yaml --json`,
+    );
+  }
+  const automatic = devices.speeds === null ? ['onednn', 'tensorflow'] : ['tensorflow'];
+  const candidates = spec.engine.name === 'auto' ? automatic : [spec.engine.name];
+  const found = candidates
+    .map((name) => engines.find(({ engine }) => engine === name))
+    .find((engine) => engine?.runs === true);
+  if (found?.runs !== true) {
+    throw new RunFileError(
+      'RUN_SPEED_DIFFERS',
+      `${path} has no speed of ${candidates.join(' or ')}, the run's engine, which did not run on that machine`,
+    );
+  }
+  const { trainedImagesPerSecond, encodedImagesPerSecond } = found;
+  return { trainedImagesPerSecond, encodedImagesPerSecond };
+}
+
+async function read(path: string) {
+  const fail = (reason: string, cause?: unknown) =>
+    new RunFileError('RUN_SPEED_UNREADABLE', `${path} ${reason}`, undefined, { cause });
+  let text: string;
+  try {
+    const status = await disk.stat(path);
+    if (!status.isFile() || status.size > mostBytes) {
+      throw fail(`must be a file of at most ${mostBytes} bytes, printed by doctor --json`);
+    }
+    text = await disk.readText(path);
+  } catch (cause) {
+    if (cause instanceof RunFileError) throw cause;
+    throw fail(`cannot be read (${(cause as NodeJS.ErrnoException).code})`, cause);
+  }
+  try {
+    return document.parse(JSON.parse(text));
+  } catch (cause) {
+    throw fail('is not what doctor RUN.yaml --json prints', cause);
+  }
+}
