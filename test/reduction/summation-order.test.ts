@@ -7,7 +7,7 @@ import { nodeKey, ReductionTree } from '../../src/reduction/tree.js';
 const add = (left: number, right: number) => Math.fround(left + right);
 
 /** A value of its own for each leaf, in which every order of additions rounds differently. */
-const valueOf = (leaf: number) => Math.fround(Math.sin(leaf * 12.9898) * 10 ** (leaf % 7));
+const leafValue = (leaf: number) => Math.fround(Math.sin(leaf * 12.9898) * 10 ** (leaf % 7));
 
 /** What a worker gives that follows the order on a stack. */
 function summed(tree: ReductionTree, leaves: readonly number[], mostKept: number) {
@@ -16,7 +16,7 @@ function summed(tree: ReductionTree, leaves: readonly number[], mostKept: number
   for (const { leaf, kept, merged, completes } of summationOrder(tree, leaves, mostKept)) {
     expect(stack).toHaveLength(kept);
     expect(kept).toBeLessThanOrEqual(mostKept);
-    let sum = valueOf(leaf);
+    let sum = leafValue(leaf);
     for (let i = 0; i < merged; i++) sum = add(stack.pop()!, sum);
     if (completes) nodes.set(nodeKey(completes), sum);
     else stack.push(sum);
@@ -40,7 +40,7 @@ describe('the order in which a worker sums', () => {
     fc.assert(
       fc.property(problems, ({ tree, leaves }) => {
         const reduction = new StepReduction<number>(tree, add);
-        for (const leaf of leaves) reduction.fill({ level: 0, index: leaf }, valueOf(leaf));
+        for (const leaf of leaves) reduction.fill({ level: 0, index: leaf }, leafValue(leaf));
         const expected = tree.cover(leaves).map((node) => [nodeKey(node), reduction.take(node)]);
         expect([...summed(tree, leaves, Number.POSITIVE_INFINITY)]).toEqual(expected);
       }),
@@ -51,7 +51,7 @@ describe('the order in which a worker sums', () => {
     fc.assert(
       fc.property(problems, fc.integer({ min: 0, max: 3 }), ({ tree, leaves }, mostKept) => {
         const whole = new StepReduction<number>(tree, add);
-        for (const leaf of tree.leaves) whole.fill({ level: 0, index: leaf }, valueOf(leaf));
+        for (const leaf of tree.leaves) whole.fill({ level: 0, index: leaf }, leafValue(leaf));
         const rest = tree.leaves.filter((leaf) => !leaves.includes(leaf));
         const parts = new StepReduction<number>(tree, add);
         for (const share of [leaves, rest]) {
