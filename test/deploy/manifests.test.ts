@@ -136,7 +136,12 @@ describe.skipIf(kubectlMissing !== '').each(wholeRuns)(`%s is a whole run${kubec
         await parseCommandLine(...args);
       } else {
         const [call] = await parseCommandLine(...args);
-        expect(['work', 'make', 'check']).toContain(call!.action);
+        expect(['work', 'workOnDevices', 'make', 'check']).toContain(call!.action);
+        if (call!.action === 'workOnDevices') {
+          const { flags, ...options } = call!.options[0] as { flags: string[] };
+          expect(options).toEqual({ devices: 'all', name: 'workers-0-abcde', expectRestart: true });
+          expect(flags[flags.indexOf('--connect') + 1]).toBe('coordinator.space.svc:7400');
+        }
         if (call!.action === 'work') {
           expect(call!.options[0]).toMatchObject({
             connect: 'coordinator.space.svc:7400',

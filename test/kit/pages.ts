@@ -26,7 +26,7 @@ export function blocks(language: string): [page: string, content: string][] {
   );
 }
 
-/** Every command that a page shows, on one line, without what it is assigned to and piped into. */
+/** Every command that a page shows, on one line, without what it is assigned to, piped into or written to. */
 export function shownCommands(): [page: string, command: string][] {
   return blocks('sh').flatMap(([page, content]) =>
     content
@@ -34,7 +34,7 @@ export function shownCommands(): [page: string, command: string][] {
       .split('\n')
       .map((line) => line.replace(/\s+#.*$/, '').trim())
       .filter((line) => line !== '' && !line.startsWith('#'))
-      .map((line) => line.replace(/^\w+=\$\((.+?)(?: \| head -n 1)?\)$/, '$1'))
+      .map((line) => line.replace(/^\w+=\$\((.+?)(?: \| head -n 1)?\)$/, '$1').replace(/ > \S+$/, ''))
       .map((line): [string, string] => [page, line]),
   );
 }
