@@ -1,6 +1,7 @@
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseDocument } from 'yaml';
+import { readInputFile, whyUnread } from '../disk/input-file.js';
 import { ExitCode, shorten } from '../errors.js';
 import { checkWrittenRun } from './check.js';
 import { RunFileError } from './error.js';
@@ -67,18 +68,8 @@ function parseYaml(text: string, path: string): unknown {
 
 function readText(path: string): string {
   try {
-    const { size } = statSync(path);
-    if (size > largestFileBytes) {
-      throw new RunFileError(
-        'RUN_FILE_UNREADABLE',
-        `${path} has ${size} bytes, but a run file has at most ${largestFileBytes}`,
-      );
-    }
-    return readFileSync(path, 'utf8');
+    return readInputFile(path, largestFileBytes).toString('utf8');
   } catch (cause) {
-    if (cause instanceof RunFileError) {
-      throw cause;
-    }
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') {
       const meant = [`${path}.yaml`, `${path}.yml`].find(isFile);
@@ -94,7 +85,7 @@ function readText(path: string): string {
     const hint = code === 'EISDIR' && isFile(inside) ? `; did you mean ${inside}?` : '';
     throw new RunFileError(
       'RUN_FILE_UNREADABLE',
-      `the run file ${path} cannot be read (${code ?? String(cause)})${hint}`,
+      `the run file ${path} ${whyUnread(cause)}${hint}`,
       ExitCode.missingInput,
       { cause },
     );

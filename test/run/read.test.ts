@@ -98,6 +98,16 @@ test('a channel multiplier for a residual network is refused', () => {
   );
 });
 
+test('more workers to begin with than are admitted are refused', () => {
+  const membership = (name: string, value: number) => `spec.operation.membership.${name}=${value}`;
+  expect(errorOf(() => run(membership('minWorkers', 3), membership('maxWorkers', 2))).message).toBe(
+    'run.yaml: spec.operation.membership.minWorkers is 3, but must be at most spec.operation.membership.maxWorkers, 2',
+  );
+  expect(
+    run(membership('minWorkers', 2), membership('maxWorkers', 2)).spec.operation.membership,
+  ).toMatchObject({ minWorkers: 2, maxWorkers: 2 });
+});
+
 test('more erased regions than pixels are refused', () => {
   expect(errorOf(() => run('spec.erasing.regions=4097')).message).toBe(
     'run.yaml: spec.erasing.regions is 4097, but must be at most the picture’s 4096 pixels',
@@ -184,7 +194,7 @@ test('a file too large for a run file is refused', () => {
   const path = join(temporaryDirectory(), 'run.yaml');
   writeFileSync(path, ' '.repeat(1024 * 1024 + 1));
   expect(errorOf(() => readTrainingRun(path)).message).toBe(
-    `${path} has 1048577 bytes, but a run file has at most 1048576`,
+    `the run file ${path} has 1048577 bytes, but may have at most 1048576`,
   );
 });
 

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import path from 'node:path';
 import { disk } from '../../disk/disk.js';
+import { whyUnread } from '../../disk/input-file.js';
 import { quote } from '../../errors.js';
 import { DatasetError } from '../error.js';
 
@@ -105,10 +106,10 @@ export function malformed(root: string, place: string, text: string, expected: s
 }
 
 async function readText(root: string, file: string): Promise<string> {
-  const bytes = await disk.readFile(path.join(root, file)).catch((cause: NodeJS.ErrnoException) => {
+  const bytes = await disk.readInput(path.join(root, file)).catch((cause) => {
     throw new DatasetError(
       'DATASET_LIST_UNREADABLE',
-      `the list ${file} of the dataset ${root} cannot be read (${cause.code})`,
+      `the list ${file} of the dataset ${root} ${whyUnread(cause)}`,
       { cause },
     );
   });

@@ -81,6 +81,6 @@ export async function readRunContent(path: string): Promise<RunContent> {
 
 /** Null when another checkpoint has just replaced this one. */
 async function readHistory(checkpoint: string): Promise<History | null> {
-  const text = await disk.readText(join(checkpoint, 'history.json')).catch(undefinedIfAbsent);
-  return text === undefined ? null : (JSON.parse(text) as History);
+  const bytes = await disk.readInput(join(checkpoint, 'history.json')).catch(undefinedIfAbsent);
+  return bytes === undefined ? null : (JSON.parse(bytes.toString('utf8')) as History);
 }
