@@ -187,8 +187,9 @@ export class Coordination {
     try {
       await loop.run();
     } catch (error) {
-      if (error !== interruption.error) throw error;
+      // A run whose directory is gone fails in many ways, all of the same cause.
       leadership.check();
+      if (error !== interruption.error) throw error;
       const wasAsked = isInterrupted(error);
       // A run that failed before its first step has nothing to go on with.
       if (!wasAsked && state.position.globalStep === 0) throw error;

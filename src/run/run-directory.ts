@@ -153,6 +153,19 @@ export class RunDirectory {
     return this.lock?.isHeld() === true && this.terms.highest() === term;
   }
 
+  /**
+   * Takes the lock again if only its file was removed, and `term` is the highest granted term; false when another
+   * process has taken the directory.
+   */
+  regain(term: number): boolean {
+    return this.terms.highest() === term && this.lock?.regain() === true && this.isHeld(term);
+  }
+
+  /** Whether the directory was removed or moved while this process held it. */
+  get isGone(): boolean {
+    return this.lock?.isFolderGone === true;
+  }
+
   /** Renews the lock; false when another process has taken the directory. */
   renew(): boolean {
     return this.lock?.renew() === true;
