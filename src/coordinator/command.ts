@@ -3,7 +3,7 @@ import { OwnCommand } from '../console/own-command.js';
 import type { ResumeMode } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
 import { localWorkerCount } from '../schedule/worker-count.js';
-import { makeJoinToken, readJoinToken } from '../transport/join-token.js';
+import { joinTokenVariable, makeJoinToken, readJoinToken } from '../transport/join-token.js';
 import { type CoordinateOptions, coordinate } from './coordinate.js';
 import { untrainedRemedy } from './training/untrained-remedy.js';
 
@@ -21,6 +21,16 @@ export function train({ run, resume }: RunOptions): Promise<void> {
 export async function trainOn(console: Console, run: TrainingRun, resume: ResumeMode): Promise<void> {
   const joinToken = readJoinToken(null, process.env) ?? makeJoinToken();
   const localWorkers = localWorkerCount(run);
+  const { minWorkers } = run.spec.operation.membership;
+  if (localWorkers < minWorkers) {
+    const started = localWorkers === 1 ? '1 worker' : `${localWorkers} workers`;
+    console.log.warn(
+      `this command starts only ${started}, but the run waits until ${minWorkers} have joined`,
+      {
+        remedy: `--workers ${minWorkers} starts as many here; for others set ${joinTokenVariable} and a fixed port in spec.operation.listen, and start them with npx fcaenet worker`,
+      },
+    );
+  }
   await carryOut(console, { run, resume, localWorkers, joinToken, farewellSeconds: 0 });
 }
 

@@ -20,7 +20,7 @@ import { RunControl } from './leadership/run-control.js';
 import type { Monitoring, MonitoringOptions } from './monitoring/monitoring.js';
 import { endingEvent, finishOf, isInterrupted, type Phase } from './phase.js';
 import { firstState } from './training/first-state.js';
-import { describeResult, type RunResult } from './training/result.js';
+import { describeResult, type RunResult, readResult } from './training/result.js';
 import type { RunState } from './training/run-state.js';
 import { TrainingLoop } from './training/training-loop.js';
 
@@ -114,10 +114,10 @@ export class Coordination {
     const restored = resume === 'new' ? null : await this.restore(checkpoints);
     const state = restored?.state ?? (await interruption.during(firstState(run.spec, layout, dataset, log)));
     this.state = state;
-    const finished = state.position.iteration === run.spec.schedule.iterations && directory.readResult();
+    const finished = state.position.iteration === run.spec.schedule.iterations && readResult(directory);
     if (finished) {
       log.info('the run had finished', { run: run.metadata.name });
-      return { result: finished as RunResult, hadFinished: true };
+      return { result: finished, hadFinished: true };
     }
     if (restored) this.sayWhere(restored);
     interruption.check();

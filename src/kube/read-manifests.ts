@@ -17,7 +17,7 @@ export function readManifests(source: string): Manifest[] {
 
 /** The documents of a YAML text; `source` is named in errors. */
 export function parseManifests(text: string, source: string): Manifest[] {
-  const documents = parseAllDocuments(text);
+  const documents = parseAllDocuments(text, { logLevel: 'error' });
   const problem = documents.flatMap(({ errors }) => errors)[0];
   if (problem) {
     const reason = problem.message.split('\n')[0]!.replace(/[.:]$/, '');

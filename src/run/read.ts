@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseDocument } from 'yaml';
+import { otherEncoding } from '../disk/encoding.js';
 import { readInputFile, whyUnread } from '../disk/input-file.js';
 import { ExitCode, shorten } from '../errors.js';
 import { checkWrittenRun } from './check.js';
@@ -37,7 +38,8 @@ export function parseTrainingRun(text: string, path: string, overrides: readonly
 
 function parseYaml(text: string, path: string): unknown {
   try {
-    const document = parseDocument(text);
+    // Warnings are for programmers: a list or mapping as a name is refused as any unknown name is.
+    const document = parseDocument(text, { logLevel: 'error' });
     const problem = document.errors[0];
     if (problem?.code === 'MULTIPLE_DOCS') {
       throw new RunFileError(
@@ -68,8 +70,11 @@ function parseYaml(text: string, path: string): unknown {
 
 function readText(path: string): string {
   try {
-    return readInputFile(path, largestFileBytes).toString('utf8');
+    return decoded(readInputFile(path, largestFileBytes), path);
   } catch (cause) {
+    if (cause instanceof RunFileError) {
+      throw cause;
+    }
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') {
       const meant = [`${path}.yaml`, `${path}.yml`].find(isFile);
@@ -90,6 +95,15 @@ function readText(path: string): string {
       { cause },
     );
   }
+}
+
+function decoded(bytes: Buffer, path: string): string {
+  const encoding = otherEncoding(bytes);
+  if (encoding === undefined) return bytes.toString('utf8');
+  throw new RunFileError(
+    'RUN_FILE_SYNTAX',
+    `the run file ${path} is ${encoding} but must be UTF-8: save it as UTF-8`,
+  );
 }
 
 /** Whether a file exists, to suggest it. An unreadable one is not suggested. */

@@ -180,15 +180,15 @@ export class RunDirectory {
   readResult(): unknown {
     return this.reading(() => {
       if (!isThere(this.resultFile)) return null;
-      const result = parseJson(readInputFile(this.resultFile, largestFileBytes).toString('utf8'));
-      if (typeof result !== 'object' || result === null) {
+      const result: unknown = parseJson(readInputFile(this.resultFile, largestFileBytes).toString('utf8'));
+      const { term } = (result ?? {}) as { term?: unknown };
+      if (typeof term !== 'number') {
         throw new RunFileError(
           'RUN_RESULT_DAMAGED',
-          `the result ${this.resultFile} is damaged: it must be a JSON object; delete the file, and --resume writes it again`,
+          `the result ${this.resultFile} is damaged: it must be a JSON object with a number as its term; delete the file, and --resume writes it again`,
           ExitCode.badData,
         );
       }
-      const { term = 0 } = result as { term?: number };
       return this.terms.acceptsResult(term) ? result : null;
     });
   }

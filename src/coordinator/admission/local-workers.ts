@@ -40,6 +40,8 @@ export interface LocalWorkersOptions {
   readonly log: Log;
   /** Called once, when no process is left and none will be restarted. */
   readonly onExhausted: (error: FcaenetError) => void;
+  /** Called when the last process has left as it was told to. */
+  readonly onLeft: () => void;
 }
 
 /**
@@ -112,7 +114,11 @@ export class LocalWorkers {
     child.once('exit', (exitCode, signal) => {
       this.processes.delete(child);
       if (allocation) sharedMemory?.processEnded(allocation);
-      if (this.stopping || exitCode === 0) return;
+      if (this.stopping) return;
+      if (exitCode === 0) {
+        if (this.processes.size === 0) this.options.onLeft();
+        return;
+      }
       const how = signal ? `killed by ${signal}` : `exit code ${exitCode}`;
       log.warn('local worker ended', { place, how, sentence });
       if (restartsLeft > 0 && !isPermanent(exitCode)) this.start(place, restartsLeft - 1);
