@@ -14,7 +14,7 @@ import type { NatsSettings } from '../../run/training-run.js';
 import { type CertificateExpiry, earliestExpiry } from '../certificate-expiry.js';
 import { TransportError } from '../error.js';
 import { certificatesIn } from '../tls-files.js';
-import { describeNatsError } from './nats-error.js';
+import { describeConnectFailure, describeNatsError } from './nats-error.js';
 
 /** Time limit of a request to the server. */
 export const natsTimeoutMs = 2_000;
@@ -150,7 +150,7 @@ export class NatsLink {
         if (this.closed) return await connection.close();
         this.connection = connection;
       } catch (error) {
-        const reason = (error as Error).message;
+        const reason = describeConnectFailure(error, String(options.servers), natsTimeoutMs);
         if (reason !== told) this.log.warn('NATS server is unreachable; retrying', { reason });
         told = reason;
         await this.change(waitMs);
