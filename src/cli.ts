@@ -6,12 +6,14 @@
 // immediately, and only workers load an engine.
 import { fileURLToPath } from 'node:url';
 import { runMain } from './console/run-main.js';
+import { requireAddressSpace, startingAddressSpace } from './machine/address-space.js';
 import { fitHeap } from './machine/heap.js';
 import { requireOpenFiles, startingFiles } from './machine/open-files.js';
 
 fitHeap(fileURLToPath(import.meta.url));
 runMain(async () => {
   requireOpenFiles(startingFiles, 'this program');
+  requireAddressSpace(startingAddressSpace, 'this program');
   const [{ createProgram, runCommandLine }, { registerCommands }] = await Promise.all([
     import('./commands/command-line.js'),
     import('./commands/commands.js'),

@@ -1,6 +1,7 @@
 /**
- * Exit codes of this project's processes. 75 asks the caller to run the command again. 64–74 and 76–78 (the meanings of
- * sysexits.h) say that running it again with the same input cannot help.
+ * Exit codes of this project's processes. 75 asks the caller to run the command again. After 73, what is in use or full
+ * may be free later. The others of 64–78 (the meanings of sysexits.h) say that running it again with the same input
+ * cannot help.
  */
 export const ExitCode = {
   finished: 0,
@@ -19,7 +20,8 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
 /** Whether an exit code says that running again with the same input cannot help. */
 export function isPermanent(exitCode: number | null): boolean {
-  return exitCode !== null && exitCode >= 64 && exitCode <= 78 && exitCode !== ExitCode.interrupted;
+  const passing: readonly number[] = [ExitCode.interrupted, ExitCode.cannotCreate];
+  return exitCode !== null && exitCode >= 64 && exitCode <= 78 && !passing.includes(exitCode);
 }
 
 /**

@@ -38,6 +38,12 @@ export async function control({ request, run, nats, json }: ControlOptions): Pro
     );
   }
   const reply = parseReply(answer, name);
+  if (!reply.ok && reply.code === 'CONTROL_BUSY') {
+    throw new TransportError(
+      'TRANSPORT_CONTROL_UNREACHABLE',
+      `run ${name} is busy with other requests; try again`,
+    );
+  }
   if (!reply.ok)
     throw new TransportError(
       'TRANSPORT_CONTROL_REFUSED',

@@ -24,14 +24,15 @@ type OutputStream = NodeJS.WritableStream & { readonly isTTY?: boolean };
  */
 export type LogPurpose = 'beside' | 'result';
 
-/** Bars and short lines when `stream` is a terminal outside CI, else JSON lines. */
+/** Bars and short lines when `stream` is a terminal that is not dumb, outside CI, else JSON lines. */
 export function openConsole(
   purpose: LogPurpose,
   stream: OutputStream = process.stdout,
   environment: NodeJS.ProcessEnv = process.env,
   nowMs: () => number = () => performance.now(),
 ): Console {
-  const isTerminal = stream.isTTY === true && !environment.CI;
+  // A dumb terminal obeys no cursor control.
+  const isTerminal = stream.isTTY === true && !environment.CI && environment.TERM !== 'dumb';
   if (isTerminal) {
     const paint = terminalPaint(environment);
     const progress = new TerminalProgress(stream, nowMs, paint);

@@ -1,4 +1,5 @@
 import { ExitCode, FcaenetError, printable } from '../errors.js';
+import { addressSpaceError } from '../machine/address-space.js';
 import { receiveSignals } from './interrupt.js';
 
 /** Time that open handles may keep a finished process alive. */
@@ -33,6 +34,8 @@ export function describeEnd(
   if (error instanceof FcaenetError) {
     return { text: `fcaenet: ${error.message.replace(/[^.?!]$/, '$&.')}\n`, exitCode: error.exitCode };
   }
+  const shortage = debug ? null : addressSpaceError(error);
+  if (shortage !== null) return describeEnd(shortage);
   const { code, path } = (error ?? {}) as NodeJS.ErrnoException;
   if (!debug && path !== undefined && lastingFileErrors.includes(code!)) {
     return {

@@ -3,7 +3,7 @@ import { OwnCommand } from '../console/own-command.js';
 import { planWorkers } from '../processes/plan.js';
 import type { ResumeMode } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
-import { makeJoinToken, readJoinToken } from '../transport/join-token.js';
+import { joinTokenVariable, makeJoinToken, readJoinToken } from '../transport/join-token.js';
 import { type CoordinateOptions, coordinate } from './coordinate.js';
 import { untrainedRemedy } from './training/untrained-remedy.js';
 
@@ -22,6 +22,16 @@ export async function trainOn(console: Console, run: TrainingRun, resume: Resume
   const joinToken = readJoinToken(null, process.env) ?? makeJoinToken();
   const { places: localWorkers, sentence } = await planWorkers(run);
   console.log.info('devices chosen', { choice: sentence, localWorkers: localWorkers.length });
+  const { minWorkers } = run.spec.operation.membership;
+  if (localWorkers.length < minWorkers) {
+    const started = localWorkers.length === 1 ? '1 worker' : `${localWorkers.length} workers`;
+    console.log.warn(
+      `this command starts only ${started}, but the run waits until ${minWorkers} have joined`,
+      {
+        remedy: `--workers ${minWorkers} starts as many here; for others set ${joinTokenVariable} and a fixed port in spec.operation.listen, and start them with npx fcaenet worker`,
+      },
+    );
+  }
   await carryOut(console, { run, resume, localWorkers, joinToken, farewellSeconds: 0 });
 }
 

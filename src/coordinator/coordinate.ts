@@ -4,6 +4,7 @@ import { onInterrupt } from '../console/interrupt.js';
 import { lateProgress } from '../console/late-progress.js';
 import { digestMemory } from '../data/content/digest-pictures.js';
 import { type Dataset, loadDataset } from '../data/dataset.js';
+import { coordinatorAddressSpace, requireAddressSpace } from '../machine/address-space.js';
 import { collectGarbageLessOften } from '../machine/garbage-collection.js';
 import { requireOpenFiles, startingFiles } from '../machine/open-files.js';
 import { describeModel } from '../model/layout.js';
@@ -63,7 +64,7 @@ export interface Carried {
  * Executes a run, from its run file to `result.json`. An interrupted run writes a checkpoint first.
  * @returns the result; for a run that had finished earlier, the stored result
  * @throws CoordinatorError COORDINATOR_INTERRUPTED (exit code 75) after a durable checkpoint, MachineError
- *   MACHINE_OPEN_FILES, and what bad input throws
+ *   MACHINE_OPEN_FILES or MACHINE_ADDRESS_SPACE, and what bad input throws
  */
 export async function coordinate(options: CoordinateOptions): Promise<Carried> {
   const { run, console, farewellSeconds } = options;
@@ -75,6 +76,7 @@ export async function coordinate(options: CoordinateOptions): Promise<Carried> {
       filesPerWorker * membership.maxWorkers,
     `a run of up to ${membership.maxWorkers} workers`,
   );
+  requireAddressSpace(coordinatorAddressSpace, 'a coordinator');
   const protection = {
     tls: tlsFiles && readTlsFiles(tlsFiles),
     joinToken: options.joinToken,

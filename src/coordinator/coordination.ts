@@ -13,14 +13,14 @@ import type { Fleet, FleetOptions } from './admission/fleet.js';
 import { type RestoredRun, RunCheckpoints, type RunOrigin } from './checkpoints/run-checkpoints.js';
 import { Closing } from './closing.js';
 import { runGradientStep } from './dispatch/gradient-step.js';
-import type { CoordinatorError } from './error.js';
+import { CoordinatorError } from './error.js';
 import type { Interruption } from './interruption.js';
 import type { Leading } from './leadership/lead.js';
 import { RunControl } from './leadership/run-control.js';
 import type { Monitoring, MonitoringOptions } from './monitoring/monitoring.js';
 import { endingEvent, finishOf, isInterrupted, type Phase } from './phase.js';
 import { firstState } from './training/first-state.js';
-import { describeResult, type RunResult } from './training/result.js';
+import { describeResult, type RunResult, readResult } from './training/result.js';
 import type { RunState } from './training/run-state.js';
 import { TrainingLoop } from './training/training-loop.js';
 
@@ -79,11 +79,26 @@ export class Coordination {
   async run(): Promise<Outcome> {
     try {
       return await this.carryOut();
-    } catch (error) {
-      if (this.phase.kind !== 'interrupted') this.enter({ kind: 'failed', error });
+    } catch (cause) {
+      if (this.phase.kind === 'interrupted') throw cause;
+      const error = this.replacementOr(cause);
+      this.enter({ kind: 'failed', error });
       throw error;
     } finally {
       await this.closing.close();
+    }
+  }
+
+  /**
+   * The error that a replaced coordinator ends with, else `cause`. A coordinator that was replaced while it stood still
+   * may fail of something else first, such as work that waits for workers that are gone. The run has not failed then.
+   */
+  private replacementOr(cause: unknown): unknown {
+    try {
+      this.options.leading.leadership.check();
+      return cause;
+    } catch (error) {
+      return error instanceof CoordinatorError ? error : cause;
     }
   }
 
@@ -114,10 +129,10 @@ export class Coordination {
     const restored = resume === 'new' ? null : await this.restore(checkpoints);
     const state = restored?.state ?? (await interruption.during(firstState(run.spec, layout, dataset, log)));
     this.state = state;
-    const finished = state.position.iteration === run.spec.schedule.iterations && directory.readResult();
+    const finished = state.position.iteration === run.spec.schedule.iterations && readResult(directory);
     if (finished) {
       log.info('the run had finished', { run: run.metadata.name });
-      return { result: finished as RunResult, hadFinished: true };
+      return { result: finished, hadFinished: true };
     }
     if (restored) this.sayWhere(restored);
     interruption.check();
@@ -187,8 +202,9 @@ export class Coordination {
     try {
       await loop.run();
     } catch (error) {
-      if (error !== interruption.error) throw error;
+      // A run whose directory is gone fails in many ways, all of the same cause.
       leadership.check();
+      if (error !== interruption.error) throw error;
       const wasAsked = isInterrupted(error);
       // A run that failed before its first step has nothing to save.
       if (!wasAsked && state.position.globalStep === 0) throw error;

@@ -2,6 +2,7 @@ import { type ExitCode, ExitCode as exit, FcaenetError } from '../errors.js';
 
 export type CoordinatorErrorCode =
   | 'COORDINATOR_DEPOSED'
+  | 'COORDINATOR_DIRECTORY_GONE'
   | 'COORDINATOR_CONTRADICTION'
   | 'COORDINATOR_ILLEGAL_TRANSITION'
   | 'COORDINATOR_INTERRUPTED'
@@ -12,6 +13,7 @@ export type CoordinatorErrorCode =
 
 const exitCodes: Record<CoordinatorErrorCode, ExitCode> = {
   COORDINATOR_DEPOSED: exit.failed,
+  COORDINATOR_DIRECTORY_GONE: exit.failed,
   COORDINATOR_CONTRADICTION: exit.failed,
   COORDINATOR_ILLEGAL_TRANSITION: exit.failed,
   COORDINATOR_INTERRUPTED: exit.interrupted,

@@ -1,4 +1,4 @@
-import { ExitCode, FcaenetError, isPermanent } from '../errors.js';
+import { FcaenetError, isPermanent } from '../errors.js';
 import type { RunEventBody } from '../transport/events/run-event.js';
 import type { Finish } from '../transport/generated/fcaenet/v1/Finish.js';
 import { CoordinatorError } from './error.js';
@@ -50,13 +50,9 @@ export function isInterrupted(error: unknown): boolean {
   return error instanceof CoordinatorError && error.code === 'COORDINATOR_INTERRUPTED';
 }
 
-/**
- * Whether the coordinator would fail again after a restart. A run directory that cannot be used now may be usable
- * later, so that error does not count.
- */
+/** Whether the coordinator would fail again after a restart. */
 export function hasFailedForGood(error: unknown): boolean {
-  if (!(error instanceof FcaenetError) || error.exitCode === ExitCode.cannotCreate) return false;
-  return isPermanent(error.exitCode);
+  return error instanceof FcaenetError && isPermanent(error.exitCode);
 }
 
 /** The message to the workers after such an error. */

@@ -1,6 +1,7 @@
 import type { BigIntStats, Dirent, Stats, StatsFs } from 'node:fs';
 import promises, { type FileHandle } from 'node:fs/promises';
 import { DiskError } from './error.js';
+import { notAFile } from './input-file.js';
 import { type DiskWatch, diskWatch } from './watch.js';
 
 type Wait = <Value>(operation: string, file: string, work: Promise<Value>) => Promise<Value>;
@@ -36,6 +37,16 @@ export class Disk {
 
   readFile(path: string): Promise<Buffer<ArrayBuffer>> {
     return this.wait('read', path, this.system.readFile(path) as Promise<Buffer<ArrayBuffer>>);
+  }
+
+  /**
+   * The same for a file that a user names. The reader of a named pipe would wait for ever, and no signal would end it.
+   * @throws InputFileFault for a path that is neither a file nor a folder
+   */
+  async readInput(path: string): Promise<Buffer<ArrayBuffer>> {
+    const status = await this.stat(path);
+    if (!status.isFile() && !status.isDirectory()) throw notAFile(path, status);
+    return this.readFile(path);
   }
 
   /** The content of a UTF-8 file. */

@@ -1,5 +1,5 @@
 import type { Log } from '../console/log.js';
-import { codesSha256, type RunResult, weightsSha256 } from '../coordinator/training/result.js';
+import { codesSha256, readResult, weightsSha256 } from '../coordinator/training/result.js';
 import { LedgerError } from '../ledger/error.js';
 import { readLedger } from '../ledger/reader.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
@@ -63,7 +63,7 @@ export async function auditRun(options: {
       `the ledger ends with hash ${ledger} after step ${steps.length}, but the final checkpoint was written at ${restored.ledger.hash} after step ${restored.ledger.steps}`,
     );
   }
-  const result = directory.readResult() as RunResult | null;
+  const result = readResult(directory);
   if (!result) throw new LedgerError('LEDGER_UNFINISHED', `${options.runDirectory} has no result yet`);
   const found = {
     weightsSha256: weightsSha256(restored.state),

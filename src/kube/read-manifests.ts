@@ -1,8 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
+import { readInputFile, whyUnread } from '../disk/input-file.js';
 import { KubeError } from './error.js';
 import { type Manifest, manifestSchema } from './manifest.js';
+
+const largestFileBytes = 1 << 26;
 
 /**
  * Reads manifests: the output of `kubectl kustomize` for a folder, a file of YAML documents, or standard input for `-`.
@@ -14,7 +17,7 @@ export function readManifests(source: string): Manifest[] {
 
 /** The documents of a YAML text; `source` is named in errors. */
 export function parseManifests(text: string, source: string): Manifest[] {
-  const documents = parseAllDocuments(text);
+  const documents = parseAllDocuments(text, { logLevel: 'error' });
   const problem = documents.flatMap(({ errors }) => errors)[0];
   if (problem) {
     const reason = problem.message.split('\n')[0]!.replace(/[.:]$/, '');
@@ -39,13 +42,14 @@ export function parseManifests(text: string, source: string): Manifest[] {
 function textOf(source: string): string {
   if (source === '-') return readFileSync(0, 'utf8');
   try {
-    return statSync(source).isDirectory() ? kustomize(source) : readFileSync(source, 'utf8');
+    return statSync(source).isDirectory()
+      ? kustomize(source)
+      : readInputFile(source, largestFileBytes).toString('utf8');
   } catch (cause) {
     if (cause instanceof KubeError) throw cause;
-    const { code } = cause as NodeJS.ErrnoException;
     throw new KubeError(
       'KUBE_MANIFESTS_MISSING',
-      `the manifests ${source} cannot be read (${code ?? String(cause)}); name a folder of deploy/overlays, a file, or -`,
+      `the manifests ${source} ${whyUnread(cause)}; name a folder of deploy/overlays, a file, or -`,
       { cause },
     );
   }

@@ -1,6 +1,6 @@
 import { type ExitCode, ExitCode as exit, FcaenetError } from '../errors.js';
 
-/** The machine, or this process's share of it, is too small: `MACHINE_OPEN_FILES`. */
+/** The machine, or this process's share of it, is too small: `MACHINE_OPEN_FILES`, `MACHINE_ADDRESS_SPACE`. */
 export class MachineError extends FcaenetError {
   override readonly name = 'MachineError';
 

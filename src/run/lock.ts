@@ -7,9 +7,11 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  type Stats,
   statSync,
   writeSync,
 } from 'node:fs';
+import { dirname } from 'node:path';
 import { ExitCode } from '../errors.js';
 import { isDead, ownProcess, type ProcessName } from '../machine/process-name.js';
 import { RunFileError } from './error.js';
@@ -26,6 +28,8 @@ interface LockHolder extends ProcessName {
  */
 export class RunLock {
   private released = false;
+  /** Of the folder that the file is in. */
+  private readonly folder: string | undefined;
 
   /**
    * @param file stays open: it identifies this lock whatever happens at the path, and renewing it never changes a
@@ -33,20 +37,33 @@ export class RunLock {
    */
   constructor(
     private readonly path: string,
-    private readonly file: number,
+    private file: number,
     private readonly content: string,
-  ) {}
+  ) {
+    this.folder = identityOf(dirname(path));
+  }
 
-  /** Whether no other process has taken the directory. */
+  /** Whether no other process has taken the directory, and the lock file is there. */
   isHeld(): boolean {
-    if (this.released) return false;
-    try {
-      const [own, there] = [fstatSync(this.file), statSync(this.path)];
-      return own.ino === there.ino && own.dev === there.dev;
-    } catch (error) {
-      if (isAbsence(error)) return false;
-      throw error;
-    }
+    return !this.released && identityOf(this.path) === identityOfStats(fstatSync(this.file));
+  }
+
+  /** Whether the folder of the lock was removed or moved, or another one is in its place. */
+  get isFolderGone(): boolean {
+    return identityOf(dirname(this.path)) !== this.folder;
+  }
+
+  /**
+   * Takes the lock again after somebody has removed its file.
+   * @returns false when the file is there, so that another process may have taken the directory, or its folder is gone
+   */
+  regain(): boolean {
+    if (this.released || this.isFolderGone) return false;
+    const { file } = create(this.path, this.content);
+    if (file === undefined) return false;
+    closeSync(this.file);
+    this.file = file;
+    return true;
   }
 
   /** Extends the lease from now on; false when another process has taken the directory. */
@@ -77,8 +94,8 @@ export class RunLock {
 export function acquireLock(path: string, directory: string, leaseSeconds: number): RunLock {
   const own = JSON.stringify({ ...ownProcess(), leaseSeconds } satisfies LockHolder);
   for (let attempt = 0; attempt < 10; attempt++) {
-    const { lock, nowMs } = create(path, own);
-    if (lock !== undefined) return lock;
+    const { file, nowMs } = create(path, own);
+    if (file !== undefined) return new RunLock(path, file, own);
     const found = read(path);
     if (found === undefined) {
       continue; // released in this moment
@@ -108,16 +125,16 @@ export function isLocked(path: string): boolean {
 
 /**
  * Creates the file with its whole content at once, which writing it in place would not.
- * @returns the lock, unless one exists; and the time of the file system's clock
+ * @returns the open file, unless one exists; and the time of the file system's clock
  */
-function create(path: string, content: string): { lock: RunLock | undefined; nowMs: number } {
+function create(path: string, content: string): { file: number | undefined; nowMs: number } {
   const temporary = `${path}.${randomUUID()}.tmp`;
   const file = openSync(temporary, 'w');
-  let lock: RunLock | undefined;
+  let isCreated = false;
   try {
     writeSync(file, content);
     linkSync(temporary, path);
-    lock = new RunLock(path, file, content);
+    isCreated = true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
       throw error;
@@ -126,8 +143,22 @@ function create(path: string, content: string): { lock: RunLock | undefined; now
     rmSync(temporary, { force: true });
   }
   const nowMs = fstatSync(file).mtimeMs;
-  if (lock === undefined) closeSync(file);
-  return { lock, nowMs };
+  if (isCreated) return { file, nowMs };
+  closeSync(file);
+  return { file: undefined, nowMs };
+}
+
+/** Identifies the file or folder at a path; undefined when there is none. */
+function identityOf(path: string): string | undefined {
+  try {
+    return identityOfStats(statSync(path));
+  } catch (error) {
+    return undefinedIfAbsent(error);
+  }
+}
+
+function identityOfStats({ dev, ino }: Stats): string {
+  return `${dev}:${ino}`;
 }
 
 /** Moves the lock away before checking it again, so that only one of two processes removes it. */

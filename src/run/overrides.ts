@@ -21,11 +21,11 @@ export function applyOverrides(document: unknown, overrides: readonly string[]):
     if (schema === undefined) {
       throw unknownField(path);
     }
-    if (isGroup(schema)) {
-      throw syntaxError(override, 'names a group of settings, but must name one setting of it');
-    }
     const text = override.slice(equals + 1);
     const value = readValue(text);
+    if (isGroup(schema) && !(value === null && schema.safeParse(null).success)) {
+      throw syntaxError(override, 'names a group of settings, but must name one setting of it');
+    }
     const isText = !schema.safeParse(value).success && schema.safeParse(text).success;
     setAt(copy, path, isText ? text : value);
   }
@@ -55,11 +55,15 @@ function isMapping(value: unknown): value is Record<string, unknown> {
  */
 const plain = /^(?=.*\S)[\w.+[\], -]+$/;
 
+const wholeNumber = /^ *[+-]?\d+ *$/;
+
 /** A parsed value that is not text, or the text as it was typed. */
 function readValue(text: string): unknown {
   if (!plain.test(text)) return text;
   const value = yamlValue(text);
-  return typeof value === 'string' ? text : value;
+  // A whole number that is too large would be rounded.
+  const isRounded = Number.isInteger(value) && !Number.isSafeInteger(value) && wholeNumber.test(text);
+  return typeof value === 'string' || isRounded ? text : value;
 }
 
 function yamlValue(text: string): unknown {

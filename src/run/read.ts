@@ -1,6 +1,8 @@
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseDocument } from 'yaml';
+import { otherEncoding } from '../disk/encoding.js';
+import { readInputFile, whyUnread } from '../disk/input-file.js';
 import { ExitCode, shorten } from '../errors.js';
 import { checkWrittenRun } from './check.js';
 import { RunFileError } from './error.js';
@@ -36,7 +38,8 @@ export function parseTrainingRun(text: string, path: string, overrides: readonly
 
 function parseYaml(text: string, path: string): unknown {
   try {
-    const document = parseDocument(text);
+    // Warnings are for programmers: a list or mapping as a name is refused as any unknown name is.
+    const document = parseDocument(text, { logLevel: 'error' });
     const problem = document.errors[0];
     if (problem?.code === 'MULTIPLE_DOCS') {
       throw new RunFileError(
@@ -67,14 +70,7 @@ function parseYaml(text: string, path: string): unknown {
 
 function readText(path: string): string {
   try {
-    const { size } = statSync(path);
-    if (size > largestFileBytes) {
-      throw new RunFileError(
-        'RUN_FILE_UNREADABLE',
-        `${path} has ${size} bytes, but a run file has at most ${largestFileBytes}`,
-      );
-    }
-    return readFileSync(path, 'utf8');
+    return decoded(readInputFile(path, largestFileBytes), path);
   } catch (cause) {
     if (cause instanceof RunFileError) {
       throw cause;
@@ -94,11 +90,20 @@ function readText(path: string): string {
     const hint = code === 'EISDIR' && isFile(inside) ? `; did you mean ${inside}?` : '';
     throw new RunFileError(
       'RUN_FILE_UNREADABLE',
-      `the run file ${path} cannot be read (${code ?? String(cause)})${hint}`,
+      `the run file ${path} ${whyUnread(cause)}${hint}`,
       ExitCode.missingInput,
       { cause },
     );
   }
+}
+
+function decoded(bytes: Buffer, path: string): string {
+  const encoding = otherEncoding(bytes);
+  if (encoding === undefined) return bytes.toString('utf8');
+  throw new RunFileError(
+    'RUN_FILE_SYNTAX',
+    `the run file ${path} is ${encoding} but must be UTF-8: save it as UTF-8`,
+  );
 }
 
 /** Whether a file exists, to suggest it. An unreadable one is not suggested. */

@@ -75,6 +75,14 @@ function checkConsistency({ spec }: TrainingRun): void {
   if (erasing.size > model.imageSize) {
     fail('spec.erasing.size', erasing.size, `at most spec.model.imageSize, ${model.imageSize} pixels`);
   }
+  const { minWorkers, maxWorkers } = spec.operation.membership;
+  if (minWorkers > maxWorkers) {
+    fail(
+      'spec.operation.membership.minWorkers',
+      minWorkers,
+      `at most spec.operation.membership.maxWorkers, ${maxWorkers}`,
+    );
+  }
   const pixels = model.imageSize ** 2;
   if (erasing.regions > pixels) {
     fail('spec.erasing.regions', erasing.regions, `at most the picture’s ${pixels} pixels`);

@@ -1,6 +1,7 @@
-import { appendFileSync, mkdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { appendFileSync, mkdirSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { InputFileFault, readInputFile } from '../disk/input-file.js';
 import { ExitCode } from '../errors.js';
 import { writeFileAtomic } from './atomic-file.js';
 import { checkpointOf } from './checkpoint-name.js';
@@ -12,6 +13,9 @@ import { readTrainingRun } from './read.js';
 import { Terms } from './terms.js';
 import { trainingDifferences } from './training-hash.js';
 import type { TrainingRun } from './training-run.js';
+
+/** Far above what a run of the largest schedule writes. */
+const largestFileBytes = 2 ** 30;
 
 /** How a run directory is opened: for a new run, to resume one, or for either. */
 export type ResumeMode = 'new' | 'resume' | 'auto';
@@ -149,6 +153,19 @@ export class RunDirectory {
     return this.lock?.isHeld() === true && this.terms.highest() === term;
   }
 
+  /**
+   * Takes the lock again if only its file was removed, and `term` is the highest granted term; false when another
+   * process has taken the directory.
+   */
+  regain(term: number): boolean {
+    return this.terms.highest() === term && this.lock?.regain() === true && this.isHeld(term);
+  }
+
+  /** Whether the directory was removed or moved while this process held it. */
+  get isGone(): boolean {
+    return this.lock?.isFolderGone === true;
+  }
+
   /** Renews the lock; false when another process has taken the directory. */
   renew(): boolean {
     return this.lock?.renew() === true;
@@ -163,15 +180,15 @@ export class RunDirectory {
   readResult(): unknown {
     return this.reading(() => {
       if (!isThere(this.resultFile)) return null;
-      const result = parseJson(readFileSync(this.resultFile, 'utf8'));
-      if (typeof result !== 'object' || result === null) {
+      const result: unknown = parseJson(readInputFile(this.resultFile, largestFileBytes).toString('utf8'));
+      const { term } = (result ?? {}) as { term?: unknown };
+      if (typeof term !== 'number') {
         throw new RunFileError(
           'RUN_RESULT_DAMAGED',
-          `the result ${this.resultFile} is damaged: it must be a JSON object; delete the file, and --resume writes it again`,
+          `the result ${this.resultFile} is damaged: it must be a JSON object with a number as its term; delete the file, and --resume writes it again`,
           ExitCode.badData,
         );
       }
-      const { term = 0 } = result as { term?: number };
       return this.terms.acceptsResult(term) ? result : null;
     });
   }
@@ -180,7 +197,7 @@ export class RunDirectory {
   mendEvents(): void {
     this.writing(() => {
       if (!isThere(this.eventsFile)) return;
-      const bytes = readFileSync(this.eventsFile);
+      const bytes = readInputFile(this.eventsFile, largestFileBytes);
       const whole = bytes.lastIndexOf('\n') + 1;
       if (whole === bytes.length) return;
       if (isJson(bytes.toString('utf8', whole))) appendFileSync(this.eventsFile, '\n');
@@ -191,7 +208,9 @@ export class RunDirectory {
   /** The lines of `events.jsonl`; none when it does not exist. */
   readEventLines(): string[] {
     return this.reading(() =>
-      isThere(this.eventsFile) ? readFileSync(this.eventsFile, 'utf8').split('\n') : [],
+      isThere(this.eventsFile)
+        ? readInputFile(this.eventsFile, largestFileBytes).toString('utf8').split('\n')
+        : [],
     );
   }
 
@@ -259,7 +278,9 @@ export class RunDirectory {
       const { code } = cause as NodeJS.ErrnoException;
       throw new RunFileError(
         'RUN_DIRECTORY_UNUSABLE',
-        `the run directory ${this.path} cannot be ${what} (${code ?? String(cause)})`,
+        cause instanceof InputFileFault
+          ? `${cause.path} ${cause.message}`
+          : `the run directory ${this.path} cannot be ${what} (${code ?? String(cause)})`,
         exitCode,
         { cause },
       );

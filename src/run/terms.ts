@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { InputFileFault, readInputFile } from '../disk/input-file.js';
 import { ExitCode } from '../errors.js';
 import { syncDirectorySync } from './atomic-file.js';
 import { RunFileError } from './error.js';
@@ -18,6 +19,7 @@ export interface Grant {
   readonly finished: boolean;
 }
 
+const largestFileBytes = 1 << 20;
 const namePattern = /^\d{6,}$/;
 
 /**
@@ -62,7 +64,7 @@ export class Terms {
     const higher = this.list().filter((each) => each > term);
     if (higher.length === 0) return null;
     const path = this.pathOf(Math.min(...higher));
-    const grant = parseJson(readFileSync(path, 'utf8')) as Partial<Grant> | null;
+    const grant = grantIn(path);
     if (!Array.isArray(grant?.checkpoints)) {
       throw new RunFileError(
         'RUN_TERM_DAMAGED',
@@ -96,5 +98,15 @@ export class Terms {
 
   private pathOf(term: number): string {
     return join(this.directory, String(term).padStart(6, '0'));
+  }
+}
+
+/** The content of a term's file; undefined when it is not JSON. */
+function grantIn(path: string): Partial<Grant> | null | undefined {
+  try {
+    return parseJson(readInputFile(path, largestFileBytes).toString('utf8')) as Partial<Grant> | null;
+  } catch (error) {
+    if (error instanceof InputFileFault) return undefined;
+    throw error;
   }
 }

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readInputFile, whyUnread } from '../disk/input-file.js';
 import { TransportError } from './error.js';
 
 /**
@@ -9,6 +9,7 @@ import { TransportError } from './error.js';
 export const joinTokenVariable = 'FCAENET_JOIN_TOKEN';
 
 const [shortest, longest] = [16, 256];
+const largestFileBytes = 1 << 16;
 
 /** A random token: 256 bits in 43 characters. */
 export function makeJoinToken(): string {
@@ -33,11 +34,11 @@ export function isJoinToken(expected: string, offered: string): boolean {
 
 function textOf(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return readInputFile(file, largestFileBytes).toString('utf8');
   } catch (cause) {
     throw new TransportError(
       'TRANSPORT_JOIN_TOKEN_INVALID',
-      `the join token file ${file} cannot be read (${(cause as NodeJS.ErrnoException).code})`,
+      `the join token file ${file} ${whyUnread(cause)}`,
       { cause },
     );
   }

@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { InputFileFault, readInputFile, whyUnread } from '../disk/input-file.js';
 import { type CertificateExpiry, earliestExpiry } from './certificate-expiry.js';
 import { TransportError } from './error.js';
 
@@ -55,18 +55,15 @@ export function readTlsFiles(files: TlsFiles, nowMs = Date.now()): TlsMaterial {
 
 function read(path: string, what: string): Buffer {
   try {
-    const { size } = statSync(path);
-    if (size > largestFileBytes) {
-      throw new TransportError(
-        'TRANSPORT_TLS_FILE_INVALID',
-        `the TLS ${what} ${path} has ${size} bytes, but a PEM file has at most ${largestFileBytes}`,
-      );
-    }
-    return readFileSync(path);
+    return readInputFile(path, largestFileBytes);
   } catch (cause) {
-    if (cause instanceof TransportError) throw cause;
+    if (cause instanceof InputFileFault) {
+      throw new TransportError('TRANSPORT_TLS_FILE_INVALID', `the TLS ${what} ${path} ${cause.message}`, {
+        cause,
+      });
+    }
     const { code } = cause as NodeJS.ErrnoException;
-    const why = code === 'ENOENT' || code === 'ENOTDIR' ? 'does not exist' : `cannot be read (${code})`;
+    const why = code === 'ENOENT' || code === 'ENOTDIR' ? 'does not exist' : whyUnread(cause);
     throw new TransportError('TRANSPORT_TLS_FILE_UNREADABLE', `the TLS ${what} ${path} ${why}`, { cause });
   }
 }

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { openConsole } from '../console/console.js';
 import { onInterrupt } from '../console/interrupt.js';
+import { requireAddressSpace, workerAddressSpace } from '../machine/address-space.js';
 import { readJoinToken } from '../transport/join-token.js';
 import { readTlsFiles, type TlsFiles } from '../transport/tls-files.js';
 import { WorkerError } from './error.js';
@@ -24,10 +25,11 @@ export type WorkOptions = Omit<WorkerOptions, 'name' | 'tls' | 'joinToken' | 'sh
 /**
  * `fcaenet worker`: works until the run is over. On Ctrl-C, SIGTERM, SIGHUP or the end of its parent process the worker
  * leaves the run with exit code 0, after its current microbatch at the latest. Other workers get its unanswered work.
- * Throws the errors of `runWorker`.
+ * Throws the errors of `runWorker`, and MachineError MACHINE_ADDRESS_SPACE.
  * @throws WorkerError WORKER_LEFT (exit code 75) instead of exit code 0, when its parent expects to restart it
  */
 export async function work(options: WorkOptions): Promise<void> {
+  requireAddressSpace(workerAddressSpace, 'a worker');
   // Engines look for GPUs, and CUDA reads the environment, when the run is known.
   if (options.hidesGpus) process.env.CUDA_VISIBLE_DEVICES = '-1';
   const leave = new AbortController();

@@ -11,6 +11,10 @@ const lookMs = 3_000;
 /** A coordinator that rejects this worker's certificate closes the connection within this time. */
 const closeMs = 500;
 
+/** A coordinator sends its settings as soon as it has the preface: a frame of type 4 on stream 0. */
+const settingsFrame = { type: 4, headerBytes: 9 } as const;
+
+const notACoordinator = `something listens there, but within ${lookMs / 1000} s it did not answer as a coordinator does`;
 const tooLate = `no data came within ${lookMs / 1000} s`;
 const closesAtOnce = 'it closes new connections immediately';
 
@@ -46,6 +50,7 @@ export async function whyUnreachable(
   if (proxy !== null) {
     const tunnel = await openTunnel(proxy, address);
     if (typeof tunnel === 'string') return `the proxy ${proxy} does not connect to it: ${tunnel}`;
+    if (tls === null) tunnel.write(http2Preface);
     return await (tls === null
       ? look(tunnel, null, () => closesAtOnce)
       : lookByTls(host, tls, { socket: tunnel }));
@@ -68,6 +73,7 @@ async function speaksTls(host: string, port: number): Promise<boolean> {
   let isSecure = false;
   socket.once('secureConnect', () => {
     isSecure = true;
+    socket.destroy();
   });
   await look(socket, 'secureConnect', () => closesAtOnce);
   return isSecure;
@@ -126,7 +132,8 @@ function lookByTls(
 }
 
 /**
- * Watches one connection until it breaks or a short time has passed after `ready`.
+ * Watches one connection until it breaks, or until a short time has passed after `ready` and the other side has answered
+ * the preface.
  * @param ready the event that says that it is open; null when it is open already
  * @param closed the meaning when the other side closes it
  */
@@ -141,15 +148,29 @@ function look(
       resolve(what);
       socket.destroy();
     };
-    const late = setTimeout(() => found(tooLate), lookMs);
-    const open = () => setTimeout(() => found(null), closeMs);
+    let received = Buffer.alloc(0);
+    let isOpen = false;
+    const late = setTimeout(() => found(isOpen ? notACoordinator : tooLate), lookMs);
+    const judge = () => {
+      if (received.length < settingsFrame.headerBytes) return;
+      found(received[3] === settingsFrame.type ? null : notACoordinator);
+    };
+    const open = () => {
+      isOpen = true;
+      setTimeout(() => {
+        judge();
+        socket.on('data', judge);
+      }, closeMs);
+    };
     if (ready === null) open();
     else socket.once(ready, open);
     socket.on('error', (error: NodeJS.ErrnoException) =>
       found(/^(ECONNRESET|EPIPE)$/.test(error.code ?? '') ? closed() : meaningOf(error)),
     );
     socket.once('close', () => found(closed()));
-    socket.resume();
+    socket.on('data', (data: Buffer) => {
+      received = Buffer.concat([received, data.subarray(0, settingsFrame.headerBytes)]);
+    });
   });
 }
 

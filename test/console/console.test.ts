@@ -22,6 +22,7 @@ function jsonLines(text: string): Record<string, unknown>[] {
 test.each([
   ['a pipe', false, {}],
   ['a terminal in CI', true, { CI: 'true' }],
+  ['a dumb terminal', true, { TERM: 'dumb' }],
 ])('%s gets one JSON object per line', async (_, isTTY, environment) => {
   const { stream, text } = collect(isTTY);
   const { log, isTerminal } = openConsole('beside', stream, environment);

@@ -126,9 +126,9 @@ test('a task that holds says why until it goes on, and its speed is that of its 
 
 test.each([
   ['xterm-256color has them', { TERM: 'xterm-256color' }, true],
-  ['dumb has none', { TERM: 'dumb' }, false],
+  ['an unknown terminal has none', { TERM: 'unknown' }, false],
   ['NO_COLOR wants none', { TERM: 'xterm-256color', NO_COLOR: '1' }, false],
-  ['FORCE_COLOR wants them', { TERM: 'dumb', FORCE_COLOR: '1' }, true],
+  ['FORCE_COLOR wants them', { TERM: 'unknown', FORCE_COLOR: '1' }, true],
   ['FORCE_COLOR=0 wants none', { TERM: 'xterm-256color', FORCE_COLOR: '0' }, false],
 ])('colours: %s', async (_, environment, expected) => {
   const screen = new Screen(100, environment);

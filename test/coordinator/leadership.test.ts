@@ -1,6 +1,6 @@
-import { readdirSync, utimesSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { CheckpointStore } from '../../src/checkpoint/store.js';
 import { systemClock } from '../../src/clock.js';
 import { CoordinatorError } from '../../src/coordinator/error.js';
@@ -11,7 +11,9 @@ import { readEvents } from '../../src/transport/events/run-events.js';
 import { stateAt, thisRun } from '../checkpoint/states.js';
 import { run, temporaryDirectory } from '../run/support.js';
 
-const log = { info: () => {}, warn: () => {}, error: () => {} };
+const warn = vi.fn();
+const log = { info: () => {}, warn, error: () => {} };
+beforeEach(() => warn.mockClear());
 const nats = run().spec.operation.nats;
 
 /** A coordinator of the run in `root`, as far as leading and writing goes. */
@@ -111,4 +113,67 @@ test('a checkpoint that slips through after the next term began is never read, n
   for (const step of [4, 5, 6, 7]) await third.save(step);
   expect((await third.store.loadNewest(thisRun))?.state.position.step).toBe(7);
   expect(readdirSync(old.directory.checkpoints)).toContain(late.name);
+});
+
+test('a coordinator whose lock file was removed takes the lock again, says so once, and goes on', async () => {
+  const root = temporaryDirectory();
+  const { directory, leadership, save, deposed } = await coordinator(root);
+  rmSync(join(directory.path, 'lock'));
+  await save(1);
+  leadership.check();
+  expect(warn.mock.calls).toEqual([
+    [
+      'the lock of the run directory was removed; this coordinator has taken it again',
+      { directory: directory.path },
+    ],
+  ]);
+  expect(() => RunDirectory.open(run(`spec.operation.runsDirectory=${root}`), 'auto')).toThrow(
+    'is in use by',
+  );
+  expect(deposed).toEqual([]);
+  directory.release();
+  expect(readdirSync(directory.path)).not.toContain('lock');
+});
+
+test('a coordinator whose lock file was removed does not take it from a successor, nor after one', async () => {
+  for (const isOver of [false, true]) {
+    const root = temporaryDirectory();
+    const old = await coordinator(root);
+    rmSync(join(root, 'test', 'lock'));
+    const next = await coordinator(root);
+    if (isOver) next.directory.release();
+    expect(() => old.leadership.check()).toThrow(isDeposed);
+    if (!isOver) next.leadership.check();
+    expect(readdirSync(old.directory.path).includes('lock')).toBe(!isOver);
+  }
+  expect(warn).not.toHaveBeenCalled();
+});
+
+test.each<[string, (path: string) => void]>([
+  ['removed', (path) => rmSync(path, { recursive: true })],
+  ['moved', (path) => renameSync(path, `${path}-elsewhere`)],
+  [
+    'replaced by another',
+    (path) => {
+      renameSync(path, `${path}-elsewhere`);
+      mkdirSync(path);
+    },
+  ],
+  [
+    'emptied',
+    (path) => {
+      for (const name of readdirSync(path)) rmSync(join(path, name), { recursive: true });
+    },
+  ],
+])('a coordinator whose run directory was %s says so', async (_, change) => {
+  const root = temporaryDirectory();
+  const { directory, leadership, deposed } = await coordinator(root, 1);
+  change(directory.path);
+  const isGone = expect.objectContaining({
+    code: 'COORDINATOR_DIRECTORY_GONE',
+    exitCode: 1,
+    message: expect.stringContaining(`the run directory ${directory.path} was removed, moved or emptied`),
+  });
+  await expect.poll(() => deposed, { timeout: 2_000 }).toEqual([isGone]);
+  expect(() => leadership.check()).toThrow(isGone);
 });

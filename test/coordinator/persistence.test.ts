@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import promises, { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -139,6 +139,62 @@ test('training goes on while a checkpoint is written that the disk does not answ
   } finally {
     vi.useRealTimers();
   }
+});
+
+/** A disk that has no room for so many checkpoints. */
+function fullDisk(writes: number): (patienceSeconds: number | null) => Disk {
+  const rename: typeof promises.rename = async (from, to) => {
+    if (writes-- > 0) throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+    return promises.rename(from, to);
+  };
+  return (patienceSeconds) => new Disk(patienceSeconds, { ...promises, rename });
+}
+
+describe('a checkpoint that cannot be written', () => {
+  const failed = (step: number) =>
+    failure('CHECKPOINT_WRITE', new RegExp(`step-000000000${step} cannot be written: ENOSPC`));
+  const warnings: unknown[] = [];
+  const warned = { ...log, warn: (message: string, fields = {}) => warnings.push({ message, ...fields }) };
+  beforeEach(() => {
+    warnings.length = 0;
+  });
+
+  test('is told of at once, and the run goes on if there is room for the next', async () => {
+    const checkpoints = open({ log: warned, diskOf: fullDisk(1) });
+    const state = stateOf(1);
+    state.history.push({ evaluation: { mAP: 0.5 } } as RunState['history'][number]);
+    await checkpoints.saveInBackground(state, origin, ledger, notify);
+    await expect(checkpoints.settled()).rejects.toEqual(failed(1));
+    expect(warnings).toEqual([
+      {
+        message: 'checkpoint not written',
+        reason: expect.stringMatching(/step-0000000001 cannot be written: ENOSPC/),
+        remedy: expect.stringContaining('ends if that cannot be written either'),
+      },
+    ]);
+    state.position = { ...state.position, globalStep: 2 };
+    await checkpoints.saveInBackground(state, origin, ledger, notify);
+    expect(await checkpoints.settled()).toMatch(/step-0000000002$/);
+    // The first was the best, but it is not there.
+    expect(readFileSync(join(directory.checkpoints, 'best'), 'utf8')).toMatch(/step-0000000002\n?$/);
+    expect(warnings).toHaveLength(1);
+  });
+
+  test('ends the run when the next one cannot be written either', async () => {
+    const checkpoints = open({ log: warned, diskOf: fullDisk(2) });
+    for (const step of [1, 2]) await checkpoints.saveInBackground(stateOf(step), origin, ledger, notify);
+    await expect(checkpoints.saveInBackground(stateOf(3), origin, ledger, notify)).rejects.toEqual(failed(2));
+    expect(warnings).toHaveLength(1);
+  });
+
+  test('holds a run that may not go on without one', async () => {
+    const decided = readTrainingRun('examples/quick.yaml', ['spec.operation.checkpoint.everySteps=2']);
+    const checkpoints = open({ run: decided, log: warned, diskOf: fullDisk(1) });
+    await checkpoints.saveInBackground(stateOf(2), origin, ledger, notify);
+    await checkpoints.beforeFinishing(2);
+    await expect(checkpoints.beforeFinishing(3)).rejects.toEqual(failed(2));
+    expect(warnings).toMatchObject([{ remedy: expect.stringContaining('more than 2 steps without one') }]);
+  });
 });
 
 describe('a ledger that does not lead to the newest checkpoint', () => {

@@ -244,6 +244,19 @@ describe('is refused in one sentence:', () => {
     });
   });
 
+  test.each<[string, (text: string) => string, number]>([
+    ['one NUL byte', (text) => text.replace(' ', ' \0'), 1],
+    ['zeros at its end, as after a crash', (text) => `${text.trimEnd()}${'\0'.repeat(4096)}`, 4],
+  ])('a list with %s', async (_, damage, line) => {
+    const root = await temporaryFolder();
+    await writeCub(root, smallCub());
+    await writeFile(path.join(root, 'classes.txt'), damage(smallCub()['classes.txt']));
+    await expect(loadDataset(root)).rejects.toMatchObject({
+      code: 'DATASET_LINE_MALFORMED',
+      message: `classes.txt, line ${line} of ${root} contains a NUL byte, expected text; the file may be damaged`,
+    });
+  });
+
   test.each(['NFC', 'NFD'] as const)(
     'an image whose file is named as in the list but for its Unicode normalisation, %s',
     async (form) => {

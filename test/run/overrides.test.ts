@@ -25,6 +25,7 @@ test.each([
   ['spec.schedule.decayAfter=[6, 8]', { spec: { schedule: { decayAfter: [6, 8] } } }],
   ['spec.schedule.decayAfter=[]', { spec: { schedule: { decayAfter: [] } } }],
   ['spec.schedule.learningRate=1e-3', { spec: { schedule: { learningRate: 0.001 } } }],
+  ['spec.operation.tls=null', { spec: { operation: { tls: null } } }],
   ['spec.operation.workers=auto', { spec: { operation: { workers: 'auto' } } }],
 ])('--set %s', (override, expected) => {
   expect(applyOverrides({}, [override])).toEqual(expected);
@@ -44,6 +45,7 @@ test('a path is the text behind the first =, letter by letter, also once run.yam
 test.each([
   ['spec.bits= ', '" ", but must be a whole number from 1 to 64'],
   ['spec.bits=', '"", but must be a whole number from 1 to 64'],
+  ['spec.seed=9007199254740993', '"9007199254740993", but must be a whole number from 0 to 9007199254740991'],
   ['spec.bits=12 #24', '"12 #24", but must be a whole number from 1 to 64'],
   ['spec.bits="12"', '"\\"12\\"", but must be a whole number from 1 to 64'],
   ['spec.bits=!!int 12', '"!!int 12", but must be a whole number from 1 to 64'],

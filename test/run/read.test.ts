@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { RunFileError } from '../../src/run/error.js';
 import { parseTrainingRun, readTrainingRun } from '../../src/run/read.js';
@@ -110,6 +110,16 @@ test('a channel multiplier for a residual network is refused', () => {
   );
 });
 
+test('more workers to begin with than are admitted are refused', () => {
+  const membership = (name: string, value: number) => `spec.operation.membership.${name}=${value}`;
+  expect(errorOf(() => run(membership('minWorkers', 3), membership('maxWorkers', 2))).message).toBe(
+    'run.yaml: spec.operation.membership.minWorkers is 3, but must be at most spec.operation.membership.maxWorkers, 2',
+  );
+  expect(
+    run(membership('minWorkers', 2), membership('maxWorkers', 2)).spec.operation.membership,
+  ).toMatchObject({ minWorkers: 2, maxWorkers: 2 });
+});
+
 test('more erased regions than pixels are refused', () => {
   expect(errorOf(() => run('spec.erasing.regions=4097')).message).toBe(
     'run.yaml: spec.erasing.regions is 4097, but must be at most the picture’s 4096 pixels',
@@ -196,8 +206,28 @@ test('a file too large for a run file is refused', () => {
   const path = join(temporaryDirectory(), 'run.yaml');
   writeFileSync(path, ' '.repeat(1024 * 1024 + 1));
   expect(errorOf(() => readTrainingRun(path)).message).toBe(
-    `${path} has 1048577 bytes, but a run file has at most 1048576`,
+    `the run file ${path} has 1048577 bytes, but may have at most 1048576`,
   );
+});
+
+test.each<[string, Buffer, string]>([
+  ['UTF-16', Buffer.from(minimal, 'utf16le'), 'UTF-16'],
+  ['UTF-16 with a mark', Buffer.from(`\ufeff${minimal}`, 'utf16le'), 'UTF-16'],
+  ['Latin-1', Buffer.from(`# \u00e9\n${minimal}`, 'latin1'), 'in another encoding, perhaps Latin-1,'],
+])('a run file in %s is refused with its encoding', (_, bytes, encoding) => {
+  const path = join(temporaryDirectory(), 'run.yaml');
+  writeFileSync(path, bytes);
+  expect(errorOf(() => readTrainingRun(path))).toEqual({
+    code: 'RUN_FILE_SYNTAX',
+    message: `the run file ${path} is ${encoding} but must be UTF-8: save it as UTF-8`,
+    exitCode: 78,
+  });
+});
+
+test('a list as a name is refused, without a warning for programmers', async () => {
+  const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+  expect(parse('? [a, b]\n: 1\n').code).toBe('RUN_FIELD_UNKNOWN');
+  expect(warned).not.toHaveBeenCalled();
 });
 
 test('presets give way to the file, the file to --set, an earlier --set to a later one', () => {

@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -302,6 +302,26 @@ describe('what cannot be looked at is not taken for absent', () => {
     expect(() => directory.readEventLines()).toThrow(unreadable(root, 'read (ELOOP)'));
     directory.release();
   });
+});
+
+test('a named pipe in the place of a result, a term or the events is refused, not waited for', () => {
+  const root = temporaryDirectory();
+  begun(root);
+  const directory = RunDirectory.at(join(root, 'test'));
+  mkdirSync(join(directory.path, 'terms'));
+  const unusable = (path: string) =>
+    failure('RUN_DIRECTORY_UNUSABLE', `${path} is not a file but a named pipe`);
+  const term = join(directory.path, 'terms', '000002');
+  for (const path of [directory.resultFile, directory.eventsFile, term]) {
+    rmSync(path, { force: true });
+    execFileSync('mkfifo', [path]);
+  }
+  expect(() => directory.readResult()).toThrow(unusable(directory.resultFile));
+  expect(() => directory.readEventLines()).toThrow(unusable(directory.eventsFile));
+  expect(() => directory.mendEvents()).toThrow(unusable(directory.eventsFile));
+  expect(() => directory.terms.acceptsCheckpoint(1, 'any')).toThrow(
+    failure('RUN_TERM_DAMAGED', `the term ${term} is damaged`),
+  );
 });
 
 test('a result and a term that hold something else are refused by name', () => {

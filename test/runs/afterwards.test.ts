@@ -145,6 +145,12 @@ describe('an audit', () => {
       /^the result has codesSha256 0000\w+, but the final checkpoint has \w+$/,
     ],
     [
+      'the result is JSON but not a result',
+      edit('result.json', () => '{"term": 1}'),
+      'RUN_RESULT_DAMAGED',
+      /result\.json is damaged: its field run is missing \(.*\); delete the file, and --resume writes it again$/,
+    ],
+    [
       'there is no result',
       (copy) => rmSync(join(copy, 'result.json')),
       'LEDGER_UNFINISHED',

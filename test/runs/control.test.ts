@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { RunDirectory } from '../../src/run/run-directory.js';
@@ -55,6 +56,54 @@ test('a run is asked by its directory: status, pause, checkpoint, resume, drain,
   expect(types).toEqual(
     expect.arrayContaining(['worker.joined', 'checkpoint.written', 'run.paused', 'run.continued']),
   );
+});
+
+test('a run says that it waits for more workers than it starts, and that its last worker has left', {
+  timeout: 120_000,
+}, async () => {
+  const settings = ['metadata.name=few', 'spec.operation.membership.minWorkers=2'];
+  const command = new CommandLine(
+    ['train', run.runFile, '--workers', '1', ...settings.flatMap((setting) => ['--set', setting])],
+    { cwd: run.folder },
+  );
+  onTestFinished(() => command.kill('SIGKILL'));
+  expect(
+    await command.line('this command starts only 1 worker, but the run waits until 2 have joined'),
+  ).toEqual(
+    expect.objectContaining({ level: 'warn', remedy: expect.stringContaining('--workers 2 starts as many') }),
+  );
+  await command.line('worker joined');
+
+  const socket = join(run.folder, 'runs', 'few', 'control.sock');
+  const idle = Array.from({ length: 20 }, () => createConnection(socket).on('error', () => {}));
+  await expect(askRun(run.folder, 'status', '--run', 'few')).rejects.toThrow(
+    '69: fcaenet: run few is busy with other requests; try again.',
+  );
+  for (const each of idle) each.destroy();
+
+  await askRun(run.folder, 'drain', 'local-0', '--run', 'few');
+  expect(await command.line('no worker is left; the run waits until one joins')).toEqual(
+    expect.objectContaining({
+      level: 'warn',
+      remedy: expect.stringMatching(/npx fcaenet worker --connect 127\.0\.0\.1:\d+ .*FCAENET_JOIN_TOKEN/),
+    }),
+  );
+  command.kill('SIGTERM');
+  expect((await command.ended).exitCode).toBe(75);
+});
+
+test('a run that stops does not say that it waits for workers', { timeout: 60_000 }, async () => {
+  const settings = ['metadata.name=stopped', 'spec.operation.membership.minWorkers=2'];
+  const command = new CommandLine(
+    ['train', run.runFile, '--workers', '2', ...settings.flatMap((setting) => ['--set', setting])],
+    { cwd: run.folder },
+  );
+  onTestFinished(() => command.kill('SIGKILL'));
+  await command.line('checkpoint written');
+  command.kill('SIGTERM');
+  expect((await command.ended).exitCode).toBe(75);
+  const messages = command.lines.map(({ message }) => message);
+  expect(messages.slice(messages.indexOf('stopping')).filter((each) => each.includes('waiting'))).toEqual([]);
 });
 
 test('a run that goes on names the checkpoint from which it does, before it has written one', {

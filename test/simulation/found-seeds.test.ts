@@ -5,6 +5,10 @@ test('a coordinator that is replaced while it reads what its successor takes awa
   expect(await seedsThatFail(592, 1)).toEqual([]);
 });
 
+test('a coordinator that is replaced while answers contradict each other ends as replaced', async () => {
+  expect(await seedsThatFail(3740, 1)).toEqual([]);
+});
+
 test('a late answer with a NaN costs its worker the run, and does not end it', async () => {
   expect(await seedsThatFail(1076, 1)).toEqual([]);
 });

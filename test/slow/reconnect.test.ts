@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
-import { cp, rm } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { CommandLine, type LogLine, runCommandLine } from '../kit/command-line.js';
@@ -162,14 +162,13 @@ test('a worker that is started again when needed ends with 75 when told to stop,
 });
 
 test('SIGTERM while the dataset is read ends with 75 at once', async () => {
-  const data = join(small.folder, 'slow');
-  await cp(join(small.folder, 'data'), data, { recursive: true });
-  // A file whose reader waits, as on a network disk that does not answer.
-  const list = join(data, 'image_class_labels.txt');
-  await rm(list);
-  execFileSync('mkfifo', [list]);
-  const run = coordinator('slow', await freePort(), '--set', 'spec.dataset.path=slow');
-  const writer = await vi.waitFor(() => openSync(list, constants.O_WRONLY | constants.O_NONBLOCK), 10_000);
+  // A file whose reader waits, as on a network disk that does not answer: the stored digests of the pictures.
+  const [name] = (await readdir(join(small.folder, 'cache'))).filter((each) => each.endsWith('.digests'));
+  await mkdir(join(small.folder, 'slow'));
+  const digests = join(small.folder, 'slow', name!);
+  execFileSync('mkfifo', [digests]);
+  const run = coordinator('slow', await freePort(), '--set', 'spec.operation.cache.directory=slow');
+  const writer = await vi.waitFor(() => openSync(digests, constants.O_WRONLY | constants.O_NONBLOCK), 10_000);
   run.kill('SIGTERM');
   await run.line('stopping');
   closeSync(writer);

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -66,6 +67,20 @@ test('a request that is too long is refused with its bound', async () => {
     code: 'CONTROL_TOO_LONG',
     message: `the request has more than ${requestBytes} bytes`,
   });
+});
+
+test('a client that comes when all places are taken is told that the coordinator is busy', async () => {
+  const { path, ask } = await serve(echo);
+  const idle = Array.from({ length: 16 }, () => createConnection(path));
+  onTestFinished(() => {
+    for (const socket of idle) socket.destroy();
+  });
+  await Promise.all(idle.map((socket) => once(socket, 'connect')));
+  const answers = await Promise.all(Array.from({ length: 20 }, () => ask('{"command":"status"}')));
+  expect(new Set(answers.map(({ code }) => code))).toEqual(new Set(['CONTROL_BUSY']));
+  expect(answers[0].message).toBe('the coordinator is busy with 16 other requests; try again');
+  idle[0]!.destroy();
+  await expect.poll(() => ask('{"command":"status"}'), { timeout: 5_000 }).toMatchObject({ ok: true });
 });
 
 test('what the handler throws is answered, with its code when it has one', async () => {

@@ -35,13 +35,19 @@ afterEach(() => {
   refusals = [];
 });
 
+/** The first frame of an HTTP/2 server: settings without any. */
+const emptySettings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+
 /** A coordinator's port, as far as TLS and the first bytes of HTTP/2. */
 async function coordinatorPort(tls: string | null, host = '127.0.0.1'): Promise<string> {
   const open = new WorkerListener({
     tls: tls === null ? null : material[tls]!,
     limits: handshakeLimits,
     clock: systemClock,
-    accept: (socket) => void socket.resume(),
+    accept: (socket) => {
+      socket.write(emptySettings);
+      socket.resume();
+    },
     onRefused: (reason) => void refusals.push(reason),
   });
   close.push(() => open.close());
@@ -130,4 +136,30 @@ test('a server that closes at once, and one that says nothing', async () => {
   );
   const mute = createServer((socket) => close.push(() => socket.destroy()));
   expect(await whyUnreachable(await listening(mute), ours())).toBe('no data came within 3 s');
+});
+
+test('a server that is no coordinator', async () => {
+  const notOne = 'something listens there, but within 3 s it did not answer as a coordinator does';
+  const silent = createServer((socket) => {
+    close.push(() => socket.destroy());
+    socket.resume();
+  });
+  expect(await whyUnreachable(await listening(silent), null)).toBe(notOne);
+  const talker = createServer((socket) => {
+    close.push(() => socket.destroy());
+    socket.on('error', () => {});
+    socket.write('220 mail.example ESMTP ready\r\n');
+  });
+  expect(await whyUnreachable(await listening(talker), null)).toBe(notOne);
+  const { certificate, key } = material['ours coordinator']!;
+  const secure = createTlsServer({ cert: certificate, key, ALPNProtocols: ['h2'] }, (socket) => {
+    close.push(() => socket.destroy());
+    socket.resume();
+  });
+  expect(await whyUnreachable(await listening(secure), ours())).toBe(notOne);
+});
+
+test('a real HTTP/2 server is taken for a coordinator', async () => {
+  const http2 = createHttp2Server() as unknown as Server;
+  expect(await whyUnreachable(await listening(http2), null)).toBeNull();
 });

@@ -3,6 +3,7 @@ import type { FcaenetError } from '../../errors.js';
 import type { Identity } from '../../identity/identity.js';
 import type { WorkerPlace } from '../../processes/plan.js';
 import type { Finish } from '../../transport/generated/fcaenet/v1/Finish.js';
+import { joinTokenVariable } from '../../transport/join-token.js';
 import type { Traffic } from '../../transport/service.js';
 import { LocalWorkerMemory } from '../dispatch/local-worker-memory.js';
 import { type Waiting, WorkerPool } from '../dispatch/pool.js';
@@ -38,6 +39,7 @@ export class Fleet {
   /** Why no local worker is left and none will be restarted; null while there may be one. */
   private exhausted: FcaenetError | null = null;
   private mostAdmitted = 0;
+  private isClosing = false;
 
   constructor(private readonly options: FleetOptions) {
     const { admission, protection, log, onIdentity } = options;
@@ -47,6 +49,7 @@ export class Fleet {
       this.mostAdmitted = Math.max(this.mostAdmitted, this.pool.admitted().length);
     });
     this.pool.on('gathering', (waiting) => {
+      if (this.isClosing) return;
       if (waiting && waiting.needed > 1) log.info(describeWaiting(waiting), { needed: waiting.needed });
     });
     this.pool.on('setAside', (member, fault, reason) =>
@@ -97,18 +100,28 @@ export class Fleet {
           this.exhausted = error;
           this.judgeExhausted();
         },
+        onLeft: () => this.sayLeft(address),
       });
     }
   }
 
   /** Tells every worker that the run is over or paused, and waits for the local workers to end. */
   async close(finish: Finish): Promise<void> {
+    this.isClosing = true;
     this.pool.removeAllListeners('gone');
     this.uselessData.stop();
     this.local?.expectEnd();
     await this.server.close(finish);
     await this.local?.stop();
     this.localMemory?.close();
+  }
+
+  /** The last local worker was drained. */
+  private sayLeft(address: string): void {
+    if (this.pool.all().length > 0) return;
+    this.options.log.warn('no worker is left; the run waits until one joins', {
+      remedy: `Ctrl-C and then --resume start this machine's workers again; others join with npx fcaenet worker --connect ${address} --data DIR and the run's join token (${joinTokenVariable})`,
+    });
   }
 
   /** Remote workers continue without the local ones. */

@@ -27,6 +27,8 @@ export interface LocalWorkersOptions {
   readonly log: Log;
   /** Called once, when no process is left and none will be restarted. */
   readonly onExhausted: (error: FcaenetError) => void;
+  /** Called when the last process has left as it was told to. */
+  readonly onLeft: () => void;
 }
 
 /** Long enough for a microbatch on its way. */
@@ -45,7 +47,8 @@ export class LocalWorkers {
       restartMs: deviceRestartMs,
       log,
       onIdle: (ending) => {
-        if (ending.exitCode !== ExitCode.finished) options.onExhausted(exhausted(ending));
+        if (ending.exitCode === ExitCode.finished) options.onLeft();
+        else options.onExhausted(exhausted(ending));
       },
     });
   }

@@ -1,3 +1,4 @@
+import { CheckpointError } from '../../checkpoint/error.js';
 import type { TensorMap } from '../../checkpoint/safetensors.js';
 import type { CheckpointState } from '../../checkpoint/state.js';
 import { type AbandonedWrite, CheckpointStore, type Fence, type StepBounds } from '../../checkpoint/store.js';
@@ -5,7 +6,7 @@ import { type Clock, secondsOf } from '../../clock.js';
 import type { Log } from '../../console/log.js';
 import type { Dataset } from '../../data/dataset.js';
 import { type DiskOf, diskWithPatience } from '../../disk/disk.js';
-import { shortDigest } from '../../errors.js';
+import { ExitCode, shortDigest } from '../../errors.js';
 import { arithmeticVersion } from '../../identity/arithmetic-version.js';
 import type { Identity } from '../../identity/identity.js';
 import type { LedgerHeader } from '../../ledger/entry.js';
@@ -77,6 +78,8 @@ export class RunCheckpoints {
   private readonly hash: string;
   private readonly pace: CheckpointPace;
   private pending: Promise<string | null> = Promise.resolve(null);
+  /** Writes that failed since the last one that did not. */
+  private failures = 0;
   /** The best mAP of the run that is in a checkpoint. */
   private best = Number.NEGATIVE_INFINITY;
   /** The tensors being written, by name. Every checkpoint reuses this memory. */
@@ -100,10 +103,12 @@ export class RunCheckpoints {
 
   /**
    * Waits until a step may be finished, when the run file limits the steps that a crash may lose. Throws the error of a
-   * failed write.
+   * write that failed.
    */
   async beforeFinishing(globalStep: number): Promise<void> {
-    if (!this.pace.mayFinish(globalStep)) await this.pending;
+    if (this.pace.mayFinish(globalStep)) return;
+    const { everySteps } = this.options.run.spec.operation.checkpoint;
+    await (typeof everySteps === 'number' ? this.pending : this.previous());
   }
 
   /**
@@ -174,11 +179,12 @@ export class RunCheckpoints {
     // Another caller may have started a checkpoint during the wait.
     for (let before: unknown; before !== this.pending; ) {
       before = this.pending;
-      await before;
+      await this.previous();
     }
     const mAP = bestMAP(state.history);
-    const isBest = mAP > this.best;
-    this.best = Math.max(this.best, mAP);
+    const bestBefore = this.best;
+    const isBest = mAP > bestBefore;
+    this.best = Math.max(bestBefore, mAP);
     const begunAt = secondsOf(this.options.clock);
     this.pace.begun(begunAt);
     const checkpoint = this.checkpointOf(state, origin);
@@ -191,12 +197,18 @@ export class RunCheckpoints {
       };
       const written = await this.store.save({ ...checkpoint, history }, { best: isBest, onAbandoned });
       this.pace.durable(checkpoint.position.globalStep);
+      this.failures = 0;
       notify({ type: 'checkpoint.written', ...written });
       return written.name;
     });
     // The next caller that waits throws the failure. Until then it must not count as unhandled.
     saved
-      .catch(() => notify({ type: 'checkpoint.failed' }))
+      .catch((error) => {
+        this.failures++;
+        this.best = bestBefore;
+        if (isFailedWrite(error) && this.failures === 1) this.sayFailed(error);
+        notify({ type: 'checkpoint.failed' });
+      })
       .finally(() => this.pace.written(secondsOf(this.options.clock) - begunAt));
     this.pending = saved;
   }
@@ -232,6 +244,24 @@ export class RunCheckpoints {
   /** Waits for the last checkpoint and returns its name; throws the error of a failed write. */
   settled(): Promise<string | null> {
     return this.pending;
+  }
+
+  /** Waits for the last checkpoint. Room may have been made since a single failed write, so that does not count. */
+  private async previous(): Promise<void> {
+    await this.pending.catch((error) => {
+      if (!isFailedWrite(error) || this.failures > 1) throw error;
+    });
+  }
+
+  private sayFailed({ message }: CheckpointError): void {
+    const { everySteps } = this.options.run.spec.operation.checkpoint;
+    this.options.log.warn('checkpoint not written', {
+      reason: message,
+      remedy:
+        typeof everySteps === 'number'
+          ? `make room for checkpoints; this run must not go on for more than ${everySteps} steps without one, and ends then`
+          : 'make room for checkpoints; the run goes on to the next one, and ends if that cannot be written either',
+    });
   }
 
   /** Copies the state, without the ledger's hash. */
@@ -319,6 +349,12 @@ export class RunCheckpoints {
     state.untrained = records.untrained;
     return state;
   }
+}
+
+/** Whether the disk refused a checkpoint, so that a later one may succeed. */
+function isFailedWrite(error: unknown): error is CheckpointError {
+  // A disk that has not answered for minutes has another exit code.
+  return error instanceof CheckpointError && error.exitCode === ExitCode.cannotCreate;
 }
 
 /** Splits a flat vector by parameter. */

@@ -17,7 +17,7 @@ export interface LeadershipOptions {
   readonly leaseSeconds: number;
   readonly log: Log;
   readonly clock: Clock;
-  /** Called once, when another coordinator has taken over the run. */
+  /** Called once, when another coordinator has taken over the run, or the run directory is gone. */
   readonly onDeposed: (error: FcaenetError) => void;
 }
 
@@ -50,12 +50,22 @@ export class Leadership implements Fence {
     return new Leadership(term, options);
   }
 
-  /** Whether this process still leads. */
+  /** Whether this process still leads. Takes the lock again when somebody has removed its file. */
   isHeld(): boolean {
-    return !this.deposed && this.options.directory.isHeld(this.term);
+    const { directory, log } = this.options;
+    if (this.deposed) return false;
+    if (directory.isHeld(this.term)) return true;
+    if (!directory.regain(this.term)) return false;
+    log.warn('the lock of the run directory was removed; this coordinator has taken it again', {
+      directory: directory.path,
+    });
+    return true;
   }
 
-  /** @throws CoordinatorError COORDINATOR_DEPOSED when another coordinator has taken over the run */
+  /**
+   * @throws CoordinatorError COORDINATOR_DEPOSED when another coordinator has taken over the run,
+   * COORDINATOR_DIRECTORY_GONE when the run directory was removed, moved or emptied
+   */
   check(): void {
     if (!this.isHeld()) throw this.depose();
   }
@@ -74,7 +84,7 @@ export class Leadership implements Fence {
     const { directory, natsLease, log } = this.options;
     if (this.deposed) return;
     try {
-      if (!directory.renew() || !this.isHeld()) this.depose();
+      if (!this.isHeld() || !directory.renew()) this.depose();
       else if ((await natsLease?.renew()) === 'lost') this.depose();
     } catch (error) {
       // A short disk failure does not mean that another coordinator leads.
@@ -85,14 +95,21 @@ export class Leadership implements Fence {
   private depose(): CoordinatorError {
     const { directory, log, onDeposed } = this.options;
     const highest = directory.terms.highest();
-    const error = new CoordinatorError(
-      'COORDINATOR_DEPOSED',
-      `another coordinator has taken over ${directory.path} (this coordinator has term ${this.term}, the highest granted term is ${highest}); this coordinator has stopped writing`,
-    );
+    const isGone = directory.isGone || highest < this.term;
+    const error = isGone
+      ? new CoordinatorError(
+          'COORDINATOR_DIRECTORY_GONE',
+          `the run directory ${directory.path} was removed, moved or emptied while the run was active, so this coordinator has ended; if it was moved, move it back, and --resume goes on from its newest checkpoint`,
+        )
+      : new CoordinatorError(
+          'COORDINATOR_DEPOSED',
+          `another coordinator has taken over ${directory.path} (this coordinator has term ${this.term}, the highest granted term is ${highest}); this coordinator has stopped writing`,
+        );
     if (!this.deposed) {
       this.deposed = true;
       this.stopRenewing();
-      log.error('another coordinator has taken over the run', { term: this.term, highest });
+      if (isGone) log.error('the run directory was removed, moved or emptied', { directory: directory.path });
+      else log.error('another coordinator has taken over the run', { term: this.term, highest });
       onDeposed(error);
     }
     return error;

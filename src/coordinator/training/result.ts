@@ -1,8 +1,12 @@
 import { createHash } from 'node:crypto';
+import * as z from 'zod';
 import type { Dataset } from '../../data/dataset.js';
+import { ExitCode, shorten } from '../../errors.js';
 import { packCodes } from '../../hashing/codes.js';
 import type { Identity } from '../../identity/identity.js';
 import { lossTerms } from '../../model/loss.js';
+import { RunFileError } from '../../run/error.js';
+import type { RunDirectory } from '../../run/run-directory.js';
 import type { TrainingRun } from '../../run/training-run.js';
 import { bytesOf } from '../../transport/bytes.js';
 import type { Traffic } from '../../transport/service.js';
@@ -74,3 +78,53 @@ export function describeResult(
 }
 
 export type RunResult = ReturnType<typeof describeResult>;
+
+const evaluationSchema = z.looseObject({
+  mAP: z.number(),
+  tieAveragedMAP: z.number(),
+  precisionAt: z.record(z.string(), z.number()),
+});
+const digest = z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256');
+
+/** The fields of a result that commands read. */
+const resultSchema = z.looseObject({
+  run: z.string(),
+  term: z.number(),
+  dataset: z.looseObject({ fingerprint: z.string() }),
+  mAP: z.number().nullable(),
+  tieAveragedMAP: z.number().nullable(),
+  precisionAt: z.record(z.string(), z.number()),
+  untrained: z.object({ colorHistogram: z.number(), randomProjection: z.number() }).nullable(),
+  workers: z.number(),
+  seconds: z.number(),
+  /** JSON has no infinity: a run that took no time has null. */
+  imagesPerSecond: z.number().nullable(),
+  weightsSha256: digest,
+  codesSha256: digest,
+  history: z.array(z.looseObject({ iteration: z.number(), evaluation: evaluationSchema.nullable() })),
+});
+
+/**
+ * The result of a run, or null when there is none, or when it does not belong to the highest term's history.
+ * @throws RunFileError RUN_RESULT_DAMAGED, naming the field, when it is JSON but not a result
+ */
+export function readResult(directory: RunDirectory): RunResult | null {
+  const found = directory.readResult();
+  if (found === null) return null;
+  const { success, error } = resultSchema.safeParse(found);
+  if (success) return found as RunResult;
+  const { path, message } = error.issues[0]!;
+  const value: unknown = path.reduce<unknown>(
+    (inside, key) => (inside as Record<PropertyKey, unknown>)[key],
+    found,
+  );
+  const field = path.map((key, at) =>
+    typeof key === 'number' ? `[${key}]` : `${at > 0 ? '.' : ''}${String(key)}`,
+  );
+  const told = value === undefined ? 'missing' : shorten(JSON.stringify(value), 40);
+  throw new RunFileError(
+    'RUN_RESULT_DAMAGED',
+    `the result ${directory.resultFile} is damaged: its field ${field.join('')} is ${told} (${message}); delete the file, and --resume writes it again`,
+    ExitCode.badData,
+  );
+}

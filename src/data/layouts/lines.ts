@@ -1,6 +1,7 @@
-import { isUtf8 } from 'node:buffer';
 import path from 'node:path';
 import { disk } from '../../disk/disk.js';
+import { otherEncoding } from '../../disk/encoding.js';
+import { whyUnread } from '../../disk/input-file.js';
 import { quote } from '../../errors.js';
 import { DatasetError } from '../error.js';
 
@@ -24,7 +25,7 @@ const lineEnd = /\r\n|\n|\r/;
 /**
  * The lines of a list, without white space at their ends. Empty lines are skipped.
  * @param file relative to `root`
- * @throws DatasetError DATASET_LIST_UNREADABLE, DATASET_LIST_ENCODING
+ * @throws DatasetError DATASET_LIST_UNREADABLE, DATASET_LIST_ENCODING, DATASET_LINE_MALFORMED for a NUL byte
  */
 export async function readLines(root: string, file: string): Promise<RawLine[]> {
   return (await readText(root, file))
@@ -105,10 +106,10 @@ export function malformed(root: string, place: string, text: string, expected: s
 }
 
 async function readText(root: string, file: string): Promise<string> {
-  const bytes = await disk.readFile(path.join(root, file)).catch((cause: NodeJS.ErrnoException) => {
+  const bytes = await disk.readInput(path.join(root, file)).catch((cause) => {
     throw new DatasetError(
       'DATASET_LIST_UNREADABLE',
-      `the list ${file} of the dataset ${root} cannot be read (${cause.code})`,
+      `the list ${file} of the dataset ${root} ${whyUnread(cause)}`,
       { cause },
     );
   });
@@ -119,15 +120,12 @@ async function readText(root: string, file: string): Promise<string> {
       `the list ${file} of the dataset ${root} is ${encoding} but must be UTF-8: save it as UTF-8`,
     );
   }
-  return bytes.toString('utf8');
-}
-
-/** The encoding of a list that is not UTF-8; undefined for UTF-8. */
-function otherEncoding(bytes: Buffer): string | undefined {
-  const [first, second] = bytes;
-  // Detected by the byte order mark, or by the zero bytes of ASCII letters in UTF-16.
-  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff) || bytes.includes(0)) {
-    return 'UTF-16';
-  }
-  return isUtf8(bytes) ? undefined : 'in another encoding, perhaps Latin-1,';
+  const text = bytes.toString('utf8');
+  const zero = text.indexOf('\0');
+  if (zero < 0) return text;
+  const line = text.slice(0, zero).split(lineEnd).length;
+  throw new DatasetError(
+    'DATASET_LINE_MALFORMED',
+    `${file}, line ${line} of ${root} contains a NUL byte, expected text; the file may be damaged`,
+  );
 }

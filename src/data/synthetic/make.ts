@@ -1,6 +1,7 @@
 import path from 'node:path';
 import sharp from 'sharp';
 import { disk } from '../../disk/disk.js';
+import { whyUnread } from '../../disk/input-file.js';
 import { diskWatch } from '../../disk/watch.js';
 import { isAbsence } from '../../run/presence.js';
 import { DatasetError } from '../error.js';
@@ -64,10 +65,11 @@ function stampText(settings: SyntheticSettings, complete: boolean): string {
 
 async function stampOf(directory: string): Promise<string | undefined> {
   const stamp = path.join(directory, stampFile);
-  return disk.readText(stamp).catch((cause: NodeJS.ErrnoException) => {
+  const bytes = await disk.readInput(stamp).catch((cause) => {
     if (isAbsence(cause)) return undefined;
-    throw new DatasetError('DATASET_FOLDER_OCCUPIED', `${stamp} cannot be read (${cause.code})`, { cause });
+    throw new DatasetError('DATASET_FOLDER_OCCUPIED', `${stamp} ${whyUnread(cause)}`, { cause });
   });
+  return bytes?.toString('utf8');
 }
 
 async function requireEmptyFolder(directory: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path';
 import { CheckpointStore } from '../../checkpoint/store.js';
 import { readersFence } from '../../coordinator/leadership/leadership.js';
-import type { RunResult } from '../../coordinator/training/result.js';
+import { type RunResult, readResult } from '../../coordinator/training/result.js';
 import type { IterationRecord } from '../../coordinator/training/run-state.js';
 import { disk } from '../../disk/disk.js';
 import { undefinedIfAbsent } from '../../run/presence.js';
@@ -54,7 +54,7 @@ interface History {
 export async function readRunContent(path: string): Promise<RunContent> {
   const directory = RunDirectory.at(path);
   const run = readTrainingRun(directory.runFile);
-  const result = directory.readResult() as RunResult | null;
+  const result = readResult(directory);
   const entries = await new CheckpointStore(directory.checkpoints, {
     keep: 1,
     fence: readersFence(directory),
@@ -81,6 +81,6 @@ export async function readRunContent(path: string): Promise<RunContent> {
 
 /** Null when another checkpoint has just replaced this one. */
 async function readHistory(checkpoint: string): Promise<History | null> {
-  const text = await disk.readText(join(checkpoint, 'history.json')).catch(undefinedIfAbsent);
-  return text === undefined ? null : (JSON.parse(text) as History);
+  const bytes = await disk.readInput(join(checkpoint, 'history.json')).catch(undefinedIfAbsent);
+  return bytes === undefined ? null : (JSON.parse(bytes.toString('utf8')) as History);
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { disk } from '../../disk/disk.js';
+import { whyUnread } from '../../disk/input-file.js';
 import { ExitCode } from '../../errors.js';
 import { ModelError } from '../error.js';
 import type { FloatType } from './widen.js';
@@ -92,12 +93,11 @@ export function parseManifest(path: string, text: Buffer): z.infer<typeof manife
 /** Reads a whole file of weights. */
 export async function readWeights(path: string): Promise<Buffer> {
   try {
-    return await disk.readFile(path);
+    return await disk.readInput(path);
   } catch (cause) {
-    throw new ModelError(
-      'MODEL_WEIGHTS_UNREADABLE',
-      `Weights ${path} cannot be read (${(cause as NodeJS.ErrnoException).code}).`,
-      { cause, exitCode: ExitCode.missingInput },
-    );
+    throw new ModelError('MODEL_WEIGHTS_UNREADABLE', `Weights ${path} ${whyUnread(cause)}.`, {
+      cause,
+      exitCode: ExitCode.missingInput,
+    });
   }
 }

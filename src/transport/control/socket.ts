@@ -1,9 +1,21 @@
 import { realpathSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Socket } from 'node:net';
-import { answerControl, type ControlHandler, controlBounds, controlTimeoutMs } from './message.js';
+import {
+  answerControl,
+  type ControlHandler,
+  controlBounds,
+  controlRefusal,
+  controlTimeoutMs,
+} from './message.js';
 import { placeForSocket } from './socket-path.js';
 
 const idleMs = 10_000;
+/** Requests at the same time; more are told that the coordinator is busy. */
+const mostRequests = 16;
+const mostConnections = 4 * mostRequests;
+/** Time in which a client takes in that the coordinator is busy. */
+const busyMs = 1_000;
+const busy = `the coordinator is busy with ${mostRequests} other requests; try again`;
 
 /**
  * Answers control requests on a Unix-domain socket that only this user can open. A request is one line of JSON, and so
@@ -20,14 +32,21 @@ export async function serveControlSocket(
   const server = createServer((socket) => {
     open.add(socket);
     socket.once('close', () => open.delete(socket));
-    socket.setTimeout(idleMs, () => socket.destroy());
     socket.on('error', () => socket.destroy());
+    if (open.size > mostRequests) {
+      // It closes after the client has: what the client still sends would end its connection with an error.
+      socket.write(`${JSON.stringify(controlRefusal('CONTROL_BUSY', busy))}\n`);
+      socket.resume();
+      setTimeout(() => socket.destroy(), busyMs).unref();
+      return;
+    }
+    socket.setTimeout(idleMs, () => socket.destroy());
     readLine(socket, controlBounds.requestBytes, async (line) => {
       socket.setTimeout(0);
       socket.end(`${await answerControl(line, handler)}\n`);
     });
   });
-  server.maxConnections = 16;
+  server.maxConnections = mostConnections;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => {
       place.clear();

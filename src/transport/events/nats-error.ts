@@ -54,6 +54,23 @@ export function describeNatsError(error: unknown, server: ServerInfo | undefined
     : { reason: 'JetStream is not enabled (503, no responders)', remedy: enableJetStream };
 }
 
+/**
+ * Why no connection to a server was made.
+ * @param address HOST:PORT
+ * @param timeoutMs time that the server had to answer
+ */
+export function describeConnectFailure(error: unknown, address: string, timeoutMs: number): string {
+  const { message, code } = error as Thrown;
+  if (code === 'TIMEOUT' || code === 'CONNECTION_TIMEOUT') {
+    return `nothing answered as a NATS server at ${address} within ${timeoutMs / 1000} s: it cannot be reached, or another kind of server listens there`;
+  }
+  if (code === 'CONNECTION_REFUSED') {
+    return `no process listens at ${address}, or it closes new connections at once`;
+  }
+  if (message === 'unexpected response from server') return `what listens at ${address} is not a NATS server`;
+  return `${address}: ${message}`;
+}
+
 /** Whether the server will never accept the message because of its size. */
 export function isTooLarge(error: unknown): boolean {
   const { code, api_error } = error as Thrown;

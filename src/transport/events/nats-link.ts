@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import {
   type ConnectionOptions,
   connect,
@@ -9,15 +8,17 @@ import {
   type TlsOptions,
 } from 'nats';
 import type { Log } from '../../console/log.js';
+import { readInputFile, whyUnread } from '../../disk/input-file.js';
 import { parseAddress } from '../../run/address.js';
 import type { NatsSettings } from '../../run/training-run.js';
 import { type CertificateExpiry, earliestExpiry } from '../certificate-expiry.js';
 import { TransportError } from '../error.js';
 import { certificatesIn } from '../tls-files.js';
-import { describeNatsError } from './nats-error.js';
+import { describeConnectFailure, describeNatsError } from './nats-error.js';
 
 /** Time limit of a request to the server. */
 export const natsTimeoutMs = 2_000;
+const largestFileBytes = 1 << 20;
 const retryMs = 250;
 /** Longest interval between two attempts to reach a server that was never reached. */
 const longestRetryMs = 10_000;
@@ -58,12 +59,11 @@ function expiryOf(path: string, pem: string): CertificateExpiry {
 
 function readSetting(path: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readInputFile(path, largestFileBytes).toString('utf8');
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
     throw new TransportError(
       'TRANSPORT_NATS_SETTINGS',
-      `${path}, named in spec.operation.nats, cannot be read (${code}); expected a PEM or .creds file`,
+      `${path}, named in spec.operation.nats, ${whyUnread(cause)}; expected a PEM or .creds file`,
       { cause },
     );
   }
@@ -150,7 +150,7 @@ export class NatsLink {
         if (this.closed) return await connection.close();
         this.connection = connection;
       } catch (error) {
-        const reason = (error as Error).message;
+        const reason = describeConnectFailure(error, String(options.servers), natsTimeoutMs);
         if (reason !== told) this.log.warn('NATS server is unreachable; retrying', { reason });
         told = reason;
         await this.change(waitMs);
