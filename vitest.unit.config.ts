@@ -16,8 +16,8 @@ class ShortestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: [`test/${folders}/**/*.test.ts`],
-    // These two start processes to kill them.
-    exclude: ['test/checkpoint/kill.test.ts', 'test/run/run-directory.test.ts'],
+    // It starts processes to kill them.
+    exclude: ['test/run/run-directory.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
     setupFiles: mutated === 'hashing' || mutated === 'reduction' ? ['test/kit/short-properties.ts'] : [],

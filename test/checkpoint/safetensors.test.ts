@@ -116,7 +116,7 @@ test('a header longer than the format allows is refused before it is read', () =
   const bytes = new Uint8Array(100_000_010);
   new DataView(bytes.buffer).setBigUint64(0, 100_000_001n, true);
   expect(() => decodeSafetensors(bytes, 'f')).toThrow(
-    'Tensor file f: its header length is 100000001 bytes, expected at most 100000000.',
+    'Tensor file f: it is not in safetensors format, or cut off: its first 8 bytes announce a header of 100000001 bytes, expected at most 100000000.',
   );
 });
 
@@ -164,7 +164,7 @@ describe('a wrong file is refused by name', () => {
     [
       'header beyond the end',
       hugeHeader,
-      'its header length is 9223372036854776000 bytes, expected at most 8.',
+      'it is not in safetensors format, or cut off: its first 8 bytes announce a header of 9223372036854776000 bytes, expected at most 8.',
     ],
     ['not JSON', file('{"w":'), 'its header is not JSON.'],
     ['not UTF-8', Uint8Array.of(3, 0, 0, 0, 0, 0, 0, 0, 0x22, 0xff, 0x22), 'its header is not JSON.'],

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CheckpointStore } from '../../src/checkpoint/store.js';
-import { leftovers, stateAt, temporaryDirectory, thisRun } from './states.js';
+import { leftovers, stateAt, temporaryDirectory, thisRun } from '../checkpoint/states.js';
 
 /** Compiled inside node_modules, where the child's imports are found. */
 const root = fileURLToPath(new URL('../..', import.meta.url));

@@ -15,7 +15,7 @@ import {
   writeManifest,
   writeSafetensors,
   writeTorch,
-} from './weight-files.js';
+} from '../model/weight-files.js';
 
 function sha256(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
