@@ -102,9 +102,10 @@ export class SimulatedWorker {
       }
       this.term = message.term;
       this.highestTerm = message.term;
-      process.after(chance.between(1, 50), () =>
-        this.send({ ready: { identity, device: 'simulated', deterministic: true } }),
-      );
+      const { line } = this;
+      process.after(chance.between(1, 50), () => {
+        if (this.line === line) this.send({ ready: { identity, device: 'simulated', deterministic: true } });
+      });
     } else if (message.term < this.term) return;
     else if (message.refusal || message.finish) {
       this.surroundings.trace(message.refusal?.message ?? message.finish!.reason);
