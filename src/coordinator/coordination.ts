@@ -90,8 +90,9 @@ export class Coordination {
   }
 
   /**
-   * The error that a replaced coordinator ends with, else `cause`. A coordinator that was replaced while it stood still
-   * may fail of something else first, such as work that waits for workers that are gone. The run has not failed then.
+   * The error of a coordinator that was replaced or whose run directory is gone, else `cause`. Such a coordinator may
+   * fail of something else first, such as files that its successor has removed, or work that waits for workers that are
+   * gone. The run has not failed then.
    */
   private replacementOr(cause: unknown): unknown {
     try {
@@ -126,7 +127,8 @@ export class Coordination {
       clock,
       ...(this.options.diskOf ? { diskOf: this.options.diskOf } : {}),
     });
-    const restored = resume === 'new' ? null : await this.restore(checkpoints);
+    const restored =
+      resume === 'new' ? null : await interruption.during(checkpoints.restore(directory.ledgerFiles(term)));
     const state = restored?.state ?? (await interruption.during(firstState(run.spec, layout, dataset, log)));
     this.state = state;
     const finished = state.position.iteration === run.spec.schedule.iterations && readResult(directory);
@@ -202,9 +204,8 @@ export class Coordination {
     try {
       await loop.run();
     } catch (error) {
-      // A run whose directory is gone fails in many ways, all of the same cause.
-      leadership.check();
       if (error !== interruption.error) throw error;
+      leadership.check();
       const wasAsked = isInterrupted(error);
       // A run that failed before its first step has nothing to save.
       if (!wasAsked && state.position.globalStep === 0) throw error;
@@ -274,18 +275,6 @@ export class Coordination {
       epoch: epoch + 1,
       step: step + 1,
     });
-  }
-
-  /** @throws CoordinatorError COORDINATOR_DEPOSED when a successor has removed the files during the reading */
-  private async restore(checkpoints: RunCheckpoints): Promise<RestoredRun | null> {
-    const { directory, interruption, leading } = this.options;
-    const { leadership } = leading;
-    try {
-      return await interruption.during(checkpoints.restore(directory.ledgerFiles(leadership.term)));
-    } catch (error) {
-      leadership.check();
-      throw error;
-    }
   }
 
   private openSampler(): TripletSampler {
