@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { MachineError } from './error.js';
+import { softLimit } from './system-text.js';
 
 const gibibyte = 2 ** 30;
 /**
@@ -50,12 +50,7 @@ export function addressSpaceError(error: unknown, limit: number = addressSpaceLi
 
 /** Bytes of address space that this process may use; infinity when there is no limit or the system does not say. */
 function addressSpaceLimit(): number {
-  try {
-    const soft = /^Max address space +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
-    return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft);
-  } catch {
-    return Number.POSITIVE_INFINITY;
-  }
+  return softLimit('Max address space');
 }
 
 function inGib(bytes: number): string {

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { systemText } from './system-text.js';
 
 /** Limits of the control groups of a process; null for no limit. */
 export interface CgroupLimits {
@@ -23,8 +23,8 @@ interface Mount {
  * @param root of the file system; for tests
  */
 export function cgroupLimits(root = '/'): CgroupLimits {
-  const mounts = mountsIn(textOf(join(root, 'proc/self/mountinfo')));
-  const groups = textOf(join(root, 'proc/self/cgroup')).split('\n').filter(Boolean);
+  const mounts = mountsIn(systemText(join(root, 'proc/self/mountinfo')));
+  const groups = systemText(join(root, 'proc/self/cgroup')).split('\n').filter(Boolean);
   const processors: (number | null)[] = [];
   const memoryBytes: (number | null)[] = [];
   for (const group of groups) {
@@ -33,7 +33,7 @@ export function cgroupLimits(root = '/'): CgroupLimits {
     if (controllers === undefined || path === undefined) continue;
     const names = controllers === '' ? [] : controllers.split(',');
     for (const folder of foldersOf(mounts, names, path)) {
-      const read = (name: string) => textOf(join(root, folder, name)).trim();
+      const read = (name: string) => systemText(join(root, folder, name)).trim();
       if (names.length === 0) {
         processors.push(share(...(read('cpu.max').split(' ') as [string, string])));
         memoryBytes.push(bound(read('memory.max')));
@@ -91,12 +91,4 @@ function least(bounds: readonly (number | null)[]): number | null {
 /** Mount points encode spaces as octal numbers. */
 function unescaped(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
-}
-
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
 }

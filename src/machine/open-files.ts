@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { MachineError } from './error.js';
+import { softLimit } from './system-text.js';
 
 /**
  * Files that a process needs to load itself: Node's own twenty, and a hundred source files that are read in parallel.
@@ -20,15 +20,12 @@ export function requireOpenFiles(needed: number, who: string, limit: number = op
   );
 }
 
-/** How many files this process may have open at the same time; infinity when the system does not say. */
+/**
+ * How many files this process may have open at the same time; infinity when the system does not say. Node has already
+ * raised the soft limit as far as possible.
+ */
 function openFileLimit(): number {
-  try {
-    // Node has already raised the soft limit as far as possible.
-    const soft = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
-    return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft);
-  } catch {
-    return Number.POSITIVE_INFINITY;
-  }
+  return softLimit('Max open files');
 }
 
 function roundUp(needed: number): number {

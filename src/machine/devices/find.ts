@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { systemText } from '../system-text.js';
 import type { FoundDevices, GpuDevice } from './device.js';
 import { inheritedDevices } from './inherited.js';
 import { askDriver, type ListedDevice } from './nvidia-smi.js';
@@ -61,13 +61,7 @@ const noGpu = 'no GPU of NVIDIA is found';
 /** Processors of the device's NUMA node; null where there is one node, or the system does not say. */
 function nearProcessors({ busId }: ListedDevice, root: string): GpuDevice['nearProcessors'] {
   if (busId === null) return null;
-  const read = (file: string): string => {
-    try {
-      return readFileSync(join(root, 'sys/bus/pci/devices', busId, file), 'utf8').trim();
-    } catch {
-      return '';
-    }
-  };
+  const read = (file: string) => systemText(join(root, 'sys/bus/pci/devices', busId, file)).trim();
   const list = read('local_cpulist');
   return list === '' || read('numa_node') === '-1' ? null : parseProcessorList(list);
 }

@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { systemText } from '../system-text.js';
 import type { ListedDevice } from './nvidia-smi.js';
 
 /**
@@ -10,7 +11,7 @@ import type { ListedDevice } from './nvidia-smi.js';
 export function devicesInProc(root: string): ListedDevice[] {
   const folder = join(root, 'proc/driver/nvidia');
   const driverVersion =
-    /Kernel Module.*?\s(\d+(?:\.\d+)+)\s/.exec(textOf(join(folder, 'version')))?.[1] ?? null;
+    /Kernel Module.*?\s(\d+(?:\.\d+)+)\s/.exec(systemText(join(folder, 'version')))?.[1] ?? null;
   let busIds: string[];
   try {
     busIds = readdirSync(join(folder, 'gpus')).sort();
@@ -18,7 +19,7 @@ export function devicesInProc(root: string): ListedDevice[] {
     return [];
   }
   return busIds.map((busId, index) => {
-    const information = textOf(join(folder, 'gpus', busId, 'information'));
+    const information = systemText(join(folder, 'gpus', busId, 'information'));
     const valueFor = (name: string) => new RegExp(`^${name}:\\s*(.*?)\\s*$`, 'm').exec(information)?.[1];
     const uuid = valueFor('GPU UUID');
     return {
@@ -33,12 +34,4 @@ export function devicesInProc(root: string): ListedDevice[] {
       busId: busId.toLowerCase(),
     };
   });
-}
-
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
 }

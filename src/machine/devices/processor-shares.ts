@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { systemText } from '../system-text.js';
 import { parseProcessorList } from './processor-list.js';
 
 /**
@@ -40,22 +40,14 @@ function slice(list: readonly number[], rank: number, parts: number): readonly n
  * @returns null where the system does not say
  */
 export function allowedProcessors(root = '/'): readonly number[] | null {
-  const status = textOf(join(root, 'proc/self/status'));
+  const status = systemText(join(root, 'proc/self/status'));
   const allowed = parseProcessorList(/^Cpus_allowed_list:\s*(.*)$/m.exec(status)?.[1] ?? '');
   if (allowed === null || allowed.length === 0) return null;
   const coreOf = new Map(
     allowed.map((processor) => {
       const file = join(root, `sys/devices/system/cpu/cpu${processor}/topology/thread_siblings_list`);
-      return [processor, parseProcessorList(textOf(file))?.[0] ?? processor];
+      return [processor, parseProcessorList(systemText(file))?.[0] ?? processor];
     }),
   );
   return [...allowed].sort((left, right) => coreOf.get(left)! - coreOf.get(right)! || left - right);
-}
-
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
 }
