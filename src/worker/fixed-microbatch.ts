@@ -2,6 +2,7 @@ import { type KeyedRandom, Purpose } from '../data/random.js';
 import { signCodes } from '../hashing/codes.js';
 import { summarizeCodes } from '../hashing/similarity.js';
 import type { GradientInput } from '../model/fcaenet.js';
+import { microbatchRows } from '../model/microbatch-memory.js';
 import { usesPositives } from '../run/methods.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 
@@ -18,7 +19,7 @@ export function fixedMicrobatch(
   picture: Uint8Array,
   random: KeyedRandom,
 ): GradientInput<Uint8Array> {
-  const rows = Math.ceil(spec.schedule.batchSize / spec.schedule.microbatches);
+  const rows = microbatchRows(spec);
   const codes = signCodes(
     Float32Array.from(
       { length: databaseSize * spec.bits },

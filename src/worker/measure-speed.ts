@@ -4,6 +4,7 @@ import { loadEngine } from '../engine/loader.js';
 import { computeGradientAnywhere, encodeImagesAnywhere } from '../model/any-engine.js';
 import { initialWeights } from '../model/initial.js';
 import { describeModel } from '../model/layout.js';
+import { microbatchRows } from '../model/microbatch-memory.js';
 import { Network } from '../model/network.js';
 import { imagesPerAnchor } from '../run/methods.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
@@ -30,10 +31,10 @@ export interface MeasuredWork {
 }
 
 /** What `measureSpeed` measures of a run. */
-export function measuredWork({ method, model, schedule }: TrainingRunSpec): MeasuredWork {
-  const { backbone, width, imageSize } = model;
-  const rows = Math.ceil(schedule.batchSize / schedule.microbatches);
-  return { method, backbone, width, imageSize, rows };
+export function measuredWork(spec: TrainingRunSpec): MeasuredWork {
+  const { method } = spec;
+  const { backbone, width, imageSize } = spec.model;
+  return { method, backbone, width, imageSize, rows: microbatchRows(spec) };
 }
 
 /** Long enough for a stable processor clock, short enough to wait for. */
