@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { disk } from '../disk/disk.js';
+import { InputFileFault, readInputFile, whyUnread } from '../disk/input-file.js';
 import { quote } from '../errors.js';
 import { RunFileError } from '../run/error.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
@@ -39,7 +39,7 @@ const document = z.looseObject({
  * another network or microbatch than the run's, or the run's engine did not run
  */
 export async function speedOfDoctor(path: string, spec: TrainingRunSpec): Promise<Speed> {
-  const { measured, engines, devices } = await read(path);
+  const { measured, engines, devices } = read(path);
   const wanted = measuredWork(spec);
   const names = Object.keys(wanted) as (keyof MeasuredWork)[];
   const differences = names
@@ -66,19 +66,21 @@ export async function speedOfDoctor(path: string, spec: TrainingRunSpec): Promis
   return { trainedImagesPerSecond, encodedImagesPerSecond };
 }
 
-async function read(path: string) {
+function read(path: string) {
   const fail = (reason: string, cause?: unknown) =>
     new RunFileError('RUN_SPEED_UNREADABLE', `${path} ${reason}`, undefined, { cause });
   let text: string;
   try {
-    const status = await disk.stat(path);
-    if (!status.isFile() || status.size > mostBytes) {
-      throw fail(`must be a file of at most ${mostBytes} bytes, printed by doctor --json`);
-    }
-    text = await disk.readText(path);
+    text = readInputFile(path, mostBytes).toString('utf8');
   } catch (cause) {
-    if (cause instanceof RunFileError) throw cause;
-    throw fail(`cannot be read (${(cause as NodeJS.ErrnoException).code})`, cause);
+    const isNoSuchFile =
+      cause instanceof InputFileFault || (cause as NodeJS.ErrnoException).code === 'EISDIR';
+    throw fail(
+      isNoSuchFile
+        ? `must be a file of at most ${mostBytes} bytes, printed by doctor --json`
+        : whyUnread(cause),
+      cause,
+    );
   }
   try {
     return document.parse(JSON.parse(text));
