@@ -1,6 +1,6 @@
 import { type Console, withConsole } from '../console/console.js';
 import { OwnCommand } from '../console/own-command.js';
-import { planWorkers } from '../processes/plan.js';
+import { chooseWorkerPlaces } from '../processes/plan.js';
 import type { ResumeMode } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
 import { joinTokenVariable, makeJoinToken, readJoinToken } from '../transport/join-token.js';
@@ -20,8 +20,7 @@ export function train({ run, resume }: RunOptions): Promise<void> {
 /** `fcaenet train` on an open console. */
 export async function trainOn(console: Console, run: TrainingRun, resume: ResumeMode): Promise<void> {
   const joinToken = readJoinToken(null, process.env) ?? makeJoinToken();
-  const { places: localWorkers, sentence } = await planWorkers(run);
-  console.log.info('devices chosen', { choice: sentence, localWorkers: localWorkers.length });
+  const localWorkers = await chooseWorkerPlaces(run, console.log);
   const { minWorkers } = run.spec.operation.membership;
   if (localWorkers.length < minWorkers) {
     const started = localWorkers.length === 1 ? '1 worker' : `${localWorkers.length} workers`;

@@ -8,7 +8,7 @@ import { CoordinatorError } from '../coordinator/error.js';
 import { Interruption } from '../coordinator/interruption.js';
 import type { Dataset } from '../data/dataset.js';
 import type { Identity } from '../identity/identity.js';
-import { planWorkers } from '../processes/plan.js';
+import { chooseWorkerPlaces } from '../processes/plan.js';
 import { readTrainingRun } from '../run/read.js';
 import type { RunDirectory } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
@@ -56,8 +56,7 @@ export async function withLocalWorkers<Value>(
   body: (surroundings: WorkSurroundings) => Promise<Value>,
 ): Promise<Value> {
   const { run, dataset, origin, what, console, onIdentity } = options;
-  const { places: localWorkers, sentence } = await planWorkers(run);
-  console.log.info('devices chosen', { choice: sentence, localWorkers: localWorkers.length });
+  const localWorkers = await chooseWorkerPlaces(run, console.log);
   const interruption = new Interruption();
   const restoreSignals = onInterrupt(() =>
     interruption.interrupt(

@@ -1,3 +1,4 @@
+import type { Log } from '../console/log.js';
 import { chooseEngine, type EngineChoice } from '../engine/choice.js';
 import { type EngineSearch, machineEngines } from '../engine/installed.js';
 import type { FoundDevices, GpuDevice } from '../machine/devices/device.js';
@@ -51,6 +52,13 @@ export async function planWorkers(run: TrainingRun, search: Partial<EngineSearch
         ? `${sentence}; ${idle} of ${devices.length} get no worker, because a batch has ${microbatches} microbatches`
         : sentence,
   };
+}
+
+/** The places of `planWorkers`, with their reason in the log. Throws its errors. */
+export async function chooseWorkerPlaces(run: TrainingRun, log: Log): Promise<readonly WorkerPlace[]> {
+  const { places, sentence } = await planWorkers(run);
+  log.info('devices chosen', { choice: sentence, localWorkers: places.length });
+  return places;
 }
 
 /** One worker for each device, with its share of the processors that this process may use. */
