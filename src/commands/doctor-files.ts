@@ -1,5 +1,4 @@
-import { disk } from '../disk/disk.js';
-import { isAbsence } from '../run/presence.js';
+import { isAbsent } from '../run/presence.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 
 /** A sentence, without its full stop, for each file or folder that a run needs and that is not there. */
@@ -11,10 +10,9 @@ export async function missingFiles({ dataset, model }: TrainingRunSpec): Promise
       : [{ what: 'the weights', path: model.weights, page: 'docs/weights.md' }]),
   ];
   const sentences = await Promise.all(
-    needed.map(async ({ what, path, page }) => {
-      const isAbsent = await disk.stat(path).then(() => false, isAbsence);
-      return isAbsent ? [`The run also needs ${what} ${path}, which is missing here (${page})`] : [];
-    }),
+    needed.map(async ({ what, path, page }) =>
+      (await isAbsent(path)) ? [`The run also needs ${what} ${path}, which is missing here (${page})`] : [],
+    ),
   );
   return sentences.flat();
 }

@@ -4,9 +4,8 @@ import { formatTable } from '../console/table.js';
 import { listDataset } from '../data/dataset.js';
 import { DatasetError } from '../data/error.js';
 import { officialCounts } from '../data/layouts/layouts.js';
-import { disk } from '../disk/disk.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
-import { isAbsence } from '../run/presence.js';
+import { isAbsent } from '../run/presence.js';
 import { type DatasetKind, datasetKinds, type TrainingRun } from '../run/training-run.js';
 import { localWorkerCount } from '../schedule/worker-count.js';
 import { measureSpeed } from '../worker/measure-speed.js';
@@ -66,12 +65,12 @@ async function countsOf({
   spec,
 }: TrainingRun): Promise<DatasetCounts & { format: DatasetKind; source: string }> {
   const { path, kind } = spec.dataset;
-  const isAbsent = await disk.stat(path).then(() => false, isAbsence);
-  if (kind !== null && isAbsent) {
+  const isMissing = await isAbsent(path);
+  if (kind !== null && isMissing) {
     const { classes, train, test } = officialCounts[kind];
     return { classes, train, test, format: kind, source: 'published' };
   }
-  if (isAbsent) {
+  if (isMissing) {
     throw new DatasetError(
       'DATASET_FOLDER_MISSING',
       `the dataset folder ${path} does not exist; to use the published counts of a dataset, give one of ` +

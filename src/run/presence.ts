@@ -1,4 +1,5 @@
 import { readdirSync, statSync } from 'node:fs';
+import { disk } from '../disk/disk.js';
 
 /** Whether an error says that a path does not exist, not that it cannot be read. */
 export function isAbsence(error: unknown): boolean {
@@ -23,6 +24,11 @@ export function isThere(path: string): boolean {
     if (isAbsence(error)) return false;
     throw error;
   }
+}
+
+/** Whether the path is known not to exist. One that cannot be looked at may exist. */
+export function isAbsent(path: string): Promise<boolean> {
+  return disk.stat(path).then(() => false, isAbsence);
 }
 
 /** The names in a folder; none when it does not exist. Throws the system's error when it cannot be read. */
