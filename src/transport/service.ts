@@ -1,7 +1,6 @@
-import { fileURLToPath } from 'node:url';
 import * as grpc from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
 import { emptyChecksum, verifyChecksum, writeChecksum } from './checksum.js';
+import { definition } from './definition.js';
 import { TransportError } from './error.js';
 import type { CoordinatorMessage } from './generated/fcaenet/v1/CoordinatorMessage.js';
 import type { TrainingClient, TrainingDefinition } from './generated/fcaenet/v1/Training.js';
@@ -19,12 +18,6 @@ export interface Traffic {
   receivedBytes: number;
 }
 
-const definition = loadSync(fileURLToPath(new URL('../../proto/training.proto', import.meta.url)), {
-  longs: Number,
-  enums: String,
-  oneofs: true,
-  defaults: true,
-});
 const { Join: plain } = definition['fcaenet.v1.Training'] as unknown as TrainingDefinition;
 /** The service with a checksum at the end of every message. It is checked before a message is decoded. */
 const service: TrainingDefinition = {
