@@ -1,6 +1,7 @@
 import * as grpc from '@grpc/grpc-js';
 import { emptyChecksum, verifyChecksum, writeChecksum } from './checksum.js';
 import { definition } from './definition.js';
+import { TransportError } from './error.js';
 import type { PeeringClient, PeeringDefinition } from './generated/fcaenet/v1/Peering.js';
 import type { PeerMessage, PeerMessage__Output } from './generated/fcaenet/v1/PeerMessage.js';
 import { channelOptions } from './service.js';
@@ -8,15 +9,44 @@ import { channelOptions } from './service.js';
 /** Under TLS messages have no checksum. */
 const { Send: plain } = definition['fcaenet.v1.Peering'] as unknown as PeeringDefinition;
 
-const withChecksums: PeeringDefinition['Send'] = {
-  ...plain,
-  requestSerialize: (message) => writeChecksum(plain.requestSerialize({ ...message, ...emptyChecksum })),
-  requestDeserialize: (bytes) => plain.requestDeserialize(verifyChecksum(bytes)),
-};
+const damages = new WeakMap<PeerMessage__Output, TransportError>();
+
+/** The damage found in a received message. A damaged message has no other content. */
+export function damageOfPeer(message: PeerMessage__Output): TransportError | undefined {
+  return damages.get(message);
+}
+
+/** Without this, gRPC would end the stream with a message of its own. */
+function keepingDamage(decode: (bytes: Buffer) => PeerMessage__Output) {
+  return (bytes: Buffer): PeerMessage__Output => {
+    try {
+      return decode(bytes);
+    } catch (cause) {
+      const nothing: PeerMessage__Output = { checksum: 0 };
+      const sentence = `a message cannot be decoded (${String(cause)})`;
+      damages.set(
+        nothing,
+        cause instanceof TransportError
+          ? cause
+          : new TransportError('TRANSPORT_BAD_MESSAGE', sentence, { cause }),
+      );
+      return nothing;
+    }
+  };
+}
 
 /** The service between workers. @param isProtected whether its connections use TLS */
 export function peeringService(isProtected: boolean): PeeringDefinition {
-  return { Send: isProtected ? plain : withChecksums };
+  const { requestSerialize, requestDeserialize } = plain;
+  return {
+    Send: isProtected
+      ? { ...plain, requestDeserialize: keepingDamage(requestDeserialize) }
+      : {
+          ...plain,
+          requestSerialize: (message) => writeChecksum(requestSerialize({ ...message, ...emptyChecksum })),
+          requestDeserialize: keepingDamage((bytes) => requestDeserialize(verifyChecksum(bytes))),
+        },
+  };
 }
 
 /** A client of the service at HOST:PORT. @param isProtected whether the credentials use TLS */

@@ -4,7 +4,7 @@ import * as grpc from '@grpc/grpc-js';
 import { TransportError } from '../../transport/error.js';
 import type { PeerMessage__Output } from '../../transport/generated/fcaenet/v1/PeerMessage.js';
 import type { PeerReceipt } from '../../transport/generated/fcaenet/v1/PeerReceipt.js';
-import { peerChannelOptions, peeringService } from '../../transport/peering.js';
+import { damageOfPeer, peerChannelOptions, peeringService } from '../../transport/peering.js';
 import { checkHello, checkSender } from './hello.js';
 import type { Peer, PeerIdentity } from './identity.js';
 
@@ -137,6 +137,8 @@ export class PeerServer {
     let accept: ((message: PeerMessage__Output) => Promise<void>) | null = null;
     try {
       for await (const message of stream as AsyncIterable<PeerMessage__Output>) {
+        const damage = damageOfPeer(message);
+        if (damage) throw damage;
         if (accept) {
           await accept(message);
           continue;

@@ -2,12 +2,17 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ChannelCredentials, type ClientWritableStream } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ReductionTree } from '../../../src/reduction/tree.js';
 import { bytesOf } from '../../../src/transport/bytes.js';
 import { makeCertificates, tlsFilesIn } from '../../../src/transport/certificates.js';
+import type { PeerMessage } from '../../../src/transport/generated/fcaenet/v1/PeerMessage.js';
+import { peeringClient } from '../../../src/transport/peering.js';
+import { protocolVersion } from '../../../src/transport/service.js';
 import { readTlsFiles, type TlsMaterial } from '../../../src/transport/tls-files.js';
 import type { Peer } from '../../../src/worker/peering/identity.js';
+import { TcpProxy } from '../../kit/tcp-proxy.js';
 import { cut, position, reduceOf } from '../exchange/group.js';
 import { ExchangeWorker, type ExchangeWorkerOptions, shape, until } from './worker.js';
 
@@ -201,6 +206,108 @@ describe('certificates', () => {
     await open({ member: 2, tls: null });
     introduce();
     await until(() => workers.every(({ unreachable }) => unreachable.length > 0));
+  });
+});
+
+describe('a connection', () => {
+  let proxy: TcpProxy;
+  afterEach(() => proxy.close());
+
+  /** Two workers, the first of which reaches the second through the proxy. */
+  async function openBehindProxy(): Promise<void> {
+    for (const member of [1, 2]) await open({ member, tls: null });
+    proxy = await TcpProxy.to(workers[1]!.peer.address);
+    introduce((peer) => (peer.member === 2 ? { ...peer, address: `127.0.0.1:${proxy.port}` } : peer));
+    await exchangeStep(0);
+  }
+
+  test('that breaks is replaced by the coordinator', async () => {
+    await openBehindProxy();
+    proxy.cut();
+    await exchangeStep(1);
+    await passWeights(1);
+    expect(workers.map(({ unreachable }) => unreachable.map(({ member }) => member))).toEqual([[2], []]);
+  });
+
+  test('that breaks in the middle of a range is replaced by the coordinator', async () => {
+    await openBehindProxy();
+    proxy.throttle(4 << 20);
+    setTimeout(() => proxy.cut(), 100);
+    await exchangeStep(1);
+    await passWeights(1);
+    expect(workers[0]!.unreachable).toHaveLength(1);
+  });
+
+  test('on which nothing moves is replaced by the coordinator', async () => {
+    await openBehindProxy();
+    proxy.pause();
+    await exchangeStep(1);
+    await passWeights(1);
+    expect(workers[0]!.unreachable).toHaveLength(1);
+  });
+
+  test('whose bytes are damaged ends, and the worker does not', async () => {
+    await openBehindProxy();
+    proxy.corruptNext('up');
+    await exchangeStep(1);
+    expect(workers[0]!.unreachable).toMatchObject([
+      { member: 2, reason: expect.stringContaining('checksum') },
+    ]);
+  });
+});
+
+describe('a stream', () => {
+  /** What a receiver answers to someone who knows its key and says this. */
+  async function answerTo(say: (stream: ClientWritableStream<PeerMessage>, hello: PeerMessage) => void) {
+    const limits = { helloMs: 200, unknownMs: 200 };
+    const { peering, key, peer } = await open({ member: 2, tls: null, limits });
+    peering.setPeers([{ ...peer, member: 1, address: '127.0.0.1:1' }, peer]);
+    const client = peeringClient(peer.address, ChannelCredentials.createInsecure(), false);
+    const hello = { hello: { protocolVersion, run: 'birds', term: 1, member: 1, key } };
+    const answer = new Promise<string>((resolve) => {
+      say(
+        client.send((error) => resolve(error?.details ?? 'fine')),
+        hello,
+      );
+    });
+    return answer.finally(() => client.close());
+  }
+
+  test('that says nothing ends', async () => {
+    expect(await answerTo(() => {})).toBe('a peer said nothing for 200 ms, expected its hello');
+  });
+
+  test('that begins with another message ends', async () => {
+    const answer = await answerTo((stream) => stream.write({ chunk: { transfer: 1, offset: 0 } }));
+    expect(answer).toBe('a peer sent another message before its hello');
+  });
+
+  test('of another protocol version ends', async () => {
+    const answer = await answerTo((stream, { hello }) =>
+      stream.write({ hello: { ...hello, protocolVersion: 4 } }),
+    );
+    expect(answer).toBe(`a peer speaks protocol version 4, expected ${protocolVersion}`);
+  });
+
+  test('with a message that contradicts the run ends, and the worker does not', async () => {
+    const answer = await answerTo((stream, hello) => {
+      stream.write(hello);
+      stream.write({ weightsRange: { version: 1, range: { start: 5, end: 4 } } });
+    });
+    expect(answer).toBe(`a range of weights names elements 5 to 4, expected a part of ${shape.weightCount}`);
+    expect(workers[0]!.refusals).toEqual([answer]);
+  });
+
+  test('beside another of the same member ends', async () => {
+    const { peering, key, peer } = await open({ member: 2, tls: null });
+    peering.setPeers([{ ...peer, member: 1, address: '127.0.0.1:1' }, peer]);
+    const client = peeringClient(peer.address, ChannelCredentials.createInsecure(), false);
+    const hello = { hello: { protocolVersion, run: 'birds', term: 1, member: 1, key } };
+    const answer = new Promise<string | undefined>((resolve) => {
+      for (let opened = 0; opened < 2; opened++) client.send((error) => resolve(error?.details)).write(hello);
+    });
+    expect(await answer).toBe('member 1 has opened a second stream, but a peer needs only one');
+    client.close();
   });
 });
 
