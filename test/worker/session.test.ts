@@ -14,6 +14,8 @@ import { Session, type SessionEnding } from '../../src/worker/session.js';
 import { StreamedLog } from '../../src/worker/streamed-log.js';
 import { WorkerCache } from '../../src/worker/worker-cache.js';
 
+/** A run without settings: nothing here needs any. */
+const runFile = JSON.stringify({ spec: { operation: {} } });
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
 /** Prepares nothing: these sessions get no work. */
@@ -67,6 +69,7 @@ async function open(signal = new AbortController().signal) {
       hello: { workerName: 'w', session: 1 },
       workerCache,
       shared: null,
+      exchange: { listen: null, advertise: null, tls: null, isProxied: false, localAddress: '127.0.0.1' },
       log: new StreamedLog(silent),
       signal,
       onAdmitted: (kept) => admissions.push(kept),
@@ -79,7 +82,7 @@ async function open(signal = new AbortController().signal) {
   await once(stream, 'data');
   const say = (message: CoordinatorMessage) => stream.write(message);
   const welcome = async (term: number, run = 'birds') => {
-    say({ term, welcome: { run, runFile: '{}', heartbeatMs: 50 } });
+    say({ term, welcome: { run, runFile, heartbeatMs: 50 } });
     await once(stream, 'data');
   };
   return { ending, stream, received, admissions, say, welcome };
@@ -160,7 +163,7 @@ test('work that comes before the welcome ends the worker, and the coordinator he
 test('a failure that nobody foresaw is told to the coordinator too', async () => {
   workerCache.prepare = () => Promise.reject(new RangeError('out of luck'));
   const { ending, received, say } = await open();
-  say({ term: 1, welcome: { run: 'birds', runFile: '{}', heartbeatMs: 50 } });
+  say({ term: 1, welcome: { run: 'birds', runFile, heartbeatMs: 50 } });
   await expect(ending).rejects.toThrow('out of luck');
   expect(received.find(({ failure }) => failure)).toMatchObject({
     failure: { code: 'WORKER_UNEXPECTED', message: 'RangeError: out of luck', exitCode: 1 },
@@ -198,7 +201,7 @@ describe('of an old leader', () => {
   test('a welcome is not followed, in any later session', async () => {
     await enterTerm(5);
     const { ending, say } = await open();
-    say({ term: 4, welcome: { run: 'birds', runFile: '{}', heartbeatMs: 50 } });
+    say({ term: 4, welcome: { run: 'birds', runFile, heartbeatMs: 50 } });
     expect(await ending).toEqual({
       how: 'lost',
       reason:

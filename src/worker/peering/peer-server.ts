@@ -29,7 +29,8 @@ export const peerLimits: PeerLimits = { helloMs: 10_000, unknownMs: 60_000 };
 
 export interface PeerServerOptions {
   readonly identity: PeerIdentity;
-  readonly host: string;
+  /** Null means all addresses. */
+  readonly host: string | null;
   /** 0 takes a free one. */
   readonly port: number;
   readonly limits: PeerLimits;
@@ -95,14 +96,14 @@ export class PeerServer {
     const { host, port } = options;
     const listener = createServer();
     const listening = once(listener, 'listening');
-    listener.listen({ host, port });
+    listener.listen({ ...(host !== null && { host }), port });
     try {
       await listening;
     } catch (cause) {
       const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
       throw new TransportError(
         'TRANSPORT_CANNOT_LISTEN',
-        `this worker cannot listen for its peers at port ${port} of ${host} (${reason})`,
+        `this worker cannot listen for its peers at port ${port} of ${host ?? 'all addresses'} (${reason})`,
         { cause },
       );
     }

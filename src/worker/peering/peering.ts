@@ -18,7 +18,8 @@ const connectMs = 5_000;
 export interface PeeringOptions {
   readonly identity: PeerIdentity;
   readonly shape: Omit<ExchangeShape, 'member'>;
-  readonly host: string;
+  /** Where it listens; null means all addresses. */
+  readonly host: string | null;
   /** 0 takes a free one. */
   readonly port: number;
   readonly limits?: PeerLimits;
