@@ -97,12 +97,10 @@ export class Participants {
     const elements = ranges.reduce((sum, { start, end }) => sum + end - start, 0);
     if (weights?.version === version && elements <= weights.elements)
       weights.sendRanges(member, ranges, false);
-    else {
-      // Others have finished the step. It can only begin anew.
-      pool.remove(member, {
-        reason: `it lacks parts of weights ${version}, which are not in use any more`,
-        failure: null,
-      });
+    else if (member.outstanding > 0) {
+      // Others have finished the step for it. It waits for these weights in vain.
+      const reason = `it lacks parts of weights ${version}, which are not in use any more`;
+      pool.remove(member, { reason, failure: null });
       member.stream.end();
     }
   }
