@@ -36,7 +36,7 @@ export class TransferReceiver {
    * @param shared null when no memory is shared with the peer and every transfer comes in chunks
    */
   constructor(
-    private readonly memory: TransferMemory,
+    private readonly memory: TransferMemory<ArrayBufferLike>,
     private readonly shared: SharedArrivals | null = null,
   ) {}
 
