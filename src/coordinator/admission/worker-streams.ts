@@ -10,6 +10,7 @@ import {
 } from '../../identity/identity.js';
 import { parseAddress } from '../../run/address.js';
 import type { EncodeResult__Output } from '../../transport/generated/fcaenet/v1/EncodeResult.js';
+import type { ExchangeReport__Output } from '../../transport/generated/fcaenet/v1/ExchangeReport.js';
 import type { Finish } from '../../transport/generated/fcaenet/v1/Finish.js';
 import type { NodeResult__Output } from '../../transport/generated/fcaenet/v1/NodeResult.js';
 import type { RangeResult__Output } from '../../transport/generated/fcaenet/v1/RangeResult.js';
@@ -216,8 +217,7 @@ export class WorkerStreams {
     member.lastHeardAtMs = clock.nowMs();
     member.tally.bytesReceived += bytesOfMessage(message);
     const joining = member.state === 'joining';
-    const isAnswer =
-      message.chunk || message.nodeResult || message.encodeResult || message.rangeResult || message.relayed;
+    const isAnswer = message.chunk || message.nodeResult || message.encodeResult || message.exchange;
     // A joining worker sends its probe once, before any answer.
     if (joining ? isAnswer : message.ready) {
       const when = joining ? 'before' : 'after';
@@ -235,13 +235,7 @@ export class WorkerStreams {
     else if (message.leaving) pool.leave(member, shorten(message.leaving.reason));
     else if (message.nodeResult) this.expectNode(member, message.nodeResult);
     else if (message.encodeResult) this.expectEncoded(member, message.encodeResult);
-    else if (message.rangeResult) this.expectRange(member, message.rangeResult);
-    else if (message.weightsMissing) pool.emit('weightsMissing', member, message.weightsMissing);
-    else if (message.peerUnreachable) {
-      const { member: number, reason } = message.peerUnreachable;
-      const other = pool.byNumber(number);
-      if (other) pool.emit('peerUnreachable', member, other, shorten(reason));
-    } else if (message.relayed) this.relay(member, message.relayed);
+    else if (message.exchange) this.receiveReport(member, message.exchange);
   }
 
   private expectNode(member: Member, result: NodeResult__Output): void {
@@ -264,6 +258,17 @@ export class WorkerStreams {
     );
   }
 
+  private receiveReport(member: Member, report: ExchangeReport__Output): void {
+    const { pool } = this.options;
+    const { rangeResult, weightsMissing, peerUnreachable, relayed } = report;
+    if (rangeResult) this.expectRange(member, rangeResult);
+    else if (weightsMissing) pool.emit('weightsMissing', member, weightsMissing);
+    else if (peerUnreachable) {
+      const other = pool.byNumber(peerUnreachable.member);
+      if (other) pool.emit('peerUnreachable', member, other, shorten(peerUnreachable.reason));
+    } else if (relayed) this.relay(member, relayed);
+  }
+
   private expectRange(member: Member, result: RangeResult__Output): void {
     const { pool } = this.options;
     const expected = pool.ranges.expect(result);
@@ -283,7 +288,8 @@ export class WorkerStreams {
     const { admission, pool } = this.options;
     const receiver = pool.byNumber(number);
     if (receiver === undefined || receiver.peerAddress === '') return;
-    void receiver.outbox.send({ term: admission.term, relayed: { member: member.number, message } });
+    const exchange = { relayed: { member: member.number, message } };
+    void receiver.outbox.send({ term: admission.term, exchange });
   }
 
   private expectEncoded(member: Member, result: EncodeResult__Output): void {

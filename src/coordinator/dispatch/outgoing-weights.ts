@@ -61,7 +61,8 @@ export class OutgoingWeights {
       const bytes = this.bytesIn(range);
       const transfer = { id: this.id, byteLength: byteLengthOf(bytes) };
       const chunks = [...chunksOf(this.id, bytes)].map((chunk) => ({ term, chunk }));
-      const messages = [{ term, weightsRange: { version, range, transfer, forward } }, ...chunks];
+      const exchange = { weightsRange: { version, range, transfer, forward } };
+      const messages: CoordinatorMessage[] = [{ term, exchange }, ...chunks];
       // Encoded at once: the weights may change before a slow stream takes the last one.
       void member.outbox.sendAll(messages.map(encodeCoordinatorMessage));
     }

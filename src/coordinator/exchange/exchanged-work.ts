@@ -14,7 +14,7 @@ import type { NodeResult__Output } from '../../transport/generated/fcaenet/v1/No
 import type { RangeResult__Output } from '../../transport/generated/fcaenet/v1/RangeResult.js';
 import { type GradientStep, GradientWork, type NodeAnswer } from '../dispatch/gradient-work.js';
 import type { Member } from '../dispatch/member.js';
-import type { Candidate } from '../dispatch/redundant-work.js';
+import type { Candidate, Rejection, UnitDigest } from '../dispatch/redundant-work.js';
 import { canTakePart, type Participants } from './participants.js';
 import { cutRanges, type ElementRange } from './ranges.js';
 
@@ -109,6 +109,16 @@ export class ExchangedWork extends GradientWork {
   override send(member: Member, leaves: readonly number[]): void {
     super.send(member, leaves);
     for (const leaf of leaves) this.asked.set(leaf, (this.asked.get(leaf) ?? new Set()).add(member));
+  }
+
+  /** Only of a microbatch that came whole can this process compute the digest. */
+  override digestsOf(
+    leaves: readonly number[],
+    answer: NodeAnswer,
+    isCompared: (leaf: number) => boolean,
+  ): readonly UnitDigest[] | Rejection {
+    const isWhole = this.payloadOf(answer).gradient.length > 0;
+    return super.digestsOf(leaves, answer, (leaf) => isWhole && isCompared(leaf));
   }
 
   take(member: Member, leaves: readonly number[], answer: NodeAnswer): void {
@@ -233,7 +243,7 @@ export class ExchangedWork extends GradientWork {
   private tellPlan(): void {
     const { position } = this.step;
     const ranges = this.open.map(({ range, owner }) => ({ range, owner: owner.number }));
-    const message = this.participants.encode({ exchangePlan: { position, ranges } });
+    const message = this.participants.encode({ plan: { position, ranges } });
     for (const { outbox } of this.members) void outbox.send(message);
   }
 

@@ -1,4 +1,4 @@
-import type { CoordinatorMessage } from '../../transport/generated/fcaenet/v1/CoordinatorMessage.js';
+import type { ExchangeOrder } from '../../transport/generated/fcaenet/v1/ExchangeOrder.js';
 import type { WeightsMissing__Output } from '../../transport/generated/fcaenet/v1/WeightsMissing.js';
 import { encodeCoordinatorMessage } from '../../transport/service.js';
 import type { Member } from '../dispatch/member.js';
@@ -106,7 +106,7 @@ export class Participants {
   }
 
   /** Encodes a message once for many members. */
-  encode(message: CoordinatorMessage): Buffer {
-    return encodeCoordinatorMessage({ term: this.pool.term, ...message });
+  encode(exchange: ExchangeOrder): Buffer {
+    return encodeCoordinatorMessage({ term: this.pool.term, exchange });
   }
 }
