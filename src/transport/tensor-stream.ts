@@ -90,6 +90,11 @@ export class TransferReceiver {
     else this.open = { id: transfer.id, bytes, received: 0, complete };
   }
 
+  /** Whether chunks of a transfer are missing. */
+  get isOpen(): boolean {
+    return this.open !== null;
+  }
+
   /** @throws TransportError when the chunk belongs to no open transfer, leaves a gap or runs past the end */
   accept(chunk: Chunk__Output): void {
     const open = this.open;

@@ -18,6 +18,7 @@ export const faultKinds = [
   'disk-full',
   'clock-jump',
   'drain',
+  'pair-cut',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -39,6 +40,8 @@ export interface Plan {
   readonly encodeTimes: number;
   /** Before so many are there nothing is computed. */
   readonly minWorkers: number;
+  /** Whether workers exchange gradients among themselves. */
+  readonly exchange: boolean;
   readonly verificationRate: number;
   readonly leastMs: number;
   readonly mostMs: number;
@@ -53,6 +56,8 @@ const usualMs = 5_000;
 
 /** Share of the seeds whose plan has short iterations. */
 const shortShare = 0.15;
+/** Share of the seeds whose workers exchange gradients among themselves. */
+const exchangeShare = 0.5;
 
 /**
  * Draws the plan of a seed. The choice of the kind of plan and the plans with short iterations have a stream of chance
@@ -60,7 +65,16 @@ const shortShare = 0.15;
  */
 export function drawPlan(seed: number, chance: Chance): Plan {
   const other = new Chance(seed, 1);
-  return other.happens(shortShare) ? drawShortIterations(other) : drawUsual(chance);
+  const plan = other.happens(shortShare) ? drawShortIterations(other) : drawUsual(chance);
+  return withExchange(plan, new Chance(seed, 2));
+}
+
+/** Adds the exchange to a share of the plans, and cuts between single workers to some of these. */
+function withExchange(plan: Omit<Plan, 'exchange'>, chance: Chance): Plan {
+  if (!chance.happens(exchangeShare)) return { ...plan, exchange: false };
+  const cuts = chance.happens(0.3) ? 1 + chance.below(3) : 0;
+  const faults = Array.from({ length: cuts }, () => drawFault(chance, 'pair-cut', usualMs));
+  return { ...plan, exchange: true, faults: inOrder([...plan.faults, ...faults]) };
 }
 
 /** Faults after which other workers have to do the work of a worker. */
@@ -71,7 +85,7 @@ const losses = ['worker-slow', 'worker-stop', 'worker-kill', 'line-cut', 'drain'
  * worker. The other workers finish request after request while the slow worker still owes answers to an earlier one.
  * When they are lost, the slow worker also gets batches of the current request. Its late answers arrive first.
  */
-function drawShortIterations(chance: Chance): Plan {
+function drawShortIterations(chance: Chance): Omit<Plan, 'exchange'> {
   const faults = [drawFault(chance, 'worker-slow', usualMs)];
   for (let i = 1 + chance.below(6); i > 0; i--) {
     faults.push(drawFault(chance, chance.pick(losses), 3 * usualMs));
@@ -95,7 +109,7 @@ function drawShortIterations(chance: Chance): Plan {
  * Draws a plan with four steps in each iteration. A worker that lies is only found out where two honest ones can be
  * asked, so nothing else happens to the workers of such a plan, and all work is done twice.
  */
-function drawUsual(chance: Chance): Plan {
+function drawUsual(chance: Chance): Omit<Plan, 'exchange'> {
   const hasLiar = chance.happens(0.15);
   const mostMs = chance.pick([2, 20, 120]);
   const faults: Fault[] = [];

@@ -195,6 +195,7 @@ class SimulatedConnections {
       streaming: false,
       cancelDeadline: () => {},
       certificateExpiryMs: null,
+      certificateSha256: Buffer.alloc(0),
       progress: 'bytes',
     };
     this.connections.set(line.peer, { connection, line });

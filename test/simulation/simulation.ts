@@ -17,6 +17,7 @@ import { SimulatedProcess, SimulatedTime } from './simulated-clock.js';
 import { SimulatedCoordinator, type SimulatedPort } from './simulated-coordinator.js';
 import type { DiskTrouble } from './simulated-disk.js';
 import { SimulatedLine } from './simulated-line.js';
+import { SimulatedPeerNetwork } from './simulated-exchange.js';
 import { datasetOf, runIn } from './simulated-run.js';
 import { SimulatedWorker } from './simulated-worker.js';
 
@@ -53,6 +54,7 @@ export async function simulateAndCompare(seed: number): Promise<Outcome> {
     faults: [],
     workers: 1,
     minWorkers: 1,
+    exchange: false,
     verificationRate: 0,
     fullness: 0,
     hiccups: 0,
@@ -99,6 +101,7 @@ class Simulation {
     trouble: DiskTrouble;
   } | null = null;
   private readonly workers: { process: SimulatedProcess; worker: SimulatedWorker }[] = [];
+  private readonly peerNetwork: SimulatedPeerNetwork;
   private starts = 0;
   private peers = 0;
   private result: { weightsSha256: string; codesSha256: string; history: object } | null = null;
@@ -109,6 +112,7 @@ class Simulation {
   ) {
     this.chance = new Chance(seed);
     this.plan = { ...drawPlan(seed, this.chance), ...changed };
+    this.peerNetwork = new SimulatedPeerNetwork(this.plan);
   }
 
   async run(): Promise<Outcome> {
@@ -222,6 +226,7 @@ class Simulation {
       trace: (line) => this.trace(process.name, line),
       hiccups: this.plan.hiccups,
       encodeTimes: this.plan.encodeTimes,
+      peers: this.plan.exchange ? this.peerNetwork : null,
       dial: (dialling) => this.connect(process, dialling),
       answered: () => {},
     });
@@ -296,6 +301,11 @@ class Simulation {
       case 'clock-jump':
         coordinator?.process.jump((choice - 0.5) * 7_200_000);
         break;
+      case 'pair-cut': {
+        const other = this.workers[(place + 1) % this.workers.length]!;
+        later(this.peerNetwork.cut(process.name, other.process.name));
+        break;
+      }
       case 'drain':
         coordinator?.coordinator.pool?.drain(String(place));
         break;

@@ -50,6 +50,7 @@ export async function runEncodeJob(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { pool } = surroundings;
   const request = pool.nextRequest();
+  surroundings.distribute?.(job.weights);
   let stopExpecting = () => {};
   const kind = new EncodeBatches(job, request, onProgress, () => stopExpecting());
   const work = new RedundantWork(kind, surroundings);

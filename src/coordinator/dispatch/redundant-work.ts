@@ -2,6 +2,7 @@ import { type Clock, secondsOf } from '../../clock.js';
 import { CoordinatorError } from '../error.js';
 import type { DeadlineEstimator } from './deadline.js';
 import type { Member } from './member.js';
+import type { OutgoingWeights } from './outgoing-weights.js';
 import type { Departure, RejectionReason, WorkerPool } from './pool.js';
 import { Strikes } from './strikes.js';
 import { Witnesses } from './witnesses.js';
@@ -78,6 +79,10 @@ export interface WorkKind<Answer> {
   end(): void;
   /** No worker holds a unit any more. */
   release(): void;
+  /** A member left. What it held for the result is missing again. */
+  gone?(member: Member): void;
+  /** Whether the result is there when no unit is missing; always where this is absent. */
+  isWhole?(): boolean;
 }
 
 export interface WorkSurroundings {
@@ -86,6 +91,8 @@ export interface WorkSurroundings {
   /** Called with each event of the work. */
   readonly notify: (event: WorkEvent) => void;
   readonly signal: AbortSignal;
+  /** Sends new weights to all workers at once, where they pass them on to one another. */
+  readonly distribute?: (weights: OutgoingWeights) => void;
   /** Called when answers contradict each other after one of them was used. */
   readonly onLateContradiction: (error: CoordinatorError) => void;
 }
@@ -164,6 +171,11 @@ export class RedundantWork<Answer> {
     this.goOn();
   }
 
+  /** Ends the work without a result. */
+  giveUp(error: Error): void {
+    this.end(() => this.settled.reject(error));
+  }
+
   private isCompared(unit: number, member: Member): boolean {
     const { wanted, contested, witnesses, shares } = this;
     return (
@@ -224,7 +236,8 @@ export class RedundantWork<Answer> {
     return verdict.outvoted;
   }
 
-  private goOn(): void {
+  /** Hands out what is missing, and ends the work when the result is there. Call it when the kind's state changes. */
+  goOn(): void {
     this.dispatch();
     this.finishWhenWhole();
     this.releaseWhenEmpty();
@@ -319,6 +332,7 @@ export class RedundantWork<Answer> {
 
   private readonly onGone = (member: Member, departure: Departure): void => {
     const lost = this.shares.drop(member).length;
+    if (!this.isOver) this.kind.gone?.(member);
     if (lost > 0 && !this.isOver) {
       const work = this.kind.units;
       this.surroundings.notify({ type: 'work.redispatched', work, units: lost, departure });
@@ -349,6 +363,7 @@ export class RedundantWork<Answer> {
       // No other worker is left to compare it with.
       this.wanted.delete(unit);
     }
+    if (this.kind.isWhole?.() === false) return;
     this.end(this.settled.resolve);
   }
 

@@ -43,6 +43,8 @@ export interface TrainingLoopOptions {
   readonly beforeStep: () => Promise<void>;
   /** Computes a step's summed gradient. */
   readonly runStep: typeof runGradientStep;
+  /** As of `WorkSurroundings`. */
+  readonly distribute?: WorkSurroundings['distribute'];
   /** Awaited at every position where the run file asks for a checkpoint. */
   readonly checkpoint: () => Promise<void>;
 }
@@ -174,8 +176,8 @@ export class TrainingLoop {
   }
 
   private surroundings(): WorkSurroundings {
-    const { pool, clock, notify, signal, onLateContradiction } = this.options;
-    return { pool, clock, notify, signal, onLateContradiction };
+    const { pool, clock, notify, signal, distribute, onLateContradiction } = this.options;
+    return { pool, clock, notify, signal, onLateContradiction, ...(distribute && { distribute }) };
   }
 
   private summarize(omega: Int32Array): CodeSummary {

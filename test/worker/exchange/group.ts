@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { TreeNode } from '../../../src/reduction/tree.js';
-import type { CoordinatorMessage__Output } from '../../../src/transport/generated/fcaenet/v1/CoordinatorMessage.js';
+import type { Reduce__Output } from '../../../src/transport/generated/fcaenet/v1/Reduce.js';
 import type { PeerMessage__Output } from '../../../src/transport/generated/fcaenet/v1/PeerMessage.js';
 import type { Position__Output } from '../../../src/transport/generated/fcaenet/v1/Position.js';
 import { TransferMemory } from '../../../src/transport/transfer-memory.js';
@@ -166,7 +166,7 @@ export function reduceOf(
   attempt: number,
   tree: { readonly batchRows: number; readonly microbatches: number },
   nodes: readonly { readonly node: TreeNode; readonly member: number }[],
-): NonNullable<CoordinatorMessage__Output['reduce']> {
+): Reduce__Output {
   const { batchRows, microbatches } = tree;
   return { position: position(step), attempt, batchRows, microbatches, nodes: [...nodes] };
 }
