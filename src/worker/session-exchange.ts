@@ -1,7 +1,7 @@
 import type { Log } from '../console/log.js';
 import type { TrainingRun } from '../run/training-run.js';
 import { bytesOf } from '../transport/bytes.js';
-import type { CoordinatorMessage__Output } from '../transport/generated/fcaenet/v1/CoordinatorMessage.js';
+import type { ExchangeOrder__Output } from '../transport/generated/fcaenet/v1/ExchangeOrder.js';
 import type { Welcome__Output } from '../transport/generated/fcaenet/v1/Welcome.js';
 import type { WorkerMessage } from '../transport/generated/fcaenet/v1/WorkerMessage.js';
 import type { TransferReceiver } from '../transport/tensor-stream.js';
@@ -57,8 +57,7 @@ export class SessionExchange {
     surroundings: ExchangeSurroundings,
   ): Promise<SessionExchange | null> {
     const { operation } = (JSON.parse(runFile) as TrainingRun).spec;
-    const { exchange } = operation as { readonly exchange?: 'auto' | 'off' };
-    if (exchange !== 'auto' || sharesMemory) return null;
+    if (operation.exchange === 'off' || sharesMemory) return null;
     const { tls, localAddress, isProxied } = settings;
     const { log, weights, send, sendTensors, fail } = surroundings;
     const place = peeringPlace(settings, tls, localAddress, isProxied);
@@ -84,12 +83,16 @@ export class SessionExchange {
         weights: (version, bytes, done) => weights.arrive(version, bytes, done),
         sum: ({ position, range, attempt, reduceSeconds, sum }, done) =>
           void sendTensors([bytesOf(sum)], (transfer) => ({
-            rangeResult: { position, range, attempt, transfer, reduceSeconds },
+            exchange: { rangeResult: { position, range, attempt, transfer, reduceSeconds } },
           })).then(done),
-        weightsMissing: (version, ranges) => void send({ weightsMissing: { version, ranges: [...ranges] } }),
-        unreachable: (unreached, reason) => void send({ peerUnreachable: { member: unreached, reason } }),
-        relay: (receiver, message, done) =>
-          void send({ relayed: { member: receiver, message: Buffer.from(message.buffer) } }).then(done),
+        weightsMissing: (version, ranges) =>
+          void send({ exchange: { weightsMissing: { version, ranges: [...ranges] } } }),
+        unreachable: (unreached, reason) =>
+          void send({ exchange: { peerUnreachable: { member: unreached, reason } } }),
+        relay: (receiver, message, done) => {
+          const relayed = { member: receiver, message: Buffer.from(message.buffer) };
+          void send({ exchange: { relayed } }).then(done);
+        },
         refused: (reason) => log.warn('another worker was refused', { reason }),
         failed: fail,
       },
@@ -97,15 +100,9 @@ export class SessionExchange {
     return new SessionExchange(lane, surroundings, elementBytes * shape.weightCount, advertised(lane.port));
   }
 
-  /** Whether a message of the coordinator is about the exchange. */
-  static concerns(message: CoordinatorMessage__Output): boolean {
-    const { peers, weightsPlan, exchangePlan, reduce, relayed, weightsRange } = message;
-    return Boolean(peers || weightsPlan || exchangePlan || reduce || relayed || weightsRange);
-  }
-
-  /** Takes a message that is about the exchange. */
-  take(message: CoordinatorMessage__Output): void {
-    const { relayed, weightsRange } = message;
+  /** Takes what the coordinator says. */
+  take(order: ExchangeOrder__Output): void {
+    const { relayed, weightsRange } = order;
     if (weightsRange) {
       const { lane, weightBytes } = this;
       const allowed = { least: elementBytes, most: weightBytes };
@@ -113,7 +110,7 @@ export class SessionExchange {
         lane.takeWeights(weightsRange, bytes as Uint8Array<ArrayBuffer>),
       );
     } else if (relayed) this.lane.takeRelayed(relayed.member, relayed.message);
-    else this.lane.follow(message);
+    else this.lane.follow(order);
   }
 
   /** Keeps a node's gradient for the exchange. It is copied. */

@@ -309,7 +309,7 @@ export class Session {
         const bytes = await this.prepared().encode(work);
         await this.sendTensors([bytes], (transfer) => ({ encodeResult: { request, batch, transfer } }));
       });
-    } else if (SessionExchange.concerns(message)) this.exchanging().take(message);
+    } else if (message.exchange) this.exchanging().take(message.exchange);
   }
 
   private async computeGradients(work: GradientWork__Output): Promise<void> {

@@ -18,8 +18,8 @@ import { chunksOf, TransferReceiver } from '../../src/transport/tensor-stream.js
 import { TransferMemory } from '../../src/transport/transfer-memory.js';
 import type { Chance } from './chance.js';
 import type { SimulatedProcess } from './simulated-clock.js';
-import type { SimulatedLine } from './simulated-line.js';
 import { SimulatedPeer, type SimulatedPeerNetwork } from './simulated-exchange.js';
+import type { SimulatedLine } from './simulated-line.js';
 import { bits, layout, madeUpPayload, numbersFrom } from './simulated-network.js';
 
 /** How a worker behaves, to be changed while it works. */

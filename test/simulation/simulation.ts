@@ -16,8 +16,8 @@ import { drawPlan, type Fault, type FaultKind, type Plan } from './faults.js';
 import { SimulatedProcess, SimulatedTime } from './simulated-clock.js';
 import { SimulatedCoordinator, type SimulatedPort } from './simulated-coordinator.js';
 import type { DiskTrouble } from './simulated-disk.js';
-import { SimulatedLine } from './simulated-line.js';
 import { SimulatedPeerNetwork } from './simulated-exchange.js';
+import { SimulatedLine } from './simulated-line.js';
 import { datasetOf, runIn } from './simulated-run.js';
 import { SimulatedWorker } from './simulated-worker.js';
 

@@ -44,10 +44,10 @@ function take(peering: Peering, request: LaneRequest): void {
   }
 }
 
-function follow(peering: Peering, { peers, weightsPlan, exchangePlan, reduce }: LanePlan): void {
+function follow(peering: Peering, { peers, weightsPlan, plan, reduce }: LanePlan): void {
   if (peers) peering.setPeers(peers.peers);
   if (weightsPlan) peering.exchange.planWeights(weightsPlan);
-  if (exchangePlan) peering.exchange.planStep(exchangePlan);
+  if (plan) peering.exchange.planStep(plan);
   if (reduce) peering.exchange.reduce(reduce);
 }
 

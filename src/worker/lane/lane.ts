@@ -71,9 +71,8 @@ export class Lane {
   }
 
   /** Hands over a message of the coordinator. */
-  follow(message: LanePlan): void {
-    const { peers, weightsPlan, exchangePlan, reduce } = message;
-    this.send({ kind: 'plan', message: { peers, weightsPlan, exchangePlan, reduce } });
+  follow({ peers, weightsPlan, plan, reduce }: LanePlan): void {
+    this.send({ kind: 'plan', message: { peers, weightsPlan, plan, reduce } });
   }
 
   /** Hands over a range of the weights. @param bytes in memory of its own, which is the lane's from then on */

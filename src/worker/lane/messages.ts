@@ -1,5 +1,5 @@
 import type { TreeNode } from '../../reduction/tree.js';
-import type { CoordinatorMessage__Output } from '../../transport/generated/fcaenet/v1/CoordinatorMessage.js';
+import type { ExchangeOrder__Output } from '../../transport/generated/fcaenet/v1/ExchangeOrder.js';
 import type { Position__Output } from '../../transport/generated/fcaenet/v1/Position.js';
 import type { WeightsRange__Output } from '../../transport/generated/fcaenet/v1/WeightsRange.js';
 import type { RangeSum } from '../exchange/output.js';
@@ -9,8 +9,8 @@ import type { PeeringOptions } from '../peering/peering.js';
 /** Start options of the lane's thread. */
 export type LaneOptions = Omit<PeeringOptions, 'clock'>;
 
-/** What the coordinator says to the exchange without tensors; one of them. */
-export type LanePlan = Pick<CoordinatorMessage__Output, 'peers' | 'weightsPlan' | 'exchangePlan' | 'reduce'>;
+/** What the coordinator says without tensors; one of them. */
+export type LanePlan = Pick<ExchangeOrder__Output, 'peers' | 'weightsPlan' | 'plan' | 'reduce'>;
 
 /** To the thread. */
 export type LaneRequest =

@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import type { TreeNode } from '../../../src/reduction/tree.js';
-import type { Reduce__Output } from '../../../src/transport/generated/fcaenet/v1/Reduce.js';
 import type { PeerMessage__Output } from '../../../src/transport/generated/fcaenet/v1/PeerMessage.js';
 import type { Position__Output } from '../../../src/transport/generated/fcaenet/v1/Position.js';
+import type { Reduce__Output } from '../../../src/transport/generated/fcaenet/v1/Reduce.js';
 import { TransferMemory } from '../../../src/transport/transfer-memory.js';
 import { Exchange, type ExchangeShape } from '../../../src/worker/exchange/exchange.js';
 import type { OutgoingPart, RangeSum } from '../../../src/worker/exchange/output.js';

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { ReductionTree } from '../../../src/reduction/tree.js';
 import { bytesOf } from '../../../src/transport/bytes.js';
 import type { RangeSum } from '../../../src/worker/exchange/output.js';
-import type { LaneListener } from '../../../src/worker/lane/lane.js';
+import type { LaneListener, Lane as OpenLane } from '../../../src/worker/lane/lane.js';
 import { cut, position, reduceOf } from '../exchange/group.js';
 import { until } from '../peering/worker.js';
 
@@ -11,7 +11,6 @@ import { until } from '../peering/worker.js';
 const { Lane } = (await import(
   resolve('dist/worker/lane/lane.js')
 )) as typeof import('../../../src/worker/lane/lane.js');
-type OpenLane = InstanceType<typeof Lane>;
 
 const shape = { gradientCount: 300_001, weightCount: 300_007, microbatches: 2 };
 const tree = new ReductionTree(2, 2);
@@ -94,7 +93,7 @@ async function exchangeStep(step: number): Promise<void> {
   const nodes = users.map(({ member }, index) => ({ node: { level: 0, index }, member }));
   const ranges = cut(shape.gradientCount, [1, 2]);
   for (const [place, { lane }] of users.entries()) {
-    lane.follow({ exchangePlan: { position: position(step), ranges } });
+    lane.follow({ plan: { position: position(step), ranges } });
     lane.hold(position(step), nodes[place]!.node, gradients[place]!);
     // It was copied.
     const own = gradients[place]!.slice();
@@ -161,7 +160,7 @@ describe('a lane', () => {
   test('whose coordinator contradicts itself fails the worker', async () => {
     await openTwo();
     const [one] = users as [LaneUser];
-    one.lane.follow({ exchangePlan: { position: null, ranges: [] } });
+    one.lane.follow({ plan: { position: null, ranges: [] } });
     await until(() => one.failures.length > 0);
     expect(one.failures).toMatchObject([
       {
@@ -172,7 +171,7 @@ describe('a lane', () => {
       },
     ]);
     // It is over, and says nothing more.
-    one.lane.follow({ exchangePlan: { position: null, ranges: [] } });
+    one.lane.follow({ plan: { position: null, ranges: [] } });
     await new Promise((done) => setTimeout(done, 50));
     expect(one.failures).toHaveLength(1);
   });
