@@ -177,6 +177,7 @@ class Simulation {
       trouble,
       trace,
       onOverdue: (member) => this.countMiss(name, member),
+      onExchangeGivenUp: (reason) => this.checkGivenUp(name, reason),
       onRejected: (member, sentence) => this.checkRejection(`${name} ${member.label}`, sentence),
       onListening: (port) => {
         this.ports.delete(process);
@@ -354,6 +355,12 @@ class Simulation {
   private checkRejection(who: string, sentence: string): void {
     if (this.plan.faults.some(({ kind }) => spoilsAnswers.has(kind))) return;
     this.violate(`${who} is rejected, but no fault spoils answers: ${sentence}`);
+  }
+
+  /** Only a gradient that is not finite makes an exchange fail: its workers do not look at what they sum. */
+  private checkGivenUp(coordinator: string, reason: string): void {
+    if (this.plan.faults.some(({ kind }) => kind === 'nan')) return;
+    this.violate(`${coordinator} gives an exchange up, but no gradient is wrong: ${reason}`);
   }
 
   private countMiss(coordinator: string, member: Member): void {

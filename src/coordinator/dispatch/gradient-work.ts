@@ -62,8 +62,6 @@ export abstract class GradientWork implements WorkKind<NodeAnswer> {
   readonly answers = 'gradients';
   /** Sum over the whole batch, when the work is done. Its gradient's buffer belongs to the pool's memory. */
   abstract readonly sum: NodePayload | undefined;
-  /** Whether the workers keep the gradients for the exchange. */
-  protected readonly isExchanged: boolean = false;
 
   constructor(
     protected readonly step: GradientStep,
@@ -106,6 +104,11 @@ export abstract class GradientWork implements WorkKind<NodeAnswer> {
     for (const leaf of leaves) if (this.goesAlone(leaf)) this.sendTogether(member, [leaf]);
     const others = leaves.filter((leaf) => !this.goesAlone(leaf));
     if (others.length > 0) this.sendTogether(member, others);
+  }
+
+  /** Whether a worker keeps the gradients for the exchange. */
+  protected isExchangedWith(_: Member): boolean {
+    return false;
   }
 
   /** Whether this process needs a leaf's digest, and so the leaf alone and whole. */
@@ -203,7 +206,7 @@ export abstract class GradientWork implements WorkKind<NodeAnswer> {
         batchRows: step.tree.batchRows,
         microbatches: step.tree.microbatches,
         leaves: leaves.map((leaf) => ({ ...step.leaf(leaf), compared: this.goesAlone(leaf) })),
-        exchange: this.isExchanged,
+        exchange: this.isExchangedWith(member),
         ...(upcoming && {
           upcomingImages: Buffer.from(upcoming.images),
           upcomingPosition: upcoming.position,

@@ -43,7 +43,6 @@ export interface ExchangeListener {
 /** Gradient work whose gradients stay with the workers, which sum them among themselves. */
 export class ExchangedWork extends GradientWork {
   sum: NodePayload | undefined;
-  protected override readonly isExchanged = true;
   private members: readonly Member[];
   private readonly held = new Map<string, HeldNode>();
   private readonly sums: RangeSum[];
@@ -203,6 +202,10 @@ export class ExchangedWork extends GradientWork {
     found.isDone = true;
     this.movedAtMs = this.clock.nowMs();
     this.listener.onChange();
+  }
+
+  protected override isExchangedWith(member: Member): boolean {
+    return this.members.includes(member);
   }
 
   protected override payloadOf({ result, bytes }: NodeAnswer): NodePayload {
