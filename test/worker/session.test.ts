@@ -14,14 +14,21 @@ import { Session, type SessionEnding } from '../../src/worker/session.js';
 import { StreamedLog } from '../../src/worker/streamed-log.js';
 import { WorkerCache } from '../../src/worker/worker-cache.js';
 
-/** A run without settings: nothing here needs any. */
-const runFile = JSON.stringify({ spec: { operation: {} } });
+/** Of a run, what these sessions need. */
+const runFile = JSON.stringify({ spec: { operation: { exchange: 'off' } } });
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
 /** Prepares nothing: these sessions get no work. */
 class EmptyCache extends WorkerCache {
   override async prepare() {
-    return { run: { ready: {}, imageStatistics: () => ({}) } as unknown as WorkerRun, kept: true };
+    return {
+      run: {
+        ready: {},
+        imageStatistics: () => ({}),
+        explain: (error: unknown) => error,
+      } as unknown as WorkerRun,
+      kept: true,
+    };
   }
 }
 
@@ -157,6 +164,16 @@ test('work that comes before the welcome ends the worker, and the coordinator he
   await expect(ending).rejects.toMatchObject({ code: 'WORKER_BAD_WORK', exitCode: 76 });
   expect(received.find(({ failure }) => failure)).toMatchObject({
     failure: { code: 'WORKER_BAD_WORK', message: expect.stringContaining('before it admitted this worker') },
+  });
+});
+
+test('an exchange in which this worker takes no part ends it', async () => {
+  const { ending, say, welcome } = await open();
+  await welcome(1);
+  say({ term: 1, exchange: { peers: { peers: [] } } });
+  await expect(ending).rejects.toMatchObject({
+    code: 'WORKER_BAD_WORK',
+    message: 'the coordinator asks for an exchange of gradients, but this worker takes no part in one',
   });
 });
 

@@ -51,8 +51,18 @@ function follow(peering: Peering, { peers, weightsPlan, plan, reduce }: LanePlan
   if (reduce) peering.exchange.reduce(reduce);
 }
 
+/** Buffers arrive as plain bytes. */
+function received({ identity, ...options }: LaneOptions): LaneOptions {
+  const { tls } = identity;
+  if (tls === null) return { identity, ...options };
+  const [certificate, key, authority] = [tls.certificate, tls.key, tls.authority].map((bytes) =>
+    Buffer.from(bytes),
+  ) as [Buffer, Buffer, Buffer];
+  return { identity: { ...identity, tls: { certificate, key, authority } }, ...options };
+}
+
 try {
-  const peering = await Peering.open(workerData as LaneOptions, {
+  const peering = await Peering.open(received(workerData as LaneOptions), {
     sum: (sum) => answer({ kind: 'sum', id: lend(sum.sum.buffer), sum }),
     weights: (version, bytes) => answer({ kind: 'weights', id: lend(bytes.buffer), version, bytes }),
     weightsMissing: (version, ranges) => answer({ kind: 'weightsMissing', version, ranges }),

@@ -1,7 +1,12 @@
-import { resolve } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { createHash, X509Certificate } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { ReductionTree } from '../../../src/reduction/tree.js';
 import { bytesOf } from '../../../src/transport/bytes.js';
+import { makeCertificates, tlsFilesIn } from '../../../src/transport/certificates.js';
+import { readTlsFiles, type TlsMaterial } from '../../../src/transport/tls-files.js';
 import type { RangeSum } from '../../../src/worker/exchange/output.js';
 import type { LaneListener, Lane as OpenLane } from '../../../src/worker/lane/lane.js';
 import { cut, position, reduceOf } from '../exchange/group.js';
@@ -29,13 +34,14 @@ class LaneUser implements LaneListener {
   constructor(
     readonly member: number,
     private readonly relayed: (from: number, to: number, message: Uint8Array) => void,
+    private readonly tls: TlsMaterial | null = null,
   ) {
     this.key.fill(member);
   }
 
   async open(host = '127.0.0.1', port = 0): Promise<this> {
     const { member, key } = this;
-    const identity = { run: 'birds', term: 1, member, key, tls: null };
+    const identity = { run: 'birds', term: 1, member, key, tls: this.tls };
     this.lane = await Lane.open({ identity, shape, host, port }, this);
     return this;
   }
@@ -68,9 +74,20 @@ class LaneUser implements LaneListener {
       member: this.member,
       address: `127.0.0.1:${this.lane.port}`,
       key: Buffer.from(this.key),
-      certificateSha256: Buffer.alloc(0),
+      certificateSha256: this.tls
+        ? createHash('sha256').update(new X509Certificate(this.tls.certificate).raw).digest()
+        : Buffer.alloc(0),
     };
   }
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'fcaenet-lane-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+async function tlsOfWorkers(): Promise<TlsMaterial> {
+  const directory = join(folder, 'certs');
+  await makeCertificates({ directory, names: [], days: 1, nowMs: Date.now() });
+  return readTlsFiles(tlsFilesIn(directory, 'worker'));
 }
 
 let users: LaneUser[] = [];
@@ -79,10 +96,10 @@ afterEach(async () => {
   users = [];
 });
 
-async function openTwo(): Promise<void> {
+async function openTwo(tls: TlsMaterial | null = null): Promise<void> {
   const relay = (from: number, to: number, message: Uint8Array) =>
     users[to - 1]!.lane.takeRelayed(from, message);
-  users = await Promise.all([1, 2].map((member) => new LaneUser(member, relay).open()));
+  users = await Promise.all([1, 2].map((member) => new LaneUser(member, relay, tls).open()));
 }
 
 const vector = (count: number, factor: number) =>
@@ -112,32 +129,35 @@ async function exchangeStep(step: number): Promise<void> {
 }
 
 describe('a lane', () => {
-  test('exchanges gradients and weights with others, in memory that is used again', async () => {
-    await openTwo();
-    const peers = users.map(({ peer }) => peer);
-    for (const { lane } of users) lane.follow({ peers: { peers } });
-    for (const step of [0, 1, 2, 3]) {
-      await exchangeStep(step);
-      const version = step + 1;
-      const ranges = cut(shape.weightCount, [1, 2]);
-      const weights = vector(shape.weightCount, version);
-      for (const [place, { lane }] of users.entries()) {
-        lane.follow({ weightsPlan: { version, ranges } });
-        const { range } = ranges[place]!;
-        const bytes = new Uint8Array(bytesOf(weights.slice(range.start, range.end)));
-        lane.takeWeights({ version, range, forward: true, transfer: null }, bytes);
+  test.each(['plain text', 'TLS'])(
+    'exchanges gradients and weights over %s, in memory that is used again',
+    async (kind) => {
+      await openTwo(kind === 'TLS' ? await tlsOfWorkers() : null);
+      const peers = users.map(({ peer }) => peer);
+      for (const { lane } of users) lane.follow({ peers: { peers } });
+      for (const step of [0, 1, 2, 3]) {
+        await exchangeStep(step);
+        const version = step + 1;
+        const ranges = cut(shape.weightCount, [1, 2]);
+        const weights = vector(shape.weightCount, version);
+        for (const [place, { lane }] of users.entries()) {
+          lane.follow({ weightsPlan: { version, ranges } });
+          const { range } = ranges[place]!;
+          const bytes = new Uint8Array(bytesOf(weights.slice(range.start, range.end)));
+          lane.takeWeights({ version, range, forward: true, transfer: null }, bytes);
+        }
+        await until(() => users.every(({ arrived }) => arrived.length === version));
+        for (const { arrived } of users) {
+          const { values, done } = arrived.at(-1)!;
+          expect(Buffer.compare(bytesOf(values), bytesOf(weights))).toBe(0);
+          done();
+        }
       }
-      await until(() => users.every(({ arrived }) => arrived.length === version));
-      for (const { arrived } of users) {
-        const { values, done } = arrived.at(-1)!;
-        expect(Buffer.compare(bytesOf(values), bytesOf(weights))).toBe(0);
-        done();
-      }
-    }
-    expect(
-      users.flatMap(({ failures, unreached, refusals }) => [failures, unreached, refusals].flat()),
-    ).toEqual([]);
-  });
+      expect(
+        users.flatMap(({ failures, unreached, refusals }) => [failures, unreached, refusals].flat()),
+      ).toEqual([]);
+    },
+  );
 
   test('sends what is for a peer that it cannot reach to the coordinator', async () => {
     await openTwo();
