@@ -19,6 +19,8 @@ import { temporaryFolder } from './kit/temporary-folder.mjs';
 
 const python = process.env.PYTHON ?? '/usr/bin/python3';
 const port = 7400;
+/** PyTorch makes its buckets after the first step. */
+const warmUpSteps = 2;
 
 function settingsOf(args) {
   const { values } = parseArgs({
@@ -131,7 +133,8 @@ async function compare(folder, network, members, way, theirs, settings) {
         gradients: after.map(
           (bytes, place) => (bytes - before[place]) / ours.steps / run.sizes.gradientBytes,
         ),
-        computedTwice: ours.answered - run.microbatches * ours.steps,
+        computedTwice: ours.computedTwice,
+        exchanging: ours.exchanging,
       });
     }
     run.checkSums();
@@ -164,6 +167,7 @@ function rowOf(members, way, turns, allowed) {
     pytorchLimitRatios: turns.map(({ theirs }) => theirs / allowed.ring),
     /** Bytes of packets in a step, as gradients. */
     ...{ memberSent, memberReceived, coordinatorSent, coordinatorReceived },
+    exchanging: Math.min(...turns.map(({ exchanging }) => exchanging)),
     computedTwice: turns.reduce((sum, { computedTwice }) => sum + computedTwice, 0),
   };
 }
@@ -171,7 +175,7 @@ function rowOf(members, way, turns, allowed) {
 function sentence(row) {
   const two = (value) => value.toFixed(2);
   return (
-    `${row.members} members, exchange ${row.way}: ${two(row.stepSeconds)} s a step, ${spread(row.limitRatios)} of ` +
+    `${row.members} members, exchange ${row.way} (used by ${row.exchanging}): ${two(row.stepSeconds)} s a step, ${spread(row.limitRatios)} of ` +
     `its limit ${two(row.limit)} s; PyTorch DDP ${two(row.pytorchStepSeconds)} s, ${spread(row.pytorchLimitRatios)} of the ` +
     `ring's ${two(row.ringLimit)} s; ratio ${spread(row.ratios)}; gradients on the cable: a member ` +
     `${two(row.memberSent)} up and ${two(row.memberReceived)} down, the coordinator ${two(row.coordinatorSent)} up and ` +
@@ -197,6 +201,7 @@ await runBenchmark(async () => {
     const theirs = await startPyTorch(network, members, sizesFile, settings);
     pytorch = theirs.about;
     try {
+      await theirs.run(warmUpSteps);
       for (const way of settings.ways) {
         const row = await compare(folder, network, members, way, theirs, settings);
         results.push(row);

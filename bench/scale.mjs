@@ -54,6 +54,7 @@ async function measure(folder, members, way, { network, computeMs, microbatches,
     return {
       members,
       way,
+      exchanging: measured.exchanging,
       steps: measured.steps,
       stepSeconds: aStep('seconds'),
       computeSeconds: (microbatches * computeMs) / 1000,
@@ -65,7 +66,7 @@ async function measure(folder, members, way, { network, computeMs, microbatches,
       peakBytes: run.peakBytes(),
       memberPeakBytes: Math.max(...run.members.map((member) => run.peakBytes(member))),
       longestPauseMs: measured.longestPauseMs,
-      computedTwice: measured.answered - run.microbatches * measured.steps,
+      computedTwice: measured.computedTwice,
     };
   } finally {
     await run.end();
@@ -75,7 +76,7 @@ async function measure(folder, members, way, { network, computeMs, microbatches,
 function sentence(row) {
   const mib = (bytes) => `${Math.round(bytes / 2 ** 20)} MiB`;
   return (
-    `${row.members} members, exchange ${row.way}: ${row.stepSeconds.toFixed(3)} s a step ` +
+    `${row.members} members, exchange ${row.way} (used by ${row.exchanging}): ${row.stepSeconds.toFixed(3)} s a step ` +
     `(${row.computeSeconds.toFixed(3)} s of it computing); coordinator: ${row.gradientsIn.toFixed(3)} gradients in, ` +
     `${row.weightsOut.toFixed(3)} weights out, ${row.processorSeconds.toFixed(3)} s of processor, ` +
     `${mib(row.peakBytes)}, longest pause ${row.longestPauseMs.toFixed(0)} ms, ` +
