@@ -137,7 +137,7 @@ async function compare(folder, network, members, way, theirs, settings) {
         exchanging: ours.exchanging,
       });
     }
-    run.checkSums();
+    await run.checkSums();
     return rowOf(members, way, turns, limits(members, run.sizes, settings));
   } finally {
     await run.end();

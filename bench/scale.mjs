@@ -48,7 +48,7 @@ async function measure(folder, members, way, { network, computeMs, microbatches,
   });
   try {
     const measured = await run.measure(seconds, steps);
-    run.checkSums();
+    await run.checkSums();
     const aStep = (name) => measured[name] / measured.steps;
     const { gradientBytes, weightBytes } = run.sizes;
     return {

@@ -191,13 +191,17 @@ export class MadeUpRun {
     return 1024 * Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))[1]);
   }
 
-  /** @throws Error for a step whose sum is not that of all microbatches */
-  checkSums() {
+  /** @throws Error for a step so far whose sum is not that of all microbatches */
+  async checkSums() {
+    const { ok } = await this.ask('checkpoint');
+    if (!ok) throw new Error(`the run ${this.settings.name} cannot write a checkpoint, and so its ledger.`);
     const gradient = new Float32Array(this.sizes.parameterCount);
     fillGradient(gradient, 1);
     const expected = gradientSha256(gradient);
     const ledger = join(this.folder, 'runs', this.settings.name, 'ledger-000001.jsonl');
     const [, ...steps] = readFileSync(ledger, 'utf8').split('\n').slice(0, -1);
+    const done = await this.steps();
+    if (steps.length !== done) throw new Error(`${ledger} has ${steps.length} steps, expected ${done}.`);
     for (const step of steps) {
       const { globalStep, gradientSha256: found } = JSON.parse(step);
       if (found === expected) continue;
