@@ -5,7 +5,8 @@ const running = new Set();
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+// Again and again: with no listener left, a second signal would end the process in the middle of its clearing up.
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 
 /** `spawn` of a child that is killed when this process ends. */
 export function spawnBound(command, args, options) {
