@@ -65,7 +65,10 @@ function requirePyTorch() {
 /**
  * Seconds of a step that the cables and the computation allow.
  * - `star`: the coordinator's cable carries a gradient from, then the weights to each member.
- * - `exchange`: a member receives and sends a gradient's ranges of N − 1 in N parts, and one whole of them or of weights.
+ * - `exchange`: a member's cable carries N − 1 of N parts of a gradient, as many of the weights, and one part to or from
+ *   the coordinator, all at once.
+ * - `phases`: the exchange if nothing overlaps: parts to their owners, sums to the coordinator, weights from it, and
+ *   from their owners.
  * - `ring`: a gradient twice, each time N − 1 of N parts.
  */
 function limits(members, { gradientBytes, weightBytes }, { megabits, microbatches, computeMs }) {
@@ -74,6 +77,7 @@ function limits(members, { gradientBytes, weightBytes }, { megabits, microbatche
   return {
     star: seconds(members * (gradientBytes + weightBytes)),
     exchange: seconds((1 + others) * gradientBytes),
+    phases: seconds((2 + 2 * others) * gradientBytes),
     ring: seconds(2 * others * gradientBytes),
   };
 }
@@ -158,7 +162,7 @@ function rowOf(members, way, turns, allowed) {
     (_, place) => median(turns.map(({ gradients }) => gradients[place])),
   );
   return {
-    ...{ members, way, limit, ringLimit: allowed.ring, turns },
+    ...{ members, way, limit, ringLimit: allowed.ring, phasesLimit: allowed.phases, turns },
     stepSeconds: median(turns.map(({ ours }) => ours)),
     pytorchStepSeconds: median(turns.map(({ theirs }) => theirs)),
     /** Above 1, ours is faster. */
@@ -174,9 +178,10 @@ function rowOf(members, way, turns, allowed) {
 
 function sentence(row) {
   const two = (value) => value.toFixed(2);
+  const phases = row.way === 'off' ? '' : ` (${two(row.phasesLimit)} s if its phases do not overlap)`;
   return (
     `${row.members} members, exchange ${row.way} (used by ${row.exchanging}): ${two(row.stepSeconds)} s a step, ${spread(row.limitRatios)} of ` +
-    `its limit ${two(row.limit)} s; PyTorch DDP ${two(row.pytorchStepSeconds)} s, ${spread(row.pytorchLimitRatios)} of the ` +
+    `its limit ${two(row.limit)} s${phases}; PyTorch DDP ${two(row.pytorchStepSeconds)} s, ${spread(row.pytorchLimitRatios)} of the ` +
     `ring's ${two(row.ringLimit)} s; ratio ${spread(row.ratios)}; gradients on the cable: a member ` +
     `${two(row.memberSent)} up and ${two(row.memberReceived)} down, the coordinator ${two(row.coordinatorSent)} up and ` +
     `${two(row.coordinatorReceived)} down; ${row.computedTwice} microbatches computed twice`
