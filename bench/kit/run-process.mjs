@@ -1,28 +1,32 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { spawnBound } from './spawn.mjs';
 
 const program = join(import.meta.dirname, '..', '..', 'dist', 'cli.js');
-const running = new Set();
-process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
 /** The command line as a process of its own, started as users start it, seen through its log of JSON lines. */
 export class RunProcess {
   lines = [];
   hasEnded = false;
 
-  constructor(args, cwd) {
-    this.child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'] });
-    running.add(this.child);
+  /**
+   * @param {string[]} args
+   * @param {string} cwd
+   * @param {string[]} within a command that runs the command after it
+   * @param {Record<string, string>} environment added to this process's
+   */
+  constructor(args, cwd, within = [], environment = {}) {
+    const [command, ...rest] = [...within, program, ...args];
+    this.child = spawnBound(command, rest, {
+      cwd,
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...environment },
+    });
     this.ended = once(this.child, 'close').then(() => {
       this.hasEnded = true;
-      running.delete(this.child);
     });
     createInterface({ input: this.child.stdout }).on('line', (text) => {
       if (text.startsWith('{')) this.lines.push(JSON.parse(text));

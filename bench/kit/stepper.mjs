@@ -1,7 +1,7 @@
 // A process that takes a number of steps per line and answers with the seconds they took, for interleaved comparisons.
-import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { spawnBound } from './spawn.mjs';
 
 /**
  * Starts `command`, which first says `ready`, then answers every number of steps with two numbers: seconds on the clock
@@ -11,7 +11,7 @@ import { createInterface } from 'node:readline';
  * @param {Record<string, string>} environment added to this process's
  */
 export async function stepper(command, args, environment) {
-  const child = spawn(command, args, {
+  const child = spawnBound(command, args, {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...process.env, ...environment },
   });

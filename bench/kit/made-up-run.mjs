@@ -1,0 +1,272 @@
+// A run of a real coordinator and of members that are `fcaenet worker` with a made-up engine. It goes on only while it is
+// measured.
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gradientSha256 } from '../../dist/ledger/entry.js';
+import { describeModel } from '../../dist/model/layout.js';
+import { defaultOperation } from '../../dist/run/presets.js';
+import { askControlSocket } from '../../dist/transport/control/socket.js';
+import { fillGradient } from './made-up/gradient.mjs';
+import { fcaenet } from './paused-run.mjs';
+import { RunProcess } from './run-process.mjs';
+
+const preload = (file) => ({ NODE_OPTIONS: `--import=${new URL(file, import.meta.url).href}` });
+const rowsPerMicrobatch = 2;
+const bits = 48;
+const imageSize = 32;
+const warmUpSteps = 2;
+/** Questions take the coordinator's processor. No time is measured by them. */
+const lookEveryMs = 200;
+const print =
+  'fetch(process.argv[1]).then((reply) => reply.text()).then((text) => process.stdout.write(text))';
+
+/** How gradients travel; only `off` where the program has no exchange. */
+export const knownWays = 'exchange' in defaultOperation ? ['off', 'auto'] : ['off'];
+
+/** Makes the folder `data` for runs of up to so many microbatches. */
+export function makeDataset(folder, microbatches) {
+  const species = 2;
+  const images = Math.ceil((microbatches * rowsPerMicrobatch) / species);
+  return fcaenet(
+    ...['dataset', 'make', join(folder, 'data'), '--species', String(species), '--train', String(images)],
+    ...['--test', '1', '--size', String(imageSize)],
+  );
+}
+
+/** Sizes of a network: parameters, and bytes of a gradient and of all weights. */
+export function sizesOf({ backbone, width }) {
+  const { parameterCount, statisticsCount, parameters } = describeModel({
+    ...{ backbone, width, bits, imageSize },
+  });
+  return {
+    parameterCount,
+    gradientBytes: 4 * parameterCount,
+    weightBytes: 4 * (parameterCount + 2 * statisticsCount),
+    /** Elements of each parameter. */
+    parameterSizes: parameters.map(({ size }) => size),
+  };
+}
+
+export class MadeUpRun {
+  members = [];
+
+  /**
+   * Starts a run, waits for its first steps and pauses it.
+   * @param {string} folder has the dataset `data`; the run's files go there, too
+   * @param {{ name: string, members: number, way: string, backbone: string, width: number, microbatches: number,
+   *   computeMs: number, listen: string, within?: (member: number | null) => string[], tls?: string }} settings
+   *   `microbatches` is that of each member; `within` gives the command that runs the coordinator (null) or a member in
+   *   its place; `tls` is a folder of `fcaenet certs make`
+   */
+  static async start(folder, settings) {
+    const run = new MadeUpRun(folder, settings);
+    try {
+      await run.open();
+    } catch (error) {
+      await run.end();
+      throw error;
+    }
+    return run;
+  }
+
+  constructor(folder, settings) {
+    this.folder = folder;
+    this.settings = { within: () => [], ...settings };
+    this.sizes = sizesOf(settings);
+    this.microbatches = settings.members * settings.microbatches;
+    this.pausesFile = join(folder, `${settings.name}.pauses`);
+  }
+
+  async open() {
+    const { folder, pausesFile } = this;
+    const { name, members, tls, within, computeMs } = this.settings;
+    const file = join(folder, `${name}.json`);
+    // JSON is YAML.
+    writeFileSync(file, JSON.stringify(this.runFile()));
+    const token = tls ? ['--join-token-file', join(tls, 'join-token')] : [];
+    this.coordinator = new RunProcess(['coordinator', file, ...token], folder, within(null), {
+      ...preload('./watch-pauses.mjs'),
+      BENCH_PAUSES: pausesFile,
+    });
+    this.url = (await this.coordinator.line('metrics')).url;
+    const { address } = await this.coordinator.line('waiting for workers');
+    const protection = tls ? tlsFlags(join(tls, 'worker')) : [];
+    for (let member = 0; member < members; member++) {
+      const args = [
+        'worker',
+        '--connect',
+        address,
+        '--data',
+        'data',
+        '--cache',
+        'cache',
+        '--name',
+        `m${member}`,
+      ];
+      const patience = ['--connect-timeout', '600'];
+      this.members.push(
+        new RunProcess([...args, ...patience, ...protection, ...token], folder, within(member), {
+          ...preload('./made-up/preload.mjs'),
+          MADE_UP_COMPUTE_MS: String(computeMs),
+        }),
+      );
+    }
+    await this.until(async () => (await this.steps()) >= warmUpSteps);
+    await this.pause();
+  }
+
+  runFile() {
+    const { name, way, backbone, width, listen, tls } = this.settings;
+    const batchSize = this.microbatches * rowsPerMicrobatch;
+    const spec = {
+      preset: 'quick',
+      method: 'baseline',
+      bits,
+      dataset: { path: 'data', sampleSize: batchSize },
+      model: { backbone, width, imageSize },
+      // Nothing but steps while it is measured.
+      schedule: {
+        iterations: 1,
+        epochs: 100_000,
+        batchSize,
+        microbatches: this.microbatches,
+        learningRate: 1e-6,
+        decayAfter: [],
+      },
+      operation: {
+        listen,
+        metrics: '127.0.0.1:0',
+        cache: { directory: 'cache' },
+        checkpoint: { everySteps: null },
+        evaluation: { untrained: false },
+        membership: { minWorkers: this.settings.members },
+        // What is computed twice then is computed twice because a member was late.
+        verification: { rate: 0 },
+        ...(knownWays.length > 1 && { exchange: way }),
+        ...(tls && {
+          tls: {
+            certificate: join(tls, 'coordinator', 'tls.crt'),
+            key: join(tls, 'coordinator', 'tls.key'),
+            authority: join(tls, 'coordinator', 'ca.crt'),
+          },
+        }),
+      },
+    };
+    return { apiVersion: 'fcaenet.dev/v1', kind: 'TrainingRun', metadata: { name }, spec };
+  }
+
+  /**
+   * Goes on for so long, and at least for so many steps.
+   * @returns what it took: `steps`, and of all of them together `seconds` by the clock, and the coordinator's
+   *   `processorSeconds`, `bytesIn` and `bytesOut` (messages without framing), microbatches that were `computedTwice`, and
+   *   its longest pause of the event loop in milliseconds; `exchanging` is the number of members that exchanged gradients
+   *   in the last step
+   */
+  async measure(seconds, leastSteps) {
+    const before = this.counters();
+    await this.longestPauseMs();
+    await this.ask('resume');
+    await sleep(1000 * seconds);
+    await this.until(async () => (await this.steps()) >= before.steps + leastSteps - 1);
+    await this.pause();
+    const longestPauseMs = await this.longestPauseMs();
+    const after = this.counters();
+    const since = (name) => after[name] - before[name];
+    return {
+      steps: since('steps'),
+      seconds: since('seconds'),
+      processorSeconds: since('processor'),
+      bytesIn: since('received'),
+      bytesOut: since('sent'),
+      computedTwice: since('answered') - this.microbatches * since('steps'),
+      longestPauseMs,
+      exchanging: after.exchanging,
+    };
+  }
+
+  /** Most bytes that were resident so far in the coordinator, or in a member. */
+  peakBytes({ child } = this.coordinator) {
+    return 1024 * Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))[1]);
+  }
+
+  /** @throws Error for a step so far whose sum is not that of all microbatches */
+  async checkSums() {
+    const { ok } = await this.ask('checkpoint');
+    if (!ok) throw new Error(`the run ${this.settings.name} cannot write a checkpoint, and so its ledger.`);
+    const gradient = new Float32Array(this.sizes.parameterCount);
+    fillGradient(gradient, 1);
+    const expected = gradientSha256(gradient);
+    const ledger = join(this.folder, 'runs', this.settings.name, 'ledger-000001.jsonl');
+    const [, ...steps] = readFileSync(ledger, 'utf8').split('\n').slice(0, -1);
+    const done = await this.steps();
+    if (steps.length !== done) throw new Error(`${ledger} has ${steps.length} steps, expected ${done}.`);
+    for (const step of steps) {
+      const { globalStep, gradientSha256: found } = JSON.parse(step);
+      if (found === expected) continue;
+      throw new Error(`the sum of step ${globalStep} has the digest ${found}, expected ${expected}.`);
+    }
+  }
+
+  /** Ends every process, without a checkpoint. */
+  async end() {
+    await Promise.all([this.coordinator, ...this.members].map((each) => each?.end('SIGKILL')));
+    rmSync(join(this.folder, 'runs', this.settings.name), { recursive: true, force: true });
+  }
+
+  async ask(command) {
+    const socket = join(this.folder, 'runs', this.settings.name, 'control.sock');
+    return JSON.parse(await askControlSocket(socket, JSON.stringify({ command })));
+  }
+
+  async steps() {
+    return (await this.ask('status')).position.globalStep;
+  }
+
+  async pause() {
+    await this.ask('pause');
+    await this.until(async () => (await this.ask('status')).state === 'paused');
+  }
+
+  async until(condition) {
+    while (!(await condition().catch(() => false))) {
+      const ended = [this.coordinator, ...this.members].find(({ hasEnded }) => hasEnded);
+      if (ended) throw new Error(`a process ended early: ${ended.child.spawnargs.join(' ')}`);
+      await sleep(lookEveryMs);
+    }
+  }
+
+  counters() {
+    const [command, ...args] = [...this.settings.within(null), process.execPath, '-e', print, this.url];
+    const text = execFileSync(command, args, { encoding: 'utf8' });
+    const value = (name) => Number(new RegExp(`^${name}{[^}]*} (\\S+)$`, 'm').exec(text)[1]);
+    const hasExchange = knownWays.length > 1;
+    return {
+      steps: value('fcaenet_step_seconds_count'),
+      seconds: value('fcaenet_step_seconds_sum'),
+      exchanging: hasExchange ? value('fcaenet_exchange_workers') : 0,
+      processor: value('process_cpu_seconds_total'),
+      received: value('fcaenet_bytes_received_total'),
+      sent: value('fcaenet_bytes_sent_total'),
+      answered: value('fcaenet_microbatches_total'),
+    };
+  }
+
+  /** Since the last call. */
+  async longestPauseMs() {
+    rmSync(this.pausesFile, { force: true });
+    this.coordinator.child.kill('SIGUSR2');
+    await this.until(async () => existsSync(this.pausesFile));
+    return Number(readFileSync(this.pausesFile, 'utf8'));
+  }
+}
+
+function tlsFlags(folder) {
+  const file = (name) => join(folder, name);
+  return [
+    ...['--tls-certificate', file('tls.crt')],
+    ...['--tls-key', file('tls.key')],
+    ...['--tls-authority', file('ca.crt')],
+  ];
+}

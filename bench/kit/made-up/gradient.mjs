@@ -1,0 +1,15 @@
+// The gradient that made-up members send. Every element is a whole number of 2^-30 for shares that are negative powers
+// of two, so that sums are exact: the sum over a batch is the same for any number of microbatches and members.
+
+/** Elements after which the values repeat; a prime, so that they do not repeat at the ends of chunks. */
+const period = 1021;
+
+/**
+ * @param {Float32Array} gradient `[parameters]`, is filled
+ * @param {number} share rows that it is of, divided by the batch's rows
+ */
+export function fillGradient(gradient, share) {
+  const begun = Math.min(period, gradient.length);
+  for (let i = 0; i < begun; i++) gradient[i] = share * (i + 1) * 2 ** -30;
+  for (let filled = begun; filled < gradient.length; filled *= 2) gradient.copyWithin(filled, 0, filled);
+}
