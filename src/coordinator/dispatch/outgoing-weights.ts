@@ -1,4 +1,6 @@
 import type { CodeSummary } from '../../hashing/similarity.js';
+import { wireWeightParts } from '../../model/wire-weights.js';
+import type { WirePrecision } from '../../run/training-run.js';
 import { byteLengthOf, bytesOf } from '../../transport/bytes.js';
 import type { CoordinatorMessage } from '../../transport/generated/fcaenet/v1/CoordinatorMessage.js';
 import { encodeCoordinatorMessage } from '../../transport/service.js';
@@ -16,17 +18,18 @@ export interface FlatWeights {
 export class OutgoingWeights {
   /** Transfer ids are the sender's own. A worker has one open weights transfer at a time. */
   private readonly id: number;
-  private readonly parts: readonly Uint8Array[];
+  /** Null before they are sent for the first time. */
+  private wired: readonly Uint8Array[] | null = null;
   private encoded: readonly Buffer[] | null = null;
 
   /** @param weights not copied: they must not change until their step or encode job is over */
   constructor(
     private readonly term: number,
     readonly version: number,
-    weights: FlatWeights,
+    private readonly weights: FlatWeights,
+    private readonly precision: WirePrecision,
   ) {
     this.id = version >>> 0;
-    this.parts = [weights.parameters, weights.mean, weights.variance].map(bytesOf);
   }
 
   /**
@@ -41,6 +44,11 @@ export class OutgoingWeights {
     if (sharedOffset !== null) return member.outbox.send(this.header(sharedOffset));
     this.encoded ??= this.encode();
     return member.outbox.sendAll(this.encoded);
+  }
+
+  private get parts(): readonly Uint8Array[] {
+    this.wired ??= wireWeightParts(this.weights, this.precision);
+    return this.wired;
   }
 
   private header(sharedOffset: number): CoordinatorMessage {
