@@ -39,15 +39,16 @@ export interface Outcome {
   readonly trace: readonly string[];
 }
 
-/** What runs end with, by their schedule, when one worker computes everything and nothing happens. */
+/** What runs end with, by their precision and schedule, when one worker computes everything and nothing happens. */
 const undisturbed = new Map<string, Promise<Outcome>>();
 
 /** Carries out the run that a seed decides, and holds its end against that of an undisturbed run. */
 export async function simulateAndCompare(seed: number): Promise<Outcome> {
   const outcome = await simulate(seed);
-  const { iterations, steps } = outcome.plan;
-  const schedule = `${iterations} ${steps}`;
+  const { precision, iterations, steps } = outcome.plan;
+  const schedule = `${precision} ${iterations} ${steps}`;
   const quiet = {
+    precision,
     iterations,
     steps,
     faults: [],
