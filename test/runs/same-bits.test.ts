@@ -146,43 +146,31 @@ test('workers that join before and during the run give the same bits', async () 
   expect(await digests('joined')).toEqual(expected);
 });
 
-test('bfloat16 on the wire: the same bits through shared memory, over gRPC, and after a kill with other workers', async () => {
+test('bfloat16 on the wire: the bits are the same over gRPC, through shared memory, and after a kill', async () => {
   const short = ['spec.wire.precision=bfloat16', 'spec.schedule.iterations=1', 'spec.schedule.decayAfter=[]'];
   const flags = short.flatMap((setting) => ['--set', setting]);
   const cwd = small.folder;
   const alone = await runCommandLine(train('bfloat16', '--workers', '1', ...flags), { cwd });
-  expect({ exitCode: alone.exitCode, stderr: alone.stderr }).toEqual({ exitCode: 0, stderr: '' });
-  const { engine, mAP } = await small.result('bfloat16');
+  expect([alone.exitCode, alone.stderr]).toEqual([0, '']);
+  const { engine } = await small.result('bfloat16');
   expect(engine.wirePrecision).toBe('bfloat16');
-  const bits = await digests('bfloat16');
 
-  const coordinator = new CommandLine(
-    ['coordinator', small.runFile, '--set', 'metadata.name=bfloat16-grpc', ...flags],
-    { cwd },
-  );
+  const name = ['--set', 'metadata.name=bfloat16-killed'];
+  const coordinator = new CommandLine(['coordinator', small.runFile, ...name, ...flags], { cwd });
   const { address } = await coordinator.line('waiting for workers');
-  const workers = [1, 2].map(
-    () =>
-      new CommandLine(['worker', '--connect', String(address), '--data', 'data', '--cache', 'cache'], {
-        cwd,
-      }),
-  );
-  for (const { ended } of [coordinator, ...workers]) expect((await ended).exitCode).toBe(0);
-  expect(await digests('bfloat16-grpc')).toEqual(bits);
-
-  const killed = new CommandLine(train('bfloat16-killed', '--workers', '2', ...flags), { cwd });
-  await killed.line('checkpoint written', ({ name }) => String(name).endsWith('2'));
-  killed.kill('SIGKILL');
-  await killed.ended;
+  const joining = ['worker', '--connect', String(address), '--data', 'data', '--cache', 'cache'];
+  const workers = [1, 2].map(() => new CommandLine(joining, { cwd }));
+  await coordinator.line('checkpoint written', ({ name }) => String(name).endsWith('1'));
+  for (const each of [coordinator, ...workers]) {
+    each.kill('SIGKILL');
+    await each.ended;
+  }
   const resumed = await runCommandLine(train('bfloat16-killed', '--workers', '3', '--resume', ...flags), {
     cwd,
   });
-  expect({ exitCode: resumed.exitCode, stderr: resumed.stderr }).toEqual({ exitCode: 0, stderr: '' });
-  expect(resumed.lines.find(({ message }) => message === 'resuming')).toBeDefined();
-  expect(await digests('bfloat16-killed')).toEqual(bits);
-
-  const { lines } = await runCommandLine(['evaluate', 'runs/bfloat16', '--workers', '1'], { cwd });
-  expect(lines.find(({ message }) => message === 'evaluated')).toMatchObject({ mAP });
+  expect([resumed.exitCode, resumed.stderr]).toEqual([0, '']);
+  expect(resumed.lines.find(({ message }) => message === 'resuming')).toMatchObject({ step: 2 });
+  expect(await digests('bfloat16-killed')).toEqual(await digests('bfloat16'));
 });
 
 test('a checkpoint with one flipped byte is refused with the reason and the one before it is used', async () => {
