@@ -11,7 +11,7 @@ import type { WorkerMessage__Output } from './generated/fcaenet/v1/WorkerMessage
 grpc.setLogVerbosity(grpc.logVerbosity.NONE);
 
 /** Increase it when a change to `proto/` makes old and new peers incompatible. */
-export const protocolVersion = 4;
+export const protocolVersion = 5;
 
 /** Counts the bytes of messages without gRPC framing, and the bytes of tensors that go through shared memory. */
 export interface Traffic {

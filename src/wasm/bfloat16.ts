@@ -28,9 +28,9 @@ export function storeBfloat16(operands: BlockOperands, vector: number, value: Co
     ...[...kept, ...lastBit, op.addIntegers],
     ...[op.constant(belowHalf), op.splatInteger, op.addIntegers],
   ];
-  const isNaN = [...kept, ...kept, op.notEqualFloats];
+  const nanLanes = [...kept, ...kept, op.notEqualFloats];
   return operands.storeHalves(vector, [
-    ...[...quiet, ...rounded, ...isNaN, op.selectBits],
+    ...[...quiet, ...rounded, ...nanLanes, op.selectBits],
     ...[op.constant(halfBits), op.shiftRightIntegers],
   ]);
 }
