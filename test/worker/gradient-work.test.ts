@@ -228,6 +228,15 @@ describe.skipIf(!hasTensorflow)(`sums in TensorFlow${withoutTensorflow}`, () => 
       expect(nodes.map(({ leafDigests }) => leafDigests)).toEqual([[]]);
     }));
 
+  it('are rounded to bfloat16 there as in this process', () =>
+    withNetwork(async (network) => {
+      const tree = new ReductionTree(16, 8);
+      const nodes = await nodesOf(contextOf(network, 'bfloat16'), workOf(tree, every(tree)));
+      expect(nodes.map(({ node, payload }) => ({ node, payload }))).toEqual(
+        await expectedNodes(network, tree, every(tree), 'bfloat16'),
+      );
+    }));
+
   it('take two calls a microbatch, and one more for new weights', () =>
     withNetwork(async (network) => {
       const tree = new ReductionTree(16, 8);
