@@ -16,7 +16,7 @@ import { Network } from '../dist/model/network.js';
 import { payloadArrays, payloadDigest } from '../dist/reduction/payload.js';
 import { bytesOf } from '../dist/transport/bytes.js';
 import { openSharedMemory, SharedWriter } from '../dist/transport/shared-memory.js';
-import { TransferMemory } from '../dist/transport/transfer-memory.js';
+import { WorkerGradients } from '../dist/worker/gradient-memory.js';
 import { computeGradientWork } from '../dist/worker/gradient-work.js';
 import { median, writeReport } from './kit/report.mjs';
 
@@ -107,13 +107,14 @@ function prepare(rows, imageSize) {
       classCount,
       ratio: 0.5,
     }),
-    memory: new TransferMemory(2),
+    memory: new WorkerGradients(layout.parameterCount, 'float32'),
     spec: {
       method: 'fcaenet',
       bits,
       loss: { gamma: 200, alpha: 1, beta: 1 },
       erasing: { regions: 50, size: Math.round(imageSize / 7) },
       augmentation: { crop: 'none', flip: false },
+      wire: { precision: 'float32' },
     },
   };
   const bytes = (values) => Buffer.from(bytesOf(values));

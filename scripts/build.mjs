@@ -1,5 +1,5 @@
 // Builds dist/: types of the wire format from proto/, then TypeScript. Does nothing when no source has changed.
-import { chmodSync, existsSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { digest, root, run, runScript, stamp, stopwatch } from './lib.mjs';
@@ -10,7 +10,9 @@ const tool = (name) => join(root, 'node_modules', '.bin', name);
 /** Types only: at run time the .proto files are loaded, with the same options. */
 function generateWireTypes() {
   const folder = join(root, 'proto');
-  const files = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.proto')) : [];
+  // Types of imported files are generated with the service that imports them.
+  const hasService = (name) => /^service /m.test(readFileSync(join(folder, name), 'utf8'));
+  const files = existsSync(folder) ? readdirSync(folder).filter(hasService) : [];
   rmSync(join(root, generated), { recursive: true, force: true });
   if (files.length > 0) {
     run(tool('proto-loader-gen-types'), [

@@ -1,4 +1,5 @@
 import { describeModel } from '../model/layout.js';
+import { wireWeightBytes } from '../model/wire-weights.js';
 import type { TrainingRun } from '../run/training-run.js';
 import { cacheFileBytes } from '../worker/images/cache-file.js';
 import { computeSeconds, type Speed, usefulWorkers } from './duration.js';
@@ -30,7 +31,7 @@ export interface RunEstimate {
   readonly encodedImages: number;
   /** of the packed files, on every machine with a worker, when every image was decoded */
   readonly cacheBytes: number;
-  /** one version of the weights, as a checkpoint or a worker gets it */
+  /** one version of the weights, as a worker gets it */
   readonly weightBytes: number;
   /** Numbers of workers that each make a step noticeably shorter than the previous number. */
   readonly usefulWorkers: readonly number[];
@@ -72,7 +73,7 @@ export function estimateRun(
     trainedImages: work.trainedImages,
     encodedImages: work.encodedImages,
     cacheBytes: packed(counts.train) + packed(counts.test),
-    weightBytes: 4 * (layout.parameterCount + 2 * layout.statisticsCount),
+    weightBytes: wireWeightBytes(layout, spec.wire.precision),
     usefulWorkers: useful,
     fleets: [...new Set([workers, ...useful])].sort((left, right) => left - right).map(fleet),
   };

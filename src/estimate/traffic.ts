@@ -10,6 +10,7 @@ import { assignLeaves } from '../schedule/assignment.js';
 import { encodeBatchSize } from '../schedule/encode-batches.js';
 import { verifiedLeaves } from '../schedule/verified-leaves.js';
 import { chunkBytes } from '../transport/tensor-stream.js';
+import { wireBytes } from '../transport/wire-vector.js';
 import { type DatasetCounts, encodedQueries, encodedSamples, evaluations, type RunWork } from './work.js';
 
 /** Bytes of messages, without gRPC framing, as the coordinator's counters count them. */
@@ -78,8 +79,8 @@ class StepTraffic {
     private readonly layout: ModelLayout,
     private readonly workers: number,
   ) {
-    const { parameterCount, statisticsCount } = layout;
-    const parts = [4 * parameterCount, 4 * statisticsCount, 4 * statisticsCount];
+    const statistics = wireBytes('float32', layout.statisticsCount);
+    const parts = [parameterBytes(spec, layout), statistics, statistics];
     this.weights = { sentBytes: messageBytes + transferBytes(parts), receivedBytes: 0 };
   }
 
@@ -154,9 +155,9 @@ class StepTraffic {
   private resultBytes(rows: number, leaves: number): number {
     const { layout, spec } = this;
     const passes = usesErasing(spec.method) ? 2 : 1;
-    const gradientBytes = 4 * layout.parameterCount;
+    const gradientBytes = parameterBytes(spec, layout);
     // Besides the gradient six small arrays, each in its own chunks.
-    const rest = payloadBytes({ layout, passes }, rows) - gradientBytes;
+    const rest = payloadBytes({ layout, passes, precision: spec.wire.precision }, rows) - gradientBytes;
     const timings = 20;
     return (
       messageBytes +
@@ -171,6 +172,11 @@ class StepTraffic {
   private tree(rows: number): ReductionTree {
     return new ReductionTree(rows, this.spec.schedule.microbatches);
   }
+}
+
+/** Of a gradient, or of the weights' parameters. */
+function parameterBytes({ wire }: TrainingRunSpec, { parameterCount }: ModelLayout): number {
+  return wireBytes(wire.precision, parameterCount);
 }
 
 /** A chunk never spans two parts. */

@@ -1,4 +1,5 @@
 import { shortDigest } from '../errors.js';
+import type { WirePrecision } from '../run/training-run.js';
 import type { NumericalIdentity } from '../transport/generated/fcaenet/v1/NumericalIdentity.js';
 
 /** What is there only where a GPU computes. A worker on processors has the identity that it had without them. */
@@ -40,6 +41,15 @@ export function deviceModelFault({ deviceModel }: Identity, models: readonly str
   if (own !== undefined && models.some((model) => own.includes(model.toLowerCase()))) return null;
   const device = deviceModel === undefined ? 'no GPU' : deviceModel;
   return `this worker computes on ${device}, but spec.operation.membership.deviceModels takes only ${models.join(', ')}`;
+}
+
+/**
+ * Why a worker cannot exchange gradients and weights with the run's coordinator, as a clause; null where it can.
+ * @param precision the run's
+ */
+export function wirePrecisionFault(worker: Identity, precision: WirePrecision): string | null {
+  if (worker.wirePrecision === precision) return null;
+  return `this worker sends gradients in ${shown(worker.wirePrecision)}, but spec.wire.precision is ${precision}: it needs the fcaenet of the coordinator`;
 }
 
 /** How to proceed with a worker that would compute other bits. */

@@ -44,7 +44,7 @@ export async function evaluateRun(
   };
   return withLocalWorkers({ run, dataset, origin, what: 'evaluation', console }, async (surroundings) => {
     const { globalStep: step } = state.position;
-    const weights = new OutgoingWeights(0, step, state.weights);
+    const weights = new OutgoingWeights(0, step, state.weights, spec.wire.precision);
     const context = { ...surroundings, spec, dataset, term: 0, onProgress };
     const report = await evaluateCodes(context, weights, state.codes, null, null);
     return { step, report, classes: classFigures(report.perClassAP, dataset.classNames) };

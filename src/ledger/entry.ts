@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { shortDigest } from '../errors.js';
 import type { LeafImages } from '../schedule/leaf-images.js';
 import { bytesOf } from '../transport/bytes.js';
+import type { WireVector } from '../transport/wire-vector.js';
 import { LedgerError } from './error.js';
 
 const count = z.int().nonnegative();
@@ -28,7 +29,10 @@ const stepSchema = z.strictObject({
   batch: digest,
   /** Rows of each non-empty microbatch, in order. */
   leaves: z.array(count),
-  /** SHA-256 of the summed gradient: little-endian float32, in the layout's order; see {@link gradientSha256}. */
+  /**
+   * SHA-256 of the summed gradient: little-endian, in the layout's order and the wire's precision; see
+   * {@link gradientSha256}.
+   */
   gradientSha256: digest,
 });
 
@@ -64,7 +68,7 @@ export function batchSha256(leaves: Iterable<LeafImages>): string {
 }
 
 /** SHA-256 (hex) of a summed gradient `[parameters]`, as a step's `gradientSha256` has it. */
-export function gradientSha256(gradient: Float32Array): string {
+export function gradientSha256(gradient: WireVector): string {
   return createHash('sha256').update(bytesOf(gradient)).digest('hex');
 }
 

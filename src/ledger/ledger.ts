@@ -2,6 +2,7 @@ import { renameDurably, writeDurably } from '../checkpoint/durable.js';
 import { type Disk, type DiskOf, diskWithPatience, type OpenFile } from '../disk/disk.js';
 import { DiskError } from '../disk/error.js';
 import { shortDigest } from '../errors.js';
+import type { WireVector } from '../transport/wire-vector.js';
 import { chainStart, gradientSha256, type LedgerHeader, type LedgerStep, ledgerLine } from './entry.js';
 import { LedgerError } from './error.js';
 import { readLedger } from './reader.js';
@@ -83,7 +84,7 @@ export class Ledger {
    * @param gradient the summed gradient `[parameters]`; it may change after the call
    * @throws LedgerError LEDGER_WRITE when an earlier line could not be written
    */
-  async record(step: Omit<LedgerStep, 'gradientSha256'>, gradient: Float32Array): Promise<void> {
+  async record(step: Omit<LedgerStep, 'gradientSha256'>, gradient: WireVector): Promise<void> {
     const { text, hash } = ledgerLine({ ...step, gradientSha256: gradientSha256(gradient) }, this.hash);
     this.hash = hash;
     this.buffer += `${text}\n`;

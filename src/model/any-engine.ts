@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { graphRuntime } from '../engine/graph/runtime.js';
 import { readsAtOnce, readValues } from '../engine/reading.js';
 import { usesErasing } from '../run/methods.js';
+import type { WirePrecision } from '../run/training-run.js';
 import { type EncodedImages, encodeImages } from './encode.js';
 import { checkElements } from './error.js';
 import {
@@ -17,7 +18,7 @@ import {
   type LeafResult,
   lossOfOutputs,
 } from './fcaenet.js';
-import type { GradientSums } from './gradient-sums.js';
+import type { GradientMemory, GradientSums } from './gradient-sums.js';
 import { GraphSums } from './graph/graph-sums.js';
 import { NetworkGraphs } from './graph/network-graphs.js';
 import { momentsOf, type Network, type ReadStatistics, type TrainingFeatures } from './network.js';
@@ -51,15 +52,16 @@ export function microbatchGraphHash(network: Network): string {
 /**
  * Computes microbatches of one batch and sums their gradients in the engine; null where the engine runs no graphs.
  * @param rows numbers of rows of the batch's microbatches, ascending
- * @param memory gives an array `[parameterCount]` for a finished sum
+ * @param precision to which gradients and sums are rounded
  */
 export function gradientSumsInEngine(
   network: Network,
   rows: readonly number[],
-  memory: () => Float32Array<ArrayBuffer>,
+  precision: WirePrecision,
+  memory: GradientMemory,
 ): GradientSums | null {
   const own = graphs(network);
-  return own && new GraphSums(own, rows, memory);
+  return own && new GraphSums(own, rows, precision, memory);
 }
 
 /**

@@ -1,10 +1,12 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { batchNormAddRelu, batchNormTrain } from '../engine/batch-norm.js';
+import { widen } from '../transport/widen.js';
 import type { BatchNormMoments } from './batch-norm-moments.js';
 import { checkElements } from './error.js';
 import type { NetworkWeights } from './initial.js';
 import type { NetworkLayout, PlacedFilterLayer, PlacedLayer } from './layout.js';
+import type { WireWeights } from './wire-weights.js';
 
 /** Results of a forward pass. The caller owns the tensors. */
 export interface Features {
@@ -75,12 +77,13 @@ export class Network {
   }
 
   /** Copies these weights, in layout order. */
-  setWeights(weights: NetworkWeights): void {
+  setWeights(weights: WireWeights): void {
     const own = this.weights;
     checkElements('A parameter vector', weights.parameters.length, own.parameters.length);
     checkElements('A vector of running means', weights.mean.length, own.mean.length);
     checkElements('A vector of running variances', weights.variance.length, own.variance.length);
-    own.parameters.set(weights.parameters);
+    if (weights.parameters instanceof Uint16Array) widen(weights.parameters, own.parameters);
+    else own.parameters.set(weights.parameters);
     own.mean.set(weights.mean);
     own.variance.set(weights.variance);
     this.weightsVersion++;

@@ -1,18 +1,13 @@
 import type { GradientInput, LeafResult } from '../model/fcaenet.js';
-import type { GradientSums, LeafOutcome } from '../model/gradient-sums.js';
+import type { GradientMemory, GradientSums, LeafOutcome } from '../model/gradient-sums.js';
+import type { WireVector } from '../transport/wire-vector.js';
 import { addInto } from './gradient-vectors.js';
-
-/** Memory for gradients `[parameterCount]`. */
-export interface GradientMemory {
-  take(): Float32Array<ArrayBuffer>;
-  give(gradient: Float32Array): void;
-}
 
 /** Sums in this process's memory, of gradients that are read one by one. */
 export class HostSums implements GradientSums {
   readonly mostKept = Number.POSITIVE_INFINITY;
-  private readonly kept: Float32Array[] = [];
-  private gradient: Float32Array | null = null;
+  private readonly kept: WireVector[] = [];
+  private gradient: WireVector | null = null;
 
   /** @param computeLeaf computes a microbatch and writes its gradient where the input says */
   constructor(
@@ -21,12 +16,13 @@ export class HostSums implements GradientSums {
   ) {}
 
   async compute(input: GradientInput<Float32Array | Uint8Array>): Promise<LeafOutcome> {
-    const { gradient, ...outcome } = await this.computeLeaf({ ...input, gradient: this.memory.take() });
-    this.gradient = gradient;
+    const { memory } = this;
+    const { gradient, ...outcome } = await this.computeLeaf({ ...input, gradient: memory.take() });
+    this.gradient = memory.onWire(gradient);
     return outcome;
   }
 
-  current(): Float32Array {
+  current(): WireVector {
     return this.gradient!;
   }
 
@@ -34,7 +30,7 @@ export class HostSums implements GradientSums {
     this.kept.push(this.finish(merged));
   }
 
-  finish(merged: number): Float32Array {
+  finish(merged: number): WireVector {
     let sum = this.gradient!;
     for (let i = 0; i < merged; i++) {
       const left = this.kept.pop()!;

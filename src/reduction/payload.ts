@@ -2,12 +2,14 @@ import { createHash } from 'node:crypto';
 import { type BatchNormMoments, mergeMoments } from '../model/batch-norm-moments.js';
 import type { NetworkLayout } from '../model/layout.js';
 import { lossTerms } from '../model/loss.js';
+import type { WirePrecision } from '../run/training-run.js';
+import { type WireVector, wireBytes, wireVector } from '../transport/wire-vector.js';
 import { addInto, isFiniteVector } from './gradient-vectors.js';
 
 /** The content of one tree node: what the coordinator needs of the microbatches under it. */
 export interface NodePayload {
-  /** `[parameters]`, this node's part of the batch gradient. */
-  readonly gradient: Float32Array;
+  /** `[parameters]`, this node's part of the batch gradient, in the wire's precision. */
+  readonly gradient: WireVector;
   /** `[rows, bits]`, outputs of the anchors in row order. */
   readonly u: Float32Array;
   /** Parts of the batch loss, in the order of `lossTerms`. */
@@ -23,6 +25,8 @@ export interface PayloadShape {
   readonly layout: NetworkLayout;
   /** Forward passes with batch statistics: 2 with erased anchors, else 1. */
   readonly passes: 1 | 2;
+  /** Of the gradient; everything else has one precision. */
+  readonly precision: WirePrecision;
 }
 
 /** Left + right. Losses are added in float64, moments by Chan's formula. Outputs are concatenated. */
@@ -37,7 +41,7 @@ export function mergeOutcomes(layout: NetworkLayout, left: NodeOutcome, right: N
   };
 }
 
-/** `mergeOutcomes`, and gradients added in float32 with one rounding each. Reuses the left gradient's memory. */
+/** `mergeOutcomes`, and gradients added as `addInto` does. Reuses the left gradient's memory. */
 export function mergePayloads(layout: NetworkLayout, left: NodePayload, right: NodePayload): NodePayload {
   addInto(left.gradient, right.gradient);
   return { gradient: left.gradient, ...mergeOutcomes(layout, left, right) };
@@ -47,11 +51,11 @@ export function mergePayloads(layout: NetworkLayout, left: NodePayload, right: N
 export function payloadBytes(shape: PayloadShape, rows: number): number {
   const { batchNorms, statisticsCount, parameterCount, bits } = shape.layout;
   const doubles = lossTerms.length + shape.passes * (batchNorms.length + 2 * statisticsCount);
-  return 8 * doubles + 4 * (parameterCount + rows * bits);
+  return 8 * doubles + wireBytes(shape.precision, parameterCount) + 4 * rows * bits;
 }
 
 /** The payload's arrays in sending order. float64 comes first, so that the receiver's views are aligned. */
-export function payloadArrays(payload: NodePayload): (Float64Array | Float32Array)[] {
+export function payloadArrays(payload: NodePayload): (Float64Array | WireVector)[] {
   const { moments } = payload;
   return [
     payload.losses,
@@ -65,7 +69,7 @@ export function payloadArrays(payload: NodePayload): (Float64Array | Float32Arra
 
 /** Bytes of a payload without its gradient. */
 export function outcomeBytes(shape: PayloadShape, rows: number): number {
-  return payloadBytes(shape, rows) - Float32Array.BYTES_PER_ELEMENT * shape.layout.parameterCount;
+  return payloadBytes(shape, rows) - wireBytes(shape.precision, shape.layout.parameterCount);
 }
 
 /** Views into a received payload without its gradient, as `payloadFrom`. The gradient is empty. */
@@ -88,7 +92,7 @@ export function receivedDigest(bytes: Uint8Array): Buffer {
   return createHash('sha256').update(bytes).digest();
 }
 
-/** Views into a received payload of `payloadBytes(shape, rows)` bytes at the start of an aligned buffer. */
+/** Parts of a received payload of `payloadBytes(shape, rows)` bytes at the start of an aligned buffer, as views. */
 export function payloadFrom(bytes: Uint8Array, shape: PayloadShape, rows: number): NodePayload {
   const buffer = bytes.buffer as ArrayBuffer;
   let offset = bytes.byteOffset;
@@ -97,25 +101,22 @@ export function payloadFrom(bytes: Uint8Array, shape: PayloadShape, rows: number
     offset += view.byteLength;
     return view;
   };
-  const floats = (length: number) => {
-    const view = new Float32Array(buffer, offset, length);
-    offset += view.byteLength;
-    return view;
-  };
-  const { layout, passes } = shape;
+  const { layout, passes, precision } = shape;
   const losses = doubles(lossTerms.length);
   const counts = doubles(passes * layout.batchNorms.length);
   const mean = doubles(passes * layout.statisticsCount);
   const squaredDeviations = doubles(passes * layout.statisticsCount);
-  const gradient = floats(layout.parameterCount);
-  const u = floats(rows * layout.bits);
+  const gradient = wireVector(precision, buffer, offset, layout.parameterCount);
+  offset += gradient.byteLength;
+  // Copied: behind an odd number of bfloat16 numbers it is not aligned.
+  const u = new Float32Array(buffer.slice(offset, offset + 4 * rows * layout.bits));
   return { gradient, u, losses, moments: { passes, counts, mean, squaredDeviations } };
 }
 
 /** Name of the first part that contains a NaN or an infinity, or null. */
 export function nonFinitePart(payload: NodePayload): string | null {
   const { moments } = payload;
-  const parts: [string, Float32Array | Float64Array][] = [
+  const parts: [string, WireVector | Float64Array][] = [
     ['gradient', payload.gradient],
     ['outputs', payload.u],
     ['losses', payload.losses],
@@ -126,6 +127,6 @@ export function nonFinitePart(payload: NodePayload): string | null {
   return parts.find(([, values]) => !allFinite(values))?.[0] ?? null;
 }
 
-function allFinite(values: Float32Array | Float64Array): boolean {
-  return values instanceof Float32Array ? isFiniteVector(values) : values.every(Number.isFinite);
+function allFinite(values: WireVector | Float64Array): boolean {
+  return values instanceof Float64Array ? values.every(Number.isFinite) : isFiniteVector(values);
 }

@@ -32,6 +32,7 @@ export function paperPreset(written: WrittenSpec): PresetSpec {
     },
     sampledOutputs: 'encoded',
     optimizer: { momentum: 0.9, weightDecay: 1e-5 },
+    wire: { precision: 'float32' },
     engine: { name: 'auto', threadsPerMicrobatch: 1 },
   };
 }
@@ -57,6 +58,7 @@ export function quickPreset(written: WrittenSpec): PresetSpec {
     },
     sampledOutputs: 'encoded',
     optimizer: { momentum: 0.9, weightDecay: 1e-5 },
+    wire: { precision: 'float32' },
     engine: { name: 'auto', threadsPerMicrobatch: 1 },
   };
 }

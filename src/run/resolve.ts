@@ -37,6 +37,7 @@ export function resolveTrainingRun(written: WrittenRun): TrainingRun {
       schedule: { ...preset.schedule, ...given.schedule },
       sampledOutputs: given.sampledOutputs ?? preset.sampledOutputs,
       optimizer: { ...preset.optimizer, ...given.optimizer },
+      wire: { ...preset.wire, ...given.wire },
       engine: { ...preset.engine, ...given.engine },
       operation: resolveOperation(given.operation ?? {}),
     },

@@ -2,7 +2,14 @@ import * as z from 'zod';
 import { deviceId } from '../machine/devices/select.js';
 import { isNatsUrl, parseAddress } from './address.js';
 import { methods } from './methods.js';
-import { backbones, crops, datasetKinds, engineNames, sampledOutputs } from './training-run.js';
+import {
+  backbones,
+  crops,
+  datasetKinds,
+  engineNames,
+  sampledOutputs,
+  wirePrecisions,
+} from './training-run.js';
 
 /**
  * What a user may write. Every field is optional here (presets fill in the rest), and no other field is accepted. The
@@ -148,6 +155,7 @@ const spec = group({
       .lt(1, 'a number from 0 to below 1'),
     weightDecay: numberFrom(0, 1),
   }),
+  wire: group({ precision: oneOf(wirePrecisions) }),
   engine: group({ name: oneOf(['auto', ...engineNames]), threadsPerMicrobatch: wholeNumber(1, 256) }),
   operation,
 });

@@ -16,9 +16,17 @@ export function trainingSettings(run: TrainingRun): Record<string, unknown> {
   });
 }
 
+/**
+ * Settings that came after the first runs, with the value that those runs have. The hash leaves this value out, so that
+ * such a run has the hash that it had and can be resumed.
+ */
+const laterSettings: Readonly<Record<string, unknown>> = { 'spec.wire.precision': 'float32' };
+
 /** SHA-256, in lower-case hexadecimal, of the training settings as JSON with sorted keys. */
 export function trainingHash(run: TrainingRun): string {
-  const sorted = Object.entries(trainingSettings(run)).sort(([left], [right]) => (left < right ? -1 : 1));
+  const sorted = Object.entries(trainingSettings(run))
+    .filter(([path, value]) => laterSettings[path] !== value)
+    .sort(([left], [right]) => (left < right ? -1 : 1));
   return createHash('sha256').update(JSON.stringify(sorted)).digest('hex');
 }
 

@@ -16,6 +16,10 @@ export function hasWidthFactor(backbone: Backbone): boolean {
   return widthFactors[backbone];
 }
 
+/** Formats of the numbers of gradients and weights between coordinator and workers. */
+export const wirePrecisions = ['float32', 'bfloat16'] as const;
+export type WirePrecision = (typeof wirePrecisions)[number];
+
 export const crops = ['none', 'random-resized'] as const;
 
 /** Datasets with supported layouts. A user's own folder may have the layout of `cub`. */
@@ -93,6 +97,13 @@ export interface TrainingRunSpec {
   readonly optimizer: {
     readonly momentum: number;
     readonly weightDecay: number;
+  };
+  readonly wire: {
+    /**
+     * bfloat16 rounds each microbatch's gradient, each sum of two, and the weights that workers get. The coordinator
+     * keeps weights and momentum in float32.
+     */
+    readonly precision: WirePrecision;
   };
   readonly engine: {
     /** `auto` takes the first that can run here, and never `webgpu`. */

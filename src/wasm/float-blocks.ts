@@ -15,7 +15,11 @@ const blockAddress = (vector: number) => 2048 + vector * (blockBytes + 1024);
 const unrolled = 4;
 const turnBytes = 16 * unrolled;
 
-type Code = readonly (readonly number[])[];
+/** Instructions. */
+export type Code = readonly (readonly number[])[];
+
+/** A vector that operations compute on: of floats, or of 16-bit numbers where an operation loads or stores halves. */
+export type BlockVector = Float32Array | Uint16Array;
 
 /** How an operation's instructions access their operands. */
 export interface BlockOperands {
@@ -23,11 +27,19 @@ export interface BlockOperands {
   load(vector: number): Code;
   /** Pops four floats into a vector, from the instructions that push them. */
   store(vector: number, value: Code): Code;
+  /** Pushes four unsigned 16-bit numbers of a vector, each in a lane of 32 bits. */
+  loadHalves(vector: number): Code;
+  /** Pops four lanes of 32 bits into a vector of 16-bit numbers; each lane is from 0 to 65535. */
+  storeHalves(vector: number, value: Code): Code;
   /** Pushes a parameter into all four lanes. */
   scalar(index: number): Code;
+  /** Pops four lanes, keeps them until the next four elements, and pushes them again. */
+  keep(value: Code): Code;
+  /** Pushes what was kept last. */
+  readonly kept: Code;
 }
 
-/** An operation on four floats of each vector. */
+/** An operation on four elements of each vector. */
 export interface BlockOperation {
   readonly name: string;
   /** Number of float32 parameters. */
@@ -36,22 +48,23 @@ export interface BlockOperation {
 }
 
 /**
- * Float32 operations on vectors of any length with WebAssembly's vector instructions. Each instruction rounds once and
- * none is fused, so the results equal those of the same operations in `Math.fround`, bit for bit, on every machine.
+ * Operations on vectors of any length with WebAssembly's vector instructions. Each instruction rounds once and
+ * none is fused, so the results of float32 operations equal those in `Math.fround`, bit for bit, on every machine.
  */
 export class FloatBlocks {
   /** The block of each vector. Values that a call does not overwrite stay until the next call. */
   readonly blocks: readonly Float32Array[];
+  /** The same memory as 16-bit numbers: the first half of each block. */
+  private readonly halves: readonly Uint16Array[];
   private readonly call: Record<string, (...values: number[]) => void>;
 
   /** @param vectors number of vectors that the operations use */
   constructor(vectors: number, operations: readonly BlockOperation[]) {
     const { memory, call } = instantiate(operations.map(functionOf), blockAddress(vectors));
     this.call = call;
-    this.blocks = Array.from(
-      { length: vectors },
-      (_, vector) => new Float32Array(memory, blockAddress(vector), blockFloats),
-    );
+    const addresses = Array.from({ length: vectors }, (_, vector) => blockAddress(vector));
+    this.blocks = addresses.map((address) => new Float32Array(memory, address, blockFloats));
+    this.halves = addresses.map((address) => new Uint16Array(memory, address, blockFloats));
   }
 
   /**
@@ -61,22 +74,25 @@ export class FloatBlocks {
    */
   run(
     name: string,
-    vectors: readonly Float32Array[],
+    vectors: readonly BlockVector[],
     results: readonly number[],
     scalars: readonly number[],
   ): void {
     const operation = this.call[name]!;
     const { length } = vectors[0]!;
+    const blocks = vectors.map((vector, index) =>
+      vector instanceof Uint16Array ? this.halves[index]! : this.blocks[index]!,
+    );
     for (let start = 0; start < length; start += blockFloats) {
       const end = Math.min(start + blockFloats, length);
       const count = end - start;
       vectors.forEach((vector, index) => {
-        const block = this.blocks[index]!;
+        const block = blocks[index]!;
         block.set(vector.subarray(start, end));
         if (count < blockFloats) block.fill(0, count);
       });
       operation(Math.ceil((4 * count) / turnBytes) * turnBytes, ...scalars);
-      for (const index of results) vectors[index]!.set(this.blocks[index]!.subarray(0, count), start);
+      for (const index of results) vectors[index]!.set(blocks[index]!.subarray(0, count), start);
     }
   }
 }
@@ -86,16 +102,27 @@ function functionOf({ name, scalars, body }: BlockOperation): WasmFunction {
   const bytes = 0;
   const place = scalars + 1;
   const splat = (index: number) => place + 1 + index;
+  const kept = splat(scalars);
   const parameters = Array.from({ length: scalars }, (_, index) => index);
+  const halfPlace = [op.get(place), op.constant(1), op.shiftRight];
   const operands = (turn: number): BlockOperands => ({
     load: (vector) => [op.get(place), op.loadVector(blockAddress(vector) + 16 * turn)],
     store: (vector, value) => [op.get(place), ...value, op.storeVector(blockAddress(vector) + 16 * turn)],
+    loadHalves: (vector) => [...halfPlace, op.loadHalves(blockAddress(vector) + 8 * turn)],
+    storeHalves: (vector, value) => [
+      ...halfPlace,
+      // The upper lanes are not stored, so the second operand may be any vector.
+      ...[...value, op.get(kept), op.narrowIntegers],
+      op.storeLowerVector(blockAddress(vector) + 8 * turn),
+    ],
     scalar: (index) => [op.get(splat(index))],
+    keep: (value) => [...value, op.tee(kept)],
+    kept: [op.get(kept)],
   });
   return {
     name,
     parameters: [i32, ...parameters.map(() => f32)],
-    locals: [i32, ...parameters.map(() => v128)],
+    locals: [i32, ...parameters.map(() => v128), v128],
     body: [
       ...parameters.flatMap((index) => [op.get(index + 1), op.splatFloat, op.set(splat(index))]),
       op.loop,

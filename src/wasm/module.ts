@@ -83,7 +83,22 @@ export const op = {
   xorVector: [0xfd, 0x51],
   popcountBytes: [0xfd, 0x62],
   addBytes: [0xfd, 0x6e],
+  /** Loads four unsigned 16-bit numbers, each into a lane of 32 bits. */
+  loadHalves: (offset: number) => [0xfd, 0x04, 3, ...unsigned(offset)],
+  /** Stores the lower 64 bits. */
+  storeLowerVector: (offset: number) => [0xfd, 0x5b, 3, ...unsigned(offset), 0],
+  splatInteger: [0xfd, 0x11],
+  andVector: [0xfd, 0x4e],
+  orVector: [0xfd, 0x50],
+  /** Of the first operand where the third has a 1, else of the second. */
+  selectBits: [0xfd, 0x52],
+  /** The lanes of both operands as unsigned 16-bit numbers; a larger lane becomes 65535, a negative one 0. */
+  narrowIntegers: [0xfd, 0x86, 0x01],
+  shiftLeftIntegers: [0xfd, 0xab, 0x01],
+  shiftRightIntegers: [0xfd, 0xad, 0x01],
+  addIntegers: [0xfd, 0xae, 0x01],
   splatFloat: [0xfd, 0x13],
+  notEqualFloats: [0xfd, 0x42],
   addFloats: [0xfd, 0xe4, 0x01],
   subtractFloats: [0xfd, 0xe5, 0x01],
   multiplyFloats: [0xfd, 0xe6, 0x01],

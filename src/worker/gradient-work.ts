@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { unpackCodes } from '../hashing/codes.js';
 import type { CodeSummary } from '../hashing/similarity.js';
 import { computeGradientAnywhere, gradientSumsInEngine } from '../model/any-engine.js';
-import type { GradientSums } from '../model/gradient-sums.js';
+import type { GradientMemory, GradientSums } from '../model/gradient-sums.js';
 import type { Network } from '../model/network.js';
 import { HostSums } from '../reduction/host-sums.js';
 import { mergeOutcomes, type NodeOutcome, type NodePayload, payloadDigest } from '../reduction/payload.js';
@@ -13,7 +13,6 @@ import { arrayFrom } from '../transport/bytes.js';
 import type { GradientWork__Output } from '../transport/generated/fcaenet/v1/GradientWork.js';
 import type { Leaf__Output } from '../transport/generated/fcaenet/v1/Leaf.js';
 import type { Position__Output } from '../transport/generated/fcaenet/v1/Position.js';
-import type { TransferMemory } from '../transport/transfer-memory.js';
 import { WorkerError } from './error.js';
 import { viewsOfRows } from './images/rows.js';
 import type { ImageSource } from './images/source.js';
@@ -26,8 +25,8 @@ export interface GradientContext {
   /** `[n]`, classes of the train split. */
   readonly trainLabels: Int32Array;
   readonly summary: CodeSummary;
-  /** Of the gradients: a node's is given back when the next one is asked for. */
-  readonly memory: TransferMemory;
+  /** A node's gradient is given back to it when the next one is asked for. */
+  readonly memory: GradientMemory;
 }
 
 /** A finished tree node and what it took, in seconds. */
@@ -112,7 +111,7 @@ export async function* computeGradientWork(
     computeSeconds += (performance.now() - loaded) / 1000;
     if (!payload) continue;
     yield { node: completes, payload, leafDigests, isCompared, computeSeconds, imageWaitSeconds };
-    memory.give(payload.gradient.buffer);
+    memory.give(payload.gradient);
     leafDigests = [];
     computeSeconds = 0;
     imageWaitSeconds = 0;
@@ -128,15 +127,11 @@ function checkPresent(tree: ReductionTree, leaf: number): void {
 }
 
 /** Sums of the engine where it has some, else of this process. */
-function gradientSums({ network, memory }: GradientContext, tree: ReductionTree): GradientSums {
+function gradientSums({ spec, network, memory }: GradientContext, tree: ReductionTree): GradientSums {
   const rows = [...new Set(tree.leaves.map((leaf) => tree.rowCount(leaf)))].sort((a, b) => a - b);
-  const take = () => new Float32Array(memory.take(4 * network.layout.parameterCount).buffer);
   return (
-    gradientSumsInEngine(network, rows, take) ??
-    new HostSums((input) => computeGradientAnywhere(network, input), {
-      take,
-      give: ({ buffer }) => memory.give(buffer),
-    })
+    gradientSumsInEngine(network, rows, spec.wire.precision, memory) ??
+    new HostSums((input) => computeGradientAnywhere(network, input), memory)
   );
 }
 

@@ -7,6 +7,7 @@ import type { GpuDevice } from '../machine/devices/device.js';
 import { microbatchGraphHash } from '../model/any-engine.js';
 import { describeModel, type ModelLayout } from '../model/layout.js';
 import { Network } from '../model/network.js';
+import { weightsFromWire, wireWeightBytes } from '../model/wire-weights.js';
 import { usesPositives } from '../run/methods.js';
 import type { TrainingRun, TrainingRunSpec } from '../run/training-run.js';
 import { arrayFrom } from '../transport/bytes.js';
@@ -15,26 +16,23 @@ import type { GradientWork__Output } from '../transport/generated/fcaenet/v1/Gra
 import type { IterationContext__Output } from '../transport/generated/fcaenet/v1/IterationContext.js';
 import type { Position__Output } from '../transport/generated/fcaenet/v1/Position.js';
 import type { Ready } from '../transport/generated/fcaenet/v1/Ready.js';
-import { TransferMemory } from '../transport/transfer-memory.js';
+import { wireBytes } from '../transport/wire-vector.js';
 import { explainedBy, requireDeviceMemory } from './device-limits.js';
 import { computeEncodeWork } from './encode-work.js';
 import { WorkerError } from './error.js';
-import { elementBytes } from './exchange/elements.js';
 import type { ExchangeShape } from './exchange/exchange.js';
+import { WorkerGradients } from './gradient-memory.js';
 import { computeGradientWork, type FinishedNode } from './gradient-work.js';
 import { ImageLoader } from './images/loader.js';
 import { viewsOfRows } from './images/rows.js';
 import { probeDigest } from './probe.js';
-
-/** One gradient in computation and one that waits to be summed with it. Deep trees sometimes hold more. */
-const keptGradients = 2;
 
 /**
  * What a worker holds for one run: engine, network, images and the last iteration context. It holds no training state.
  */
 export class WorkerRun {
   private summary: CodeSummary | null = null;
-  private readonly gradients = new TransferMemory(keptGradients);
+  private readonly gradients: WorkerGradients;
 
   private constructor(
     private readonly spec: TrainingRunSpec,
@@ -46,7 +44,9 @@ export class WorkerRun {
     private readonly device: GpuDevice | null,
     /** By this the coordinator decides whether to admit the worker. */
     readonly ready: Ready,
-  ) {}
+  ) {
+    this.gradients = new WorkerGradients(layout.parameterCount, spec.wire.precision);
+  }
 
   /** Loads the engine, builds the network and computes the probe. Throws the errors of each. */
   static async prepare(
@@ -75,7 +75,7 @@ export class WorkerRun {
         buildHash: description.buildHash || microbatchGraphHash(network),
         threadsPerMicrobatch,
         microbatches: spec.schedule.microbatches,
-        wirePrecision: 'float32',
+        wirePrecision: spec.wire.precision,
         arithmeticVersion,
         probeSha256,
         ...(description.gpu && {
@@ -109,16 +109,22 @@ export class WorkerRun {
     return explainedBy(this.device, error);
   }
 
-  /** Bytes of a weights transfer: parameters, running means, running variances. */
+  /** Bytes of a weights transfer. */
   get weightBytes(): number {
-    return 4 * (this.layout.parameterCount + 2 * this.layout.statisticsCount);
+    return wireWeightBytes(this.layout, this.spec.wire.precision);
   }
 
   /** What the exchange of gradients must know of the run. */
   get exchangeShape(): Omit<ExchangeShape, 'member'> {
     const { parameterCount } = this.layout;
-    const { microbatches } = this.spec.schedule;
-    return { gradientCount: parameterCount, weightCount: this.weightBytes / elementBytes, microbatches };
+    const { schedule, wire } = this.spec;
+    const { precision } = wire;
+    return {
+      precision,
+      gradientCount: parameterCount,
+      weightCount: this.weightBytes / wireBytes(precision, 1),
+      microbatches: schedule.microbatches,
+    };
   }
 
   imageStatistics(): { imagesDecoded: number; imagesFromCache: number } {
@@ -131,13 +137,7 @@ export class WorkerRun {
 
   /** @param bytes `weightBytes` bytes at the start of an aligned buffer */
   setWeights(bytes: Uint8Array): void {
-    const { parameterCount, statisticsCount } = this.layout;
-    const all = new Float32Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / 4);
-    this.network.setWeights({
-      parameters: all.subarray(0, parameterCount),
-      mean: all.subarray(parameterCount, parameterCount + statisticsCount),
-      variance: all.subarray(parameterCount + statisticsCount),
-    });
+    this.network.setWeights(weightsFromWire(bytes, this.layout, this.spec.wire.precision));
   }
 
   setIterationContext(context: IterationContext__Output): void {

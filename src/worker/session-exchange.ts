@@ -6,8 +6,8 @@ import type { Welcome__Output } from '../transport/generated/fcaenet/v1/Welcome.
 import type { WorkerMessage } from '../transport/generated/fcaenet/v1/WorkerMessage.js';
 import type { TransferReceiver } from '../transport/tensor-stream.js';
 import type { TlsMaterial } from '../transport/tls-files.js';
+import { wireBytes } from '../transport/wire-vector.js';
 import type { ArrivingWeights } from './arriving-weights.js';
-import { elementBytes } from './exchange/elements.js';
 import type { ExchangeShape } from './exchange/exchange.js';
 import { Lane } from './lane/lane.js';
 import { type PeeringSettings, peeringPlace } from './peering-place.js';
@@ -40,6 +40,7 @@ export class SessionExchange {
   private constructor(
     private readonly lane: Lane,
     private readonly surroundings: ExchangeSurroundings,
+    private readonly wordBytes: number,
     private readonly weightBytes: number,
     /** Where other workers reach this one, HOST:PORT. */
     readonly peerAddress: string,
@@ -97,15 +98,21 @@ export class SessionExchange {
         failed: fail,
       },
     );
-    return new SessionExchange(lane, surroundings, elementBytes * shape.weightCount, advertised(lane.port));
+    return new SessionExchange(
+      lane,
+      surroundings,
+      wireBytes(shape.precision, 1),
+      wireBytes(shape.precision, shape.weightCount),
+      advertised(lane.port),
+    );
   }
 
   /** Takes what the coordinator says. */
   take(order: ExchangeOrder__Output): void {
     const { relayed, weightsRange } = order;
     if (weightsRange) {
-      const { lane, weightBytes } = this;
-      const allowed = { least: elementBytes, most: weightBytes };
+      const { lane, wordBytes, weightBytes } = this;
+      const allowed = { least: wordBytes, most: weightBytes };
       this.surroundings.receiver.begin(weightsRange.transfer, allowed, 'a range of weights', (bytes) =>
         lane.takeWeights(weightsRange, bytes as Uint8Array<ArrayBuffer>),
       );

@@ -33,7 +33,7 @@ function describe(position: object, ...more: string[]) {
     sampler,
     codes: new Int8Array(20 * spec.bits).fill(1),
     layout: describeModel({ ...spec.model, bits: spec.bits }),
-    weights: new OutgoingWeights(1, 0, { parameters: none, mean: none, variance: none }),
+    weights: new OutgoingWeights(1, 0, { parameters: none, mean: none, variance: none }, 'float32'),
     context: { iteration: 0, message: Buffer.alloc(0) },
   });
   return { step, sampler };

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type OptimizerSettings, SgdOptimizer } from '../../src/coordinator/training/optimizer.js';
+import { bfloat16Of, floatsOf } from '../kit/bfloat16.js';
 import { firstDifference, floatVectors } from '../kit/floats.js';
 
 interface Sgd {
@@ -49,6 +50,23 @@ test('a step has the bits of the scalar form', () => {
     }),
     { numRuns: 200 },
   );
+});
+
+test('a step with a bfloat16 gradient has the bits of one with the same numbers in float32', () => {
+  for (const started of [false, true]) {
+    const vector = (key: number) =>
+      Float32Array.from({ length: 8203 }, (_, i) => Math.sin(i * 12.9898 + key));
+    const rounded = bfloat16Of(vector(0));
+    const both = [rounded, floatsOf(rounded)].map((gradient) => {
+      const [parameters, buffer] = [vector(1), vector(2)];
+      const settings = { momentum: 0.9, weightDecay: 1e-5 };
+      new SgdOptimizer(settings, buffer, started).step(parameters, gradient, 0.01);
+      return { parameters, buffer };
+    });
+    const [ours, expected] = both;
+    expect(firstDifference(ours!.parameters, expected!.parameters)).toBe(-1);
+    expect(firstDifference(ours!.buffer, expected!.buffer)).toBe(-1);
+  }
 });
 
 test('the first step is known from the later ones', () => {

@@ -5,6 +5,7 @@ import { commonLineEstimates, describeLines } from '../../src/estimate/lines.js'
 import { estimateTables } from '../../src/estimate/show-estimate.js';
 import { countWork } from '../../src/estimate/work.js';
 import { readTrainingRun } from '../../src/run/read.js';
+import { wirePrecisions } from '../../src/run/training-run.js';
 import { run } from '../run/support.js';
 
 const speed = { trainedImagesPerSecond: 100, encodedImagesPerSecond: 300 };
@@ -110,6 +111,19 @@ describe('a run’s estimate', () => {
         expect(addedShare / expected).toBeGreaterThan(0.8);
         expect(addedShare / expected).toBeLessThan(1.25);
       }
+    }
+  });
+
+  test('bfloat16 halves the bytes of weights and gradients', () => {
+    const [long, short] = wirePrecisions.map((precision) => {
+      const settings = ['spec.model.backbone=resnet50', `spec.wire.precision=${precision}`];
+      const { weightBytes, fleets } = estimateRun(run(...settings), counts, 2, null);
+      const { sentBytes, receivedBytes } = fleets.find(({ workers }) => workers === 2)!;
+      return { weightBytes, sentBytes, receivedBytes };
+    });
+    for (const bytes of ['weightBytes', 'sentBytes', 'receivedBytes'] as const) {
+      expect(short![bytes] / long![bytes]).toBeGreaterThan(0.5);
+      expect(short![bytes] / long![bytes]).toBeLessThan(0.51);
     }
   });
 

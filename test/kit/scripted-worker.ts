@@ -16,7 +16,7 @@ import { channelOptions, protocolVersion, TrainingClientType } from '../../src/t
 import { chunksOf } from '../../src/transport/tensor-stream.js';
 
 export const layout = describeModel({ backbone: 'mobilenet_v1', width: 0.25, bits: 12, imageSize: 64 });
-export const shape = { layout, passes: 1 } as const;
+export const shape = { layout, passes: 1, precision: 'float32' } as const;
 export const tree = new ReductionTree(8, 4);
 export const identity = {
   engine: 'onednn',
@@ -187,7 +187,7 @@ export function describedStep(changed: Partial<GradientStep> = {}): GradientStep
     shape,
     verified: [],
     strict: true,
-    weights: new OutgoingWeights(1, 0, weights),
+    weights: new OutgoingWeights(1, 0, weights, 'float32'),
     context: encodeContext(1, 0, summarizeCodes({ codes, labels, bits: 12, classCount: 2, ratio: 1 })),
     leaf: (index) => ({ index }),
     upcoming: () => null,

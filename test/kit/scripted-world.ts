@@ -99,5 +99,5 @@ export const at = (step: number) => ({ iteration: 0, epoch: 0, step });
 export function largeStep(number: number): Partial<GradientStep> {
   const none = new Float32Array(0);
   const weights = { parameters: new Float32Array(12 << 20), mean: none, variance: none };
-  return { position: at(number), weights: new OutgoingWeights(1, number, weights) };
+  return { position: at(number), weights: new OutgoingWeights(1, number, weights, 'float32') };
 }

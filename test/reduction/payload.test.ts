@@ -12,9 +12,10 @@ import {
   receivedDigest,
 } from '../../src/reduction/payload.js';
 import { bytesOf } from '../../src/transport/bytes.js';
+import { bfloat16Of, nearestBfloat16, valueOfBfloat16 } from '../kit/bfloat16.js';
 
 const layout = describeModel({ backbone: 'mobilenet_v1', width: 0.25, bits: 13, imageSize: 64 });
-const shape = { layout, passes: 2 } as const;
+const shape = { layout, passes: 2, precision: 'float32' } as const;
 
 function payload(rows: number, key: number): NodePayload {
   const numbers = <Values extends Float32Array | Float64Array>(values: Values): Values => {
@@ -35,6 +36,10 @@ function payload(rows: number, key: number): NodePayload {
   };
 }
 
+function inBfloat16(exact: NodePayload): NodePayload {
+  return { ...exact, gradient: bfloat16Of(exact.gradient as Float32Array) };
+}
+
 test('a payload comes back from its bytes as it was', () => {
   const sent = payload(3, 1);
   const bytes = Buffer.concat(payloadArrays(sent).map(bytesOf));
@@ -44,6 +49,32 @@ test('a payload comes back from its bytes as it was', () => {
   expect(received.moments.counts).toEqual(sent.moments.counts);
   expect(received.losses).toEqual(sent.losses);
   expect(received.u).toEqual(sent.u);
+});
+
+test('with bfloat16 only the gradient is shorter, and all parts come back behind an odd number of its elements', () => {
+  const sent = inBfloat16(payload(3, 1));
+  expect(sent.gradient.length % 2).toBe(1);
+  const bytes = Buffer.concat(payloadArrays(sent).map(bytesOf));
+  const short = { ...shape, precision: 'bfloat16' } as const;
+  expect(payloadBytes(shape, 3) - payloadBytes(short, 3)).toBe(2 * layout.parameterCount);
+  expect(bytes.byteLength).toBe(payloadBytes(short, 3));
+  const received = payloadFrom(Uint8Array.from(bytes), short, 3);
+  expect(Buffer.concat(payloadArrays(received).map(bytesOf)).equals(bytes)).toBe(true);
+  expect(received.u).toEqual(sent.u);
+  expect(payloadDigest(received).equals(receivedDigest(bytes))).toBe(true);
+});
+
+test('merging rounds the sum of bfloat16 gradients, and nothing else', () => {
+  const [left, right] = [payload(3, 1), payload(2, 2)].map(inBfloat16) as [NodePayload, NodePayload];
+  const sums = Uint16Array.from(left.gradient, (half, i) =>
+    nearestBfloat16(Math.fround(valueOfBfloat16(half) + valueOfBfloat16(right.gradient[i]!))),
+  );
+  const merged = mergePayloads(layout, left, right);
+  const exact = mergePayloads(layout, payload(3, 1), payload(2, 2));
+  const [found, expected] = [merged, { ...exact, gradient: sums }].map((each) =>
+    Buffer.concat(payloadArrays(each).map(bytesOf)),
+  );
+  expect(Buffer.compare(found!, expected!)).toBe(0);
 });
 
 test('merging adds gradients in float32, losses in float64, and joins outputs in row order', () => {

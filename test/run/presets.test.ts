@@ -48,6 +48,7 @@ test('the paper preset is the paper’s own settings', () => {
     },
     sampledOutputs: 'encoded',
     optimizer: { momentum: 0.9, weightDecay: 1e-5 },
+    wire: { precision: 'float32' },
     engine: { name: 'auto', threadsPerMicrobatch: 1 },
     operation,
   } satisfies TrainingRun['spec']);
@@ -74,6 +75,7 @@ test('the quick preset is a run of minutes', () => {
     },
     sampledOutputs: 'encoded',
     optimizer: { momentum: 0.9, weightDecay: 1e-5 },
+    wire: { precision: 'float32' },
     engine: { name: 'auto', threadsPerMicrobatch: 1 },
     operation,
   } satisfies TrainingRun['spec']);
@@ -140,6 +142,7 @@ test('examples/cub.yaml is the schedule whose figures are published', () => {
     },
     sampledOutputs: 'encoded',
     optimizer: { momentum: 0.9, weightDecay: 1e-5 },
+    wire: { precision: 'float32' },
     engine: { name: 'auto', threadsPerMicrobatch: 1 },
     operation,
   } satisfies TrainingRun['spec']);

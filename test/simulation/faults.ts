@@ -1,3 +1,4 @@
+import type { WirePrecision } from '../../src/run/training-run.js';
 import { Chance } from './chance.js';
 
 /** What can go wrong in a simulation. */
@@ -32,6 +33,8 @@ export interface Fault {
 
 /** What one simulation is made of. */
 export interface Plan {
+  /** Of gradients and weights on the wire. */
+  readonly precision: WirePrecision;
   readonly workers: number;
   readonly iterations: number;
   /** Steps of each iteration. */
@@ -58,24 +61,30 @@ const usualMs = 5_000;
 const shortShare = 0.15;
 /** Share of the seeds whose workers exchange gradients among themselves. */
 const exchangeShare = 0.5;
+/** Share of the seeds that send gradients and weights in bfloat16. */
+const bfloat16Share = 0.2;
 
 /**
  * Draws the plan of a seed. The choice of the kind of plan and the plans with short iterations have a stream of chance
- * of their own, so that they can change without changing what happens in the other seeds.
+ * of their own, so that they can change without changing what happens in the other seeds. So has the precision.
  */
 export function drawPlan(seed: number, chance: Chance): Plan {
   const other = new Chance(seed, 1);
-  const plan = other.happens(shortShare) ? drawShortIterations(other) : drawUsual(chance);
-  return withExchange(plan, new Chance(seed, 2));
+  const events = other.happens(shortShare) ? drawShortIterations(other) : drawUsual(chance);
+  const precision = new Chance(seed, 3).happens(bfloat16Share) ? 'bfloat16' : 'float32';
+  return { ...withExchange(events, new Chance(seed, 2)), precision };
 }
 
 /** Adds the exchange to a share of the plans, and cuts between single workers to some of these. */
-function withExchange(plan: Omit<Plan, 'exchange'>, chance: Chance): Plan {
-  if (!chance.happens(exchangeShare)) return { ...plan, exchange: false };
+function withExchange(events: Events, chance: Chance): Events & Pick<Plan, 'exchange'> {
+  if (!chance.happens(exchangeShare)) return { ...events, exchange: false };
   const cuts = chance.happens(0.3) ? 1 + chance.below(3) : 0;
   const faults = Array.from({ length: cuts }, () => drawFault(chance, 'pair-cut', usualMs));
-  return { ...plan, exchange: true, faults: inOrder([...plan.faults, ...faults]) };
+  return { ...events, exchange: true, faults: inOrder([...events.faults, ...faults]) };
 }
+
+/** A plan without how gradients travel. */
+type Events = Omit<Plan, 'precision' | 'exchange'>;
 
 /** Faults after which other workers have to do the work of a worker. */
 const losses = ['worker-slow', 'worker-stop', 'worker-kill', 'line-cut', 'drain'] as const;
@@ -85,7 +94,7 @@ const losses = ['worker-slow', 'worker-stop', 'worker-kill', 'line-cut', 'drain'
  * worker. The other workers finish request after request while the slow worker still owes answers to an earlier one.
  * When they are lost, the slow worker also gets batches of the current request. Its late answers arrive first.
  */
-function drawShortIterations(chance: Chance): Omit<Plan, 'exchange'> {
+function drawShortIterations(chance: Chance): Events {
   const faults = [drawFault(chance, 'worker-slow', usualMs)];
   for (let i = 1 + chance.below(6); i > 0; i--) {
     faults.push(drawFault(chance, chance.pick(losses), 3 * usualMs));
@@ -109,7 +118,7 @@ function drawShortIterations(chance: Chance): Omit<Plan, 'exchange'> {
  * Draws a plan with four steps in each iteration. A worker that lies is only found out where two honest ones can be
  * asked, so nothing else happens to the workers of such a plan, and all work is done twice.
  */
-function drawUsual(chance: Chance): Omit<Plan, 'exchange'> {
+function drawUsual(chance: Chance): Events {
   const hasLiar = chance.happens(0.15);
   const mostMs = chance.pick([2, 20, 120]);
   const faults: Fault[] = [];

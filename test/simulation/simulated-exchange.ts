@@ -1,5 +1,7 @@
 import { deserialize, serialize } from 'node:v8';
+import { wireWeightBytes } from '../../src/model/wire-weights.js';
 import type { TreeNode } from '../../src/reduction/tree.js';
+import type { WirePrecision } from '../../src/run/training-run.js';
 import { bytesOf } from '../../src/transport/bytes.js';
 import type { CoordinatorMessage__Output } from '../../src/transport/generated/fcaenet/v1/CoordinatorMessage.js';
 import type { ExchangeOrder__Output } from '../../src/transport/generated/fcaenet/v1/ExchangeOrder.js';
@@ -12,6 +14,7 @@ import { Exchange } from '../../src/worker/exchange/exchange.js';
 import type { OutgoingPart } from '../../src/worker/exchange/output.js';
 import { messagesOf } from '../../src/worker/exchange/part-messages.js';
 import { PartReceiver } from '../../src/worker/exchange/part-receiver.js';
+import { type WireVector, wireBytes } from '../../src/transport/wire-vector.js';
 import type { Chance } from './chance.js';
 import type { SimulatedProcess } from './simulated-clock.js';
 import { layout } from './simulated-network.js';
@@ -19,7 +22,6 @@ import { layout } from './simulated-network.js';
 /** Time without an accepted message after which a pair goes through the coordinator. */
 const stalledMs = 5_000;
 const gradientCount = layout.parameterCount;
-const weightCount = layout.parameterCount + 2 * layout.statisticsCount;
 
 /** The connections between workers of a simulation. */
 export class SimulatedPeerNetwork {
@@ -101,11 +103,18 @@ export class SimulatedPeer {
 
   constructor(
     private readonly member: number,
+    precision: WirePrecision,
     private readonly surroundings: PeerSurroundings,
   ) {
     const { send, sendTensors, onWeights, process } = surroundings;
     this.exchange = new Exchange(
-      { member, gradientCount, weightCount, microbatches: 4 },
+      {
+        member,
+        precision,
+        gradientCount,
+        weightCount: wireWeightBytes(layout, precision) / wireBytes(precision, 1),
+        microbatches: 4,
+      },
       this.memory,
       {
         send: (to, part) => this.sendPart(to, part),
@@ -143,7 +152,7 @@ export class SimulatedPeer {
     return true;
   }
 
-  hold(position: Position__Output, node: TreeNode, gradient: Float32Array): void {
+  hold(position: Position__Output, node: TreeNode, gradient: WireVector): void {
     this.exchange.hold(position, node, gradient);
   }
 

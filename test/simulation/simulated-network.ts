@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import type { Trunk } from '../../src/model/architecture.js';
 import { describeNetwork, type ModelLayout } from '../../src/model/layout.js';
 import type { NodePayload } from '../../src/reduction/payload.js';
+import type { WirePrecision } from '../../src/run/training-run.js';
+import { narrow } from '../../src/transport/narrow.js';
 
 export const bits = 8;
 const trunk: Trunk = {
@@ -43,13 +45,16 @@ export function numbersFrom(...parts: (string | Uint8Array)[]): () => number {
 }
 
 /** A microbatch's gradient: any change of what it was computed from changes every number. */
-export function madeUpPayload(rows: number, next: () => number): NodePayload {
+export function madeUpPayload(rows: number, precision: WirePrecision, next: () => number): NodePayload {
   const { batchNorms, statisticsCount, parameterCount } = layout;
   const floats = (length: number, scale: number) =>
     Float32Array.from({ length }, () => scale * (2 * next() - 1));
   const doubles = (length: number) => Float64Array.from({ length }, () => next());
+  const gradient = floats(parameterCount, 0.1);
+  const rounded = new Uint16Array(parameterCount);
+  narrow(gradient, rounded);
   return {
-    gradient: floats(parameterCount, 0.1),
+    gradient: precision === 'float32' ? gradient : rounded,
     u: floats(rows * bits, 1),
     losses: doubles(4),
     moments: {

@@ -42,26 +42,37 @@ function splitOf(name: 'train' | 'test', count: number): Dataset['train'] {
   };
 }
 
-type Settings = Pick<Plan, 'iterations' | 'steps' | 'minWorkers' | 'exchange' | 'verificationRate'>;
+type Settings = Pick<
+  Plan,
+  'precision' | 'iterations' | 'steps' | 'minWorkers' | 'exchange' | 'verificationRate'
+>;
 
 /** Run files as read, by their settings: reading one takes longer than most of what is simulated. */
 const runs = new Map<string, TrainingRun>();
 
 /** A run in which every iteration is evaluated. */
 export function runIn(runsDirectory: string, plan: Settings): TrainingRun {
-  const { iterations, steps, minWorkers, exchange, verificationRate } = plan;
-  const settings = [iterations, steps, minWorkers, exchange, verificationRate].join(' ');
+  const { precision, iterations, steps, minWorkers, exchange, verificationRate } = plan;
+  const settings = [precision, iterations, steps, minWorkers, exchange, verificationRate].join(' ');
   const run = runs.get(settings) ?? readRun(plan);
   runs.set(settings, run);
   return { ...run, spec: { ...run.spec, operation: { ...run.spec.operation, runsDirectory } } };
 }
 
-function readRun({ iterations, steps, minWorkers, exchange, verificationRate }: Settings): TrainingRun {
+function readRun({
+  precision,
+  iterations,
+  steps,
+  minWorkers,
+  exchange,
+  verificationRate,
+}: Settings): TrainingRun {
   const { sampleSize, batchSize, epochs } = sizes[steps];
   return readTrainingRun('examples/quick.yaml', [
     'metadata.name=simulated',
     `spec.bits=${bits}`,
     'spec.method=baseline',
+    `spec.wire.precision=${precision}`,
     `spec.dataset.sampleSize=${sampleSize}`,
     `spec.schedule.iterations=${iterations}`,
     `spec.schedule.epochs=${epochs}`,

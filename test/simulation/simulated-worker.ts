@@ -8,6 +8,7 @@ import {
 } from '../../src/reduction/payload.js';
 import { StepReduction } from '../../src/reduction/step-reduction.js';
 import { ReductionTree, type TreeNode } from '../../src/reduction/tree.js';
+import type { TrainingRun, WirePrecision } from '../../src/run/training-run.js';
 import { byteLengthOf, bytesOf } from '../../src/transport/bytes.js';
 import type { CoordinatorMessage__Output } from '../../src/transport/generated/fcaenet/v1/CoordinatorMessage.js';
 import type { EncodeWork__Output } from '../../src/transport/generated/fcaenet/v1/EncodeWork.js';
@@ -51,14 +52,13 @@ export interface WorkerSurroundings {
   answered(kind: 'gradient' | 'encode'): void;
 }
 
-export const identity = {
+const identity = {
   engine: 'simulated',
   engineVersion: '1',
   instructionSet: 'none',
   buildHash: 'b',
   threadsPerMicrobatch: 1,
   microbatches: 4,
-  wirePrecision: 'float32',
   arithmeticVersion: 1,
   probeSha256: '0'.repeat(64),
 };
@@ -81,6 +81,8 @@ export class SimulatedWorker {
   private onWeights: (() => void)[] = [];
   private peer: SimulatedPeer | null = null;
   private context = '';
+  /** Of the run that it was welcomed to. */
+  private precision: WirePrecision = 'float32';
   private receiver = new TransferReceiver(new TransferMemory(0));
   private readonly tasks: Task[] = [];
   private isBusy = false;
@@ -108,10 +110,15 @@ export class SimulatedWorker {
       }
       this.term = message.term;
       this.highestTerm = message.term;
-      const { line } = this;
-      const peerAddress = this.openPeer(message.welcome.member);
+      this.precision = (JSON.parse(message.welcome.runFile) as TrainingRun).spec.wire.precision;
+      const { line, precision } = this;
+      const ready = {
+        identity: { ...identity, wirePrecision: precision },
+        device: 'simulated',
+        deterministic: true,
+        peerAddress: this.openPeer(message.welcome.member),
+      };
       process.after(chance.between(1, 50), () => {
-        const ready = { identity, device: 'simulated', deterministic: true, peerAddress };
         if (this.line === line) this.send({ ready });
       });
     } else if (message.term < this.term) return;
@@ -163,7 +170,7 @@ export class SimulatedWorker {
     const { peers, process, chance, trace } = this.surroundings;
     if (!peers) return '';
     const address = `${process.name}-${this.sessions}:1`;
-    this.peer = new SimulatedPeer(member, {
+    this.peer = new SimulatedPeer(member, this.precision, {
       process,
       chance,
       network: peers,
@@ -269,7 +276,7 @@ export class SimulatedWorker {
         leaf.positives,
         leaf.ownCodes,
       );
-      const payload = madeUpPayload(tree.rowCount(leaf.index), numbers);
+      const payload = madeUpPayload(tree.rowCount(leaf.index), this.precision, numbers);
       digests.set(leaf.index, payloadDigest(payload));
       reduction.fill({ level: 0, index: leaf.index }, payload);
     }
@@ -291,7 +298,8 @@ export class SimulatedWorker {
     const { manners } = this;
     const fault = manners.nextAnswer;
     manners.nextAnswer = null;
-    if (fault === 'nan') payload.gradient[0] = Number.NaN;
+    if (fault === 'nan')
+      payload.gradient.set(payload.gradient instanceof Uint16Array ? [0x7fc0] : [Number.NaN]);
     if (fault === 'digest' && leafDigests[0]) leafDigests[0].sha256 = Buffer.alloc(32, 7);
     const { gradient } = payload;
     const isHeld = exchange && this.peer !== null;

@@ -3,14 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { Member } from '../../src/coordinator/dispatch/member.js';
-import { KeyedRandom } from '../../src/data/random.js';
-import { TripletSampler } from '../../src/data/sampler.js';
-import { arithmeticVersion } from '../../src/identity/arithmetic-version.js';
-import { proveSamples } from '../../src/inspection/prove.js';
-import type { LedgerHeader } from '../../src/ledger/entry.js';
-import { readLedger } from '../../src/ledger/reader.js';
-import { RunDirectory } from '../../src/run/run-directory.js';
-import { trainingHash } from '../../src/run/training-hash.js';
 import { Chance } from './chance.js';
 import { drawPlan, type Fault, type FaultKind, type Plan } from './faults.js';
 import { SimulatedProcess, SimulatedTime } from './simulated-clock.js';
@@ -18,6 +10,7 @@ import { SimulatedCoordinator, type SimulatedPort } from './simulated-coordinato
 import type { DiskTrouble } from './simulated-disk.js';
 import { SimulatedPeerNetwork } from './simulated-exchange.js';
 import { SimulatedLine } from './simulated-line.js';
+import { ledgerFault } from './ledger-fault.js';
 import { datasetOf, runIn } from './simulated-run.js';
 import { SimulatedWorker } from './simulated-worker.js';
 
@@ -40,15 +33,16 @@ export interface Outcome {
   readonly trace: readonly string[];
 }
 
-/** What runs end with, by their schedule, when one worker computes everything and nothing happens. */
+/** What runs end with, by their precision and schedule, when one worker computes everything and nothing happens. */
 const undisturbed = new Map<string, Promise<Outcome>>();
 
 /** Carries out the run that a seed decides, and holds its end against that of an undisturbed run. */
 export async function simulateAndCompare(seed: number): Promise<Outcome> {
   const outcome = await simulate(seed);
-  const { iterations, steps } = outcome.plan;
-  const schedule = `${iterations} ${steps}`;
+  const { precision, iterations, steps } = outcome.plan;
+  const schedule = `${precision} ${iterations} ${steps}`;
   const quiet = {
+    precision,
     iterations,
     steps,
     faults: [],
@@ -133,7 +127,10 @@ class Simulation {
         await setImmediate();
       }
       if (!this.result && this.violations.length === 0) this.violate('the run does not end');
-      if (this.result && this.violations.length === 0) await this.auditLedger();
+      if (this.result && this.violations.length === 0) {
+        const fault = await ledgerFault(this.directory, this.plan);
+        if (fault) this.violate(`the ledger does not hold: ${fault}`);
+      }
     } finally {
       process.off('unhandledRejection', onRejection);
     }
@@ -321,34 +318,6 @@ class Simulation {
     fs.rmSync(join(this.directory, 'simulated', 'lock'), { force: true });
     this.startCoordinator();
     later(() => coordinator.process.continue());
-  }
-
-  /** The ledger of the highest term holds every step once, with the samples that the keys choose. */
-  private async auditLedger(): Promise<void> {
-    const run = runIn(this.directory, this.plan);
-    const dataset = datasetOf(this.plan);
-    const { spec } = run;
-    const [file] = RunDirectory.at(join(this.directory, 'simulated')).ledgerFiles();
-    const header: LedgerHeader = {
-      format: 'fcaenet-ledger',
-      formatVersion: 1,
-      trainingHash: trainingHash(run),
-      datasetFingerprint: dataset.fingerprint,
-      arithmeticVersion,
-    };
-    const sampler = new TripletSampler({
-      random: new KeyedRandom(spec.seed),
-      labels: dataset.train.labels,
-      classCount: dataset.classNames.length,
-      sampleSize: spec.dataset.sampleSize,
-      batchSize: spec.schedule.batchSize,
-    });
-    try {
-      const { steps } = await readLedger(file!, header);
-      proveSamples(spec, sampler, steps);
-    } catch (error) {
-      this.violate(`the ledger does not hold: ${(error as Error).message}`);
-    }
   }
 
   /** The coordinator rejects an answer only if a fault of the plan spoils answers, or what they are computed from. */

@@ -11,6 +11,7 @@ const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'src/coordinator': [
     ['error.ts'],
     ['dispatch'],
+    ['exchange'],
     ['admission', 'training'],
     ['checkpoints', 'leadership'],
     ['monitoring'],

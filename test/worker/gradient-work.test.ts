@@ -7,16 +7,17 @@ import { Network } from '../../src/model/network.js';
 import { mergePayloads, type NodePayload, payloadDigest } from '../../src/reduction/payload.js';
 import { StepReduction } from '../../src/reduction/step-reduction.js';
 import { ReductionTree } from '../../src/reduction/tree.js';
-import type { TrainingRunSpec } from '../../src/run/training-run.js';
+import type { TrainingRunSpec, WirePrecision } from '../../src/run/training-run.js';
 import { bytesOf } from '../../src/transport/bytes.js';
 import type { GradientWork__Output } from '../../src/transport/generated/fcaenet/v1/GradientWork.js';
-import { TransferMemory } from '../../src/transport/transfer-memory.js';
+import { WorkerGradients } from '../../src/worker/gradient-memory.js';
 import {
   computeGradientWork,
   type FinishedNode,
   type GradientContext,
 } from '../../src/worker/gradient-work.js';
 import { gatherCodes } from '../golden/support.js';
+import { bfloat16Of } from '../kit/bfloat16.js';
 import { hasTensorflow, withoutTensorflow } from '../kit/tensorflow.js';
 import { useEngine } from '../model/engine.js';
 import {
@@ -46,11 +47,18 @@ function picturesOf(indices: Int32Array): Uint8Array<ArrayBuffer> {
   return pixels;
 }
 
-function contextOf(network: Network): GradientContext {
+function contextOf(network: Network, precision: WirePrecision = 'float32'): GradientContext {
   const { method, erasing, ...loss } = settings;
   return {
     network,
-    spec: { method, bits, erasing, loss, augmentation: { crop: 'none', flip: false } } as TrainingRunSpec,
+    spec: {
+      method,
+      bits,
+      erasing,
+      loss,
+      augmentation: { crop: 'none', flip: false },
+      wire: { precision },
+    } as TrainingRunSpec,
     trainImages: {
       read: async (indices) => picturesOf(indices),
       prefetch: () => {},
@@ -59,7 +67,7 @@ function contextOf(network: Network): GradientContext {
     },
     trainLabels: databaseLabels,
     summary: databaseSummary,
-    memory: new TransferMemory(2),
+    memory: new WorkerGradients(tinyLayout.parameterCount, precision),
   };
 }
 
@@ -99,7 +107,12 @@ async function nodesOf(context: GradientContext, work: GradientWork__Output): Pr
 }
 
 /** A microbatch by itself. */
-async function leafPayload(network: Network, tree: ReductionTree, leaf: number): Promise<NodePayload> {
+async function leafPayload(
+  network: Network,
+  tree: ReductionTree,
+  leaf: number,
+  precision: WirePrecision,
+): Promise<NodePayload> {
   const items = itemsOf(tree, leaf);
   const { gradient, u, losses, moments } = await computeGradientAnywhere(network, {
     ...settings,
@@ -110,16 +123,21 @@ async function leafPayload(network: Network, tree: ReductionTree, leaf: number):
     summary: databaseSummary,
     batchRows: tree.batchRows,
   });
-  return { gradient, u, losses, moments };
+  return { gradient: precision === 'float32' ? gradient : bfloat16Of(gradient), u, losses, moments };
 }
 
 /** The same nodes, of microbatches that were read one by one and summed in this process. */
-async function expectedNodes(network: Network, tree: ReductionTree, leaves: readonly number[]) {
+async function expectedNodes(
+  network: Network,
+  tree: ReductionTree,
+  leaves: readonly number[],
+  precision: WirePrecision = 'float32',
+) {
   const reduction = new StepReduction<NodePayload>(tree, (left, right) =>
     mergePayloads(tinyLayout, left, right),
   );
   for (const index of leaves) {
-    reduction.fill({ level: 0, index }, await leafPayload(network, tree, index));
+    reduction.fill({ level: 0, index }, await leafPayload(network, tree, index, precision));
   }
   return tree.cover(leaves).map((node) => ({ node, payload: reduction.take(node)! }));
 }
@@ -152,6 +170,16 @@ describe("a worker's microbatches", () => {
       );
     }),
   );
+
+  it('give gradients and sums that are rounded to bfloat16, bit for bit', () =>
+    withNetwork(async (network) => {
+      const tree = new ReductionTree(20, 8);
+      const leaves = [0, 1, 2, 3, 5, 6];
+      const nodes = await nodesOf(contextOf(network, 'bfloat16'), workOf(tree, leaves));
+      expect(nodes.map(({ node, payload }) => ({ node, payload }))).toEqual(
+        await expectedNodes(network, tree, leaves, 'bfloat16'),
+      );
+    }));
 
   it('alone and compared have their digest', () =>
     withNetwork(async (network) => {
@@ -198,6 +226,15 @@ describe.skipIf(!hasTensorflow)(`sums in TensorFlow${withoutTensorflow}`, () => 
       const tree = new ReductionTree(16, 8);
       const nodes = await nodesOf(contextOf(network), workOf(tree, every(tree)));
       expect(nodes.map(({ leafDigests }) => leafDigests)).toEqual([[]]);
+    }));
+
+  it('are rounded to bfloat16 there as in this process', () =>
+    withNetwork(async (network) => {
+      const tree = new ReductionTree(16, 8);
+      const nodes = await nodesOf(contextOf(network, 'bfloat16'), workOf(tree, every(tree)));
+      expect(nodes.map(({ node, payload }) => ({ node, payload }))).toEqual(
+        await expectedNodes(network, tree, every(tree), 'bfloat16'),
+      );
     }));
 
   it('take two calls a microbatch, and one more for new weights', () =>

@@ -7,6 +7,7 @@ import {
   identityDifferences,
   identityFrom,
   wayOut,
+  wirePrecisionFault,
 } from '../../identity/identity.js';
 import { parseAddress } from '../../run/address.js';
 import type { EncodeResult__Output } from '../../transport/generated/fcaenet/v1/EncodeResult.js';
@@ -321,18 +322,22 @@ export class WorkerStreams {
       return;
     }
     const offered = identityFrom(identity);
-    const { membership } = admission.run.spec.operation;
-    const unwanted = deviceModelFault(offered, membership.deviceModels);
-    if (unwanted !== null) {
+    const { operation, wire } = admission.run.spec;
+    const faults = {
+      DEVICE_MODEL: deviceModelFault(offered, operation.membership.deviceModels),
+      WIRE_PRECISION: wirePrecisionFault(offered, wire.precision),
+    };
+    for (const [code, unwanted] of Object.entries(faults)) {
+      if (unwanted === null) continue;
       depart(`it was refused: ${unwanted}`);
-      this.refuse(member.stream, 'DEVICE_MODEL', unwanted);
+      this.refuse(member.stream, code, unwanted);
       return;
     }
     this.identity ??= offered;
     const differences = identityDifferences(this.identity, offered);
     if (differences.length > 0) {
       const sentence = `this worker would not compute the run's bits: ${differences.join(', ')}`;
-      if (admission.run.spec.operation.exactness === 'strict') {
+      if (operation.exactness === 'strict') {
         depart(`it was refused: ${sentence}`);
         this.refuse(member.stream, 'NUMERICAL_IDENTITY', `${sentence}; ${wayOut(admission.version)}`);
         return;

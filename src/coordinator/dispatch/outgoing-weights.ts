@@ -1,9 +1,12 @@
 import type { CodeSummary } from '../../hashing/similarity.js';
+import { wireWeightParts } from '../../model/wire-weights.js';
+import type { WirePrecision } from '../../run/training-run.js';
 import { byteLengthOf, bytesOf } from '../../transport/bytes.js';
 import type { CoordinatorMessage } from '../../transport/generated/fcaenet/v1/CoordinatorMessage.js';
 import type { Range__Output as Range } from '../../transport/generated/fcaenet/v1/Range.js';
 import { encodeCoordinatorMessage } from '../../transport/service.js';
 import { chunksOf } from '../../transport/tensor-stream.js';
+import { wireBytes } from '../../transport/wire-vector.js';
 import type { Member } from './member.js';
 
 /** Weights and running statistics, as flat vectors in the layout's order. */
@@ -13,23 +16,22 @@ export interface FlatWeights {
   readonly variance: Float32Array;
 }
 
-const bytesPerElement = Float32Array.BYTES_PER_ELEMENT;
-
 /** One version of the weights that is sent to the workers. */
 export class OutgoingWeights {
   /** Transfer ids are the sender's own. A worker has one open weights transfer at a time. */
   private readonly id: number;
-  private readonly parts: readonly Uint8Array[];
+  /** Null before they are sent for the first time. */
+  private wired: readonly Uint8Array[] | null = null;
   private encoded: readonly Buffer[] | null = null;
 
   /** @param weights not copied: they must not change until their step or encode job is over */
   constructor(
     private readonly term: number,
     readonly version: number,
-    weights: FlatWeights,
+    private readonly weights: FlatWeights,
+    private readonly precision: WirePrecision,
   ) {
     this.id = version >>> 0;
-    this.parts = [weights.parameters, weights.mean, weights.variance].map(bytesOf);
   }
 
   /**
@@ -46,13 +48,14 @@ export class OutgoingWeights {
     return member.outbox.sendAll(this.encoded);
   }
 
-  /** Number of elements: parameters, means, variances. */
-  get elements(): number {
-    return byteLengthOf(this.parts) / bytesPerElement;
+  /** Number of words: elements of parameters in the wire's precision, and as many bytes each of means and variances. */
+  get words(): number {
+    return byteLengthOf(this.parts) / this.wordBytes;
   }
 
   /**
    * Sends parts of the weights.
+   * @param ranges of words
    * @param forward whether the worker passes them on to its peers
    */
   sendRanges(member: Member, ranges: readonly Range[], forward: boolean): void {
@@ -68,16 +71,25 @@ export class OutgoingWeights {
     }
   }
 
-  /** The bytes of some elements, cut where the parts are. */
+  /** The bytes of some words, cut where the parts are. */
   private bytesIn({ start, end }: Range): Uint8Array[] {
     let before = 0;
     return this.parts.flatMap((part) => {
       const [from, to] = [start, end].map((at) =>
-        Math.min(Math.max(Number(at) * bytesPerElement - before, 0), part.byteLength),
+        Math.min(Math.max(at * this.wordBytes - before, 0), part.byteLength),
       ) as [number, number];
       before += part.byteLength;
       return to > from ? [part.subarray(from, to)] : [];
     });
+  }
+
+  private get wordBytes(): number {
+    return wireBytes(this.precision, 1);
+  }
+
+  private get parts(): readonly Uint8Array[] {
+    this.wired ??= wireWeightParts(this.weights, this.precision);
+    return this.wired;
   }
 
   private header(sharedOffset: number): CoordinatorMessage {

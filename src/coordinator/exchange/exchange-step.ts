@@ -1,4 +1,5 @@
 import type { NodePayload } from '../../reduction/payload.js';
+import { wireBytes } from '../../transport/wire-vector.js';
 import { isPosition, runGradientStep } from '../dispatch/gradient-step.js';
 import type { GradientStep } from '../dispatch/gradient-work.js';
 import type { Member } from '../dispatch/member.js';
@@ -61,7 +62,7 @@ async function exchange(
     () => stopExpecting(),
   );
   const work = new RedundantWork(kind, surroundings);
-  const gradientBytes = Float32Array.BYTES_PER_ELEMENT * shape.layout.parameterCount;
+  const gradientBytes = wireBytes(shape.precision, shape.layout.parameterCount);
   const stopNodes = pool.nodes.begin(
     {
       bytesOf: (result) => {

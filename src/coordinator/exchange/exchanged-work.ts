@@ -12,6 +12,7 @@ import { StepReduction } from '../../reduction/step-reduction.js';
 import { nodeKey, type TreeNode } from '../../reduction/tree.js';
 import type { NodeResult__Output } from '../../transport/generated/fcaenet/v1/NodeResult.js';
 import type { RangeResult__Output } from '../../transport/generated/fcaenet/v1/RangeResult.js';
+import { type WireVector, wireBytes, wireVector } from '../../transport/wire-vector.js';
 import { type GradientStep, GradientWork, type NodeAnswer } from '../dispatch/gradient-work.js';
 import type { Member } from '../dispatch/member.js';
 import type { Candidate, Rejection, UnitDigest } from '../dispatch/redundant-work.js';
@@ -46,7 +47,7 @@ export class ExchangedWork extends GradientWork {
   private members: readonly Member[];
   private readonly held = new Map<string, HeldNode>();
   private readonly sums: RangeSum[];
-  private readonly gradient: Float32Array<ArrayBuffer>;
+  private readonly gradient: WireVector;
   /** Members that were asked for a leaf and are still there. */
   private readonly asked = new Map<number, Set<Member>>();
   /** Number of the last Reduce message of this step; 0 before the first. */
@@ -69,10 +70,10 @@ export class ExchangedWork extends GradientWork {
   ) {
     super(step, participants.pool, release);
     this.members = members;
-    const { parameterCount } = step.shape.layout;
-    this.gradient = new Float32Array(
-      this.pool.memory.take(Float32Array.BYTES_PER_ELEMENT * parameterCount).buffer,
-    );
+    const { layout, precision } = step.shape;
+    const { parameterCount } = layout;
+    const { buffer } = this.pool.memory.take(wireBytes(precision, parameterCount));
+    this.gradient = wireVector(precision, buffer, 0, parameterCount);
     this.sums = cutRanges(parameterCount, members.length).map((range, index) => ({
       range,
       owner: members[index]!,
@@ -185,7 +186,7 @@ export class ExchangedWork extends GradientWork {
   /** Exact bytes of an announced sum; `unknown` when the step has no such range. */
   bytesOfRange({ range }: RangeResult__Output): number | 'unknown' {
     const found = this.sums.find((each) => isSame(each.range, range));
-    return found ? Float32Array.BYTES_PER_ELEMENT * (found.range.end - found.range.start) : 'unknown';
+    return found ? wireBytes(this.step.shape.precision, found.range.end - found.range.start) : 'unknown';
   }
 
   /** Takes the sum of a range from its owner. */
@@ -193,7 +194,9 @@ export class ExchangedWork extends GradientWork {
     const found = this.sums.find((each) => isSame(each.range, range));
     if (!found || this.isOver || found.isDone || found.owner !== member) return;
     if (attempt < this.firstValidAttempt || attempt > this.attempt) return;
-    const values = new Float32Array(bytes.buffer, bytes.byteOffset, found.range.end - found.range.start);
+    const { precision } = this.step.shape;
+    const length = found.range.end - found.range.start;
+    const values = wireVector(precision, bytes.buffer as ArrayBuffer, bytes.byteOffset, length);
     if (!isFiniteVector(values)) {
       this.listener.giveUp(`${member.label} sent a sum that is not finite`);
       return;

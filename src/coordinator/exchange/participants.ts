@@ -71,7 +71,7 @@ export class Participants {
     if (!members || members.some(({ weightsVersion }) => weightsVersion === weights.version)) return;
     this.tell(members);
     this.weights = weights;
-    const ranges = cutRanges(weights.elements, members.length);
+    const ranges = cutRanges(weights.words, members.length);
     const plan = this.encode({
       weightsPlan: {
         version: weights.version,
@@ -94,9 +94,8 @@ export class Participants {
   /** Sends a member what it lacks of the weights, because a peer that had to pass it on is gone. */
   private complete(member: Member, { version, ranges }: WeightsMissing__Output): void {
     const { weights, pool } = this;
-    const elements = ranges.reduce((sum, { start, end }) => sum + end - start, 0);
-    if (weights?.version === version && elements <= weights.elements)
-      weights.sendRanges(member, ranges, false);
+    const words = ranges.reduce((sum, { start, end }) => sum + end - start, 0);
+    if (weights?.version === version && words <= weights.words) weights.sendRanges(member, ranges, false);
     else if (member.outstanding > 0) {
       // Others have finished the step for it. It waits for these weights in vain.
       const reason = `it lacks parts of weights ${version}, which are not in use any more`;

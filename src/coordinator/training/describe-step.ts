@@ -51,7 +51,7 @@ export function describeStep(description: StepDescription): DescribedStep {
     term,
     position: { iteration, epoch, step },
     tree,
-    shape: { layout, passes },
+    shape: { layout, passes, precision: spec.wire.precision },
     weights,
     context,
     verified: verifiedLeaves(

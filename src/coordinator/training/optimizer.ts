@@ -1,13 +1,26 @@
-import { type BlockOperands, FloatBlocks } from '../../wasm/float-blocks.js';
+import type { WirePrecision } from '../../run/training-run.js';
+import { formatOf, type WireVector } from '../../transport/wire-vector.js';
+import { loadBfloat16 } from '../../wasm/bfloat16.js';
+import { type BlockOperands, type Code, FloatBlocks } from '../../wasm/float-blocks.js';
 import { op } from '../../wasm/module.js';
 
 const [parameterBlock, bufferBlock, gradientBlock] = [0, 1, 2] as const;
 const [rateScalar, decayScalar, momentumScalar] = [0, 1, 2] as const;
 
+/** Pushes four elements of a vector as floats. */
+type Load = (operands: BlockOperands, vector: number) => Code;
+
+/** How the gradient is loaded, by its format. */
+const gradientLoads: Readonly<Record<WirePrecision, Load>> = {
+  float32: (operands, vector) => operands.load(vector),
+  bfloat16: loadBfloat16,
+};
+
 /** d = g + λp */
-function decayed({ load, scalar }: BlockOperands) {
+function decayed(operands: BlockOperands, loadGradient: Load) {
+  const { load, scalar } = operands;
   return [
-    ...load(gradientBlock),
+    ...loadGradient(operands, gradientBlock),
     ...[...scalar(decayScalar), ...load(parameterBlock), op.multiplyFloats],
     op.addFloats,
   ];
@@ -22,22 +35,29 @@ function moved({ load, store, scalar }: BlockOperands) {
   ]);
 }
 
-const blocks = new FloatBlocks(3, [
-  {
-    name: 'first',
-    scalars: 2,
-    body: (operands) => [...operands.store(bufferBlock, decayed(operands)), ...moved(operands)],
-  },
-  {
-    name: 'next',
-    scalars: 3,
-    body: (operands) => {
-      const { load, store, scalar } = operands;
-      const kept = [...scalar(momentumScalar), ...load(bufferBlock), op.multiplyFloats];
-      return [...store(bufferBlock, [...kept, ...decayed(operands), op.addFloats]), ...moved(operands)];
+const blocks = new FloatBlocks(
+  3,
+  Object.entries(gradientLoads).flatMap(([format, loadGradient]) => [
+    {
+      name: `first ${format}`,
+      scalars: 2,
+      body: (operands) => [
+        ...operands.store(bufferBlock, decayed(operands, loadGradient)),
+        ...moved(operands),
+      ],
     },
-  },
-]);
+    {
+      name: `next ${format}`,
+      scalars: 3,
+      body: (operands) => {
+        const { load, store, scalar } = operands;
+        const kept = [...scalar(momentumScalar), ...load(bufferBlock), op.multiplyFloats];
+        const added = [...kept, ...decayed(operands, loadGradient), op.addFloats];
+        return [...store(bufferBlock, added), ...moved(operands)];
+      },
+    },
+  ]),
+);
 
 /** Settings of stochastic gradient descent; both are rounded to float32 before use. */
 export interface OptimizerSettings {
@@ -74,10 +94,15 @@ export class SgdOptimizer {
   }
 
   /** Updates `parameters` `[parameters]` in place with `gradient` `[parameters]`. */
-  step(parameters: Float32Array, gradient: Float32Array, learningRate: number): void {
+  step(parameters: Float32Array, gradient: WireVector, learningRate: number): void {
     const scalars = [learningRate, this.weightDecay, ...(this.started ? [this.momentum] : [])];
     const vectors = [parameters, this.buffer, gradient];
-    blocks.run(this.started ? 'next' : 'first', vectors, [parameterBlock, bufferBlock], scalars);
+    blocks.run(
+      `${this.started ? 'next' : 'first'} ${formatOf(gradient)}`,
+      vectors,
+      [parameterBlock, bufferBlock],
+      scalars,
+    );
     this.started = true;
   }
 }

@@ -1,10 +1,10 @@
 import type { RunPosition } from '../../checkpoint/manifest.js';
 import { KeyedRandom, Purpose } from '../../data/random.js';
 import { signCodes } from '../../hashing/codes.js';
-import type { BatchNormMoments } from '../../model/batch-norm-moments.js';
 import { updateRunningStatistics } from '../../model/batch-norm-moments.js';
 import type { ModelLayout } from '../../model/layout.js';
 import { lossTerms } from '../../model/loss.js';
+import type { NodePayload } from '../../reduction/payload.js';
 import type { TrainingRunSpec } from '../../run/training-run.js';
 import { startPosition } from '../../schedule/schedule.js';
 import type { FlatWeights } from '../dispatch/outgoing-weights.js';
@@ -78,12 +78,7 @@ export class RunState {
    * loss sums.
    * @param positions the row of U for each row of the batch
    */
-  applyStep(
-    layout: ModelLayout,
-    learningRate: number,
-    positions: Int32Array,
-    sum: { gradient: Float32Array; u: Float32Array; losses: Float64Array; moments: BatchNormMoments },
-  ): void {
+  applyStep(layout: ModelLayout, learningRate: number, positions: Int32Array, sum: NodePayload): void {
     const { weights, u } = this;
     const bits = layout.settings.bits;
     this.optimizer.step(weights.parameters, sum.gradient, learningRate);

@@ -8,6 +8,7 @@ import type { ModelLayout } from '../../model/layout.js';
 import { imagesPerAnchor } from '../../run/methods.js';
 import type { TrainingRunSpec } from '../../run/training-run.js';
 import { advance, evaluationIsDue, learningRateAt } from '../../schedule/schedule.js';
+import type { WireVector } from '../../transport/wire-vector.js';
 import type { runGradientStep } from '../dispatch/gradient-step.js';
 import { encodeContext, type IterationMessage, OutgoingWeights } from '../dispatch/outgoing-weights.js';
 import type { WorkerPool } from '../dispatch/pool.js';
@@ -217,12 +218,12 @@ export class TrainingLoop {
 
   /** The weights as they are now. */
   private weights(): OutgoingWeights {
-    const { term, state } = this.options;
-    return new OutgoingWeights(term, state.position.globalStep, state.weights);
+    const { term, state, spec } = this.options;
+    return new OutgoingWeights(term, state.position.globalStep, state.weights, spec.wire.precision);
   }
 
   /** Records the step's samples and gradient in the ledger. Call it before the state changes. */
-  private record({ tree, batchSha256: batch }: DescribedStep, gradient: Float32Array): Promise<void> {
+  private record({ tree, batchSha256: batch }: DescribedStep, gradient: WireVector): Promise<void> {
     const { term, state, ledger } = this.options;
     const { iteration, epoch, step, globalStep } = state.position;
     const leaves = tree.leaves.map((index) => tree.rowCount(index));

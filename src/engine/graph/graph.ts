@@ -1,5 +1,5 @@
 /** Types of what flows along a graph's edges. */
-export type ValueType = 'float32' | 'float64' | 'int32' | 'uint8' | 'bool' | 'resource';
+export type ValueType = 'float32' | 'bfloat16' | 'float64' | 'int32' | 'uint8' | 'bool' | 'resource';
 
 export type ConstantValues = Float32Array | Float64Array | Int32Array;
 

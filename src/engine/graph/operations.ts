@@ -51,6 +51,11 @@ export function cast(x: Value, type: ValueType): Value {
   return x.graph.one('Cast', [x], { type, shape: x.shape }, { attributes });
 }
 
+/** Float32 values, rounded to the nearest that another type has; ties go to even. */
+export function rounded(x: Value, type: 'float32' | 'bfloat16'): Value {
+  return cast(cast(x, type), 'float32');
+}
+
 /** The same bytes as another type; the shape follows from it. */
 export function bitcast(x: Value, type: ValueType, shape: readonly number[]): Value {
   const attributes = { T: { type: x.type }, type: { type } };

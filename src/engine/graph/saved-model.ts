@@ -8,6 +8,7 @@ const dataTypes: { readonly [Type in ValueType]: number } = {
   int32: 3,
   uint8: 4,
   bool: 10,
+  bfloat16: 14,
   resource: 20,
 };
 

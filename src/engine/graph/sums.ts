@@ -1,4 +1,6 @@
+import type { WirePrecision } from '../../run/training-run.js';
 import type { Graph, Value } from './graph.js';
+import { rounded } from './operations.js';
 import { afterAll, assign, assignSum, read, variable } from './variables.js';
 
 /** The most sums that a graph keeps at a time. A sum of 2 ** mostKept values needs no more. */
@@ -23,12 +25,24 @@ export interface Sums {
  * Adds a stack of tuples to a graph. The tuples lie in variables, and a sum takes the place of its left part. TensorFlow
  * may reorder additions of values (it makes one sum of n values of them), but not those of variables.
  * @param shapes of the values of a tuple
+ * @param precision to which the values, and each sum of two, are rounded
  */
-export function addSums(graph: Graph, shapes: readonly (readonly number[])[]): Sums {
+export function addSums(
+  graph: Graph,
+  shapes: readonly (readonly number[])[],
+  precision: WirePrecision,
+): Sums {
   const place = (name: string) => shapes.map((shape, index) => variable(graph, `${name}_${index}`, shape));
   const current = place('current');
   const kept = Array.from({ length: mostKept }, (_, position) => place(`kept_${position}`));
   const values = current.map((handle, index) => read(handle, shapes[index]!));
+  /** Adds to a variable. */
+  const addTo = (handle: Value, value: Value): Value => {
+    const sum = assignSum(handle, value);
+    return precision === 'float32'
+      ? sum
+      : assign(handle, rounded(read(handle, value.shape, [sum]), precision));
+  };
   const names: string[][][] = [];
   const nameOfKeep = (count: number, merged: number) => `keep_${count}_${merged}`;
   for (let count = 0; count <= mostKept; count++) {
@@ -41,14 +55,14 @@ export function addSums(graph: Graph, shapes: readonly (readonly number[])[]): S
     }
     for (let merged = 1; merged <= count; merged++) {
       const left = kept[count - merged]!;
-      const added = sum.map((right, index) => assignSum(left[index]!, right));
+      const added = sum.map((right, index) => addTo(left[index]!, right));
       afterAll(graph, nameOfKeep(count, merged), added);
       sum = left.map((handle, index) => read(handle, shapes[index]!, [added[index]!]));
       names[count]![merged] = sum.map(({ node }) => node);
     }
   }
   return {
-    take: (taken) => taken.map((value, index) => assign(current[index]!, value)),
+    take: (taken) => taken.map((value, index) => assign(current[index]!, rounded(value, precision))),
     sum: (count, merged) => names[count]![merged]!,
     keep: nameOfKeep,
   };

@@ -6,6 +6,7 @@ import type { Identity } from '../../identity/identity.js';
 import { gradientSha256 } from '../../ledger/entry.js';
 import { payloadDigest } from '../../reduction/payload.js';
 import { runSampler } from '../../schedule/run-sampler.js';
+import type { WireVector } from '../../transport/wire-vector.js';
 import { withLocalWorkers } from '../local-fleet.js';
 import type { OpenedRun } from './opened-run.js';
 import { type NamedTensors, payloadTensors, stateTensors } from './tensors.js';
@@ -61,7 +62,7 @@ export async function replayStep(opened: OpenedRun, globalStep: number, console:
   });
   let identity: Identity | null = null;
   let otherThanLedgerAtStep: number | null = null;
-  const note = (step: number, gradient: Float32Array) => {
+  const note = (step: number, gradient: WireVector) => {
     const sha256 = gradientSha256(gradient);
     if (sha256 !== steps[step]!.gradientSha256) otherThanLedgerAtStep ??= step + 1;
     task.update(step + 1);

@@ -1,6 +1,8 @@
 import type { RunState } from '../../coordinator/training/run-state.js';
 import type { NetworkLayout } from '../../model/layout.js';
 import type { NodePayload } from '../../reduction/payload.js';
+import { widen } from '../../transport/widen.js';
+import type { WireVector } from '../../transport/wire-vector.js';
 
 type Values = Float32Array | Float64Array | Int8Array;
 
@@ -40,9 +42,16 @@ export function payloadTensors(layout: NetworkLayout, payload: NodePayload): Nam
   tensors.set('outputs u', u.slice());
   tensors.set('losses', losses.slice());
   for (const { name, offset, size } of layout.parameters.toReversed()) {
-    tensors.set(`gradient of ${name}`, gradient.slice(offset, offset + size));
+    tensors.set(`gradient of ${name}`, floatsOf(gradient.subarray(offset, offset + size)));
   }
   return tensors;
+}
+
+function floatsOf(values: WireVector): Float32Array {
+  if (values instanceof Float32Array) return values.slice();
+  const floats = new Float32Array(values.length);
+  widen(values, floats);
+  return floats;
 }
 
 /** The state of a run: database codes, parameters, running statistics, momentum, sampled outputs. */

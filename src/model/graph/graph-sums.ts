@@ -1,6 +1,8 @@
 import { mostKept } from '../../engine/graph/sums.js';
 import type { GradientInput } from '../fcaenet.js';
-import type { GradientSums, LeafOutcome } from '../gradient-sums.js';
+import type { WirePrecision } from '../../run/training-run.js';
+import type { WireVector } from '../../transport/wire-vector.js';
+import type { GradientMemory, GradientSums, LeafOutcome } from '../gradient-sums.js';
 import type { ComputedLeaf, NetworkGraphs } from './network-graphs.js';
 
 /** Sums in TensorFlow, where the gradients are: only a finished sum is read. */
@@ -11,16 +13,17 @@ export class GraphSums implements GradientSums {
 
   /**
    * @param rows numbers of rows of the microbatches, ascending
-   * @param memory gives an array `[parameterCount]` for a finished sum
+   * @param precision to which gradients and sums are rounded
    */
   constructor(
     private readonly graphs: NetworkGraphs,
     private readonly rows: readonly number[],
-    private readonly memory: () => Float32Array<ArrayBuffer>,
+    private readonly precision: WirePrecision,
+    private readonly memory: GradientMemory,
   ) {}
 
   async compute(input: GradientInput<Float32Array | Uint8Array>): Promise<LeafOutcome> {
-    this.leaf = this.graphs.computeLeaf(input, this.rows);
+    this.leaf = this.graphs.computeLeaf(input, this.rows, this.precision);
     return this.leaf.outcome;
   }
 
@@ -33,10 +36,10 @@ export class GraphSums implements GradientSums {
     this.kept += 1 - merged;
   }
 
-  finish(merged: number): Float32Array {
-    const sum = this.memory();
+  finish(merged: number): WireVector {
+    const sum = this.memory.take();
     this.leaf!.readSum(this.kept, merged, sum);
     this.kept -= merged;
-    return sum;
+    return this.memory.onWire(sum);
   }
 }

@@ -5,6 +5,7 @@ import { bitcast, concat, flattened, slice } from '../../engine/graph/operations
 import { addSums, type Sums } from '../../engine/graph/sums.js';
 import { type Tracer, traceGraph } from '../../engine/graph/trace.js';
 import { type Method, usesErasing, usesPositives } from '../../run/methods.js';
+import type { WirePrecision } from '../../run/training-run.js';
 import type { ErasingSettings } from '../erasing.js';
 import type { NetworkLayout } from '../layout.js';
 import { Network, type TrainingFeatures } from '../network.js';
@@ -21,6 +22,8 @@ export interface MicrobatchShape {
   readonly method: Method;
   readonly erasing: ErasingSettings;
   readonly form: PictureForm;
+  /** To which gradients and sums are rounded. */
+  readonly precision: WirePrecision;
 }
 
 export interface MicrobatchGraph {
@@ -62,6 +65,7 @@ export function traceMicrobatch(layout: NetworkLayout, shape: MicrobatchShape): 
     sums = addSums(
       graph,
       parts.map((part) => [partLength(layout, part)]),
+      shape.precision,
     );
     for (const rows of shape.rows) {
       let outcome: Value[] = [];

@@ -2,6 +2,7 @@ import type { Graph } from '../../engine/graph/graph.js';
 import type { GraphRuntime } from '../../engine/graph/runtime.js';
 import { GraphSession } from '../../engine/graph/session.js';
 import { usesErasing, usesPositives } from '../../run/methods.js';
+import type { WirePrecision } from '../../run/training-run.js';
 import type { EncodedImages } from '../encode.js';
 import { checkInput, type GradientInput, type LeafResult } from '../fcaenet.js';
 import type { LeafOutcome } from '../gradient-sums.js';
@@ -50,7 +51,7 @@ export class NetworkGraphs {
 
   /** `computeGradient`, of normalised images or of bytes: one call that computes, and one that reads the gradient. */
   computeGradient(input: Input): LeafResult {
-    const computed = this.computeLeaf(input, [input.labels.length]);
+    const computed = this.computeLeaf(input, [input.labels.length], 'float32');
     const gradient = input.gradient ?? new Float32Array(this.network.layout.parameterCount);
     computed.readSum(0, 0, gradient);
     return { gradient, ...computed.outcome };
@@ -59,14 +60,15 @@ export class NetworkGraphs {
   /**
    * Computes a microbatch in one call. Its gradient becomes the current one in its graph.
    * @param rows numbers of rows of the microbatches that are summed in one graph, ascending
+   * @param precision to which the gradient and its sums are rounded
    */
-  computeLeaf(input: Input, rows: readonly number[]): ComputedLeaf {
+  computeLeaf(input: Input, rows: readonly number[], precision: WirePrecision): ComputedLeaf {
     const { network } = this;
     const { layout } = network;
     checkInput(network, input);
     const { method, erasing, anchors, positives } = input;
     const own = input.labels.length;
-    const shape = { method, erasing, rows, form: pictureForm(anchors) };
+    const shape = { method, erasing, rows, form: pictureForm(anchors), precision };
     const graph = this.microbatchGraph(shape);
     const { session, counts } = graph;
     this.lastMicrobatchSha256 = session.sha256;

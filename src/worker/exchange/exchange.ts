@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.js';
 import { ReductionTree, type TreeNode } from '../../reduction/tree.js';
+import type { WirePrecision } from '../../run/training-run.js';
 import { TransportError } from '../../transport/error.js';
 import type { ExchangePlan__Output } from '../../transport/generated/fcaenet/v1/ExchangePlan.js';
 import type { NodeRange__Output } from '../../transport/generated/fcaenet/v1/NodeRange.js';
@@ -8,7 +9,7 @@ import type { Reduce__Output } from '../../transport/generated/fcaenet/v1/Reduce
 import type { WeightsPlan__Output } from '../../transport/generated/fcaenet/v1/WeightsPlan.js';
 import type { WeightsRange__Output } from '../../transport/generated/fcaenet/v1/WeightsRange.js';
 import type { TransferMemory } from '../../transport/transfer-memory.js';
-import { elementBytes } from './elements.js';
+import { type WireVector, wireBytes } from '../../transport/wire-vector.js';
 import type { ExchangeOutput, PartName } from './output.js';
 import { checkedPosition, comparePositions } from './positions.js';
 import { checkedPlan, checkedRange, type ElementRange } from './ranges.js';
@@ -19,6 +20,8 @@ import { WeightsExchange } from './weights-exchange.js';
 export interface ExchangeShape {
   /** This worker's number. */
   readonly member: number;
+  /** Of gradients and weights on the wire. The weights count as words of that size. */
+  readonly precision: WirePrecision;
   /** Elements of a gradient. */
   readonly gradientCount: number;
   /** Elements of the weights: parameters, running means, running variances. */
@@ -56,7 +59,7 @@ export class Exchange {
     private readonly clock: Pick<Clock, 'nowMs'>,
   ) {
     const { member, weightCount, microbatches } = shape;
-    this.weights = new WeightsExchange(member, weightCount, this.peers, memory, output);
+    this.weights = new WeightsExchange(member, weightCount, shape.precision, this.peers, memory, output);
     this.widestTree = new ReductionTree(microbatches, microbatches);
   }
 
@@ -85,7 +88,7 @@ export class Exchange {
    */
   takeWeights(message: Omit<WeightsRange__Output, 'transfer'>, bytes: Uint8Array): void {
     const range = checkedRange(message.range, this.shape.weightCount, 'a range of weights');
-    checkLength(range, bytes.byteLength, 'a range of weights');
+    this.checkLength(range, bytes.byteLength, 'a range of weights');
     this.weights.receive(message.version, range, bytes, message.forward);
   }
 
@@ -113,7 +116,7 @@ export class Exchange {
    * Takes a gradient that this worker has computed.
    * @param gradient `[gradientCount]`; kept until it is released
    */
-  hold(position: Position__Output, node: TreeNode, gradient: Float32Array): void {
+  hold(position: Position__Output, node: TreeNode, gradient: WireVector): void {
     const step = this.enter(position);
     if (step) step.hold(node, gradient);
     else this.output.release(gradient.buffer);
@@ -159,7 +162,7 @@ export class Exchange {
         `${what} names node ${level}/${index}, expected one of ${this.shape.microbatches} microbatches`,
       );
     }
-    checkLength(part.range, transfer?.byteLength, what);
+    this.checkLength(part.range, transfer?.byteLength, what);
     return part;
   }
 
@@ -167,7 +170,7 @@ export class Exchange {
   namedWeights({ version, range, transfer }: WeightsRange__Output): PartName {
     const what = 'a range of weights';
     const checked = checkedRange(range, this.shape.weightCount, what);
-    checkLength(checked, transfer?.byteLength, what);
+    this.checkLength(checked, transfer?.byteLength, what);
     return { kind: 'weights', version, range: checked };
   }
 
@@ -189,7 +192,15 @@ export class Exchange {
     if (later > 0) {
       this.step?.release();
       const { memory, output, clock } = this;
-      this.step = new StepExchange(position, this.shape.member, this.peers, memory, output, clock);
+      this.step = new StepExchange(
+        position,
+        this.shape.member,
+        this.shape.precision,
+        this.peers,
+        memory,
+        output,
+        clock,
+      );
     }
     return this.step;
   }
@@ -209,13 +220,13 @@ export class Exchange {
       return wanted === null;
     });
   }
-}
 
-function checkLength(range: ElementRange, byteLength: number | undefined, what: string): void {
-  const expected = elementBytes * (range.end - range.start);
-  if (byteLength === expected) return;
-  throw new TransportError(
-    'TRANSPORT_BAD_MESSAGE',
-    `${what} of elements ${range.start} to ${range.end} has ${byteLength ?? 0} bytes, expected ${expected}`,
-  );
+  private checkLength(range: ElementRange, byteLength: number | undefined, what: string): void {
+    const expected = wireBytes(this.shape.precision, range.end - range.start);
+    if (byteLength === expected) return;
+    throw new TransportError(
+      'TRANSPORT_BAD_MESSAGE',
+      `${what} of elements ${range.start} to ${range.end} has ${byteLength ?? 0} bytes, expected ${expected}`,
+    );
+  }
 }

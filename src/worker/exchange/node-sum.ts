@@ -1,11 +1,12 @@
 import { nodeKey, type ReductionTree, type TreeNode } from '../../reduction/tree.js';
 import { bytesOf } from '../../transport/bytes.js';
 import type { TransferMemory } from '../../transport/transfer-memory.js';
+import { formatOf, type WireVector } from '../../transport/wire-vector.js';
 import { addElements, elementsOf } from './elements.js';
 
 /** A sum on its way up the tree. `isOwn` says that its memory may be written. */
 interface Partial {
-  readonly values: Float32Array;
+  readonly values: WireVector;
   readonly isOwn: boolean;
 }
 
@@ -19,13 +20,13 @@ interface Partial {
  */
 export function sumOfNodes(
   tree: ReductionTree,
-  parts: ReadonlyMap<string, Float32Array>,
+  parts: ReadonlyMap<string, WireVector>,
   memory: TransferMemory<ArrayBufferLike>,
-): Float32Array {
-  const copy = (values: Float32Array): Float32Array => {
+): WireVector {
+  const copy = (values: WireVector): WireVector => {
     const bytes = memory.take(values.byteLength);
     bytes.set(bytesOf(values));
-    return elementsOf(bytes);
+    return elementsOf(bytes, formatOf(values));
   };
   const sum = (node: TreeNode): Partial | null => {
     const part = parts.get(nodeKey(node));

@@ -1,5 +1,6 @@
 import type { TreeNode } from '../../reduction/tree.js';
 import type { Position__Output } from '../../transport/generated/fcaenet/v1/Position.js';
+import type { WireVector } from '../../transport/wire-vector.js';
 import type { ElementRange } from './ranges.js';
 
 /** What one worker sends to another, without its bytes: a range of a node's gradient, or of the weights. */
@@ -23,7 +24,7 @@ export interface RangeSum {
   /** From the Reduce message to the sum. */
   readonly reduceSeconds: number;
   /** `[range]`; the receiver gives the memory back. */
-  readonly sum: Float32Array;
+  readonly sum: WireVector;
 }
 
 /** Where an exchange's results go. Each call returns at once. */

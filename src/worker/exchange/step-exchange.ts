@@ -4,6 +4,8 @@ import { TransportError } from '../../transport/error.js';
 import type { Position__Output } from '../../transport/generated/fcaenet/v1/Position.js';
 import type { Reduce__Output } from '../../transport/generated/fcaenet/v1/Reduce.js';
 import type { TransferMemory } from '../../transport/transfer-memory.js';
+import type { WirePrecision } from '../../run/training-run.js';
+import type { WireVector } from '../../transport/wire-vector.js';
 import { bytesOfElements, elementsOf } from './elements.js';
 import { sumOfNodes } from './node-sum.js';
 import type { ExchangeOutput } from './output.js';
@@ -22,8 +24,8 @@ export class StepExchange {
   private plan: readonly OwnedElements[] | null = null;
   /** Own ranges of every plan: a later plan may name one again, and whoever sent its parts does not send them twice. */
   private readonly everOwn = new Set<string>();
-  private readonly held = new Map<string, { readonly node: TreeNode; readonly gradient: Float32Array }>();
-  private readonly parts = new Map<string, Float32Array>();
+  private readonly held = new Map<string, { readonly node: TreeNode; readonly gradient: WireVector }>();
+  private readonly parts = new Map<string, WireVector>();
   /** What each member was sent. */
   private readonly sent = new Map<number, Set<string>>();
   private reduction: Reduction | null = null;
@@ -33,6 +35,7 @@ export class StepExchange {
   constructor(
     readonly position: Position__Output,
     private readonly self: number,
+    private readonly precision: WirePrecision,
     private readonly peers: ReadonlySet<number>,
     private readonly memory: TransferMemory<ArrayBufferLike>,
     private readonly output: ExchangeOutput,
@@ -40,7 +43,7 @@ export class StepExchange {
   ) {}
 
   /** Keeps a node's gradient until the end of the step and sends its ranges. */
-  hold(node: TreeNode, gradient: Float32Array): void {
+  hold(node: TreeNode, gradient: WireVector): void {
     const key = nodeKey(node);
     if (this.held.has(key)) {
       this.output.release(gradient.buffer);
@@ -84,7 +87,7 @@ export class StepExchange {
 
   /** Keeps the bytes of a part that is wanted. */
   receive(sender: number, node: TreeNode, range: ElementRange, bytes: Uint8Array): void {
-    this.parts.set(partKey(sender, node, range), elementsOf(bytes));
+    this.parts.set(partKey(sender, node, range), elementsOf(bytes, this.precision));
     this.add();
   }
 
@@ -126,7 +129,7 @@ export class StepExchange {
     for (const { start, end } of this.own) {
       const range = { start, end };
       if (this.summed.get(rangeKey(range)) === attempt) continue;
-      const parts = new Map<string, Float32Array>();
+      const parts = new Map<string, WireVector>();
       for (const { node, member } of nodes) {
         const part = this.partOf(member, node, range);
         if (part) parts.set(nodeKey(node), part);
@@ -139,7 +142,7 @@ export class StepExchange {
     }
   }
 
-  private partOf(member: number, node: TreeNode, range: ElementRange): Float32Array | undefined {
+  private partOf(member: number, node: TreeNode, range: ElementRange): WireVector | undefined {
     if (member !== this.self) return this.parts.get(partKey(member, node, range));
     return this.held.get(nodeKey(node))?.gradient.subarray(range.start, range.end);
   }

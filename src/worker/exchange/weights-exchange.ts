@@ -1,6 +1,8 @@
+import type { WirePrecision } from '../../run/training-run.js';
 import { bytesOf } from '../../transport/bytes.js';
 import type { TransferMemory } from '../../transport/transfer-memory.js';
-import { bytesOfElements, elementBytes, elementsOf, readElements } from './elements.js';
+import { type WireVector, wireBytes } from '../../transport/wire-vector.js';
+import { bytesOfElements, elementsOf, readElements } from './elements.js';
 import type { ExchangeOutput } from './output.js';
 import { Coverage, type ElementRange, type OwnedElements, rangeKey } from './ranges.js';
 
@@ -18,7 +20,7 @@ class WeightsVersion {
   /** @param elements `[weightCount]` */
   constructor(
     readonly version: number,
-    readonly elements: Float32Array,
+    readonly elements: WireVector,
   ) {}
 }
 
@@ -31,6 +33,7 @@ export class WeightsExchange {
   constructor(
     private readonly self: number,
     private readonly weightCount: number,
+    private readonly precision: WirePrecision,
     private readonly peers: ReadonlySet<number>,
     private readonly memory: TransferMemory<ArrayBufferLike>,
     private readonly output: ExchangeOutput,
@@ -106,7 +109,10 @@ export class WeightsExchange {
       this.output.release(this.versions.get(oldest)!.elements.buffer);
       this.versions.delete(oldest);
     }
-    const elements = elementsOf(this.memory.take(elementBytes * this.weightCount));
+    const elements = elementsOf(
+      this.memory.take(wireBytes(this.precision, this.weightCount)),
+      this.precision,
+    );
     const weights = new WeightsVersion(version, elements);
     this.versions.set(version, weights);
     return weights;

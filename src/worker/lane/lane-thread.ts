@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { elementsOf } from '../exchange/elements.js';
 import { Peering } from '../peering/peering.js';
 import type { LaneAnswer, LaneOptions, LanePlan, LaneRequest } from './messages.js';
 
@@ -7,6 +8,7 @@ import type { LaneAnswer, LaneOptions, LanePlan, LaneRequest } from './messages.
  * event loop is blocked while it computes a microbatch.
  */
 const port = parentPort!;
+const options = received(workerData as LaneOptions);
 /** Relayed messages that the main thread has and has not sent yet; so many megabytes. */
 const mostRelayed = 8;
 
@@ -33,7 +35,7 @@ function take(peering: Peering, request: LaneRequest): void {
   else if (request.kind === 'hold') {
     const { id, position, node, gradient } = request;
     gradients.set(gradient, id);
-    peering.hold(position, node, new Float32Array(gradient));
+    peering.hold(position, node, elementsOf(new Uint8Array(gradient), options.shape.precision));
   } else if (request.kind === 'giveBack') {
     const buffer = lent.get(request.id)!;
     lent.delete(request.id);
@@ -62,7 +64,7 @@ function received({ identity, ...options }: LaneOptions): LaneOptions {
 }
 
 try {
-  const peering = await Peering.open(received(workerData as LaneOptions), {
+  const peering = await Peering.open(options, {
     sum: (sum) => answer({ kind: 'sum', id: lend(sum.sum.buffer), sum }),
     weights: (version, bytes) => answer({ kind: 'weights', id: lend(bytes.buffer), version, bytes }),
     weightsMissing: (version, ranges) => answer({ kind: 'weightsMissing', version, ranges }),

@@ -4,6 +4,7 @@ import { bytesOf } from '../../transport/bytes.js';
 import type { Position__Output } from '../../transport/generated/fcaenet/v1/Position.js';
 import type { WeightsRange__Output } from '../../transport/generated/fcaenet/v1/WeightsRange.js';
 import { TransferMemory } from '../../transport/transfer-memory.js';
+import type { WireVector } from '../../transport/wire-vector.js';
 import { WorkerError } from '../error.js';
 import type { RangeSum } from '../exchange/output.js';
 import type { ElementRange } from '../exchange/ranges.js';
@@ -86,7 +87,7 @@ export class Lane {
   }
 
   /** Hands over a node's gradient, which is copied. */
-  hold(position: Position__Output, node: TreeNode, gradient: Float32Array): void {
+  hold(position: Position__Output, node: TreeNode, gradient: WireVector): void {
     const bytes = this.memory.take(gradient.byteLength);
     bytes.set(bytesOf(gradient));
     const id = ++this.lastHeld;

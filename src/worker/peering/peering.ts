@@ -3,6 +3,7 @@ import type { TreeNode } from '../../reduction/tree.js';
 import type { Position__Output } from '../../transport/generated/fcaenet/v1/Position.js';
 import { TransferMemory } from '../../transport/transfer-memory.js';
 import { Exchange, type ExchangeShape } from '../exchange/exchange.js';
+import type { WireVector } from '../../transport/wire-vector.js';
 import type { ExchangeOutput, RangeSum } from '../exchange/output.js';
 import { PartReceiver } from '../exchange/part-receiver.js';
 import type { Peer, PeerIdentity } from './identity.js';
@@ -126,7 +127,7 @@ export class Peering {
   }
 
   /** @param gradient of this step, in memory of its own */
-  hold(position: Position__Output, node: TreeNode, gradient: Float32Array): void {
+  hold(position: Position__Output, node: TreeNode, gradient: WireVector): void {
     this.gradients.add(gradient.buffer);
     this.exchange.hold(position, node, gradient);
   }

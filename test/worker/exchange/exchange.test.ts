@@ -2,36 +2,46 @@ import { describe, expect, test } from 'vitest';
 import { addInto } from '../../../src/reduction/gradient-vectors.js';
 import { StepReduction } from '../../../src/reduction/step-reduction.js';
 import { ReductionTree, type TreeNode } from '../../../src/reduction/tree.js';
+import type { WirePrecision } from '../../../src/run/training-run.js';
+import { narrow } from '../../../src/transport/narrow.js';
+import type { WireVector } from '../../../src/transport/wire-vector.js';
 import { Chance } from '../../simulation/chance.js';
 import { cut, ExchangeGroup, position, reduceOf } from './group.js';
 
 /** Numbers whose sums depend on the order of adding. */
-function randomVector(count: number, chance: Chance): Float32Array {
-  return Float32Array.from({ length: count }, () => chance.between(-1, 1) * 10 ** chance.between(-4, 4));
+function randomVector(count: number, chance: Chance, precision: WirePrecision): WireVector {
+  const exact = Float32Array.from(
+    { length: count },
+    () => chance.between(-1, 1) * 10 ** chance.between(-4, 4),
+  );
+  if (precision === 'float32') return exact;
+  const rounded = new Uint16Array(count);
+  narrow(exact, rounded);
+  return rounded;
 }
 
-const merge = (left: Float32Array, right: Float32Array) => {
+const merge = (left: WireVector, right: WireVector) => {
   const sum = left.slice();
   addInto(sum, right);
   return sum;
 };
 
 /** The sums of nodes as one process makes them. */
-function summed(tree: ReductionTree, leaves: ReadonlyMap<number, Float32Array>): StepReduction<Float32Array> {
-  const reduction = new StepReduction<Float32Array>(tree, merge);
+function summed(tree: ReductionTree, leaves: ReadonlyMap<number, WireVector>): StepReduction<WireVector> {
+  const reduction = new StepReduction<WireVector>(tree, merge);
   for (const [index, gradient] of leaves) reduction.fill({ level: 0, index }, gradient);
   return reduction;
 }
 
 interface Held {
   readonly node: TreeNode;
-  readonly gradient: Float32Array;
+  readonly gradient: WireVector;
 }
 
 /** The nodes of a member that computes some leaves, given out in two pieces of work. */
 function nodesOf(
   tree: ReductionTree,
-  gradients: readonly Float32Array[],
+  gradients: readonly WireVector[],
   leaves: readonly number[],
   chance: Chance,
 ): Held[] {
@@ -48,11 +58,19 @@ interface Case {
   readonly batchRows: number;
   readonly microbatches: number;
   readonly gradientCount: number;
+  readonly precision: WirePrecision;
 }
 
 /** A step whose leaves are shared out by chance. */
-function stepOf(chance: Chance, numbers: readonly number[], tree: ReductionTree, gradientCount: number) {
-  const gradients = Array.from({ length: tree.microbatches }, () => randomVector(gradientCount, chance));
+function stepOf(
+  chance: Chance,
+  numbers: readonly number[],
+  tree: ReductionTree,
+  { gradientCount, precision }: Case,
+) {
+  const gradients = Array.from({ length: tree.microbatches }, () =>
+    randomVector(gradientCount, chance, precision),
+  );
   const present = new Map(tree.leaves.map((leaf) => [leaf, gradients[leaf]!]));
   const expected = summed(tree, present).sum!;
   const shares = new Map(numbers.map((number) => [number, [] as number[]]));
@@ -71,12 +89,17 @@ function drawCase(chance: Chance): Case {
     batchRows: 1 + chance.below(12),
     microbatches,
     gradientCount: 1 + chance.below(40),
+    precision: chance.pick(['float32', 'bfloat16']),
   };
 }
 
-function groupOf({ members, microbatches, gradientCount }: Case, chance: Chance) {
+function groupOf({ members, microbatches, gradientCount, precision }: Case, chance: Chance) {
   const numbers = Array.from({ length: members }, (_, place) => place + 1);
-  const group = new ExchangeGroup(numbers, { gradientCount, weightCount: 7, microbatches }, chance);
+  const group = new ExchangeGroup(
+    numbers,
+    { precision, gradientCount, weightCount: 7, microbatches },
+    chance,
+  );
   group.tell((exchange) => exchange.setPeers(numbers));
   return { group, numbers };
 }
@@ -90,7 +113,7 @@ describe('a step', () => {
     const { group, numbers } = groupOf(drawn, chance);
     const tree = new ReductionTree(drawn.batchRows, drawn.microbatches);
     for (const step of [0, 1, 2]) {
-      const { expected, held, nodes } = stepOf(chance, numbers, tree, drawn.gradientCount);
+      const { expected, held, nodes } = stepOf(chance, numbers, tree, drawn);
       const plan = cut(drawn.gradientCount, numbers);
       const ranges = [...plan];
       group.tell((exchange) => exchange.planStep({ position: position(step), ranges }));
@@ -120,7 +143,7 @@ describe('a step', () => {
       const drawn = { ...drawCase(chance), members: 2 + chance.below(4) };
       const { group, numbers } = groupOf(drawn, chance);
       const tree = new ReductionTree(drawn.batchRows, drawn.microbatches);
-      const { expected, gradients, held, nodes, shares } = stepOf(chance, numbers, tree, drawn.gradientCount);
+      const { expected, gradients, held, nodes, shares } = stepOf(chance, numbers, tree, drawn);
       const first = cut(drawn.gradientCount, numbers);
       group.tell((exchange) => exchange.planStep({ position: position(0), ranges: first }));
       for (const [member, list] of held) {

@@ -4,6 +4,7 @@ import type { PeerMessage__Output } from '../../../src/transport/generated/fcaen
 import type { Position__Output } from '../../../src/transport/generated/fcaenet/v1/Position.js';
 import type { Reduce__Output } from '../../../src/transport/generated/fcaenet/v1/Reduce.js';
 import { TransferMemory } from '../../../src/transport/transfer-memory.js';
+import type { WireVector } from '../../../src/transport/wire-vector.js';
 import { Exchange, type ExchangeShape } from '../../../src/worker/exchange/exchange.js';
 import type { OutgoingPart, RangeSum } from '../../../src/worker/exchange/output.js';
 import { messagesOf } from '../../../src/worker/exchange/part-messages.js';
@@ -53,7 +54,7 @@ export class GroupMember {
   }
 
   /** The last sum of each range. */
-  sumOf(range: ElementRange): Float32Array | undefined {
+  sumOf(range: ElementRange): WireVector | undefined {
     return this.sums.findLast((each) => rangeKey(each.range) === rangeKey(range))?.sum;
   }
 }

@@ -17,7 +17,12 @@ const { Lane } = (await import(
   resolve('dist/worker/lane/lane.js')
 )) as typeof import('../../../src/worker/lane/lane.js');
 
-const shape = { gradientCount: 300_001, weightCount: 300_007, microbatches: 2 };
+const shape = {
+  precision: 'float32' as const,
+  gradientCount: 300_001,
+  weightCount: 300_007,
+  microbatches: 2,
+};
 const tree = new ReductionTree(2, 2);
 
 class LaneUser implements LaneListener {

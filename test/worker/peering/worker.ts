@@ -6,7 +6,12 @@ import type { Peer } from '../../../src/worker/peering/identity.js';
 import type { PeerLimits } from '../../../src/worker/peering/peer-server.js';
 import { Peering } from '../../../src/worker/peering/peering.js';
 
-export const shape = { gradientCount: 600_003, weightCount: 600_011, microbatches: 4 };
+export const shape = {
+  precision: 'float32' as const,
+  gradientCount: 600_003,
+  weightCount: 600_011,
+  microbatches: 4,
+};
 
 export interface ExchangeWorkerOptions {
   readonly member: number;
