@@ -18,9 +18,7 @@ export function wireWeightBytes(layout: NetworkLayout, precision: WirePrecision)
   return wireBytes(precision, layout.parameterCount) + 2 * wireBytes('float32', layout.statisticsCount);
 }
 
-/**
- * A set of weights as it is sent. Parts that are not rounded are views.
- */
+/** A set of weights as it is sent. Parts that are not rounded are views. */
 export function wireWeightParts(
   { parameters, mean, variance }: WireWeights<Float32Array>,
   precision: WirePrecision,
