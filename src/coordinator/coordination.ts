@@ -15,6 +15,7 @@ import { Closing } from './closing.js';
 import { CoordinatorError } from './error.js';
 import { runStep } from './exchange/exchange-step.js';
 import { Participants } from './exchange/participants.js';
+import { WeightsDistribution } from './exchange/weights-distribution.js';
 import type { Interruption } from './interruption.js';
 import type { Leading } from './leadership/lead.js';
 import { RunControl } from './leadership/run-control.js';
@@ -181,6 +182,7 @@ export class Coordination {
     events.publish(state.position, restored ? { type: 'run.resumed' } : { type: 'run.started' });
     this.enter({ kind: 'training' });
     const participants = new Participants(fleet.pool, run.spec.operation.exchange === 'auto');
+    const distribution = new WeightsDistribution(participants);
     const loop = new TrainingLoop({
       spec: run.spec,
       term,
@@ -193,8 +195,8 @@ export class Coordination {
       ledger,
       signal: interruption.signal,
       clock,
-      runStep: (step, surroundings) => runStep(participants, step, surroundings),
-      distribute: (weights) => participants.distribute(weights),
+      runStep: (step, surroundings) => runStep({ participants, distribution }, step, surroundings),
+      distribute: (weights) => distribution.distribute(weights),
       onLateContradiction: (error) => {
         this.contradiction ??= error;
         interruption.interrupt(error);

@@ -82,10 +82,15 @@ export class Ledger {
    * Records a step. A later `sync` includes it. Resolves when the previous step is on its way to the file. The digest
    * is computed immediately: another thread would need a copy of the gradient, and copying takes longer.
    * @param gradient the summed gradient `[parameters]`; it may change after the call
+   * @param digest its SHA-256 (hex), where it is known
    * @throws LedgerError LEDGER_WRITE when an earlier line could not be written
    */
-  async record(step: Omit<LedgerStep, 'gradientSha256'>, gradient: WireVector): Promise<void> {
-    const { text, hash } = ledgerLine({ ...step, gradientSha256: gradientSha256(gradient) }, this.hash);
+  async record(
+    step: Omit<LedgerStep, 'gradientSha256'>,
+    gradient: WireVector,
+    digest = gradientSha256(gradient),
+  ): Promise<void> {
+    const { text, hash } = ledgerLine({ ...step, gradientSha256: digest }, this.hash);
     this.hash = hash;
     this.buffer += `${text}\n`;
     if (this.buffer.length >= bufferCharacters) void this.flush();

@@ -15,15 +15,19 @@ export class ArrivingWeights {
   private readonly arrived = new Map<number, Arrival>();
   /** How many pieces of work name a version and have not begun. */
   private readonly named = new Map<number, number>();
+  /** Versions that do not come in ranges any more. */
+  private readonly givenUp = new Set<number>();
   private wake: () => void = () => {};
 
   /**
    * @param set puts weights into the network; the bytes may change after it
    * @param signal ends every wait
+   * @param onLost called when work needs a version that never comes
    */
   constructor(
     private readonly set: (bytes: Uint8Array) => void,
     private readonly signal: AbortSignal,
+    private readonly onLost: (version: number) => void,
   ) {
     signal.addEventListener('abort', () => this.wake(), { once: true });
   }
@@ -31,6 +35,13 @@ export class ArrivingWeights {
   /** Says that work has come that needs a version. */
   expect(version: number): void {
     this.named.set(version, (this.named.get(version) ?? 0) + 1);
+    this.checkLost(version);
+  }
+
+  /** The ranges of a version never become complete. */
+  giveUp(version: number): void {
+    this.givenUp.add(version);
+    this.checkLost(version);
   }
 
   arrive(version: number, bytes: Uint8Array, done: () => void): void {
@@ -62,6 +73,11 @@ export class ArrivingWeights {
       arrival.done();
     }
     this.prune();
+  }
+
+  private checkLost(version: number): void {
+    const isThere = version === this.current || this.arrived.has(version);
+    if (this.givenUp.has(version) && this.named.has(version) && !isThere) this.onLost(version);
   }
 
   private prune(): void {

@@ -86,6 +86,7 @@ export class SessionExchange {
           void sendTensors([bytesOf(sum)], (transfer) => ({
             exchange: { rangeResult: { position, range, attempt, transfer, reduceSeconds } },
           })).then(done),
+        weightsLost: (version) => weights.giveUp(version),
         weightsMissing: (version, ranges) =>
           void send({ exchange: { weightsMissing: { version, ranges: [...ranges] } } }),
         unreachable: (unreached, reason) =>

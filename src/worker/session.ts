@@ -80,6 +80,7 @@ export class Session {
   private readonly weights = new ArrivingWeights(
     (bytes) => this.prepared().setWeights(bytes),
     this.ended.signal,
+    (version) => this.lose(`weights ${version}, which its work needs, do not come any more`),
   );
   private admitted = false;
   private kept = false;

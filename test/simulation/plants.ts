@@ -7,6 +7,7 @@ import { Strikes } from '../../src/coordinator/dispatch/strikes.js';
 import { Witnesses } from '../../src/coordinator/dispatch/witnesses.js';
 import { WorkShares } from '../../src/coordinator/dispatch/work-shares.js';
 import { ExchangedWork } from '../../src/coordinator/exchange/exchanged-work.js';
+import { WeightsDistribution } from '../../src/coordinator/exchange/weights-distribution.js';
 import type { NodePayload } from '../../src/reduction/payload.js';
 import { StepReduction } from '../../src/reduction/step-reduction.js';
 import type { TreeNode } from '../../src/reduction/tree.js';
@@ -127,6 +128,8 @@ export const plants: Readonly<Record<string, () => () => void>> = {
           this.drop(members);
         },
     ),
+  'weights sent ahead with a wrong answer in them are used': () =>
+    replace(WeightsDistribution, 'spoil', () => () => {}),
   'ranges of a lost owner are left to it': () =>
     replace(
       ExchangedWork,
@@ -136,6 +139,7 @@ export const plants: Readonly<Record<string, () => () => void>> = {
           const gone = this.members.filter((member: unknown) => !members.includes(member));
           this.members = members;
           this.participants.tell(members);
+          this.distribution.join(members);
           this.drop(gone);
           this.tellPlan();
           this.reduceWhenCovered();

@@ -66,6 +66,8 @@ export interface PeerSurroundings {
     parts: Uint8Array[],
     announce: (transfer: { id: number; byteLength: number }) => WorkerMessage,
   ): void;
+  /** Weights never become complete. */
+  onWeightsLost(version: number): void;
   /** Weights are complete. */
   onWeights(version: number, bytes: Uint8Array): void;
 }
@@ -123,6 +125,7 @@ export class SimulatedPeer {
             exchange: { rangeResult: { position, range, attempt, reduceSeconds, transfer } },
           })),
         weights: onWeights,
+        weightsLost: (version) => surroundings.onWeightsLost(version),
         weightsMissing: (version, ranges) =>
           send({ exchange: { weightsMissing: { version, ranges: [...ranges] } } }),
         release: () => {},

@@ -79,6 +79,8 @@ export class SimulatedWorker {
   /** Digest of the weights, by version. */
   private readonly weights = new Map<number, string>();
   private onWeights: (() => void)[] = [];
+  private readonly awaited = new Set<number>();
+  private readonly lost = new Set<number>();
   private peer: SimulatedPeer | null = null;
   private context = '';
   /** Of the run that it was welcomed to. */
@@ -158,6 +160,8 @@ export class SimulatedWorker {
     this.term = 0;
     this.tasks.length = 0;
     this.weights.clear();
+    this.awaited.clear();
+    this.lost.clear();
     this.closePeer();
     this.tellOfWeights();
     this.receiver = new TransferReceiver(new TransferMemory(0));
@@ -179,6 +183,7 @@ export class SimulatedWorker {
       send: (message) => this.send(message),
       sendTensors: (parts, announce) => this.sendTensors(parts, announce),
       onWeights: (version, bytes) => this.setWeights(version, bytes),
+      onWeightsLost: (version) => this.loseWeights(version),
     });
     peers.listen(address, this.peer);
     this.closePeer = () => {
@@ -199,6 +204,12 @@ export class SimulatedWorker {
     this.tellOfWeights();
   }
 
+  /** As a session does: work that needs weights that never come ends it. */
+  private loseWeights(version: number): void {
+    this.lost.add(version);
+    if (this.awaited.has(version)) this.line?.cut();
+  }
+
   private tellOfWeights(): void {
     for (const each of this.onWeights.splice(0)) each();
   }
@@ -206,10 +217,13 @@ export class SimulatedWorker {
   /** Resolves when the weights are there; with null when the session is over first. */
   private async weightsOf(version: number): Promise<string | null> {
     const { line } = this;
+    this.awaited.add(version);
+    if (this.lost.has(version) && !this.weights.has(version)) line?.cut();
     while (!this.weights.has(version)) {
       await new Promise<void>((resolve) => this.onWeights.push(resolve));
       if (this.line !== line) return null;
     }
+    this.awaited.delete(version);
     return this.weights.get(version)!;
   }
 

@@ -4,11 +4,16 @@ import { ArrivingWeights } from '../../src/worker/arriving-weights.js';
 function start() {
   const set: number[] = [];
   const done: number[] = [];
+  const lost: number[] = [];
   const ended = new AbortController();
-  const weights = new ArrivingWeights((bytes) => set.push(bytes[0]!), ended.signal);
+  const weights = new ArrivingWeights(
+    (bytes) => set.push(bytes[0]!),
+    ended.signal,
+    (version) => lost.push(version),
+  );
   const arrive = (version: number) =>
     weights.arrive(version, Uint8Array.of(version), () => done.push(version));
-  return { weights, arrive, set, done, ended };
+  return { weights, arrive, set, done, lost, ended };
 }
 
 /** Whether a promise is resolved by what has happened until now. */
@@ -66,5 +71,18 @@ describe('weights', () => {
     ended.abort();
     await wait;
     expect(set).toEqual([]);
+  });
+
+  test('that never come are said to be lost where work needs them', () => {
+    const { weights, arrive, lost } = start();
+    weights.giveUp(1);
+    expect(lost).toEqual([]);
+    weights.expect(1);
+    weights.expect(2);
+    weights.giveUp(2);
+    arrive(3);
+    weights.expect(3);
+    weights.giveUp(3);
+    expect(lost).toEqual([1, 2]);
   });
 });

@@ -1,8 +1,8 @@
-import { type NodePayload, payloadBytes } from '../../reduction/payload.js';
+import { payloadBytes } from '../../reduction/payload.js';
 import type { NodeResult__Output } from '../../transport/generated/fcaenet/v1/NodeResult.js';
 import type { Position, Position__Output } from '../../transport/generated/fcaenet/v1/Position.js';
 import type { AnswerTaker } from './expected-answers.js';
-import type { GradientStep } from './gradient-work.js';
+import type { GradientStep, StepSum } from './gradient-work.js';
 import { RedundantWork, type WorkSurroundings } from './redundant-work.js';
 import { SummedWork } from './summed-work.js';
 
@@ -14,10 +14,7 @@ import { SummedWork } from './summed-work.js';
  * @throws CoordinatorError COORDINATOR_CONTRADICTION when workers contradict each other and no further worker can
  * decide
  */
-export async function runGradientStep(
-  step: GradientStep,
-  surroundings: WorkSurroundings,
-): Promise<NodePayload> {
+export async function runGradientStep(step: GradientStep, surroundings: WorkSurroundings): Promise<StepSum> {
   const { pool } = surroundings;
   const { tree, shape } = step;
   const bytesOfRows = (rows: number) => payloadBytes(shape, rows);

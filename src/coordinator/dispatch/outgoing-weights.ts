@@ -60,15 +60,8 @@ export class OutgoingWeights {
    */
   sendRanges(member: Member, ranges: readonly Range[], forward: boolean): void {
     const { term, version } = this;
-    for (const range of ranges) {
-      const bytes = this.bytesIn(range);
-      const transfer = { id: this.id, byteLength: byteLengthOf(bytes) };
-      const chunks = [...chunksOf(this.id, bytes)].map((chunk) => ({ term, chunk }));
-      const exchange = { weightsRange: { version, range, transfer, forward } };
-      const messages: CoordinatorMessage[] = [{ term, exchange }, ...chunks];
-      // Encoded at once: the weights may change before a slow stream takes the last one.
-      void member.outbox.sendAll(messages.map(encodeCoordinatorMessage));
-    }
+    for (const range of ranges)
+      sendRange(member, { term, version, range, forward, parts: this.bytesIn(range) });
   }
 
   /** The bytes of some words, cut where the parts are. */
@@ -83,7 +76,15 @@ export class OutgoingWeights {
     });
   }
 
-  private get wordBytes(): number {
+  /** A part of the next version: some parameters, as they are on the wire. */
+  following(parameters: Float32Array): WeightsAhead {
+    const empty = new Float32Array(0);
+    const [bytes] = wireWeightParts({ parameters, mean: empty, variance: empty }, this.precision);
+    return { term: this.term, version: this.version + 1, words: this.words, bytes: bytes! };
+  }
+
+  /** Bytes of a word. */
+  get wordBytes(): number {
     return wireBytes(this.precision, 1);
   }
 
@@ -101,6 +102,35 @@ export class OutgoingWeights {
     const chunks = [...chunksOf(this.id, this.parts)].map((chunk) => ({ term: this.term, chunk }));
     return [this.header(0), ...chunks].map(encodeCoordinatorMessage);
   }
+}
+
+/** Some parameters of weights that are not complete yet. */
+export interface WeightsAhead {
+  readonly term: number;
+  readonly version: number;
+  /** Of the complete weights. */
+  readonly words: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Sends a range of weights. Encodes it at once: the weights may change before a slow stream takes the last chunk. */
+export function sendRange(
+  member: Member,
+  what: {
+    readonly term: number;
+    readonly version: number;
+    readonly range: Range;
+    readonly forward: boolean;
+    readonly parts: readonly Uint8Array[];
+  },
+): void {
+  const { term, version, range, forward, parts } = what;
+  const id = version >>> 0;
+  const transfer = { id, byteLength: byteLengthOf(parts) };
+  const chunks = [...chunksOf(id, parts)].map((chunk) => ({ term, chunk }));
+  const exchange = { weightsRange: { version, range, transfer, forward } };
+  const messages: CoordinatorMessage[] = [{ term, exchange }, ...chunks];
+  void member.outbox.sendAll(messages.map(encodeCoordinatorMessage));
 }
 
 /** What a step needs of V, as a message that is encoded once for all workers. */

@@ -1,17 +1,23 @@
-import type { NodePayload } from '../../reduction/payload.js';
 import { wireBytes } from '../../transport/wire-vector.js';
 import { isPosition, runGradientStep } from '../dispatch/gradient-step.js';
-import type { GradientStep } from '../dispatch/gradient-work.js';
+import type { GradientStep, StepSum } from '../dispatch/gradient-work.js';
 import type { Member } from '../dispatch/member.js';
 import { RedundantWork, type WorkSurroundings } from '../dispatch/redundant-work.js';
 import { ExchangedWork } from './exchanged-work.js';
 import type { Participants } from './participants.js';
+import type { WeightsDistribution } from './weights-distribution.js';
 
 /** Interval at which a stalled exchange is looked for. */
 const lookMs = 1_000;
 /** Time without a sum after which an exchange is given up, and the time for the bytes of a gradient on a slow line. */
 const patienceMs = 60_000;
 const slowestBytesPerMs = 1_000;
+
+/** What the exchange of a run consists of. */
+export interface Exchange {
+  readonly participants: Participants;
+  readonly distribution: WeightsDistribution;
+}
 
 /** The exchange cannot give the sum of this step. */
 class ExchangeGivenUp extends Error {}
@@ -22,43 +28,48 @@ class ExchangeGivenUp extends Error {}
  * @returns as `runGradientStep`, which also says what is thrown
  */
 export async function runStep(
-  participants: Participants,
+  { participants, distribution }: Exchange,
   step: GradientStep,
   surroundings: WorkSurroundings,
-): Promise<NodePayload> {
+): Promise<StepSum> {
   try {
     const members = participants.choose();
     surroundings.notify({ type: 'exchange.used', members: members?.length ?? 0 });
     if (members === null) return await runGradientStep(step, surroundings);
     try {
-      return await exchange(participants, members, step, surroundings);
+      return await exchange({ participants, distribution }, members, step, surroundings);
     } catch (error) {
       if (!(error instanceof ExchangeGivenUp)) throw error;
+      distribution.spoil();
       surroundings.notify({ type: 'exchange.given-up', reason: error.message });
       return await runGradientStep(step, surroundings);
     }
   } finally {
-    participants.forgetWeights();
+    distribution.forget();
   }
 }
 
 async function exchange(
-  participants: Participants,
+  { participants, distribution }: Exchange,
   members: readonly Member[],
   step: GradientStep,
   surroundings: WorkSurroundings,
-): Promise<NodePayload> {
+): Promise<StepSum> {
   const { pool, clock } = surroundings;
   const { tree, shape, position } = step;
   participants.tell(members);
-  participants.distribute(step.weights);
+  distribution.distribute(step.weights);
   let stopExpecting = () => {};
   const kind = new ExchangedWork(
     step,
     participants,
+    distribution,
     members,
     clock,
-    { onChange: () => work.goOn(), giveUp: (reason) => work.giveUp(new ExchangeGivenUp(reason)) },
+    {
+      onChange: () => work.goOn(),
+      giveUp: (reason) => work.giveUp(new ExchangeGivenUp(reason)),
+    },
     () => stopExpecting(),
   );
   const work = new RedundantWork(kind, surroundings);

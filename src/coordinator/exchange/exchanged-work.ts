@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Clock } from '../../clock.js';
 import { isFiniteVector } from '../../reduction/gradient-vectors.js';
 import {
@@ -10,14 +11,16 @@ import {
 } from '../../reduction/payload.js';
 import { StepReduction } from '../../reduction/step-reduction.js';
 import { nodeKey, type TreeNode } from '../../reduction/tree.js';
+import { bytesOf } from '../../transport/bytes.js';
 import type { NodeResult__Output } from '../../transport/generated/fcaenet/v1/NodeResult.js';
 import type { RangeResult__Output } from '../../transport/generated/fcaenet/v1/RangeResult.js';
 import { type WireVector, wireBytes, wireVector } from '../../transport/wire-vector.js';
-import { type GradientStep, GradientWork, type NodeAnswer } from '../dispatch/gradient-work.js';
+import { type GradientStep, GradientWork, type NodeAnswer, type StepSum } from '../dispatch/gradient-work.js';
 import type { Member } from '../dispatch/member.js';
 import type { Candidate, Rejection, UnitDigest } from '../dispatch/redundant-work.js';
 import { canTakePart, type Participants } from './participants.js';
-import { cutRanges, type ElementRange } from './ranges.js';
+import { type ElementRange, rangesOfOwners } from './ranges.js';
+import type { WeightsDistribution } from './weights-distribution.js';
 
 /** A node whose gradient a member keeps. */
 interface HeldNode {
@@ -43,7 +46,7 @@ export interface ExchangeListener {
 
 /** Gradient work whose gradients stay with the workers, which sum them among themselves. */
 export class ExchangedWork extends GradientWork {
-  sum: NodePayload | undefined;
+  sum: StepSum | undefined;
   private members: readonly Member[];
   private readonly held = new Map<string, HeldNode>();
   private readonly sums: RangeSum[];
@@ -56,6 +59,9 @@ export class ExchangedWork extends GradientWork {
   private firstValidAttempt = 1;
   /** Whether the owners know which nodes to sum. */
   private isReducing = false;
+  /** SHA-256 of the sums so far, and how many of them it covers. */
+  private digest = createHash('sha256');
+  private hashed = 0;
   isOver = false;
   /** When the last sum arrived, or was asked for. */
   private movedAtMs = 0;
@@ -63,6 +69,7 @@ export class ExchangedWork extends GradientWork {
   constructor(
     step: GradientStep,
     private readonly participants: Participants,
+    private readonly distribution: Pick<WeightsDistribution, 'sendAhead' | 'join' | 'spoil'>,
     members: readonly Member[],
     private readonly clock: Pick<Clock, 'nowMs'>,
     private readonly listener: ExchangeListener,
@@ -74,11 +81,8 @@ export class ExchangedWork extends GradientWork {
     const { parameterCount } = layout;
     const { buffer } = this.pool.memory.take(wireBytes(precision, parameterCount));
     this.gradient = wireVector(precision, buffer, 0, parameterCount);
-    this.sums = cutRanges(parameterCount, members.length).map((range, index) => ({
-      range,
-      owner: members[index]!,
-      isDone: false,
-    }));
+    const ranges = rangesOfOwners(parameterCount, wireBytes(precision, 1), members.length);
+    this.sums = ranges.map(({ range, owner }) => ({ range, owner: members[owner]!, isDone: false }));
     this.tellPlan();
   }
 
@@ -155,6 +159,9 @@ export class ExchangedWork extends GradientWork {
     this.drop(members);
     this.firstValidAttempt = this.attempt + 1;
     for (const each of this.sums) each.isDone = false;
+    this.digest = createHash('sha256');
+    this.hashed = 0;
+    this.distribution.spoil();
     this.tellPlan();
   }
 
@@ -166,7 +173,7 @@ export class ExchangedWork extends GradientWork {
       mergeOutcomes(shape.layout, left, right),
     );
     for (const { node, outcome } of this.held.values()) reduction.fill(node, outcome);
-    this.sum = { gradient: this.gradient, ...reduction.sum! };
+    this.sum = { gradient: this.gradient, gradientSha256: this.digest.digest('hex'), ...reduction.sum! };
   }
 
   /** Milliseconds for which the owners of ranges have sent nothing that they were asked for. */
@@ -204,6 +211,8 @@ export class ExchangedWork extends GradientWork {
     this.gradient.set(values, found.range.start);
     found.isDone = true;
     this.movedAtMs = this.clock.nowMs();
+    this.hashSums();
+    this.sendAhead(found, values);
     this.listener.onChange();
   }
 
@@ -223,11 +232,28 @@ export class ExchangedWork extends GradientWork {
     return super.goesAlone(leaf) || (this.asked.get(leaf)?.size ?? 0) > 0;
   }
 
+  /** Hashes the gradient as far as it is there without a gap: at the end it would block this process for too long. */
+  private hashSums(): void {
+    for (let next = this.sums[this.hashed]; next?.isDone; next = this.sums[++this.hashed]) {
+      this.digest.update(bytesOf(this.gradient.subarray(next.range.start, next.range.end)));
+    }
+  }
+
+  /** Sends the next weights in a range while other ranges are still added. */
+  private sendAhead({ range, owner }: RangeSum, gradient: WireVector): void {
+    const { weights, nextParameters } = this.step;
+    if (!nextParameters) return;
+    const ahead = weights.following(nextParameters(range.start, gradient));
+    const plan = this.sums.map((each) => ({ range: each.range, owner: each.owner }));
+    this.distribution.sendAhead(ahead, { members: this.members, plan }, { range, owner });
+  }
+
   /** Members have come or gone. Ranges without a sum whose owner is gone get another one. */
   private change(members: readonly Member[]): void {
     const gone = this.members.filter((member) => !members.includes(member));
     this.members = members;
     this.participants.tell(members);
+    this.distribution.join(members);
     this.drop(gone);
     const orphans = this.sums.filter(({ isDone, owner }) => !isDone && !members.includes(owner));
     if (members.length > 0) {

@@ -3,6 +3,27 @@ import type { Range__Output } from '../../transport/generated/fcaenet/v1/Range.j
 /** Half-open range of elements of a vector. */
 export type ElementRange = Range__Output;
 
+/** A range and the place of its owner among the members. */
+export interface RangeOfOwner {
+  readonly range: ElementRange;
+  readonly owner: number;
+}
+
+/** Bytes of a range for which sending and adding overlap well, and the most ranges of one owner. */
+const usualBytes = 2 << 20;
+const mostRangesEach = 16;
+
+/**
+ * Cuts a vector into ranges that owners get in turn. An owner has several where they are long, so that one is sent while
+ * another is added.
+ * @param length elements of `elementBytes` bytes
+ */
+export function rangesOfOwners(length: number, elementBytes: number, owners: number): RangeOfOwner[] {
+  const each = Math.ceil((length * elementBytes) / (owners * usualBytes));
+  const count = owners * Math.max(1, Math.min(each, mostRangesEach));
+  return cutRanges(length, count).map((range, index) => ({ range, owner: index % owners }));
+}
+
 /** Cuts `length` elements into `count` ranges whose lengths differ by at most one. Empty ranges are left out. */
 export function cutRanges(length: number, count: number): ElementRange[] {
   const cut = (index: number) => Math.floor((index * length) / count);

@@ -73,8 +73,8 @@ export interface OptimizerSettings {
  * Every operation rounds to float32, and no two operations are fused. So the result does not depend on the machine.
  */
 export class SgdOptimizer {
-  private readonly momentum: number;
-  private readonly weightDecay: number;
+  readonly momentum: number;
+  readonly weightDecay: number;
 
   /**
    * @param buffer momentum buffer `[parameters]`, updated in place
@@ -91,6 +91,18 @@ export class SgdOptimizer {
 
   get hasStarted(): boolean {
     return this.started;
+  }
+
+  /**
+   * The parameters as the next step makes them, from `start` on and as many as `gradient` has. Changes nothing.
+   * @param gradient of these parameters
+   */
+  preview(parameters: Float32Array, start: number, gradient: WireVector, learningRate: number): Float32Array {
+    const end = start + gradient.length;
+    const next = parameters.slice(start, end);
+    const buffer = this.buffer.slice(start, end);
+    new SgdOptimizer(this, buffer, this.started).step(next, gradient, learningRate);
+    return next;
   }
 
   /** Updates `parameters` `[parameters]` in place with `gradient` `[parameters]`. */

@@ -8,8 +8,8 @@ import type { ModelLayout } from '../../model/layout.js';
 import { imagesPerAnchor } from '../../run/methods.js';
 import type { TrainingRunSpec } from '../../run/training-run.js';
 import { advance, evaluationIsDue, learningRateAt } from '../../schedule/schedule.js';
-import type { WireVector } from '../../transport/wire-vector.js';
 import type { runGradientStep } from '../dispatch/gradient-step.js';
+import type { StepSum } from '../dispatch/gradient-work.js';
 import { encodeContext, type IterationMessage, OutgoingWeights } from '../dispatch/outgoing-weights.js';
 import type { WorkerPool } from '../dispatch/pool.js';
 import type { WorkSurroundings } from '../dispatch/redundant-work.js';
@@ -82,12 +82,12 @@ export class TrainingLoop {
       const { epoch, step } = state.position;
       const started = clock.nowMs();
       const { positions } = sampler.batch(iteration, epoch, step);
-      const description = this.describe(context);
+      const description = this.describe(context, learningRate);
       const sum = await this.options.runStep(description, this.surroundings());
       await this.options.beforeFinishing(state.position.globalStep + 1);
       // There is no await between recording, applying and advancing. So a checkpoint always has ledger and state of the
       // same step.
-      const recorded = this.record(description, sum.gradient);
+      const recorded = this.record(description, sum);
       state.applyStep(layout, learningRate, positions, sum);
       state.position = advance(state.position, steps);
       await recorded;
@@ -223,16 +223,22 @@ export class TrainingLoop {
   }
 
   /** Records the step's samples and gradient in the ledger. Call it before the state changes. */
-  private record({ tree, batchSha256: batch }: DescribedStep, gradient: WireVector): Promise<void> {
+  private record({ tree, batchSha256: batch }: DescribedStep, sum: StepSum): Promise<void> {
     const { term, state, ledger } = this.options;
     const { iteration, epoch, step, globalStep } = state.position;
     const leaves = tree.leaves.map((index) => tree.rowCount(index));
-    return ledger.record({ term, iteration, epoch, step, globalStep, batch, leaves }, gradient);
+    const entry = { term, iteration, epoch, step, globalStep, batch, leaves };
+    return ledger.record(entry, sum.gradient, sum.gradientSha256);
   }
 
-  private describe(context: IterationMessage) {
+  private describe(context: IterationMessage, learningRate: number): DescribedStep {
     const { spec, state, sampler, layout, term } = this.options;
-    const { position, codes } = state;
-    return describeStep({ spec, term, position, sampler, codes, layout, weights: this.weights(), context });
+    const { position, codes, optimizer, weights } = state;
+    const step = { spec, term, position, sampler, codes, layout, weights: this.weights(), context };
+    return {
+      ...describeStep(step),
+      nextParameters: (start, gradient) =>
+        optimizer.preview(weights.parameters, start, gradient, learningRate),
+    };
   }
 }

@@ -35,6 +35,8 @@ export interface ExchangeOutput {
   /** Versions ascend. `bytes` are the exchange's, until it releases them. */
   weights(version: number, bytes: Uint8Array): void;
   weightsMissing(version: number, ranges: readonly ElementRange[]): void;
+  /** A version was given up incomplete, because newer ones are there. */
+  weightsLost(version: number): void;
   /** The exchange uses this memory no more: a held gradient, or weights. Parts that are still to be sent may lie in it. */
   release(buffer: ArrayBufferLike): void;
 }

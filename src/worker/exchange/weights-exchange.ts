@@ -11,6 +11,7 @@ const mostVersions = 2;
 
 class WeightsVersion {
   readonly coverage = new Coverage();
+  isComplete = false;
   plan: readonly OwnedElements[] = [];
   /** Ranges that this worker passes on. */
   readonly forwarded: ElementRange[] = [];
@@ -71,21 +72,21 @@ export class WeightsExchange {
     }
     if (version > this.newestComplete && weights.coverage.has({ start: 0, end: this.weightCount })) {
       this.newestComplete = version;
+      weights.isComplete = true;
       this.output.weights(version, bytesOf(weights.elements));
     }
   }
 
   /** Asks for ranges that nobody will pass on: their owners have left. */
   askForMissing(): void {
-    const weights = this.versions.get(this.newestPlanned);
-    if (!weights) return;
-    const ranges = weights.plan
-      .filter(({ owner }) => owner !== this.self && !this.peers.has(owner))
-      .map(({ start, end }) => ({ start, end }))
-      .filter((range) => !weights.coverage.has(range) && !weights.asked.has(rangeKey(range)));
-    if (ranges.length === 0) return;
-    for (const range of ranges) weights.asked.add(rangeKey(range));
-    this.output.weightsMissing(weights.version, ranges);
+    for (const [version, { plan, coverage, asked }] of this.versions) {
+      const ranges = plan
+        .filter(({ owner }) => owner !== this.self && !this.peers.has(owner))
+        .map(({ start, end }) => ({ start, end }))
+        .filter((range) => !coverage.has(range) && !asked.has(rangeKey(range)));
+      for (const range of ranges) asked.add(rangeKey(range));
+      if (ranges.length > 0) this.output.weightsMissing(version, ranges);
+    }
   }
 
   /** Passes everything on again, because the member may lack it. */
@@ -107,6 +108,7 @@ export class WeightsExchange {
       const oldest = Math.min(...this.versions.keys());
       if (version < oldest) return null;
       this.output.release(this.versions.get(oldest)!.elements.buffer);
+      if (!this.versions.get(oldest)!.isComplete) this.output.weightsLost(oldest);
       this.versions.delete(oldest);
     }
     const elements = elementsOf(

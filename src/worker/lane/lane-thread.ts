@@ -68,6 +68,7 @@ try {
     sum: (sum) => answer({ kind: 'sum', id: lend(sum.sum.buffer), sum }),
     weights: (version, bytes) => answer({ kind: 'weights', id: lend(bytes.buffer), version, bytes }),
     weightsMissing: (version, ranges) => answer({ kind: 'weightsMissing', version, ranges }),
+    weightsLost: (version) => answer({ kind: 'weightsLost', version }),
     unreachable: (member, reason) => answer({ kind: 'unreachable', member, reason }),
     refused: (reason) => answer({ kind: 'refused', reason }),
     released: (gradient) => {

@@ -18,6 +18,7 @@ export interface LaneListener {
   weights(version: number, bytes: Uint8Array<SharedArrayBuffer>, done: () => void): void;
   sum(sum: RangeSum, done: () => void): void;
   weightsMissing(version: number, ranges: readonly ElementRange[]): void;
+  weightsLost(version: number): void;
   unreachable(member: number, reason: string): void;
   /** A message for a peer that cannot be reached. `done` says that the next one may follow. */
   relay(member: number, message: Uint8Array, done: () => void): void;
@@ -109,6 +110,7 @@ export class Lane {
     if (answer.kind === 'weights') listener.weights(answer.version, answer.bytes, giveBack(answer.id));
     else if (answer.kind === 'sum') listener.sum(answer.sum, giveBack(answer.id));
     else if (answer.kind === 'weightsMissing') listener.weightsMissing(answer.version, answer.ranges);
+    else if (answer.kind === 'weightsLost') listener.weightsLost(answer.version);
     else if (answer.kind === 'unreachable') listener.unreachable(answer.member, answer.reason);
     else if (answer.kind === 'refused') listener.refused(answer.reason);
     else if (answer.kind === 'relay') {

@@ -48,6 +48,7 @@ export type LaneAnswer =
       readonly version: number;
       readonly ranges: readonly ElementRange[];
     }
+  | { readonly kind: 'weightsLost'; readonly version: number }
   | { readonly kind: 'unreachable'; readonly member: number; readonly reason: string }
   | { readonly kind: 'relay'; readonly member: number; readonly message: Uint8Array }
   | { readonly kind: 'released'; readonly id: number }

@@ -28,7 +28,7 @@ export interface PeeringOptions {
 }
 
 /** What a worker's part in the exchange says to the rest of the worker. */
-export interface PeeringOutput extends Pick<ExchangeOutput, 'weightsMissing'> {
+export interface PeeringOutput extends Pick<ExchangeOutput, 'weightsMissing' | 'weightsLost'> {
   /** The sum's memory is given back by {@link Peering.giveBack}. */
   sum(sum: RangeSum): void;
   /** `bytes` may be read until {@link Peering.giveBack}. */
@@ -85,6 +85,7 @@ export class Peering {
           output.weights(version, bytes as Uint8Array<SharedArrayBuffer>);
         },
         weightsMissing: (version, ranges) => output.weightsMissing(version, ranges),
+        weightsLost: (version) => output.weightsLost(version),
         release: (buffer) => {
           this.links.drop(buffer);
           this.releasing.add(buffer);

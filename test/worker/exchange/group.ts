@@ -27,6 +27,7 @@ export class GroupMember {
   readonly sums: RangeSum[] = [];
   readonly weights: { readonly version: number; readonly values: Float32Array }[] = [];
   readonly missing: { readonly version: number; readonly ranges: readonly ElementRange[] }[] = [];
+  readonly lost: number[] = [];
   readonly released = new Set<ArrayBufferLike>();
   readonly inputs: Input[] = [];
   readonly memory = new TransferMemory<ArrayBufferLike>(64);
@@ -47,6 +48,7 @@ export class GroupMember {
         weights: (version, bytes) =>
           this.weights.push({ version, values: new Float32Array(bytes.slice().buffer) }),
         weightsMissing: (version, ranges) => this.missing.push({ version, ranges }),
+        weightsLost: (version) => this.lost.push(version),
         release: (buffer) => this.released.add(buffer),
       },
       { nowMs: () => 0 },

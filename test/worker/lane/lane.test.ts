@@ -57,6 +57,8 @@ class LaneUser implements LaneListener {
   sum(sum: RangeSum, done: () => void): void {
     this.sums.push({ sum, done });
   }
+  weightsLost(): void {}
+
   weightsMissing(version: number): void {
     this.missing.push(version);
   }

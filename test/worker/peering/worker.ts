@@ -57,6 +57,7 @@ export class ExchangeWorker {
         weights: (version, bytes) =>
           worker.weights.push({ version, values: new Float32Array(bytes.buffer).slice() }),
         weightsMissing: (version, ranges) => worker.missing.push({ version, ranges }),
+        weightsLost: () => {},
         released: (buffer) => worker.released.push(buffer),
         unreachable: (other, reason) => worker.unreachable.push({ member: other, reason }),
         relay: async (to, message) => {

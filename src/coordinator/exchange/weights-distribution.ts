@@ -1,0 +1,168 @@
+import type { WeightsMissing__Output } from '../../transport/generated/fcaenet/v1/WeightsMissing.js';
+import type { Member } from '../dispatch/member.js';
+import { type OutgoingWeights, sendRange, type WeightsAhead } from '../dispatch/outgoing-weights.js';
+import type { Participants } from './participants.js';
+import { type ElementRange, rangesOfOwners } from './ranges.js';
+
+interface OwnedRange {
+  readonly range: ElementRange;
+  readonly owner: Member;
+}
+
+/** A plan, and who knows it. Who gets a range of a version that it does not know of waits for the plan. */
+interface ToldPlan {
+  readonly message: Buffer;
+  readonly told: Set<Member>;
+}
+
+/** Weights of which some ranges were sent before their step was applied. */
+interface Ahead extends ToldPlan {
+  readonly version: number;
+  readonly members: readonly Member[];
+  readonly plan: readonly OwnedRange[];
+  readonly sent: Set<number>;
+  /** What members lack because a peer that had to pass it on is gone. */
+  readonly asked: { readonly member: Member; readonly missing: WeightsMissing__Output }[];
+}
+
+interface Distributed extends ToldPlan {
+  readonly version: number;
+  readonly members: readonly Member[];
+  weights: OutgoingWeights | null;
+}
+
+/** Sends each participant parts of the weights, which it passes on to the others. */
+export class WeightsDistribution {
+  /** The last version, and who got it here. `weights` is null when they change. */
+  private last: Distributed | null = null;
+  private ahead: Ahead | null = null;
+  /** A version of which ranges were sent that are wrong. It is not distributed. */
+  private spoiled: number | null = null;
+
+  constructor(private readonly participants: Participants) {
+    participants.pool.on('weightsMissing', (member, missing) => this.complete(member, missing));
+  }
+
+  /**
+   * Sends new weights. Does nothing where the star is used, and where some have these weights already: who lacks them
+   * gets them with its work.
+   */
+  distribute(weights: OutgoingWeights): void {
+    const { participants, ahead } = this;
+    const { version } = weights;
+    const members = participants.choose();
+    this.ahead = null;
+    if (
+      !members ||
+      version === this.spoiled ||
+      members.some(({ weightsVersion }) => weightsVersion === version)
+    ) {
+      return;
+    }
+    participants.tell(members);
+    if (ahead?.version === version) this.finish(ahead, weights, members);
+    else {
+      const owned = rangesOfOwners(weights.words, weights.wordBytes, members.length);
+      const plan = owned.map(({ range, owner }) => ({ range, owner: members[owner]! }));
+      const told = this.planOf(version, plan);
+      tell(told, members);
+      for (const { range, owner } of plan) weights.sendRanges(owner, [range], true);
+      this.hasSent(weights, members, told);
+    }
+  }
+
+  /**
+   * Sends a range of the next weights before their step is applied. They are complete when they are distributed.
+   * @param step the members of the running step, and who has which range of its gradient
+   */
+  sendAhead(
+    weights: WeightsAhead,
+    step: { readonly members: readonly Member[]; readonly plan: readonly OwnedRange[] },
+    { range, owner }: OwnedRange,
+  ): void {
+    const { term, version, words, bytes } = weights;
+    if (version === this.spoiled) return;
+    if (this.ahead?.version !== version) {
+      const { members, plan } = step;
+      // Behind the parameters there are the statistics, which are known when the step is applied.
+      const rest = { range: { start: plan.at(-1)!.range.end, end: words }, owner: members[0]! };
+      const whole = [...plan, rest];
+      this.ahead = {
+        version,
+        members,
+        plan: whole,
+        sent: new Set(),
+        asked: [],
+        ...this.planOf(version, whole),
+      };
+    }
+    tell(this.ahead, step.members);
+    this.ahead.sent.add(range.start);
+    sendRange(owner, { term, version, range, forward: true, parts: [bytes] });
+  }
+
+  /** Others pass ranges on to these members, too, from now on. */
+  join(members: readonly Member[]): void {
+    for (const each of [this.last, this.ahead]) if (each) tell(each, members);
+  }
+
+  /** What was sent ahead is wrong. It never becomes complete, and the star sends this version. */
+  spoil(): void {
+    if (!this.ahead) return;
+    this.spoiled = this.ahead.version;
+    this.ahead = null;
+  }
+
+  /** The weights that were distributed change now. */
+  forget(): void {
+    if (this.last) this.last.weights = null;
+  }
+
+  /** Sends what is left of weights that were sent ahead. Owners that are gone are asked for by those who lack a range. */
+  private finish(ahead: Ahead, weights: OutgoingWeights, now: readonly Member[]): void {
+    const { members, plan, sent, asked, version } = ahead;
+    tell(ahead, now);
+    const present = members.filter((member) => now.includes(member));
+    for (const { range, owner } of plan) {
+      if (!sent.has(range.start) && present.includes(owner)) weights.sendRanges(owner, [range], true);
+    }
+    this.hasSent(weights, present, ahead);
+    for (const { member, missing } of asked) this.complete(member, { ...missing, version });
+  }
+
+  private hasSent(weights: OutgoingWeights, members: readonly Member[], { message, told }: ToldPlan): void {
+    const { version } = weights;
+    for (const member of members) member.weightsVersion = version;
+    this.last = { version, members, weights, message, told };
+  }
+
+  private planOf(version: number, plan: readonly OwnedRange[]): ToldPlan {
+    const ranges = plan.map(({ range, owner }) => ({ range, owner: owner.number }));
+    return { message: this.participants.encode({ weightsPlan: { version, ranges } }), told: new Set() };
+  }
+
+  /** Sends a member what it lacks, because a peer that had to pass it on is gone. */
+  private complete(member: Member, missing: WeightsMissing__Output): void {
+    const { last, ahead, participants } = this;
+    const { version, ranges } = missing;
+    if (ahead?.version === version) ahead.asked.push({ member, missing });
+    else if (last?.version !== version || !last.members.includes(member)) return;
+    else if (last.weights) {
+      const words = ranges.reduce((sum, { start, end }) => sum + end - start, 0);
+      if (words <= last.weights.words) last.weights.sendRanges(member, ranges, false);
+    } else if (member.outstanding > 0) {
+      // Others have finished the step for it. It waits for these weights in vain.
+      const reason = `it lacks parts of weights ${version}, which are not in use any more`;
+      participants.pool.remove(member, { reason, failure: null });
+      member.stream.end();
+    }
+  }
+}
+
+function tell({ message, told }: ToldPlan, members: readonly Member[]): void {
+  for (const member of members) {
+    if (told.has(member)) continue;
+    told.add(member);
+    void member.outbox.send(message);
+  }
+}
