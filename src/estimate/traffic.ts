@@ -4,7 +4,7 @@ import type { ModelLayout } from '../model/layout.js';
 import { payloadBytes } from '../reduction/payload.js';
 import { ReductionTree } from '../reduction/tree.js';
 import { histogramBins } from '../retrieval/histogram.js';
-import { usesErasing, usesPositives } from '../run/methods.js';
+import { usesErasing, usesPositives } from '../methods/methods.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { assignLeaves } from '../schedule/assignment.js';
 import { encodeBatchSize } from '../schedule/encode-batches.js';

@@ -1,4 +1,4 @@
-import { imagesPerAnchor } from '../run/methods.js';
+import { imagesPerAnchor } from '../methods/methods.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 
 /** The counts of a dataset that determine the size of a run. */

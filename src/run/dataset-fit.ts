@@ -1,5 +1,5 @@
 import { RunFileError } from './error.js';
-import { leastRowsPerAnchor } from './methods.js';
+import { leastRowsPerAnchor } from '../methods/methods.js';
 import type { DatasetKind, TrainingRun } from './training-run.js';
 
 /**

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { deviceId } from '../machine/devices/select.js';
 import { isNatsUrl, parseAddress } from './address.js';
-import { methods } from './methods.js';
+import { methods } from '../methods/methods.js';
 import { backbones, crops, datasetKinds, engineNames, sampledOutputs } from './training-run.js';
 
 /**

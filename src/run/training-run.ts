@@ -1,4 +1,4 @@
-import type { Method } from './methods.js';
+import type { Method } from '../methods/methods.js';
 
 /**
  * Source of U, the outputs of the sampled images in the V-step: `encoded` in eval mode under the weights that the

@@ -3,7 +3,7 @@ import { signCodes } from '../hashing/codes.js';
 import { summarizeCodes } from '../hashing/similarity.js';
 import type { GradientInput } from '../model/fcaenet.js';
 import { microbatchRows } from '../model/microbatch-memory.js';
-import { usesPositives } from '../run/methods.js';
+import { usesPositives } from '../methods/methods.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 
 const classCount = 3;

@@ -6,7 +6,7 @@ import { initialWeights } from '../model/initial.js';
 import { describeModel } from '../model/layout.js';
 import { microbatchRows } from '../model/microbatch-memory.js';
 import { Network } from '../model/network.js';
-import { imagesPerAnchor } from '../run/methods.js';
+import { imagesPerAnchor } from '../methods/methods.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { fixedMicrobatch } from './fixed-microbatch.js';
 

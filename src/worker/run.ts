@@ -7,7 +7,7 @@ import type { GpuDevice } from '../machine/devices/device.js';
 import { microbatchGraphHash } from '../model/any-engine.js';
 import { describeModel, type ModelLayout } from '../model/layout.js';
 import { Network } from '../model/network.js';
-import { usesPositives } from '../run/methods.js';
+import { usesPositives } from '../methods/methods.js';
 import type { TrainingRun, TrainingRunSpec } from '../run/training-run.js';
 import { arrayFrom } from '../transport/bytes.js';
 import type { EncodeWork__Output } from '../transport/generated/fcaenet/v1/EncodeWork.js';

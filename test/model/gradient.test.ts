@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { computeGradientAnywhere } from '../../src/model/any-engine.js';
 import type { GradientInput, LeafResult } from '../../src/model/fcaenet.js';
 import { Network } from '../../src/model/network.js';
-import { methods } from '../../src/run/methods.js';
+import { methods } from '../../src/methods/methods.js';
 import { relativeError } from '../golden/support.js';
 import { useEngine } from './engine.js';
 import {

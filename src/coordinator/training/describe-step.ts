@@ -5,7 +5,7 @@ import { packCodes, wordsPerCode } from '../../hashing/codes.js';
 import { batchSha256 } from '../../ledger/entry.js';
 import type { ModelLayout } from '../../model/layout.js';
 import { ReductionTree } from '../../reduction/tree.js';
-import { usesErasing, usesPositives } from '../../run/methods.js';
+import { usesErasing, usesPositives } from '../../methods/methods.js';
 import type { TrainingRunSpec } from '../../run/training-run.js';
 import { leafImages } from '../../schedule/leaf-images.js';
 import { advance } from '../../schedule/schedule.js';

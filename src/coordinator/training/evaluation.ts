@@ -1,14 +1,9 @@
-import type { Dataset } from '../../data/dataset.js';
 import { KeyedRandom, Purpose } from '../../data/random.js';
-import { packCodes, wordsPerCode } from '../../hashing/codes.js';
+import { packCodes } from '../../hashing/codes.js';
 import { evaluateRetrieval, type RetrievalReport } from '../../retrieval/evaluate.js';
 import type { OutgoingWeights } from '../dispatch/outgoing-weights.js';
-import { type EncodeContext, encodeOnWorkers } from './encode-on-workers.js';
-
-/** What the evaluations of a run share. */
-export interface EvaluationContext extends EncodeContext {
-  readonly dataset: Dataset;
-}
+import { adshCodes } from './adsh-codes.js';
+import type { EvaluationContext } from './encode-on-workers.js';
 
 /**
  * Encodes queries on the workers with the given weights and ranks the database codes for each.
@@ -26,16 +21,11 @@ export async function evaluateCodes(
   const { spec, dataset, signal } = context;
   const { bits } = spec;
   const queries = chooseQueries(spec.seed, dataset.test.labels.length, maxQueries);
-  const encoded = await encodeOnWorkers(context, weights, {
-    output: 'CODES',
-    split: 'TEST',
-    images: queries,
-    bytesPerImage: 4 * wordsPerCode(bits),
-    verification: iteration === null ? null : { iteration, phase: 1 },
-  });
+  const verification = iteration === null ? null : { iteration, phase: 1 };
+  const queryCodes = await adshCodes.queryCodes(context, weights, queries, verification);
   return evaluateRetrieval(
     {
-      queryCodes: new Uint32Array(encoded),
+      queryCodes,
       queryLabels: Int32Array.from(queries, (query) => dataset.test.labels[query]!),
       databaseCodes: packCodes(codes, bits),
       databaseLabels: dataset.train.labels,

@@ -4,8 +4,7 @@ import { evaluateRetrieval } from '../../retrieval/evaluate.js';
 import { histogramBins, histogramRetrieval } from '../../retrieval/histogram.js';
 import { featureMean, gaussianProjection, projectionCodes } from '../../retrieval/random-projection.js';
 import type { OutgoingWeights } from '../dispatch/outgoing-weights.js';
-import { encodeOnWorkers } from './encode-on-workers.js';
-import type { EvaluationContext } from './evaluation.js';
+import { type EvaluationContext, encodeOnWorkers } from './encode-on-workers.js';
 import type { UntrainedFigures } from './run-state.js';
 
 /**
