@@ -20,10 +20,10 @@ export const adshCodes: CodeMaking = {
       codes: state.codes,
       onBit: spec.operation.debug.objectivePerBit ? objectiveReport(context, sampled) : undefined,
     });
-    return { codes, flippedBits, seconds: (clock.nowMs() - started) / 1000 };
+    return { codes, hash: null, flippedBits, seconds: (clock.nowMs() - started) / 1000 };
   },
 
-  async queryCodes(context, weights, images, verification) {
+  async queryCodes(context, weights, _hash, images, verification) {
     const encoded = await encodeOnWorkers(context, weights, {
       output: 'CODES',
       split: 'TEST',

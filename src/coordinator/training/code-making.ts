@@ -1,3 +1,4 @@
+import type { HashFunction } from '../../methods/method.js';
 import type { OutgoingWeights } from '../dispatch/outgoing-weights.js';
 import type { EncodeContext, EncodeRequest, EvaluationContext } from './encode-on-workers.js';
 import type { RunState } from './run-state.js';
@@ -15,24 +16,28 @@ export interface CodesContext extends EvaluationContext {
 export interface MadeCodes {
   /** New V, ±1 `[n, bits]` */
   readonly codes: Int8Array;
+  /** What makes codes of features; null where the network makes codes. */
+  readonly hash: HashFunction | null;
   /** Bits in which they differ from the old ones. */
   readonly flippedBits: number;
   /** Time of making them, without encoding images. */
   readonly seconds: number;
 }
 
-/** How a method makes binary codes. The optimiser steps of an iteration come before it, if the method has any. */
+/** How a kind of method makes binary codes, after the optimiser steps of an iteration, if it has any. */
 export interface CodeMaking {
   /** Makes the database codes at the end of an iteration. Rejects with the signal's reason when aborted. */
   databaseCodes(context: CodesContext): Promise<MadeCodes>;
   /**
    * Makes the codes of queries.
+   * @param hash of the run's newest database codes
    * @param images positions in the test split
    * @returns packed `[images, wordsPerCode(bits)]`; rejects with the signal's reason when aborted
    */
   queryCodes(
     context: EncodeContext,
     weights: OutgoingWeights,
+    hash: HashFunction | null,
     images: Uint32Array,
     verification: EncodeRequest['verification'],
   ): Promise<Uint32Array>;

@@ -10,7 +10,8 @@ import type { runGradientStep } from '../dispatch/gradient-step.js';
 import { encodeContext, type IterationMessage, OutgoingWeights } from '../dispatch/outgoing-weights.js';
 import type { WorkerPool } from '../dispatch/pool.js';
 import type { WorkSurroundings } from '../dispatch/redundant-work.js';
-import { adshCodes, summaryOfCodes } from './adsh-codes.js';
+import { summaryOfCodes } from './adsh-codes.js';
+import { codeMakingOf } from './code-making-of.js';
 import { type DescribedStep, describeStep } from './describe-step.js';
 import { evaluateCodes } from './evaluation.js';
 import type { RunState } from './run-state.js';
@@ -46,8 +47,8 @@ export interface TrainingLoopOptions {
 }
 
 /**
- * Method 1.10. Each iteration has epochs of optimiser steps over the sampled images, one V-step, and an evaluation when
- * one is due. The state changes only in code without an `await`, so an interruption never finds a partial change.
+ * Method 1.10. Each iteration has epochs of optimiser steps over the sampled images, an update of the database codes,
+ * and an evaluation when one is due. A method on features has one iteration without epochs. The state changes only in code without an `await`, so an interruption never finds a partial change.
  */
 export class TrainingLoop {
   constructor(private readonly options: TrainingLoopOptions) {}
@@ -58,7 +59,7 @@ export class TrainingLoop {
     if (state.untrained === null && spec.operation.evaluation.untrained) await this.measureUntrained();
     while (state.position.iteration < spec.schedule.iterations) {
       if (state.position.phase === 'train') {
-        await this.trainEpochs();
+        if (spec.schedule.epochs > 0) await this.trainEpochs();
         await this.updateCodes();
       }
       await this.finishIteration();
@@ -105,19 +106,20 @@ export class TrainingLoop {
     const { iteration } = state.position;
     const { schedule } = spec;
     const started = clock.nowMs();
-    const { codes, flippedBits, seconds } = await adshCodes.databaseCodes({
-      ...this.evaluationContext('sampled images'),
+    const { codes, hash, flippedBits, seconds } = await codeMakingOf(spec.method).databaseCodes({
+      ...this.evaluationContext(schedule.epochs > 0 ? 'sampled images' : 'database'),
       notify,
       omega: sampler.omega(iteration),
       weights: this.weights(),
       state,
     });
     state.codes = codes;
+    state.hash = hash;
     const steps = sampler.batches() * schedule.epochs;
     state.history.push({
       iteration: iteration + 1,
       learningRate: learningRateAt(schedule, iteration),
-      losses: [...state.lossSums].map((loss) => loss / steps),
+      losses: steps > 0 ? [...state.lossSums].map((loss) => loss / steps) : [],
       flippedBits,
       evaluation: null,
     });
@@ -144,7 +146,7 @@ export class TrainingLoop {
       const result = await evaluateCodes(
         this.evaluationContext('queries'),
         this.weights(),
-        state.codes,
+        state,
         iteration,
         isLast ? null : maxQueries,
       );

@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { CommandLine, runCommandLine } from '../kit/command-line.js';
+import { type SmallRun, smallRun } from '../kit/small-run.js';
+
+let small: SmallRun;
+beforeAll(async () => {
+  small = await smallRun();
+});
+afterAll(() => small.remove());
+
+const train = (name: string, method: string, workers: number, ...flags: string[]) => [
+  ...['train', small.runFile, '--set', `metadata.name=${name}`, '--set', `spec.method=${method}`],
+  ...['--workers', String(workers), ...flags],
+];
+
+async function finished(name: string, method: string, workers: number, ...flags: string[]) {
+  const { exitCode, stderr } = await runCommandLine(train(name, method, workers, ...flags), {
+    cwd: small.folder,
+  });
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  const { codesSha256, mAP, steps, images, history } = await small.result(name);
+  return { codesSha256, mAP, steps, images, losses: history.map(({ losses }) => losses) };
+}
+
+test('every method on features has a result, and no two have the same codes', async () => {
+  const methods = ['lsh', 'sh', 'itq', 'sdh'];
+  const results = await Promise.all(methods.map((method) => finished(method, method, 1)));
+  for (const result of results) {
+    expect(result).toMatchObject({ steps: 0, images: 0, losses: [{}] });
+    expect(result.mAP).toBeGreaterThan(0);
+  }
+  expect(new Set(results.map(({ codesSha256 }) => codesSha256)).size).toBe(methods.length);
+});
+
+test('codes are learned again with the same bits, by two workers, after an interruption while they are learned', async () => {
+  const first = new CommandLine(train('interrupted', 'itq', 1), { cwd: small.folder });
+  await first.line('learning the hash function from features');
+  first.kill('SIGINT');
+  expect(await first.ended).toMatchObject({ exitCode: 75 });
+  expect(await finished('interrupted', 'itq', 2, '--resume')).toEqual(await finished('whole', 'itq', 1));
+});
+
+test('features that vary in fewer directions than the codes have bits end the run, with a sentence', async () => {
+  const { exitCode, stderr } = await runCommandLine(train('few', 'itq', 1, '--set', 'spec.bits=40'), {
+    cwd: small.folder,
+  });
+  expect(stderr).toBe(
+    'fcaenet: The features of the 32 training images vary in 31 directions, but itq needs 40, as many as the codes have bits.\n',
+  );
+  expect(exitCode).toBe(65);
+});
+
+test('audit finds a run without steps complete, and evaluate has the figures of its result', async () => {
+  const { mAP, codesSha256 } = await finished('read', 'sh', 1);
+  const read = (command: string, ...flags: string[]) =>
+    runCommandLine([command, join('runs', 'read'), ...flags], { cwd: small.folder });
+  const audit = await read('audit');
+  expect([audit.exitCode, audit.stderr]).toEqual([0, '']);
+  expect(audit.lines.at(-1)).toMatchObject({ steps: 0, samples: 0, codesSha256 });
+  const evaluation = await read('evaluate', '--workers', '1');
+  expect(evaluation.lines.find(({ message }) => message === 'evaluated')).toMatchObject({ mAP });
+  expect(readFileSync(join(small.folder, 'runs', 'read', 'run.yaml'), 'utf8')).toContain('epochs: 0');
+});

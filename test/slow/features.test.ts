@@ -1,0 +1,47 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { CommandLine, runCommandLine } from '../kit/command-line.js';
+import { type SmallRun, smallRun } from '../kit/small-run.js';
+
+let small: SmallRun;
+beforeAll(async () => {
+  small = await smallRun();
+});
+afterAll(() => small.remove());
+
+const train = (name: string, method: string, workers: number, ...flags: string[]) => [
+  ...['train', small.runFile, '--set', `metadata.name=${name}`, '--set', `spec.method=${method}`],
+  ...['--workers', String(workers), ...flags],
+];
+
+async function result(name: string) {
+  const { codesSha256, mAP, precisionAt } = await small.result(name);
+  return { codesSha256, mAP, precisionAt };
+}
+
+/** A whole run; with `at`, interrupted there and resumed. */
+async function run(name: string, method: string, workers: number, at?: string) {
+  if (at !== undefined) {
+    const first = new CommandLine(train(name, method, workers), { cwd: small.folder });
+    await first.line(at);
+    first.kill('SIGINT');
+    expect(await first.ended).toMatchObject({ exitCode: 75 });
+  }
+  const flags = at === undefined ? [] : ['--resume'];
+  const { exitCode, stderr } = await runCommandLine(train(name, method, workers, ...flags), {
+    cwd: small.folder,
+  });
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  return result(name);
+}
+
+test.each(['lsh', 'sh', 'itq', 'sdh'])(
+  '%s gives the same codes and figures on 1 and 2 workers, interrupted before the codes or behind them',
+  async (method) => {
+    const one = await run(`${method}-1`, method, 1);
+    expect(await run(`${method}-2`, method, 2)).toEqual(one);
+    const learning = 'learning the hash function from features';
+    expect(await run(`${method}-before`, method, 2, learning)).toEqual(one);
+    // The checkpoint has the hash function, and only the queries are encoded again.
+    expect(await run(`${method}-behind`, method, 1, 'database codes updated')).toEqual(one);
+  },
+);
