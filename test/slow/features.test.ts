@@ -45,3 +45,22 @@ test.each(['lsh', 'sh', 'itq', 'sdh'])(
     expect(await run(`${method}-behind`, method, 1, 'database codes updated')).toEqual(one);
   },
 );
+
+test('features that vary in fewer directions than the codes have bits end the run, with a sentence', async () => {
+  const { exitCode, stderr } = await runCommandLine(train('few', 'itq', 1, '--set', 'spec.bits=40'), {
+    cwd: small.folder,
+  });
+  expect(stderr).toBe(
+    'fcaenet: The features of the 32 training images vary in 31 directions, but itq needs 40, as many as the codes have bits.\n',
+  );
+  expect(exitCode).toBe(65);
+});
+
+test('evaluate makes the codes of queries with the hash function of the checkpoint', async () => {
+  await run('evaluated', 'sdh', 1);
+  const { lines } = await runCommandLine(['evaluate', 'runs/evaluated', '--workers', '1'], {
+    cwd: small.folder,
+  });
+  const { mAP } = await small.result('evaluated');
+  expect(lines.find(({ message }) => message === 'evaluated')).toMatchObject({ mAP });
+});

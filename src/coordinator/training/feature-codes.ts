@@ -1,8 +1,6 @@
 import { packCodes, popcount } from '../../hashing/codes.js';
-import { describeModel } from '../../model/layout.js';
-import type { OutgoingWeights } from '../dispatch/outgoing-weights.js';
 import type { CodeMaking } from './code-making.js';
-import { type EncodeContext, type EncodeRequest, encodeOnWorkers } from './encode-on-workers.js';
+import { encodeFeatures, featureDimension } from './encode-features.js';
 import { inFeatureThread } from './feature-task.js';
 
 /**
@@ -24,7 +22,7 @@ export const featureCodes: CodeMaking = {
         method,
         features,
         learn: {
-          dimension: dimensionOf(spec),
+          dimension: featureDimension(spec),
           labels,
           classCount: dataset.classNames.length,
           bits,
@@ -47,32 +45,3 @@ export const featureCodes: CodeMaking = {
     return packCodes(codes, bits);
   },
 };
-
-/** Pooled features `[images, dimension]` in the order of `images`. */
-async function encodeFeatures(
-  context: EncodeContext,
-  weights: OutgoingWeights,
-  split: EncodeRequest['split'],
-  images: Uint32Array,
-  verification: EncodeRequest['verification'],
-): Promise<Float32Array<ArrayBuffer>> {
-  const encoded = await encodeOnWorkers(context, weights, {
-    output: 'FEATURES',
-    split,
-    images,
-    bytesPerImage: 4 * dimensionOf(context.spec),
-    implausible: notFinite,
-    verification,
-  });
-  return new Float32Array(encoded);
-}
-
-function dimensionOf({ model, bits }: EncodeContext['spec']): number {
-  return describeModel({ ...model, bits }).featureWidth;
-}
-
-/** Rejects features that are no numbers, because they would spoil every code. */
-function notFinite(bytes: Uint8Array): string | null {
-  const bad = new Float32Array(bytes.slice().buffer).find((value) => !Number.isFinite(value));
-  return bad === undefined ? null : `the feature ${bad}, expected a finite number`;
-}
