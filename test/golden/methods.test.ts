@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { gaussians } from '../../src/methods/gaussian.js';
 import { projections } from '../../src/methods/hyperplanes.js';
@@ -7,7 +8,7 @@ import { featureMethod, type Method } from '../../src/methods/methods.js';
 import { principalComponents } from '../../src/methods/principal-components.js';
 import { kernelRows, learnProjection } from '../../src/methods/sdh.js';
 import { publishedSettings } from '../../src/methods/settings.js';
-import { codesFromStrings, ints, pick, readGolden, relativeError, unit, values } from './support.js';
+import { codesFromStrings, ints, pick, relativeError, unit, values } from './support.js';
 
 interface MethodsGolden {
   sdh: typeof publishedSettings.sdh;
@@ -28,7 +29,8 @@ interface MethodsGolden {
 }
 
 type Case = MethodsGolden['cases'][number];
-const golden = readGolden<MethodsGolden>('methods');
+// Made in this project, so it is in no other folder of golden vectors.
+const golden = JSON.parse(readFileSync(new URL('./methods.json', import.meta.url), 'utf8')) as MethodsGolden;
 const named = (method: Method) => golden.cases.filter((each) => each.method === method);
 
 /** Centres of the classes with noise, in float32. */
