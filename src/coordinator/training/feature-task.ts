@@ -54,14 +54,17 @@ export async function inFeatureThread(task: FeatureTask, signal: AbortSignal): P
     workerData: task,
     transferList: [task.features.buffer],
   });
+  const over = new AbortController();
   return new Promise<FeatureOutcome>((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
+    signal.addEventListener('abort', () => reject(signal.reason), { signal: over.signal });
     thread.once('message', (answer: FeatureAnswer) => {
       if ('outcome' in answer) resolve(answer.outcome);
       else reject(new MethodError(answer.code as `METHOD_${string}`, answer.message));
     });
     thread.once('error', reject);
     thread.once('exit', () => reject(new Error('the thread that makes codes of features has ended')));
-  }).finally(() => thread.terminate());
+  }).finally(() => {
+    over.abort();
+    return thread.terminate();
+  });
 }
