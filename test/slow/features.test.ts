@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CommandLine, runCommandLine } from '../kit/command-line.js';
 import { type SmallRun, smallRun } from '../kit/small-run.js';
 
@@ -34,17 +34,25 @@ async function run(name: string, method: string, workers: number, at?: string) {
   return result(name);
 }
 
-test.each(['lsh', 'sh', 'itq', 'sdh'])(
-  '%s gives the same codes and figures on 1 and 2 workers, interrupted before the codes or behind them',
-  async (method) => {
-    const one = await run(`${method}-1`, method, 1);
+describe.each(['lsh', 'sh', 'itq', 'sdh'])('%s gives the codes and figures of one worker', (method) => {
+  let one: Awaited<ReturnType<typeof result>>;
+  beforeAll(async () => {
+    one = await run(`${method}-1`, method, 1);
+  });
+
+  test('on two workers', async () => {
     expect(await run(`${method}-2`, method, 2)).toEqual(one);
+  });
+
+  test('interrupted while the hash function is learned', async () => {
     const learning = 'learning the hash function from features';
     expect(await run(`${method}-before`, method, 2, learning)).toEqual(one);
-    // The checkpoint has the hash function, and only the queries are encoded again.
+  });
+
+  test('interrupted behind it: the checkpoint has it, and only queries are encoded again', async () => {
     expect(await run(`${method}-behind`, method, 1, 'database codes updated')).toEqual(one);
-  },
-);
+  });
+});
 
 test('features that vary in fewer directions than the codes have bits end the run, with a sentence', async () => {
   const { exitCode, stderr } = await runCommandLine(train('few', 'itq', 1, '--set', 'spec.bits=40'), {
