@@ -7,7 +7,10 @@ export interface NumberSetting {
   readonly isWhole: boolean;
 }
 
-/** The settings that belong to single methods, as `spec.itq.iterations`. docs/methods.md has their sources. */
+/**
+ * The settings that belong to single methods, as `spec.itq.iterations`. A group has the name of its method.
+ * docs/methods.md has their sources.
+ */
 export const methodSettings = {
   itq: {
     /** Updates of the rotation. */
