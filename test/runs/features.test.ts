@@ -22,8 +22,9 @@ async function finished(name: string, method: string, workers: number, ...flags:
   return { codesSha256, mAP, steps, images, losses: history.map(({ losses }) => losses) };
 }
 
-test('every method on features has a result, and no two have the same codes', async () => {
-  const methods = ['lsh', 'sh', 'itq', 'sdh'];
+// The others are run in test/slow/features.test.ts; they differ in pure functions only.
+test('runs of methods on features have no steps and no losses, but codes of their own', async () => {
+  const methods = ['itq', 'sdh'];
   const results = await Promise.all(methods.map((method) => finished(method, method, 1)));
   for (const result of results) {
     expect(result).toMatchObject({ steps: 0, images: 0, losses: [{}] });
