@@ -38,6 +38,10 @@ test('codes are learned again with the same bits, by two workers, after an inter
   await first.line('learning the hash function from features');
   first.kill('SIGINT');
   expect(await first.ended).toMatchObject({ exitCode: 75 });
+  const evaluation = await runCommandLine(['evaluate', 'runs/interrupted'], { cwd: small.folder });
+  expect(evaluation.stderr).toBe(
+    'fcaenet: the newest checkpoint of runs/interrupted was written before itq learned its hash function, so there are no codes to evaluate; --resume goes on.\n',
+  );
   const resumed = await finished('interrupted', 'itq', 2, '--resume');
   expect(resumed).toEqual(expect.objectContaining({ codesSha256: (await small.result('itq')).codesSha256 }));
 });
