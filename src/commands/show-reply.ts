@@ -58,10 +58,9 @@ function positionOf({ position, schedule }: Status): string {
   const { iteration, epoch, step, globalStep, phase } = position;
   const done = `${globalStep} of ${iterations * epochs * stepsPerEpoch} steps are done`;
   if (iteration === iterations) return done;
-  const within =
-    phase === 'evaluate'
-      ? 'its evaluation'
-      : `epoch ${epoch + 1} of ${epochs}, step ${step + 1} of ${stepsPerEpoch}`;
+  const training =
+    epochs === 0 ? 'its codes' : `epoch ${epoch + 1} of ${epochs}, step ${step + 1} of ${stepsPerEpoch}`;
+  const within = phase === 'evaluate' ? 'its evaluation' : training;
   return `iteration ${iteration + 1} of ${iterations}, ${within}; ${done}`;
 }
 

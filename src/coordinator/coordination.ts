@@ -286,7 +286,7 @@ export class Coordination {
     const { run, dataset } = this.options;
     const { classNames } = dataset;
     const sampler = runSampler(run.spec, dataset);
-    if (sampler.loneClasses.length > 0) {
+    if (sampler.loneClasses.length > 0 && run.spec.schedule.epochs > 0) {
       this.options.console.log.warn(
         'classes with one training image: an anchor of theirs is its own positive',
         {

@@ -29,6 +29,10 @@ export const Purpose = {
   anchorView: 11,
   /** the view of a positive's picture in a row of a batch */
   positiveView: 12,
+  /** the rotation that ITQ begins with */
+  rotation: 13,
+  /** the training images that SDH compares features with */
+  anchors: 14,
 } as const;
 export type Purpose = (typeof Purpose)[keyof typeof Purpose];
 

@@ -1,5 +1,5 @@
+import { imagesPerAnchor } from '../methods/methods.js';
 import { ReductionTree } from '../reduction/tree.js';
-import { imagesPerAnchor } from '../run/methods.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { assignLeaves } from '../schedule/assignment.js';
 import type { RunWork } from './work.js';

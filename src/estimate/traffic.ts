@@ -1,10 +1,10 @@
 import { KeyedRandom } from '../data/random.js';
 import { wordsPerCode } from '../hashing/codes.js';
+import { featureMethod, usesErasing, usesPositives } from '../methods/methods.js';
 import type { ModelLayout } from '../model/layout.js';
 import { payloadBytes } from '../reduction/payload.js';
 import { ReductionTree } from '../reduction/tree.js';
 import { histogramBins } from '../retrieval/histogram.js';
-import { usesErasing, usesPositives } from '../run/methods.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { assignLeaves } from '../schedule/assignment.js';
 import { encodeBatchSize } from '../schedule/encode-batches.js';
@@ -47,14 +47,18 @@ export function estimateTraffic(
   }
   add(step.verification(work), 1);
   const busy = Math.min(workers, step.leavesOf(work.batches[0]!));
-  add({ sentBytes: busy * contextBytes(spec, counts), receivedBytes: 0 }, spec.schedule.iterations);
-  add(encodeTraffic(encodedQueries(spec, counts), 4 * wordsPerCode(spec.bits)), 1);
-  const samples = encodedSamples(spec);
-  add(encodeTraffic(samples, 4 * spec.bits), 1);
+  const trainedIterations = epochs > 0 ? spec.schedule.iterations : 0;
+  add({ sentBytes: busy * contextBytes(spec, counts), receivedBytes: 0 }, trainedIterations);
+  const encodesFeatures = featureMethod(spec.method) !== null;
+  const featureBytes = 4 * layout.featureWidth;
+  const queryBytes = encodesFeatures ? featureBytes : 4 * wordsPerCode(spec.bits);
+  add(encodeTraffic(encodedQueries(spec, counts), queryBytes), 1);
+  const samples = encodedSamples(spec, counts);
+  add(encodeTraffic(samples, encodesFeatures ? featureBytes : 4 * spec.bits), 1);
   // The weights after the last step are only sent for the last V-step and evaluation. The weights for other V-steps are
   // also those of the next step, but idle workers get them too.
   const fed = (images: number) => Math.min(workers, Math.ceil(images / (2 * encodeBatchSize)));
-  const fedSamples = samples > 0 ? fed(spec.dataset.sampleSize) : 0;
+  const fedSamples = samples > 0 ? fed(samples / spec.schedule.iterations) : 0;
   const fedBoth = Math.max(fedSamples, fed(counts.test));
   const spares = (encoding: number) => Math.max(0, encoding - busy);
   const evaluated = evaluations(spec) - 1;

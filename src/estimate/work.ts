@@ -1,4 +1,4 @@
-import { imagesPerAnchor } from '../run/methods.js';
+import { featureMethod, imagesPerAnchor } from '../methods/methods.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 
 /** The counts of a dataset that determine the size of a run. */
@@ -38,7 +38,8 @@ export function countWork(spec: TrainingRunSpec, counts: DatasetCounts): RunWork
     batches,
     anchors,
     trainedImages: anchors * imagesPerAnchor(method),
-    encodedImages: encodedSamples(spec) + encodedQueries(spec, counts) + encodedForUntrained(spec, counts),
+    encodedImages:
+      encodedSamples(spec, counts) + encodedQueries(spec, counts) + encodedForUntrained(spec, counts),
   };
 }
 
@@ -47,8 +48,12 @@ export function evaluations({ schedule, operation }: TrainingRunSpec): number {
   return Math.ceil(schedule.iterations / operation.evaluation.every);
 }
 
-/** Sampled images of all V-steps, if their outputs are encoded again. */
-export function encodedSamples({ sampledOutputs, schedule, dataset }: TrainingRunSpec): number {
+/** Images of the train split that are encoded: sampled ones for V-steps, or all for a method on features. */
+export function encodedSamples(
+  { method, sampledOutputs, schedule, dataset }: TrainingRunSpec,
+  { train }: DatasetCounts,
+): number {
+  if (featureMethod(method)) return train;
   return sampledOutputs === 'encoded' ? schedule.iterations * dataset.sampleSize : 0;
 }
 

@@ -15,7 +15,7 @@ export interface AuditSummary {
   readonly iterations: number;
   readonly epochs: number;
   readonly steps: number;
-  /** Anchors of an epoch, each used once. */
+  /** Anchors of an epoch, each used once; 0 when the run has no epochs. */
   readonly samples: number;
   /** Leadership terms in which steps of the run were done. */
   readonly terms: number[];
@@ -81,7 +81,7 @@ export async function auditRun(options: {
     iterations,
     epochs,
     steps: steps.length,
-    samples: spec.dataset.sampleSize,
+    samples: epochs > 0 ? spec.dataset.sampleSize : 0,
     terms: [...new Set(steps.map(({ term }) => term))],
     ledger,
     ...found,

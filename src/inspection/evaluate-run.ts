@@ -3,6 +3,7 @@ import type { ProgressTask } from '../console/progress.js';
 import { OutgoingWeights } from '../coordinator/dispatch/outgoing-weights.js';
 import { CoordinatorError } from '../coordinator/error.js';
 import { evaluateCodes } from '../coordinator/training/evaluation.js';
+import { featureMethod } from '../methods/methods.js';
 import type { RetrievalReport } from '../retrieval/evaluate.js';
 import { RunDirectory } from '../run/run-directory.js';
 import { type ClassFigure, classFigures } from './class-figures.js';
@@ -36,6 +37,12 @@ export async function evaluateRun(
     );
   }
   const { state, origin } = restored;
+  if (featureMethod(spec.method) && state.hash === null) {
+    throw new CoordinatorError(
+      'COORDINATOR_NOTHING_TO_EVALUATE',
+      `the newest checkpoint of ${options.runDirectory} was written before ${spec.method} learned its hash function, so there are no codes to evaluate; --resume goes on`,
+    );
+  }
   let task: ProgressTask | null = null;
   const onProgress = (done: number, total: number) => {
     task ??= console.startTask({ name: 'queries', total, unit: 'images' });
@@ -46,7 +53,7 @@ export async function evaluateRun(
     const { globalStep: step } = state.position;
     const weights = new OutgoingWeights(0, step, state.weights, spec.wire.precision);
     const context = { ...surroundings, spec, dataset, term: 0, onProgress };
-    const report = await evaluateCodes(context, weights, state.codes, null, null);
+    const report = await evaluateCodes(context, weights, state, null, null);
     return { step, report, classes: classFigures(report.perClassAP, dataset.classNames) };
   });
 }

@@ -1,8 +1,8 @@
 import type { TripletSampler } from '../data/sampler.js';
 import { batchSha256, type LedgerStep } from '../ledger/entry.js';
 import { LedgerError } from '../ledger/error.js';
+import { usesPositives } from '../methods/methods.js';
 import { ReductionTree } from '../reduction/tree.js';
-import { usesPositives } from '../run/methods.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { leafImages } from '../schedule/leaf-images.js';
 import { advance, startPosition } from '../schedule/schedule.js';

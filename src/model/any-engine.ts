@@ -2,7 +2,7 @@ import type { Tensor, TensorContainer } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { graphRuntime } from '../engine/graph/runtime.js';
 import { readsAtOnce, readValues } from '../engine/reading.js';
-import { usesErasing } from '../run/methods.js';
+import { usesErasing } from '../methods/methods.js';
 import type { WirePrecision } from '../run/training-run.js';
 import { type EncodedImages, encodeImages } from './encode.js';
 import { checkElements } from './error.js';

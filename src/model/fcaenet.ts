@@ -1,7 +1,7 @@
 import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { copyValues } from '../engine/copy-values.js';
-import { type Method, usesErasing, usesPositives } from '../run/methods.js';
+import { type Method, usesErasing, usesPositives } from '../methods/methods.js';
 import { attentionMap } from './attention.js';
 import type { BatchNormMoments } from './batch-norm-moments.js';
 import { type ErasingSettings, eraseImage, erasingMask } from './erasing.js';

@@ -4,6 +4,11 @@ import { checkElements } from './error.js';
 /** The terms that add up to the loss, in the order in which they are computed, summed and shown. */
 export const lossTerms = ['similarity', 'quantisation', 'positive', 'augmented'] as const;
 
+/** Losses in the order of `lossTerms`, by their names; none where there are none. */
+export function lossesByTerm(losses: readonly number[]): Record<string, number> {
+  return Object.fromEntries(losses.map((loss, index) => [lossTerms[index]!, loss]));
+}
+
 /** Outputs of some rows of a batch, each `[rows, bits]`; null when the method has no such branch. */
 export interface Outputs {
   readonly anchor: Float32Array<ArrayBuffer>;

@@ -1,4 +1,4 @@
-import { imagesPerAnchor } from '../run/methods.js';
+import { imagesPerAnchor } from '../methods/methods.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import type { Layer, Padding } from './architecture.js';
 import { describeModel, type NetworkLayout } from './layout.js';

@@ -1,10 +1,10 @@
+import { featureMethod, leastRowsPerAnchor } from '../methods/methods.js';
 import { RunFileError } from './error.js';
-import { leastRowsPerAnchor } from './methods.js';
 import type { DatasetKind, TrainingRun } from './training-run.js';
 
 /**
  * Checks that a run fits its dataset. Fails for another dataset than the run file names, for more samples than training
- * images, and for a batch with a microbatch of fewer than two values per BatchNorm channel, which has no variance.
+ * images, and, if the network is trained, for a batch with a microbatch of fewer than two values per BatchNorm channel, which has no variance.
  * @param found the layout of the dataset's folder, and n, the images of its train split
  * @throws RunFileError RUN_DOES_NOT_FIT_DATASET
  */
@@ -23,6 +23,7 @@ export function checkDatasetFit(run: TrainingRun, found: { format: DatasetKind; 
       `spec.dataset.sampleSize is ${dataset.sampleSize}, but the train split has only ${trainCount} images; set it to at most ${trainCount}`,
     );
   }
+  if (featureMethod(method)) return;
   // Every backbone halves the picture five times, rounding up.
   const side = Math.ceil(model.imageSize / 32);
   const last = dataset.sampleSize % schedule.batchSize;

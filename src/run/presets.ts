@@ -1,3 +1,5 @@
+import { featureMethod } from '../methods/methods.js';
+import { publishedSettings } from '../methods/settings.js';
 import { RunFileError } from './error.js';
 import type { WrittenSpec } from './schema.js';
 import type { DatasetKind, Operation, TrainingRunSpec } from './training-run.js';
@@ -14,11 +16,13 @@ export type PresetSpec = Omit<TrainingRunSpec, 'dataset' | 'operation' | 'erasin
 /** The paper's own settings (method 1.10), and the default. */
 export function paperPreset(written: WrittenSpec): PresetSpec {
   const bits = written.bits ?? missing('spec.bits', 'a code length from 1 to 64');
+  const isTrained = featureMethod(written.method ?? 'fcaenet') === null;
+  const sampleSize = written.dataset?.sampleSize ?? (isTrained ? paperSampleSize(written.dataset?.kind) : 1);
   return {
     method: 'fcaenet',
     bits,
     seed: 0,
-    dataset: { sampleSize: written.dataset?.sampleSize ?? paperSampleSize(written.dataset?.kind) },
+    dataset: { sampleSize },
     model: { backbone: 'resnet50', width: 1, imageSize: 224, weights: null },
     augmentation: { crop: 'none', flip: false },
     loss: { gamma: 200, alpha: 1, beta: 1 },
@@ -30,6 +34,7 @@ export function paperPreset(written: WrittenSpec): PresetSpec {
       learningRate: 0.001,
       decayFactor: 0.1,
     },
+    ...publishedSettings,
     sampledOutputs: 'encoded',
     optimizer: { momentum: 0.9, weightDecay: 1e-5 },
     wire: { precision: 'float32' },
@@ -56,6 +61,7 @@ export function quickPreset(written: WrittenSpec): PresetSpec {
       decayAfter: [5],
       decayFactor: 0.1,
     },
+    ...publishedSettings,
     sampledOutputs: 'encoded',
     optimizer: { momentum: 0.9, weightDecay: 1e-5 },
     wire: { precision: 'float32' },

@@ -1,3 +1,4 @@
+import { featureMethod, type Method } from '../methods/methods.js';
 import { RunFileError } from './error.js';
 import { defaultOperation, erasedSize, missing, paperPreset, quickPreset } from './presets.js';
 import type { WrittenRun, WrittenSpec } from './schema.js';
@@ -17,24 +18,28 @@ export function resolveTrainingRun(written: WrittenRun): TrainingRun {
     width: hasWidthFactor(backbone) ? preset.model.width : 1,
     ...given.model,
   };
+  const method = given.method ?? preset.method;
   const run: TrainingRun = {
     apiVersion: written.apiVersion ?? missing('apiVersion', 'fcaenet.dev/v1'),
     kind: written.kind ?? missing('kind', 'TrainingRun'),
     metadata: { name: written.metadata?.name ?? missing('metadata.name', 'the name of the run') },
     spec: {
-      method: given.method ?? preset.method,
+      method,
       bits: preset.bits,
       seed: given.seed ?? preset.seed,
       dataset: {
         path: given.dataset?.path ?? missing('spec.dataset.path', 'the folder of the pictures'),
         kind: given.dataset?.kind ?? null,
         sampleSize: given.dataset?.sampleSize ?? preset.dataset.sampleSize,
+        ...untrained(method, { sampleSize: 1 }),
       },
       model,
       augmentation: { ...preset.augmentation, ...given.augmentation },
       loss: { ...preset.loss, ...given.loss },
       erasing: { regions: 50, size: erasedSize(model.imageSize), ...given.erasing },
-      schedule: { ...preset.schedule, ...given.schedule },
+      schedule: { ...preset.schedule, ...given.schedule, ...untrained(method, { iterations: 1, epochs: 0 }) },
+      itq: { ...preset.itq, ...given.itq },
+      sdh: { ...preset.sdh, ...given.sdh },
       sampledOutputs: given.sampledOutputs ?? preset.sampledOutputs,
       optimizer: { ...preset.optimizer, ...given.optimizer },
       wire: { ...preset.wire, ...given.wire },
@@ -44,6 +49,11 @@ export function resolveTrainingRun(written: WrittenRun): TrainingRun {
   };
   checkConsistency(run);
   return run;
+}
+
+/** Settings of a method that trains no network, whatever the run file says; none for another. */
+function untrained<Settings extends object>(method: Method, settings: Settings): Settings | object {
+  return featureMethod(method) ? settings : {};
 }
 
 function resolveOperation(given: NonNullable<WrittenSpec['operation']>): Operation {
@@ -75,6 +85,9 @@ function checkConsistency({ spec }: TrainingRun): void {
   }
   if (erasing.size > model.imageSize) {
     fail('spec.erasing.size', erasing.size, `at most spec.model.imageSize, ${model.imageSize} pixels`);
+  }
+  if (featureMethod(spec.method) === null && spec.schedule.epochs === 0) {
+    fail('spec.schedule.epochs', 0, `at least 1 for ${spec.method}, which trains the network`);
   }
   const { minWorkers, maxWorkers } = spec.operation.membership;
   if (minWorkers > maxWorkers) {

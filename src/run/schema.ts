@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { deviceId } from '../machine/devices/select.js';
+import { methods } from '../methods/methods.js';
+import { methodSettings, type NumberSetting } from '../methods/settings.js';
 import { isNatsUrl, parseAddress } from './address.js';
-import { methods } from './methods.js';
 import {
   backbones,
   crops,
@@ -73,6 +74,15 @@ const deviceModels = z
 const group = <Shape extends z.ZodRawShape>(shape: Shape) =>
   z.strictObject(shape, 'a group of settings').partial();
 
+/** A group of settings that belongs to one method. */
+function methodGroup<Settings extends Record<string, NumberSetting>>(settings: Settings) {
+  const fields = Object.entries(settings).map(([name, { least, most, isWhole }]) => [
+    name,
+    isWhole ? wholeNumber(least, most) : numberFrom(least, most),
+  ]);
+  return group(Object.fromEntries(fields) as { [Name in keyof Settings]: z.ZodNumber });
+}
+
 const operation = group({
   workers: z.union(
     [z.literal('auto'), wholeNumber(1, 1024, ' or auto')],
@@ -140,13 +150,15 @@ const spec = group({
   erasing: group({ regions: wholeNumber(1, 1_048_576), size: wholeNumber(1, 1024) }),
   schedule: group({
     iterations: wholeNumber(1, 100_000),
-    epochs: wholeNumber(1, 100_000),
+    epochs: wholeNumber(0, 100_000),
     batchSize: wholeNumber(1, 65_536),
     microbatches: wholeNumber(1, 4096),
     learningRate: numberFrom(1e-12, 10),
     decayAfter,
     decayFactor: numberFrom(1e-6, 1),
   }),
+  itq: methodGroup(methodSettings.itq),
+  sdh: methodGroup(methodSettings.sdh),
   sampledOutputs: oneOf(sampledOutputs),
   optimizer: group({
     momentum: z

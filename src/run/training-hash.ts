@@ -1,16 +1,19 @@
 import { createHash } from 'node:crypto';
+import { methodSettings } from '../methods/settings.js';
 import type { TrainingRun } from './training-run.js';
 
 /**
  * The settings that a run's result depends on, as one flat map from path to value: all of `spec` except `operation`,
- * the dataset's path and the weights' path. It includes whether there are weights. Their content and the dataset's have
- * their own digests.
+ * the dataset's path, the weights' path and the settings of other methods. It includes whether there are weights. Their
+ * content and the dataset's have their own digests.
  */
 export function trainingSettings(run: TrainingRun): Record<string, unknown> {
   const { operation: _, dataset, model, ...rest } = run.spec;
   const { weights, ...shape } = model;
+  const ofOthers = Object.keys(methodSettings).filter((group) => group !== run.spec.method);
+  const used = Object.entries(rest).filter(([name]) => !ofOthers.includes(name));
   return flatten('spec', {
-    ...rest,
+    ...Object.fromEntries(used),
     dataset: { sampleSize: dataset.sampleSize },
     model: { ...shape, pretrained: weights !== null },
   });

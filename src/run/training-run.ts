@@ -1,4 +1,5 @@
-import type { Method } from './methods.js';
+import type { Method } from '../methods/methods.js';
+import type { MethodSettings } from '../methods/settings.js';
 
 /**
  * Source of U, the outputs of the sampled images in the V-step: `encoded` in eval mode under the weights that the
@@ -44,7 +45,7 @@ export interface TrainingRun {
   readonly spec: TrainingRunSpec;
 }
 
-export interface TrainingRunSpec {
+export interface TrainingRunSpec extends MethodSettings {
   readonly method: Method;
   /** Code length c. */
   readonly bits: number;
@@ -54,7 +55,7 @@ export interface TrainingRunSpec {
     readonly path: string;
     /** Required layout of the folder; null accepts any. */
     readonly kind: DatasetKind | null;
-    /** m: training images sampled per iteration. */
+    /** m: training images sampled per iteration; 1 when the method trains no network. */
     readonly sampleSize: number;
   };
   readonly model: {
@@ -82,8 +83,9 @@ export interface TrainingRunSpec {
     readonly size: number;
   };
   readonly schedule: {
+    /** 1 when the method trains no network. */
     readonly iterations: number;
-    /** Epochs per iteration. */
+    /** Epochs per iteration; 0 when the method trains no network. */
     readonly epochs: number;
     readonly batchSize: number;
     /** Fixed slices of a batch. They affect the result, unlike the number of workers. */

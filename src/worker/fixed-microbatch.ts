@@ -1,9 +1,9 @@
 import { type KeyedRandom, Purpose } from '../data/random.js';
 import { signCodes } from '../hashing/codes.js';
 import { summarizeCodes } from '../hashing/similarity.js';
+import { usesPositives } from '../methods/methods.js';
 import type { GradientInput } from '../model/fcaenet.js';
 import { microbatchRows } from '../model/microbatch-memory.js';
-import { usesPositives } from '../run/methods.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 
 const classCount = 3;

@@ -1,12 +1,12 @@
 import { KeyedRandom, Purpose } from '../data/random.js';
 import type { EngineDescription } from '../engine/engine.js';
 import { loadEngine } from '../engine/loader.js';
+import { imagesPerAnchor } from '../methods/methods.js';
 import { computeGradientAnywhere, encodeImagesAnywhere } from '../model/any-engine.js';
 import { initialWeights } from '../model/initial.js';
 import { describeModel } from '../model/layout.js';
 import { microbatchRows } from '../model/microbatch-memory.js';
 import { Network } from '../model/network.js';
-import { imagesPerAnchor } from '../run/methods.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { fixedMicrobatch } from './fixed-microbatch.js';
 

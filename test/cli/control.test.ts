@@ -134,6 +134,13 @@ slot  worker   state
       'iteration 1 of 7, epoch 1 of 4, step 1 of 16; 0 of 448 steps are done',
     ],
     [
+      {
+        position: { iteration: 0, epoch: 0, step: 0, globalStep: 0, phase: 'train' },
+        schedule: { iterations: 1, epochs: 0, stepsPerEpoch: 1 },
+      },
+      'iteration 1 of 1, its codes; 0 of 0 steps are done',
+    ],
+    [
       { position: { iteration: 6, epoch: 0, step: 0, globalStep: 448, phase: 'evaluate' } },
       'iteration 7 of 7, its evaluation; 448 of 448 steps are done',
     ],

@@ -94,6 +94,19 @@ test('a checkpoint holds the state of its moment, however the state changes whil
   expect(isAll(restored.state.optimizer.buffer, value)).toBe(true);
 });
 
+test('a checkpoint holds the hash function of a method on features, to the bit', async () => {
+  const hash = { mean: { rows: 1, columns: 3, data: Float64Array.of(0.1, -0, 1e-300) } };
+  for (const [step, learned] of [
+    [1, hash],
+    [2, null],
+  ] as const) {
+    const state = stateOf(step);
+    state.hash = learned;
+    await open().saveAndWait(state, origin, ledger, notify);
+    expect((await open().restore(null))!.state.hash).toEqual(learned);
+  }
+});
+
 test('what is restored can be trained on and saved again', async () => {
   await open().saveAndWait(stateOf(1), origin, ledger, notify);
   const { state } = (await open().restore(null))!;

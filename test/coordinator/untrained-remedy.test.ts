@@ -37,6 +37,11 @@ test.each([
   );
 });
 
+test('a method on features has no longer training to offer', () => {
+  const settings = ['spec.method=itq', 'spec.model.weights=w.safetensors'];
+  expect(untrainedRemedy(readTrainingRun(quick, settings), beaten, command)).toBeNull();
+});
+
 test('what is told to be typed is a command, and its run a run of its own with a name that fits', async () => {
   const run = readTrainingRun(quick, [`metadata.name=${'a'.repeat(63)}`]);
   const [fetch, train] = untrainedRemedy(run, beaten, command)!.split(' && ');

@@ -42,6 +42,16 @@ describe('the work of a run', () => {
   });
 });
 
+test('a method on features encodes every image once, and sends features', () => {
+  const estimate = estimateRun(run('spec.method=sdh', 'spec.model.width=0.25'), counts, 1, speed);
+  expect(estimate).toMatchObject({ steps: 0, trainedImages: 0, encodedImages: 2500 });
+  const [one] = estimate.fleets;
+  expect(one!.hours! * 3600).toBeCloseTo(2500 / 300, 9);
+  // 256 features in float32 for each image; one version of the weights.
+  expect(one!.receivedBytes / (2500 * 256 * 4)).toBeCloseTo(1, 2);
+  expect(one!.sentBytes / (estimate.weightBytes + 4 * 2500)).toBeCloseTo(1, 1);
+});
+
 describe('useful workers', () => {
   test.each([
     [1, [1]],

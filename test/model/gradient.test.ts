@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { methods } from '../../src/methods/methods.js';
 import { computeGradientAnywhere } from '../../src/model/any-engine.js';
 import type { GradientInput, LeafResult } from '../../src/model/fcaenet.js';
 import { Network } from '../../src/model/network.js';
-import { methods } from '../../src/run/methods.js';
 import { relativeError } from '../golden/support.js';
 import { useEngine } from './engine.js';
 import {

@@ -1,7 +1,7 @@
 import { type CodeSummary, softRatio, summarizeCodes } from '../../src/hashing/similarity.js';
+import { type Method, usesPositives } from '../../src/methods/methods.js';
 import type { GradientInput } from '../../src/model/fcaenet.js';
 import { describeNetwork, type NetworkLayout } from '../../src/model/layout.js';
-import { type Method, usesPositives } from '../../src/run/methods.js';
 import { goldenWeights, tinyTrunks } from '../golden/networks.js';
 import { classSizes, gather, gatherCodes, ints, signs, values } from '../golden/support.js';
 

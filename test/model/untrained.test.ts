@@ -1,16 +1,17 @@
 import { expect, test } from 'vitest';
-import { KeyedRandom, Purpose } from '../../src/data/random.js';
+import { methodRandom } from '../../src/coordinator/training/method-random.js';
+import { KeyedRandom } from '../../src/data/random.js';
 import { paintScene } from '../../src/data/synthetic/scene.js';
 import { defaultSyntheticSettings } from '../../src/data/synthetic/settings.js';
 import { maximumSpecies } from '../../src/data/synthetic/species.js';
 import { packCodes } from '../../src/hashing/codes.js';
+import { lsh } from '../../src/methods/lsh.js';
 import { encodeImages } from '../../src/model/encode.js';
 import { initialWeights } from '../../src/model/initial.js';
 import { describeModel } from '../../src/model/layout.js';
 import { Network } from '../../src/model/network.js';
 import { normalizeImages } from '../../src/model/preprocess.js';
 import { evaluateRetrieval } from '../../src/retrieval/evaluate.js';
-import { featureMean, gaussianProjection, projectionCodes } from '../../src/retrieval/random-projection.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import { useEngine } from './engine.js';
 
@@ -35,13 +36,13 @@ test('untrained features do not tell synthetic species apart: mAP of their rando
   const labels = (perSpecies: number) =>
     Int32Array.from({ length: maximumSpecies * perSpecies }, (_, i) => Math.floor(i / perSpecies));
   const database = features(30, 0);
-  const mean = featureMean(database, layout.featureWidth);
-  const projection = gaussianProjection(
-    (index) => random.unit(Purpose.projection, 0, 0, index),
+  const learned = lsh.learn({
+    features: database,
+    dimension: layout.featureWidth,
     bits,
-    layout.featureWidth,
-  );
-  const codes = (of: Float32Array) => packCodes(projectionCodes(of, mean, projection, bits), bits);
+    random: methodRandom(defaultSyntheticSettings.seed),
+  });
+  const codes = (of: Float32Array) => packCodes(lsh.hash(learned, of), bits);
   const { mAP } = await evaluateRetrieval({
     queryCodes: codes(features(5, 2 ** 31)),
     queryLabels: labels(5),

@@ -41,6 +41,11 @@ test('one row is enough where the last map has more pixels, or the positive shar
   checkDatasetFit(run(...tiny, 'spec.dataset.sampleSize=392', 'spec.method=esrl'), birds);
 });
 
+test('a method on features fits every dataset', () => {
+  checkDatasetFit(run(...tiny, 'spec.dataset.sampleSize=392', 'spec.method=itq'), birds);
+  checkDatasetFit(run('spec.method=sdh'), { format: 'cub', trainCount: 4 });
+});
+
 test('another dataset than the run file names is refused', () => {
   checkDatasetFit(run('spec.dataset.kind=cub', 'spec.dataset.sampleSize=500'), birds);
   expect(() => checkDatasetFit(run('spec.dataset.kind=nabirds'), birds)).toThrow(

@@ -49,7 +49,10 @@ test.each([
   ['spec.bits=12 #24', '"12 #24", but must be a whole number from 1 to 64'],
   ['spec.bits="12"', '"\\"12\\"", but must be a whole number from 1 to 64'],
   ['spec.bits=!!int 12', '"!!int 12", but must be a whole number from 1 to 64'],
-  ['spec.method=fcaenet #srem', '"fcaenet #srem", but must be one of baseline, srem, esrl, fcaenet'],
+  [
+    'spec.method=fcaenet #srem',
+    '"fcaenet #srem", but must be one of baseline, srem, esrl, fcaenet, lsh, sh, itq, sdh',
+  ],
   ['spec.operation.workers=auto #2', '"auto #2", but must be a whole number from 1 to 1024 or auto'],
   ['spec.operation.evaluation.maxQueries=', '"", but must be a whole number from 1 to 1000000000'],
 ])('--set %s hides nothing from the sentence that refuses it', (override, end) => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { publishedSettings } from '../../src/methods/settings.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import type { TrainingRun } from '../../src/run/training-run.js';
 import { run } from './support.js';
@@ -46,6 +47,7 @@ test('the paper preset is the paper’s own settings', () => {
       decayAfter: [20, 30],
       decayFactor: 0.1,
     },
+    ...publishedSettings,
     sampledOutputs: 'encoded',
     optimizer: { momentum: 0.9, weightDecay: 1e-5 },
     wire: { precision: 'float32' },
@@ -73,6 +75,7 @@ test('the quick preset is a run of minutes', () => {
       decayAfter: [5],
       decayFactor: 0.1,
     },
+    ...publishedSettings,
     sampledOutputs: 'encoded',
     optimizer: { momentum: 0.9, weightDecay: 1e-5 },
     wire: { precision: 'float32' },
@@ -102,6 +105,37 @@ test.each([
 ])('the paper samples by dataset: %s', (kind, sampleSize) => {
   const { dataset } = run('spec.preset=paper', 'spec.bits=12', `spec.dataset.kind=${kind}`).spec;
   expect(dataset.sampleSize).toBe(sampleSize);
+});
+
+test.each(['lsh', 'sh', 'itq', 'sdh'])('%s trains no network, whatever the run file says', (method) => {
+  const { schedule, dataset } = run(
+    'spec.preset=paper',
+    'spec.bits=12',
+    `spec.method=${method}`,
+    'spec.dataset.sampleSize=2000',
+    'spec.schedule.iterations=40',
+  ).spec;
+  expect(schedule).toMatchObject({ iterations: 1, epochs: 0 });
+  expect(dataset.sampleSize).toBe(1);
+});
+
+test('a method on features needs no sample size', () => {
+  expect(run('spec.preset=paper', 'spec.bits=12', 'spec.method=itq').spec.dataset.sampleSize).toBe(1);
+});
+
+test('a method that trains the network needs an epoch', () => {
+  expect(() => run('spec.method=baseline', 'spec.schedule.epochs=0')).toThrow(
+    'spec.schedule.epochs is 0, but must be at least 1 for baseline, which trains the network',
+  );
+});
+
+test('a setting of a method has its own bounds', () => {
+  const { itq, sdh } = run('spec.itq.iterations=7', 'spec.sdh.nu=0.5').spec;
+  expect(itq).toEqual({ iterations: 7 });
+  expect(sdh).toEqual({ ...publishedSettings.sdh, nu: 0.5 });
+  expect(() => run('spec.sdh.anchors=0')).toThrow(
+    'spec.sdh.anchors is 0, but must be a whole number from 1 to 100000',
+  );
 });
 
 test('a residual network under the quick preset has no channel multiplier', () => {
@@ -140,6 +174,7 @@ test('examples/cub.yaml is the schedule whose figures are published', () => {
       decayAfter: [6],
       decayFactor: 0.1,
     },
+    ...publishedSettings,
     sampledOutputs: 'encoded',
     optimizer: { momentum: 0.9, weightDecay: 1e-5 },
     wire: { precision: 'float32' },

@@ -46,6 +46,13 @@ test('the hash leaves out what came later, where it is as it was before', () => 
   expect(trainingHash(run())).toBe(createHash('sha256').update(JSON.stringify(sorted)).digest('hex'));
 });
 
+test('the settings of a method count for its own runs only', () => {
+  const itq = run('spec.method=itq');
+  const longer = run('spec.method=itq', 'spec.itq.iterations=60', 'spec.sdh.nu=1');
+  expect(trainingDifferences(itq, longer)).toEqual(['spec.itq.iterations (50, now 60)']);
+  expect(trainingHash(run('spec.itq.iterations=60', 'spec.sdh.nu=1'))).toBe(trainingHash(run()));
+});
+
 test('a preset and the same values written out are one run', () => {
   expect(trainingHash(run('spec.bits=24', 'spec.schedule.epochs=4'))).toBe(trainingHash(run()));
 });

@@ -10,11 +10,11 @@ import type { Position__Output } from '../../src/transport/generated/fcaenet/v1/
 import type { WorkerMessage } from '../../src/transport/generated/fcaenet/v1/WorkerMessage.js';
 import { TransferReceiver } from '../../src/transport/tensor-stream.js';
 import { TransferMemory } from '../../src/transport/transfer-memory.js';
+import { type WireVector, wireBytes } from '../../src/transport/wire-vector.js';
 import { Exchange } from '../../src/worker/exchange/exchange.js';
 import type { OutgoingPart } from '../../src/worker/exchange/output.js';
 import { messagesOf } from '../../src/worker/exchange/part-messages.js';
 import { PartReceiver } from '../../src/worker/exchange/part-receiver.js';
-import { type WireVector, wireBytes } from '../../src/transport/wire-vector.js';
 import type { Chance } from './chance.js';
 import type { SimulatedProcess } from './simulated-clock.js';
 import { layout } from './simulated-network.js';

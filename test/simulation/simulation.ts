@@ -5,12 +5,12 @@ import { setImmediate } from 'node:timers/promises';
 import type { Member } from '../../src/coordinator/dispatch/member.js';
 import { Chance } from './chance.js';
 import { drawPlan, type Fault, type FaultKind, type Plan } from './faults.js';
+import { ledgerFault } from './ledger-fault.js';
 import { SimulatedProcess, SimulatedTime } from './simulated-clock.js';
 import { SimulatedCoordinator, type SimulatedPort } from './simulated-coordinator.js';
 import type { DiskTrouble } from './simulated-disk.js';
 import { SimulatedPeerNetwork } from './simulated-exchange.js';
 import { SimulatedLine } from './simulated-line.js';
-import { ledgerFault } from './ledger-fault.js';
 import { datasetOf, runIn } from './simulated-run.js';
 import { SimulatedWorker } from './simulated-worker.js';
 

@@ -25,6 +25,7 @@ import { SgdOptimizer } from '../training/optimizer.js';
 import { type IterationRecord, RunState, type UntrainedFigures } from '../training/run-state.js';
 import type { CheckpointEvent } from './checkpoint-event.js';
 import { CheckpointPace } from './checkpoint-pace.js';
+import { hashFromTensors, hashTensors } from './hash-tensors.js';
 
 export interface RunCheckpointsOptions {
   readonly run: TrainingRun;
@@ -308,6 +309,7 @@ export class RunCheckpoints {
         codes: {
           V: { shape: [state.codes.length / bits, bits], data: state.codes.slice() },
           U: { shape: [state.u.length / bits, bits], data: state.u.slice() },
+          ...hashTensors(state.hash),
         },
       },
       history: records,
@@ -341,6 +343,7 @@ export class RunCheckpoints {
       tensors.codes.V!.data as Int8Array,
       tensors.codes.U!.data as Float32Array,
     );
+    state.hash = hashFromTensors(tensors.codes);
     state.position = position;
     state.history = records.iterations;
     state.lossSums = Float64Array.from(records.lossSums);

@@ -44,6 +44,9 @@ class ProgressLog {
       case 'encoding':
         this.showEncoding(event);
         break;
+      case 'learning.begun':
+        log.info('learning the hash function from features', { method: event.method });
+        break;
       case 'untrained.begun':
         log.info(
           'measuring untrained features, which the codes have to beat: colour histograms, and random projections ' +

@@ -1,4 +1,4 @@
-import { lossTerms } from '../../model/loss.js';
+import { lossesByTerm } from '../../model/loss.js';
 import type { RunEventBody } from '../../transport/events/run-event.js';
 import type { RunState } from '../training/run-state.js';
 import type { CoordinatorEvent, Subscriber } from './coordinator-event.js';
@@ -19,8 +19,7 @@ function bodyOf(event: CoordinatorEvent, state: Pick<RunState, 'history'>): RunE
   switch (event.type) {
     case 'codes.updated': {
       const { iteration, flippedBits, seconds } = event;
-      const means = state.history.at(-1)!.losses;
-      const losses = Object.fromEntries(lossTerms.map((term, index) => [term, means[index]!]));
+      const losses = lossesByTerm(state.history.at(-1)!.losses);
       return { type: 'iteration.finished', iteration, losses, flippedBits, seconds };
     }
     case 'evaluated': {

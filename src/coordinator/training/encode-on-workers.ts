@@ -1,3 +1,4 @@
+import type { Dataset } from '../../data/dataset.js';
 import type { TrainingRunSpec } from '../../run/training-run.js';
 import { encodeBatches } from '../../schedule/encode-batches.js';
 import { verifiedBatches } from '../../schedule/verified-leaves.js';
@@ -11,6 +12,11 @@ export interface EncodeContext extends WorkSurroundings {
   readonly term: number;
   /** Called with the number of images encoded so far, and of all images. */
   readonly onProgress: (done: number, total: number) => void;
+}
+
+/** What the evaluations of a run share. */
+export interface EvaluationContext extends EncodeContext {
+  readonly dataset: Dataset;
 }
 
 /** One encode job. */

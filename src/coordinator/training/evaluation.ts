@@ -1,43 +1,40 @@
-import type { Dataset } from '../../data/dataset.js';
 import { KeyedRandom, Purpose } from '../../data/random.js';
-import { packCodes, wordsPerCode } from '../../hashing/codes.js';
+import { packCodes } from '../../hashing/codes.js';
 import { evaluateRetrieval, type RetrievalReport } from '../../retrieval/evaluate.js';
 import type { OutgoingWeights } from '../dispatch/outgoing-weights.js';
-import { type EncodeContext, encodeOnWorkers } from './encode-on-workers.js';
-
-/** What the evaluations of a run share. */
-export interface EvaluationContext extends EncodeContext {
-  readonly dataset: Dataset;
-}
+import { codeMakingOf } from './code-making-of.js';
+import type { EvaluationContext } from './encode-on-workers.js';
+import type { RunState } from './run-state.js';
 
 /**
  * Encodes queries on the workers with the given weights and ranks the database codes for each.
- * @param codes V `[n, bits]`
+ * @param state the database codes, and the hash function that made them
  * @param iteration from 0; selects the batches that are encoded twice; null encodes nothing twice
  * @param maxQueries number of queries, selected by key; null uses all
  */
 export async function evaluateCodes(
   context: EvaluationContext,
   weights: OutgoingWeights,
-  codes: Int8Array,
+  state: Pick<RunState, 'codes' | 'hash'>,
   iteration: number | null,
   maxQueries: number | null,
 ): Promise<RetrievalReport> {
   const { spec, dataset, signal } = context;
   const { bits } = spec;
   const queries = chooseQueries(spec.seed, dataset.test.labels.length, maxQueries);
-  const encoded = await encodeOnWorkers(context, weights, {
-    output: 'CODES',
-    split: 'TEST',
-    images: queries,
-    bytesPerImage: 4 * wordsPerCode(bits),
-    verification: iteration === null ? null : { iteration, phase: 1 },
-  });
+  const verification = iteration === null ? null : { iteration, phase: 1 };
+  const queryCodes = await codeMakingOf(spec.method).queryCodes(
+    context,
+    weights,
+    state.hash,
+    queries,
+    verification,
+  );
   return evaluateRetrieval(
     {
-      queryCodes: new Uint32Array(encoded),
+      queryCodes,
       queryLabels: Int32Array.from(queries, (query) => dataset.test.labels[query]!),
-      databaseCodes: packCodes(codes, bits),
+      databaseCodes: packCodes(state.codes, bits),
       databaseLabels: dataset.train.labels,
       bits,
       classCount: dataset.classNames.length,

@@ -4,7 +4,7 @@ import type { Dataset } from '../../data/dataset.js';
 import { ExitCode, shorten } from '../../errors.js';
 import { packCodes } from '../../hashing/codes.js';
 import type { Identity } from '../../identity/identity.js';
-import { lossTerms } from '../../model/loss.js';
+import { lossesByTerm } from '../../model/loss.js';
 import { RunFileError } from '../../run/error.js';
 import type { RunDirectory } from '../../run/run-directory.js';
 import type { TrainingRun } from '../../run/training-run.js';
@@ -72,7 +72,7 @@ export function describeResult(
     codesSha256: codesSha256(state, spec.bits),
     history: state.history.map(({ losses, ...record }) => ({
       ...record,
-      losses: Object.fromEntries(lossTerms.map((term, i) => [term, losses[i]])),
+      losses: lossesByTerm(losses),
     })),
   };
 }

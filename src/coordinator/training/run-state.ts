@@ -1,6 +1,7 @@
 import type { RunPosition } from '../../checkpoint/manifest.js';
 import { KeyedRandom, Purpose } from '../../data/random.js';
 import { signCodes } from '../../hashing/codes.js';
+import type { HashFunction } from '../../methods/method.js';
 import { updateRunningStatistics } from '../../model/batch-norm-moments.js';
 import type { ModelLayout } from '../../model/layout.js';
 import { lossTerms } from '../../model/loss.js';
@@ -15,7 +16,7 @@ export interface IterationRecord {
   /** Counted from 1. */
   readonly iteration: number;
   readonly learningRate: number;
-  /** Mean over the iteration's steps, by term, in the order of `lossTerms`. */
+  /** Mean over the iteration's steps, by term, in the order of `lossTerms`; empty when it had no steps. */
   readonly losses: readonly number[];
   readonly flippedBits: number;
   /** Null when the iteration was not evaluated. */
@@ -47,6 +48,8 @@ export class RunState {
   seconds = 0;
   images = 0;
   untrained: UntrainedFigures | null = null;
+  /** What makes codes of features; null before it is learned, and where the network makes codes. */
+  hash: HashFunction | null = null;
 
   constructor(
     readonly weights: FlatWeights,

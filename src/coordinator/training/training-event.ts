@@ -34,6 +34,8 @@ export type TrainingEvent =
       readonly done: number;
       readonly total: number;
     }
+  /** A hash function is being learned from features, which can take minutes. */
+  | { readonly type: 'learning.begun'; readonly method: string }
   | { readonly type: 'untrained.begun' }
   | { readonly type: 'untrained.measured'; readonly figures: UntrainedFigures }
   | {

@@ -1,11 +1,9 @@
 import type { Clock } from '../../clock.js';
 import type { Dataset } from '../../data/dataset.js';
 import type { TripletSampler } from '../../data/sampler.js';
-import { adshObjective, updateDatabaseCodes } from '../../hashing/adsh.js';
-import { type CodeSummary, softRatio, summarizeCodes } from '../../hashing/similarity.js';
 import type { Ledger } from '../../ledger/ledger.js';
+import { imagesPerAnchor } from '../../methods/methods.js';
 import type { ModelLayout } from '../../model/layout.js';
-import { imagesPerAnchor } from '../../run/methods.js';
 import type { TrainingRunSpec } from '../../run/training-run.js';
 import { advance, evaluationIsDue, learningRateAt } from '../../schedule/schedule.js';
 import type { runGradientStep } from '../dispatch/gradient-step.js';
@@ -13,8 +11,9 @@ import type { StepSum } from '../dispatch/gradient-work.js';
 import { encodeContext, type IterationMessage, OutgoingWeights } from '../dispatch/outgoing-weights.js';
 import type { WorkerPool } from '../dispatch/pool.js';
 import type { WorkSurroundings } from '../dispatch/redundant-work.js';
+import { summaryOfCodes } from './adsh-codes.js';
+import { codeMakingOf } from './code-making-of.js';
 import { type DescribedStep, describeStep } from './describe-step.js';
-import { encodeOutputs } from './encode-outputs.js';
 import { evaluateCodes } from './evaluation.js';
 import type { RunState } from './run-state.js';
 import type { TrainingEvent } from './training-event.js';
@@ -51,8 +50,8 @@ export interface TrainingLoopOptions {
 }
 
 /**
- * Method 1.10. Each iteration has epochs of optimiser steps over the sampled images, one V-step, and an evaluation when
- * one is due. The state changes only in code without an `await`, so an interruption never finds a partial change.
+ * Method 1.10. Each iteration has epochs of optimiser steps over the sampled images, an update of the database codes,
+ * and an evaluation when one is due. A method on features has one iteration without epochs. The state changes only in code without an `await`, so an interruption never finds a partial change.
  */
 export class TrainingLoop {
   constructor(private readonly options: TrainingLoopOptions) {}
@@ -62,17 +61,20 @@ export class TrainingLoop {
     const { spec, state } = this.options;
     if (state.untrained === null && spec.operation.evaluation.untrained) await this.measureUntrained();
     while (state.position.iteration < spec.schedule.iterations) {
-      if (state.position.phase === 'train') await this.trainIteration();
+      if (state.position.phase === 'train') {
+        if (spec.schedule.epochs > 0) await this.trainEpochs();
+        await this.updateCodes();
+      }
       await this.finishIteration();
     }
   }
 
-  private async trainIteration(): Promise<void> {
-    const { spec, state, sampler, notify, pool, layout, clock } = this.options;
+  /** The optimiser steps of the iteration that are left. */
+  private async trainEpochs(): Promise<void> {
+    const { spec, dataset, state, sampler, notify, pool, layout, clock } = this.options;
     const { iteration } = state.position;
-    const { schedule, operation } = spec;
-    const omega = sampler.omega(iteration);
-    const summary = this.summarize(omega);
+    const { schedule } = spec;
+    const summary = summaryOfCodes(dataset, state.codes, spec.bits, sampler.omega(iteration));
     const context = encodeContext(this.options.term, iteration, summary);
     const learningRate = learningRateAt(schedule, iteration);
     const steps = sampler.batches();
@@ -99,35 +101,40 @@ export class TrainingLoop {
       pool.memory.give(sum.gradient.buffer);
       if (this.options.checkpointIsDue(state.position.globalStep)) await this.options.checkpoint();
     }
+  }
+
+  /** Makes the iteration's database codes and records what it trained. */
+  private async updateCodes(): Promise<void> {
+    const { spec, state, sampler, notify, clock } = this.options;
+    const { iteration } = state.position;
+    const { schedule } = spec;
     const started = clock.nowMs();
-    if (spec.sampledOutputs === 'encoded') {
-      state.u.set(
-        await encodeOutputs(this.evaluationContext('sampled images'), this.weights(), omega, iteration),
-      );
-    }
-    const encoded = clock.nowMs();
-    const { codes, flippedBits } = updateDatabaseCodes({
-      ...this.sampledOutputs(omega, summary.ratio),
-      codes: state.codes,
-      onBit: operation.debug.objectivePerBit ? this.reportObjective(omega, summary.ratio) : undefined,
+    const { codes, hash, flippedBits, seconds } = await codeMakingOf(spec.method).databaseCodes({
+      ...this.evaluationContext(schedule.epochs > 0 ? 'sampled images' : 'database'),
+      notify,
+      omega: sampler.omega(iteration),
+      weights: this.weights(),
+      state,
     });
     state.codes = codes;
+    state.hash = hash;
+    const steps = sampler.batches() * schedule.epochs;
     state.history.push({
       iteration: iteration + 1,
-      learningRate,
-      losses: [...state.lossSums].map((loss) => loss / (steps * schedule.epochs)),
+      learningRate: learningRateAt(schedule, iteration),
+      losses: steps > 0 ? [...state.lossSums].map((loss) => loss / steps) : [],
       flippedBits,
       evaluation: null,
     });
     state.position = { ...state.position, phase: 'evaluate' };
-    const ended = clock.nowMs();
-    state.seconds += (ended - started) / 1000;
+    const passed = (clock.nowMs() - started) / 1000;
+    state.seconds += passed;
     notify({
       type: 'codes.updated',
       iteration: iteration + 1,
       flippedBits,
-      seconds: (ended - encoded) / 1000,
-      encodingSeconds: (encoded - started) / 1000,
+      seconds,
+      encodingSeconds: passed - seconds,
     });
   }
 
@@ -142,7 +149,7 @@ export class TrainingLoop {
       const result = await evaluateCodes(
         this.evaluationContext('queries'),
         this.weights(),
-        state.codes,
+        state,
         iteration,
         isLast ? null : maxQueries,
       );
@@ -179,41 +186,6 @@ export class TrainingLoop {
   private surroundings(): WorkSurroundings {
     const { pool, clock, notify, signal, distribute, onLateContradiction } = this.options;
     return { pool, clock, notify, signal, onLateContradiction, ...(distribute && { distribute }) };
-  }
-
-  private summarize(omega: Int32Array): CodeSummary {
-    const { spec, dataset, state } = this.options;
-    const { labels } = dataset.train;
-    const classCount = dataset.classNames.length;
-    const classSizes = new Int32Array(classCount);
-    for (const label of labels) classSizes[label]!++;
-    const ratio = softRatio(
-      omega.map((row) => labels[row]!),
-      classSizes,
-    );
-    return summarizeCodes({ codes: state.codes, labels, bits: spec.bits, classCount, ratio });
-  }
-
-  private sampledOutputs(omega: Int32Array, ratio: number) {
-    const { spec, dataset, state } = this.options;
-    return {
-      labels: dataset.train.labels,
-      bits: spec.bits,
-      classCount: dataset.classNames.length,
-      omega,
-      u: state.u,
-      ratio,
-      gamma: spec.loss.gamma,
-    };
-  }
-
-  private reportObjective(omega: Int32Array, ratio: number) {
-    const { notify, state } = this.options;
-    const iteration = state.position.iteration + 1;
-    return (bit: number, codes: Int8Array) => {
-      const value = adshObjective({ ...this.sampledOutputs(omega, ratio), codes });
-      notify({ type: 'objective', iteration, bit, value });
-    };
   }
 
   /** The weights as they are now. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { OwnCommand } from '../../console/own-command.js';
+import { featureMethod } from '../../methods/methods.js';
 import { publishedFor } from '../../model/weights/catalogue.js';
 import type { TrainingRun } from '../../run/training-run.js';
 import type { RunResult } from './result.js';
@@ -8,8 +9,9 @@ const longestName = 63;
 
 /**
  * Advice for a finished run whose codes are not better than untrained features: the command of a better run. It uses
- * pretrained weights. If the run used them already, or none are published, it has twice the iterations instead.
- * @returns null when the codes are better, or were not compared
+ * pretrained weights. If the run used them already, or none are published, it has twice the iterations instead, where
+ * the method trains.
+ * @returns null when the codes are better, or were not compared, or nothing makes them better
  */
 export function untrainedRemedy(
   { metadata, spec }: TrainingRun,
@@ -26,6 +28,7 @@ export function untrainedRemedy(
     const fetch = command.sibling(['weights', 'fetch', published.name, '--output', path]);
     return `${fetch} && ${command.again([named('-pretrained'), `spec.model.weights=${path}`])}`;
   }
+  if (featureMethod(spec.method)) return null;
   const { iterations, decayAfter } = spec.schedule;
   return command.again([
     named('-longer'),

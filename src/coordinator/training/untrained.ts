@@ -1,11 +1,10 @@
-import { KeyedRandom, Purpose } from '../../data/random.js';
 import { packCodes } from '../../hashing/codes.js';
+import { lsh } from '../../methods/lsh.js';
 import { evaluateRetrieval } from '../../retrieval/evaluate.js';
 import { histogramBins, histogramRetrieval } from '../../retrieval/histogram.js';
-import { featureMean, gaussianProjection, projectionCodes } from '../../retrieval/random-projection.js';
 import type { OutgoingWeights } from '../dispatch/outgoing-weights.js';
-import { encodeOnWorkers } from './encode-on-workers.js';
-import type { EvaluationContext } from './evaluation.js';
+import { type EvaluationContext, encodeOnWorkers } from './encode-on-workers.js';
+import { methodRandom } from './method-random.js';
 import type { UntrainedFigures } from './run-state.js';
 
 /**
@@ -46,18 +45,17 @@ export async function measureUntrained(
   const features = async (split: Split) => new Float32Array(await encode('FEATURES', split, featureWidth));
   const database = await features('TRAIN');
   const queries = await features('TEST');
-  const random = new KeyedRandom(spec.seed);
-  const projection = gaussianProjection(
-    (index) => random.unit(Purpose.projection, 0, 0, index),
+  const learned = lsh.learn({
+    features: database,
+    dimension: featureWidth,
     bits,
-    featureWidth,
-  );
-  const mean = featureMean(database, featureWidth);
+    random: methodRandom(spec.seed),
+  });
   const { mAP: randomProjection } = await evaluateRetrieval(
     {
-      queryCodes: packCodes(projectionCodes(queries, mean, projection, bits), bits),
+      queryCodes: packCodes(lsh.hash(learned, queries), bits),
       queryLabels,
-      databaseCodes: packCodes(projectionCodes(database, mean, projection, bits), bits),
+      databaseCodes: packCodes(lsh.hash(learned, database), bits),
       databaseLabels,
       bits,
       classCount: dataset.classNames.length,

@@ -1,7 +1,7 @@
 import { mostKept } from '../../engine/graph/sums.js';
-import type { GradientInput } from '../fcaenet.js';
 import type { WirePrecision } from '../../run/training-run.js';
 import type { WireVector } from '../../transport/wire-vector.js';
+import type { GradientInput } from '../fcaenet.js';
 import type { GradientMemory, GradientSums, LeafOutcome } from '../gradient-sums.js';
 import type { ComputedLeaf, NetworkGraphs } from './network-graphs.js';
 

@@ -4,7 +4,7 @@ import type { Graph, Value } from '../../engine/graph/graph.js';
 import { bitcast, concat, flattened, slice } from '../../engine/graph/operations.js';
 import { addSums, type Sums } from '../../engine/graph/sums.js';
 import { type Tracer, traceGraph } from '../../engine/graph/trace.js';
-import { type Method, usesErasing, usesPositives } from '../../run/methods.js';
+import { type Method, usesErasing, usesPositives } from '../../methods/methods.js';
 import type { WirePrecision } from '../../run/training-run.js';
 import type { ErasingSettings } from '../erasing.js';
 import type { NetworkLayout } from '../layout.js';

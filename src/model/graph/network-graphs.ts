@@ -1,7 +1,7 @@
 import type { Graph } from '../../engine/graph/graph.js';
 import type { GraphRuntime } from '../../engine/graph/runtime.js';
 import { GraphSession } from '../../engine/graph/session.js';
-import { usesErasing, usesPositives } from '../../run/methods.js';
+import { usesErasing, usesPositives } from '../../methods/methods.js';
 import type { WirePrecision } from '../../run/training-run.js';
 import type { EncodedImages } from '../encode.js';
 import { checkInput, type GradientInput, type LeafResult } from '../fcaenet.js';

@@ -1,10 +1,10 @@
 import type { Clock } from '../../clock.js';
 import { nodeKey, ReductionTree, type TreeNode } from '../../reduction/tree.js';
+import type { WirePrecision } from '../../run/training-run.js';
 import { TransportError } from '../../transport/error.js';
 import type { Position__Output } from '../../transport/generated/fcaenet/v1/Position.js';
 import type { Reduce__Output } from '../../transport/generated/fcaenet/v1/Reduce.js';
 import type { TransferMemory } from '../../transport/transfer-memory.js';
-import type { WirePrecision } from '../../run/training-run.js';
 import type { WireVector } from '../../transport/wire-vector.js';
 import { bytesOfElements, elementsOf } from './elements.js';
 import { sumOfNodes } from './node-sum.js';

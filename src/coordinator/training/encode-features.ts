@@ -1,0 +1,37 @@
+import { describeModel } from '../../model/layout.js';
+import type { OutgoingWeights } from '../dispatch/outgoing-weights.js';
+import { type EncodeContext, type EncodeRequest, encodeOnWorkers } from './encode-on-workers.js';
+
+/**
+ * Encodes the pooled features of images.
+ * @param images positions in the split
+ * @returns `[images, dimension]`, in the order of `images`; rejects with the signal's reason when aborted
+ */
+export async function encodeFeatures(
+  context: EncodeContext,
+  weights: OutgoingWeights,
+  split: EncodeRequest['split'],
+  images: Uint32Array,
+  verification: EncodeRequest['verification'],
+): Promise<Float32Array<ArrayBuffer>> {
+  const encoded = await encodeOnWorkers(context, weights, {
+    output: 'FEATURES',
+    split,
+    images,
+    bytesPerImage: 4 * featureDimension(context.spec),
+    implausible: notFinite,
+    verification,
+  });
+  return new Float32Array(encoded);
+}
+
+/** Number of pooled features of one image. */
+export function featureDimension({ model, bits }: EncodeContext['spec']): number {
+  return describeModel({ ...model, bits }).featureWidth;
+}
+
+/** Rejects features that are no numbers, because they would spoil every code. */
+function notFinite(bytes: Uint8Array): string | null {
+  const bad = new Float32Array(bytes.slice().buffer).find((value) => !Number.isFinite(value));
+  return bad === undefined ? null : `the feature ${bad}, expected a finite number`;
+}

@@ -1,0 +1,46 @@
+/** A number that a run file may set for one method. */
+export interface NumberSetting {
+  /** Its value in the method's publication. */
+  readonly published: number;
+  readonly least: number;
+  readonly most: number;
+  readonly isWhole: boolean;
+}
+
+/**
+ * The settings that belong to single methods, as `spec.itq.iterations`. A group has the name of its method.
+ * docs/methods.md has their sources.
+ */
+export const methodSettings = {
+  itq: {
+    /** Updates of the rotation. */
+    iterations: { published: 50, least: 1, most: 10_000, isWhole: true },
+  },
+  sdh: {
+    /** Training images that features are compared with; all, if there are fewer. */
+    anchors: { published: 1000, least: 1, most: 100_000, isWhole: true },
+    /** σ: the width of the kernel, for centred features of length 1. */
+    sigma: { published: 0.4, least: 1e-3, most: 1e3, isWhole: false },
+    /** λ: the weight of |W|². */
+    lambda: { published: 1, least: 1e-6, most: 1e6, isWhole: false },
+    /** ν: the weight of the distance between codes and hash function. */
+    nu: { published: 1e-5, least: 0, most: 1e6, isWhole: false },
+    /** δ: the weight of |P|² relative to that distance. */
+    delta: { published: 0.01, least: 1e-6, most: 1e6, isWhole: false },
+    /** Rounds of updates of B, W and P. */
+    iterations: { published: 5, least: 1, most: 10_000, isWhole: true },
+  },
+} as const satisfies Record<string, Record<string, NumberSetting>>;
+
+type Settings = typeof methodSettings;
+export type MethodSettings = {
+  readonly [Group in keyof Settings]: { readonly [Name in keyof Settings[Group]]: number };
+};
+
+/** The published value of every setting. */
+export const publishedSettings = Object.fromEntries(
+  Object.entries(methodSettings).map(([group, settings]) => [
+    group,
+    Object.fromEntries(Object.entries(settings).map(([name, { published }]) => [name, published])),
+  ]),
+) as MethodSettings;
