@@ -124,6 +124,7 @@ function worker(): Member {
     } as unknown as WorkerStream,
     memory: new TransferMemory(0),
     clock,
+    line: pool.line,
     sharedMemory: null,
   });
   pool.add(member);

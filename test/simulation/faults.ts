@@ -45,23 +45,45 @@ export interface Plan {
   readonly fullness: number;
   /** How often a worker stands still before it computes, for a second or more. */
   readonly hiccups: number;
+  /** What the coordinator's network carries in each direction, shared by all workers; infinite where it is never full. */
+  readonly bytesPerSecond: number;
+  /** When the workers after the first start, at the latest. */
+  readonly lastStartMs: number;
   readonly faults: readonly Fault[];
 }
 
 /** About as long as an undisturbed run of two iterations takes, in simulated milliseconds. */
 const usualMs = 5_000;
 
+/** Share of the seeds in which the coordinator's network is slow. */
+const slowNetworkShare = 0.3;
+/** Steps take so many times as long on a slow network, and faults come as much later. */
+const slowNetworkTimes = 10;
+
 /** Share of the seeds whose plan has short iterations. */
 const shortShare = 0.15;
 
 /**
  * Draws the plan of a seed. The choice of the kind of plan and the plans with short iterations have a stream of chance
- * of their own, so that they can change without changing what happens in the other seeds.
+ * of their own, and so has the network, so that they can change without changing what happens in the other seeds.
  */
 export function drawPlan(seed: number, chance: Chance): Plan {
   const other = new Chance(seed, 1);
-  return other.happens(shortShare) ? drawShortIterations(other) : drawUsual(chance);
+  const plan = other.happens(shortShare) ? drawShortIterations(other) : drawUsual(chance);
+  const network = new Chance(seed, 3);
+  if (!network.happens(slowNetworkShare)) {
+    return { ...plan, bytesPerSecond: Number.POSITIVE_INFINITY, lastStartMs: 0 };
+  }
+  return {
+    ...plan,
+    bytesPerSecond: network.pick([500, 1_500, 5_000]),
+    // The first has the network to itself before the others fill it.
+    lastStartMs: network.pick([0, 20_000, 60_000]),
+    faults: plan.faults.map((fault) => ({ ...fault, atMs: slowNetworkTimes * fault.atMs })),
+  };
 }
+
+type PlanWithoutNetwork = Omit<Plan, 'bytesPerSecond' | 'lastStartMs'>;
 
 /** Faults after which other workers have to do the work of a worker. */
 const losses = ['worker-slow', 'worker-stop', 'worker-kill', 'line-cut', 'drain'] as const;
@@ -71,7 +93,7 @@ const losses = ['worker-slow', 'worker-stop', 'worker-kill', 'line-cut', 'drain'
  * worker. The other workers finish request after request while the slow worker still owes answers to an earlier one.
  * When they are lost, the slow worker also gets batches of the current request. Its late answers arrive first.
  */
-function drawShortIterations(chance: Chance): Plan {
+function drawShortIterations(chance: Chance): PlanWithoutNetwork {
   const faults = [drawFault(chance, 'worker-slow', usualMs)];
   for (let i = 1 + chance.below(6); i > 0; i--) {
     faults.push(drawFault(chance, chance.pick(losses), 3 * usualMs));
@@ -95,7 +117,7 @@ function drawShortIterations(chance: Chance): Plan {
  * Draws a plan with four steps in each iteration. A worker that lies is only found out where two honest ones can be
  * asked, so nothing else happens to the workers of such a plan, and all work is done twice.
  */
-function drawUsual(chance: Chance): Plan {
+function drawUsual(chance: Chance): PlanWithoutNetwork {
   const hasLiar = chance.happens(0.15);
   const mostMs = chance.pick([2, 20, 120]);
   const faults: Fault[] = [];

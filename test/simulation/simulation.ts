@@ -3,20 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { Member } from '../../src/coordinator/dispatch/member.js';
-import { KeyedRandom } from '../../src/data/random.js';
-import { TripletSampler } from '../../src/data/sampler.js';
-import { arithmeticVersion } from '../../src/identity/arithmetic-version.js';
-import { proveSamples } from '../../src/inspection/prove.js';
-import type { LedgerHeader } from '../../src/ledger/entry.js';
-import { readLedger } from '../../src/ledger/reader.js';
-import { RunDirectory } from '../../src/run/run-directory.js';
-import { trainingHash } from '../../src/run/training-hash.js';
+import { auditLedger } from './audited-ledger.js';
 import { Chance } from './chance.js';
 import { drawPlan, type Fault, type FaultKind, type Plan } from './faults.js';
 import { SimulatedProcess, SimulatedTime } from './simulated-clock.js';
 import { SimulatedCoordinator, type SimulatedPort } from './simulated-coordinator.js';
 import type { DiskTrouble } from './simulated-disk.js';
-import { SimulatedLine } from './simulated-line.js';
+import { SimulatedLine, type SimulatedLinks } from './simulated-line.js';
+import { SimulatedLink } from './simulated-link.js';
 import { datasetOf, runIn } from './simulated-run.js';
 import { SimulatedWorker } from './simulated-worker.js';
 
@@ -24,6 +18,8 @@ import { SimulatedWorker } from './simulated-worker.js';
 const longestMs = 30 * 60_000;
 /** A worker is set aside when it misses more deadlines than this within ten minutes. */
 const mostMisses = 8;
+/** The network is to blame for what is late when its worker has had nothing to compute for so long. */
+const leastIdleMs = 500;
 
 /** What became of a simulation. */
 export interface Outcome {
@@ -56,6 +52,8 @@ export async function simulateAndCompare(seed: number): Promise<Outcome> {
     verificationRate: 0,
     fullness: 0,
     hiccups: 0,
+    bytesPerSecond: Number.POSITIVE_INFINITY,
+    lastStartMs: 0,
   };
   const reference = undisturbed.get(schedule) ?? simulate(0, quiet);
   undisturbed.set(schedule, reference);
@@ -98,7 +96,9 @@ class Simulation {
     coordinator: SimulatedCoordinator;
     trouble: DiskTrouble;
   } | null = null;
-  private readonly workers: { process: SimulatedProcess; worker: SimulatedWorker }[] = [];
+  /** By place. */
+  private readonly workers = new Map<number, { process: SimulatedProcess; worker: SimulatedWorker }>();
+  private readonly links: SimulatedLinks;
   private starts = 0;
   private peers = 0;
   private result: { weightsSha256: string; codesSha256: string; history: object } | null = null;
@@ -109,6 +109,11 @@ class Simulation {
   ) {
     this.chance = new Chance(seed);
     this.plan = { ...drawPlan(seed, this.chance), ...changed };
+    const { bytesPerSecond } = this.plan;
+    this.links = {
+      up: new SimulatedLink(this.time, bytesPerSecond),
+      down: new SimulatedLink(this.time, bytesPerSecond),
+    };
   }
 
   async run(): Promise<Outcome> {
@@ -117,7 +122,7 @@ class Simulation {
     process.on('unhandledRejection', onRejection);
     try {
       this.startCoordinator();
-      for (let place = 0; place < plan.workers; place++) this.startWorker(place);
+      for (let place = 0; place < plan.workers; place++) this.startWorkerLater(place);
       for (const fault of plan.faults) time.after(fault.atMs, () => this.happen(fault));
       await setImmediate();
       while (!this.result && time.nowMs < longestMs && this.violations.length === 0) {
@@ -129,7 +134,11 @@ class Simulation {
         await setImmediate();
       }
       if (!this.result && this.violations.length === 0) this.violate('the run does not end');
-      if (this.result && this.violations.length === 0) await this.auditLedger();
+      if (this.result && this.violations.length === 0) {
+        await auditLedger(this.directory, plan).catch((error: Error) =>
+          this.violate(`the ledger does not hold: ${error.message}`),
+        );
+      }
     } finally {
       process.off('unhandledRejection', onRejection);
     }
@@ -147,7 +156,7 @@ class Simulation {
 
   close(): void {
     this.coordinator?.process.end();
-    for (const { process } of this.workers) process.end();
+    for (const { process } of this.workers.values()) process.end();
     fs.rmSync(this.directory, { recursive: true, force: true });
   }
 
@@ -172,7 +181,10 @@ class Simulation {
       chance: this.chance,
       trouble,
       trace,
-      onOverdue: (member) => this.countMiss(name, member),
+      onOverdue: (member) => {
+        this.countMiss(name, member);
+        this.checkLine(process, member);
+      },
       onRejected: (member, sentence) => this.checkRejection(`${name} ${member.label}`, sentence),
       onListening: (port) => {
         this.ports.delete(process);
@@ -213,6 +225,12 @@ class Simulation {
     this.time.after(this.chance.between(50, 2_000), () => this.startCoordinator());
   }
 
+  private startWorkerLater(place: number): void {
+    const { lastStartMs } = this.plan;
+    if (place === 0 || lastStartMs === 0) this.startWorker(place);
+    else this.time.after(this.chance.between(0, lastStartMs), () => this.startWorker(place));
+  }
+
   private startWorker(place: number): void {
     const process = new SimulatedProcess(`w${place}-${++this.starts}`, this.time);
     const worker = new SimulatedWorker(`worker-${place}`, {
@@ -222,10 +240,12 @@ class Simulation {
       trace: (line) => this.trace(process.name, line),
       hiccups: this.plan.hiccups,
       encodeTimes: this.plan.encodeTimes,
+      // On a slow network an answer comes in many pieces, as a large one does.
+      pieceBytes: this.plan.bytesPerSecond === Number.POSITIVE_INFINITY ? 1 << 20 : 64,
       dial: (dialling) => this.connect(process, dialling),
       answered: () => {},
     });
-    this.workers[place] = { process, worker };
+    this.workers.set(place, { process, worker });
   }
 
   private connect(process: SimulatedProcess, worker: SimulatedWorker): SimulatedLine | null {
@@ -237,6 +257,7 @@ class Simulation {
       this.time,
       this.chance,
       this.plan,
+      this.links,
       process,
       port.process,
       worker,
@@ -247,8 +268,8 @@ class Simulation {
   }
 
   private happen({ kind, choice, lastsMs }: Fault): void {
-    const place = Math.floor(choice * this.workers.length);
-    const { process, worker } = this.workers[place]!;
+    const place = [...this.workers.keys()][Math.floor(choice * this.workers.size)]!;
+    const { process, worker } = this.workers.get(place)!;
     const { coordinator } = this;
     this.trace('fault', `${kind} ${place}`);
     const later = (action: () => void) => this.time.after(lastsMs, action);
@@ -312,38 +333,20 @@ class Simulation {
     later(() => coordinator.process.continue());
   }
 
-  /** The ledger of the highest term holds every step once, with the samples that the keys choose. */
-  private async auditLedger(): Promise<void> {
-    const run = runIn(this.directory, this.plan);
-    const dataset = datasetOf(this.plan);
-    const { spec } = run;
-    const [file] = RunDirectory.at(join(this.directory, 'simulated')).ledgerFiles();
-    const header: LedgerHeader = {
-      format: 'fcaenet-ledger',
-      formatVersion: 1,
-      trainingHash: trainingHash(run),
-      datasetFingerprint: dataset.fingerprint,
-      arithmeticVersion,
-    };
-    const sampler = new TripletSampler({
-      random: new KeyedRandom(spec.seed),
-      labels: dataset.train.labels,
-      classCount: dataset.classNames.length,
-      sampleSize: spec.dataset.sampleSize,
-      batchSize: spec.schedule.batchSize,
-    });
-    try {
-      const { steps } = await readLedger(file!, header);
-      proveSamples(spec, sampler, steps);
-    } catch (error) {
-      this.violate(`the ledger does not hold: ${(error as Error).message}`);
-    }
-  }
-
   /** The coordinator rejects an answer only if a fault of the plan spoils answers, or what they are computed from. */
   private checkRejection(who: string, sentence: string): void {
     if (this.plan.faults.some(({ kind }) => spoilsAnswers.has(kind))) return;
     this.violate(`${who} is rejected, but no fault spoils answers: ${sentence}`);
+  }
+
+  /** A worker is late, and its work goes to others: not because the network is full. */
+  private checkLine(coordinator: SimulatedProcess, member: Member): void {
+    if (coordinator.hasBeenStopped) return;
+    const late = [...this.workers.values()].find(
+      ({ worker }) => worker.line?.coordinatorEnd.asStream === member.stream,
+    );
+    if (!late?.process.isRunning || late.worker.idleMs < leastIdleMs || !late.worker.line?.isCarrying) return;
+    this.violate(`work of ${member.label} is handed out twice because the network is full`);
   }
 
   private countMiss(coordinator: string, member: Member): void {
