@@ -32,6 +32,8 @@ export interface Arrival {
   readonly byteLength: number;
   readonly received: number;
   readonly beganAtMs: number;
+  /** When its last bytes came, or when it began. */
+  readonly movedAtMs: number;
 }
 
 /**
@@ -64,7 +66,7 @@ export class TransferReceiver {
   get arrival(): Arrival | null {
     if (!this.open) return null;
     const { bytes, received, beganAtMs } = this.open;
-    return { byteLength: bytes.byteLength, received, beganAtMs };
+    return { byteLength: bytes.byteLength, received, beganAtMs, movedAtMs: this.movedAtMs! };
   }
 
   /**

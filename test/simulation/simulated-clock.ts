@@ -44,7 +44,6 @@ export class SimulatedProcess implements Clock {
   private state: 'running' | 'stopped' | 'ended' = 'running';
   private deferred: (() => void)[] = [];
   private offsetMs = 0;
-  private stops = 0;
   private readonly onEnd: (() => void)[] = [];
 
   constructor(
@@ -54,10 +53,6 @@ export class SimulatedProcess implements Clock {
 
   get isRunning(): boolean {
     return this.state === 'running';
-  }
-
-  get hasBeenStopped(): boolean {
-    return this.stops > 0;
   }
 
   get hasEnded(): boolean {
@@ -110,9 +105,7 @@ export class SimulatedProcess implements Clock {
 
   /** SIGSTOP */
   stop(): void {
-    if (this.state !== 'running') return;
-    this.state = 'stopped';
-    this.stops++;
+    if (this.state === 'running') this.state = 'stopped';
   }
 
   /** SIGCONT */

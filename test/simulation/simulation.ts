@@ -183,7 +183,7 @@ class Simulation {
       trace,
       onOverdue: (member) => {
         this.countMiss(name, member);
-        this.checkLine(process, member);
+        this.checkLine(member);
       },
       onRejected: (member, sentence) => this.checkRejection(`${name} ${member.label}`, sentence),
       onListening: (port) => {
@@ -340,8 +340,7 @@ class Simulation {
   }
 
   /** A worker is late, and its work goes to others: not because the network is full. */
-  private checkLine(coordinator: SimulatedProcess, member: Member): void {
-    if (coordinator.hasBeenStopped) return;
+  private checkLine(member: Member): void {
     const late = [...this.workers.values()].find(
       ({ worker }) => worker.line?.coordinatorEnd.asStream === member.stream,
     );

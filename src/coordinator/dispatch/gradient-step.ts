@@ -17,7 +17,7 @@ export async function runGradientStep(
   surroundings: WorkSurroundings,
 ): Promise<NodePayload> {
   const { pool } = surroundings;
-  const { tree, shape } = step;
+  const { tree, shape, phases } = step;
   const bytesOfRows = (rows: number) => payloadBytes(shape, rows);
   let stopExpecting = () => {};
   const kind = new GradientWork(step, pool, () => stopExpecting());
@@ -28,12 +28,18 @@ export async function runGradientStep(
       const node = result.node!;
       if (!tree.contains(node) || tree.leavesUnder(node).length === 0) return 'unknown';
       const rows = tree.rowsUnder(node);
+      // It is asked when an answer is announced.
+      phases.answering();
       return bytesOfRows(rows.end - rows.start);
     },
-    take: (member, result, bytes) => work.answer(member, tree.leavesUnder(result.node!), { result, bytes }),
+    take: (member, result, bytes) =>
+      phases.handle(() => work.answer(member, tree.leavesUnder(result.node!), { result, bytes })),
   };
   stopExpecting = pool.nodes.begin(taker, bytesOfRows(tree.batchRows));
-  await work.run();
+  const running = work.run();
+  void Promise.all(pool.admitted().map(({ outbox }) => outbox.hasLeft())).then(() => phases.sent());
+  await running;
+  phases.summed();
   return kind.sum!;
 }
 

@@ -7,17 +7,36 @@ import type { HeldShare } from './work-shares.js';
 
 /** An answer is given up when another worker would be this many times faster with all of it. */
 const patience = 4;
+/** Checks come every tenth of a second, unless this process was held up. */
+const heldUpSeconds = 0.5;
+/** The part of a transfer whose pace says nothing about the rest. */
+const beginning = 0.1;
 
 /**
  * Decides which workers are late. A worker is late when nothing of its work has moved for the deadline: no work has left
  * for it, no answer has come, no byte of an answer has arrived. So a line that is full makes nobody late.
  */
 export class Lateness {
+  private readonly pool: WorkerPool;
+  private readonly clock: Clock;
+  private lookedAtSeconds: number;
+
   constructor(
     private readonly deadlines: DeadlineEstimator,
-    private readonly pool: WorkerPool,
-    private readonly clock: Clock,
-  ) {}
+    { pool, clock }: { readonly pool: WorkerPool; readonly clock: Clock },
+  ) {
+    this.pool = pool;
+    this.clock = clock;
+    this.lookedAtSeconds = secondsOf(clock);
+  }
+
+  /** Call it before each check. @returns whether this process was held up, so that what has arrived is not read yet */
+  wasHeldUp(): boolean {
+    const now = secondsOf(this.clock);
+    const passed = now - this.lookedAtSeconds;
+    this.lookedAtSeconds = now;
+    return passed > heldUpSeconds;
+  }
 
   /** Whether others should compute the member's share too. */
   isLate(member: Member, share: HeldShare): boolean {
@@ -57,11 +76,10 @@ export class Lateness {
     return this.remainingSeconds(arrival) > patience * this.secondsAgain(share, arrival);
   }
 
-  /** At the pace at which it came so far. Before its first bytes came nothing is known, and it counts as fast. */
-  private remainingSeconds({ byteLength, received, beganAtMs }: Arrival): number {
-    if (received === 0) return 0;
-    const seconds = (this.clock.nowMs() - beganAtMs) / 1000;
-    return (seconds * (byteLength - received)) / received;
+  /** At the pace at which it came so far. Its beginning says nothing yet: until then it counts as fast. */
+  private remainingSeconds({ byteLength, received, beganAtMs, movedAtMs }: Arrival): number {
+    if (received < beginning * byteLength) return 0;
+    return ((movedAtMs - beganAtMs) / 1000) * (byteLength / received - 1);
   }
 
   /** Expected seconds in which another worker computes and sends what this one is sending. */

@@ -9,6 +9,7 @@ import { encodeCoordinatorMessage } from '../../transport/service.js';
 import { TransferReceiver } from '../../transport/tensor-stream.js';
 import type { TransferMemory } from '../../transport/transfer-memory.js';
 import { CoordinatorError } from '../error.js';
+import type { DataPath } from './data-path.js';
 import { LeavingMessages } from './leaving-messages.js';
 import type { Line } from './line-pace.js';
 import type { SharedMemory } from './local-worker-memory.js';
@@ -137,6 +138,11 @@ export class Member {
     const { movedAtMs } = this.receiver;
     this.receiver.accept(chunk);
     this.line.received.moved(chunk.data.byteLength, now - movedAtMs! / 1000, now);
+  }
+
+  /** How its tensors travel. */
+  get path(): DataPath {
+    return this.sharedMemory ? 'shared_memory' : 'star';
   }
 
   get state(): MemberState {

@@ -117,7 +117,7 @@ export class RedundantWork<Answer> {
     private readonly surroundings: WorkSurroundings,
   ) {
     for (const unit of kind.verified) this.wanted.set(unit, 2);
-    this.lateness = new Lateness(kind.deadlines, surroundings.pool, surroundings.clock);
+    this.lateness = new Lateness(kind.deadlines, surroundings);
   }
 
   /**
@@ -313,6 +313,11 @@ export class RedundantWork<Answer> {
     const { kind, shares, lateness } = this;
     const { units: work } = kind;
     const now = secondsOf(clock);
+    if (lateness.wasHeldUp()) {
+      // What has arrived meanwhile is read first.
+      clock.after(0, this.expire);
+      return;
+    }
     // What was coming may have stopped.
     let mayGoElsewhere = this.countsOnLate;
     for (const { worker, units } of shares.expire((...held) => lateness.isLate(...held))) {

@@ -12,6 +12,7 @@ import type { runGradientStep } from '../dispatch/gradient-step.js';
 import { encodeContext, type IterationMessage, OutgoingWeights } from '../dispatch/outgoing-weights.js';
 import type { WorkerPool } from '../dispatch/pool.js';
 import type { WorkSurroundings } from '../dispatch/redundant-work.js';
+import { StepPhases } from '../dispatch/step-phases.js';
 import { type DescribedStep, describeStep } from './describe-step.js';
 import { encodeOutputs } from './encode-outputs.js';
 import { evaluateCodes } from './evaluation.js';
@@ -78,8 +79,9 @@ export class TrainingLoop {
       await this.options.beforeStep();
       const { epoch, step } = state.position;
       const started = clock.nowMs();
+      const phases = new StepPhases(clock);
       const { positions } = sampler.batch(iteration, epoch, step);
-      const description = this.describe(context);
+      const description = this.describe(context, phases);
       const sum = await this.options.runStep(description, this.surroundings());
       await this.options.beforeFinishing(state.position.globalStep + 1);
       // There is no await between recording, applying and advancing. So a checkpoint always has ledger and state of the
@@ -92,7 +94,7 @@ export class TrainingLoop {
       const images = positions.length * imagesPerAnchor(spec.method);
       state.seconds += seconds;
       state.images += images;
-      notify({ type: 'step.done', losses: sum.losses, seconds, images });
+      notify({ type: 'step.done', losses: sum.losses, seconds, phases: phases.seconds(), images });
       pool.memory.give(sum.gradient.buffer);
       if (this.options.checkpointIsDue(state.position.globalStep)) await this.options.checkpoint();
     }
@@ -227,9 +229,10 @@ export class TrainingLoop {
     return ledger.record({ term, iteration, epoch, step, globalStep, batch, leaves }, gradient);
   }
 
-  private describe(context: IterationMessage) {
+  private describe(context: IterationMessage, phases: StepPhases) {
     const { spec, state, sampler, layout, term } = this.options;
     const { position, codes } = state;
-    return describeStep({ spec, term, position, sampler, codes, layout, weights: this.weights(), context });
+    const weights = this.weights();
+    return describeStep({ spec, term, position, sampler, codes, layout, weights, context, phases });
   }
 }
