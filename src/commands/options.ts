@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { deviceId } from '../machine/devices/select.js';
-import { isNatsUrl, parseAddress } from '../run/address.js';
+import { type Address, isNatsUrl, parseAddress } from '../run/address.js';
 import { readTrainingRun } from '../run/read.js';
 import type { ResumeMode } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
@@ -105,6 +105,22 @@ export function dialledAddress(text: string): string {
     throw new InvalidArgumentError('It must be HOST:PORT with a port from 1 to 65535.');
   }
   return text;
+}
+
+/** Parses an option that is HOST:PORT, where port 0 takes a free one. */
+export function listeningAddress(text: string): Address {
+  const address = parseAddress(text);
+  if (address !== undefined) return address;
+  throw new InvalidArgumentError('It must be HOST:PORT with a port from 0 to 65535.');
+}
+
+/** Parses an option that is HOST or HOST:PORT. The port is null where there is none. */
+export function advertisedAddress(text: string): { readonly host: string; readonly port: number | null } {
+  const address = parseAddress(text) ?? parseAddress(`${text}:0`);
+  if (address === undefined) {
+    throw new InvalidArgumentError('It must be HOST or HOST:PORT, with IPv6 addresses in brackets.');
+  }
+  return { host: address.host, port: address.port || null };
 }
 
 /** Parses an option that is the URL of a NATS server. */

@@ -1,13 +1,17 @@
 import type { Command } from 'commander';
+import { type Address, formatAddress, isLoopback } from '../run/address.js';
 import { defaultOperation } from '../run/presets.js';
 import type { WorkOptions } from '../worker/command.js';
 import type { DeviceWorkOptions } from '../worker/devices-command.js';
+import type { PeeringSettings } from '../worker/peering-place.js';
 import {
   addDevicesOption,
   addExamples,
   addJoinTokenOption,
+  advertisedAddress,
   type DeviceNames,
   dialledAddress,
+  listeningAddress,
   wholeNumber,
 } from './options.js';
 import { UsageError } from './usage.js';
@@ -24,6 +28,8 @@ interface Flags {
   readonly tlsKey?: string;
   readonly tlsAuthority?: string;
   readonly joinTokenFile?: string;
+  readonly peerListen?: Address;
+  readonly advertise?: NonNullable<PeeringSettings['advertise']>;
   readonly name?: string;
   readonly expectRestart: boolean;
   readonly devices?: DeviceNames;
@@ -63,6 +69,16 @@ export function registerWorker(program: Command, actions: WorkerActions): void {
     .option('--tls-certificate <file>', 'this worker’s certificate (PEM); requires the next two')
     .option('--tls-key <file>', 'its key')
     .option('--tls-authority <file>', 'the authority of the coordinator’s certificate')
+    .option(
+      '--peer-listen <host:port>',
+      'where to listen for other workers (default: a free port, of loopback in plain text, else of all addresses)',
+      listeningAddress,
+    )
+    .option(
+      '--advertise <host[:port]>',
+      'where other workers reach this one (default: where its connection to the coordinator begins)',
+      advertisedAddress,
+    )
     .option('--name <name>', 'name of this worker in logs (default: host name and process id)')
     .option('--expect-restart', 'exit with code 75 instead of 0 on SIGTERM before the end of the run', false);
   addJoinTokenOption(command);
@@ -77,9 +93,10 @@ export function registerWorker(program: Command, actions: WorkerActions): void {
   command.action(async (options: Flags) => {
     const { connect, data, cache: directory, cacheLimitBytes: limitBytes, name, expectRestart } = options;
     const { devices } = options;
+    const tls = tlsOf(options);
+    const peering = peeringOf(options);
     if (devices !== undefined && devices !== 'auto' && devices !== 'none') {
-      tlsOf(options);
-      await actions.workOnDevices({ devices, flags: flagsOf(options), name, expectRestart });
+      await actions.workOnDevices({ devices, flags: flagsOf(options), peering, name, expectRestart });
       return;
     }
     await actions.work({
@@ -89,7 +106,8 @@ export function registerWorker(program: Command, actions: WorkerActions): void {
       reconnectTimeoutSeconds: options.reconnectTimeout,
       data,
       cache: { directory, limitBytes },
-      tls: tlsOf(options),
+      tls,
+      peering,
       joinTokenFile: options.joinTokenFile,
       name,
       expectRestart,
@@ -98,7 +116,10 @@ export function registerWorker(program: Command, actions: WorkerActions): void {
   });
 }
 
-/** The options of each worker's own command line: all that were given but its name and devices. */
+/**
+ * The options of each worker's own command line: all that were given but its name, its devices and where it listens for
+ * others.
+ */
 function flagsOf(options: Flags): string[] {
   const values: readonly (readonly [string, string | number | undefined])[] = [
     ['--connect', options.connect],
@@ -115,6 +136,16 @@ function flagsOf(options: Flags): string[] {
   ];
   const given = values.flatMap(([flag, value]) => (value === undefined ? [] : [flag, String(value)]));
   return options.expectRestart ? [...given, '--expect-restart'] : given;
+}
+
+/** @throws UsageError for an address beyond loopback without certificates */
+function peeringOf({ peerListen, advertise, tlsCertificate }: Flags): PeeringSettings {
+  if (peerListen && tlsCertificate === undefined && !isLoopback(peerListen.host)) {
+    throw new UsageError(
+      `--peer-listen ${formatAddress(peerListen.host, peerListen.port)} is not a loopback address, but without --tls-certificate a worker listens for others only on loopback`,
+    );
+  }
+  return { listen: peerListen ?? null, advertise: advertise ?? null };
 }
 
 function tlsOf({ tlsCertificate, tlsKey, tlsAuthority }: Flags): WorkOptions['tls'] {

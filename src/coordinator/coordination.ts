@@ -12,8 +12,9 @@ import { runSampler } from '../schedule/run-sampler.js';
 import type { Fleet, FleetOptions } from './admission/fleet.js';
 import { type RestoredRun, RunCheckpoints, type RunOrigin } from './checkpoints/run-checkpoints.js';
 import { Closing } from './closing.js';
-import { runGradientStep } from './dispatch/gradient-step.js';
 import { CoordinatorError } from './error.js';
+import { runStep } from './exchange/exchange-step.js';
+import { Participants } from './exchange/participants.js';
 import type { Interruption } from './interruption.js';
 import type { Leading } from './leadership/lead.js';
 import { RunControl } from './leadership/run-control.js';
@@ -179,6 +180,7 @@ export class Coordination {
     directory.writeRunFile(run);
     events.publish(state.position, restored ? { type: 'run.resumed' } : { type: 'run.started' });
     this.enter({ kind: 'training' });
+    const participants = new Participants(fleet.pool, run.spec.operation.exchange === 'auto');
     const loop = new TrainingLoop({
       spec: run.spec,
       term,
@@ -191,7 +193,8 @@ export class Coordination {
       ledger,
       signal: interruption.signal,
       clock,
-      runStep: runGradientStep,
+      runStep: (step, surroundings) => runStep(participants, step, surroundings),
+      distribute: (weights) => participants.distribute(weights),
       onLateContradiction: (error) => {
         this.contradiction ??= error;
         interruption.interrupt(error);

@@ -47,8 +47,8 @@ export interface WorkerStart {
 
 export interface WorkerProcessesOptions {
   readonly places: readonly WorkerPlace[];
-  /** @param name of the worker in logs */
-  readonly startOf: (name: string) => WorkerStart;
+  /** @param name of the worker in logs @param place among the places */
+  readonly startOf: (name: string, place: number) => WorkerStart;
   /** Where its log goes: to standard output of this process, or nowhere, as the coordinator has it anyway. */
   readonly output: 'inherit' | 'ignore';
   /** Wait before the first restart on a GPU; each further one is four times as long. On processors there is none. */
@@ -112,7 +112,7 @@ export class WorkerProcesses {
   private start(place: WorkerPlace, index: number, restarts: number): void {
     const { log, output, startOf } = this.options;
     const { device, processors } = place;
-    const { flags, environment, descriptors, onEnd } = startOf(nameOf(place, index));
+    const { flags, environment, descriptors, onEnd } = startOf(nameOf(place, index), index);
     const program = fileURLToPath(new URL('../cli.js', import.meta.url));
     // The IPC channel tells the worker that its parent is alive: the worker leaves when the channel closes. The process
     // group of its own keeps the terminal's Ctrl-C away from it, because its parent decides when it stops.

@@ -63,6 +63,17 @@ export function payloadArrays(payload: NodePayload): (Float64Array | Float32Arra
   ];
 }
 
+/** Bytes of a payload without its gradient. */
+export function outcomeBytes(shape: PayloadShape, rows: number): number {
+  return payloadBytes(shape, rows) - Float32Array.BYTES_PER_ELEMENT * shape.layout.parameterCount;
+}
+
+/** Views into a received payload without its gradient, as `payloadFrom`. The gradient is empty. */
+export function outcomeFrom(bytes: Uint8Array, shape: PayloadShape, rows: number): NodePayload {
+  const layout = { ...shape.layout, parameterCount: 0 };
+  return payloadFrom(bytes, { ...shape, layout }, rows);
+}
+
 /** SHA-256 over the payload's bytes as sent. */
 export function payloadDigest(payload: NodePayload): Buffer {
   const hash = createHash('sha256');

@@ -1,5 +1,11 @@
+/** A host, without brackets, and a port. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** Splits HOST:PORT, with IPv6 hosts in brackets; undefined when the text is not such an address. */
-export function parseAddress(text: string): { host: string; port: number } | undefined {
+export function parseAddress(text: string): Address | undefined {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   const host = match?.[1] ?? match?.[2];

@@ -66,6 +66,7 @@ export const defaultOperation: Operation = {
   workers: 'auto',
   devices: 'auto',
   exactness: 'strict',
+  exchange: 'auto',
   runsDirectory: 'runs',
   listen: '127.0.0.1:0',
   tls: null,

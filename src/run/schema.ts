@@ -73,6 +73,7 @@ const operation = group({
   ),
   devices: z.union([z.enum(['auto', 'none', 'all']), namedDevices], devicesExpected),
   exactness: oneOf(['strict', 'best-effort']),
+  exchange: oneOf(['auto', 'off']),
   runsDirectory: path,
   listen,
   tls: z.strictObject({ certificate: path, key: path, authority: path }, 'a group of settings').nullable(),

@@ -124,6 +124,11 @@ export interface Operation {
   readonly devices: 'auto' | 'none' | 'all' | readonly (number | string)[];
   /** Whether a worker whose probe gives other bits is refused, or admitted with a warning. */
   readonly exactness: 'strict' | 'best-effort';
+  /**
+   * Whether workers on other connections send their gradients to one another, and the coordinator only receives sums.
+   * off: all send them to the coordinator.
+   */
+  readonly exchange: 'auto' | 'off';
   readonly runsDirectory: string;
   /** Address for workers, HOST:PORT; port 0 takes a free one. */
   readonly listen: string;

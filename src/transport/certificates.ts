@@ -32,8 +32,8 @@ export function tlsFilesIn(directory: string, holder: 'coordinator' | 'worker'):
 
 /**
  * Makes a private certificate authority, a certificate for the coordinator (server and client, because local workers
- * use it too), a certificate for workers (client only) and a join token. Only the owner can read the keys and the
- * token.
+ * use it too), a certificate for workers (server and client, because workers connect to each other) and a join token.
+ * Only the owner can read the keys and the token.
  * @throws TransportError TRANSPORT_CERTIFICATES_EXIST when the folder is not empty, or
  * TRANSPORT_CERTIFICATES_UNWRITABLE
  */
@@ -58,7 +58,8 @@ export async function makeCertificates(options: CertificatesOptions): Promise<vo
       await x509.SubjectKeyIdentifierExtension.create(authorityKeys.publicKey),
     ],
   });
-  const issue = async (holder: 'coordinator' | 'worker', purposes: string[], hosts: readonly string[]) => {
+  const { serverAuth, clientAuth } = x509.ExtendedKeyUsage;
+  const issue = async (holder: 'coordinator' | 'worker', hosts: readonly string[]) => {
     const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
     const certificate = await x509.X509CertificateGenerator.create({
       serialNumber: serialNumber(),
@@ -71,7 +72,7 @@ export async function makeCertificates(options: CertificatesOptions): Promise<vo
       extensions: [
         new x509.BasicConstraintsExtension(false, undefined, true),
         new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-        new x509.ExtendedKeyUsageExtension(purposes, true),
+        new x509.ExtendedKeyUsageExtension([serverAuth, clientAuth], true),
         new x509.SubjectAlternativeNameExtension(
           hosts.map((host) => ({ type: isIP(host) === 0 ? 'dns' : 'ip', value: host })),
         ),
@@ -83,15 +84,14 @@ export async function makeCertificates(options: CertificatesOptions): Promise<vo
     write(join(directory, holder, 'tls.key'), await pemOf(keys.privateKey), 0o600);
     write(join(directory, holder, 'ca.crt'), authority.toString('pem'), 0o644);
   };
-  const { serverAuth, clientAuth } = x509.ExtendedKeyUsage;
   try {
     for (const folder of ['authority', 'coordinator', 'worker']) {
       mkdirSync(join(directory, folder), { mode: 0o700 });
     }
     write(join(directory, 'authority', 'ca.crt'), authority.toString('pem'), 0o644);
     write(join(directory, 'authority', 'ca.key'), await pemOf(authorityKeys.privateKey), 0o600);
-    await issue('coordinator', [serverAuth, clientAuth], [...new Set([...loopbackNames, ...names])]);
-    await issue('worker', [clientAuth], ['worker.fcaenet.invalid']);
+    await issue('coordinator', [...new Set([...loopbackNames, ...names])]);
+    await issue('worker', ['worker.fcaenet.invalid']);
     write(join(directory, 'join-token'), makeJoinToken(), 0o600);
   } catch (cause) {
     throw unwritable(directory, cause);

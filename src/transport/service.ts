@@ -1,7 +1,6 @@
-import { fileURLToPath } from 'node:url';
 import * as grpc from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
 import { emptyChecksum, verifyChecksum, writeChecksum } from './checksum.js';
+import { definition } from './definition.js';
 import { TransportError } from './error.js';
 import type { CoordinatorMessage } from './generated/fcaenet/v1/CoordinatorMessage.js';
 import type { TrainingClient, TrainingDefinition } from './generated/fcaenet/v1/Training.js';
@@ -11,7 +10,7 @@ import type { WorkerMessage__Output } from './generated/fcaenet/v1/WorkerMessage
 grpc.setLogVerbosity(grpc.logVerbosity.NONE);
 
 /** Increase it when a change to `proto/` makes old and new peers incompatible. */
-export const protocolVersion = 4;
+export const protocolVersion = 5;
 
 /** Counts the bytes of messages without gRPC framing, and the bytes of tensors that go through shared memory. */
 export interface Traffic {
@@ -19,12 +18,6 @@ export interface Traffic {
   receivedBytes: number;
 }
 
-const definition = loadSync(fileURLToPath(new URL('../../proto/training.proto', import.meta.url)), {
-  longs: Number,
-  enums: String,
-  oneofs: true,
-  defaults: true,
-});
 const { Join: plain } = definition['fcaenet.v1.Training'] as unknown as TrainingDefinition;
 /** The service with a checksum at the end of every message. It is checked before a message is decoded. */
 const service: TrainingDefinition = {

@@ -46,7 +46,7 @@ export class TransferReceiver {
    * @param shared null when no memory is shared with the peer and every transfer comes in chunks
    */
   constructor(
-    private readonly memory: TransferMemory,
+    private readonly memory: TransferMemory<ArrayBufferLike>,
     private readonly shared: SharedArrivals | null = null,
     private readonly clock: Pick<Clock, 'nowMs'> = systemClock,
   ) {}
@@ -111,6 +111,11 @@ export class TransferReceiver {
       complete(bytes);
     } else if (byteLength === 0) complete(bytes);
     else this.open = { id: transfer.id, bytes, received: 0, beganAtMs: this.movedAtMs, complete };
+  }
+
+  /** Whether chunks of a transfer are missing. */
+  get isOpen(): boolean {
+    return this.open !== null;
   }
 
   /** @throws TransportError when the chunk belongs to no open transfer, leaves a gap or runs past the end */

@@ -13,6 +13,8 @@ export type CoordinatorStream = ClientDuplexStream<WorkerMessage, CoordinatorMes
 /** An open stream to a coordinator, and the channel it is on. */
 export interface Connection {
   readonly stream: CoordinatorStream;
+  /** IP address of this end. */
+  readonly localAddress: string;
   close(): void;
 }
 
@@ -30,7 +32,7 @@ export async function dial(
 ): Promise<Connection> {
   const deadline = Date.now() + timeoutMs;
   const tooLate = `no data came within ${timeoutMs} ms`;
-  await listening(target, timeoutMs, tooLate, signal);
+  const localAddress = await listening(target, timeoutMs, tooLate, signal);
   const client = new TrainingClientType(target, credentials, {
     ...channelOptions,
     ...options,
@@ -38,15 +40,20 @@ export async function dial(
   });
   try {
     await ready(client, address, deadline, tooLate, signal);
-    return { stream: client.join(), close: () => client.close() };
+    return { stream: client.join(), localAddress, close: () => client.close() };
   } catch (error) {
     client.close();
     throw error;
   }
 }
 
-/** Resolves when a connection succeeds, and closes it without data. */
-function listening(address: string, timeoutMs: number, tooLate: string, signal: AbortSignal): Promise<void> {
+/** Resolves with this end's IP address when a connection succeeds, and closes it without data. */
+function listening(
+  address: string,
+  timeoutMs: number,
+  tooLate: string,
+  signal: AbortSignal,
+): Promise<string> {
   const { host, port } = parseAddress(address) ?? { host: address, port: 0 };
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, timeout: timeoutMs });
@@ -57,7 +64,10 @@ function listening(address: string, timeoutMs: number, tooLate: string, signal: 
     };
     const aborted = () => settle(() => reject(signal.reason));
     signal.addEventListener('abort', aborted, { once: true });
-    socket.once('connect', () => settle(resolve));
+    socket.once('connect', () => {
+      const { localAddress } = socket;
+      settle(() => resolve(localAddress!));
+    });
     socket.once('timeout', () => settle(() => reject(unreachable(address, tooLate))));
     socket.on('error', ({ message }) => settle(() => reject(unreachable(address, message))));
     if (signal.aborted) aborted();

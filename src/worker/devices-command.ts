@@ -7,11 +7,13 @@ import { type NamedDevices, selectDevices } from '../machine/devices/select.js';
 import { placesOn } from '../processes/plan.js';
 import { deviceRestartMs, type WorkerEnding, WorkerProcesses } from '../processes/worker-processes.js';
 import { WorkerError } from './error.js';
+import { type PeeringSettings, peeringFlags } from './peering-place.js';
 
 export interface DeviceWorkOptions {
   readonly devices: NamedDevices;
-  /** Arguments of each worker after `worker`, without its name and devices. */
+  /** Arguments of each worker after `worker`, without its name and devices, and where it listens for others. */
   readonly flags: readonly string[];
+  readonly peering: PeeringSettings;
   /** Beginning of the workers' names; undefined names them by their places. */
   readonly name: string | undefined;
   /** Whether who starts this process starts it again unless it says that the run is over. */
@@ -28,6 +30,7 @@ export interface DeviceWorkOptions {
 export async function workOnDevices({
   devices,
   flags,
+  peering,
   name,
   expectRestart,
 }: DeviceWorkOptions): Promise<void> {
@@ -41,8 +44,13 @@ export async function workOnDevices({
     log.info('devices chosen', { devices: chosen.map(describeDevice) });
     processes = new WorkerProcesses({
       places: placesOn(chosen),
-      startOf: (place) => ({
-        flags: [...flags, '--name', name === undefined ? place : `${name}-${place}`],
+      startOf: (place, index) => ({
+        flags: [
+          ...flags,
+          ...peeringFlags(peering, index),
+          '--name',
+          name === undefined ? place : `${name}-${place}`,
+        ],
         environment: {},
         descriptors: [],
         onEnd: () => {},

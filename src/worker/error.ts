@@ -6,6 +6,7 @@ export type WorkerErrorCode =
   | 'WORKER_BAD_WORK'
   | 'WORKER_LEFT'
   | 'WORKER_DEVICES'
+  | 'WORKER_EXCHANGE'
   | 'WORKER_RUN_FAILED';
 
 const exitCodes: Record<WorkerErrorCode, ExitCode> = {
@@ -14,6 +15,7 @@ const exitCodes: Record<WorkerErrorCode, ExitCode> = {
   WORKER_BAD_WORK: exit.protocol,
   WORKER_LEFT: exit.interrupted,
   WORKER_DEVICES: exit.failed,
+  WORKER_EXCHANGE: exit.failed,
   WORKER_RUN_FAILED: exit.unavailable,
 };
 

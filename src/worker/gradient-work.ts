@@ -39,6 +39,8 @@ export interface FinishedNode {
    * sums their gradients itself.
    */
   readonly leafDigests: readonly LeafDigest[];
+  /** Whether it is one microbatch that is compared, as it was computed. */
+  readonly isCompared: boolean;
   readonly computeSeconds: number;
   readonly imageWaitSeconds: number;
 }
@@ -102,13 +104,14 @@ export async function* computeGradientWork(
     }
     const payload = completes && { ...outcome, gradient: sums.finish(merged) };
     // What is sent as it was computed can be hashed by whoever gets it.
-    if (payload && isAlone && leaves.get(leaf)!.compared) {
+    const isCompared = isAlone && leaves.get(leaf)!.compared;
+    if (payload && isCompared) {
       leafDigests.push({ index: leaf, sha256: payloadDigest(payload) });
     }
     imageWaitSeconds += (loaded - started) / 1000;
     computeSeconds += (performance.now() - loaded) / 1000;
     if (!payload) continue;
-    yield { node: completes, payload, leafDigests, computeSeconds, imageWaitSeconds };
+    yield { node: completes, payload, leafDigests, isCompared, computeSeconds, imageWaitSeconds };
     memory.give(payload.gradient.buffer);
     leafDigests = [];
     computeSeconds = 0;

@@ -19,6 +19,8 @@ import { TransferMemory } from '../transport/transfer-memory.js';
 import { explainedBy, requireDeviceMemory } from './device-limits.js';
 import { computeEncodeWork } from './encode-work.js';
 import { WorkerError } from './error.js';
+import { elementBytes } from './exchange/elements.js';
+import type { ExchangeShape } from './exchange/exchange.js';
 import { computeGradientWork, type FinishedNode } from './gradient-work.js';
 import { ImageLoader } from './images/loader.js';
 import { viewsOfRows } from './images/rows.js';
@@ -110,6 +112,13 @@ export class WorkerRun {
   /** Bytes of a weights transfer: parameters, running means, running variances. */
   get weightBytes(): number {
     return 4 * (this.layout.parameterCount + 2 * this.layout.statisticsCount);
+  }
+
+  /** What the exchange of gradients must know of the run. */
+  get exchangeShape(): Omit<ExchangeShape, 'member'> {
+    const { parameterCount } = this.layout;
+    const { microbatches } = this.spec.schedule;
+    return { gradientCount: parameterCount, weightCount: this.weightBytes / elementBytes, microbatches };
   }
 
   imageStatistics(): { imagesDecoded: number; imagesFromCache: number } {

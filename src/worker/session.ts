@@ -2,18 +2,21 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { diskWatch } from '../disk/watch.js';
 import { ExitCode, FcaenetError, shorten } from '../errors.js';
-import { payloadArrays } from '../reduction/payload.js';
+import { type NodePayload, payloadArrays } from '../reduction/payload.js';
 import { byteLengthOf, bytesOf } from '../transport/bytes.js';
 import type { CoordinatorMessage__Output } from '../transport/generated/fcaenet/v1/CoordinatorMessage.js';
+import type { GradientWork__Output } from '../transport/generated/fcaenet/v1/GradientWork.js';
 import type { Hello } from '../transport/generated/fcaenet/v1/Hello.js';
 import type { Welcome__Output } from '../transport/generated/fcaenet/v1/Welcome.js';
 import type { WorkerMessage } from '../transport/generated/fcaenet/v1/WorkerMessage.js';
 import { Outbox } from '../transport/outbox.js';
 import { leastSharedBytes, memoryFiles, SharedWriter } from '../transport/shared-memory.js';
 import { chunksOf, TransferReceiver } from '../transport/tensor-stream.js';
+import { ArrivingWeights } from './arriving-weights.js';
 import type { CoordinatorStream } from './connection.js';
 import { WorkerError } from './error.js';
 import type { WorkerRun } from './run.js';
+import { type ExchangeSettings, SessionExchange } from './session-exchange.js';
 import type { WorkerMemory } from './shared-memory.js';
 import type { StreamedLog } from './streamed-log.js';
 import type { WorkerCache } from './worker-cache.js';
@@ -30,6 +33,8 @@ export interface SessionOptions {
   readonly workerCache: WorkerCache;
   /** Memory shared with the coordinator; null in a worker that it did not start. */
   readonly shared: WorkerMemory | null;
+  /** Where it listens for other workers, where they exchange gradients. */
+  readonly exchange: ExchangeSettings;
   readonly log: StreamedLog;
   /** Makes the worker leave between two microbatches. */
   readonly signal: AbortSignal;
@@ -70,6 +75,12 @@ export class Session {
   private term = 0;
   private lastTransfer = 0;
   private worker: WorkerRun | null = null;
+  /** Null when this worker takes no part in an exchange of gradients. */
+  private exchange: SessionExchange | null = null;
+  private readonly weights = new ArrivingWeights(
+    (bytes) => this.prepared().setWeights(bytes),
+    this.ended.signal,
+  );
   private admitted = false;
   private kept = false;
   private silentLooks = 0;
@@ -115,6 +126,7 @@ export class Session {
       clearInterval(this.heartbeat);
       await this.closeStream();
       await this.work;
+      await this.exchange?.close();
     }
   }
 
@@ -237,7 +249,23 @@ export class Session {
       const { run, kept } = await workerCache.prepare(welcome);
       this.worker = run;
       this.kept = kept;
-      await this.send({ ready: run.ready });
+      this.exchange = await this.openExchange(welcome, run);
+      await this.send({ ready: { ...run.ready, peerAddress: this.exchange?.peerAddress ?? '' } });
+    });
+  }
+
+  private openExchange(welcome: Welcome__Output, run: WorkerRun): Promise<SessionExchange | null> {
+    const { log, exchange } = this.options;
+    return SessionExchange.open(welcome, this.term, run.exchangeShape, exchange, {
+      receiver: this.receiver,
+      weights: this.weights,
+      log,
+      send: (message) => this.send(message),
+      sendTensors: async (parts, announce) => {
+        await this.sendTensors(parts, announce);
+        await this.outbox.flushed();
+      },
+      fail: (error) => this.fail(error),
     });
   }
 
@@ -260,48 +288,56 @@ export class Session {
       this.enqueue(async () => this.prepared().setIterationContext(context));
     } else if (message.weights) {
       const { weightBytes } = this.prepared();
-      this.receiver.begin(
-        message.weights.transfer,
-        { least: weightBytes, most: weightBytes },
-        'a set of weights',
-        (bytes) =>
-          this.enqueue(async () => {
-            this.prepared().setWeights(bytes);
-            this.options.workerCache.transfers.give(bytes.buffer);
-          }),
+      const { version, transfer } = message.weights;
+      const allowed = { least: weightBytes, most: weightBytes };
+      this.receiver.begin(transfer, allowed, 'a set of weights', (bytes) =>
+        this.weights.arrive(version, bytes, () => this.options.workerCache.transfers.give(bytes.buffer)),
       );
     } else if (message.gradientWork) {
       const work = message.gradientWork;
       this.prepared().prefetch(work);
-      this.enqueue(async () => {
-        for await (const finished of this.prepared().computeGradients(work, this.ended.signal)) {
-          if (this.ended.signal.aborted) return;
-          const { node, leafDigests, computeSeconds, imageWaitSeconds } = finished;
-          await this.sendTensors(payloadArrays(finished.payload).map(bytesOf), (transfer) => ({
-            nodeResult: {
-              position: work.position,
-              node,
-              transfer,
-              leafDigests: [...leafDigests],
-              computeSeconds,
-              imageWaitSeconds,
-            },
-          }));
-          // The gradient's memory may be reused now.
-          await this.outbox.flushed();
-          if (this.ended.signal.aborted) return;
-        }
-        this.prepared().prefetchUpcoming(work);
-      });
+      this.weights.expect(work.weightsVersion);
+      this.enqueue(() => this.computeGradients(work));
     } else if (message.encodeWork) {
       const work = message.encodeWork;
       this.prepared().prefetchEncode(work);
+      this.weights.expect(work.weightsVersion);
       this.enqueue(async () => {
+        await this.weights.use(work.weightsVersion);
+        if (this.ended.signal.aborted) return;
         const { request, batch } = work;
         const bytes = await this.prepared().encode(work);
         await this.sendTensors([bytes], (transfer) => ({ encodeResult: { request, batch, transfer } }));
       });
+    } else if (message.exchange) this.exchanging().take(message.exchange);
+  }
+
+  private async computeGradients(work: GradientWork__Output): Promise<void> {
+    const { signal } = this.ended;
+    await this.weights.use(work.weightsVersion);
+    if (signal.aborted) return;
+    const { position, exchange: held } = work;
+    for await (const finished of this.prepared().computeGradients(work, signal)) {
+      if (signal.aborted) return;
+      const { node, payload, isCompared, leafDigests, computeSeconds, imageWaitSeconds } = finished;
+      if (held) this.exchanging().hold(position!, node, payload.gradient);
+      const parts = payloadArrays(held && !isCompared ? withoutGradient(payload) : payload).map(bytesOf);
+      await this.sendTensors(parts, (transfer) => ({
+        nodeResult: {
+          position,
+          node,
+          transfer,
+          leafDigests: [...leafDigests],
+          computeSeconds,
+          imageWaitSeconds,
+          held,
+        },
+      }));
+      // The gradient's memory may be reused now.
+      await this.outbox.flushed();
+      if (signal.aborted) return;
     }
+    this.prepared().prefetchUpcoming(work);
   }
 
   /** Announces a transfer, then puts it into shared memory or sends its chunks without other messages between them. */
@@ -327,4 +363,17 @@ export class Session {
     }
     return this.worker;
   }
+  private exchanging(): SessionExchange {
+    if (!this.exchange) {
+      throw new WorkerError(
+        'WORKER_BAD_WORK',
+        'the coordinator asks for an exchange of gradients, but this worker takes no part in one',
+      );
+    }
+    return this.exchange;
+  }
+}
+
+function withoutGradient(payload: NodePayload): NodePayload {
+  return { ...payload, gradient: new Float32Array(0) };
 }

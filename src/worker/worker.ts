@@ -17,6 +17,7 @@ import { retryDelayMs } from './back-off.js';
 import { dial } from './connection.js';
 import { whyUnreachable } from './diagnosis.js';
 import { WorkerError } from './error.js';
+import type { PeeringSettings } from './peering-place.js';
 import { Session, type SessionEnding } from './session.js';
 import type { WorkerMemory } from './shared-memory.js';
 import { StreamedLog } from './streamed-log.js';
@@ -51,6 +52,8 @@ export interface WorkerOptions {
   readonly joinToken: string | null;
   /** Memory shared with the coordinator, if the coordinator started this worker. */
   readonly shared: WorkerMemory | null;
+  /** Where it listens for other workers. */
+  readonly peering: PeeringSettings;
   readonly name: string;
   readonly log: Log;
   /** Stops the worker between two microbatches. */
@@ -152,7 +155,7 @@ class Worker {
 
   /** One session, if a coordinator can be reached. */
   private async attempt(): Promise<SessionEnding | Unreached> {
-    const { connect, proxy, tls, joinToken, shared, signal, name } = this.options;
+    const { connect, proxy, tls, joinToken, shared, signal, name, peering } = this.options;
     const { workerCache, log } = this;
     try {
       const timeoutMs = Math.max(1, Math.min(attemptMs, 1000 * this.secondsLeft));
@@ -168,8 +171,10 @@ class Worker {
       };
       const onAdmitted = (kept: boolean) => this.admitted(kept);
       try {
+        const { localAddress } = connection;
+        const exchange = { ...peering, tls, localAddress, isProxied: proxy !== null };
         return await new Session(
-          { hello, workerCache, shared, log, signal, onAdmitted },
+          { hello, workerCache, shared, exchange, log, signal, onAdmitted },
           connection.stream,
         ).run();
       } finally {

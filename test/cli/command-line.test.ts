@@ -61,6 +61,7 @@ test('a worker shares the usual cache unless told another', async () => {
           name: undefined,
           expectRestart: false,
           hidesGpus: false,
+          peering: { listen: null, advertise: null },
         },
       ],
     },
@@ -98,6 +99,7 @@ test('worker --devices starts workers with all other options but the name', asyn
             ...['--data', 'd', '--cache', 'c', '--cache-limit-bytes', '5', '--join-token-file', 't'],
             '--expect-restart',
           ],
+          peering: { listen: null, advertise: null },
           name: 'w',
           expectRestart: true,
         },
@@ -128,6 +130,32 @@ test('a worker takes certificate, key and authority together, and its token from
   expect(await parseCommandLine('worker', '--connect', 'host:1', '--data', 'd', ...flags)).toMatchObject([
     { options: [{ tls: { certificate: 'c', key: 'k', authority: 'a' }, joinTokenFile: 't' }] },
   ]);
+});
+
+test('a worker listens for others where it is told to, beyond loopback only with certificates', async () => {
+  const needed = ['worker', '--connect', 'host:1', '--data', 'd'];
+  const tls = ['--tls-certificate', 'c', '--tls-key', 'k', '--tls-authority', 'a'];
+  const asked = ['--peer-listen', '0.0.0.0:7500', '--advertise'];
+  for (const [text, advertise] of [
+    ['10.0.0.5', { host: '10.0.0.5', port: null }],
+    ['rack-3.example:7600', { host: 'rack-3.example', port: 7600 }],
+    ['[fd00::5]', { host: 'fd00::5', port: null }],
+  ] as const) {
+    expect(await parseCommandLine(...needed, ...tls, ...asked, text)).toMatchObject([
+      { options: [{ peering: { listen: { host: '0.0.0.0', port: 7500 }, advertise } }] },
+    ]);
+  }
+  expect(await parseCommandLine(...needed, '--peer-listen', '127.0.0.1:0')).toMatchObject([
+    { options: [{ peering: { listen: { host: '127.0.0.1', port: 0 } } }] },
+  ]);
+  await expect(parseCommandLine(...needed, '--peer-listen', '0.0.0.0:7500')).rejects.toMatchObject({
+    code: 'USAGE',
+    message:
+      '--peer-listen 0.0.0.0:7500 is not a loopback address, but without --tls-certificate a worker listens for others only on loopback',
+  });
+  await expect(parseCommandLine(...needed, '--advertise', 'fd00::5')).rejects.toMatchObject({
+    message: expect.stringContaining('HOST or HOST:PORT, with IPv6 addresses in brackets'),
+  });
 });
 
 test('certs make takes the coordinator’s names', async () => {

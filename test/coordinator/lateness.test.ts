@@ -28,6 +28,7 @@ beforeEach(() => {
   };
   member = new Member({
     slot: 0,
+    number: 1,
     name: 'w',
     instanceId: 'i',
     session: 1,

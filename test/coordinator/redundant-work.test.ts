@@ -112,6 +112,7 @@ beforeEach(() => {
 function worker(): Member {
   const member = new Member({
     slot: pool.freeSlot(),
+    number: pool.nextNumber(),
     name: 'w',
     instanceId: `i${pool.freeSlot()}`,
     session: 1,

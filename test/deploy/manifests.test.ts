@@ -139,7 +139,12 @@ describe.skipIf(kubectlMissing !== '').each(wholeRuns)(`%s is a whole run${kubec
         expect(['work', 'workOnDevices', 'make', 'check']).toContain(call!.action);
         if (call!.action === 'workOnDevices') {
           const { flags, ...options } = call!.options[0] as { flags: string[] };
-          expect(options).toEqual({ devices: 'all', name: 'workers-0-abcde', expectRestart: true });
+          expect(options).toEqual({
+            devices: 'all',
+            peering: { listen: null, advertise: null },
+            name: 'workers-0-abcde',
+            expectRestart: true,
+          });
           expect(flags[flags.indexOf('--connect') + 1]).toBe('coordinator.space.svc:7400');
         }
         if (call!.action === 'work') {
@@ -194,13 +199,13 @@ describe.skipIf(kubectlMissing !== '').each(wholeRuns)(`%s is a whole run${kubec
     });
   });
 
-  test('only workers reach the coordinator, only Prometheus its metrics, and nobody anything else', () => {
+  test('only workers reach the coordinator and one another, only Prometheus its metrics, and nobody anything else', () => {
     const policies = ofKind('NetworkPolicy').map(({ spec }) => spec);
     const reach = (name: string) =>
       policies
         .filter(({ podSelector }) => selects(podSelector.matchLabels, component(name).metadata.labels))
         .flatMap(({ ingress = [] }) => ingress)
-        .flatMap(({ from, ports }) => ports.map(({ port }: { port: string }) => ({ from, port })));
+        .flatMap(({ from, ports = [{}] }) => ports.map(({ port }: { port?: string }) => ({ from, port })));
     const [workers, prometheus, ...others] = reach('coordinator');
     expect(others).toEqual([]);
     expect(workers.port).toBe('workers');
@@ -219,7 +224,8 @@ describe.skipIf(kubectlMissing !== '').each(wholeRuns)(`%s is a whole run${kubec
       ],
       port: 'metrics',
     });
-    expect(reach('worker')).toEqual([]);
+    // Each listens for the others at a port that it finds free.
+    expect(reach('worker')).toEqual([{ from: workers.from, port: undefined }]);
     // A policy for every pod makes what no policy allows forbidden, in both directions.
     for (const { template } of pods) {
       const types = policies

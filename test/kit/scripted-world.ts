@@ -4,8 +4,8 @@ import { runGradientStep } from '../../src/coordinator/dispatch/gradient-step.js
 import type { GradientStep } from '../../src/coordinator/dispatch/gradient-work.js';
 import { OutgoingWeights } from '../../src/coordinator/dispatch/outgoing-weights.js';
 import { WorkerPool } from '../../src/coordinator/dispatch/pool.js';
-import type { WorkSurroundings } from '../../src/coordinator/dispatch/redundant-work.js';
 import type { WorkEvent } from '../../src/coordinator/dispatch/work-event.js';
+import type { WorkSurroundings } from '../../src/coordinator/dispatch/work-surroundings.js';
 import type { CoordinatorError } from '../../src/coordinator/error.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import { admissionOf } from './admission.js';

@@ -7,6 +7,7 @@ import { TransferMemory } from '../../src/transport/transfer-memory.js';
 export function unconnectedMember(slot = 0, name = 'w'): Member {
   return new Member({
     slot,
+    number: slot + 1,
     name,
     instanceId: 'i',
     session: 1,

@@ -7,6 +7,7 @@ const operation = {
   workers: 'auto',
   devices: 'auto',
   exactness: 'strict',
+  exchange: 'auto',
   runsDirectory: 'runs',
   listen: '127.0.0.1:0',
   tls: null,

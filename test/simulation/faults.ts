@@ -18,8 +18,18 @@ export const faultKinds = [
   'disk-full',
   'clock-jump',
   'drain',
+  'pair-cut',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
+
+/** Faults after which an answer, or what it is computed from, is wrong. */
+export const spoilsAnswers: ReadonlySet<FaultKind> = new Set([
+  'damage-up',
+  'damage-down',
+  'nan',
+  'length',
+  'digest',
+]);
 
 export interface Fault {
   readonly atMs: number;
@@ -39,6 +49,8 @@ export interface Plan {
   readonly encodeTimes: number;
   /** Before so many are there nothing is computed. */
   readonly minWorkers: number;
+  /** Whether workers exchange gradients among themselves. */
+  readonly exchange: boolean;
   readonly verificationRate: number;
   readonly leastMs: number;
   readonly mostMs: number;
@@ -55,13 +67,15 @@ export interface Plan {
 /** About as long as an undisturbed run of two iterations takes, in simulated milliseconds. */
 const usualMs = 5_000;
 
-/** Share of the seeds in which the coordinator's network is slow. */
-const slowNetworkShare = 0.3;
+/** Share of the seeds without exchange in which the coordinator's network is slow. */
+const slowNetworkShare = 0.5;
 /** Steps take so many times as long on a slow network, and faults come as much later. */
 const slowNetworkTimes = 10;
 
 /** Share of the seeds whose plan has short iterations. */
 const shortShare = 0.15;
+/** Share of the seeds whose workers exchange gradients among themselves. */
+const exchangeShare = 0.5;
 
 /**
  * Draws the plan of a seed. The choice of the kind of plan and the plans with short iterations have a stream of chance
@@ -70,20 +84,32 @@ const shortShare = 0.15;
 export function drawPlan(seed: number, chance: Chance): Plan {
   const other = new Chance(seed, 1);
   const plan = other.happens(shortShare) ? drawShortIterations(other) : drawUsual(chance);
-  const network = new Chance(seed, 3);
-  if (!network.happens(slowNetworkShare)) {
+  return withNetwork(withExchange(plan, new Chance(seed, 2)), new Chance(seed, 3));
+}
+
+/** Gives a share of the plans a slow network. With the exchange most bytes do not pass through it. */
+function withNetwork(plan: Omit<Plan, 'bytesPerSecond' | 'lastStartMs'>, chance: Chance): Plan {
+  if (plan.exchange || !chance.happens(slowNetworkShare)) {
     return { ...plan, bytesPerSecond: Number.POSITIVE_INFINITY, lastStartMs: 0 };
   }
   return {
     ...plan,
-    bytesPerSecond: network.pick([500, 1_500, 5_000]),
+    bytesPerSecond: chance.pick([500, 1_500, 5_000]),
     // The first has the network to itself before the others fill it.
-    lastStartMs: network.pick([0, 20_000, 60_000]),
+    lastStartMs: chance.pick([0, 20_000, 60_000]),
     faults: plan.faults.map((fault) => ({ ...fault, atMs: slowNetworkTimes * fault.atMs })),
   };
 }
 
-type PlanWithoutNetwork = Omit<Plan, 'bytesPerSecond' | 'lastStartMs'>;
+/** Adds the exchange to a share of the plans, and cuts between single workers to some of these. */
+function withExchange(plan: PlainPlan, chance: Chance): Omit<Plan, 'bytesPerSecond' | 'lastStartMs'> {
+  if (!chance.happens(exchangeShare)) return { ...plan, exchange: false };
+  const cuts = chance.happens(0.3) ? 1 + chance.below(3) : 0;
+  const faults = Array.from({ length: cuts }, () => drawFault(chance, 'pair-cut', usualMs));
+  return { ...plan, exchange: true, faults: inOrder([...plan.faults, ...faults]) };
+}
+
+type PlainPlan = Omit<Plan, 'exchange' | 'bytesPerSecond' | 'lastStartMs'>;
 
 /** Faults after which other workers have to do the work of a worker. */
 const losses = ['worker-slow', 'worker-stop', 'worker-kill', 'line-cut', 'drain'] as const;
@@ -93,7 +119,7 @@ const losses = ['worker-slow', 'worker-stop', 'worker-kill', 'line-cut', 'drain'
  * worker. The other workers finish request after request while the slow worker still owes answers to an earlier one.
  * When they are lost, the slow worker also gets batches of the current request. Its late answers arrive first.
  */
-function drawShortIterations(chance: Chance): PlanWithoutNetwork {
+function drawShortIterations(chance: Chance): PlainPlan {
   const faults = [drawFault(chance, 'worker-slow', usualMs)];
   for (let i = 1 + chance.below(6); i > 0; i--) {
     faults.push(drawFault(chance, chance.pick(losses), 3 * usualMs));
@@ -117,7 +143,7 @@ function drawShortIterations(chance: Chance): PlanWithoutNetwork {
  * Draws a plan with four steps in each iteration. A worker that lies is only found out where two honest ones can be
  * asked, so nothing else happens to the workers of such a plan, and all work is done twice.
  */
-function drawUsual(chance: Chance): PlanWithoutNetwork {
+function drawUsual(chance: Chance): PlainPlan {
   const hasLiar = chance.happens(0.15);
   const mostMs = chance.pick([2, 20, 120]);
   const faults: Fault[] = [];

@@ -8,6 +8,7 @@ import { WorkerPool } from '../../src/coordinator/dispatch/pool.js';
 import { Strikes } from '../../src/coordinator/dispatch/strikes.js';
 import { Witnesses } from '../../src/coordinator/dispatch/witnesses.js';
 import { type HeldShare, WorkShares } from '../../src/coordinator/dispatch/work-shares.js';
+import { ExchangedWork } from '../../src/coordinator/exchange/exchanged-work.js';
 import type { NodePayload } from '../../src/reduction/payload.js';
 import { StepReduction } from '../../src/reduction/step-reduction.js';
 import type { TreeNode } from '../../src/reduction/tree.js';
@@ -130,6 +131,30 @@ export const plants: Readonly<Record<string, () => () => void>> = {
             return secondsOf(this.clock) - share.movedAtSeconds >= this.deadlines.secondsFor(share.units);
           },
       ),
+    ),
+  'the exchange counts on what a lost worker held': () => replace(ExchangedWork, 'drop', () => () => {}),
+  'the exchange keeps a sum with a wrong gradient in it': () =>
+    replace(
+      ExchangedWork,
+      'discard',
+      () =>
+        function (this: Anything, members: readonly unknown[]) {
+          this.drop(members);
+        },
+    ),
+  'ranges of a lost owner are left to it': () =>
+    replace(
+      ExchangedWork,
+      'change',
+      () =>
+        function (this: Anything, members: Anything[]) {
+          const gone = this.members.filter((member: unknown) => !members.includes(member));
+          this.members = members;
+          this.participants.tell(members);
+          this.drop(gone);
+          this.tellPlan();
+          this.reduceWhenCovered();
+        },
     ),
   'a gradient that is not finite is taken': () => replace(GradientWork, 'implausible', () => () => null),
 };

@@ -31,6 +31,8 @@ export interface CoordinatorSurroundings {
   readonly trace: (line: string) => void;
   /** Told of a deadline that a worker missed. */
   readonly onOverdue: (member: Member) => void;
+  /** Told of a step whose exchange fails. */
+  readonly onExchangeGivenUp: (reason: string) => void;
   /** Told of an answer that is not taken, and why. */
   readonly onRejected: (member: Member, sentence: string) => void;
   /** The port opens, or closes. */
@@ -104,7 +106,7 @@ export class SimulatedCoordinator {
   }
 
   private tell(event: CoordinatorEvent): void {
-    const { trace, onOverdue } = this.surroundings;
+    const { trace, onOverdue, onExchangeGivenUp } = this.surroundings;
     switch (event.type) {
       case 'step.done':
         trace(`step ${event.losses.join(' ')}`);
@@ -132,6 +134,13 @@ export class SimulatedCoordinator {
       }
       case 'work.compared':
         trace(`compared ${event.work} ${event.unit}: ${event.outcome}`);
+        break;
+      case 'exchange.used':
+        if (event.members > 0) trace(`${event.members} workers exchange`);
+        break;
+      case 'exchange.given-up':
+        trace(`the exchange is given up: ${event.reason}`);
+        onExchangeGivenUp(event.reason);
         break;
       case 'work.waiting':
         trace('waiting');
@@ -195,6 +204,7 @@ class SimulatedConnections {
       streaming: false,
       cancelDeadline: () => {},
       certificateExpiryMs: null,
+      certificateSha256: Buffer.alloc(0),
       progress: 'bytes',
     };
     this.connections.set(line.peer, { connection, line });

@@ -42,21 +42,21 @@ function splitOf(name: 'train' | 'test', count: number): Dataset['train'] {
   };
 }
 
-type Settings = Pick<Plan, 'iterations' | 'steps' | 'minWorkers' | 'verificationRate'>;
+type Settings = Pick<Plan, 'iterations' | 'steps' | 'minWorkers' | 'exchange' | 'verificationRate'>;
 
 /** Run files as read, by their settings: reading one takes longer than most of what is simulated. */
 const runs = new Map<string, TrainingRun>();
 
 /** A run in which every iteration is evaluated. */
 export function runIn(runsDirectory: string, plan: Settings): TrainingRun {
-  const { iterations, steps, minWorkers, verificationRate } = plan;
-  const settings = [iterations, steps, minWorkers, verificationRate].join(' ');
+  const { iterations, steps, minWorkers, exchange, verificationRate } = plan;
+  const settings = [iterations, steps, minWorkers, exchange, verificationRate].join(' ');
   const run = runs.get(settings) ?? readRun(plan);
   runs.set(settings, run);
   return { ...run, spec: { ...run.spec, operation: { ...run.spec.operation, runsDirectory } } };
 }
 
-function readRun({ iterations, steps, minWorkers, verificationRate }: Settings): TrainingRun {
+function readRun({ iterations, steps, minWorkers, exchange, verificationRate }: Settings): TrainingRun {
   const { sampleSize, batchSize, epochs } = sizes[steps];
   return readTrainingRun('examples/quick.yaml', [
     'metadata.name=simulated',
@@ -72,6 +72,7 @@ function readRun({ iterations, steps, minWorkers, verificationRate }: Settings):
     'spec.operation.checkpoint.keep=2',
     'spec.operation.evaluation.every=1',
     'spec.operation.evaluation.untrained=false',
+    `spec.operation.exchange=${exchange ? 'auto' : 'off'}`,
     `spec.operation.verification.rate=${verificationRate}`,
     `spec.operation.membership.minWorkers=${minWorkers}`,
     'spec.operation.membership.silenceSeconds=10',

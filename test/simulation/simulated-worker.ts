@@ -18,6 +18,7 @@ import { chunksOf, TransferReceiver } from '../../src/transport/tensor-stream.js
 import { TransferMemory } from '../../src/transport/transfer-memory.js';
 import type { Chance } from './chance.js';
 import type { SimulatedProcess } from './simulated-clock.js';
+import { SimulatedPeer, type SimulatedPeerNetwork } from './simulated-exchange.js';
 import type { SimulatedLine } from './simulated-line.js';
 import { bits, layout, madeUpPayload, numbersFrom } from './simulated-network.js';
 
@@ -46,6 +47,8 @@ export interface WorkerSurroundings {
   readonly trace: (line: string) => void;
   /** Opens a line to the coordinator that listens; null where none does. */
   dial(worker: SimulatedWorker): SimulatedLine | null;
+  /** The connections between workers; null where they cannot reach one another. */
+  readonly peers: SimulatedPeerNetwork | null;
   /** Counts answers, for what a simulation shows. */
   answered(kind: 'gradient' | 'encode'): void;
 }
@@ -65,6 +68,9 @@ export const identity = {
 /** Looks in a row, 2 s apart, that find nothing new before the coordinator counts as gone. */
 const mostSilentLooks = 6;
 
+/** A worker without work for so long is idle. */
+const idleMs = 500;
+
 type Task = () => Promise<void>;
 
 /** A worker that follows the protocol and makes its numbers up from what it was given. */
@@ -75,7 +81,10 @@ export class SimulatedWorker {
   private highestTerm = 0;
   private term = 0;
   private transfers = 0;
-  private weights = '';
+  /** Digest of the weights, by version. */
+  private readonly weights = new Map<number, string>();
+  private onWeights: (() => void)[] = [];
+  private peer: SimulatedPeer | null = null;
   private context = '';
   private receiver = new TransferReceiver(new TransferMemory(0));
   private readonly tasks: Task[] = [];
@@ -95,9 +104,9 @@ export class SimulatedWorker {
     });
   }
 
-  /** For how long it has had nothing to compute. */
-  get idleMs(): number {
-    return this.isBusy ? 0 : this.surroundings.process.nowMs() - this.idleSinceMs;
+  /** Whether it has had nothing to compute for a while. */
+  get isIdle(): boolean {
+    return !this.isBusy && this.surroundings.process.nowMs() - this.idleSinceMs >= idleMs;
   }
 
   message(message: CoordinatorMessage__Output): void {
@@ -111,31 +120,39 @@ export class SimulatedWorker {
       this.term = message.term;
       this.highestTerm = message.term;
       const { line } = this;
+      const peerAddress = this.openPeer(message.welcome.member);
       process.after(chance.between(1, 50), () => {
-        if (this.line === line) this.send({ ready: { identity, device: 'simulated', deterministic: true } });
+        const ready = { identity, device: 'simulated', deterministic: true, peerAddress };
+        if (this.line === line) this.send({ ready });
       });
     } else if (message.term < this.term) return;
     else if (message.refusal || message.finish) {
       this.surroundings.trace(message.refusal?.message ?? message.finish!.reason);
       this.line?.cut();
-    } else if (message.chunk) this.receiver.accept(message.chunk);
+    } else if (message.chunk) {
+      if (!this.peer?.takeChunk(message.chunk)) this.receiver.accept(message.chunk);
+    } else if (message.exchange) this.peer?.handle(message.exchange);
     else if (message.iterationContext) {
       const { iteration, ratio, gram, classSums } = message.iterationContext;
       this.context = sha256(String(iteration), String(ratio), gram, classSums);
     } else if (message.weights) {
       const { transfer, version } = message.weights;
       this.receiver.begin(transfer, { least: 0, most: 1 << 20 }, 'weights', (bytes) => {
-        // The version is part of it: work for one version that is done with another gives other numbers.
-        this.weights = sha256(String(version), bytes);
+        this.setWeights(version, bytes);
       });
     } else if (message.gradientWork) {
       const { gradientWork } = message;
-      const { weights, context } = this;
-      this.enqueue(() => this.computeGradients(gradientWork, weights, context));
+      const { context } = this;
+      this.enqueue(async () => {
+        const weights = await this.weightsOf(gradientWork.weightsVersion);
+        if (weights !== null) await this.computeGradients(gradientWork, weights, context);
+      });
     } else if (message.encodeWork) {
       const { encodeWork } = message;
-      const { weights } = this;
-      this.enqueue(() => this.encode(encodeWork, weights));
+      this.enqueue(async () => {
+        const weights = await this.weightsOf(encodeWork.weightsVersion);
+        if (weights !== null) await this.encode(encodeWork, weights);
+      });
     }
   }
 
@@ -144,9 +161,60 @@ export class SimulatedWorker {
     this.line = null;
     this.term = 0;
     this.tasks.length = 0;
+    this.weights.clear();
+    this.closePeer();
+    this.tellOfWeights();
     this.receiver = new TransferReceiver(new TransferMemory(0));
     const { process, chance } = this.surroundings;
     process.after(chance.between(10, 400), () => this.dial());
+  }
+
+  /** @returns where peers reach this worker; empty when they cannot */
+  private openPeer(member: number): string {
+    const { peers, process, chance, trace } = this.surroundings;
+    if (!peers) return '';
+    const address = `${process.name}-${this.sessions}:1`;
+    this.peer = new SimulatedPeer(member, {
+      process,
+      chance,
+      network: peers,
+      address,
+      trace,
+      send: (message) => this.send(message),
+      sendTensors: (parts, announce) => this.sendTensors(parts, announce),
+      onWeights: (version, bytes) => this.setWeights(version, bytes),
+    });
+    peers.listen(address, this.peer);
+    this.closePeer = () => {
+      peers.listen(address, null);
+      this.peer?.close();
+      this.peer = null;
+      this.closePeer = () => {};
+    };
+    process.whenEnded(() => peers.listen(address, null));
+    return address;
+  }
+
+  private closePeer = (): void => {};
+
+  private setWeights(version: number, bytes: Uint8Array): void {
+    // The version is part of it: work for one version that is done with another gives other numbers.
+    this.weights.set(version, sha256(String(version), bytes));
+    this.tellOfWeights();
+  }
+
+  private tellOfWeights(): void {
+    for (const each of this.onWeights.splice(0)) each();
+  }
+
+  /** Resolves when the weights are there; with null when the session is over first. */
+  private async weightsOf(version: number): Promise<string | null> {
+    const { line } = this;
+    while (!this.weights.has(version)) {
+      await new Promise<void>((resolve) => this.onWeights.push(resolve));
+      if (this.line !== line) return null;
+    }
+    return this.weights.get(version)!;
   }
 
   private dial(): void {
@@ -227,7 +295,7 @@ export class SimulatedWorker {
   }
 
   private sendNode(
-    { position }: GradientWork__Output,
+    { position, exchange, leaves }: GradientWork__Output,
     node: TreeNode,
     payload: NodePayload,
     leafDigests: { index: number; sha256: Buffer }[],
@@ -237,10 +305,17 @@ export class SimulatedWorker {
     manners.nextAnswer = null;
     if (fault === 'nan') payload.gradient[0] = Number.NaN;
     if (fault === 'digest' && leafDigests[0]) leafDigests[0].sha256 = Buffer.alloc(32, 7);
-    const parts = payloadArrays(payload).map((array) => Buffer.from(bytesOf(array)));
+    const { gradient } = payload;
+    const isHeld = exchange && this.peer !== null;
+    const isWhole = !isHeld || (leaves.length === 1 && leaves[0]!.compared);
+    const sent = payloadArrays(payload).filter((array) => isWhole || array !== gradient);
+    const parts = sent.map((array) => Buffer.from(bytesOf(array)));
+    if (isHeld) this.peer!.hold(position!, node, gradient);
     if (fault === 'length') parts.pop();
     this.surroundings.answered('gradient');
-    this.sendTensors(parts, (transfer) => ({ nodeResult: { position, node, transfer, leafDigests } }));
+    this.sendTensors(parts, (transfer) => ({
+      nodeResult: { position, node, transfer, leafDigests, held: isHeld },
+    }));
   }
 
   private async encode(work: EncodeWork__Output, weights: string): Promise<void> {

@@ -5,10 +5,11 @@ import { setImmediate } from 'node:timers/promises';
 import type { Member } from '../../src/coordinator/dispatch/member.js';
 import { auditLedger } from './audited-ledger.js';
 import { Chance } from './chance.js';
-import { drawPlan, type Fault, type FaultKind, type Plan } from './faults.js';
+import { drawPlan, type Fault, type Plan, spoilsAnswers } from './faults.js';
 import { SimulatedProcess, SimulatedTime } from './simulated-clock.js';
 import { SimulatedCoordinator, type SimulatedPort } from './simulated-coordinator.js';
 import type { DiskTrouble } from './simulated-disk.js';
+import { SimulatedPeerNetwork } from './simulated-exchange.js';
 import { SimulatedLine, type SimulatedLinks } from './simulated-line.js';
 import { SimulatedLink } from './simulated-link.js';
 import { datasetOf, runIn } from './simulated-run.js';
@@ -18,8 +19,6 @@ import { SimulatedWorker } from './simulated-worker.js';
 const longestMs = 30 * 60_000;
 /** A worker is set aside when it misses more deadlines than this within ten minutes. */
 const mostMisses = 8;
-/** The network is to blame for what is late when its worker has had nothing to compute for so long. */
-const leastIdleMs = 500;
 
 /** What became of a simulation. */
 export interface Outcome {
@@ -49,6 +48,7 @@ export async function simulateAndCompare(seed: number): Promise<Outcome> {
     faults: [],
     workers: 1,
     minWorkers: 1,
+    exchange: false,
     verificationRate: 0,
     fullness: 0,
     hiccups: 0,
@@ -99,6 +99,7 @@ class Simulation {
   /** By place. */
   private readonly workers = new Map<number, { process: SimulatedProcess; worker: SimulatedWorker }>();
   private readonly links: SimulatedLinks;
+  private readonly peerNetwork: SimulatedPeerNetwork;
   private starts = 0;
   private peers = 0;
   private result: { weightsSha256: string; codesSha256: string; history: object } | null = null;
@@ -114,6 +115,7 @@ class Simulation {
       up: new SimulatedLink(this.time, bytesPerSecond),
       down: new SimulatedLink(this.time, bytesPerSecond),
     };
+    this.peerNetwork = new SimulatedPeerNetwork(this.plan);
   }
 
   async run(): Promise<Outcome> {
@@ -185,6 +187,7 @@ class Simulation {
         this.countMiss(name, member);
         this.checkLine(member);
       },
+      onExchangeGivenUp: (reason) => this.checkGivenUp(name, reason),
       onRejected: (member, sentence) => this.checkRejection(`${name} ${member.label}`, sentence),
       onListening: (port) => {
         this.ports.delete(process);
@@ -242,6 +245,7 @@ class Simulation {
       encodeTimes: this.plan.encodeTimes,
       // On a slow network an answer comes in many pieces, as a large one does.
       pieceBytes: this.plan.bytesPerSecond === Number.POSITIVE_INFINITY ? 1 << 20 : 64,
+      peers: this.plan.exchange ? this.peerNetwork : null,
       dial: (dialling) => this.connect(process, dialling),
       answered: () => {},
     });
@@ -317,6 +321,11 @@ class Simulation {
       case 'clock-jump':
         coordinator?.process.jump((choice - 0.5) * 7_200_000);
         break;
+      case 'pair-cut': {
+        const other = this.workers.get((place + 1) % this.workers.size)!;
+        later(this.peerNetwork.cut(process.name, other.process.name));
+        break;
+      }
       case 'drain':
         coordinator?.coordinator.pool?.drain(String(place));
         break;
@@ -344,8 +353,14 @@ class Simulation {
     const late = [...this.workers.values()].find(
       ({ worker }) => worker.line?.coordinatorEnd.asStream === member.stream,
     );
-    if (!late?.process.isRunning || late.worker.idleMs < leastIdleMs || !late.worker.line?.isCarrying) return;
+    if (!late?.process.isRunning || !late.worker.isIdle || !late.worker.line?.isCarrying) return;
     this.violate(`work of ${member.label} is handed out twice because the network is full`);
+  }
+
+  /** Only a gradient that is not finite makes an exchange fail: its workers do not look at what they sum. */
+  private checkGivenUp(coordinator: string, reason: string): void {
+    if (this.plan.faults.some(({ kind }) => kind === 'nan')) return;
+    this.violate(`${coordinator} gives an exchange up, but no gradient is wrong: ${reason}`);
   }
 
   private countMiss(coordinator: string, member: Member): void {
@@ -374,14 +389,6 @@ class Simulation {
     if (!isThere) this.violate(`latest names ${name}, which is not there`);
   }
 }
-
-const spoilsAnswers: ReadonlySet<FaultKind> = new Set([
-  'damage-up',
-  'damage-down',
-  'nan',
-  'length',
-  'digest',
-]);
 
 /** Endings after which a supervisor starts a coordinator again. */
 const expectedEndings = new Set([

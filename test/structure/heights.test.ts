@@ -35,7 +35,7 @@ const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'src/machine': [['error.ts', 'system-text.ts'], ['devices'], ['*']],
   'src/model': [['*'], ['graph', 'weights'], ['any-engine.ts']],
   'src/transport': [['*'], ['events'], ['control']],
-  'src/worker': [['images'], ['*']],
+  'src/worker': [['error.ts', 'images'], ['exchange'], ['peering'], ['lane'], ['*']],
 };
 
 interface Place {

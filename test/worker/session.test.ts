@@ -14,12 +14,21 @@ import { Session, type SessionEnding } from '../../src/worker/session.js';
 import { StreamedLog } from '../../src/worker/streamed-log.js';
 import { WorkerCache } from '../../src/worker/worker-cache.js';
 
+/** Of a run, what these sessions need. */
+const runFile = JSON.stringify({ spec: { operation: { exchange: 'off' } } });
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
 /** Prepares nothing: these sessions get no work. */
 class EmptyCache extends WorkerCache {
   override async prepare() {
-    return { run: { ready: {}, imageStatistics: () => ({}) } as unknown as WorkerRun, kept: true };
+    return {
+      run: {
+        ready: {},
+        imageStatistics: () => ({}),
+        explain: (error: unknown) => error,
+      } as unknown as WorkerRun,
+      kept: true,
+    };
   }
 }
 
@@ -67,6 +76,7 @@ async function open(signal = new AbortController().signal) {
       hello: { workerName: 'w', session: 1 },
       workerCache,
       shared: null,
+      exchange: { listen: null, advertise: null, tls: null, isProxied: false, localAddress: '127.0.0.1' },
       log: new StreamedLog(silent),
       signal,
       onAdmitted: (kept) => admissions.push(kept),
@@ -79,7 +89,7 @@ async function open(signal = new AbortController().signal) {
   await once(stream, 'data');
   const say = (message: CoordinatorMessage) => stream.write(message);
   const welcome = async (term: number, run = 'birds') => {
-    say({ term, welcome: { run, runFile: '{}', heartbeatMs: 50 } });
+    say({ term, welcome: { run, runFile, heartbeatMs: 50 } });
     await once(stream, 'data');
   };
   return { ending, stream, received, admissions, say, welcome };
@@ -157,10 +167,20 @@ test('work that comes before the welcome ends the worker, and the coordinator he
   });
 });
 
+test('an exchange in which this worker takes no part ends it', async () => {
+  const { ending, say, welcome } = await open();
+  await welcome(1);
+  say({ term: 1, exchange: { peers: { peers: [] } } });
+  await expect(ending).rejects.toMatchObject({
+    code: 'WORKER_BAD_WORK',
+    message: 'the coordinator asks for an exchange of gradients, but this worker takes no part in one',
+  });
+});
+
 test('a failure that nobody foresaw is told to the coordinator too', async () => {
   workerCache.prepare = () => Promise.reject(new RangeError('out of luck'));
   const { ending, received, say } = await open();
-  say({ term: 1, welcome: { run: 'birds', runFile: '{}', heartbeatMs: 50 } });
+  say({ term: 1, welcome: { run: 'birds', runFile, heartbeatMs: 50 } });
   await expect(ending).rejects.toThrow('out of luck');
   expect(received.find(({ failure }) => failure)).toMatchObject({
     failure: { code: 'WORKER_UNEXPECTED', message: 'RangeError: out of luck', exitCode: 1 },
@@ -198,7 +218,7 @@ describe('of an old leader', () => {
   test('a welcome is not followed, in any later session', async () => {
     await enterTerm(5);
     const { ending, say } = await open();
-    say({ term: 4, welcome: { run: 'birds', runFile: '{}', heartbeatMs: 50 } });
+    say({ term: 4, welcome: { run: 'birds', runFile, heartbeatMs: 50 } });
     expect(await ending).toEqual({
       how: 'lost',
       reason:

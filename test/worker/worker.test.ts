@@ -31,6 +31,7 @@ const work = (connect: string, seconds: { connect: number; reconnect: number }) 
     tls: null,
     joinToken: null,
     shared: null,
+    peering: { listen: null, advertise: null },
     name: 'w',
     log,
     signal: new AbortController().signal,
@@ -166,6 +167,7 @@ test.each([
     name: 'w',
     expectRestart,
     hidesGpus: false,
+    peering: { listen: null, advertise: null },
   });
   interruptProcess('SIGTERM');
   const ending = await ended.then(

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import type { Clock } from '../../clock.js';
@@ -48,6 +49,8 @@ export interface Connection {
   readonly socket: Socket;
   /** When its certificate expires, Unix time in milliseconds; null in plain text, and before TLS is done. */
   certificateExpiryMs: number | null;
+  /** SHA-256 of its certificate; empty in plain text, and before TLS is done. */
+  certificateSha256: Buffer;
   /** The worker's name for itself; null before its hello. */
   name: string | null;
   state: ConnectionState;
@@ -165,6 +168,7 @@ export class WorkerListener {
       address,
       socket,
       certificateExpiryMs: null,
+      certificateSha256: Buffer.alloc(0),
       name: null,
       state: 'handshaking',
       progress: 'none',
@@ -235,7 +239,9 @@ export class WorkerListener {
         const reason = certificateFault(socket);
         this.refuse(connection, reason, `its certificate was not accepted: ${socket.authorizationError}`);
       } else {
-        connection.certificateExpiryMs = Date.parse(socket.getPeerX509Certificate()!.validTo);
+        const { validTo, raw } = socket.getPeerX509Certificate()!;
+        connection.certificateExpiryMs = Date.parse(validTo);
+        connection.certificateSha256 = createHash('sha256').update(raw).digest();
         this.awaitPreface(socket, connection);
       }
     });

@@ -8,9 +8,14 @@ import {
   identityFrom,
   wayOut,
 } from '../../identity/identity.js';
+import { parseAddress } from '../../run/address.js';
 import type { EncodeResult__Output } from '../../transport/generated/fcaenet/v1/EncodeResult.js';
+import type { ExchangeReport__Output } from '../../transport/generated/fcaenet/v1/ExchangeReport.js';
 import type { Finish } from '../../transport/generated/fcaenet/v1/Finish.js';
 import type { NodeResult__Output } from '../../transport/generated/fcaenet/v1/NodeResult.js';
+import type { RangeResult__Output } from '../../transport/generated/fcaenet/v1/RangeResult.js';
+import type { Ready__Output } from '../../transport/generated/fcaenet/v1/Ready.js';
+import type { Relayed__Output } from '../../transport/generated/fcaenet/v1/Relayed.js';
 import type { WorkerMessage__Output } from '../../transport/generated/fcaenet/v1/WorkerMessage.js';
 import { bytesOfMessage, damageOf } from '../../transport/service.js';
 import type { LocalWorkerMemory } from '../dispatch/local-worker-memory.js';
@@ -176,6 +181,7 @@ export class WorkerStreams {
     }
     const member = new Member({
       slot: pool.freeSlot(),
+      number: pool.nextNumber(),
       name: connection.name,
       instanceId,
       session: hello.session,
@@ -186,6 +192,7 @@ export class WorkerStreams {
       sharedMemory: this.localMemory?.attach(hello.memoryKey) ?? null,
     });
     member.certificateExpiryMs = connection.certificateExpiryMs;
+    member.certificateSha256 = connection.certificateSha256;
     pool.add(member);
     connections.helloAccepted(connection);
     const welcome = {
@@ -195,6 +202,8 @@ export class WorkerStreams {
       heartbeatMs,
       classCount: admission.classCount,
       sharesMemory: member.sharedMemory !== null,
+      member: member.number,
+      peerKey: member.peerKey,
     };
     void member.outbox.send({ term: admission.term, welcome });
     return member;
@@ -209,13 +218,13 @@ export class WorkerStreams {
     member.lastHeardAtMs = clock.nowMs();
     member.tally.bytesReceived += bytesOfMessage(message);
     const joining = member.state === 'joining';
-    const isAnswer = message.chunk || message.nodeResult || message.encodeResult;
+    const isAnswer = message.chunk || message.nodeResult || message.encodeResult || message.exchange;
     // A joining worker sends its probe once, before any answer.
     if (joining ? isAnswer : message.ready) {
       const when = joining ? 'before' : 'after';
       pool.rejectAnswer(member, 'bad_message', `${message.body} came ${when} the worker was admitted`);
     } else if (message.chunk) member.accept(message.chunk);
-    else if (message.ready) this.admit(member, message.ready.identity, message.ready.device, depart);
+    else if (message.ready) this.admit(member, message.ready, depart);
     else if (message.failure) {
       const { code, exitCode } = message.failure;
       const sentence = shorten(message.failure.message, mostFailureLetters);
@@ -227,6 +236,7 @@ export class WorkerStreams {
     else if (message.leaving) pool.leave(member, shorten(message.leaving.reason));
     else if (message.nodeResult) this.expectNode(member, message.nodeResult);
     else if (message.encodeResult) this.expectEncoded(member, message.encodeResult);
+    else if (message.exchange) this.receiveReport(member, message.exchange);
   }
 
   private expectNode(member: Member, result: NodeResult__Output): void {
@@ -249,6 +259,40 @@ export class WorkerStreams {
     );
   }
 
+  private receiveReport(member: Member, report: ExchangeReport__Output): void {
+    const { pool } = this.options;
+    const { rangeResult, weightsMissing, peerUnreachable, relayed } = report;
+    if (rangeResult) this.expectRange(member, rangeResult);
+    else if (weightsMissing) pool.emit('weightsMissing', member, weightsMissing);
+    else if (peerUnreachable) {
+      const other = pool.byNumber(peerUnreachable.member);
+      if (other) pool.emit('peerUnreachable', member, other, shorten(peerUnreachable.reason));
+    } else if (relayed) this.relay(member, relayed);
+  }
+
+  private expectRange(member: Member, result: RangeResult__Output): void {
+    const { pool } = this.options;
+    const expected = pool.ranges.expect(result);
+    if (expected === 'unknown') {
+      const { start, end } = result.range ?? { start: '?', end: '?' };
+      pool.rejectAnswer(member, 'bad_message', `range ${start} to ${end} is not part of the step's exchange`);
+      return;
+    }
+    const { least, most, take } = expected;
+    member.receiver.begin(result.transfer, { least, most }, 'a range result', (received) =>
+      take(member, result, received),
+    );
+  }
+
+  /** Passes a message on to the peer that its sender cannot reach. It is dropped when the peer is gone. */
+  private relay(member: Member, { member: number, message }: Relayed__Output): void {
+    const { admission, pool } = this.options;
+    const receiver = pool.byNumber(number);
+    if (receiver === undefined || receiver.peerAddress === '') return;
+    const exchange = { relayed: { member: member.number, message } };
+    void receiver.outbox.send({ term: admission.term, exchange });
+  }
+
   private expectEncoded(member: Member, result: EncodeResult__Output): void {
     const { pool } = this.options;
     const expected = pool.encoded.expect(result);
@@ -264,8 +308,7 @@ export class WorkerStreams {
 
   private admit(
     member: Member,
-    identity: object | null,
-    device: string,
+    { identity, device, peerAddress }: Ready__Output,
     depart: (reason: string) => void,
   ): void {
     const { admission, pool, log, connections, onIdentity } = this.options;
@@ -304,6 +347,7 @@ export class WorkerStreams {
       device: label(device),
       instructionSet: label(offered.instructionSet),
     };
+    member.peerAddress = parseAddress(peerAddress) === undefined ? '' : peerAddress;
     void member.outbox.send({ term: admission.term, admitted: {} });
     const { engine, engineVersion } = offered;
     log.info('worker joined', { worker: member.label, engine, engineVersion, device });

@@ -12,8 +12,8 @@ import {
   type Rejection,
   type UnitDigest,
   type WorkKind,
-  type WorkSurroundings,
 } from './redundant-work.js';
+import type { WorkSurroundings } from './work-surroundings.js';
 
 /** Batches a worker holds at a time: one that it computes, one whose images it loads. */
 const batchesInFlight = 2;
@@ -50,6 +50,7 @@ export async function runEncodeJob(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { pool } = surroundings;
   const request = pool.nextRequest();
+  surroundings.distribute?.(job.weights);
   let stopExpecting = () => {};
   const kind = new EncodeBatches(job, request, onProgress, () => stopExpecting());
   const work = new RedundantWork(kind, surroundings);

@@ -1,11 +1,14 @@
 import { type NodePayload, payloadBytes } from '../../reduction/payload.js';
 import type { NodeResult__Output } from '../../transport/generated/fcaenet/v1/NodeResult.js';
+import type { Position, Position__Output } from '../../transport/generated/fcaenet/v1/Position.js';
 import type { AnswerTaker } from './expected-answers.js';
-import { type GradientStep, GradientWork } from './gradient-work.js';
-import { RedundantWork, type WorkSurroundings } from './redundant-work.js';
+import type { GradientStep } from './gradient-work.js';
+import { RedundantWork } from './redundant-work.js';
+import { SummedWork } from './summed-work.js';
+import type { WorkSurroundings } from './work-surroundings.js';
 
 /**
- * Computes one step's summed gradient on the available workers. Its microbatches are handed out as redundant work, and
+ * Computes one step's summed gradient on the available workers, which send their gradients here. Its microbatches are handed out as redundant work, and
  * the answers are summed in tree order.
  * @returns the sum over the whole batch, whose gradient's buffer belongs to the pool's memory; rejects with the
  * signal's reason when aborted
@@ -20,11 +23,12 @@ export async function runGradientStep(
   const { tree, shape, phases } = step;
   const bytesOfRows = (rows: number) => payloadBytes(shape, rows);
   let stopExpecting = () => {};
-  const kind = new GradientWork(step, pool, () => stopExpecting());
+  const kind = new SummedWork(step, pool, () => stopExpecting());
   const work = new RedundantWork(kind, surroundings);
   const taker: AnswerTaker<NodeResult__Output> = {
     bytesOf: (result) => {
-      if (!isOfStep(step, result)) return null;
+      // A late answer of an exchange that was given up has no gradient.
+      if (result.held || !isOfStep(step, result)) return null;
       const node = result.node!;
       if (!tree.contains(node) || tree.leavesUnder(node).length === 0) return 'unknown';
       const rows = tree.rowsUnder(node);
@@ -44,7 +48,13 @@ export async function runGradientStep(
 }
 
 function isOfStep({ position }: GradientStep, result: NodeResult__Output): boolean {
-  const { iteration, epoch, step } = position;
-  const of = result.position;
-  return result.node !== null && of?.iteration === iteration && of.epoch === epoch && of.step === step;
+  return result.node !== null && isPosition(position, result.position);
+}
+
+/** Whether a message is of this position. */
+export function isPosition(
+  { iteration, epoch, step }: Required<Position>,
+  of: Position__Output | null,
+): boolean {
+  return of?.iteration === iteration && of.epoch === epoch && of.step === step;
 }

@@ -1,13 +1,11 @@
 import { shortDigest } from '../../errors.js';
 import {
-  mergePayloads,
   type NodePayload,
   nonFinitePart,
   type PayloadShape,
   payloadFrom,
   receivedDigest,
 } from '../../reduction/payload.js';
-import { StepReduction } from '../../reduction/step-reduction.js';
 import type { ReductionTree } from '../../reduction/tree.js';
 import { assignLeaves } from '../../schedule/assignment.js';
 import type { CoordinatorMessage } from '../../transport/generated/fcaenet/v1/CoordinatorMessage.js';
@@ -58,36 +56,34 @@ export interface NodeAnswer {
   readonly bytes: Uint8Array;
 }
 
-/** The microbatches of one step as units of work: leaves of the tree, summed in its order as they arrive. */
-export class GradientWork implements WorkKind<NodeAnswer> {
+/** The microbatches of one step as units of work: leaves of the tree. How they are summed is the subclass's. */
+export abstract class GradientWork implements WorkKind<NodeAnswer> {
   readonly verified: readonly number[];
   readonly strict: boolean;
   readonly mostHeld = Number.POSITIVE_INFINITY;
   readonly units = gradientUnits;
   readonly answers = 'gradients';
   /** Sum over the whole batch, when the work is done. Its gradient's buffer belongs to the pool's memory. */
-  sum: NodePayload | undefined;
-  private reduction!: StepReduction<NodePayload>;
-  /** Members whose answers are part of the sum. */
-  private readonly contributors = new Set<Member>();
+  abstract readonly sum: NodePayload | undefined;
 
   constructor(
-    private readonly step: GradientStep,
-    private readonly pool: WorkerPool,
+    protected readonly step: GradientStep,
+    protected readonly pool: WorkerPool,
     readonly release: () => void,
   ) {
     this.verified = step.verified;
     this.strict = step.strict;
-    this.begin();
   }
 
   get deadlines() {
     return this.pool.deadlines;
   }
 
-  missing(): readonly number[] {
-    return this.reduction.missingLeaves();
-  }
+  abstract missing(): readonly number[];
+  abstract take(member: Member, leaves: readonly number[], answer: NodeAnswer): void;
+  abstract isUsed(member: Member): boolean;
+  abstract discard(members: readonly Member[]): void;
+  abstract end(): void;
 
   /**
    * Contiguous shares. When every worker already holds some of the leaves, each leaf goes to one that does not hold it.
@@ -108,10 +104,19 @@ export class GradientWork implements WorkKind<NodeAnswer> {
 
   /** Leaves that are compared are sent alone, so that this process can compute their digest itself. */
   send(member: Member, leaves: readonly number[]): void {
-    const { verified } = this.step;
-    for (const leaf of leaves) if (verified.includes(leaf)) this.sendTogether(member, [leaf]);
-    const others = leaves.filter((leaf) => !verified.includes(leaf));
+    for (const leaf of leaves) if (this.goesAlone(leaf)) this.sendTogether(member, [leaf]);
+    const others = leaves.filter((leaf) => !this.goesAlone(leaf));
     if (others.length > 0) this.sendTogether(member, others);
+  }
+
+  /** Whether a worker keeps the gradients for the exchange. */
+  protected isExchangedWith(_: Member): boolean {
+    return false;
+  }
+
+  /** Whether this process needs a leaf's digest, and so the leaf alone and whole. */
+  protected goesAlone(leaf: number): boolean {
+    return this.verified.includes(leaf);
   }
 
   /** Send weights ahead of the first work, while the other workers compute. */
@@ -179,44 +184,12 @@ export class GradientWork implements WorkKind<NodeAnswer> {
     member.tally.overdueMicrobatches += leaves.length;
   }
 
-  take(member: Member, leaves: readonly number[], answer: NodeAnswer): void {
-    const payload = this.payloadOf(answer);
-    if (leaves.length === 1) this.step.onLeaf?.(leaves[0]!, payload);
-    if (this.reduction.fill(answer.result.node!, payload)) this.contributors.add(member);
-  }
-
-  isUsed(member: Member): boolean {
-    return this.contributors.has(member);
-  }
-
-  /** A wrong answer cannot be subtracted from a sum, so everything is computed again. */
-  discard(): void {
-    this.begin();
-  }
-
-  end(): void {
-    this.sum = this.reduction.sum;
-    const contributors = [...this.contributors];
-    this.begin();
-    for (const member of contributors) this.contributors.add(member);
-  }
-
   name(leaf: number): string {
     const { iteration, epoch, step } = this.step.position;
     return `microbatch ${leaf} of iteration ${iteration + 1}, epoch ${epoch + 1}, step ${step + 1}`;
   }
 
-  private begin(): void {
-    const { tree, shape } = this.step;
-    this.contributors.clear();
-    this.reduction = new StepReduction<NodePayload>(tree, (left, right) => {
-      const sum = mergePayloads(shape.layout, left, right);
-      this.pool.memory.give(right.gradient.buffer);
-      return sum;
-    });
-  }
-
-  private payloadOf({ result, bytes }: NodeAnswer): NodePayload {
+  protected payloadOf({ result, bytes }: NodeAnswer): NodePayload {
     const { tree, shape } = this.step;
     const rows = tree.rowsUnder(result.node!);
     return payloadFrom(bytes, shape, rows.end - rows.start);
@@ -235,7 +208,8 @@ export class GradientWork implements WorkKind<NodeAnswer> {
         weightsVersion: step.weights.version,
         batchRows: step.tree.batchRows,
         microbatches: step.tree.microbatches,
-        leaves: leaves.map((leaf) => ({ ...step.leaf(leaf), compared: step.verified.includes(leaf) })),
+        leaves: leaves.map((leaf) => ({ ...step.leaf(leaf), compared: this.goesAlone(leaf) })),
+        exchange: this.isExchangedWith(member),
         ...(upcoming && {
           upcomingImages: Buffer.from(upcoming.images),
           upcomingPosition: upcoming.position,

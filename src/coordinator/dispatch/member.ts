@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { type Clock, secondsOf } from '../../clock.js';
 import { byteLengthOf } from '../../transport/bytes.js';
@@ -14,6 +15,8 @@ import { LeavingMessages } from './leaving-messages.js';
 import type { Line } from './line-pace.js';
 import type { SharedMemory } from './local-worker-memory.js';
 import { WorkerTally } from './worker-tally.js';
+
+const peerKeyBytes = 16;
 
 /**
  * Life of one worker process, seen by the coordinator.
@@ -49,6 +52,8 @@ export type WorkerStream = ServerDuplexStream<WorkerMessage__Output, Coordinator
 export interface MemberOptions {
   readonly slot: number;
   readonly name: string;
+  /** Number among all members of the term, from 1. Its peers know it by this number. */
+  readonly number: number;
   /** Random for each start of the worker process. */
   readonly instanceId: string;
   /** Number of this stream among those of the process, from 1. */
@@ -82,6 +87,14 @@ export class Member {
   engine: WorkerEngine | null = null;
   /** When its certificate expires, Unix time in milliseconds; null in plain text. */
   certificateExpiryMs: number | null = null;
+  /** SHA-256 of its certificate; empty in plain text. */
+  certificateSha256: Buffer = Buffer.alloc(0);
+  /** Where other workers reach it, HOST:PORT; empty when they cannot. */
+  peerAddress = '';
+  /** What a peer must know to connect to it. Random and secret. */
+  readonly peerKey = randomBytes(peerKeyBytes);
+  /** The peers that it was told last, as a key of their numbers. */
+  toldPeers = '';
   readonly tally = new WorkerTally();
   readonly outbox: Outbox<CoordinatorMessage | Buffer>;
   readonly receiver: TransferReceiver;
@@ -89,6 +102,7 @@ export class Member {
 
   /** Small number, reused after the worker is gone. It names the worker in logs and metrics. */
   readonly slot: number;
+  readonly number: number;
   readonly name: string;
   readonly instanceId: string;
   readonly session: number;
@@ -97,8 +111,20 @@ export class Member {
   private readonly clock: Clock;
   private readonly line: Line;
 
-  constructor({ slot, name, instanceId, session, stream, memory, clock, line, sharedMemory }: MemberOptions) {
+  constructor({
+    slot,
+    number,
+    name,
+    instanceId,
+    session,
+    stream,
+    memory,
+    clock,
+    line,
+    sharedMemory,
+  }: MemberOptions) {
     this.slot = slot;
+    this.number = number;
     this.name = name;
     this.instanceId = instanceId;
     this.session = session;

@@ -1,6 +1,7 @@
 import type { CodeSummary } from '../../hashing/similarity.js';
 import { byteLengthOf, bytesOf } from '../../transport/bytes.js';
 import type { CoordinatorMessage } from '../../transport/generated/fcaenet/v1/CoordinatorMessage.js';
+import type { Range__Output as Range } from '../../transport/generated/fcaenet/v1/Range.js';
 import { encodeCoordinatorMessage } from '../../transport/service.js';
 import { chunksOf } from '../../transport/tensor-stream.js';
 import type { Member } from './member.js';
@@ -11,6 +12,8 @@ export interface FlatWeights {
   readonly mean: Float32Array;
   readonly variance: Float32Array;
 }
+
+const bytesPerElement = Float32Array.BYTES_PER_ELEMENT;
 
 /** One version of the weights that is sent to the workers. */
 export class OutgoingWeights {
@@ -41,6 +44,40 @@ export class OutgoingWeights {
     if (sharedOffset !== null) return member.outbox.send(this.header(sharedOffset));
     this.encoded ??= this.encode();
     return member.outbox.sendAll(this.encoded);
+  }
+
+  /** Number of elements: parameters, means, variances. */
+  get elements(): number {
+    return byteLengthOf(this.parts) / bytesPerElement;
+  }
+
+  /**
+   * Sends parts of the weights.
+   * @param forward whether the worker passes them on to its peers
+   */
+  sendRanges(member: Member, ranges: readonly Range[], forward: boolean): void {
+    const { term, version } = this;
+    for (const range of ranges) {
+      const bytes = this.bytesIn(range);
+      const transfer = { id: this.id, byteLength: byteLengthOf(bytes) };
+      const chunks = [...chunksOf(this.id, bytes)].map((chunk) => ({ term, chunk }));
+      const exchange = { weightsRange: { version, range, transfer, forward } };
+      const messages: CoordinatorMessage[] = [{ term, exchange }, ...chunks];
+      // Encoded at once: the weights may change before a slow stream takes the last one.
+      void member.outbox.sendAll(messages.map(encodeCoordinatorMessage));
+    }
+  }
+
+  /** The bytes of some elements, cut where the parts are. */
+  private bytesIn({ start, end }: Range): Uint8Array[] {
+    let before = 0;
+    return this.parts.flatMap((part) => {
+      const [from, to] = [start, end].map((at) =>
+        Math.min(Math.max(Number(at) * bytesPerElement - before, 0), part.byteLength),
+      ) as [number, number];
+      before += part.byteLength;
+      return to > from ? [part.subarray(from, to)] : [];
+    });
   }
 
   private header(sharedOffset: number): CoordinatorMessage {

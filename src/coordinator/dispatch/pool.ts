@@ -2,6 +2,8 @@ import { EventEmitter } from 'node:events';
 import { type Clock, systemClock } from '../../clock.js';
 import type { EncodeResult__Output } from '../../transport/generated/fcaenet/v1/EncodeResult.js';
 import type { NodeResult__Output } from '../../transport/generated/fcaenet/v1/NodeResult.js';
+import type { RangeResult__Output } from '../../transport/generated/fcaenet/v1/RangeResult.js';
+import type { WeightsMissing__Output } from '../../transport/generated/fcaenet/v1/WeightsMissing.js';
 import { TransferMemory } from '../../transport/transfer-memory.js';
 import { DeadlineEstimator } from './deadline.js';
 import { ExpectedAnswers } from './expected-answers.js';
@@ -58,6 +60,10 @@ interface PoolEvents {
   /** The number of workers fell below the minimum, or reached it. */
   gathering: [waiting: Waiting | null];
   answerRejected: [member: Member, reason: RejectionReason, sentence: string];
+  /** A worker lacks parts of the weights of its running work. */
+  weightsMissing: [member: Member, missing: WeightsMissing__Output];
+  /** A worker cannot reach another one and sends what is for it through this process. */
+  peerUnreachable: [member: Member, other: Member, reason: string];
 }
 
 /**
@@ -76,7 +82,10 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   readonly nodes = new ExpectedAnswers<NodeResult__Output>();
   /** Expected encoded batches. */
   readonly encoded = new ExpectedAnswers<EncodeResult__Output>();
+  /** Expected sums of ranges. */
+  readonly ranges = new ExpectedAnswers<RangeResult__Output>();
   private lastRequest = 0;
+  private lastNumber = 0;
 
   /** Where received transfers are assembled. The code that sums them gives the memory back. */
   readonly memory = new TransferMemory(keptResults);
@@ -102,6 +111,11 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   /** A request number that no other encode job has. */
   nextRequest(): number {
     return ++this.lastRequest;
+  }
+
+  /** A number that no other member of the term has. */
+  nextNumber(): number {
+    return ++this.lastNumber;
   }
 
   freeSlot(): number {
@@ -224,6 +238,11 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   /** Every member that is not gone, by slot. */
   all(): Member[] {
     return [...this.members.values()].sort((a, b) => a.slot - b.slot);
+  }
+
+  /** The member with a number, unless it is gone. */
+  byNumber(number: number): Member | undefined {
+    return this.all().find((member) => member.number === number);
   }
 
   /** Members that may get work, by slot. */

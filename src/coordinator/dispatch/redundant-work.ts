@@ -1,13 +1,13 @@
-import { type Clock, secondsOf } from '../../clock.js';
+import { secondsOf } from '../../clock.js';
 import { CoordinatorError } from '../error.js';
 import type { DeadlineEstimator } from './deadline.js';
 import { Lateness } from './lateness.js';
 import type { Member } from './member.js';
-import type { Departure, RejectionReason, WorkerPool } from './pool.js';
+import type { Departure, RejectionReason } from './pool.js';
 import { Strikes } from './strikes.js';
 import { Witnesses } from './witnesses.js';
-import type { WorkEvent } from './work-event.js';
 import { WorkShares } from './work-shares.js';
+import type { WorkSurroundings } from './work-surroundings.js';
 
 /** Interval of deadline checks. */
 const lookMs = 100;
@@ -79,16 +79,10 @@ export interface WorkKind<Answer> {
   end(): void;
   /** No worker holds a unit any more. */
   release(): void;
-}
-
-export interface WorkSurroundings {
-  readonly pool: WorkerPool;
-  readonly clock: Clock;
-  /** Called with each event of the work. */
-  readonly notify: (event: WorkEvent) => void;
-  readonly signal: AbortSignal;
-  /** Called when answers contradict each other after one of them was used. */
-  readonly onLateContradiction: (error: CoordinatorError) => void;
+  /** A member left. What it held for the result is missing again. */
+  gone?(member: Member): void;
+  /** Whether the result is there when no unit is missing; always where this is absent. */
+  isWhole?(): boolean;
 }
 
 /**
@@ -169,6 +163,11 @@ export class RedundantWork<Answer> {
     this.goOn();
   }
 
+  /** Ends the work without a result. */
+  giveUp(error: Error): void {
+    this.end(() => this.settled.reject(error));
+  }
+
   private isCompared(unit: number, member: Member): boolean {
     const { wanted, contested, witnesses, shares } = this;
     return (
@@ -229,7 +228,8 @@ export class RedundantWork<Answer> {
     return verdict.outvoted;
   }
 
-  private goOn(): void {
+  /** Hands out what is missing, and ends the work when the result is there. Call it when the kind's state changes. */
+  goOn(): void {
     this.dispatch();
     this.finishWhenWhole();
     this.releaseWhenEmpty();
@@ -335,6 +335,7 @@ export class RedundantWork<Answer> {
 
   private readonly onGone = (member: Member, departure: Departure): void => {
     const lost = this.shares.drop(member).length;
+    if (!this.isOver) this.kind.gone?.(member);
     if (lost > 0 && !this.isOver) {
       const work = this.kind.units;
       this.surroundings.notify({ type: 'work.redispatched', work, units: lost, departure });
@@ -365,6 +366,7 @@ export class RedundantWork<Answer> {
       // No other worker is left to compare it with.
       this.wanted.delete(unit);
     }
+    if (this.kind.isWhole?.() === false) return;
     this.end(this.settled.resolve);
   }
 

@@ -24,5 +24,9 @@ export type WorkEvent =
       readonly unit: number;
       readonly outcome: 'agreed' | 'contradiction';
     }
+  /** A step begins, in the exchange with so many members, or in the star with 0. */
+  | { readonly type: 'exchange.used'; readonly members: number }
+  /** The exchange of a step failed. The step is computed again in the star. */
+  | { readonly type: 'exchange.given-up'; readonly reason: string }
   /** Too few workers are there. Sent once each time the work has to wait. */
   | { readonly type: 'work.waiting' };

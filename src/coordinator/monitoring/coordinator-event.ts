@@ -20,6 +20,13 @@ export type WorkerEvent =
       readonly fault: Fault;
       readonly sentence: string;
     }
+  /** A worker cannot reach another one. What is for it goes through the coordinator. */
+  | {
+      readonly type: 'peer.unreachable';
+      readonly member: Member;
+      readonly peer: Member;
+      readonly reason: string;
+    }
   | {
       readonly type: 'answer.rejected';
       readonly member: Member;
@@ -46,6 +53,9 @@ export function forwardWorkerEvents(pool: WorkerPool, notify: Subscriber): void 
   );
   pool.on('setAside', (member, fault, sentence) =>
     notify({ type: 'worker.set-aside', member, fault, sentence }),
+  );
+  pool.on('peerUnreachable', (member, peer, reason) =>
+    notify({ type: 'peer.unreachable', member, peer, reason }),
   );
   pool.on('answerRejected', (member, reason, sentence) =>
     notify({ type: 'answer.rejected', member, reason, sentence }),

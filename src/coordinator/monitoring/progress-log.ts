@@ -25,6 +25,8 @@ class ProgressLog {
   private training: ProgressTask | null = null;
   private encoding: ProgressTask | null = null;
   private lastMAP: number | null = null;
+  /** Workers in the exchange of the last step; 0 in the star. */
+  private exchanging = 0;
   /** Whether any work was done. Before that, a log line of the start already says that workers are missing. */
   private hasBegun = false;
 
@@ -89,6 +91,24 @@ class ProgressLog {
           log.error('workers contradict each other', { of: event.work, number: event.unit });
         }
         break;
+      case 'exchange.used':
+        this.showWay(event.members);
+        break;
+      case 'exchange.given-up':
+        log.warn(
+          'the exchange of gradients failed; the step is computed again, with the gradients sent here',
+          {
+            reason: event.reason,
+          },
+        );
+        break;
+      case 'peer.unreachable':
+        log.warn('a worker cannot reach another; what is for it goes through the coordinator', {
+          worker: event.member.label,
+          peer: event.peer.label,
+          reason: event.reason,
+        });
+        break;
       case 'work.waiting':
         if (!this.hasBegun) break;
         log.warn('too few workers are there; waiting for more');
@@ -98,6 +118,15 @@ class ProgressLog {
         log.warn('answer rejected', { worker: event.member.label, reason: event.sentence });
         break;
     }
+  }
+
+  /** Says how gradients travel when it changes. At first they come here. */
+  private showWay(exchanging: number): void {
+    if (exchanging === this.exchanging) return;
+    this.exchanging = exchanging;
+    const { log } = this.options.console;
+    if (exchanging > 0) log.info('workers exchange gradients among themselves', { workers: exchanging });
+    else log.info('workers send their gradients to the coordinator');
   }
 
   private showStep({ losses, seconds, images }: Extract<CoordinatorEvent, { type: 'step.done' }>): void {

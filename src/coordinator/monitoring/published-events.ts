@@ -41,6 +41,10 @@ function bodyOf(event: CoordinatorEvent, state: Pick<RunState, 'history'>): RunE
       return { type: 'worker.refused', worker: event.name, code: event.code, reason: event.sentence };
     case 'worker.set-aside':
       return { type: 'worker.set-aside', worker: event.member.label, reason: event.sentence };
+    case 'peer.unreachable': {
+      const { member, peer, reason } = event;
+      return { type: 'peer.unreachable', worker: member.label, peer: peer.label, reason };
+    }
     case 'answer.rejected': {
       const code = event.reason.toUpperCase();
       return { type: 'worker.refused', worker: event.member.label, code, reason: event.sentence };

@@ -11,8 +11,8 @@ import { advance, evaluationIsDue, learningRateAt } from '../../schedule/schedul
 import type { runGradientStep } from '../dispatch/gradient-step.js';
 import { encodeContext, type IterationMessage, OutgoingWeights } from '../dispatch/outgoing-weights.js';
 import type { WorkerPool } from '../dispatch/pool.js';
-import type { WorkSurroundings } from '../dispatch/redundant-work.js';
 import { StepPhases } from '../dispatch/step-phases.js';
+import type { WorkSurroundings } from '../dispatch/work-surroundings.js';
 import { type DescribedStep, describeStep } from './describe-step.js';
 import { encodeOutputs } from './encode-outputs.js';
 import { evaluateCodes } from './evaluation.js';
@@ -44,6 +44,8 @@ export interface TrainingLoopOptions {
   readonly beforeStep: () => Promise<void>;
   /** Computes a step's summed gradient. */
   readonly runStep: typeof runGradientStep;
+  /** As of `WorkSurroundings`. */
+  readonly distribute?: WorkSurroundings['distribute'];
   /** Awaited at every position where the run file asks for a checkpoint. */
   readonly checkpoint: () => Promise<void>;
 }
@@ -176,8 +178,8 @@ export class TrainingLoop {
   }
 
   private surroundings(): WorkSurroundings {
-    const { pool, clock, notify, signal, onLateContradiction } = this.options;
-    return { pool, clock, notify, signal, onLateContradiction };
+    const { pool, clock, notify, signal, distribute, onLateContradiction } = this.options;
+    return { pool, clock, notify, signal, onLateContradiction, ...(distribute && { distribute }) };
   }
 
   private summarize(omega: Int32Array): CodeSummary {

@@ -34,6 +34,9 @@ export class FleetMetrics {
   private readonly overdue;
   private readonly compared;
   private readonly setAside;
+  private readonly exchanging;
+  private readonly exchangesGivenUp;
+  private readonly unreachablePeers;
 
   constructor(instruments: Instruments, sources: FleetSources) {
     instruments.gaugeOf('fcaenet_workers', 'Workers, by state.', ['state'], (gauge) => {
@@ -121,6 +124,18 @@ export class FleetMetrics {
       'outcome',
       ['agreed', 'contradiction'],
     );
+    this.exchanging = instruments.gauge(
+      'fcaenet_exchange_workers',
+      'Workers that exchange gradients among themselves; 0 where they send them to the coordinator.',
+    );
+    this.exchangesGivenUp = instruments.counter(
+      'fcaenet_exchanges_given_up_total',
+      'Steps computed again because the exchange of their gradients failed.',
+    );
+    this.unreachablePeers = instruments.counter(
+      'fcaenet_unreachable_peers_total',
+      'Pairs of workers that could not connect, by direction; what they exchange goes through the coordinator.',
+    );
     this.setAside = instruments.counter(
       'fcaenet_workers_set_aside_total',
       'Workers set aside for the rest of the run, by fault.',
@@ -131,6 +146,15 @@ export class FleetMetrics {
 
   take(event: CoordinatorEvent): void {
     switch (event.type) {
+      case 'exchange.used':
+        this.exchanging.set(event.members);
+        break;
+      case 'exchange.given-up':
+        this.exchangesGivenUp.inc();
+        break;
+      case 'peer.unreachable':
+        this.unreachablePeers.inc();
+        break;
       case 'answer.rejected':
         this.refused.inc({ reason: event.reason });
         break;

@@ -1,0 +1,107 @@
+import type { NodePayload } from '../../reduction/payload.js';
+import { isPosition, runGradientStep } from '../dispatch/gradient-step.js';
+import type { GradientStep } from '../dispatch/gradient-work.js';
+import type { Member } from '../dispatch/member.js';
+import { RedundantWork } from '../dispatch/redundant-work.js';
+import type { WorkSurroundings } from '../dispatch/work-surroundings.js';
+import { ExchangedWork } from './exchanged-work.js';
+import type { Participants } from './participants.js';
+
+/** Interval at which a stalled exchange is looked for. */
+const lookMs = 1_000;
+/** Time without a sum after which an exchange is given up, and the time for the bytes of a gradient on a slow line. */
+const patienceMs = 60_000;
+const slowestBytesPerMs = 1_000;
+
+/** The exchange cannot give the sum of this step. */
+class ExchangeGivenUp extends Error {}
+
+/**
+ * Computes one step's summed gradient: in the exchange where the workers can take part in it, else in the star. A step
+ * whose exchange fails is computed again in the star.
+ * @returns as `runGradientStep`, which also says what is thrown
+ */
+export async function runStep(
+  participants: Participants,
+  step: GradientStep,
+  surroundings: WorkSurroundings,
+): Promise<NodePayload> {
+  try {
+    const members = participants.choose();
+    surroundings.notify({ type: 'exchange.used', members: members?.length ?? 0 });
+    if (members === null) return await runGradientStep(step, surroundings);
+    try {
+      return await exchange(participants, members, step, surroundings);
+    } catch (error) {
+      if (!(error instanceof ExchangeGivenUp)) throw error;
+      surroundings.notify({ type: 'exchange.given-up', reason: error.message });
+      return await runGradientStep(step, surroundings);
+    }
+  } finally {
+    participants.forgetWeights();
+  }
+}
+
+async function exchange(
+  participants: Participants,
+  members: readonly Member[],
+  step: GradientStep,
+  surroundings: WorkSurroundings,
+): Promise<NodePayload> {
+  const { pool, clock } = surroundings;
+  const { tree, shape, position, phases } = step;
+  participants.tell(members);
+  participants.distribute(step.weights);
+  let stopExpecting = () => {};
+  const kind = new ExchangedWork(
+    step,
+    participants,
+    members,
+    clock,
+    { onChange: () => work.goOn(), giveUp: (reason) => work.giveUp(new ExchangeGivenUp(reason)) },
+    () => stopExpecting(),
+  );
+  const work = new RedundantWork(kind, surroundings);
+  const gradientBytes = Float32Array.BYTES_PER_ELEMENT * shape.layout.parameterCount;
+  const stopNodes = pool.nodes.begin(
+    {
+      bytesOf: (result) => {
+        // A whole answer after the end belongs to the star that has taken the step over.
+        if (!isPosition(position, result.position) || result.node === null || (kind.isOver && !result.held))
+          return null;
+        if (!tree.contains(result.node) || tree.leavesUnder(result.node).length === 0) return 'unknown';
+        phases.answering();
+        return kind.bytesOfNode(result);
+      },
+      take: (member, result, bytes) =>
+        phases.handle(() => work.answer(member, tree.leavesUnder(result.node!), { result, bytes })),
+    },
+    gradientBytes,
+  );
+  const stopRanges = pool.ranges.begin(
+    {
+      bytesOf: (result) => (isPosition(position, result.position) ? kind.bytesOfRange(result) : null),
+      take: (member, result, bytes) => phases.handle(() => kind.takeRange(member, result, bytes)),
+    },
+    gradientBytes,
+  );
+  stopExpecting = () => {
+    stopNodes();
+    stopRanges();
+  };
+  const patience = patienceMs + gradientBytes / slowestBytesPerMs;
+  const stopLooking = clock.every(lookMs, () => {
+    if (kind.stalledMs > patience) {
+      work.giveUp(new ExchangeGivenUp(`no sum came for ${Math.round(kind.stalledMs / 1000)} s`));
+    }
+  });
+  const running = work.run();
+  void Promise.all(members.map(({ outbox }) => outbox.hasLeft())).then(() => phases.sent());
+  try {
+    await running;
+  } finally {
+    stopLooking();
+  }
+  phases.summed();
+  return kind.sum!;
+}

@@ -1,0 +1,88 @@
+import * as grpc from '@grpc/grpc-js';
+import { emptyChecksum, verifyChecksum, writeChecksum } from './checksum.js';
+import { definition } from './definition.js';
+import { TransportError } from './error.js';
+import type { PeeringClient, PeeringDefinition } from './generated/fcaenet/v1/Peering.js';
+import type { PeerMessage, PeerMessage__Output } from './generated/fcaenet/v1/PeerMessage.js';
+import { channelOptions } from './service.js';
+
+/** Under TLS messages have no checksum. */
+const { Send: plain } = definition['fcaenet.v1.Peering'] as unknown as PeeringDefinition;
+
+const damages = new WeakMap<PeerMessage__Output, TransportError>();
+
+/** The damage found in a received message. A damaged message has no other content. */
+export function damageOfPeer(message: PeerMessage__Output): TransportError | undefined {
+  return damages.get(message);
+}
+
+/** Without this, gRPC would end the stream with a message of its own. */
+function keepingDamage(decode: (bytes: Buffer) => PeerMessage__Output) {
+  return (bytes: Buffer): PeerMessage__Output => {
+    try {
+      return decode(bytes);
+    } catch (cause) {
+      const nothing: PeerMessage__Output = { checksum: 0 };
+      const sentence = `a message cannot be decoded (${String(cause)})`;
+      damages.set(
+        nothing,
+        cause instanceof TransportError
+          ? cause
+          : new TransportError('TRANSPORT_BAD_MESSAGE', sentence, { cause }),
+      );
+      return nothing;
+    }
+  };
+}
+
+/** The service between workers. @param isProtected whether its connections use TLS */
+export function peeringService(isProtected: boolean): PeeringDefinition {
+  const { requestSerialize, requestDeserialize } = plain;
+  return {
+    Send: isProtected
+      ? { ...plain, requestDeserialize: keepingDamage(requestDeserialize) }
+      : {
+          ...plain,
+          requestSerialize: (message) => writeChecksum(requestSerialize({ ...message, ...emptyChecksum })),
+          requestDeserialize: keepingDamage((bytes) => requestDeserialize(verifyChecksum(bytes))),
+        },
+  };
+}
+
+/** A client of the service at HOST:PORT. @param isProtected whether the credentials use TLS */
+export function peeringClient(
+  address: string,
+  credentials: grpc.ChannelCredentials,
+  isProtected: boolean,
+): PeeringClient {
+  const Client = grpc.makeClientConstructor(peeringService(isProtected), 'fcaenet.v1.Peering');
+  return new Client(address, credentials, {
+    ...peerChannelOptions,
+    // A channel of its own: a shared one would outlive this client.
+    'grpc.use_local_subchannel_pool': 1,
+    // RFC 6066 forbids an IP address as a server name. Node warns when gRPC sends one.
+    ...(isProtected ? { 'grpc.ssl_target_name_override': 'worker' } : {}),
+  }) as unknown as PeeringClient;
+}
+
+/** The wire form of a message that the coordinator relays: without checksum. */
+export function encodePeerMessage(message: PeerMessage): Buffer {
+  return plain.requestSerialize(message);
+}
+
+/** The inverse of {@link encodePeerMessage}. Throws what the decoder throws on other bytes. */
+export function decodePeerMessage(bytes: Uint8Array): PeerMessage__Output {
+  return plain.requestDeserialize(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+}
+
+/**
+ * Channel settings of both sides. A thread that does nothing else answers keepalive at once, however long the worker
+ * computes and however long a range has to wait: five seconds without an answer are a lost connection. A window of 4 MiB
+ * delays an answer by less than that down to 8 Mbit/s.
+ */
+export const peerChannelOptions = {
+  ...channelOptions,
+  'grpc.keepalive_time_ms': 1_000,
+  'grpc.keepalive_timeout_ms': 4_000,
+  'grpc-node.flow_control_window': 4 << 20,
+} as const;

@@ -1,0 +1,44 @@
+import { nodeKey, type ReductionTree, type TreeNode } from '../../reduction/tree.js';
+import { bytesOf } from '../../transport/bytes.js';
+import type { TransferMemory } from '../../transport/transfer-memory.js';
+import { addElements, elementsOf } from './elements.js';
+
+/** A sum on its way up the tree. `isOwn` says that its memory may be written. */
+interface Partial {
+  readonly values: Float32Array;
+  readonly isOwn: boolean;
+}
+
+/**
+ * The sum of one range over the whole tree: each node is left + right, absent nodes are skipped. The order depends on
+ * the tree only.
+ * @param parts the range of each node by {@link nodeKey}; the nodes' leaves are disjoint and all of the tree's. They
+ * are not changed.
+ * @param memory where the sum is made
+ * @returns in memory of its own
+ */
+export function sumOfNodes(
+  tree: ReductionTree,
+  parts: ReadonlyMap<string, Float32Array>,
+  memory: TransferMemory<ArrayBufferLike>,
+): Float32Array {
+  const copy = (values: Float32Array): Float32Array => {
+    const bytes = memory.take(values.byteLength);
+    bytes.set(bytesOf(values));
+    return elementsOf(bytes);
+  };
+  const sum = (node: TreeNode): Partial | null => {
+    const part = parts.get(nodeKey(node));
+    if (part) return { values: part, isOwn: false };
+    if (tree.leavesUnder(node).length === 0) return null;
+    const child = (side: 0 | 1) => sum({ level: node.level - 1, index: 2 * node.index + side });
+    const [left, right] = [child(0), child(1)];
+    if (!left || !right) return left ?? right;
+    const values = left.isOwn ? left.values : copy(left.values);
+    addElements(values, right.values);
+    if (right.isOwn) memory.give(right.values.buffer);
+    return { values, isOwn: true };
+  };
+  const { values, isOwn } = sum(tree.root)!;
+  return isOwn ? values : copy(values);
+}

@@ -1,0 +1,79 @@
+import { createSecureContext } from 'node:tls';
+import type { ClientWritableStream } from '@grpc/grpc-js';
+import { ChannelCredentials } from '@grpc/grpc-js';
+import { oldestTls } from '../../transport/credentials.js';
+import type { PeeringClient } from '../../transport/generated/fcaenet/v1/Peering.js';
+import type { PeerMessage } from '../../transport/generated/fcaenet/v1/PeerMessage.js';
+import { Outbox } from '../../transport/outbox.js';
+import { peeringClient } from '../../transport/peering.js';
+import type { OutgoingPart } from '../exchange/output.js';
+import { messagesOf } from '../exchange/part-messages.js';
+import { isCertificate } from './certificate-hash.js';
+import { helloTo } from './hello.js';
+import type { Peer, PeerIdentity } from './identity.js';
+
+/** The way to a peer: a stream that stays open as long as both take part. It is not opened a second time. */
+export class PeerLink {
+  private readonly client: PeeringClient;
+  private readonly stream: ClientWritableStream<PeerMessage>;
+  private readonly outbox: Outbox<PeerMessage>;
+  private transfers = 0;
+  private isOver = false;
+
+  /**
+   * @param connectMs time limit to connect
+   * @param onLost called once, when the peer cannot be reached or has ended the stream
+   */
+  constructor(
+    peer: Peer,
+    identity: PeerIdentity,
+    connectMs: number,
+    private readonly onLost: (reason: string) => void,
+  ) {
+    this.client = peeringClient(peer.address, credentialsFor(peer, identity), identity.tls !== null);
+    this.client.waitForReady(Date.now() + connectMs, (error) => {
+      if (error) this.lose(`it does not answer at ${peer.address}`);
+    });
+    this.stream = this.client.send((error) => this.lose(error ? error.details : 'it ended the stream'));
+    // The call's end says the same.
+    this.stream.on('error', () => {});
+    this.outbox = new Outbox(this.stream);
+    void this.outbox.send(helloTo(peer, identity));
+  }
+
+  /** Resolves when the part's bytes are not read any more, sent or not. */
+  async send(part: OutgoingPart): Promise<void> {
+    await this.outbox.sendAll(messagesOf(part, ++this.transfers));
+    await this.outbox.flushed();
+  }
+
+  close(): void {
+    this.isOver = true;
+    this.outbox.close();
+    this.stream.cancel();
+    this.client.close();
+  }
+
+  private lose(reason: string): void {
+    if (this.isOver) return;
+    this.close();
+    this.onLost(reason);
+  }
+}
+
+/** The certificate must be the peer's, whatever host it names. */
+function credentialsFor(peer: Peer, { tls }: PeerIdentity): ChannelCredentials {
+  if (tls === null) return ChannelCredentials.createInsecure();
+  const context = createSecureContext({
+    cert: tls.certificate,
+    key: tls.key,
+    ca: tls.authority,
+    minVersion: oldestTls,
+  });
+  return ChannelCredentials.createFromSecureContext(context, {
+    checkServerIdentity: (_, { raw }) =>
+      isCertificate(raw, peer.certificateSha256)
+        ? undefined
+        : new Error('it has another certificate, expected the one with which it has joined the run'),
+  });
+}

@@ -1,0 +1,165 @@
+import { type Clock, systemClock } from '../../clock.js';
+import type { TreeNode } from '../../reduction/tree.js';
+import type { Position__Output } from '../../transport/generated/fcaenet/v1/Position.js';
+import { TransferMemory } from '../../transport/transfer-memory.js';
+import { Exchange, type ExchangeShape } from '../exchange/exchange.js';
+import type { ExchangeOutput, RangeSum } from '../exchange/output.js';
+import { PartReceiver } from '../exchange/part-receiver.js';
+import type { Peer, PeerIdentity } from './identity.js';
+import { PeerLinks } from './peer-links.js';
+import { type PeerLimits, PeerServer, peerLimits } from './peer-server.js';
+import { RelayedParts } from './relayed-parts.js';
+
+/** Unused arrays that are kept for received parts: as many as a step of 64 microbatches needs. */
+const keptArrays = 64;
+/** Time limit to connect to a peer. */
+const connectMs = 5_000;
+
+export interface PeeringOptions {
+  readonly identity: PeerIdentity;
+  readonly shape: Omit<ExchangeShape, 'member'>;
+  /** Where it listens; null means all addresses. */
+  readonly host: string | null;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly limits?: PeerLimits;
+  readonly clock?: Clock;
+}
+
+/** What a worker's part in the exchange says to the rest of the worker. */
+export interface PeeringOutput extends Pick<ExchangeOutput, 'weightsMissing'> {
+  /** The sum's memory is given back by {@link Peering.giveBack}. */
+  sum(sum: RangeSum): void;
+  /** `bytes` may be read until {@link Peering.giveBack}. */
+  weights(version: number, bytes: Uint8Array<SharedArrayBuffer>): void;
+  /** A held gradient is not read any more. */
+  released(gradient: ArrayBufferLike): void;
+  /** A peer gets nothing directly any more. */
+  unreachable(member: number, reason: string): void;
+  /** A message for a peer that cannot be reached. Resolves when the next one may follow. */
+  relay(member: number, message: Buffer): Promise<void>;
+  /** A peer's stream was ended, with a sentence. */
+  refused(reason: string): void;
+}
+
+/** A worker's part in the exchange, with its connections to the other workers. */
+export class Peering {
+  readonly exchange: Exchange;
+  private readonly memory = new TransferMemory<SharedArrayBuffer>(
+    keptArrays,
+    (byteLength) => new SharedArrayBuffer(byteLength),
+  );
+  private readonly links: PeerLinks;
+  private readonly relayed: RelayedParts;
+  private readonly gradients = new Set<ArrayBufferLike>();
+  /** Memory that the exchange uses no more, but somebody else still reads. */
+  private readonly releasing = new Set<ArrayBufferLike>();
+  /** Weights that the rest of the worker reads. */
+  private readonly lent = new Set<ArrayBufferLike>();
+  private server: PeerServer | null = null;
+
+  private constructor(
+    private readonly options: PeeringOptions,
+    private readonly output: PeeringOutput,
+  ) {
+    const { identity, shape, clock = systemClock } = options;
+    this.links = new PeerLinks({
+      identity,
+      connectMs,
+      relay: (member, message) => output.relay(member, message),
+      onUnreachable: (member, reason) => {
+        output.unreachable(member, reason);
+        this.exchange.sendAgain(member);
+      },
+      onSent: () => this.sweep(),
+    });
+    this.exchange = new Exchange(
+      { ...shape, member: identity.member },
+      this.memory,
+      {
+        send: (member, part) => this.links.send(member, part),
+        sum: (sum) => output.sum(sum),
+        weights: (version, bytes) => {
+          this.lent.add(bytes.buffer);
+          output.weights(version, bytes as Uint8Array<SharedArrayBuffer>);
+        },
+        weightsMissing: (version, ranges) => output.weightsMissing(version, ranges),
+        release: (buffer) => {
+          this.links.drop(buffer);
+          this.releasing.add(buffer);
+          this.sweep();
+        },
+      },
+      clock,
+    );
+    this.relayed = new RelayedParts(this.receiver, (reason) => output.refused(reason));
+  }
+
+  /** Starts to listen for peers. @throws TransportError TRANSPORT_CANNOT_LISTEN */
+  static async open(options: PeeringOptions, output: PeeringOutput): Promise<Peering> {
+    const { identity, host, port, limits = peerLimits } = options;
+    const peering = new Peering(options, output);
+    peering.server = await PeerServer.listen({
+      identity,
+      host,
+      port,
+      limits,
+      receiver: peering.receiver,
+      onRefused: (reason) => output.refused(reason),
+    });
+    return peering;
+  }
+
+  /** Where it listens. */
+  get port(): number {
+    return this.server!.port;
+  }
+
+  /** @param members those that take part; this worker is one of them or not */
+  setPeers(members: readonly Peer[]): void {
+    const { member: self } = this.options.identity;
+    const peers = new Map(members.filter(({ member }) => member !== self).map((peer) => [peer.member, peer]));
+    this.server!.setPeers(peers);
+    this.links.setPeers(peers);
+    this.relayed.setPeers(peers);
+    this.exchange.setPeers(peers.keys());
+  }
+
+  /** @param gradient of this step, in memory of its own */
+  hold(position: Position__Output, node: TreeNode, gradient: Float32Array): void {
+    this.gradients.add(gradient.buffer);
+    this.exchange.hold(position, node, gradient);
+  }
+
+  /** Takes a message of a peer from the coordinator. */
+  takeRelayed(member: number, message: Uint8Array): void {
+    this.relayed.accept(member, message);
+  }
+
+  /** A sum or weights are not read any more outside. */
+  giveBack(buffer: ArrayBufferLike): void {
+    if (!this.lent.delete(buffer)) this.memory.give(buffer);
+    this.sweep();
+  }
+
+  close(): void {
+    this.exchange.close();
+    this.links.close();
+    this.server!.close();
+  }
+
+  private readonly receiver = (member: number) => {
+    const receiver = new PartReceiver(this.exchange, member, this.memory);
+    return (message: Parameters<PartReceiver['accept']>[0]) => receiver.accept(message);
+  };
+
+  /** Gives back what nobody reads any more. */
+  private sweep(): void {
+    for (const buffer of this.releasing) {
+      if (this.lent.has(buffer) || this.links.isReading(buffer)) continue;
+      this.releasing.delete(buffer);
+      if (this.gradients.delete(buffer)) this.output.released(buffer);
+      else this.memory.give(buffer);
+    }
+  }
+}

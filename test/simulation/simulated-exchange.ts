@@ -1,0 +1,214 @@
+import { deserialize, serialize } from 'node:v8';
+import type { TreeNode } from '../../src/reduction/tree.js';
+import { bytesOf } from '../../src/transport/bytes.js';
+import type { CoordinatorMessage__Output } from '../../src/transport/generated/fcaenet/v1/CoordinatorMessage.js';
+import type { ExchangeOrder__Output } from '../../src/transport/generated/fcaenet/v1/ExchangeOrder.js';
+import type { PeerMessage__Output } from '../../src/transport/generated/fcaenet/v1/PeerMessage.js';
+import type { Position__Output } from '../../src/transport/generated/fcaenet/v1/Position.js';
+import type { WorkerMessage } from '../../src/transport/generated/fcaenet/v1/WorkerMessage.js';
+import { TransferReceiver } from '../../src/transport/tensor-stream.js';
+import { TransferMemory } from '../../src/transport/transfer-memory.js';
+import { Exchange } from '../../src/worker/exchange/exchange.js';
+import type { OutgoingPart } from '../../src/worker/exchange/output.js';
+import { messagesOf } from '../../src/worker/exchange/part-messages.js';
+import { PartReceiver } from '../../src/worker/exchange/part-receiver.js';
+import type { Chance } from './chance.js';
+import type { SimulatedProcess } from './simulated-clock.js';
+import { layout } from './simulated-network.js';
+
+/** Time without an accepted message after which a pair goes through the coordinator. */
+const stalledMs = 5_000;
+const gradientCount = layout.parameterCount;
+const weightCount = layout.parameterCount + 2 * layout.statisticsCount;
+
+/** The connections between workers of a simulation. */
+export class SimulatedPeerNetwork {
+  private readonly listening = new Map<string, SimulatedPeer>();
+  private readonly cuts = new Set<string>();
+
+  /** @param manners milliseconds that a message takes, drawn between these for each */
+  constructor(readonly manners: { readonly leastMs: number; readonly mostMs: number }) {}
+
+  /** @param peer null ends it */
+  listen(address: string, peer: SimulatedPeer | null): void {
+    if (peer) this.listening.set(address, peer);
+    else this.listening.delete(address);
+  }
+
+  /** The side of the worker that listens at an address; undefined when none does. */
+  at(address: string): SimulatedPeer | undefined {
+    return this.listening.get(address);
+  }
+
+  /** Nothing passes from one process to another any more. @returns ends it */
+  cut(from: string, to: string): () => void {
+    const pair = `${from} ${to}`;
+    this.cuts.add(pair);
+    return () => this.cuts.delete(pair);
+  }
+
+  isCut(from: string, to: string): boolean {
+    return this.cuts.has(`${from} ${to}`);
+  }
+}
+
+export interface PeerSurroundings {
+  readonly process: SimulatedProcess;
+  readonly chance: Chance;
+  readonly network: SimulatedPeerNetwork;
+  /** HOST:PORT of this worker. */
+  readonly address: string;
+  readonly trace: (line: string) => void;
+  send(message: WorkerMessage): void;
+  sendTensors(
+    parts: Uint8Array[],
+    announce: (transfer: { id: number; byteLength: number }) => WorkerMessage,
+  ): void;
+  /** Weights are complete. */
+  onWeights(version: number, bytes: Uint8Array): void;
+}
+
+/** Messages of one way, handled one after the other. */
+class Queue {
+  private tail: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly receiver: PartReceiver,
+    private readonly failed: (error: unknown) => void,
+  ) {}
+
+  take(message: PeerMessage__Output): void {
+    this.tail = this.tail.then(() => this.receiver.accept(message)).catch(this.failed);
+  }
+}
+
+/** The way to one peer. */
+interface Link {
+  readonly address: string;
+  transfers: number;
+  lastArrivalMs: number;
+  isRelayed: boolean;
+  isWatched: boolean;
+}
+
+/** The exchange of one session of a simulated worker: the real state, on simulated connections. */
+export class SimulatedPeer {
+  private readonly exchange: Exchange;
+  private readonly memory = new TransferMemory<ArrayBufferLike>(4);
+  private readonly links = new Map<number, Link>();
+  private readonly queues = new Map<string, Queue>();
+  private readonly fromCoordinator = new TransferReceiver(new TransferMemory(0));
+
+  constructor(
+    private readonly member: number,
+    private readonly surroundings: PeerSurroundings,
+  ) {
+    const { send, sendTensors, onWeights, process } = surroundings;
+    this.exchange = new Exchange(
+      { member, gradientCount, weightCount, microbatches: 4 },
+      this.memory,
+      {
+        send: (to, part) => this.sendPart(to, part),
+        sum: ({ sum, position, range, attempt, reduceSeconds }) =>
+          sendTensors([Buffer.from(bytesOf(sum))], (transfer) => ({
+            exchange: { rangeResult: { position, range, attempt, reduceSeconds, transfer } },
+          })),
+        weights: onWeights,
+        weightsMissing: (version, ranges) =>
+          send({ exchange: { weightsMissing: { version, ranges: [...ranges] } } }),
+        release: () => {},
+      },
+      process,
+    );
+  }
+
+  /** Handles what the coordinator tells. */
+  handle(order: ExchangeOrder__Output): void {
+    const { peers, weightsPlan, weightsRange, plan, reduce, relayed } = order;
+    if (peers) this.meet(peers.peers);
+    else if (weightsPlan) this.exchange.planWeights(weightsPlan);
+    else if (weightsRange) {
+      this.fromCoordinator.begin(weightsRange.transfer, { least: 0, most: 1 << 20 }, 'weights', (bytes) =>
+        this.exchange.takeWeights(weightsRange, bytes),
+      );
+    } else if (plan) this.exchange.planStep(plan);
+    else if (reduce) this.exchange.reduce(reduce);
+    else if (relayed) this.receive(relayed.member, 'relayed', deserialize(relayed.message));
+  }
+
+  /** Takes a chunk, if it is one of weights that the coordinator sends for the exchange. */
+  takeChunk(chunk: NonNullable<CoordinatorMessage__Output['chunk']>): boolean {
+    if (!this.fromCoordinator.isOpen) return false;
+    this.fromCoordinator.accept(chunk);
+    return true;
+  }
+
+  hold(position: Position__Output, node: TreeNode, gradient: Float32Array): void {
+    this.exchange.hold(position, node, gradient);
+  }
+
+  /** Takes what a peer has sent. */
+  receive(sender: number, way: string, message: PeerMessage__Output): void {
+    const key = `${sender} ${way}`;
+    const queue =
+      this.queues.get(key) ??
+      new Queue(new PartReceiver(this.exchange, sender, this.memory), (error) =>
+        this.surroundings.trace(`peer ${sender} is not understood: ${String(error)}`),
+      );
+    this.queues.set(key, queue);
+    queue.take(message);
+  }
+
+  close(): void {
+    this.exchange.close();
+  }
+
+  private meet(peers: readonly { readonly member: number; readonly address: string }[]): void {
+    for (const { member, address } of peers) {
+      if (this.links.has(member)) continue;
+      this.links.set(member, { address, transfers: 0, lastArrivalMs: 0, isRelayed: false, isWatched: false });
+    }
+    this.exchange.setPeers(peers.map(({ member }) => member));
+  }
+
+  private sendPart(to: number, part: OutgoingPart): void {
+    const link = this.links.get(to)!;
+    for (const message of messagesOf(part, ++link.transfers)) this.sendTo(to, link, copied(message));
+  }
+
+  private sendTo(to: number, link: Link, message: PeerMessage__Output): void {
+    const { process, chance, network, send } = this.surroundings;
+    if (link.isRelayed) {
+      send({ exchange: { relayed: { member: to, message: serialize(message) } } });
+      return;
+    }
+    const peer = network.at(link.address);
+    if (!peer || network.isCut(process.name, peer.surroundings.process.name)) {
+      this.watch(to, link, peer ? stalledMs : 0);
+      return;
+    }
+    const arrivalMs = process.nowMs() + chance.between(network.manners.leastMs, network.manners.mostMs);
+    link.lastArrivalMs = Math.max(link.lastArrivalMs, arrivalMs);
+    // What has left arrives, also when its sender is gone.
+    peer.surroundings.process.after(link.lastArrivalMs - process.nowMs(), () =>
+      peer.receive(this.member, 'direct', message),
+    );
+  }
+
+  /** Nothing is accepted on a way: after a while everything goes through the coordinator. */
+  private watch(to: number, link: Link, ms: number): void {
+    if (link.isWatched) return;
+    link.isWatched = true;
+    this.surroundings.process.after(ms, () => {
+      link.isRelayed = true;
+      const peerUnreachable = { member: to, reason: 'nothing is accepted' };
+      this.surroundings.send({ exchange: { peerUnreachable } });
+      this.exchange.sendAgain(to);
+    });
+  }
+}
+
+/** A message as it arrives: with every field, and bytes of its own. */
+function copied(message: object): PeerMessage__Output {
+  return deserialize(serialize({ checksum: 0, ...message }));
+}

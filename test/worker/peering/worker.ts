@@ -1,0 +1,83 @@
+import { createHash, randomBytes, X509Certificate } from 'node:crypto';
+import type { TlsMaterial } from '../../../src/transport/tls-files.js';
+import type { RangeSum } from '../../../src/worker/exchange/output.js';
+import type { ElementRange } from '../../../src/worker/exchange/ranges.js';
+import type { Peer } from '../../../src/worker/peering/identity.js';
+import type { PeerLimits } from '../../../src/worker/peering/peer-server.js';
+import { Peering } from '../../../src/worker/peering/peering.js';
+
+export const shape = { gradientCount: 600_003, weightCount: 600_011, microbatches: 4 };
+
+export interface ExchangeWorkerOptions {
+  readonly member: number;
+  readonly tls: TlsMaterial | null;
+  readonly term?: number;
+  readonly limits?: PeerLimits;
+}
+
+/** One worker's part in an exchange, in this process, and what it says. */
+export class ExchangeWorker {
+  readonly sums: RangeSum[] = [];
+  readonly weights: { readonly version: number; readonly values: Float32Array }[] = [];
+  readonly missing: { readonly version: number; readonly ranges: readonly ElementRange[] }[] = [];
+  readonly unreachable: { readonly member: number; readonly reason: string }[] = [];
+  readonly released: ArrayBufferLike[] = [];
+  readonly refusals: string[] = [];
+  relayed = 0;
+  peering!: Peering;
+  readonly key = randomBytes(16);
+
+  private constructor(
+    readonly options: ExchangeWorkerOptions,
+    /** What the coordinator does with a message for another. */
+    private readonly relay: (from: number, to: number, message: Buffer) => void,
+  ) {}
+
+  static async open(
+    options: ExchangeWorkerOptions,
+    relay: (from: number, to: number, message: Buffer) => void = () => {},
+  ): Promise<ExchangeWorker> {
+    const worker = new ExchangeWorker(options, relay);
+    const { member, tls, term = 1, limits } = options;
+    worker.peering = await Peering.open(
+      {
+        identity: { run: 'birds', term, member, key: worker.key, tls },
+        shape,
+        host: '127.0.0.1',
+        port: 0,
+        ...(limits && { limits }),
+      },
+      {
+        sum: (sum) => worker.sums.push(sum),
+        weights: (version, bytes) =>
+          worker.weights.push({ version, values: new Float32Array(bytes.buffer).slice() }),
+        weightsMissing: (version, ranges) => worker.missing.push({ version, ranges }),
+        released: (buffer) => worker.released.push(buffer),
+        unreachable: (other, reason) => worker.unreachable.push({ member: other, reason }),
+        relay: async (to, message) => {
+          worker.relayed++;
+          worker.relay(member, to, message);
+        },
+        refused: (reason) => worker.refusals.push(reason),
+      },
+    );
+    return worker;
+  }
+
+  /** How the coordinator describes it to others. */
+  get peer(): Peer {
+    const { member, tls } = this.options;
+    const certificateSha256 = tls
+      ? createHash('sha256').update(new X509Certificate(tls.certificate).raw).digest()
+      : Buffer.alloc(0);
+    return { member, address: `127.0.0.1:${this.peering.port}`, key: this.key, certificateSha256 };
+  }
+}
+
+/** Waits until something holds. Throws after ten seconds. */
+export async function until(holds: () => boolean): Promise<void> {
+  for (const end = Date.now() + 10_000; !holds(); ) {
+    if (Date.now() > end) throw new Error('it did not happen within 10 s');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
