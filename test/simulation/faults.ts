@@ -59,8 +59,8 @@ export interface Plan {
   readonly hiccups: number;
   /** What the coordinator's network carries in each direction, shared by all workers; infinite where it is never full. */
   readonly bytesPerSecond: number;
-  /** When the workers after the first start, at the latest. */
-  readonly lastStartMs: number;
+  /** When all workers but the first start. */
+  readonly othersStartMs: number;
   readonly faults: readonly Fault[];
 }
 
@@ -88,28 +88,31 @@ export function drawPlan(seed: number, chance: Chance): Plan {
 }
 
 /** Gives a share of the plans a slow network. With the exchange most bytes do not pass through it. */
-function withNetwork(plan: Omit<Plan, 'bytesPerSecond' | 'lastStartMs'>, chance: Chance): Plan {
+function withNetwork(plan: Omit<Plan, 'bytesPerSecond' | 'othersStartMs'>, chance: Chance): Plan {
   if (plan.exchange || !chance.happens(slowNetworkShare)) {
-    return { ...plan, bytesPerSecond: Number.POSITIVE_INFINITY, lastStartMs: 0 };
+    return { ...plan, bytesPerSecond: Number.POSITIVE_INFINITY, othersStartMs: 0 };
   }
+  const bytesPerSecond = chance.pick([500, 1_500, 5_000]);
+  // The first has the network to itself before the others fill it all at once.
+  const othersStartMs = chance.pick([0, 20_000, 60_000]);
   return {
     ...plan,
-    bytesPerSecond: chance.pick([500, 1_500, 5_000]),
-    // The first has the network to itself before the others fill it.
-    lastStartMs: chance.pick([0, 20_000, 60_000]),
+    bytesPerSecond,
+    othersStartMs,
+    workers: othersStartMs > 0 ? 5 : plan.workers,
     faults: plan.faults.map((fault) => ({ ...fault, atMs: slowNetworkTimes * fault.atMs })),
   };
 }
 
 /** Adds the exchange to a share of the plans, and cuts between single workers to some of these. */
-function withExchange(plan: PlainPlan, chance: Chance): Omit<Plan, 'bytesPerSecond' | 'lastStartMs'> {
+function withExchange(plan: PlainPlan, chance: Chance): Omit<Plan, 'bytesPerSecond' | 'othersStartMs'> {
   if (!chance.happens(exchangeShare)) return { ...plan, exchange: false };
   const cuts = chance.happens(0.3) ? 1 + chance.below(3) : 0;
   const faults = Array.from({ length: cuts }, () => drawFault(chance, 'pair-cut', usualMs));
   return { ...plan, exchange: true, faults: inOrder([...plan.faults, ...faults]) };
 }
 
-type PlainPlan = Omit<Plan, 'exchange' | 'bytesPerSecond' | 'lastStartMs'>;
+type PlainPlan = Omit<Plan, 'exchange' | 'bytesPerSecond' | 'othersStartMs'>;
 
 /** Faults after which other workers have to do the work of a worker. */
 const losses = ['worker-slow', 'worker-stop', 'worker-kill', 'line-cut', 'drain'] as const;

@@ -53,7 +53,7 @@ export async function simulateAndCompare(seed: number): Promise<Outcome> {
     fullness: 0,
     hiccups: 0,
     bytesPerSecond: Number.POSITIVE_INFINITY,
-    lastStartMs: 0,
+    othersStartMs: 0,
   };
   const reference = undisturbed.get(schedule) ?? simulate(0, quiet);
   undisturbed.set(schedule, reference);
@@ -229,9 +229,9 @@ class Simulation {
   }
 
   private startWorkerLater(place: number): void {
-    const { lastStartMs } = this.plan;
-    if (place === 0 || lastStartMs === 0) this.startWorker(place);
-    else this.time.after(this.chance.between(0, lastStartMs), () => this.startWorker(place));
+    const { othersStartMs } = this.plan;
+    if (place === 0 || othersStartMs === 0) this.startWorker(place);
+    else this.time.after(othersStartMs, () => this.startWorker(place));
   }
 
   private startWorker(place: number): void {
