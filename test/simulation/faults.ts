@@ -69,8 +69,8 @@ const usualMs = 5_000;
 
 /** Share of the seeds without exchange in which the coordinator's network is slow. */
 const slowNetworkShare = 0.5;
-/** Steps take so many times as long on a slow network, and faults come as much later. */
-const slowNetworkTimes = 10;
+/** With so many bytes a second steps take about as long as without limit; with fewer, faults come later by as much. */
+const harmlessBytesPerSecond = 5_000;
 
 /** Share of the seeds whose plan has short iterations. */
 const shortShare = 0.15;
@@ -100,7 +100,10 @@ function withNetwork(plan: Omit<Plan, 'bytesPerSecond' | 'othersStartMs'>, chanc
     bytesPerSecond,
     othersStartMs,
     workers: othersStartMs > 0 ? 5 : plan.workers,
-    faults: plan.faults.map((fault) => ({ ...fault, atMs: slowNetworkTimes * fault.atMs })),
+    faults: plan.faults.map((fault) => ({
+      ...fault,
+      atMs: (harmlessBytesPerSecond / bytesPerSecond) * fault.atMs,
+    })),
   };
 }
 
