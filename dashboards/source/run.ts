@@ -8,7 +8,7 @@ import {
 } from '@grafana/grafana-foundation-sdk/xychart';
 import { dashboard } from './frame.js';
 import type { Section } from './layout.js';
-import { described, limits, lines, stat } from './panels.js';
+import { areas, described, limits, lines, stat } from './panels.js';
 import { byRun, latest, of, rate, series } from './queries.js';
 
 const now: Section = {
@@ -197,6 +197,19 @@ const speed: Section = {
       series(quantile(0.5), 'half of the steps'),
       series(quantile(0.95), '95 % of the steps'),
     ).min(0),
+    areas(
+      {
+        title: 'Time of a step by phase',
+        description:
+          'What limits the steps? Sending and waiting: the network, or a slow worker. Computing: the workers. Reducing and updating: the coordinator.',
+        unit: 's',
+        empty: 'no step in this time',
+      },
+      series(
+        `sum by (namespace, run, phase) (${rate('fcaenet_step_phase_seconds_total')}) / on (namespace, run) group_left () ${byRun(rate('fcaenet_step_seconds_count'), 'sum')}`,
+        '{{phase}}',
+      ),
+    ),
     lines(
       {
         title: 'V-step and evaluation',

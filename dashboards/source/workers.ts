@@ -107,6 +107,8 @@ const presence: Section = {
 
 const share = (part: string, whole: string) => `${byWorker(rate(part))} / ${byWorker(rate(whole))}`;
 
+const byPath = (expression: string) => `sum by (namespace, run, path) (${expression})`;
+
 const pace: Section = {
   title: 'Speed',
   height: 8,
@@ -294,13 +296,22 @@ const traffic: Section = {
       {
         title: 'Coordinator’s traffic',
         description:
-          'Is the coordinator’s network the limit? Traffic of all workers, also of those that have left.',
+          'Is the coordinator’s network the limit? Traffic of all workers, also of those that have left, by path. Only the path star uses the network.',
         unit: 'binBps',
         empty: 'no run chosen',
       },
-      series(byRun(rate('fcaenet_bytes_sent_total'), 'sum'), 'sent'),
-      series(byRun(rate('fcaenet_bytes_received_total'), 'sum'), 'received'),
+      series(byPath(rate('fcaenet_bytes_sent_total')), 'sent by {{path}}'),
+      series(byPath(rate('fcaenet_bytes_received_total')), 'received by {{path}}'),
     ).min(0),
+    areas(
+      {
+        title: 'Workers by path',
+        description: 'How the weights and gradients of the workers travel.',
+        unit: 'none',
+        empty: 'no run chosen',
+      },
+      series(byPath(of('fcaenet_path_workers')), '{{path}}'),
+    ),
   ],
 };
 

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { deviceId } from '../machine/devices/select.js';
 import { type Address, isNatsUrl, parseAddress } from '../run/address.js';
@@ -116,9 +117,12 @@ export function listeningAddress(text: string): Address {
 
 /** Parses an option that is HOST or HOST:PORT. The port is null where there is none. */
 export function advertisedAddress(text: string): { readonly host: string; readonly port: number | null } {
-  const address = parseAddress(text) ?? parseAddress(`${text}:0`);
+  // Kubernetes writes the address of a pod without brackets.
+  const address = parseAddress(text) ?? parseAddress(isIPv6(text) ? `[${text}]:0` : `${text}:0`);
   if (address === undefined) {
-    throw new InvalidArgumentError('It must be HOST or HOST:PORT, with IPv6 addresses in brackets.');
+    throw new InvalidArgumentError(
+      'It must be HOST or HOST:PORT, with IPv6 addresses in brackets before a port.',
+    );
   }
   return { host: address.host, port: address.port || null };
 }

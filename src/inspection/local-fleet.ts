@@ -3,7 +3,7 @@ import type { Console } from '../console/console.js';
 import { onInterrupt } from '../console/interrupt.js';
 import { Fleet } from '../coordinator/admission/fleet.js';
 import type { RunOrigin } from '../coordinator/checkpoints/run-checkpoints.js';
-import type { WorkSurroundings } from '../coordinator/dispatch/redundant-work.js';
+import type { WorkSurroundings } from '../coordinator/dispatch/work-surroundings.js';
 import { CoordinatorError } from '../coordinator/error.js';
 import { Interruption } from '../coordinator/interruption.js';
 import type { Dataset } from '../data/dataset.js';

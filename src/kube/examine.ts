@@ -4,6 +4,7 @@ import type { TrainingRun } from '../run/training-run.js';
 import { missingValues } from './fill-ins.js';
 import { commandLineOf, configMapOf, type RunJobs, runJobsOf } from './jobs.js';
 import type { JobSpec, Manifest } from './manifest.js';
+import { peerObstacle } from './peers.js';
 import { missingSecrets } from './secrets.js';
 
 /** One requirement for a run to start. */
@@ -33,6 +34,7 @@ export function examineManifests(manifests: readonly Manifest[]): KubeCheck[] {
     ...values,
     ...(run === null ? [] : [checkRunFile(run)]),
     checkWorkers(workers, run && 'run' in run ? run.run : null),
+    ...checkPeers(workers, manifests),
     ...(runtime === null ? [] : [describeRuntime(runtime)]),
     describeSecrets(manifests, runtime),
   ];
@@ -107,6 +109,12 @@ function checkWorkers(
   const idle = spares === 0 ? '' : `, of which ${spares} only stand by: spec.schedule.microbatches is fewer`;
   const pods = workersPerPod === 1 ? '' : ` in ${parallelism === 1 ? '1 pod' : `${parallelism} pods`}`;
   return { name, ok: true, text: `${count}${pods}${idle}` };
+}
+
+/** Said only where something is missing: the run starts all the same. */
+function checkPeers({ template }: RunJobs['workers'], manifests: readonly Manifest[]): KubeCheck[] {
+  const obstacle = template && peerObstacle(template, manifests);
+  return obstacle === null ? [] : [{ name: 'peers', ok: true, text: obstacle }];
 }
 
 function describeRuntime({ name, isThere }: NonNullable<RunJobs['runtime']>): KubeCheck {

@@ -6,6 +6,7 @@ import {
   jobSchema,
   jobSetSchema,
   type Manifest,
+  type PodTemplate,
   runtimeSchema,
   trainJobSchema,
 } from './manifest.js';
@@ -15,6 +16,8 @@ export interface WorkerPods {
   readonly completions: number;
   /** Workers of each pod: one, or one for each of its GPUs. */
   readonly workersPerPod: number;
+  /** Null when the manifests do not include their training runtime. */
+  readonly template: PodTemplate | null;
 }
 
 /** The pods of a run. */
@@ -49,7 +52,8 @@ export function runJobsOf(manifests: readonly Manifest[]): RunJobs {
     );
   });
   const { parallelism, completions } = workers!;
-  const pods = { parallelism, completions, workersPerPod: workersPerPod(workers!) };
+  const { template } = workers!;
+  const pods = { parallelism, completions, workersPerPod: workersPerPod(workers!), template };
   return { coordinator: coordinator!, workers: pods, runtime: null };
 }
 
@@ -66,7 +70,12 @@ function trainedJobs(trainJob: Manifest | undefined, manifest: Manifest | undefi
   const replicated = runtime?.template.spec.replicatedJobs ?? [];
   return {
     coordinator: replicated.find(({ name }) => name === 'coordinator')?.template.spec ?? null,
-    workers: { parallelism: nodes, completions: nodes, workersPerPod: 1 },
+    workers: {
+      parallelism: nodes,
+      completions: nodes,
+      workersPerPod: 1,
+      template: replicated.find(({ name }) => name === 'node')?.template.spec.template ?? null,
+    },
     runtime: {
       name: wanted?.runtimeRef.name ?? manifest!.metadata.name,
       isThere: manifest !== undefined,

@@ -14,6 +14,7 @@ const container = z.looseObject({
   command: z.array(z.string()).default([]),
   args: z.array(z.string()).default([]),
   env: z.array(variable).default([]),
+  ports: z.array(z.looseObject({ name: z.string().optional(), containerPort: z.number() })).default([]),
   resources: z
     .looseObject({ limits: z.record(z.string(), z.union([z.string(), z.number()])).default({}) })
     .default({ limits: {} }),
@@ -22,12 +23,15 @@ const volume = z.looseObject({
   name: z.string(),
   configMap: z.looseObject({ name: z.string() }).optional(),
 });
+const labels = z.record(z.string(), z.string()).default({});
+const podTemplate = z.looseObject({
+  metadata: z.looseObject({ labels }).default({ labels: {} }),
+  spec: z.looseObject({ containers: z.array(container).min(1), volumes: z.array(volume).default([]) }),
+});
 const jobSpec = z.looseObject({
   parallelism: z.number().default(1),
   completions: z.number().default(1),
-  template: z.looseObject({
-    spec: z.looseObject({ containers: z.array(container).min(1), volumes: z.array(volume).default([]) }),
-  }),
+  template: podTemplate,
 });
 
 export const manifestSchema = z.looseObject({
@@ -53,9 +57,35 @@ export const trainJobSchema = z.looseObject({
     trainer: z.looseObject({ numNodes: z.number().optional() }).default({}),
   }),
 });
+const podSelector = z.looseObject({ matchLabels: labels });
+const policyPeers = z.array(
+  z.looseObject({ podSelector: podSelector.optional(), namespaceSelector: z.looseObject({}).optional() }),
+);
+const policyRule = z.looseObject({
+  from: policyPeers.optional(),
+  to: policyPeers.optional(),
+  ports: z
+    .array(
+      z.looseObject({
+        port: z.union([z.number(), z.string()]).optional(),
+        endPort: z.number().optional(),
+      }),
+    )
+    .optional(),
+});
+export const networkPolicySchema = z.looseObject({
+  spec: z.looseObject({
+    podSelector: podSelector.default({ matchLabels: {} }),
+    policyTypes: z.array(z.string()).optional(),
+    ingress: z.array(policyRule).optional(),
+    egress: z.array(policyRule).optional(),
+  }),
+});
 export const configMapSchema = z.looseObject({ data: z.record(z.string(), z.string()).default({}) });
 
 /** One Kubernetes object. Its other fields depend on its kind. */
 export type Manifest = z.output<typeof manifestSchema>;
 export type JobSpec = z.output<typeof jobSpec>;
+export type PodTemplate = z.output<typeof podTemplate>;
+export type NetworkPolicyRule = z.output<typeof policyRule>;
 export type Container = z.output<typeof container>;

@@ -12,10 +12,10 @@ const ownAddressSpace = 4 * gibibyte;
 
 /** For Node and the libraries of every command. */
 export const startingAddressSpace = 2 * gibibyte;
-/** A worker has one kernel in WebAssembly: the sums of gradients. */
-export const workerAddressSpace = ownAddressSpace + perWebAssemblyMemory;
-/** A coordinator has four: the sums, SGD, the V-step and the ranking. */
-export const coordinatorAddressSpace = ownAddressSpace + 4 * perWebAssemblyMemory;
+/** A worker has up to four kernels in WebAssembly: sums of gradients, also in the exchange, and bfloat16 both ways. */
+export const workerAddressSpace = ownAddressSpace + 4 * perWebAssemblyMemory;
+/** A coordinator has up to five: the sums, SGD, bfloat16, the V-step and the ranking. */
+export const coordinatorAddressSpace = ownAddressSpace + 5 * perWebAssemblyMemory;
 
 /**
  * Checks in advance whether this process may reserve enough address space.

@@ -18,9 +18,12 @@ export class Outbox<Message> {
   private queued = 0;
   private fullSinceMs: number | null = null;
   private stopWaiting: (() => void) | null = null;
-  /** Number of messages that the stream holds as objects, not encoded yet. */
-  private waiting = 0;
-  private allTaken: (() => void)[] = [];
+  /** Number of messages written to the stream. */
+  private written = 0;
+  /** Number of those that the stream has encoded and given to the connection. */
+  private left = 0;
+  /** Callers that wait until so many have left, in ascending order. */
+  private awaited: { readonly left: number; readonly resolve: () => void }[] = [];
 
   constructor(
     private readonly stream: Writable<Message>,
@@ -41,7 +44,7 @@ export class Outbox<Message> {
     this.tail = this.tail.then(async () => {
       for (const message of messages) {
         if (this.closed) break;
-        this.waiting++;
+        this.written++;
         if (!this.stream.write(message, this.taken)) await this.drained();
       }
       this.queued--;
@@ -62,25 +65,30 @@ export class Outbox<Message> {
     return this.fullSinceMs === null ? 0 : this.clock.nowMs() - this.fullSinceMs;
   }
 
-  /** Resolves when the stream has encoded all its messages, so that their buffers may change, or when it is closed. */
+  /**
+   * Resolves when the stream has encoded the messages that it was handed so far, so that their buffers may change, or
+   * when it is closed.
+   */
   flushed(): Promise<void> {
-    if (this.closed || this.waiting === 0) return Promise.resolve();
-    return new Promise((resolve) => this.allTaken.push(resolve));
+    if (this.closed || this.left === this.written) return Promise.resolve();
+    return new Promise((resolve) => this.awaited.push({ left: this.written, resolve }));
+  }
+
+  /** Resolves when every message so far has left for the connection, those that wait included, or when it is closed. */
+  hasLeft(): Promise<void> {
+    return this.tail.then(() => this.flushed());
   }
 
   private readonly taken = (): void => {
-    if (--this.waiting === 0) this.release();
+    this.left++;
+    while (this.awaited[0] && this.awaited[0].left <= this.left) this.awaited.shift()!.resolve();
   };
-
-  private release(): void {
-    for (const resolve of this.allTaken.splice(0)) resolve();
-  }
 
   /** Also ends every wait: the stream of a silent peer may never drain or close. */
   close(): void {
     this.closed = true;
     this.stopWaiting?.();
-    this.release();
+    for (const { resolve } of this.awaited.splice(0)) resolve();
   }
 
   private drained(): Promise<void> {

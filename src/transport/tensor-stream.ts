@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '../clock.js';
 import { TransportError } from './error.js';
 import type { Chunk, Chunk__Output } from './generated/fcaenet/v1/Chunk.js';
 import type { Transfer__Output } from './generated/fcaenet/v1/Transfer.js';
@@ -26,6 +27,15 @@ export interface SharedArrivals {
   readonly taken: (transfer: number, byteLength: number) => void;
 }
 
+/** A transfer whose bytes are still coming. Times are milliseconds of the receiver's clock. */
+export interface Arrival {
+  readonly byteLength: number;
+  readonly received: number;
+  readonly beganAtMs: number;
+  /** When its last bytes came, or when it began. */
+  readonly movedAtMs: number;
+}
+
 /**
  * Assembles one peer's chunks into transfers. Only one transfer is open at a time: the stream is ordered, and a sender
  * finishes a transfer before it announces the next. The size is checked before memory is allocated.
@@ -38,14 +48,26 @@ export class TransferReceiver {
   constructor(
     private readonly memory: TransferMemory<ArrayBufferLike>,
     private readonly shared: SharedArrivals | null = null,
+    private readonly clock: Pick<Clock, 'nowMs'> = systemClock,
   ) {}
+
+  /** When a transfer was last announced or some of its bytes came, in milliseconds of the clock; null before the first. */
+  movedAtMs: number | null = null;
 
   private open: {
     id: number;
     bytes: Uint8Array;
     received: number;
+    beganAtMs: number;
     complete: (bytes: Uint8Array) => void;
   } | null = null;
+
+  /** The transfer that is open; null when none is. */
+  get arrival(): Arrival | null {
+    if (!this.open) return null;
+    const { bytes, received, beganAtMs } = this.open;
+    return { byteLength: bytes.byteLength, received, beganAtMs, movedAtMs: this.movedAtMs! };
+  }
 
   /**
    * Expects the transfer that a message has just announced.
@@ -81,13 +103,14 @@ export class TransferReceiver {
         `${what} is announced at byte ${transfer.sharedOffset} of shared memory, but no memory is shared`,
       );
     }
+    this.movedAtMs = this.clock.nowMs();
     const bytes = this.memory.take(byteLength);
     if (transfer.sharedOffset > 0) {
       this.shared!.reader.read(transfer.id, transfer.sharedOffset, bytes);
       this.shared!.taken(transfer.id, byteLength);
       complete(bytes);
     } else if (byteLength === 0) complete(bytes);
-    else this.open = { id: transfer.id, bytes, received: 0, complete };
+    else this.open = { id: transfer.id, bytes, received: 0, beganAtMs: this.movedAtMs, complete };
   }
 
   /** Whether chunks of a transfer are missing. */
@@ -112,6 +135,7 @@ export class TransferReceiver {
     }
     open.bytes.set(chunk.data, open.received);
     open.received += chunk.data.byteLength;
+    this.movedAtMs = this.clock.nowMs();
     if (open.received === open.bytes.byteLength) {
       this.open = null;
       open.complete(open.bytes);

@@ -47,24 +47,40 @@ export interface BlockOperation {
   body(operands: BlockOperands): Code;
 }
 
+interface OpenedBlocks {
+  readonly blocks: readonly Float32Array[];
+  /** The same memory as 16-bit numbers: the first half of each block. */
+  readonly halves: readonly Uint16Array[];
+  readonly call: Record<string, (...values: number[]) => void>;
+}
+
+function openBlocks(vectors: number, operations: readonly BlockOperation[]): OpenedBlocks {
+  const { memory, call } = instantiate(operations.map(functionOf), blockAddress(vectors));
+  const addresses = Array.from({ length: vectors }, (_, vector) => blockAddress(vector));
+  return {
+    blocks: addresses.map((address) => new Float32Array(memory, address, blockFloats)),
+    halves: addresses.map((address) => new Uint16Array(memory, address, blockFloats)),
+    call,
+  };
+}
+
 /**
  * Operations on vectors of any length with WebAssembly's vector instructions. Each instruction rounds once and
  * none is fused, so the results of float32 operations equal those in `Math.fround`, bit for bit, on every machine.
  */
 export class FloatBlocks {
-  /** The block of each vector. Values that a call does not overwrite stay until the next call. */
-  readonly blocks: readonly Float32Array[];
-  /** The same memory as 16-bit numbers: the first half of each block. */
-  private readonly halves: readonly Uint16Array[];
-  private readonly call: Record<string, (...values: number[]) => void>;
+  /** Null until the first operation: a memory takes 10 GiB of address space. */
+  private opened: OpenedBlocks | null = null;
 
   /** @param vectors number of vectors that the operations use */
-  constructor(vectors: number, operations: readonly BlockOperation[]) {
-    const { memory, call } = instantiate(operations.map(functionOf), blockAddress(vectors));
-    this.call = call;
-    const addresses = Array.from({ length: vectors }, (_, vector) => blockAddress(vector));
-    this.blocks = addresses.map((address) => new Float32Array(memory, address, blockFloats));
-    this.halves = addresses.map((address) => new Uint16Array(memory, address, blockFloats));
+  constructor(
+    private readonly vectors: number,
+    private readonly operations: readonly BlockOperation[],
+  ) {}
+
+  /** The block of each vector. Values that a call does not overwrite stay until the next call. */
+  get blocks(): readonly Float32Array[] {
+    return this.open().blocks;
   }
 
   /**
@@ -78,10 +94,11 @@ export class FloatBlocks {
     results: readonly number[],
     scalars: readonly number[],
   ): void {
-    const operation = this.call[name]!;
+    const opened = this.open();
+    const operation = opened.call[name]!;
     const { length } = vectors[0]!;
     const blocks = vectors.map((vector, index) =>
-      vector instanceof Uint16Array ? this.halves[index]! : this.blocks[index]!,
+      vector instanceof Uint16Array ? opened.halves[index]! : opened.blocks[index]!,
     );
     for (let start = 0; start < length; start += blockFloats) {
       const end = Math.min(start + blockFloats, length);
@@ -94,6 +111,11 @@ export class FloatBlocks {
       operation(Math.ceil((4 * count) / turnBytes) * turnBytes, ...scalars);
       for (const index of results) vectors[index]!.set(blocks[index]!.subarray(0, count), start);
     }
+  }
+
+  private open(): OpenedBlocks {
+    this.opened ??= openBlocks(this.vectors, this.operations);
+    return this.opened;
   }
 }
 

@@ -140,6 +140,7 @@ test('a worker listens for others where it is told to, beyond loopback only with
     ['10.0.0.5', { host: '10.0.0.5', port: null }],
     ['rack-3.example:7600', { host: 'rack-3.example', port: 7600 }],
     ['[fd00::5]', { host: 'fd00::5', port: null }],
+    ['fd00::5', { host: 'fd00::5', port: null }],
   ] as const) {
     expect(await parseCommandLine(...needed, ...tls, ...asked, text)).toMatchObject([
       { options: [{ peering: { listen: { host: '0.0.0.0', port: 7500 }, advertise } }] },
@@ -153,8 +154,8 @@ test('a worker listens for others where it is told to, beyond loopback only with
     message:
       '--peer-listen 0.0.0.0:7500 is not a loopback address, but without --tls-certificate a worker listens for others only on loopback',
   });
-  await expect(parseCommandLine(...needed, '--advertise', 'fd00::5')).rejects.toMatchObject({
-    message: expect.stringContaining('HOST or HOST:PORT, with IPv6 addresses in brackets'),
+  await expect(parseCommandLine(...needed, '--advertise', 'host:1:2')).rejects.toMatchObject({
+    message: expect.stringContaining('HOST or HOST:PORT, with IPv6 addresses in brackets before a port'),
   });
 });
 

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import { systemClock } from '../../src/clock.js';
 import { OutgoingWeights } from '../../src/coordinator/dispatch/outgoing-weights.js';
+import { StepPhases } from '../../src/coordinator/dispatch/step-phases.js';
 import { describeStep } from '../../src/coordinator/training/describe-step.js';
 import { KeyedRandom } from '../../src/data/random.js';
 import { TripletSampler } from '../../src/data/sampler.js';
@@ -35,6 +37,7 @@ function describe(position: object, ...more: string[]) {
     layout: describeModel({ ...spec.model, bits: spec.bits }),
     weights: new OutgoingWeights(1, 0, { parameters: none, mean: none, variance: none }, 'float32'),
     context: { iteration: 0, message: Buffer.alloc(0) },
+    phases: new StepPhases(systemClock),
   });
   return { step, sampler };
 }

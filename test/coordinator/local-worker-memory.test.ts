@@ -18,7 +18,7 @@ let world: ScriptedWorld;
 let memory: LocalWorkerMemory;
 beforeEach(async () => {
   world = await ScriptedWorld.open();
-  memory = LocalWorkerMemory.open(1, world.server.traffic, log)!;
+  memory = LocalWorkerMemory.open(1, world.server.traffic.shared_memory, log)!;
   world.server.shareMemory(memory);
 });
 afterEach(async () => {
@@ -59,9 +59,11 @@ onLinux('weights and results go through memory, and count as sent', async () => 
   expect((await sum).gradient.every((value) => value === 3)).toBe(true);
   expect(await worker.next('taken')).toEqual({ transfer: 1 });
   expect(worker.received.some(({ chunk }) => chunk)).toBe(false);
-  const { sentBytes, receivedBytes } = world.server.traffic;
-  expect(sentBytes).toBeGreaterThan(weightBytes);
-  expect(receivedBytes).toBeGreaterThan(4 * layout.parameterCount);
+  const { shared_memory: shared, star } = world.server.traffic;
+  expect(shared.sentBytes).toBe(weightBytes);
+  expect(shared.receivedBytes).toBeGreaterThan(4 * layout.parameterCount);
+  expect(star.sentBytes).toBeLessThan(10_000);
+  expect(world.pool.all().map(({ path }) => path)).toEqual(['shared_memory']);
 });
 
 onLinux('a key that was not given out shares nothing', async () => {

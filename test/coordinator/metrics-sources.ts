@@ -1,3 +1,4 @@
+import { type DataPath, noTraffic } from '../../src/coordinator/dispatch/data-path.js';
 import type { Member } from '../../src/coordinator/dispatch/member.js';
 import type { CertificateSources } from '../../src/coordinator/monitoring/metrics/certificate-metrics.js';
 import type { MetricsSources } from '../../src/coordinator/monitoring/metrics/run-metrics.js';
@@ -11,8 +12,8 @@ export class MetricsWorld {
   nowMs = 1_800_000_000_000;
   position = startPosition;
   history: IterationRecord[] = [];
-  sentBytes = 0;
-  receivedBytes = 0;
+  traffic = noTraffic();
+  paths: DataPath[] = [];
   workers: Record<string, number> = {};
   members: Member[] = [];
   refused: Record<string, number> = {};
@@ -35,7 +36,8 @@ export class MetricsWorld {
       stepsPerEpoch: 16,
       position: () => this.position,
       history: () => this.history,
-      traffic: () => this,
+      traffic: () => this.traffic,
+      paths: () => this.paths,
       workers: () => this.workers,
       members: () => this.members,
       answers: () => this.answers,

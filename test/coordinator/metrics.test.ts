@@ -29,6 +29,13 @@ const stepDone = (seconds: number, images: number, losses = [0, 0, 0, 0]): Coord
   type: 'step.done',
   losses: Float64Array.from(losses),
   seconds,
+  phases: {
+    sending: 0.125 * seconds,
+    computing: 0.5 * seconds,
+    waiting: 0.25 * seconds,
+    reducing: 0,
+    updating: 0.125 * seconds,
+  },
   images,
 });
 const codesUpdated = (flippedBits: number, seconds: number, encodingSeconds: number): CoordinatorEvent => ({
@@ -46,8 +53,10 @@ const evaluatedIn = (seconds: number): CoordinatorEvent => ({
 });
 
 test('what a run reports is what is scraped', async () => {
-  world.sentBytes = 100;
-  world.receivedBytes = 20;
+  world.traffic.star.sentBytes = 100;
+  world.traffic.star.receivedBytes = 20;
+  world.traffic.shared_memory.sentBytes = 4096;
+  world.paths = ['star', 'shared_memory', 'shared_memory'];
   world.workers = { ready: 1, computing: 2 };
   world.refused = { no_hello: 4 };
   world.answers = { microbatches: 31, computeSeconds: 3, imageWaitSeconds: 0.75 };
@@ -91,8 +100,17 @@ test('what a run reports is what is scraped', async () => {
       'fcaenet_evaluation_timestamp_seconds 1800000000',
       'fcaenet_workers{state="ready"} 1',
       'fcaenet_workers{state="computing"} 2',
-      'fcaenet_bytes_sent_total 100',
-      'fcaenet_bytes_received_total 20',
+      'fcaenet_bytes_sent_total{path="star"} 100',
+      'fcaenet_bytes_sent_total{path="shared_memory"} 4096',
+      'fcaenet_bytes_received_total{path="star"} 20',
+      'fcaenet_bytes_received_total{path="shared_memory"} 0',
+      'fcaenet_path_workers{path="star"} 1',
+      'fcaenet_path_workers{path="shared_memory"} 2',
+      'fcaenet_step_phase_seconds_total{phase="sending"} 0.0625',
+      'fcaenet_step_phase_seconds_total{phase="computing"} 0.25',
+      'fcaenet_step_phase_seconds_total{phase="waiting"} 0.125',
+      'fcaenet_step_phase_seconds_total{phase="reducing"} 0',
+      'fcaenet_step_phase_seconds_total{phase="updating"} 0.0625',
       'fcaenet_microbatches_total 31',
       'fcaenet_compute_seconds_total 3',
       'fcaenet_image_wait_seconds_total 0.75',
@@ -126,12 +144,12 @@ test('what is not known yet is absent, not zero', async () => {
 });
 
 test('bytes and workers are those of the moment, however often they are scraped', async () => {
-  world.sentBytes = 5;
+  world.traffic.star.sentBytes = 5;
   world.workers = { ready: 1 };
   await scrape();
-  world.sentBytes = 7;
+  world.traffic.star.sentBytes = 7;
   world.workers = { gone: 1 };
-  expect(await seriesOf('fcaenet_bytes_sent_total')).toEqual(['fcaenet_bytes_sent_total 7']);
+  expect((await seriesOf('fcaenet_bytes_sent_total'))[0]).toBe('fcaenet_bytes_sent_total{path="star"} 7');
   expect(await seriesOf('fcaenet_workers')).toEqual(['fcaenet_workers{state="gone"} 1']);
 });
 

@@ -125,6 +125,7 @@ function worker(): Member {
     } as unknown as WorkerStream,
     memory: new TransferMemory(0),
     clock,
+    line: pool.line,
     sharedMemory: null,
   });
   pool.add(member);
@@ -368,4 +369,16 @@ test('work that is given up ends with the reason, and still hears its stragglers
   expect([kind.hasEnded, kind.isForgotten, first.state]).toEqual([true, false, 'computing']);
   work.answer(first, [0], 5);
   expect([kind.isForgotten, first.state, kind.values]).toEqual([true, 'ready', []]);
+});
+
+test('a coordinator that was held up reads what has arrived before it calls a worker late', async () => {
+  const [first, second] = [worker(), worker()];
+  const { work, done } = begin(new Numbers(2));
+  work.answer(second, [1], 6);
+  clock.stop();
+  time.after(1000, () => clock.carryOut(() => work.answer(first, [0], 5)));
+  time.after(2000, () => clock.continue());
+  pass(3);
+  await done;
+  expect(events).toEqual([]);
 });

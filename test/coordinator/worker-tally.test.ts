@@ -38,8 +38,8 @@ test('microbatches, times, bytes and images of a worker are those of its own str
     expect(each.bytesReceived).toBeGreaterThan(4 * layout.parameterCount);
   }
   // All of it but the hellos, which come before there is a member.
-  await vi.waitFor(() => expect(tally.bytesSent + other.bytesSent).toBe(server.traffic.sentBytes));
-  expect(server.traffic.receivedBytes - tally.bytesReceived - other.bytesReceived).toBeLessThan(1000);
+  await vi.waitFor(() => expect(tally.bytesSent + other.bytesSent).toBe(server.traffic.star.sentBytes));
+  expect(server.traffic.star.receivedBytes - tally.bytesReceived - other.bytesReceived).toBeLessThan(1000);
 });
 
 test('however many come and go, there are no more series than workers at a time', async () => {

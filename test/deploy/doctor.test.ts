@@ -36,6 +36,7 @@ function manifests({
             command: ['fcaenet'],
             args,
             env: [{ name: 'WEIGHTS', value: 'resnet50.safetensors' }],
+            ports: [{ name: 'peers', containerPort: 7402 }],
           },
         ],
         volumes: [
@@ -77,6 +78,16 @@ test('manifests with everything in place pass every check', () => {
     { name: 'workers', ok: true, text: '4' },
     { name: 'secrets', ok: true, text: 'to be created first: coordinator-tls, worker-tls' },
   ]);
+});
+
+test('what keeps workers from exchanging gradients is said, and the run starts all the same', () => {
+  const run: Manifest[] = manifests();
+  find(run, 'Job', 'workers').spec.template.spec.containers[0].ports = [];
+  expect(examineManifests(run as Parameters<typeof examineManifests>[0])).toContainEqual({
+    name: 'peers',
+    ok: true,
+    text: 'the container worker of the workers has no containerPort 7402, so workers cannot exchange gradients, and each gradient goes through the coordinator',
+  });
 });
 
 test('a value that was not filled in is named with its places', () => {

@@ -13,7 +13,7 @@ import { expandVariables } from '../kit/kubernetes/volumes.js';
 import { builds, wholeRuns } from './builds.js';
 
 /** What a pod adds to the variables that manifests hold. */
-const inPod = { POD_NAMESPACE: 'space', POD_NAME: 'workers-0-abcde' };
+const inPod = { POD_NAMESPACE: 'space', POD_NAME: 'workers-0-abcde', POD_IP: '10.0.0.7' };
 const selects = (selector: Record<string, string>, labels: Record<string, string> = {}) =>
   Object.entries(selector).every(([name, value]) => labels[name] === value);
 
@@ -141,7 +141,10 @@ describe.skipIf(kubectlMissing !== '').each(wholeRuns)(`%s is a whole run${kubec
           const { flags, ...options } = call!.options[0] as { flags: string[] };
           expect(options).toEqual({
             devices: 'all',
-            peering: { listen: null, advertise: null },
+            peering: {
+              listen: { host: '0.0.0.0', port: 7402 },
+              advertise: { host: '10.0.0.7', port: null },
+            },
             name: 'workers-0-abcde',
             expectRestart: true,
           });
@@ -205,7 +208,7 @@ describe.skipIf(kubectlMissing !== '').each(wholeRuns)(`%s is a whole run${kubec
       policies
         .filter(({ podSelector }) => selects(podSelector.matchLabels, component(name).metadata.labels))
         .flatMap(({ ingress = [] }) => ingress)
-        .flatMap(({ from, ports = [{}] }) => ports.map(({ port }: { port?: string }) => ({ from, port })));
+        .flatMap(({ from, ports }) => ports.map(({ port }: { port: string | number }) => ({ from, port })));
     const [workers, prometheus, ...others] = reach('coordinator');
     expect(others).toEqual([]);
     expect(workers.port).toBe('workers');
@@ -224,8 +227,7 @@ describe.skipIf(kubectlMissing !== '').each(wholeRuns)(`%s is a whole run${kubec
       ],
       port: 'metrics',
     });
-    // Each listens for the others at a port that it finds free.
-    expect(reach('worker')).toEqual([{ from: workers.from, port: undefined }]);
+    expect(reach('worker')).toEqual([{ from: workers.from, port: 7402 }]);
     // A policy for every pod makes what no policy allows forbidden, in both directions.
     for (const { template } of pods) {
       const types = policies

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type ClientDuplexStream, credentials } from '@grpc/grpc-js';
+import { systemClock } from '../../src/clock.js';
 import type { EncodeJob } from '../../src/coordinator/dispatch/encode-job.js';
 import type { GradientStep } from '../../src/coordinator/dispatch/gradient-work.js';
 import { encodeContext, OutgoingWeights } from '../../src/coordinator/dispatch/outgoing-weights.js';
+import { StepPhases } from '../../src/coordinator/dispatch/step-phases.js';
 import { summarizeCodes } from '../../src/hashing/similarity.js';
 import { describeModel } from '../../src/model/layout.js';
 import { type NodePayload, payloadArrays, payloadDigest } from '../../src/reduction/payload.js';
@@ -183,6 +185,7 @@ export function describedStep(changed: Partial<GradientStep> = {}): GradientStep
   return {
     term: 1,
     position: { iteration: 0, epoch: 0, step: 0 },
+    phases: new StepPhases(systemClock),
     tree,
     shape,
     verified: [],

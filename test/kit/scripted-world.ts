@@ -4,12 +4,13 @@ import { runGradientStep } from '../../src/coordinator/dispatch/gradient-step.js
 import type { GradientStep } from '../../src/coordinator/dispatch/gradient-work.js';
 import { OutgoingWeights } from '../../src/coordinator/dispatch/outgoing-weights.js';
 import { WorkerPool } from '../../src/coordinator/dispatch/pool.js';
-import type { WorkSurroundings } from '../../src/coordinator/dispatch/redundant-work.js';
 import type { WorkEvent } from '../../src/coordinator/dispatch/work-event.js';
+import type { WorkSurroundings } from '../../src/coordinator/dispatch/work-surroundings.js';
 import type { CoordinatorError } from '../../src/coordinator/error.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import { admissionOf } from './admission.js';
 import { describedStep, ScriptedWorker } from './scripted-worker.js';
+import { TcpProxy } from './tcp-proxy.js';
 
 const log = { info: () => {}, warn: () => {}, error: () => {} };
 
@@ -23,6 +24,7 @@ export class ScriptedWorld {
   readonly lateContradictions: CoordinatorError[] = [];
   readonly server: CoordinatorServer;
   private address = '';
+  private readonly proxies: TcpProxy[] = [];
 
   static async open(minWorkers = 1, ...settings: string[]): Promise<ScriptedWorld> {
     const world = new ScriptedWorld(minWorkers, settings);
@@ -47,15 +49,22 @@ export class ScriptedWorld {
     });
   }
 
-  /** A worker that has connected and said nothing yet. */
-  stranger(): ScriptedWorker {
-    const scripted = new ScriptedWorker(this.address);
+  /** A worker that has connected, over a proxy if there is one, and said nothing yet. */
+  stranger(proxy?: TcpProxy): ScriptedWorker {
+    const scripted = new ScriptedWorker(proxy ? `127.0.0.1:${proxy.port}` : this.address);
     this.workers.push(scripted);
     return scripted;
   }
 
-  async joined(): Promise<ScriptedWorker> {
-    const scripted = this.stranger();
+  /** A network between the coordinator and a worker. */
+  async proxy(): Promise<TcpProxy> {
+    const proxy = await TcpProxy.to(this.address);
+    this.proxies.push(proxy);
+    return proxy;
+  }
+
+  async joined(proxy?: TcpProxy): Promise<ScriptedWorker> {
+    const scripted = this.stranger(proxy);
     await scripted.join();
     await scripted.next('admitted');
     return scripted;
@@ -82,14 +91,15 @@ export class ScriptedWorld {
     };
   }
 
-  /** Makes every deadline the shortest one. */
-  hurry(): void {
-    for (let i = 0; i < 64; i++) this.pool.deadlines.observe(0.001);
+  /** Makes every deadline the shortest one, or that of microbatches which took so long. */
+  hurry(seconds = 0.001): void {
+    for (let i = 0; i < 64; i++) this.pool.deadlines.observe(seconds);
   }
 
   async close(): Promise<void> {
     for (const scripted of this.workers) scripted.leave();
     await this.server.close({ reason: 'the test is over' });
+    for (const proxy of this.proxies) await proxy.close();
   }
 }
 

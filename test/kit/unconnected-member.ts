@@ -1,4 +1,5 @@
 import { systemClock } from '../../src/clock.js';
+import { LinePace } from '../../src/coordinator/dispatch/line-pace.js';
 import { Member, type WorkerStream } from '../../src/coordinator/dispatch/member.js';
 import { TransferMemory } from '../../src/transport/transfer-memory.js';
 
@@ -13,6 +14,7 @@ export function unconnectedMember(slot = 0, name = 'w'): Member {
     stream: { on: () => {} } as unknown as WorkerStream,
     memory: new TransferMemory(0),
     clock: systemClock,
+    line: { received: new LinePace(), sent: new LinePace() },
     sharedMemory: null,
   });
 }

@@ -144,6 +144,14 @@ describe.skipIf(missing !== '')(`a run that Prometheus scrapes${missing}`, () =>
     }
   });
 
+  test('the phases of a step add up to its time', async () => {
+    const whole = 'fcaenet_step_seconds_sum{namespace="birds-48"}';
+    const phases = 'sum by (namespace, run) (fcaenet_step_phase_seconds_total{namespace="birds-48"})';
+    const shares = `(${phases} / on (namespace, run) ${whole}) and on (namespace, run) ${whole} > 0`;
+    const [found] = await prometheus.range(shares, startSeconds, Date.now() / 1000);
+    for (const [, share] of found!.values!) expect(Number(share)).toBeCloseTo(1, 1);
+  });
+
   test('a metric that is renamed in one place gives no data', async () => {
     const choice = { namespace: '.*', run: '.*' };
     // The first name in each query; with `or` the other side still gives data.

@@ -30,8 +30,8 @@ test.each([
 
 test.each([
   [1, ['train', 'run.yaml', '--workers', '1'], 'this program needs 2 GiB'],
-  [24, ['train', 'run.yaml', '--workers', '1'], 'a coordinator needs 44 GiB'],
-  [13, ['worker', '--connect', '127.0.0.1:1', '--data', 'data'], 'a worker needs 14 GiB'],
+  [24, ['train', 'run.yaml', '--workers', '1'], 'a coordinator needs 54 GiB'],
+  [43, ['worker', '--connect', '127.0.0.1:1', '--data', 'data'], 'a worker needs 44 GiB'],
 ])('with %i GiB of address space allowed, %j says how much it needs', async (limit, args, sentence) => {
   const { exitCode, stderr } = await runCommandLine(args, {
     cwd: small.folder,
@@ -40,17 +40,6 @@ test.each([
   expect([exitCode, stderr]).toEqual([
     78,
     `fcaenet: ${sentence} of address space, which takes no memory, but this process may use ${limit} GiB; \`ulimit -v unlimited\` allows more.\n`,
-  ]);
-});
-
-test('a run whose kernels have no address space says so, whatever has failed', async () => {
-  const { exitCode, stderr } = await runCommandLine(['train', 'run.yaml', '--workers', '1'], {
-    cwd: small.folder,
-    within: ['sh', '-c', `ulimit -v ${8 * 2 ** 20}; exec "$@"`, 'sh'],
-  });
-  expect([exitCode, stderr]).toEqual([
-    78,
-    'fcaenet: this process may use 8 GiB of address space, which is not enough, but a coordinator needs 44 GiB and a worker 14 GiB; `ulimit -v unlimited` allows more.\n',
   ]);
 });
 

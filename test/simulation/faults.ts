@@ -23,6 +23,15 @@ export const faultKinds = [
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
+/** Faults after which an answer, or what it is computed from, is wrong. */
+export const spoilsAnswers: ReadonlySet<FaultKind> = new Set([
+  'damage-up',
+  'damage-down',
+  'nan',
+  'length',
+  'digest',
+]);
+
 export interface Fault {
   readonly atMs: number;
   readonly kind: FaultKind;
@@ -51,11 +60,20 @@ export interface Plan {
   readonly fullness: number;
   /** How often a worker stands still before it computes, for a second or more. */
   readonly hiccups: number;
+  /** What the coordinator's network carries in each direction, shared by all workers; infinite where it is never full. */
+  readonly bytesPerSecond: number;
+  /** When all workers but the first start. */
+  readonly othersStartMs: number;
   readonly faults: readonly Fault[];
 }
 
 /** About as long as an undisturbed run of two iterations takes, in simulated milliseconds. */
 const usualMs = 5_000;
+
+/** Share of the seeds without exchange in which the coordinator's network is slow. */
+const slowNetworkShare = 0.25;
+/** With so many bytes a second steps take about as long as without limit; with fewer, faults come later by as much. */
+const harmlessBytesPerSecond = 5_000;
 
 /** Share of the seeds whose plan has short iterations. */
 const shortShare = 0.15;
@@ -66,13 +84,34 @@ const bfloat16Share = 0.2;
 
 /**
  * Draws the plan of a seed. The choice of the kind of plan and the plans with short iterations have a stream of chance
- * of their own, so that they can change without changing what happens in the other seeds. So has the precision.
+ * of their own, so that they can change without changing what happens in the other seeds. So have the exchange, the
+ * precision and the network.
  */
 export function drawPlan(seed: number, chance: Chance): Plan {
   const other = new Chance(seed, 1);
   const events = other.happens(shortShare) ? drawShortIterations(other) : drawUsual(chance);
   const precision = new Chance(seed, 3).happens(bfloat16Share) ? 'bfloat16' : 'float32';
-  return { ...withExchange(events, new Chance(seed, 2)), precision };
+  return withNetwork({ ...withExchange(events, new Chance(seed, 2)), precision }, new Chance(seed, 4));
+}
+
+/** Gives a share of the plans a slow network. With the exchange most bytes do not pass through it. */
+function withNetwork(plan: Omit<Plan, 'bytesPerSecond' | 'othersStartMs'>, chance: Chance): Plan {
+  if (plan.exchange || !chance.happens(slowNetworkShare)) {
+    return { ...plan, bytesPerSecond: Number.POSITIVE_INFINITY, othersStartMs: 0 };
+  }
+  const bytesPerSecond = chance.pick([500, 1_500, 5_000]);
+  // The first has the network to itself before the others fill it all at once.
+  const othersStartMs = chance.pick([0, 20_000, 60_000]);
+  return {
+    ...plan,
+    bytesPerSecond,
+    othersStartMs,
+    workers: othersStartMs > 0 ? 5 : plan.workers,
+    faults: plan.faults.map((fault) => ({
+      ...fault,
+      atMs: (harmlessBytesPerSecond / bytesPerSecond) * fault.atMs,
+    })),
+  };
 }
 
 /** Adds the exchange to a share of the plans, and cuts between single workers to some of these. */
@@ -84,7 +123,7 @@ function withExchange(events: Events, chance: Chance): Events & Pick<Plan, 'exch
 }
 
 /** A plan without how gradients travel. */
-type Events = Omit<Plan, 'precision' | 'exchange'>;
+type Events = Omit<Plan, 'precision' | 'exchange' | 'bytesPerSecond' | 'othersStartMs'>;
 
 /** Faults after which other workers have to do the work of a worker. */
 const losses = ['worker-slow', 'worker-stop', 'worker-kill', 'line-cut', 'drain'] as const;

@@ -1,11 +1,13 @@
 import { WriteAttempt } from '../../src/checkpoint/attempt.js';
+import { secondsOf } from '../../src/clock.js';
 import { ExpectedAnswers } from '../../src/coordinator/dispatch/expected-answers.js';
 import { GradientWork } from '../../src/coordinator/dispatch/gradient-work.js';
+import { Lateness } from '../../src/coordinator/dispatch/lateness.js';
 import { OutgoingWeights } from '../../src/coordinator/dispatch/outgoing-weights.js';
 import { WorkerPool } from '../../src/coordinator/dispatch/pool.js';
 import { Strikes } from '../../src/coordinator/dispatch/strikes.js';
 import { Witnesses } from '../../src/coordinator/dispatch/witnesses.js';
-import { WorkShares } from '../../src/coordinator/dispatch/work-shares.js';
+import { type HeldShare, WorkShares } from '../../src/coordinator/dispatch/work-shares.js';
 import { ExchangedWork } from '../../src/coordinator/exchange/exchanged-work.js';
 import { WeightsDistribution } from '../../src/coordinator/exchange/weights-distribution.js';
 import type { NodePayload } from '../../src/reduction/payload.js';
@@ -117,6 +119,19 @@ export const plants: Readonly<Record<string, () => () => void>> = {
         function (this: Anything, member: Anything) {
           return member.weightsVersion === null ? original.call(this, member) : Promise.resolve();
         },
+    ),
+  'the time that the network takes counts as lateness': () =>
+    mend(
+      replace(WorkShares, 'left', () => () => {}),
+      replace(Lateness, 'comesFirst', () => () => false),
+      replace(
+        Lateness,
+        'isLate',
+        () =>
+          function (this: Anything, _: unknown, share: HeldShare) {
+            return secondsOf(this.clock) - share.movedAtSeconds >= this.deadlines.secondsFor(share.units);
+          },
+      ),
     ),
   'the exchange counts on what a lost worker held': () => replace(ExchangedWork, 'drop', () => () => {}),
   'the exchange keeps a sum with a wrong gradient in it': () =>

@@ -9,6 +9,7 @@ import type { WorkerMessage } from '../../src/transport/generated/fcaenet/v1/Wor
 import { coordinatorService, type Traffic, TrainingClientType } from '../../src/transport/service.js';
 import type { Chance } from './chance.js';
 import type { SimulatedProcess, SimulatedTime } from './simulated-clock.js';
+import type { SimulatedLink } from './simulated-link.js';
 
 const { Join: workerSide } = (TrainingClientType as unknown as { service: TrainingDefinition }).service;
 
@@ -21,6 +22,15 @@ export interface LineManners {
   readonly fullness: number;
 }
 
+/** Both directions of the coordinator's network, seen from a worker. */
+export interface SimulatedLinks {
+  readonly up: SimulatedLink;
+  readonly down: SimulatedLink;
+}
+
+/** Messages of one connection that wait for the network before its stream says that its buffer is full. */
+const mostWaiting = 2;
+
 /** What a worker's end of a line tells it. */
 export interface WorkerEndListener {
   message(message: CoordinatorMessage__Output): void;
@@ -30,7 +40,7 @@ export interface WorkerEndListener {
 
 /**
  * One stream between a worker and a coordinator. Messages are encoded and decoded as on the wire, arrive in order, and
- * take as long as chance says; the two directions are independent.
+ * take as long as chance says, and as the network takes that all lines share; the two directions are independent.
  */
 export class SimulatedLine {
   readonly coordinatorEnd: CoordinatorEnd;
@@ -43,6 +53,7 @@ export class SimulatedLine {
     time: SimulatedTime,
     chance: Chance,
     readonly manners: LineManners,
+    links: SimulatedLinks,
     worker: SimulatedProcess,
     coordinator: SimulatedProcess,
     private readonly listener: WorkerEndListener,
@@ -51,14 +62,15 @@ export class SimulatedLine {
     const { Join } = coordinatorService(traffic);
     this.coordinatorEnd = new CoordinatorEnd(
       peer,
-      (bytes) => this.down.send(bytes, (arrived) => this.arriveAtWorker(arrived)),
+      (bytes, left) => this.down.send(bytes, (arrived) => this.arriveAtWorker(arrived), left),
+      () => this.down.waiting > mostWaiting,
       (message) => Join.responseSerialize(message as CoordinatorMessage),
       () => this.closeAfter(this.down),
       () => (chance.happens(manners.fullness) ? chance.between(1, 200) : 0),
       coordinator,
     );
-    this.up = new Direction(time, chance, manners, coordinator);
-    this.down = new Direction(time, chance, manners, worker);
+    this.up = new Direction(time, chance, manners, links.up, coordinator);
+    this.down = new Direction(time, chance, manners, links.down, worker);
     this.upwards = (bytes) =>
       this.up.send(bytes, (arrived) => this.coordinatorEnd.emit('data', Join.requestDeserialize(arrived)));
     // The system closes the connections of a process that is gone; the other side sees it a moment later.
@@ -70,6 +82,11 @@ export class SimulatedLine {
 
   get isOpen(): boolean {
     return !this.isClosed;
+  }
+
+  /** Whether the network has not carried everything yet. */
+  get isCarrying(): boolean {
+    return this.up.waiting > 0 || this.down.waiting > 0;
   }
 
   send(message: WorkerMessage): void {
@@ -117,6 +134,7 @@ class Direction {
     private readonly time: SimulatedTime,
     private readonly chance: Chance,
     private readonly manners: LineManners,
+    private readonly link: SimulatedLink,
     private readonly receiver: SimulatedProcess,
   ) {}
 
@@ -124,7 +142,12 @@ class Direction {
     this.damages = true;
   }
 
-  send(bytes: Buffer, arrive: (bytes: Buffer) => void): void {
+  /** Number of messages that have not left. */
+  get waiting(): number {
+    return this.link.waitingOf(this);
+  }
+
+  send(bytes: Buffer, arrive: (bytes: Buffer) => void, left = () => {}): void {
     if (this.isClosed) return;
     let sent = Buffer.from(bytes);
     if (this.damages && sent.byteLength > 8) {
@@ -133,16 +156,20 @@ class Direction {
       const place = this.chance.below(sent.byteLength);
       sent[place]! ^= 1 << this.chance.below(8);
     }
-    this.deliver(() => !this.isClosed && arrive(sent));
+    this.link.carry(this, sent.byteLength, () => {
+      this.deliver(() => !this.isClosed && arrive(sent));
+      left();
+    });
   }
 
   whenArrived(action: () => void): void {
-    this.deliver(action);
+    this.link.carry(this, 0, () => this.deliver(action));
   }
 
   close(told: () => void): void {
     if (this.isClosed) return;
     this.isClosed = true;
+    this.link.drop(this);
     this.deliver(told);
   }
 
@@ -157,10 +184,12 @@ class Direction {
 /** The coordinator's end, as gRPC's stream. */
 class CoordinatorEnd extends EventEmitter {
   private hasEnded = false;
+  private isFull = false;
 
   constructor(
     private readonly peer: string,
-    private readonly send: (bytes: Buffer) => void,
+    private readonly send: (bytes: Buffer, left: () => void) => void,
+    private readonly hasFilled: () => boolean,
     private readonly encode: (message: object) => Buffer,
     private readonly close: () => void,
     private readonly fullForMs: () => number,
@@ -176,11 +205,23 @@ class CoordinatorEnd extends EventEmitter {
 
   write(message: object | Buffer, taken?: () => void): boolean {
     if (this.hasEnded) return true;
-    this.send(Buffer.isBuffer(message) ? message : this.encode(message));
-    if (taken) queueMicrotask(taken);
+    this.send(Buffer.isBuffer(message) ? message : this.encode(message), () => this.left(taken));
+    if (this.hasFilled()) {
+      this.isFull = true;
+      return false;
+    }
     const fullForMs = this.fullForMs();
     if (fullForMs > 0) this.process.after(fullForMs, () => this.emit('drain'));
     return fullForMs === 0;
+  }
+
+  private left(taken = () => {}): void {
+    this.process.carryOut(() => {
+      queueMicrotask(taken);
+      if (!this.isFull || this.hasFilled()) return;
+      this.isFull = false;
+      this.emit('drain');
+    });
   }
 
   end(): void {

@@ -42,6 +42,8 @@ export interface WorkerSurroundings {
   readonly hiccups: number;
   /** An encode batch takes this many times as long as a microbatch. */
   readonly encodeTimes: number;
+  /** The longest piece in which an answer is sent. */
+  readonly pieceBytes: number;
   readonly fingerprint: string;
   readonly trace: (line: string) => void;
   /** Opens a line to the coordinator that listens; null where none does. */
@@ -66,6 +68,9 @@ const identity = {
 /** Looks in a row, 2 s apart, that find nothing new before the coordinator counts as gone. */
 const mostSilentLooks = 6;
 
+/** A worker without work for so long is idle. */
+const idleMs = 500;
+
 type Task = () => Promise<void>;
 
 /** A worker that follows the protocol and makes its numbers up from what it was given. */
@@ -88,6 +93,7 @@ export class SimulatedWorker {
   private receiver = new TransferReceiver(new TransferMemory(0));
   private readonly tasks: Task[] = [];
   private isBusy = false;
+  private idleSinceMs = 0;
   private silentLooks = 0;
 
   constructor(
@@ -100,6 +106,11 @@ export class SimulatedWorker {
       if (++this.silentLooks > mostSilentLooks) this.line?.cut();
       else this.send({ heartbeat: {} });
     });
+  }
+
+  /** Whether it has had nothing to compute for a while. */
+  get isIdle(): boolean {
+    return !this.isBusy && this.surroundings.process.nowMs() - this.idleSinceMs >= idleMs;
   }
 
   message(message: CoordinatorMessage__Output): void {
@@ -260,6 +271,7 @@ export class SimulatedWorker {
     this.isBusy = true;
     for (let task = this.tasks.shift(); task; task = this.tasks.shift()) await task();
     this.isBusy = false;
+    this.idleSinceMs = this.surroundings.process.nowMs();
   }
 
   private computing(times = 1): Promise<void> {
@@ -352,7 +364,13 @@ export class SimulatedWorker {
   ): void {
     const id = ++this.transfers;
     this.send(announce({ id, byteLength: byteLengthOf(parts) }));
-    for (const chunk of chunksOf(id, parts)) this.send({ chunk });
+    const { pieceBytes } = this.surroundings;
+    const pieces = parts.flatMap((part) =>
+      Array.from({ length: Math.ceil(part.byteLength / pieceBytes) }, (_, i) =>
+        part.subarray(i * pieceBytes, (i + 1) * pieceBytes),
+      ),
+    );
+    for (const chunk of chunksOf(id, pieces)) this.send({ chunk });
   }
 }
 

@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { Member } from '../../src/coordinator/dispatch/member.js';
 import { Chance } from './chance.js';
-import { drawPlan, type Fault, type FaultKind, type Plan } from './faults.js';
+import { drawPlan, type Fault, type Plan, spoilsAnswers } from './faults.js';
 import { ledgerFault } from './ledger-fault.js';
 import { SimulatedProcess, SimulatedTime } from './simulated-clock.js';
 import { SimulatedCoordinator, type SimulatedPort } from './simulated-coordinator.js';
 import type { DiskTrouble } from './simulated-disk.js';
 import { SimulatedPeerNetwork } from './simulated-exchange.js';
-import { SimulatedLine } from './simulated-line.js';
+import { SimulatedLine, type SimulatedLinks } from './simulated-line.js';
+import { SimulatedLink } from './simulated-link.js';
 import { datasetOf, runIn } from './simulated-run.js';
 import { SimulatedWorker } from './simulated-worker.js';
 
@@ -52,6 +53,8 @@ export async function simulateAndCompare(seed: number): Promise<Outcome> {
     verificationRate: 0,
     fullness: 0,
     hiccups: 0,
+    bytesPerSecond: Number.POSITIVE_INFINITY,
+    othersStartMs: 0,
   };
   const reference = undisturbed.get(schedule) ?? simulate(0, quiet);
   undisturbed.set(schedule, reference);
@@ -94,7 +97,9 @@ class Simulation {
     coordinator: SimulatedCoordinator;
     trouble: DiskTrouble;
   } | null = null;
-  private readonly workers: { process: SimulatedProcess; worker: SimulatedWorker }[] = [];
+  /** By place. */
+  private readonly workers = new Map<number, { process: SimulatedProcess; worker: SimulatedWorker }>();
+  private readonly links: SimulatedLinks;
   private readonly peerNetwork: SimulatedPeerNetwork;
   private starts = 0;
   private peers = 0;
@@ -106,6 +111,11 @@ class Simulation {
   ) {
     this.chance = new Chance(seed);
     this.plan = { ...drawPlan(seed, this.chance), ...changed };
+    const { bytesPerSecond } = this.plan;
+    this.links = {
+      up: new SimulatedLink(this.time, bytesPerSecond),
+      down: new SimulatedLink(this.time, bytesPerSecond),
+    };
     this.peerNetwork = new SimulatedPeerNetwork(this.plan);
   }
 
@@ -115,7 +125,7 @@ class Simulation {
     process.on('unhandledRejection', onRejection);
     try {
       this.startCoordinator();
-      for (let place = 0; place < plan.workers; place++) this.startWorker(place);
+      for (let place = 0; place < plan.workers; place++) this.startWorkerLater(place);
       for (const fault of plan.faults) time.after(fault.atMs, () => this.happen(fault));
       await setImmediate();
       while (!this.result && time.nowMs < longestMs && this.violations.length === 0) {
@@ -148,7 +158,7 @@ class Simulation {
 
   close(): void {
     this.coordinator?.process.end();
-    for (const { process } of this.workers) process.end();
+    for (const { process } of this.workers.values()) process.end();
     fs.rmSync(this.directory, { recursive: true, force: true });
   }
 
@@ -173,7 +183,10 @@ class Simulation {
       chance: this.chance,
       trouble,
       trace,
-      onOverdue: (member) => this.countMiss(name, member),
+      onOverdue: (member) => {
+        this.countMiss(name, member);
+        this.checkLine(member);
+      },
       onExchangeGivenUp: (reason) => this.checkGivenUp(name, reason),
       onRejected: (member, sentence) => this.checkRejection(`${name} ${member.label}`, sentence),
       onListening: (port) => {
@@ -215,6 +228,12 @@ class Simulation {
     this.time.after(this.chance.between(50, 2_000), () => this.startCoordinator());
   }
 
+  private startWorkerLater(place: number): void {
+    const { othersStartMs } = this.plan;
+    if (place === 0 || othersStartMs === 0) this.startWorker(place);
+    else this.time.after(othersStartMs, () => this.startWorker(place));
+  }
+
   private startWorker(place: number): void {
     const process = new SimulatedProcess(`w${place}-${++this.starts}`, this.time);
     const worker = new SimulatedWorker(`worker-${place}`, {
@@ -224,11 +243,13 @@ class Simulation {
       trace: (line) => this.trace(process.name, line),
       hiccups: this.plan.hiccups,
       encodeTimes: this.plan.encodeTimes,
+      // On a slow network an answer comes in many pieces, as a large one does.
+      pieceBytes: this.plan.bytesPerSecond === Number.POSITIVE_INFINITY ? 1 << 20 : 64,
       peers: this.plan.exchange ? this.peerNetwork : null,
       dial: (dialling) => this.connect(process, dialling),
       answered: () => {},
     });
-    this.workers[place] = { process, worker };
+    this.workers.set(place, { process, worker });
   }
 
   private connect(process: SimulatedProcess, worker: SimulatedWorker): SimulatedLine | null {
@@ -240,6 +261,7 @@ class Simulation {
       this.time,
       this.chance,
       this.plan,
+      this.links,
       process,
       port.process,
       worker,
@@ -250,8 +272,8 @@ class Simulation {
   }
 
   private happen({ kind, choice, lastsMs }: Fault): void {
-    const place = Math.floor(choice * this.workers.length);
-    const { process, worker } = this.workers[place]!;
+    const place = [...this.workers.keys()][Math.floor(choice * this.workers.size)]!;
+    const { process, worker } = this.workers.get(place)!;
     const { coordinator } = this;
     this.trace('fault', `${kind} ${place}`);
     const later = (action: () => void) => this.time.after(lastsMs, action);
@@ -300,7 +322,7 @@ class Simulation {
         coordinator?.process.jump((choice - 0.5) * 7_200_000);
         break;
       case 'pair-cut': {
-        const other = this.workers[(place + 1) % this.workers.length]!;
+        const other = this.workers.get((place + 1) % this.workers.size)!;
         later(this.peerNetwork.cut(process.name, other.process.name));
         break;
       }
@@ -324,6 +346,15 @@ class Simulation {
   private checkRejection(who: string, sentence: string): void {
     if (this.plan.faults.some(({ kind }) => spoilsAnswers.has(kind))) return;
     this.violate(`${who} is rejected, but no fault spoils answers: ${sentence}`);
+  }
+
+  /** A worker is late, and its work goes to others: not because the network is full. */
+  private checkLine(member: Member): void {
+    const late = [...this.workers.values()].find(
+      ({ worker }) => worker.line?.coordinatorEnd.asStream === member.stream,
+    );
+    if (!late?.process.isRunning || !late.worker.isIdle || !late.worker.line?.isCarrying) return;
+    this.violate(`work of ${member.label} is handed out twice because the network is full`);
   }
 
   /** Only a gradient that is not finite makes an exchange fail: its workers do not look at what they sum. */
@@ -358,14 +389,6 @@ class Simulation {
     if (!isThere) this.violate(`latest names ${name}, which is not there`);
   }
 }
-
-const spoilsAnswers: ReadonlySet<FaultKind> = new Set([
-  'damage-up',
-  'damage-down',
-  'nan',
-  'length',
-  'digest',
-]);
 
 /** Endings after which a supervisor starts a coordinator again. */
 const expectedEndings = new Set([

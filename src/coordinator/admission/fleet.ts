@@ -5,6 +5,7 @@ import type { WorkerPlace } from '../../processes/plan.js';
 import type { Finish } from '../../transport/generated/fcaenet/v1/Finish.js';
 import { joinTokenVariable } from '../../transport/join-token.js';
 import type { Traffic } from '../../transport/service.js';
+import { totalTraffic } from '../dispatch/data-path.js';
 import { LocalWorkerMemory } from '../dispatch/local-worker-memory.js';
 import { type Waiting, WorkerPool } from '../dispatch/pool.js';
 import type { Admission } from './hello.js';
@@ -69,7 +70,7 @@ export class Fleet {
 
   /** Bytes of messages, and of tensors through shared memory, so far. */
   get traffic(): Traffic {
-    return this.server.traffic;
+    return totalTraffic(this.server.traffic);
   }
 
   /** The largest number of workers at one time. */
@@ -85,7 +86,7 @@ export class Fleet {
     log.info('waiting for workers', { address, localWorkers: localWorkers.length });
     if (localWorkers.length > 0) {
       const { cache } = operation;
-      this.localMemory = LocalWorkerMemory.open(admission.term, this.server.traffic, log);
+      this.localMemory = LocalWorkerMemory.open(admission.term, this.server.traffic.shared_memory, log);
       this.server.shareMemory(this.localMemory);
       this.local = new LocalWorkers({
         places: localWorkers,

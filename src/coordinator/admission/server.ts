@@ -4,7 +4,8 @@ import type { Log } from '../../console/log.js';
 import type { Identity } from '../../identity/identity.js';
 import { formatAddress, parseAddress } from '../../run/address.js';
 import type { Finish } from '../../transport/generated/fcaenet/v1/Finish.js';
-import { channelOptions, coordinatorService, type Traffic } from '../../transport/service.js';
+import { channelOptions, coordinatorService } from '../../transport/service.js';
+import { noTraffic } from '../dispatch/data-path.js';
 import type { LocalWorkerMemory } from '../dispatch/local-worker-memory.js';
 import type { WorkerStream } from '../dispatch/member.js';
 import type { WorkerPool } from '../dispatch/pool.js';
@@ -34,7 +35,7 @@ export interface CoordinatorServerOptions {
 
 /** The gRPC side of the coordinator: the port and its messages. */
 export class CoordinatorServer {
-  readonly traffic: Traffic = { sentBytes: 0, receivedBytes: 0 };
+  readonly traffic = noTraffic();
   readonly refusals: Refusals;
   readonly workerLogs: WorkerLogs;
   private readonly server = new grpc.Server({
@@ -76,7 +77,7 @@ export class CoordinatorServer {
       connections: this.listener,
       onIdentity,
     });
-    this.server.addService(coordinatorService(this.traffic), {
+    this.server.addService(coordinatorService(this.traffic.star), {
       Join: (stream: WorkerStream) => this.streams.accept(stream),
     });
   }

@@ -189,6 +189,7 @@ export class WorkerStreams {
       stream,
       memory: pool.memory,
       clock,
+      line: pool.line,
       sharedMemory: this.localMemory?.attach(hello.memoryKey) ?? null,
     });
     member.certificateExpiryMs = connection.certificateExpiryMs;
@@ -223,7 +224,7 @@ export class WorkerStreams {
     if (joining ? isAnswer : message.ready) {
       const when = joining ? 'before' : 'after';
       pool.rejectAnswer(member, 'bad_message', `${message.body} came ${when} the worker was admitted`);
-    } else if (message.chunk) member.receiver.accept(message.chunk);
+    } else if (message.chunk) member.accept(message.chunk);
     else if (message.ready) this.admit(member, message.ready, depart);
     else if (message.failure) {
       const { code, exitCode } = message.failure;

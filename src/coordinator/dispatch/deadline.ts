@@ -12,17 +12,21 @@ const mostSecondsPerMicrobatch = 60;
 export class DeadlineEstimator {
   private readonly recent: number[] = [];
 
-  /** @param secondsPerMicrobatch from handing out to the answer, transfers included */
+  /** @param secondsPerMicrobatch from the moment at which the work has left to the answer, its transfer included */
   observe(secondsPerMicrobatch: number): void {
     this.recent.push(secondsPerMicrobatch);
     if (this.recent.length > window) this.recent.shift();
   }
 
-  /** Seconds within which a worker should answer the `microbatches` that it holds. */
+  /** Seconds within which something of the `microbatches` that a worker holds should move. */
   secondsFor(microbatches: number): number {
-    const sorted = [...this.recent].sort((a, b) => a - b);
-    const usual = sorted[Math.floor(quantile * (sorted.length - 1))] ?? mostSecondsPerMicrobatch;
-    const each = Math.min(patience * usual, mostSecondsPerMicrobatch);
+    const each = Math.min(patience * this.usualSeconds, mostSecondsPerMicrobatch);
     return Math.max(leastSeconds, each * microbatches);
+  }
+
+  /** Seconds that nearly all recent microbatches stayed below. */
+  get usualSeconds(): number {
+    const sorted = [...this.recent].sort((a, b) => a - b);
+    return sorted[Math.floor(quantile * (sorted.length - 1))] ?? mostSecondsPerMicrobatch;
   }
 }

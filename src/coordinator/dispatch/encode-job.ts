@@ -12,8 +12,8 @@ import {
   type Rejection,
   type UnitDigest,
   type WorkKind,
-  type WorkSurroundings,
 } from './redundant-work.js';
+import type { WorkSurroundings } from './work-surroundings.js';
 
 /** Batches a worker holds at a time: one that it computes, one whose images it loads. */
 const batchesInFlight = 2;

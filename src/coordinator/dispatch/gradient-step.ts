@@ -3,8 +3,9 @@ import type { NodeResult__Output } from '../../transport/generated/fcaenet/v1/No
 import type { Position, Position__Output } from '../../transport/generated/fcaenet/v1/Position.js';
 import type { AnswerTaker } from './expected-answers.js';
 import type { GradientStep, StepSum } from './gradient-work.js';
-import { RedundantWork, type WorkSurroundings } from './redundant-work.js';
+import { RedundantWork } from './redundant-work.js';
 import { SummedWork } from './summed-work.js';
+import type { WorkSurroundings } from './work-surroundings.js';
 
 /**
  * Computes one step's summed gradient on the available workers, which send their gradients here. Its microbatches are handed out as redundant work, and
@@ -16,7 +17,7 @@ import { SummedWork } from './summed-work.js';
  */
 export async function runGradientStep(step: GradientStep, surroundings: WorkSurroundings): Promise<StepSum> {
   const { pool } = surroundings;
-  const { tree, shape } = step;
+  const { tree, shape, phases } = step;
   const bytesOfRows = (rows: number) => payloadBytes(shape, rows);
   let stopExpecting = () => {};
   const kind = new SummedWork(step, pool, () => stopExpecting());
@@ -28,12 +29,18 @@ export async function runGradientStep(step: GradientStep, surroundings: WorkSurr
       const node = result.node!;
       if (!tree.contains(node) || tree.leavesUnder(node).length === 0) return 'unknown';
       const rows = tree.rowsUnder(node);
+      // It is asked when an answer is announced.
+      phases.answering();
       return bytesOfRows(rows.end - rows.start);
     },
-    take: (member, result, bytes) => work.answer(member, tree.leavesUnder(result.node!), { result, bytes }),
+    take: (member, result, bytes) =>
+      phases.handle(() => work.answer(member, tree.leavesUnder(result.node!), { result, bytes })),
   };
   stopExpecting = pool.nodes.begin(taker, bytesOfRows(tree.batchRows));
-  await work.run();
+  const running = work.run();
+  void Promise.all(pool.admitted().map(({ outbox }) => outbox.hasLeft())).then(() => phases.sent());
+  await running;
+  phases.summed();
   return kind.sum!;
 }
 

@@ -17,6 +17,7 @@ import type { Member } from './member.js';
 import { type IterationMessage, type OutgoingWeights, sendContext } from './outgoing-weights.js';
 import type { WorkerPool } from './pool.js';
 import type { Candidate, Rejection, UnitDigest, WorkKind } from './redundant-work.js';
+import type { StepPhases } from './step-phases.js';
 
 /** The content of one step. It does not depend on which worker computes what. */
 export interface GradientStep {
@@ -26,6 +27,8 @@ export interface GradientStep {
   readonly shape: PayloadShape;
   readonly weights: OutgoingWeights;
   readonly context: IterationMessage;
+  /** Times the step. */
+  readonly phases: StepPhases;
   /** Present leaves to compute twice and compare. */
   readonly verified: readonly number[];
   /** Whether contradicting answers end the run when no further worker can decide. */

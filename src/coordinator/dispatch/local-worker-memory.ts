@@ -14,7 +14,7 @@ export interface SharedMemory {
   readonly results: SharedReader;
   /** The leadership term, for messages about the memory. */
   readonly term: number;
-  /** Transfers through memory count as sent and received like any other. */
+  /** Counts the transfers through memory. */
   readonly traffic: Traffic;
 }
 

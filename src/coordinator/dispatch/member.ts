@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
-import type { Clock } from '../../clock.js';
+import { type Clock, secondsOf } from '../../clock.js';
 import { byteLengthOf } from '../../transport/bytes.js';
+import type { Chunk__Output } from '../../transport/generated/fcaenet/v1/Chunk.js';
 import type { CoordinatorMessage } from '../../transport/generated/fcaenet/v1/CoordinatorMessage.js';
 import type { WorkerMessage__Output } from '../../transport/generated/fcaenet/v1/WorkerMessage.js';
 import { Outbox } from '../../transport/outbox.js';
@@ -9,6 +10,9 @@ import { encodeCoordinatorMessage } from '../../transport/service.js';
 import { TransferReceiver } from '../../transport/tensor-stream.js';
 import type { TransferMemory } from '../../transport/transfer-memory.js';
 import { CoordinatorError } from '../error.js';
+import type { DataPath } from './data-path.js';
+import { LeavingMessages } from './leaving-messages.js';
+import type { Line } from './line-pace.js';
 import type { SharedMemory } from './local-worker-memory.js';
 import { WorkerTally } from './worker-tally.js';
 
@@ -58,6 +62,8 @@ export interface MemberOptions {
   /** Where its transfers are assembled. */
   readonly memory: TransferMemory;
   readonly clock: Clock;
+  /** What all workers send and receive together. */
+  readonly line: Line;
   /** Memory shared with this process if it started the worker; else null. */
   readonly sharedMemory: SharedMemory | null;
 }
@@ -92,6 +98,7 @@ export class Member {
   readonly tally = new WorkerTally();
   readonly outbox: Outbox<CoordinatorMessage | Buffer>;
   readonly receiver: TransferReceiver;
+  readonly leaving = new LeavingMessages();
 
   /** Small number, reused after the worker is gone. It names the worker in logs and metrics. */
   readonly slot: number;
@@ -101,6 +108,8 @@ export class Member {
   readonly session: number;
   readonly stream: WorkerStream;
   readonly sharedMemory: SharedMemory | null;
+  private readonly clock: Clock;
+  private readonly line: Line;
 
   constructor({
     slot,
@@ -111,6 +120,7 @@ export class Member {
     stream,
     memory,
     clock,
+    line,
     sharedMemory,
   }: MemberOptions) {
     this.slot = slot;
@@ -120,10 +130,13 @@ export class Member {
     this.session = session;
     this.stream = stream;
     this.sharedMemory = sharedMemory;
+    this.clock = clock;
+    this.line = line;
     this.lastHeardAtMs = clock.nowMs();
     this.receiver = new TransferReceiver(
       memory,
       sharedMemory && { reader: sharedMemory.results, taken: (...what) => this.taken(sharedMemory, ...what) },
+      clock,
     );
     this.outbox = new Outbox(
       {
@@ -131,13 +144,31 @@ export class Member {
           // Encode here, so that the bytes are counted for this member.
           const bytes = Buffer.isBuffer(message) ? message : encodeCoordinatorMessage(message);
           this.tally.bytesSent += bytes.byteLength;
-          return stream.write(bytes, taken);
+          this.leaving.add(bytes.byteLength, clock.nowMs());
+          return stream.write(bytes, () => {
+            const { byteLength, ms } = this.leaving.leave(clock.nowMs());
+            line.sent.moved(byteLength, ms / 1000, secondsOf(clock));
+            taken();
+          });
         },
         once: (event, listener) => stream.once(event, listener),
         off: (event, listener) => stream.off(event, listener),
       },
       clock,
     );
+  }
+
+  /** @throws TransportError as `TransferReceiver.accept` does */
+  accept(chunk: Chunk__Output): void {
+    const now = secondsOf(this.clock);
+    const { movedAtMs } = this.receiver;
+    this.receiver.accept(chunk);
+    this.line.received.moved(chunk.data.byteLength, now - movedAtMs! / 1000, now);
+  }
+
+  /** How its tensors travel. */
+  get path(): DataPath {
+    return this.sharedMemory ? 'shared_memory' : 'star';
   }
 
   get state(): MemberState {

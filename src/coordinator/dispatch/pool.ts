@@ -7,6 +7,7 @@ import type { WeightsMissing__Output } from '../../transport/generated/fcaenet/v
 import { TransferMemory } from '../../transport/transfer-memory.js';
 import { DeadlineEstimator } from './deadline.js';
 import { ExpectedAnswers } from './expected-answers.js';
+import { type Line, LinePace } from './line-pace.js';
 import type { Member, MemberState } from './member.js';
 import { Strikes } from './strikes.js';
 import { type AnswerFigures, WorkerTally } from './worker-tally.js';
@@ -91,6 +92,8 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   /** Estimates how long answers take. */
   readonly deadlines = new DeadlineEstimator();
   readonly strikes = new Strikes<Member>();
+  /** What this process's line carries, of all workers together. */
+  readonly line: Line = { received: new LinePace(), sent: new LinePace() };
   waiting: Waiting | null;
   private readonly banned = new Map<string, string>();
 

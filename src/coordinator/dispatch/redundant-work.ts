@@ -1,13 +1,13 @@
-import { type Clock, secondsOf } from '../../clock.js';
+import { secondsOf } from '../../clock.js';
 import { CoordinatorError } from '../error.js';
 import type { DeadlineEstimator } from './deadline.js';
+import { Lateness } from './lateness.js';
 import type { Member } from './member.js';
-import type { OutgoingWeights } from './outgoing-weights.js';
-import type { Departure, RejectionReason, WorkerPool } from './pool.js';
+import type { Departure, RejectionReason } from './pool.js';
 import { Strikes } from './strikes.js';
 import { Witnesses } from './witnesses.js';
-import type { WorkEvent } from './work-event.js';
 import { WorkShares } from './work-shares.js';
+import type { WorkSurroundings } from './work-surroundings.js';
 
 /** Interval of deadline checks. */
 const lookMs = 100;
@@ -85,18 +85,6 @@ export interface WorkKind<Answer> {
   isWhole?(): boolean;
 }
 
-export interface WorkSurroundings {
-  readonly pool: WorkerPool;
-  readonly clock: Clock;
-  /** Called with each event of the work. */
-  readonly notify: (event: WorkEvent) => void;
-  readonly signal: AbortSignal;
-  /** Sends new weights to all workers at once, where they pass them on to one another. */
-  readonly distribute?: (weights: OutgoingWeights) => void;
-  /** Called when answers contradict each other after one of them was used. */
-  readonly onLateContradiction: (error: CoordinatorError) => void;
-}
-
 /**
  * Computes a set of units on the available workers. Units of a worker that leaves go to other workers, and units of a
  * straggler are assigned a second time. The first answer counts, and later answers are compared with it. When two
@@ -110,6 +98,9 @@ export class RedundantWork<Answer> {
   private readonly wanted = new Map<number, number>();
   /** Those of them on which workers contradict each other. */
   private readonly contested = new Set<number>();
+  private readonly lateness: Lateness;
+  /** Whether units are not handed out because the answer of a late worker is coming. */
+  private countsOnLate = false;
   private settled!: { resolve: () => void; reject: (error: unknown) => void };
   private stopLooking = () => {};
   private isWaiting = false;
@@ -120,6 +111,7 @@ export class RedundantWork<Answer> {
     private readonly surroundings: WorkSurroundings,
   ) {
     for (const unit of kind.verified) this.wanted.set(unit, 2);
+    this.lateness = new Lateness(kind.deadlines, surroundings);
   }
 
   /**
@@ -250,12 +242,14 @@ export class RedundantWork<Answer> {
     this.askForMore();
   };
 
-  /** Assigns the units that have no answer and that no worker holds within its deadline. */
+  /** Assigns the units that have no answer and that no worker will answer in time. */
   private handOut(): void {
-    const { kind, shares } = this;
+    const { kind, shares, lateness } = this;
     const { pool, notify } = this.surroundings;
     const inTime = shares.allInTime();
-    const units = kind.missing().filter((unit) => !inTime.has(unit));
+    const expected = shares.expectedFirst((...held) => lateness.comesFirst(...held));
+    this.countsOnLate = expected.size > 0;
+    const units = kind.missing().filter((unit) => !inTime.has(unit) && !expected.has(unit));
     if (units.length === 0) return;
     const workers = pool.available();
     if (workers.length === 0 && !this.isWaiting) notify({ type: 'work.waiting' });
@@ -304,25 +298,34 @@ export class RedundantWork<Answer> {
   }
 
   private hand(member: Member, units: readonly number[]): void {
+    const { kind, shares } = this;
     const { pool, clock } = this.surroundings;
-    this.kind.send(member, units);
-    // The worker's first data may have been encoded meanwhile, so its time starts now.
-    this.shares.give(member, units, secondsOf(clock));
+    kind.send(member, units);
+    shares.give(member, units, secondsOf(clock));
+    // Weights and work of others may be in front of it.
+    void member.outbox.hasLeft().then(() => shares.left(member, units, secondsOf(clock)));
     pool.account(member, units.length);
   }
 
   /** Lets other workers compute overdue units too. */
   private readonly expire = (): void => {
     const { pool, clock, notify } = this.surroundings;
-    const { deadlines, units: work } = this.kind;
+    const { kind, shares, lateness } = this;
+    const { units: work } = kind;
     const now = secondsOf(clock);
-    let mayGoElsewhere = false;
-    for (const { worker, units } of this.shares.expire(now, (count) => deadlines.secondsFor(count))) {
+    if (lateness.wasHeldUp()) {
+      // What has arrived meanwhile is read first.
+      clock.after(0, this.expire);
+      return;
+    }
+    // What was coming may have stopped.
+    let mayGoElsewhere = this.countsOnLate;
+    for (const { worker, units } of shares.expire((...held) => lateness.isLate(...held))) {
       worker.overdue += units.length;
       const hasOthers = pool.admitted().some((other) => other !== worker && other.overdue === 0);
       if (this.isOver || !hasOthers) continue;
       mayGoElsewhere = true;
-      this.kind.overdue(worker, units);
+      kind.overdue(worker, units);
       notify({ type: 'work.overdue', work, units: units.length, member: worker });
       if (pool.strikes.count(worker, now)) pool.setAside(worker, 'slow', `it missed ${Strikes.rule}`);
     }

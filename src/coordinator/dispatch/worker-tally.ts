@@ -1,7 +1,7 @@
 /** What a worker reported about microbatches that it answered, and what the coordinator measured. */
 export interface AnswerFigures {
   readonly microbatches: number;
-  /** From handing out to the answer, transfers included. */
+  /** From the moment the work left to the answer, its transfer included. */
   readonly turnaroundSeconds: number;
   readonly computeSeconds: number;
   readonly imageWaitSeconds: number;

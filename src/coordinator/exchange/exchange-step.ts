@@ -2,7 +2,8 @@ import { wireBytes } from '../../transport/wire-vector.js';
 import { isPosition, runGradientStep } from '../dispatch/gradient-step.js';
 import type { GradientStep, StepSum } from '../dispatch/gradient-work.js';
 import type { Member } from '../dispatch/member.js';
-import { RedundantWork, type WorkSurroundings } from '../dispatch/redundant-work.js';
+import { RedundantWork } from '../dispatch/redundant-work.js';
+import type { WorkSurroundings } from '../dispatch/work-surroundings.js';
 import { ExchangedWork } from './exchanged-work.js';
 import type { Participants } from './participants.js';
 import type { WeightsDistribution } from './weights-distribution.js';
@@ -56,7 +57,7 @@ async function exchange(
   surroundings: WorkSurroundings,
 ): Promise<StepSum> {
   const { pool, clock } = surroundings;
-  const { tree, shape, position } = step;
+  const { tree, shape, position, phases } = step;
   participants.tell(members);
   distribution.distribute(step.weights);
   let stopExpecting = () => {};
@@ -81,16 +82,18 @@ async function exchange(
         if (!isPosition(position, result.position) || result.node === null || (kind.isOver && !result.held))
           return null;
         if (!tree.contains(result.node) || tree.leavesUnder(result.node).length === 0) return 'unknown';
+        phases.answering();
         return kind.bytesOfNode(result);
       },
-      take: (member, result, bytes) => work.answer(member, tree.leavesUnder(result.node!), { result, bytes }),
+      take: (member, result, bytes) =>
+        phases.handle(() => work.answer(member, tree.leavesUnder(result.node!), { result, bytes })),
     },
     gradientBytes,
   );
   const stopRanges = pool.ranges.begin(
     {
       bytesOf: (result) => (isPosition(position, result.position) ? kind.bytesOfRange(result) : null),
-      take: (member, result, bytes) => kind.takeRange(member, result, bytes),
+      take: (member, result, bytes) => phases.handle(() => kind.takeRange(member, result, bytes)),
     },
     gradientBytes,
   );
@@ -104,10 +107,13 @@ async function exchange(
       work.giveUp(new ExchangeGivenUp(`no sum came for ${Math.round(kind.stalledMs / 1000)} s`));
     }
   });
+  const running = work.run();
+  void Promise.all(members.map(({ outbox }) => outbox.hasLeft())).then(() => phases.sent());
   try {
-    await work.run();
+    await running;
   } finally {
     stopLooking();
   }
+  phases.summed();
   return kind.sum!;
 }

@@ -82,6 +82,7 @@ export class Monitoring {
       position: () => state.position,
       history: () => state.history,
       traffic: () => fleet.server.traffic,
+      paths: () => pool.admitted().map(({ path }) => path),
       workers: () => Object.fromEntries(memberStates.map((each) => [each, pool.count(each)])),
       members: () => pool.all(),
       answers: () => pool.answers,

@@ -13,6 +13,7 @@ import { verifiedLeaves } from '../../schedule/verified-leaves.js';
 import { bytesOf } from '../../transport/bytes.js';
 import type { GradientStep } from '../dispatch/gradient-work.js';
 import type { IterationMessage, OutgoingWeights } from '../dispatch/outgoing-weights.js';
+import type { StepPhases } from '../dispatch/step-phases.js';
 
 interface StepDescription {
   readonly spec: TrainingRunSpec;
@@ -24,6 +25,7 @@ interface StepDescription {
   readonly layout: ModelLayout;
   readonly weights: OutgoingWeights;
   readonly context: IterationMessage;
+  readonly phases: StepPhases;
 }
 
 export interface DescribedStep extends GradientStep {
@@ -36,7 +38,7 @@ export interface DescribedStep extends GradientStep {
  * advance.
  */
 export function describeStep(description: StepDescription): DescribedStep {
-  const { spec, term, position, sampler, codes, layout, weights, context } = description;
+  const { spec, term, position, sampler, codes, layout, weights, context, phases } = description;
   const { iteration, epoch, step } = position;
   const { microbatches } = spec.schedule;
   const { bits } = spec;
@@ -54,6 +56,7 @@ export function describeStep(description: StepDescription): DescribedStep {
     shape: { layout, passes, precision: spec.wire.precision },
     weights,
     context,
+    phases,
     verified: verifiedLeaves(
       new KeyedRandom(spec.seed),
       spec.operation.verification.rate,

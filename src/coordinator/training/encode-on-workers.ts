@@ -4,7 +4,7 @@ import { encodeBatches } from '../../schedule/encode-batches.js';
 import { verifiedBatches } from '../../schedule/verified-leaves.js';
 import { type EncodeJob, runEncodeJob } from '../dispatch/encode-job.js';
 import type { OutgoingWeights } from '../dispatch/outgoing-weights.js';
-import type { WorkSurroundings } from '../dispatch/redundant-work.js';
+import type { WorkSurroundings } from '../dispatch/work-surroundings.js';
 
 /** What the encode jobs of a run share. */
 export interface EncodeContext extends WorkSurroundings {

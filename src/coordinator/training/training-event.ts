@@ -1,3 +1,4 @@
+import type { StepPhase } from '../dispatch/step-phases.js';
 import type { WorkEvent } from '../dispatch/work-event.js';
 import type { EvaluationRecord, UntrainedFigures } from './run-state.js';
 
@@ -9,6 +10,8 @@ export type TrainingEvent =
       /** By term, in the order of `lossTerms`. */
       readonly losses: Float64Array;
       readonly seconds: number;
+      /** Seconds of each phase. Their sum is `seconds`. */
+      readonly phases: Readonly<Record<StepPhase, number>>;
       readonly images: number;
     }
   /** The V-step's objective after one bit. Only with `operation.debug.objectivePerBit`. */

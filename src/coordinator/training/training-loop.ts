@@ -10,7 +10,8 @@ import type { runGradientStep } from '../dispatch/gradient-step.js';
 import type { StepSum } from '../dispatch/gradient-work.js';
 import { encodeContext, type IterationMessage, OutgoingWeights } from '../dispatch/outgoing-weights.js';
 import type { WorkerPool } from '../dispatch/pool.js';
-import type { WorkSurroundings } from '../dispatch/redundant-work.js';
+import { StepPhases } from '../dispatch/step-phases.js';
+import type { WorkSurroundings } from '../dispatch/work-surroundings.js';
 import { summaryOfCodes } from './adsh-codes.js';
 import { codeMakingOf } from './code-making-of.js';
 import { type DescribedStep, describeStep } from './describe-step.js';
@@ -83,8 +84,9 @@ export class TrainingLoop {
       await this.options.beforeStep();
       const { epoch, step } = state.position;
       const started = clock.nowMs();
+      const phases = new StepPhases(clock);
       const { positions } = sampler.batch(iteration, epoch, step);
-      const description = this.describe(context, learningRate);
+      const description = this.describe(context, learningRate, phases);
       const sum = await this.options.runStep(description, this.surroundings());
       await this.options.beforeFinishing(state.position.globalStep + 1);
       // There is no await between recording, applying and advancing. So a checkpoint always has ledger and state of the
@@ -97,7 +99,7 @@ export class TrainingLoop {
       const images = positions.length * imagesPerAnchor(spec.method);
       state.seconds += seconds;
       state.images += images;
-      notify({ type: 'step.done', losses: sum.losses, seconds, images });
+      notify({ type: 'step.done', losses: sum.losses, seconds, phases: phases.seconds(), images });
       pool.memory.give(sum.gradient.buffer);
       if (this.options.checkpointIsDue(state.position.globalStep)) await this.options.checkpoint();
     }
@@ -203,10 +205,10 @@ export class TrainingLoop {
     return ledger.record(entry, sum.gradient, sum.gradientSha256);
   }
 
-  private describe(context: IterationMessage, learningRate: number): DescribedStep {
+  private describe(context: IterationMessage, learningRate: number, phases: StepPhases): DescribedStep {
     const { spec, state, sampler, layout, term } = this.options;
     const { position, codes, optimizer, weights } = state;
-    const step = { spec, term, position, sampler, codes, layout, weights: this.weights(), context };
+    const step = { spec, term, position, sampler, codes, layout, weights: this.weights(), context, phases };
     return {
       ...describeStep(step),
       nextParameters: (start, gradient) =>

@@ -29,7 +29,8 @@ export function containerScript(container: Manifest, pod: PodOptions): string {
   );
   const variables = volumes.environment(container, pod);
   const words = [...container.command, ...(container.args ?? [])].map((word: string) =>
-    expandVariables(word, variables),
+    // The pods of a test share one network, in which a port can be taken once.
+    expandVariables(word, variables).replace(/^--peer-listen=.*/, '--peer-listen=127.0.0.1:0'),
   );
   const environment = Object.entries({ PATH: searchPath, HOME: '/', ...variables });
   const { readOnlyRootFilesystem, allowPrivilegeEscalation, capabilities } = container.securityContext;

@@ -35,6 +35,8 @@ export class Volumes {
         const fields: Record<string, string> = {
           'metadata.name': pod.name,
           'metadata.namespace': pod.namespace,
+          // The pods of a test share one network.
+          'status.podIP': '127.0.0.1',
         };
         return [name, fields[valueFrom.fieldRef.fieldPath]];
       }),

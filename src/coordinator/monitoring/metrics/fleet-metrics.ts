@@ -1,3 +1,5 @@
+import type { Traffic } from '../../../transport/service.js';
+import { type DataPath, dataPaths, type TrafficByPath } from '../../dispatch/data-path.js';
 import { gradientUnits } from '../../dispatch/gradient-work.js';
 import { faults, rejectionReasons } from '../../dispatch/pool.js';
 import type { WorkerTally } from '../../dispatch/worker-tally.js';
@@ -6,8 +8,10 @@ import type { Instruments } from './instruments.js';
 
 /** Figures of all workers together, read at every scrape. */
 export interface FleetSources {
-  /** Bytes of messages and of tensors through shared memory so far. */
-  traffic(): { readonly sentBytes: number; readonly receivedBytes: number };
+  /** Bytes so far, by the path that they took. */
+  traffic(): TrafficByPath;
+  /** How the tensors of each worker travel that may get work. */
+  paths(): readonly DataPath[];
   /** Workers by state. */
   workers(): Readonly<Record<string, number>>;
   /** Answers so far of all workers, including those that left. */
@@ -50,14 +54,21 @@ export class FleetMetrics {
       [],
       (gauge) => gauge.set((sources.waitingSince() ?? 0) / 1000),
     );
-    instruments.counterOf('fcaenet_bytes_sent_total', 'Bytes of messages sent to workers.', [], (counter) =>
-      counter.inc(sources.traffic().sentBytes),
-    );
-    instruments.counterOf(
-      'fcaenet_bytes_received_total',
-      'Bytes of messages received from workers.',
-      [],
-      (counter) => counter.inc(sources.traffic().receivedBytes),
+    const bytes = (name: string, help: string, direction: keyof Traffic) =>
+      instruments.counterOf(name, help, ['path'], (counter) => {
+        const traffic = sources.traffic();
+        for (const path of dataPaths) counter.inc({ path }, traffic[path][direction]);
+      });
+    bytes('fcaenet_bytes_sent_total', 'Bytes sent to workers, by path.', 'sentBytes');
+    bytes('fcaenet_bytes_received_total', 'Bytes received from workers, by path.', 'receivedBytes');
+    instruments.gaugeOf(
+      'fcaenet_path_workers',
+      'Workers by the path of their tensors.',
+      ['path'],
+      (gauge) => {
+        const paths = sources.paths();
+        for (const path of dataPaths) gauge.set({ path }, paths.filter((each) => each === path).length);
+      },
     );
     instruments.counterOf(
       'fcaenet_microbatches_total',

@@ -2,6 +2,7 @@ import type { RunPosition } from '../../../checkpoint/manifest.js';
 import { lossTerms } from '../../../model/loss.js';
 import type { TrainingRunSpec } from '../../../run/training-run.js';
 import type { EvaluationSchedule } from '../../../schedule/schedule.js';
+import { stepPhases } from '../../dispatch/step-phases.js';
 import type { IterationRecord } from '../../training/run-state.js';
 import type { CoordinatorEvent } from '../coordinator-event.js';
 import { RemainingTime } from '../remaining-time.js';
@@ -27,6 +28,7 @@ export class TrainingMetrics {
   private readonly images;
   private readonly imagesPerSecond;
   private readonly stepSeconds;
+  private readonly phaseSeconds;
   private readonly flippedBits;
   private readonly vStepSeconds;
   private readonly evaluationSeconds;
@@ -62,6 +64,12 @@ export class TrainingMetrics {
       'Time of an optimiser step.',
       stepSecondsBuckets,
     );
+    this.phaseSeconds = instruments.counter(
+      'fcaenet_step_phase_seconds_total',
+      'Time of all steps, by what it was spent on.',
+      'phase',
+      stepPhases,
+    );
     this.flippedBits = instruments.lateGauge(
       'fcaenet_flipped_bits',
       'Bits of the database codes that the last V-step changed.',
@@ -88,6 +96,7 @@ export class TrainingMetrics {
     switch (event.type) {
       case 'step.done':
         this.stepDone(event.losses, event.seconds, event.images);
+        for (const phase of stepPhases) this.phaseSeconds.inc({ phase }, event.phases[phase]);
         break;
       case 'encoding':
         this.progressed();

@@ -12,7 +12,7 @@ const tallies: readonly (readonly [name: string, help: string, read: (tally: Wor
   ],
   [
     'fcaenet_worker_turnaround_seconds_total',
-    'Time from handing microbatches to the worker to its answer, transfers included.',
+    'Time from the moment microbatches have left for the worker to its answer, its transfer included.',
     (tally) => tally.turnaroundSeconds,
   ],
   [
