@@ -20,7 +20,7 @@ test('an allocation that fails under a limit is told as that limit', () => {
   expect(addressSpaceError(shortage, 8 * gibibyte)).toEqual(
     failure(
       'MACHINE_ADDRESS_SPACE',
-      'this process may use 8 GiB of address space, which is not enough, but a coordinator needs 44 GiB and a worker 14 GiB; `ulimit -v unlimited` allows more',
+      'this process may use 8 GiB of address space, which is not enough, but a coordinator needs 54 GiB and a worker 44 GiB; `ulimit -v unlimited` allows more',
     ),
   );
   expect(addressSpaceError(shortage, Number.POSITIVE_INFINITY)).toBeNull();
