@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gradientSha256 } from '../../dist/ledger/entry.js';
 import { describeModel } from '../../dist/model/layout.js';
-import { defaultOperation } from '../../dist/run/presets.js';
+import { wireWeightBytes } from '../../dist/model/wire-weights.js';
 import { askControlSocket } from '../../dist/transport/control/socket.js';
+import { narrow } from '../../dist/transport/narrow.js';
+import { wireBytes } from '../../dist/transport/wire-vector.js';
 import { fillGradient } from './made-up/gradient.mjs';
 import { fcaenet } from './paused-run.mjs';
 import { RunProcess } from './run-process.mjs';
@@ -22,8 +24,8 @@ const lookEveryMs = 200;
 const print =
   'fetch(process.argv[1]).then((reply) => reply.text()).then((text) => process.stdout.write(text))';
 
-/** How gradients travel; only `off` where the program has no exchange. */
-export const knownWays = 'exchange' in defaultOperation ? ['off', 'auto'] : ['off'];
+/** How gradients travel: `spec.operation.exchange`, and the exchange in bfloat16. */
+export const knownWays = ['off', 'auto', 'bfloat16'];
 
 /** Makes the folder `data` for runs of up to so many microbatches. */
 export function makeDataset(folder, microbatches) {
@@ -36,18 +38,20 @@ export function makeDataset(folder, microbatches) {
 }
 
 /** Sizes of a network: parameters, and bytes of a gradient and of all weights. */
-export function sizesOf({ backbone, width }) {
-  const { parameterCount, statisticsCount, parameters } = describeModel({
-    ...{ backbone, width, bits, imageSize },
-  });
+export function sizesOf({ backbone, width, way }) {
+  const layout = describeModel({ ...{ backbone, width, bits, imageSize } });
+  const { parameterCount, parameters } = layout;
+  const precision = precisionOf(way);
   return {
     parameterCount,
-    gradientBytes: 4 * parameterCount,
-    weightBytes: 4 * (parameterCount + 2 * statisticsCount),
+    gradientBytes: wireBytes(precision, parameterCount),
+    weightBytes: wireWeightBytes(layout, precision),
     /** Elements of each parameter. */
     parameterSizes: parameters.map(({ size }) => size),
   };
 }
+
+const precisionOf = (way) => (way === 'bfloat16' ? 'bfloat16' : 'float32');
 
 export class MadeUpRun {
   members = [];
@@ -126,6 +130,7 @@ export class MadeUpRun {
       bits,
       dataset: { path: 'data', sampleSize: batchSize },
       model: { backbone, width, imageSize },
+      wire: { precision: precisionOf(way) },
       // Nothing but steps while it is measured.
       schedule: {
         iterations: 1,
@@ -144,7 +149,7 @@ export class MadeUpRun {
         membership: { minWorkers: this.settings.members },
         // What is computed twice then is computed twice because a member was late.
         verification: { rate: 0 },
-        ...(knownWays.length > 1 && { exchange: way }),
+        exchange: way === 'off' ? 'off' : 'auto',
         ...(tls && {
           tls: {
             certificate: join(tls, 'coordinator', 'tls.crt'),
@@ -197,7 +202,9 @@ export class MadeUpRun {
     if (!ok) throw new Error(`the run ${this.settings.name} cannot write a checkpoint, and so its ledger.`);
     const gradient = new Float32Array(this.sizes.parameterCount);
     fillGradient(gradient, 1);
-    const expected = gradientSha256(gradient);
+    const rounded = new Uint16Array(gradient.length);
+    narrow(gradient, rounded);
+    const expected = gradientSha256(this.settings.way === 'bfloat16' ? rounded : gradient);
     const ledger = join(this.folder, 'runs', this.settings.name, 'ledger-000001.jsonl');
     const [, ...steps] = readFileSync(ledger, 'utf8').split('\n').slice(0, -1);
     const done = await this.steps();
@@ -240,12 +247,16 @@ export class MadeUpRun {
   counters() {
     const [command, ...args] = [...this.settings.within(null), process.execPath, '-e', print, this.url];
     const text = execFileSync(command, args, { encoding: 'utf8' });
-    const value = (name) => Number(new RegExp(`^${name}{[^}]*} (\\S+)$`, 'm').exec(text)[1]);
-    const hasExchange = knownWays.length > 1;
+    // Over all values of its labels.
+    const value = (name) =>
+      [...text.matchAll(new RegExp(`^${name}(?:{[^}]*})? (\\S+)$`, 'gm'))].reduce(
+        (sum, [, each]) => sum + Number(each),
+        0,
+      );
     return {
       steps: value('fcaenet_step_seconds_count'),
       seconds: value('fcaenet_step_seconds_sum'),
-      exchanging: hasExchange ? value('fcaenet_exchange_workers') : 0,
+      exchanging: value('fcaenet_exchange_workers'),
       processor: value('process_cpu_seconds_total'),
       received: value('fcaenet_bytes_received_total'),
       sent: value('fcaenet_bytes_sent_total'),

@@ -33,7 +33,7 @@ export class Network {
   dispose() {}
 }
 
-export const gradientSumsInEngine = ({ layout }, _rows, take) => new MadeUpSums(layout, take);
+export const gradientSumsInEngine = ({ layout }, _rows, _precision, memory) => new MadeUpSums(layout, memory);
 
 class MadeUpSums {
   mostKept = Number.POSITIVE_INFINITY;
@@ -41,9 +41,9 @@ class MadeUpSums {
   kept = [];
   share = 0;
 
-  constructor(layout, take) {
+  constructor(layout, memory) {
     this.layout = layout;
-    this.take = take;
+    this.memory = memory;
   }
 
   async compute({ labels, batchRows }) {
@@ -74,9 +74,9 @@ class MadeUpSums {
   }
 
   finish(merged) {
-    const gradient = this.take();
+    const gradient = this.memory.take();
     fillGradient(gradient, this.sum(merged));
-    return gradient;
+    return this.memory.onWire(gradient);
   }
 
   sum(merged) {

@@ -1,5 +1,5 @@
-// The gradient that made-up members send. Every element is a whole number of 2^-30 for shares that are negative powers
-// of two, so that sums are exact: the sum over a batch is the same for any number of microbatches and members.
+// The gradient that made-up members send. Every element is a share times a power of two, so that sums are exact, also in
+// bfloat16: the sum over a batch is the same for any number of microbatches and members.
 
 /** Elements after which the values repeat; a prime, so that they do not repeat at the ends of chunks. */
 const period = 1021;
@@ -10,6 +10,6 @@ const period = 1021;
  */
 export function fillGradient(gradient, share) {
   const begun = Math.min(period, gradient.length);
-  for (let i = 0; i < begun; i++) gradient[i] = share * (i + 1) * 2 ** -30;
+  for (let i = 0; i < begun; i++) gradient[i] = share * 2 ** -(20 + (i % 13));
   for (let filled = begun; filled < gradient.length; filled *= 2) gradient.copyWithin(filled, 0, filled);
 }
