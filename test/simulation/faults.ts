@@ -99,7 +99,7 @@ function withNetwork(plan: Omit<Plan, 'bytesPerSecond' | 'othersStartMs'>, chanc
   if (plan.exchange || !chance.happens(slowNetworkShare)) {
     return { ...plan, bytesPerSecond: Number.POSITIVE_INFINITY, othersStartMs: 0 };
   }
-  const bytesPerSecond = chance.pick([500, 1_500, 5_000]);
+  const bytesPerSecond = chance.pick([1_500, 5_000]);
   // The first has the network to itself before the others fill it all at once.
   const othersStartMs = chance.pick([0, 20_000, 60_000]);
   return {
@@ -114,10 +114,11 @@ function withNetwork(plan: Omit<Plan, 'bytesPerSecond' | 'othersStartMs'>, chanc
   };
 }
 
-/** Adds the exchange to a share of the plans, and cuts between single workers to some of these. */
+/** Adds the exchange to a share of the plans, and cuts between single workers to some of these: they make workers late. */
 function withExchange(events: Events, chance: Chance): Events & Pick<Plan, 'exchange'> {
   if (!chance.happens(exchangeShare)) return { ...events, exchange: false };
-  const cuts = chance.happens(0.3) ? 1 + chance.below(3) : 0;
+  const mayBeLate = !events.faults.some(({ kind }) => kind === 'worker-lies');
+  const cuts = mayBeLate && chance.happens(0.3) ? 1 + chance.below(3) : 0;
   const faults = Array.from({ length: cuts }, () => drawFault(chance, 'pair-cut', usualMs));
   return { ...events, exchange: true, faults: inOrder([...events.faults, ...faults]) };
 }

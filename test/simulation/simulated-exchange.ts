@@ -99,6 +99,7 @@ interface Link {
 export class SimulatedPeer {
   private readonly exchange: Exchange;
   private readonly memory = new TransferMemory<ArrayBufferLike>(4);
+  private isClosed = false;
   private readonly links = new Map<number, Link>();
   private readonly queues = new Map<string, Queue>();
   private readonly fromCoordinator = new TransferReceiver(new TransferMemory(0));
@@ -172,6 +173,7 @@ export class SimulatedPeer {
   }
 
   close(): void {
+    this.isClosed = true;
     this.exchange.close();
   }
 
@@ -184,6 +186,7 @@ export class SimulatedPeer {
   }
 
   private sendPart(to: number, part: OutgoingPart): void {
+    if (this.isClosed) return;
     const link = this.links.get(to)!;
     for (const message of messagesOf(part, ++link.transfers)) this.sendTo(to, link, copied(message));
   }
@@ -212,6 +215,7 @@ export class SimulatedPeer {
     if (link.isWatched) return;
     link.isWatched = true;
     this.surroundings.process.after(ms, () => {
+      if (this.isClosed) return;
       link.isRelayed = true;
       const peerUnreachable = { member: to, reason: 'nothing is accepted' };
       this.surroundings.send({ exchange: { peerUnreachable } });

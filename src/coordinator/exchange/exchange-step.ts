@@ -1,3 +1,4 @@
+import { payloadBytes } from '../../reduction/payload.js';
 import { wireBytes } from '../../transport/wire-vector.js';
 import { isPosition, runGradientStep } from '../dispatch/gradient-step.js';
 import type { GradientStep, StepSum } from '../dispatch/gradient-work.js';
@@ -88,7 +89,7 @@ async function exchange(
       take: (member, result, bytes) =>
         phases.handle(() => work.answer(member, tree.leavesUnder(result.node!), { result, bytes })),
     },
-    gradientBytes,
+    payloadBytes(shape, tree.batchRows),
   );
   const stopRanges = pool.ranges.begin(
     {

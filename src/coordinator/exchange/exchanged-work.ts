@@ -129,8 +129,9 @@ export class ExchangedWork extends GradientWork {
     const payload = this.payloadOf(answer);
     if (leaves.length === 1 && payload.gradient.length > 0) this.step.onLeaf?.(leaves[0]!, payload);
     const missing = new Set(this.missing());
-    // Of a member that does not take part only the digest is of use.
-    if (!this.members.includes(member) || !leaves.some((leaf) => missing.has(leaf))) return;
+    const isHeld = answer.result.held && this.members.includes(member);
+    // Of a gradient that its worker does not hold only the digest is of use.
+    if (!isHeld || !leaves.some((leaf) => missing.has(leaf))) return;
     for (const [key, { node }] of this.held) {
       if (this.step.tree.leavesUnder(node).every((leaf) => leaves.includes(leaf))) this.held.delete(key);
     }

@@ -44,8 +44,6 @@ interface Waiting {
  */
 export class Exchange {
   private readonly peers = new Set<number>();
-  /** Members that take part or did: those that are no peers any more have left. */
-  private readonly known = new Set<number>();
   private readonly weights: WeightsExchange;
   private readonly widestTree: ReductionTree;
   private step: StepExchange | null = null;
@@ -67,7 +65,6 @@ export class Exchange {
   setPeers(members: Iterable<number>): void {
     this.peers.clear();
     for (const member of members) {
-      this.known.add(member);
       if (member !== this.shape.member) this.peers.add(member);
     }
     this.step?.send();
@@ -206,7 +203,8 @@ export class Exchange {
   }
 
   private judge(sender: number, part: PartName): boolean | null {
-    if (!this.peers.has(sender)) return this.known.has(sender) ? false : null;
+    // The message that makes it a peer may still come, also for one that was a peer before.
+    if (!this.peers.has(sender)) return null;
     if (part.kind === 'weights') return this.weights.wants(part.version, part.range);
     const later = this.step === null ? 1 : comparePositions(part.position, this.step.position);
     if (later !== 0) return later < 0 ? false : null;

@@ -149,11 +149,13 @@ describe('parts from peers', () => {
     expect(sums).toEqual([]);
   });
 
-  test('of a member that has left do not wait', async () => {
+  test('of a member that was left out for a while wait until it is a peer again', async () => {
     const { exchange, memory } = memberOne();
+    exchange.setPeers([1, 3]);
+    exchange.planStep(planOf(0, [1, 2]));
     const given = give(new PartReceiver(exchange, 2, memory), nodePart(0, 1, own, 2));
     expect(await isSettled(given)).toBe(false);
-    exchange.setPeers([1, 3]);
+    exchange.setPeers([1, 2]);
     await given;
   });
 
