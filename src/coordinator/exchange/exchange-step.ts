@@ -1,6 +1,6 @@
 import { payloadBytes } from '../../reduction/payload.js';
 import { wireBytes } from '../../transport/wire-vector.js';
-import { isPosition, runGradientStep } from '../dispatch/gradient-step.js';
+import { isPosition, nodeTaker, runGradientStep } from '../dispatch/gradient-step.js';
 import type { GradientStep, StepSum } from '../dispatch/gradient-work.js';
 import type { Member } from '../dispatch/member.js';
 import { RedundantWork } from '../dispatch/redundant-work.js';
@@ -76,21 +76,11 @@ async function exchange(
   );
   const work = new RedundantWork(kind, surroundings);
   const gradientBytes = wireBytes(shape.precision, shape.layout.parameterCount);
-  const stopNodes = pool.nodes.begin(
-    {
-      bytesOf: (result) => {
-        // A whole answer after the end belongs to the star that has taken the step over.
-        if (!isPosition(position, result.position) || result.node === null || (kind.isOver && !result.held))
-          return null;
-        if (!tree.contains(result.node) || tree.leavesUnder(result.node).length === 0) return 'unknown';
-        phases.answering();
-        return kind.bytesOfNode(result);
-      },
-      take: (member, result, bytes) =>
-        phases.handle(() => work.answer(member, tree.leavesUnder(result.node!), { result, bytes })),
-    },
-    payloadBytes(shape, tree.batchRows),
+  const taker = nodeTaker(step, work, (result) =>
+    // A whole answer after the end belongs to the star that has taken the step over.
+    kind.isOver && !result.held ? null : kind.bytesOfNode(result),
   );
+  const stopNodes = pool.nodes.begin(taker, payloadBytes(shape, tree.batchRows));
   const stopRanges = pool.ranges.begin(
     {
       bytesOf: (result) => (isPosition(position, result.position) ? kind.bytesOfRange(result) : null),

@@ -245,8 +245,7 @@ export class ExchangedWork extends GradientWork {
     const { weights, nextParameters } = this.step;
     if (!nextParameters) return;
     const ahead = weights.following(nextParameters(range.start, gradient));
-    const plan = this.sums.map((each) => ({ range: each.range, owner: each.owner }));
-    this.distribution.sendAhead(ahead, { members: this.members, plan }, { range, owner });
+    this.distribution.sendAhead(ahead, { members: this.members, plan: this.sums }, { range, owner });
   }
 
   /** Members have come or gone. Ranges without a sum whose owner is gone get another one. */

@@ -83,7 +83,9 @@ export class WeightsDistribution {
     const { term, version, words, bytes } = weights;
     if (version === this.spoiled) return;
     if (this.ahead?.version !== version) {
-      const { members, plan } = step;
+      const { members } = step;
+      // Owners may change later.
+      const plan = step.plan.map((each) => ({ range: each.range, owner: each.owner }));
       // Behind the parameters there are the statistics, which are known when the step is applied.
       const rest = { range: { start: plan.at(-1)!.range.end, end: words }, owner: members[0]! };
       const whole = [...plan, rest];

@@ -1,4 +1,3 @@
-import { addInto } from '../../reduction/gradient-vectors.js';
 import type { WirePrecision } from '../../run/training-run.js';
 import { bytesOf } from '../../transport/bytes.js';
 import { type WireVector, wireBytes, wireVector } from '../../transport/wire-vector.js';
@@ -18,9 +17,4 @@ export function elementsOf(bytes: Uint8Array, precision: WirePrecision): WireVec
 /** Puts the wire form of a part of a vector where it belongs. */
 export function readElements(vector: WireVector, { start, end }: ElementRange, bytes: Uint8Array): void {
   bytesOf(vector.subarray(start, end)).set(bytes);
-}
-
-/** left = left + right, as every node of the tree is added. */
-export function addElements(left: WireVector, right: WireVector): void {
-  addInto(left, right);
 }

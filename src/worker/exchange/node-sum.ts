@@ -1,8 +1,9 @@
+import { addInto } from '../../reduction/gradient-vectors.js';
 import { nodeKey, type ReductionTree, type TreeNode } from '../../reduction/tree.js';
 import { bytesOf } from '../../transport/bytes.js';
 import type { TransferMemory } from '../../transport/transfer-memory.js';
 import { formatOf, type WireVector } from '../../transport/wire-vector.js';
-import { addElements, elementsOf } from './elements.js';
+import { elementsOf } from './elements.js';
 
 /** A sum on its way up the tree. `isOwn` says that its memory may be written. */
 interface Partial {
@@ -36,7 +37,7 @@ export function sumOfNodes(
     const [left, right] = [child(0), child(1)];
     if (!left || !right) return left ?? right;
     const values = left.isOwn ? left.values : copy(left.values);
-    addElements(values, right.values);
+    addInto(values, right.values);
     if (right.isOwn) memory.give(right.values.buffer);
     return { values, isOwn: true };
   };
