@@ -1,7 +1,5 @@
-import { setTimeout as sleepFor } from 'node:timers/promises';
-
 /**
- * The time source of everything that waits: the system's, or a simulated one in tests. Only `sleep` keeps the process
+ * The time source of everything that waits: the system's, or a simulated one in tests. Waiting does not keep the process
  * alive.
  */
 export interface Clock {
@@ -13,7 +11,6 @@ export interface Clock {
   after(ms: number, action: () => void): () => void;
   /** Calls `action` every this many milliseconds. @returns ends it */
   every(ms: number, action: () => void): () => void;
-  sleep(ms: number): Promise<void>;
 }
 
 export const systemClock: Clock = {
@@ -27,8 +24,19 @@ export const systemClock: Clock = {
     const timer = setInterval(action, ms).unref();
     return () => clearInterval(timer);
   },
-  sleep: (ms) => sleepFor(ms),
 };
+
+/** Resolves when `work` ends, in success or not, and after `ms` at the latest. The wait does not keep the process alive. */
+export function atMost(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.after(ms, resolve);
+    const end = () => {
+      cancel();
+      resolve();
+    };
+    work.then(end, end);
+  });
+}
 
 /** The clock's time in seconds. */
 export function secondsOf(clock: Clock): number {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { atMost, systemClock } from '../clock.js';
 import { diskWatch } from '../disk/watch.js';
 import { ExitCode, FcaenetError, shorten } from '../errors.js';
 import { type NodePayload, payloadArrays } from '../reduction/payload.js';
@@ -139,7 +139,7 @@ export class Session {
   private async sayLast(message: WorkerMessage, then: () => void): Promise<void> {
     // Start no queued or new work from now on.
     this.ended.abort();
-    await Promise.race([this.send(message), sleep(lastMessageMs)]);
+    await atMost(systemClock, lastMessageMs, this.send(message));
     then();
   }
 
@@ -148,7 +148,7 @@ export class Session {
     this.outbox.close();
     if (this.stream.closed || this.stream.destroyed) return;
     this.stream.end();
-    await Promise.race([once(this.stream, 'close'), sleep(lastMessageMs)]).catch(() => {});
+    await atMost(systemClock, lastMessageMs, once(this.stream, 'close'));
     this.stream.cancel();
   }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.js';
 import { StepPhases } from '../../src/coordinator/dispatch/step-phases.js';
@@ -63,7 +64,7 @@ test('a step over gRPC passes through all of them', async () => {
   const sum = world.step({ phases });
   for (const [index, worker] of workers.entries()) {
     await worker.next('gradientWork');
-    await systemClock.sleep(50);
+    await sleep(50);
     worker.answer({ level: 1, index }, payload(4, 1));
   }
   await sum;

@@ -1,5 +1,5 @@
 import * as grpc from '@grpc/grpc-js';
-import { type Clock, systemClock } from '../../clock.js';
+import { atMost, type Clock, systemClock } from '../../clock.js';
 import type { Log } from '../../console/log.js';
 import type { Identity } from '../../identity/identity.js';
 import { formatAddress, parseAddress } from '../../run/address.js';
@@ -115,9 +115,9 @@ export class CoordinatorServer {
   async close(finish: Finish): Promise<void> {
     this.stopBeating();
     this.listener.close();
-    await Promise.race([this.streams.finish(finish), this.clock.sleep(disconnectMs)]);
+    await atMost(this.clock, disconnectMs, this.streams.finish(finish));
     const closed = new Promise<void>((resolve) => this.server.tryShutdown(() => resolve()));
-    await Promise.race([closed, this.clock.sleep(disconnectMs)]);
+    await atMost(this.clock, disconnectMs, closed);
     // A connection that was cut silently is still open. Do not wait for it.
     this.server.forceShutdown();
   }
