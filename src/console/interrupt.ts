@@ -9,8 +9,8 @@ type Handler = (signal: InterruptSignal) => void;
 /** A terminal's Ctrl-C may arrive twice: from the terminal, and forwarded by a parent such as npm. */
 const repeatMs = 500;
 
-let graceful: Handler | undefined;
-let handledAtMs: number | undefined;
+let graceful: Handler | null = null;
+let handledAtMs: number | null = null;
 
 /**
  * Lets a command end in its own way (write a checkpoint, tell the workers) at the first Ctrl-C, SIGTERM or SIGHUP. The
@@ -21,7 +21,7 @@ export function onInterrupt(handler: Handler): () => void {
   graceful = handler;
   return () => {
     if (graceful === handler) {
-      graceful = undefined;
+      graceful = null;
     }
   };
 }
@@ -48,17 +48,17 @@ function leaveTerminal(): void {
 /** The effect of a signal on this process. */
 export function interruptProcess(signal: InterruptSignal): void {
   const handler = graceful;
-  if (handler !== undefined) {
-    graceful = undefined;
+  if (handler !== null) {
+    graceful = null;
     handledAtMs = performance.now();
     handler(signal);
     return;
   }
-  if (handledAtMs !== undefined && performance.now() - handledAtMs < repeatMs) {
+  if (handledAtMs !== null && performance.now() - handledAtMs < repeatMs) {
     return;
   }
   const reason = signal === 'SIGINT' ? 'Ctrl-C' : signal;
   // A process without unsaved state may be run again. A second signal interrupts saving.
-  const exitCode = handledAtMs === undefined ? ExitCode.interrupted : ExitCode.failed;
+  const exitCode = handledAtMs === null ? ExitCode.interrupted : ExitCode.failed;
   process.stderr.write(`fcaenet: interrupted by ${reason}.\n`, () => process.exit(exitCode));
 }

@@ -1,7 +1,7 @@
 /** Rate limit of lines: `burst` at once, `perSecond` on average. It has no clock: callers pass times. */
 export class LineBudget {
   private left: number;
-  private filledAtMs: number | undefined;
+  private filledAtMs: number | null = null;
 
   constructor(
     private readonly perSecond: number,

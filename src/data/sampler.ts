@@ -37,8 +37,8 @@ export class TripletSampler {
   private readonly classStarts: Int32Array;
   /** place of each train image in `byClass`, [n] */
   private readonly places: Int32Array;
-  private drawnOmega: { iteration: number; indices: Int32Array<ArrayBuffer> } | undefined;
-  private drawnOrder: { iteration: number; epoch: number; positions: Int32Array<ArrayBuffer> } | undefined;
+  private drawnOmega: { iteration: number; indices: Int32Array<ArrayBuffer> } | null = null;
+  private drawnOrder: { iteration: number; epoch: number; positions: Int32Array<ArrayBuffer> } | null = null;
 
   /** @throws DatasetError DATASET_SAMPLE_SIZE when m is not an integer in [1, n] */
   constructor(options: TripletSamplerOptions) {

@@ -51,8 +51,8 @@ export class StepReduction<Payload> {
   }
 
   /** The sum over the whole batch, when every present leaf has arrived. */
-  get sum(): Payload | undefined {
-    return this.frontier.get(nodeKey(this.tree.root))?.payload;
+  get sum(): Payload | null {
+    return this.frontier.get(nodeKey(this.tree.root))?.payload ?? null;
   }
 
   private promote(node: TreeNode, payload: Payload): void {

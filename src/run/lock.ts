@@ -29,7 +29,7 @@ interface LockHolder extends ProcessName {
 export class RunLock {
   private released = false;
   /** Of the folder that the file is in. */
-  private readonly folder: string | undefined;
+  private readonly folder: string | null;
 
   /**
    * @param file stays open: it identifies this lock whatever happens at the path, and renewing it never changes a
@@ -40,7 +40,7 @@ export class RunLock {
     private file: number,
     private readonly content: string,
   ) {
-    this.folder = identityOf(dirname(path));
+    this.folder = identityOf(dirname(path)) ?? null;
   }
 
   /** Whether no other process has taken the directory, and the lock file is there. */
@@ -50,7 +50,7 @@ export class RunLock {
 
   /** Whether the folder of the lock was removed or moved, or another one is in its place. */
   get isFolderGone(): boolean {
-    return identityOf(dirname(this.path)) !== this.folder;
+    return (identityOf(dirname(this.path)) ?? null) !== this.folder;
   }
 
   /**

@@ -36,7 +36,7 @@ export class RunDirectory {
   /** @param isNew whether this process created the directory */
   private constructor(
     readonly path: string,
-    private readonly lock: RunLock | undefined,
+    private readonly lock: RunLock | null,
     private readonly isNew: boolean,
   ) {
     this.runFile = join(path, 'run.yaml');
@@ -49,7 +49,7 @@ export class RunDirectory {
 
   /** The paths in a run directory, without locking it: for readers of a run. */
   static at(path: string): RunDirectory {
-    return new RunDirectory(path, undefined, false);
+    return new RunDirectory(path, null, false);
   }
 
   /**

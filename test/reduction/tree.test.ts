@@ -158,7 +158,7 @@ describe('reduction tree', () => {
     expect(reduction.take({ level: 1, index: 0 })).toBe('ab');
     expect(reduction.take({ level: 1, index: 0 })).toBeUndefined();
     expect(reduction.missingLeaves()).toEqual([0, 1, 2, 3]);
-    expect(reduction.sum).toBeUndefined();
+    expect(reduction.sum).toBeNull();
   });
 
   test('the left node stays left, whichever arrives first', () => {

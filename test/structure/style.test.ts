@@ -16,3 +16,11 @@ test('constants are written in camelCase', () => {
 test('what is a class’s own is private, not #', () => {
   expect(linesOf(/^\s+(?:(?:static|readonly|async|get|set) )*#\w+.*$/gm)).toEqual([]);
 });
+
+test('state that is absent is null; undefined is what a caller left out or a look-up did not find', () => {
+  const states = linesOf(
+    /^(?:let |[ \t]+(?:private |protected |public |abstract )(?:readonly )?)\w+: [^\n]*\| undefined\b[^\n]*$/gm,
+  );
+  // `clearTimeout` takes undefined, and not null.
+  expect(states.filter((line) => !line.includes('NodeJS.Timeout'))).toEqual([]);
+});

@@ -76,7 +76,7 @@ export abstract class GradientWork implements WorkKind<NodeAnswer> {
   readonly units = gradientUnits;
   readonly answers = 'gradients';
   /** Sum over the whole batch, when the work is done. Its gradient's buffer belongs to the pool's memory. */
-  abstract readonly sum: StepSum | undefined;
+  abstract readonly sum: StepSum | null;
 
   constructor(
     protected readonly step: GradientStep,

@@ -6,7 +6,7 @@ import type { WorkerPool } from './pool.js';
 
 /** Gradient work whose answers have their gradients. This process sums them in tree order as they arrive. */
 export class SummedWork extends GradientWork {
-  sum: NodePayload | undefined;
+  sum: NodePayload | null = null;
   private reduction!: StepReduction<NodePayload>;
   /** Members whose answers are part of the sum. */
   private readonly contributors = new Set<Member>();

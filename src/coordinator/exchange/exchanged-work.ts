@@ -46,7 +46,7 @@ export interface ExchangeListener {
 
 /** Gradient work whose gradients stay with the workers, which sum them among themselves. */
 export class ExchangedWork extends GradientWork {
-  sum: StepSum | undefined;
+  sum: StepSum | null = null;
   private members: readonly Member[];
   private readonly held = new Map<string, HeldNode>();
   private readonly sums: RangeSum[];

@@ -22,7 +22,7 @@ export interface Tracer {
 }
 
 /** TF.js's registry is one per process, and so is this. */
-let backend: GraphBackend | undefined;
+let backend: GraphBackend | null = null;
 
 /**
  * Writes what `compute` does with TF.js's operations as a TensorFlow graph. The backend in use is the same afterwards,

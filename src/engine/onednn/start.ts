@@ -14,7 +14,7 @@ interface Registered {
 }
 
 /** TF.js has one registry per process, so there is one of these. */
-let registered: Registered | undefined;
+let registered: Registered | null = null;
 
 /**
  * Starts the engine `onednn` on `threads` threads and makes it TF.js's backend. A second call changes the threads.
