@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.js';
 import type { Console } from '../console/console.js';
 import type { Dataset } from '../data/dataset.js';
+import { pictureListOf } from '../data/picture-list.js';
 import type { TripletSampler } from '../data/sampler.js';
 import type { DiskOf } from '../disk/disk.js';
 import { Ledger } from '../ledger/ledger.js';
@@ -178,6 +179,7 @@ export class Coordination {
     const service = await this.options.openControl(control);
     this.closing.add(() => service.close());
     await fleet.open();
+    directory.writePictures(pictureListOf(dataset, run.spec.dataset.path));
     directory.writeRunFile(run);
     events.publish(state.position, restored ? { type: 'run.resumed' } : { type: 'run.started' });
     this.enter({ kind: 'training' });

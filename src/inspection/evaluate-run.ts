@@ -53,7 +53,7 @@ export async function evaluateRun(
     const { globalStep: step } = state.position;
     const weights = new OutgoingWeights(0, step, state.weights, spec.wire.precision);
     const context = { ...surroundings, spec, dataset, term: 0, onProgress };
-    const report = await evaluateCodes(context, weights, state, null, null);
+    const { report } = await evaluateCodes(context, weights, state, null, null);
     return { step, report, classes: classFigures(report.perClassAP, dataset.classNames) };
   });
 }

@@ -16,18 +16,21 @@ import type { TrainingRun } from './training-run.js';
 
 /** Far above what a run of the largest schedule writes. */
 const largestFileBytes = 2 ** 30;
+/** Far above the list of a million images. Node's longest text is twice as long. */
+const largestPicturesBytes = 2 ** 28;
 
 /** How a run directory is opened: for a new run, to resume one, or for either. */
 export type ResumeMode = 'new' | 'resume' | 'auto';
 
 /**
- * `runs/NAME`: `run.yaml` (all settings), `checkpoints/`, `terms/`, `events.jsonl`, the ledger and, at the end,
- * `result.json`. One process at a time holds it, as long as it renews its lock. `isHeld` tells a process whether it was
+ * `runs/NAME`: `run.yaml` (all settings), `pictures.json`, `checkpoints/`, `terms/`, `events.jsonl`, the ledger and, at
+ * the end, `result.json`. One process at a time holds it, as long as it renews its lock. `isHeld` tells a process whether it was
  * replaced after a pause.
  */
 export class RunDirectory {
   readonly runFile: string;
   readonly resultFile: string;
+  readonly picturesFile: string;
   readonly eventsFile: string;
   readonly checkpoints: string;
   readonly controlSocket: string;
@@ -41,6 +44,7 @@ export class RunDirectory {
   ) {
     this.runFile = join(path, 'run.yaml');
     this.resultFile = join(path, 'result.json');
+    this.picturesFile = join(path, 'pictures.json');
     this.eventsFile = join(path, 'events.jsonl');
     this.checkpoints = join(path, 'checkpoints');
     this.controlSocket = join(path, 'control.sock');
@@ -97,6 +101,19 @@ export class RunDirectory {
   /** Writes all settings. From then on the directory belongs to the run, so everything else must exist already. */
   writeRunFile(run: TrainingRun): void {
     this.writing(() => writeFileAtomic(this.runFile, stringify(run)));
+  }
+
+  /** Replaces `pictures.json` atomically. */
+  writePictures(pictures: object): void {
+    this.writing(() => writeFileAtomic(this.picturesFile, `${JSON.stringify(pictures, null, 1)}\n`));
+  }
+
+  /** The content of `pictures.json`, undefined when it is not JSON; null when there is none. */
+  readPictures(): unknown {
+    return this.reading(() => {
+      if (!isThere(this.picturesFile)) return null;
+      return parseJson(readInputFile(this.picturesFile, largestPicturesBytes).toString('utf8'));
+    });
   }
 
   /** Removes a directory that this process created for a run that did not start. */

@@ -107,6 +107,18 @@ test('a checkpoint holds the hash function of a method on features, to the bit',
   }
 });
 
+test('a checkpoint holds the query codes of its database codes, if they were ranked', async () => {
+  for (const [step, queryCodes] of [
+    [1, Int8Array.from({ length: 2 * run().spec.bits }, (_, i) => (i % 3 === 0 ? 1 : -1))],
+    [2, null],
+  ] as const) {
+    const state = stateOf(step);
+    state.queryCodes = queryCodes;
+    await open().saveAndWait(state, origin, ledger, notify);
+    expect((await open().restore(null))!.state.queryCodes).toEqual(queryCodes);
+  }
+});
+
 test('what is restored can be trained on and saved again', async () => {
   await open().saveAndWait(stateOf(1), origin, ledger, notify);
   const { state } = (await open().restore(null))!;

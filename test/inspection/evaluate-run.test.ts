@@ -1,8 +1,13 @@
-import { cp, rm } from 'node:fs/promises';
+import { cp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { readSafetensors } from '../../src/checkpoint/safetensors.js';
 import { interruptProcess } from '../../src/console/interrupt.js';
+import { readPictureList } from '../../src/data/picture-list.js';
+import { packCodes } from '../../src/hashing/codes.js';
 import { type EvaluateRunOptions, evaluateRun } from '../../src/inspection/evaluate-run.js';
+import { evaluateRetrieval } from '../../src/retrieval/evaluate.js';
+import { RunDirectory } from '../../src/run/run-directory.js';
 import { runCommandLine } from '../kit/command-line.js';
 import { failure } from '../kit/failure.js';
 import { type SmallRun, smallRun } from '../kit/small-run.js';
@@ -29,6 +34,28 @@ beforeAll(async () => {
   expect(exitCode).toBe(0);
 });
 afterAll(() => small.remove());
+
+test('a run directory says enough to rank its queries again: codes, and the class of each row', async () => {
+  const directory = RunDirectory.at(join(small.folder, 'runs', 'small'));
+  const latest = (await readFile(join(directory.checkpoints, 'latest'), 'utf8')).trim();
+  const { tensors } = await readSafetensors(join(directory.checkpoints, latest, 'codes.safetensors'));
+  const pictures = readPictureList(directory)!;
+  const bits = 12;
+  expect([tensors.V!.shape, tensors.Q!.shape]).toEqual([
+    [pictures.train.paths.length, bits],
+    [pictures.test.paths.length, bits],
+  ]);
+  const { mAP } = await evaluateRetrieval({
+    queryCodes: packCodes(tensors.Q!.data as Int8Array, bits),
+    queryLabels: Int32Array.from(pictures.test.labels),
+    databaseCodes: packCodes(tensors.V!.data as Int8Array, bits),
+    databaseLabels: Int32Array.from(pictures.train.labels),
+    bits,
+    classCount: pictures.classNames.length,
+    precisionAt: [],
+  });
+  expect(mAP).toBe((await small.result('small')).mAP);
+});
 
 test('a run of another dataset', async () => {
   const data = join(small.folder, 'other');

@@ -25,7 +25,8 @@ import { SgdOptimizer } from '../training/optimizer.js';
 import { type IterationRecord, RunState, type UntrainedFigures } from '../training/run-state.js';
 import type { CheckpointEvent } from './checkpoint-event.js';
 import { CheckpointPace } from './checkpoint-pace.js';
-import { hashFromTensors, hashTensors } from './hash-tensors.js';
+import { codeTensors, queryCodesFromTensors } from './code-tensors.js';
+import { hashFromTensors } from './hash-tensors.js';
 
 export interface RunCheckpointsOptions {
   readonly run: TrainingRun;
@@ -272,7 +273,6 @@ export class RunCheckpoints {
   ): CheckpointState & { history: Omit<Records, 'ledger'> } {
     const { layout, run, dataset, term } = this.options;
     const { weights, optimizer } = state;
-    const { bits } = run.spec;
     const records: Omit<Records, 'ledger'> = {
       datasetFingerprint: dataset.fingerprint,
       optimizerStarted: optimizer.hasStarted,
@@ -306,11 +306,7 @@ export class RunCheckpoints {
           ),
         },
         optimizer: parameterTensors(layout, this.copyOf('momentum', optimizer.buffer)),
-        codes: {
-          V: { shape: [state.codes.length / bits, bits], data: state.codes.slice() },
-          U: { shape: [state.u.length / bits, bits], data: state.u.slice() },
-          ...hashTensors(state.hash),
-        },
+        codes: codeTensors(state, run.spec.bits),
       },
       history: records,
     };
@@ -344,6 +340,7 @@ export class RunCheckpoints {
       tensors.codes.U!.data as Float32Array,
     );
     state.hash = hashFromTensors(tensors.codes);
+    state.queryCodes = queryCodesFromTensors(tensors.codes);
     state.position = position;
     state.history = records.iterations;
     state.lossSums = Float64Array.from(records.lossSums);

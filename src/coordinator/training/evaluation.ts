@@ -6,6 +6,12 @@ import { codeMakingOf } from './code-making-of.js';
 import type { EvaluationContext } from './encode-on-workers.js';
 import type { RunState } from './run-state.js';
 
+export interface EvaluatedCodes {
+  readonly report: RetrievalReport;
+  /** `[queries, wordsPerCode(bits)]` */
+  readonly queryCodes: Uint32Array;
+}
+
 /**
  * Encodes queries on the workers with the given weights and ranks the database codes for each.
  * @param state the database codes, and the hash function that made them
@@ -18,7 +24,7 @@ export async function evaluateCodes(
   state: Pick<RunState, 'codes' | 'hash'>,
   iteration: number | null,
   maxQueries: number | null,
-): Promise<RetrievalReport> {
+): Promise<EvaluatedCodes> {
   const { spec, dataset, signal } = context;
   const { bits } = spec;
   const queries = chooseQueries(spec.seed, dataset.test.labels.length, maxQueries);
@@ -30,7 +36,7 @@ export async function evaluateCodes(
     queries,
     verification,
   );
-  return evaluateRetrieval(
+  const report = await evaluateRetrieval(
     {
       queryCodes,
       queryLabels: Int32Array.from(queries, (query) => dataset.test.labels[query]!),
@@ -42,6 +48,7 @@ export async function evaluateCodes(
     },
     signal,
   );
+  return { report, queryCodes };
 }
 
 function chooseQueries(seed: number, count: number, maxQueries: number | null): Uint32Array {

@@ -50,6 +50,11 @@ export class RunState {
   untrained: UntrainedFigures | null = null;
   /** What makes codes of features; null before it is learned, and where the network makes codes. */
   hash: HashFunction | null = null;
+  /**
+   * ±1 `[queries, bits]`: codes of the whole test split, of the evaluation that ranked the present V for them. Null when
+   * the present V was ranked for none of them or for some.
+   */
+  queryCodes: Int8Array | null = null;
 
   constructor(
     readonly weights: FlatWeights,

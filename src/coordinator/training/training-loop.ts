@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.js';
 import type { Dataset } from '../../data/dataset.js';
 import type { TripletSampler } from '../../data/sampler.js';
+import { unpackCodes } from '../../hashing/codes.js';
 import type { Ledger } from '../../ledger/ledger.js';
 import { imagesPerAnchor } from '../../methods/methods.js';
 import type { ModelLayout } from '../../model/layout.js';
@@ -119,6 +120,7 @@ export class TrainingLoop {
       state,
     });
     state.codes = codes;
+    state.queryCodes = null;
     state.hash = hash;
     const steps = sampler.batches() * schedule.epochs;
     state.history.push({
@@ -141,23 +143,25 @@ export class TrainingLoop {
   }
 
   private async finishIteration(): Promise<void> {
-    const { spec, state, notify, clock } = this.options;
+    const { spec, dataset, state, notify, clock } = this.options;
     const { iteration } = state.position;
     const isLast = iteration + 1 === spec.schedule.iterations;
     await this.options.beforeStep();
     if (evaluationIsDue(spec, iteration)) {
       const started = clock.nowMs();
       const { maxQueries } = spec.operation.evaluation;
-      const result = await evaluateCodes(
+      const { report, queryCodes } = await evaluateCodes(
         this.evaluationContext('queries'),
         this.weights(),
         state,
         iteration,
         isLast ? null : maxQueries,
       );
-      const { queries, mAP, tieAveragedMAP, precisionAt } = result;
+      const { queries, mAP, tieAveragedMAP, precisionAt } = report;
       const evaluation = { queries, mAP, tieAveragedMAP, precisionAt };
       state.history[iteration] = { ...state.history[iteration]!, evaluation };
+      state.queryCodes =
+        queries === dataset.test.labels.length ? unpackCodes(queryCodes, queries, spec.bits) : null;
       const seconds = (clock.nowMs() - started) / 1000;
       state.seconds += seconds;
       notify({ type: 'evaluated', iteration: iteration + 1, evaluation, seconds });
