@@ -3,10 +3,13 @@ import type { ProgressTask } from '../console/progress.js';
 import { OutgoingWeights } from '../coordinator/dispatch/outgoing-weights.js';
 import { CoordinatorError } from '../coordinator/error.js';
 import { evaluateCodes } from '../coordinator/training/evaluation.js';
+import { packCodes } from '../hashing/codes.js';
 import { featureMethod } from '../methods/methods.js';
+import { nearestClasses } from '../retrieval/confusions.js';
 import type { RetrievalReport } from '../retrieval/evaluate.js';
+import { nearestItems } from '../retrieval/nearest.js';
 import { RunDirectory } from '../run/run-directory.js';
-import { type ClassFigure, classFigures } from './class-figures.js';
+import { type ClassFigure, classFigures, countedNeighbours } from './class-figures.js';
 import { type InspectionOptions, readAsInspected, withLocalWorkers } from './local-fleet.js';
 import { openRecordedRun } from './recorded-run.js';
 
@@ -53,7 +56,17 @@ export async function evaluateRun(
     const { globalStep: step } = state.position;
     const weights = new OutgoingWeights(0, step, state.weights, spec.wire.precision);
     const context = { ...surroundings, spec, dataset, term: 0, onProgress };
-    const { report } = await evaluateCodes(context, weights, state, null, null);
-    return { step, report, classes: classFigures(report.perClassAP, dataset.classNames) };
+    const { report, queryCodes } = await evaluateCodes(context, weights, state, null, null);
+    const [database, queries] = [dataset.train.labels, dataset.test.labels];
+    const { bits } = spec;
+    const classCount = dataset.classNames.length;
+    const databaseCodes = packCodes(state.codes, bits);
+    const nearest = await nearestItems(
+      { queryCodes, queryLabels: queries, databaseCodes, databaseLabels: database, bits, classCount },
+      countedNeighbours,
+      surroundings.signal,
+    );
+    const shares = nearestClasses(nearest, queries, database, classCount);
+    return { step, report, classes: classFigures(report.perClassAP, queries, shares, dataset.classNames) };
   });
 }

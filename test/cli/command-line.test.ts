@@ -167,7 +167,10 @@ test('certs make takes the coordinator’s names', async () => {
 
 test('evaluate takes data and workers from the run unless told', async () => {
   expect(await parseCommandLine('evaluate', 'runs/a')).toEqual([
-    { action: 'evaluate', options: [{ runDirectory: 'runs/a', data: undefined, workers: undefined }] },
+    {
+      action: 'evaluate',
+      options: [{ runDirectory: 'runs/a', data: undefined, workers: undefined, classes: false, json: false }],
+    },
   ]);
   expect(await parseCommandLine('evaluate', 'runs/a', '--data', 'd', '--workers', '2')).toMatchObject([
     { options: [{ data: 'd', workers: 2 }] },
