@@ -100,11 +100,12 @@ export class CheckpointStore {
    * Loads the newest checkpoint that is complete, belongs to this run and matches its companion; null when there are no
    * checkpoints.
    * @param expected.steps bounds of the steps that it may have; any when left out
+   * @param expected.name of the only one that is wanted; any when left out
    * @param companionOf loads other required data of a state; when it throws, an older checkpoint is tried
    * @throws CheckpointError `CHECKPOINT_NONE_USABLE` with every reason when there are checkpoints but none can be used
    */
   async loadNewest<Companion = undefined>(
-    expected: { trainingHash: string; arithmeticVersion: number; steps?: StepBounds },
+    expected: { trainingHash: string; arithmeticVersion: number; steps?: StepBounds; name?: string },
     companionOf: (state: CheckpointState) => Promise<Companion> = async () => undefined as Companion,
   ): Promise<{
     state: CheckpointState;
@@ -115,7 +116,7 @@ export class CheckpointStore {
   } | null> {
     const { least, most } = expected.steps ?? { least: 0, most: Number.POSITIVE_INFINITY };
     const candidates = (await this.candidates()).filter(
-      ({ globalStep }) => globalStep >= least && globalStep <= most,
+      ({ name, globalStep }) => globalStep >= least && globalStep <= most && name === (expected.name ?? name),
     );
     if (candidates.length === 0) return null;
     const rejected: RejectedCheckpoint[] = [];
@@ -157,6 +158,11 @@ export class CheckpointStore {
         manifest: await readManifest(this.reading, path).catch(() => null),
       })),
     );
+  }
+
+  /** Name of the checkpoint with the best mean average precision; null before the first evaluation. */
+  bestName(): Promise<string | null> {
+    return this.pointer('best');
   }
 
   private async write(

@@ -18,12 +18,18 @@ export function wireWeightBytes(layout: NetworkLayout, precision: WirePrecision)
   return wireBytes(precision, layout.parameterCount) + 2 * wireBytes('float32', layout.statisticsCount);
 }
 
-/** A set of weights as it is sent. Parts that are not rounded are views. */
-export function wireWeightParts(
+/** The weights that a worker computes with: the parameters in the precision of the wire. */
+export function weightsAsSent(
   { parameters, mean, variance }: WireWeights<Float32Array>,
   precision: WirePrecision,
-): Uint8Array[] {
-  return [inPrecision(parameters, precision), mean, variance].map(bytesOf);
+): WireWeights {
+  return { parameters: inPrecision(parameters, precision), mean, variance };
+}
+
+/** A set of weights as it is sent. Parts that are not rounded are views. */
+export function wireWeightParts(weights: WireWeights<Float32Array>, precision: WirePrecision): Uint8Array[] {
+  const { parameters, mean, variance } = weightsAsSent(weights, precision);
+  return [parameters, mean, variance].map(bytesOf);
 }
 
 /** Reads `wireWeightBytes` bytes at the start of an aligned buffer. The parameters are a view. */

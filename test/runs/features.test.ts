@@ -1,5 +1,9 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readTrainedRun } from '../../src/inference/trained-run.js';
+import { figuresOf } from '../inference/figures.js';
 import { CommandLine, runCommandLine } from '../kit/command-line.js';
+import { failure } from '../kit/failure.js';
 import { type SmallRun, smallRun } from '../kit/small-run.js';
 
 let small: SmallRun;
@@ -42,8 +46,19 @@ test('codes are learned again with the same bits, by two workers, after an inter
   expect(evaluation.stderr).toBe(
     'fcaenet: the newest checkpoint of runs/interrupted was written before itq learned its hash function, so there are no codes to evaluate; --resume goes on.\n',
   );
+  await expect(readTrainedRun(join(small.folder, 'runs', 'interrupted'))).rejects.toEqual(
+    failure(
+      'INFERENCE_NO_CHECKPOINT',
+      /was written before itq learned its hash function, so it makes no codes; --resume goes on with the run$/,
+    ),
+  );
   const resumed = await finished('interrupted', 'itq', 2, '--resume');
   expect(resumed).toEqual(expect.objectContaining({ codesSha256: (await small.result('itq')).codesSha256 }));
+});
+
+test('the trained network of a directory makes the codes of the run’s own evaluation', async () => {
+  const { mAP, tieAveragedMAP } = await small.result('itq');
+  expect(await figuresOf(small, 'itq')).toEqual({ mAP, tieAveragedMAP });
 });
 
 test('audit finds a run without steps complete', async () => {

@@ -20,6 +20,7 @@ const heights: readonly { readonly folders: readonly string[]; readonly mayImpor
   },
   { folders: ['ledger', 'processes'], mayImportEachOther: false },
   { folders: ['coordinator', 'worker'], mayImportEachOther: false },
+  { folders: ['inference'], mayImportEachOther: false },
   { folders: ['estimate', 'inspection'], mayImportEachOther: false },
   { folders: ['commands'], mayImportEachOther: false },
   { folders: ['cli.ts'], mayImportEachOther: false },

@@ -1,5 +1,4 @@
 import { CheckpointError } from '../../checkpoint/error.js';
-import type { TensorMap } from '../../checkpoint/safetensors.js';
 import type { CheckpointState } from '../../checkpoint/state.js';
 import { type AbandonedWrite, CheckpointStore, type Fence, type StepBounds } from '../../checkpoint/store.js';
 import { type Clock, secondsOf } from '../../clock.js';
@@ -27,6 +26,7 @@ import type { CheckpointEvent } from './checkpoint-event.js';
 import { CheckpointPace } from './checkpoint-pace.js';
 import { codeTensors, queryCodesFromTensors } from './code-tensors.js';
 import { hashFromTensors } from './hash-tensors.js';
+import { flatVector, parameterTensors, statisticsTensors, weightsFromTensors } from './weight-tensors.js';
 
 export interface RunCheckpointsOptions {
   readonly run: TrainingRun;
@@ -294,16 +294,7 @@ export class RunCheckpoints {
       tensors: {
         weights: {
           ...parameterTensors(layout, this.copyOf('parameters', weights.parameters)),
-          ...Object.fromEntries(
-            layout.batchNorms.flatMap(({ meanName, varianceName, offset, channels }) =>
-              [[meanName, weights.mean] as const, [varianceName, weights.variance] as const].map(
-                ([name, values]) => [
-                  name,
-                  { shape: [channels], data: values.slice(offset, offset + channels) },
-                ],
-              ),
-            ),
-          ),
+          ...statisticsTensors(layout, weights),
         },
         optimizer: parameterTensors(layout, this.copyOf('momentum', optimizer.buffer)),
         codes: codeTensors(state, run.spec.bits),
@@ -322,19 +313,10 @@ export class RunCheckpoints {
 
   private stateFrom({ tensors, position }: CheckpointState, records: Records): RunState {
     const { layout, run } = this.options;
-    const gather = (into: Float32Array, name: string, offset: number) =>
-      into.set(tensors.weights[name]!.data as Float32Array, offset);
-    const parameters = flatVector(layout, tensors.weights);
     const momentum = flatVector(layout, tensors.optimizer);
-    const mean = new Float32Array(layout.statisticsCount);
-    const variance = new Float32Array(layout.statisticsCount);
-    for (const { meanName, varianceName, offset } of layout.batchNorms) {
-      gather(mean, meanName, offset);
-      gather(variance, varianceName, offset);
-    }
     const optimizer = new SgdOptimizer(run.spec.optimizer, momentum, records.optimizerStarted);
     const state = new RunState(
-      { parameters, mean, variance },
+      weightsFromTensors(layout, tensors.weights),
       optimizer,
       tensors.codes.V!.data as Int8Array,
       tensors.codes.U!.data as Float32Array,
@@ -355,34 +337,6 @@ export class RunCheckpoints {
 function isFailedWrite(error: unknown): error is CheckpointError {
   // A disk that has not answered for minutes has another exit code.
   return error instanceof CheckpointError && error.exitCode === ExitCode.cannotCreate;
-}
-
-/** Splits a flat vector by parameter. */
-function parameterTensors(layout: ModelLayout, values: Float32Array<ArrayBuffer>): TensorMap {
-  return Object.fromEntries(
-    layout.parameters.map(({ name, shape, offset, size }) => [
-      name,
-      { shape: [...shape], data: values.subarray(offset, offset + size) },
-    ]),
-  );
-}
-
-/**
- * Joins parameters into a flat vector. Returns a view when they are already contiguous, as in a file of
- * `parameterTensors`.
- */
-function flatVector(layout: ModelLayout, tensors: TensorMap): Float32Array {
-  const parts = layout.parameters.map(({ name }) => tensors[name]!.data as Float32Array);
-  const { buffer, byteOffset: start } = parts[0]!;
-  const isContiguous = layout.parameters.every(
-    ({ offset }, index) => parts[index]!.buffer === buffer && parts[index]!.byteOffset === start + 4 * offset,
-  );
-  if (isContiguous) return new Float32Array(buffer, start, layout.parameterCount);
-  const flat = new Float32Array(layout.parameterCount);
-  layout.parameters.forEach(({ offset }, index) => {
-    flat.set(parts[index]!, offset);
-  });
-  return flat;
 }
 
 function bestMAP(history: readonly IterationRecord[]): number {

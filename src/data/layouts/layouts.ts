@@ -1,4 +1,5 @@
 import type { DatasetKind } from '../../run/training-run.js';
+import type { TruncatedPictures } from '../pixels.js';
 import { aircraft } from './aircraft.js';
 import { food101 } from './food101.js';
 import { joinedLists } from './joined-lists.js';
@@ -15,3 +16,9 @@ export const officialCounts: Readonly<Record<DatasetKind, OfficialCounts>> = {
   ...vegfru.official,
   ...food101.official,
 };
+
+/** How pictures of a dataset are handled whose file ends too early; null is a dataset of any kind. */
+export function truncatedPicturesOf(kind: DatasetKind | null): TruncatedPictures {
+  const layout = kind && layouts.find(({ official }) => Object.hasOwn(official, kind));
+  return layout ? layout.truncatedPictures : 'reject';
+}

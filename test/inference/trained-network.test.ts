@@ -1,0 +1,124 @@
+import { cp, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { TrainedNetwork } from '../../src/inference/trained-network.js';
+import { readTrainedRun } from '../../src/inference/trained-run.js';
+import { Network } from '../../src/model/network.js';
+import { weightsFromWire, wireWeightParts } from '../../src/model/wire-weights.js';
+import { bytesOf } from '../../src/transport/bytes.js';
+import type { EncodeWork__Output } from '../../src/transport/generated/fcaenet/v1/EncodeWork.js';
+import { computeEncodeWork } from '../../src/worker/encode-work.js';
+import { openImageSource } from '../../src/worker/images/source.js';
+import { runCommandLine } from '../kit/command-line.js';
+import { failure } from '../kit/failure.js';
+import { type SmallRun, smallRun } from '../kit/small-run.js';
+import { figuresOf, queriesOf } from './figures.js';
+
+let small: SmallRun;
+const runOf = (name: string) => join(small.folder, 'runs', name);
+
+beforeAll(async () => {
+  small = await smallRun();
+  // Weights in bfloat16 on the wire, so that forgetting to round them would change outputs.
+  const settings = ['schedule.iterations=1', 'wire.precision=bfloat16', 'augmentation.crop=random-resized'];
+  const { exitCode, stderr } = await runCommandLine(
+    [
+      'train',
+      small.runFile,
+      '--workers',
+      '1',
+      ...settings.flatMap((setting) => ['--set', `spec.${setting}`]),
+    ],
+    { cwd: small.folder },
+  );
+  expect([exitCode, stderr]).toEqual([0, '']);
+});
+afterAll(() => small.remove());
+
+test('codes give the figures of the run’s own evaluation', async () => {
+  const { mAP, tieAveragedMAP } = await small.result('small');
+  expect(await figuresOf(small, 'small')).toEqual({ mAP, tieAveragedMAP });
+});
+
+test('outputs have the bits of a worker’s, alone and in batches', async () => {
+  const { dataset, pictures } = await queriesOf(small);
+  const run = await readTrainedRun(runOf('small'));
+  const { spec, layout, weights } = run;
+  const trained = await TrainedNetwork.load(run);
+  expect(trained.differences).toEqual([]);
+  const network = new Network(layout);
+  const sent = Buffer.concat(wireWeightParts(weights, 'bfloat16'));
+  network.setWeights(weightsFromWire(new Uint8Array(sent), layout, 'bfloat16'));
+  const source = await openImageSource({
+    ...{ dataset, split: 'test', imageSize: spec.model.imageSize, augmentation: spec.augmentation },
+    ...{ seed: 0, cacheDirectory: small.folder, cacheLimitBytes: 0, onNotice: () => {} },
+  });
+  const images = { TRAIN: { source, count: 0 }, TEST: { source, count: pictures.length } };
+  const work = { output: 'OUTPUTS', split: 'TEST', images: bytesOf(Int32Array.from(pictures.keys())) };
+  const computed = await computeEncodeWork({ spec, network, images }, work as EncodeWork__Output);
+  const expected = new Float32Array(computed.slice().buffer);
+  const pixels = await trained.pixelsOf(pictures);
+  expect((await trained.outputs(pixels, pictures.length)).u).toEqual(expected);
+  for (const [row, picture] of pictures.entries()) {
+    const alone = await trained.outputs(await trained.pixelsOf([picture]), 1);
+    expect(alone.u).toEqual(expected.slice(row * spec.bits, (row + 1) * spec.bits));
+  }
+  network.dispose();
+  trained.dispose();
+});
+
+test('the newest checkpoint, the best, and one by its name', async () => {
+  const names = (await readdir(join(runOf('small'), 'checkpoints'))).filter((name) =>
+    name.startsWith('term-'),
+  );
+  const [first, newest] = [names.sort()[0]!, names.sort().at(-1)!];
+  expect(first).not.toBe(newest);
+  const last = await readTrainedRun(runOf('small'));
+  expect(last).toMatchObject({ checkpoint: newest, databaseSize: 32, step: 4 });
+  expect(last.databaseCodes).toHaveLength(32);
+  expect(await readTrainedRun(runOf('small'), first)).toMatchObject({ checkpoint: first });
+  expect((await readTrainedRun(runOf('small'), 'best')).checkpoint).toBe(
+    (await readFile(join(runOf('small'), 'checkpoints', 'best'), 'utf8')).trim(),
+  );
+  await expect(readTrainedRun(runOf('small'), 'term-1')).rejects.toEqual(
+    failure(
+      'INFERENCE_NO_CHECKPOINT',
+      /^.*small has no checkpoint term-1; expected last, best or one of term-/,
+    ),
+  );
+});
+
+test('a folder without a run', async () => {
+  await expect(readTrainedRun(join(small.folder, 'data'))).rejects.toEqual(
+    failure(
+      'INFERENCE_NO_RUN',
+      /data is not the directory of a run: it has no run.yaml, expected a directory such as/,
+    ),
+  );
+});
+
+test('a run without a checkpoint, and one that was not evaluated yet', async () => {
+  const copy = runOf('copy');
+  await cp(runOf('small'), copy, { recursive: true });
+  await rm(join(copy, 'checkpoints', 'best'));
+  await expect(readTrainedRun(copy, 'best')).rejects.toEqual(
+    failure(
+      'INFERENCE_NO_CHECKPOINT',
+      /copy has no best checkpoint: no checkpoint was evaluated yet, and "last" takes the newest$/,
+    ),
+  );
+  await rm(join(copy, 'checkpoints'), { recursive: true });
+  await expect(readTrainedRun(copy)).rejects.toEqual(
+    failure('INFERENCE_NO_CHECKPOINT', /copy has no checkpoint yet, so there is no trained network to use$/),
+  );
+});
+
+test('another engine is said to be another', async () => {
+  const run = await readTrainedRun(runOf('small'));
+  const trained = await TrainedNetwork.load({
+    ...run,
+    identity: { ...run.identity!, instructionSet: 'other' },
+  });
+  expect(trained.differences).toEqual([expect.stringMatching(/^instructionSet is \S+, expected other$/)]);
+  trained.dispose();
+});
