@@ -53,6 +53,8 @@ export const v128 = 0x7b;
 export const op = {
   loop: [0x03, 0x40],
   block: [0x02, 0x40],
+  /** Runs up to its `end` if the operand is not 0. */
+  if: [0x04, 0x40],
   end: [0x0b],
   branch: (depth: number) => [0x0c, depth],
   branchIf: (depth: number) => [0x0d, depth],
@@ -83,6 +85,11 @@ export const op = {
   xorVector: [0xfd, 0x51],
   popcountBytes: [0xfd, 0x62],
   addBytes: [0xfd, 0x6e],
+  /** The low byte of an integer in all lanes. */
+  splatLowByte: [0xfd, 0x0f],
+  lessUnsignedBytes: [0xfd, 0x26],
+  /** 1 if any bit is 1, else 0. */
+  anyBit: [0xfd, 0x53],
   /** Loads four unsigned 16-bit numbers, each into a lane of 32 bits. */
   loadHalves: (offset: number) => [0xfd, 0x04, 3, ...unsigned(offset)],
   /** Stores the lower 64 bits. */
