@@ -1,4 +1,4 @@
-import { packCodes, popcount, unpackCodes } from './codes.js';
+import { isUnset, packCodes, popcount, unpackCodes } from './codes.js';
 import { checkBits, checkLabels, checkLength, HashingError } from './error.js';
 import { similaritySums, summarizeCodes } from './similarity.js';
 import { createSweepKernel, type SweepKernel } from './sweep-kernel.js';
@@ -42,10 +42,10 @@ export function adshObjective(input: SampledOutputs & { codes: Int8Array }): num
  * updated so far: V_k = sign(Q′_k − V_rest U_restᵀU_k), Q′ = c SᵀU plus γU on the sampled rows, sign(0) = +1. No bit's
  * update increases the objective. Q′ is the same for all unsampled rows of a class. V_rest U_restᵀU_k is a sum over a
  * row's signs. It is looked up eight bits at a time in tables made for each k, so one bit of a row costs bits / 8
- * additions.
- * @param input.codes codes before the sweep `[n, bits]`, not changed
+ * additions. From V = 0, columns that are not updated yet contribute nothing.
+ * @param input.codes codes before the sweep `[n, bits]`, ±1 or all 0, not changed
  * @param input.onBit called after each bit with the codes so far `[n, bits]`
- * @returns the new codes `[n, bits]` and the number of bits that differ from the old ones
+ * @returns the new codes `[n, bits]` and the number of bits that differ from the old ones, all of them from V = 0
  * @throws HashingError `HASHING_SHAPE`, `HASHING_BITS`, `HASHING_EMPTY`, `HASHING_LABEL`, `HASHING_ROW`, or
  * `HASHING_NOT_FINITE` when an output is not a finite number
  */
@@ -71,15 +71,28 @@ export function updateDatabaseCodes(
   kernel.columns.forEach((column, word) => {
     for (let row = 0; row < rows; row++) column[row] = before[row * words + word]!;
   });
+  const wasUnset = isUnset(codes);
   for (let bit = 0; bit < bits; bit++) {
-    fillSignTables(kernel.tables, gram, bits, bit);
+    fillSignTables(kernel.tables, wasUnset ? withoutColumnsFrom(bit, gram, bits) : gram, bits, bit);
     kernel.update(bit);
-    onBit?.(bit, unpackCodes(packedCodes(kernel), rows, bits));
+    if (!onBit) continue;
+    const soFar = unpackCodes(packedCodes(kernel), rows, bits);
+    onBit(bit, wasUnset ? withoutColumnsFrom(bit + 1, soFar, bits) : soFar);
   }
   const after = packedCodes(kernel);
+  if (wasUnset) return { codes: unpackCodes(after, rows, bits), flippedBits: codes.length };
   let flippedBits = 0;
   for (let i = 0; i < after.length; i++) flippedBits += popcount(after[i]! ^ before[i]!);
   return { codes: unpackCodes(after, rows, bits), flippedBits };
+}
+
+/** A copy of a matrix `[rows, bits]` with 0 in the columns from one on. */
+function withoutColumnsFrom<Values extends Float64Array | Int8Array>(
+  first: number,
+  matrix: Values,
+  bits: number,
+): Values {
+  return matrix.map((value, i) => (i % bits >= first ? 0 : value)) as Values;
 }
 
 function packedCodes({ columns }: SweepKernel): Uint32Array {

@@ -44,6 +44,11 @@ export function unpackCodes(packed: Uint32Array, count: number, bits: number): I
   return codes;
 }
 
+/** Whether V is 0: there are no codes before the first V-step. Either all bits are set or none. */
+export function isUnset(codes: Int8Array): boolean {
+  return codes[0] === 0;
+}
+
 /** Signs of network outputs as ±1, with sign(0) = +1 (method 1.7). */
 export function signCodes(u: Float32Array): Int8Array {
   const codes = new Int8Array(u.length);

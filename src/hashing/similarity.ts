@@ -1,4 +1,4 @@
-import { popcount } from './codes.js';
+import { isUnset, popcount } from './codes.js';
 import { checkBits, checkLabels, checkLength, HashingError } from './error.js';
 
 /**
@@ -40,7 +40,7 @@ export interface CodeSummary {
 }
 
 /**
- * Summarises database codes `[n, bits]` with labels `[n]`. Every number is an integer, so the sums are exact in any
+ * Summarises database codes `[n, bits]`, ±1 or all 0, with labels `[n]`. Every number is an integer, so the sums are exact in any
  * order.
  */
 export function summarizeCodes(input: {
@@ -71,7 +71,7 @@ export function summarizeCodes(input: {
     databaseSize,
     classCount,
     ratio,
-    gram: gramOfCodes(codes, bits),
+    gram: isUnset(codes) ? new Float64Array(bits * bits) : gramOfCodes(codes, bits),
     classSums,
     total,
     classSizes,

@@ -3,7 +3,7 @@ import type { ProgressTask } from '../console/progress.js';
 import { OutgoingWeights } from '../coordinator/dispatch/outgoing-weights.js';
 import { CoordinatorError } from '../coordinator/error.js';
 import { evaluateCodes } from '../coordinator/training/evaluation.js';
-import { packCodes } from '../hashing/codes.js';
+import { isUnset, packCodes } from '../hashing/codes.js';
 import { featureMethod } from '../methods/methods.js';
 import { nearestClasses } from '../retrieval/confusions.js';
 import type { RetrievalReport } from '../retrieval/evaluate.js';
@@ -40,10 +40,14 @@ export async function evaluateRun(
     );
   }
   const { state, origin } = restored;
-  if (featureMethod(spec.method) && state.hash === null) {
+  const lacks =
+    featureMethod(spec.method) && state.hash === null
+      ? `${spec.method} learned its hash function`
+      : isUnset(state.codes) && 'its first V-step';
+  if (lacks) {
     throw new CoordinatorError(
       'COORDINATOR_NOTHING_TO_EVALUATE',
-      `the newest checkpoint of ${options.runDirectory} was written before ${spec.method} learned its hash function, so there are no codes to evaluate; --resume goes on`,
+      `the newest checkpoint of ${options.runDirectory} was written before ${lacks}, so there are no codes to evaluate; --resume goes on`,
     );
   }
   let task: ProgressTask | null = null;

@@ -8,6 +8,24 @@ export interface TrainedMethod {
   readonly positives: boolean;
   /** Whether anchors are compared with themselves, the most attended region erased, in a second forward pass. */
   readonly erasing: boolean;
+  /** V before the first V-step: random signs, or 0. */
+  readonly firstCodes: 'random' | 'zero';
+  /** How its publication trains; null where the run file's presets are the publication. */
+  readonly published: PublishedTraining | null;
+}
+
+/** Settings of training of a publication, as they are named in a run file. */
+export interface PublishedTraining {
+  readonly sampledOutputs: 'encoded' | 'recorded';
+  readonly schedule: {
+    readonly iterations: number;
+    readonly epochs: number;
+    readonly batchSize: number;
+    readonly learningRate: number;
+    readonly decayAfter: readonly number[];
+    readonly decayFactor: number;
+  };
+  readonly optimizer: { readonly momentum: number; readonly weightDecay: number };
 }
 
 /** A method that learns a hash function from features of the network, and trains no network. */

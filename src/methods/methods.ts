@@ -1,15 +1,19 @@
-import type { FeatureMethod, TrainedMethod } from './method.js';
+import { adsh } from './adsh.js';
+import type { FeatureMethod, PublishedTraining, TrainedMethod } from './method.js';
+
+const ofThePaper = { kind: 'trained', firstCodes: 'random', published: null } as const;
 
 /**
  * Every method that `spec.method` may name. `baseline`, `srem`, `esrl` and `fcaenet` are in the order of the ablation
  * (method 1.12, reading A): ADSH alone, with SREM's term, with the positive's, both. The others are the paper's
- * comparisons on features (method 5).
+ * comparisons (method 5): those that train the network, then those on features.
  */
 const table = {
-  baseline: { kind: 'trained', positives: false, erasing: false },
-  srem: { kind: 'trained', positives: false, erasing: true },
-  esrl: { kind: 'trained', positives: true, erasing: false },
-  fcaenet: { kind: 'trained', positives: true, erasing: true },
+  baseline: { ...ofThePaper, positives: false, erasing: false },
+  srem: { ...ofThePaper, positives: false, erasing: true },
+  esrl: { ...ofThePaper, positives: true, erasing: false },
+  fcaenet: { ...ofThePaper, positives: true, erasing: true },
+  adsh,
   lsh: { kind: 'features', load: async () => (await import('./lsh.js')).lsh },
   sh: { kind: 'features', load: async () => (await import('./sh.js')).sh },
   itq: { kind: 'features', load: async () => (await import('./itq.js')).itq },
@@ -25,16 +29,30 @@ export function featureMethod(method: Method): FeatureMethod | null {
   return found.kind === 'features' ? found : null;
 }
 
+/** The method that trains the network; null for one on features. */
+function trainedMethod(method: Method): TrainedMethod | null {
+  const found: TrainedMethod | FeatureMethod = table[method];
+  return found.kind === 'trained' ? found : null;
+}
+
 /** Whether the method compares anchors with positives. */
 export function usesPositives(method: Method): boolean {
-  const found: TrainedMethod | FeatureMethod = table[method];
-  return found.kind === 'trained' && found.positives;
+  return trainedMethod(method)?.positives ?? false;
 }
 
 /** Whether the method compares anchors with their erased copies, in a second forward pass. */
 export function usesErasing(method: Method): boolean {
-  const found: TrainedMethod | FeatureMethod = table[method];
-  return found.kind === 'trained' && found.erasing;
+  return trainedMethod(method)?.erasing ?? false;
+}
+
+/** Whether V is 0 before the method's first V-step; else it is random. */
+export function beginsWithoutCodes(method: Method): boolean {
+  return trainedMethod(method)?.firstCodes === 'zero';
+}
+
+/** How the method's publication trains; null where the presets are the publication, and for a method on features. */
+export function publishedTraining(method: Method): PublishedTraining | null {
+  return trainedMethod(method)?.published ?? null;
 }
 
 /** Images that pass forward and backward for one anchor. */

@@ -1,4 +1,4 @@
-import { featureMethod } from '../methods/methods.js';
+import { featureMethod, publishedTraining } from '../methods/methods.js';
 import { publishedSettings } from '../methods/settings.js';
 import { RunFileError } from './error.js';
 import type { WrittenSpec } from './schema.js';
@@ -13,13 +13,15 @@ export type PresetSpec = Omit<TrainingRunSpec, 'dataset' | 'operation' | 'erasin
   readonly dataset: { readonly sampleSize: number };
 };
 
-/** The paper's own settings (method 1.10), and the default. */
+/** The default: the paper's own settings (method 1.10), and of another publication's method how that one trains. */
 export function paperPreset(written: WrittenSpec): PresetSpec {
   const bits = written.bits ?? missing('spec.bits', 'a code length from 1 to 64');
-  const isTrained = featureMethod(written.method ?? 'fcaenet') === null;
+  const method = written.method ?? 'fcaenet';
+  const isTrained = featureMethod(method) === null;
+  const published = publishedTraining(method);
   const sampleSize = written.dataset?.sampleSize ?? (isTrained ? paperSampleSize(written.dataset?.kind) : 1);
   return {
-    method: 'fcaenet',
+    method,
     bits,
     seed: 0,
     dataset: { sampleSize },
@@ -33,10 +35,11 @@ export function paperPreset(written: WrittenSpec): PresetSpec {
       microbatches: 8,
       learningRate: 0.001,
       decayFactor: 0.1,
+      ...published?.schedule,
     },
     ...publishedSettings,
-    sampledOutputs: 'encoded',
-    optimizer: { momentum: 0.9, weightDecay: 1e-5 },
+    sampledOutputs: published?.sampledOutputs ?? 'encoded',
+    optimizer: published?.optimizer ?? { momentum: 0.9, weightDecay: 1e-5 },
     wire: { precision: 'float32' },
     engine: { name: 'auto', threadsPerMicrobatch: 1 },
   };
@@ -44,8 +47,9 @@ export function paperPreset(written: WrittenSpec): PresetSpec {
 
 /** A run of some minutes on two CPU cores, on pictures as small as the synthetic dataset's. */
 export function quickPreset(written: WrittenSpec): PresetSpec {
+  const method = written.method ?? 'fcaenet';
   return {
-    method: 'fcaenet',
+    method,
     bits: written.bits ?? 24,
     seed: 0,
     dataset: { sampleSize: 1000 },
@@ -62,7 +66,7 @@ export function quickPreset(written: WrittenSpec): PresetSpec {
       decayFactor: 0.1,
     },
     ...publishedSettings,
-    sampledOutputs: 'encoded',
+    sampledOutputs: publishedTraining(method)?.sampledOutputs ?? 'encoded',
     optimizer: { momentum: 0.9, weightDecay: 1e-5 },
     wire: { precision: 'float32' },
     engine: { name: 'auto', threadsPerMicrobatch: 1 },

@@ -18,7 +18,7 @@ export function resolveTrainingRun(written: WrittenRun): TrainingRun {
     width: hasWidthFactor(backbone) ? preset.model.width : 1,
     ...given.model,
   };
-  const method = given.method ?? preset.method;
+  const { method } = preset;
   const run: TrainingRun = {
     apiVersion: written.apiVersion ?? missing('apiVersion', 'fcaenet.dev/v1'),
     kind: written.kind ?? missing('kind', 'TrainingRun'),

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { unpackCodes } from '../hashing/codes.js';
 import type { CodeSummary } from '../hashing/similarity.js';
+import { beginsWithoutCodes } from '../methods/methods.js';
 import { computeGradientAnywhere, gradientSumsInEngine } from '../model/any-engine.js';
 import type { GradientMemory, GradientSums } from '../model/gradient-sums.js';
 import type { Network } from '../model/network.js';
@@ -170,11 +171,9 @@ async function loadLeaf(
   const anchors = indices(leaf.anchors, 'the anchors of a microbatch');
   const positives =
     leaf.positives.byteLength > 0 ? indices(leaf.positives, 'the positives of a microbatch') : null;
-  const ownCodes = unpackCodes(
-    arrayFrom(Uint32Array, leaf.ownCodes, 'the codes of a microbatch'),
-    rows,
-    spec.bits,
-  );
+  const packed = arrayFrom(Uint32Array, leaf.ownCodes, 'the codes of a microbatch');
+  const isUnset = packed.length === 0 && beginsWithoutCodes(spec.method);
+  const ownCodes = isUnset ? new Int8Array(rows * spec.bits) : unpackCodes(packed, rows, spec.bits);
   const views = viewsOfRows(spec.augmentation, position, anchors);
   // Both at once: they are independent reads.
   const [anchorPixels, positivePixels] = await Promise.all([

@@ -181,4 +181,5 @@ def case(method, c):
     }
 
 
-print(json.dumps({"sdh": SDH, "cases": [case(m, c) for m in ("lsh", "sh", "itq", "sdh") for c in (6, 16)]}))
+if __name__ == "__main__":
+    print(json.dumps({"sdh": SDH, "cases": [case(m, c) for m in ("lsh", "sh", "itq", "sdh") for c in (6, 16)]}))

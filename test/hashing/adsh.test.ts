@@ -31,6 +31,26 @@ test('the sweep by class sums and tables sets the bits of the dense sweep', () =
   );
 });
 
+test('so does the sweep from V = 0, and each bit’s objective counts the columns behind it as 0', () => {
+  const short = problems.filter(({ bits }) => bits <= 17);
+  fc.assert(
+    fc.property(short, (given) => {
+      const problem = { ...given, codes: new Int8Array(given.codes.length) };
+      const dense = denseSweep(problem);
+      fc.pre(dense.arguments.every((argument) => argument > 1e-9));
+      const updated = updateDatabaseCodes({
+        ...problem,
+        onBit: (bit, codes) => {
+          const expected = dense.codes.map((code, i) => (i % problem.bits <= bit ? code : 0));
+          expect(codes).toEqual(expected);
+        },
+      });
+      expect(updated).toEqual({ codes: dense.codes, flippedBits: dense.codes.length });
+    }),
+    { numRuns: 25 },
+  );
+});
+
 test('no bit raises the objective', () => {
   // The objective is computed once per bit, so long codes would take long.
   const short = problems.filter(({ bits }) => bits <= 17);

@@ -107,6 +107,20 @@ test.each([
   expect(dataset.sampleSize).toBe(sampleSize);
 });
 
+test('adsh has the schedule and the optimiser of its publication, and records U with any preset', () => {
+  const paper = run('spec.preset=paper', 'spec.bits=48', 'spec.method=adsh', 'spec.dataset.kind=cub').spec;
+  expect(paper).toMatchObject({
+    method: 'adsh',
+    dataset: { sampleSize: 2000 },
+    loss: { gamma: 200 },
+    schedule: { iterations: 50, epochs: 3, batchSize: 64, learningRate: 0.001, decayAfter: [11, 21, 31, 41] },
+    sampledOutputs: 'recorded',
+    optimizer: { momentum: 0, weightDecay: 5e-4 },
+  });
+  const quick = run('spec.method=adsh').spec;
+  expect(quick).toMatchObject({ schedule: { iterations: 7 }, sampledOutputs: 'recorded' });
+});
+
 test.each(['lsh', 'sh', 'itq', 'sdh'])('%s trains no network, whatever the run file says', (method) => {
   const { schedule, dataset } = run(
     'spec.preset=paper',

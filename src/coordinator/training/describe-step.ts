@@ -1,7 +1,7 @@
 import type { RunPosition } from '../../checkpoint/manifest.js';
 import { KeyedRandom } from '../../data/random.js';
 import type { TripletSampler } from '../../data/sampler.js';
-import { packCodes, wordsPerCode } from '../../hashing/codes.js';
+import { isUnset, packCodes, wordsPerCode } from '../../hashing/codes.js';
 import { batchSha256 } from '../../ledger/entry.js';
 import { usesErasing, usesPositives } from '../../methods/methods.js';
 import type { ModelLayout } from '../../model/layout.js';
@@ -20,7 +20,7 @@ interface StepDescription {
   readonly term: number;
   readonly position: RunPosition;
   readonly sampler: TripletSampler;
-  /** V `[n, bits]` */
+  /** V `[n, bits]`, ±1 or all 0 */
   readonly codes: Int8Array;
   readonly layout: ModelLayout;
   readonly weights: OutgoingWeights;
@@ -45,7 +45,7 @@ export function describeStep(description: StepDescription): DescribedStep {
   const batch = sampler.batch(iteration, epoch, step);
   const tree = new ReductionTree(batch.anchors.length, microbatches);
   const words = wordsPerCode(bits);
-  const ownCodes = packCodes(gatherRows(codes, batch.anchors, bits), bits);
+  const ownCodes = isUnset(codes) ? null : packCodes(gatherRows(codes, batch.anchors, bits), bits);
   const withPositives = usesPositives(spec.method);
   const images = new Map(leafImages(tree, batch, withPositives).map((leaf) => [leaf.index, leaf]));
   const passes = usesErasing(spec.method) ? 2 : 1;
@@ -73,7 +73,7 @@ export function describeStep(description: StepDescription): DescribedStep {
         index,
         anchors: bufferOf(anchors),
         positives: bufferOf(positives),
-        ownCodes: bufferOf(ownCodes.subarray(start * words, end * words)),
+        ...(ownCodes && { ownCodes: bufferOf(ownCodes.subarray(start * words, end * words)) }),
       };
     },
     upcoming: (leaves) => {

@@ -2,6 +2,7 @@ import type { RunPosition } from '../../checkpoint/manifest.js';
 import { KeyedRandom, Purpose } from '../../data/random.js';
 import { signCodes } from '../../hashing/codes.js';
 import type { HashFunction } from '../../methods/method.js';
+import { beginsWithoutCodes } from '../../methods/methods.js';
 import { updateRunningStatistics } from '../../model/batch-norm-moments.js';
 import type { ModelLayout } from '../../model/layout.js';
 import { lossTerms } from '../../model/loss.js';
@@ -59,26 +60,21 @@ export class RunState {
   constructor(
     readonly weights: FlatWeights,
     readonly optimizer: SgdOptimizer,
-    /** V, ±1 `[n, bits]`. */
+    /** V, ±1 `[n, bits]`; all 0 where there are no codes yet. */
     public codes: Int8Array,
     /** Outputs of the sampled images `[m, bits]`. Each step writes the rows that it computed. */
     readonly u: Float32Array,
   ) {}
 
-  /** The state before the first step: these weights, no momentum, random V (method 6.12). */
+  /** The state before the first step: these weights, no momentum, V as the method begins with it (method 6.12). */
   static initial(spec: TrainingRunSpec, weights: FlatWeights, databaseSize: number): RunState {
     const random = new KeyedRandom(spec.seed);
-    const signs = Float32Array.from(
-      { length: databaseSize * spec.bits },
-      (_, i) => random.unit(Purpose.databaseCodes, 0, 0, i) - 0.5,
-    );
+    const length = databaseSize * spec.bits;
+    const codes = beginsWithoutCodes(spec.method)
+      ? new Int8Array(length)
+      : signCodes(Float32Array.from({ length }, (_, i) => random.unit(Purpose.databaseCodes, 0, 0, i) - 0.5));
     const optimizer = new SgdOptimizer(spec.optimizer, new Float32Array(weights.parameters.length), false);
-    return new RunState(
-      weights,
-      optimizer,
-      signCodes(signs),
-      new Float32Array(spec.dataset.sampleSize * spec.bits),
-    );
+    return new RunState(weights, optimizer, codes, new Float32Array(spec.dataset.sampleSize * spec.bits));
   }
 
   /**

@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { updateDatabaseCodes } from '../../src/hashing/adsh.js';
+import { similarityHead, softRatio, summarizeCodes } from '../../src/hashing/similarity.js';
+import { classSizes, codesFromStrings, gather, ints, pick, relativeError, values } from './support.js';
+
+interface TrainedGolden {
+  adsh: {
+    prefix: string;
+    n: number;
+    m: number;
+    K: number;
+    c: number;
+    gamma: number;
+    similarity: number;
+    quantisation: number;
+    gradient: number[];
+    codes: string[];
+  }[];
+}
+
+// Made in this project, so it is in no other folder of golden vectors.
+const golden = JSON.parse(readFileSync(new URL('./trained.json', import.meta.url), 'utf8')) as TrainedGolden;
+
+test.each(golden.adsh)('$prefix: loss and V-step of ADSH while V is 0', (golden) => {
+  const { prefix, n, m, K, c, gamma } = golden;
+  const labels = ints(`${prefix}/labels`, n, K);
+  const omega = pick(`${prefix}/omega`, n, m);
+  const u = values(`${prefix}/U`, [m, c], 0.95);
+  const ratio = softRatio(gather(labels, omega), classSizes(labels, K));
+  const codes = new Int8Array(n * c);
+  const sampled = { labels, bits: c, classCount: K, ratio };
+  const head = similarityHead(summarizeCodes({ ...sampled, codes }), {
+    u,
+    labels: gather(labels, omega),
+    ownCodes: new Int8Array(m * c),
+    gamma,
+    batchRows: m,
+  });
+  const terms = [head.similarity, head.quantisation, ...head.gradient];
+  expect(relativeError(terms, [golden.similarity, golden.quantisation, ...golden.gradient])).toBeLessThan(
+    1e-8,
+  );
+  const updated = updateDatabaseCodes({ ...sampled, omega, u, gamma, codes });
+  expect(updated).toEqual({ codes: codesFromStrings(golden.codes), flippedBits: n * c });
+});
