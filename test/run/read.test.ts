@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { stringify } from 'yaml';
+import { methods } from '../../src/methods/methods.js';
 import { RunFileError } from '../../src/run/error.js';
 import { parseTrainingRun, readTrainingRun } from '../../src/run/read.js';
 import { minimal, run, temporaryDirectory } from './support.js';
@@ -46,11 +47,7 @@ test.each([
   ['bits', '1.5', '1.5, but must be a whole number from 1 to 64'],
   ['bits', 'many', '"many", but must be a whole number from 1 to 64'],
   ['seed', '-1', '-1, but must be a whole number from 0 to 9007199254740991'],
-  [
-    'method',
-    'fcaent',
-    '"fcaent", but must be one of baseline, srem, esrl, fcaenet, lsh, sh, itq, sdh; did you mean fcaenet?',
-  ],
+  ['method', 'fcaent', `"fcaent", but must be one of ${methods.join(', ')}; did you mean fcaenet?`],
   ['dataset.sampleSize', '0', '0, but must be a whole number from 1 to 1000000000'],
   ['dataset.path', '', '"", but must be a path'],
   ['model.backbone', 'vgg', '"vgg", but must be one of mobilenet_v1, resnet18, resnet50'],
