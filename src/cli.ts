@@ -25,6 +25,9 @@ runMain(async () => {
     evaluate: async (options) => (await import('./inspection/command.js')).evaluate(options),
     estimate: async ({ run, ...source }) =>
       (await import('./estimate/show-estimate.js')).showEstimate(run, source),
+    table: async (options) => (await import('./commands/experiment-actions.js')).table(options),
+    ablate: async (options) => (await import('./commands/experiment-actions.js')).ablate(options),
+    tune: async (options) => (await import('./commands/experiment-actions.js')).tune(options),
     audit: async (options) => (await import('./inspection/command.js')).audit(options),
     worker: {
       work: async (options) => (await import('./worker/command.js')).work(options),

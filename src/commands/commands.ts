@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { type AblateOptions, registerAblate } from './ablate.js';
 import { type AuditOptions, registerAudit } from './audit.js';
 import { type MakeCertificatesOptions, registerCerts } from './certs.js';
 import { type ControlOptions, registerControl } from './control.js';
@@ -9,7 +10,9 @@ import { type EstimateOptions, registerEstimate } from './estimate.js';
 import { type EvaluateOptions, registerEvaluate } from './evaluate.js';
 import { type RunsActions, registerRuns } from './runs.js';
 import { registerStart, type StartOptions } from './start.js';
+import { registerTable, type TableOptions } from './table.js';
 import { registerTrain, type TrainOptions } from './train.js';
+import { registerTune, type TuneOptions } from './tune.js';
 import { registerWeights, type WeightsActions } from './weights.js';
 import { registerWorker, type WorkerActions } from './worker.js';
 
@@ -20,6 +23,9 @@ export interface CommandActions {
   readonly worker: WorkerActions;
   evaluate(options: EvaluateOptions): Promise<void>;
   estimate(options: EstimateOptions): Promise<void>;
+  table(options: TableOptions): Promise<void>;
+  ablate(options: AblateOptions): Promise<void>;
+  tune(options: TuneOptions): Promise<void>;
   audit(options: AuditOptions): Promise<void>;
   readonly runs: RunsActions;
   readonly dataset: DatasetActions;
@@ -36,6 +42,9 @@ export function registerCommands(program: Command, actions: CommandActions): voi
   registerWorker(program, actions.worker);
   registerEvaluate(program, actions.evaluate);
   registerEstimate(program, actions.estimate);
+  registerTable(program, actions.table);
+  registerAblate(program, actions.ablate);
+  registerTune(program, actions.tune);
   registerAudit(program, actions.audit);
   registerRuns(program, actions.runs);
   registerDataset(program, actions.dataset);

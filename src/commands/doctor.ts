@@ -61,7 +61,7 @@ export function registerDoctor(program: Command, actions: DoctorActions): void {
     }
     if (path === undefined && set.length > 0)
       throw new UsageError('doctor accepts --set only with a run file');
-    const run = path === undefined ? undefined : readRun(path, { set });
+    const run = path === undefined ? undefined : readRun(path, { set, setFrom: [] });
     const runArguments = path === undefined ? [] : [path, ...set.map((change) => `--set=${change}`)];
     await actions.examineEngines({ run, runArguments, json, engine });
   });

@@ -1,6 +1,6 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { TrainingRun } from '../run/training-run.js';
-import { addExamples, addWorkersOption, collect, readRun } from './options.js';
+import { addExamples, addSettingOptions, addWorkersOption, positiveNumber, readRun } from './options.js';
 import { UsageError } from './usage.js';
 
 export interface EstimateOptions {
@@ -13,6 +13,7 @@ export interface EstimateOptions {
 
 interface Flags {
   readonly set: readonly string[];
+  readonly setFrom: readonly string[];
   readonly workers?: number;
   readonly imagesPerSecond?: number;
   readonly doctor?: string;
@@ -27,7 +28,6 @@ export function registerEstimate(
     .command('estimate')
     .description('estimate a run: images, steps, bytes, hours, and the useful number of workers')
     .argument('<RUN.yaml>', 'the run file')
-    .option('--set <path=value>', 'change a setting of the run file; may be repeated', collect, [])
     .option(
       '--images-per-second <rate>',
       'images that one worker trains on per second (default: measured here)',
@@ -37,6 +37,7 @@ export function registerEstimate(
       '--doctor <file>',
       'take the speed of a worker from this file, which `doctor RUN.yaml --json` printed on its machine',
     );
+  addSettingOptions(command);
   addWorkersOption(command, 'a number of workers to show besides the useful ones');
   addExamples(command, [
     'npx fcaenet estimate examples/cub.yaml',
@@ -50,12 +51,4 @@ export function registerEstimate(
     }
     await estimate({ run: readRun(path, flags), imagesPerSecond, doctor });
   });
-}
-
-function positiveNumber(text: string): number {
-  const value = Number(text);
-  if (!/^\d+(\.\d+)?$/.test(text) || !(value > 0 && value <= 1e9)) {
-    throw new InvalidArgumentError('It must be a number above 0, at most 1000000000.');
-  }
-  return value;
 }

@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { readTunedSettings, requireTunedFor } from '../experiments/tuned-file.js';
 import { deviceId } from '../machine/devices/select.js';
 import { type Address, isNatsUrl, parseAddress } from '../run/address.js';
 import { readTrainingRun } from '../run/read.js';
@@ -11,17 +12,29 @@ export interface RunFileOptions {
   readonly workers?: number;
   readonly devices?: DeviceNames;
   readonly set: readonly string[];
+  /** Files of `fcaenet tune`. */
+  readonly setFrom: readonly string[];
   readonly resume?: boolean;
   readonly resumeAuto?: boolean;
 }
 
 /** Adds the run file and the options that change it to a command. */
 export function addRunFileOptions(command: Command): Command {
-  return command
-    .argument('<RUN.yaml>', 'the run file')
-    .option('--set <path=value>', 'change a setting of the run file; may be repeated', collect, [])
+  return addSettingOptions(command.argument('<RUN.yaml>', 'the run file'))
     .option('--resume', 'continue the run in the run directory (--resume=auto: or start it)')
     .addOption(new Option('--resume-auto').hideHelp());
+}
+
+/** Adds `--set PATH=VALUE` and `--set-from FILE` to a command. */
+export function addSettingOptions(command: Command): Command {
+  return command
+    .option('--set <path=value>', 'change a setting of the run file; may be repeated', collect, [])
+    .option(
+      '--set-from <file>',
+      'take the settings that `tune` has chosen, from its tune.json; --set counts more',
+      collect,
+      [],
+    );
 }
 
 /**
@@ -63,15 +76,31 @@ export function addJoinTokenOption(command: Command): Command {
   );
 }
 
-/** The run of a command line: the run file, changed by `--set`, `--workers` and `--devices`. */
-export function readRun(path: string, options: RunFileOptions): TrainingRun {
-  const workers = options.workers === undefined ? [] : [`spec.operation.workers=${options.workers}`];
-  const { devices: names } = options;
-  const devices =
-    names === undefined
+/**
+ * The run of a command line: the run file, changed by `--set-from`, `--set`, `--workers` and `--devices`, in this order.
+ */
+export function readRun(path: string, options: Omit<RunFileOptions, 'resume' | 'resumeAuto'>): TrainingRun {
+  const tuned = options.setFrom.map(readTunedSettings);
+  const run = readTrainingRun(path, [
+    ...tuned.flatMap(({ settings }) => settings),
+    ...options.set,
+    ...operationOverrides(options),
+  ]);
+  for (const each of tuned) requireTunedFor(each, run);
+  return run;
+}
+
+/** `--workers` and `--devices` as for `--set`. */
+export function operationOverrides({
+  workers,
+  devices: names,
+}: Pick<RunFileOptions, 'workers' | 'devices'>): readonly string[] {
+  return [
+    ...(workers === undefined ? [] : [`spec.operation.workers=${workers}`]),
+    ...(names === undefined
       ? []
-      : [`spec.operation.devices=${typeof names === 'string' ? names : `[${names.join(',')}]`}`];
-  return readTrainingRun(path, [...options.set, ...workers, ...devices]);
+      : [`spec.operation.devices=${typeof names === 'string' ? names : `[${names.join(',')}]`}`]),
+  ];
 }
 
 export function resumeMode(options: RunFileOptions): ResumeMode {
@@ -91,6 +120,15 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
     }
     return value;
   };
+}
+
+/** Parses an option that is a number above 0. */
+export function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (!/^\d+(\.\d+)?$/.test(text) || !(value > 0 && value <= 1e9)) {
+    throw new InvalidArgumentError('It must be a number above 0, at most 1000000000.');
+  }
+  return value;
 }
 
 /** Parses an option that is a SHA-256 in hexadecimal digits, and returns it in lower case. */

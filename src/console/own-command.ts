@@ -1,5 +1,8 @@
 import { basename, relative } from 'node:path';
 
+/** Commands that go on where they were, and have no --resume. */
+const resumeByThemselves = ['start', 'table', 'ablate', 'tune'];
+
 /** Builds command lines that a user can type in the same folder, from this process's own command line. */
 export class OwnCommand {
   private readonly script: string;
@@ -18,9 +21,9 @@ export class OwnCommand {
     this.args = args;
   }
 
-  /** Resumes this process's run. `start` resumes by itself and has no --resume. */
+  /** Resumes what this process does. */
   resume(): string {
-    const resumes = this.command === 'start' || this.args.some(isResume);
+    const resumes = resumeByThemselves.includes(this.command) || this.args.some(isResume);
     return this.line([...this.args, ...(resumes ? [] : ['--resume=auto'])]);
   }
 

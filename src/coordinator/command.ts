@@ -4,7 +4,7 @@ import { chooseWorkerPlaces } from '../processes/plan.js';
 import type { ResumeMode } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
 import { joinTokenVariable, makeJoinToken, readJoinToken } from '../transport/join-token.js';
-import { type CoordinateOptions, coordinate } from './coordinate.js';
+import { type Carried, coordinate } from './coordinate.js';
 import { untrainedRemedy } from './training/untrained-remedy.js';
 
 interface RunOptions {
@@ -19,6 +19,21 @@ export function train({ run, resume }: RunOptions): Promise<void> {
 
 /** `fcaenet train` on an open console. */
 export async function trainOn(console: Console, run: TrainingRun, resume: ResumeMode): Promise<void> {
+  const command = new OwnCommand();
+  const carried = await trainLocally(console, run, resume, command.resume());
+  await report(console, run, carried, command);
+}
+
+/**
+ * Carries out a run with workers of this machine.
+ * @param resumeCommand the command line that continues it after an interruption
+ */
+export async function trainLocally(
+  console: Console,
+  run: TrainingRun,
+  resume: ResumeMode,
+  resumeCommand: string,
+): Promise<Carried> {
   const joinToken = readJoinToken(null, process.env) ?? makeJoinToken();
   const localWorkers = await chooseWorkerPlaces(run, console.log);
   const { minWorkers } = run.spec.operation.membership;
@@ -31,7 +46,7 @@ export async function trainOn(console: Console, run: TrainingRun, resume: Resume
       },
     );
   }
-  await carryOut(console, { run, resume, localWorkers, joinToken, farewellSeconds: 0 });
+  return coordinate({ console, run, resume, localWorkers, joinToken, resumeCommand, farewellSeconds: 0 });
 }
 
 /** `fcaenet coordinator`: a coordinator for workers that are started elsewhere. Throws the errors of `coordinate`. */
@@ -45,21 +60,21 @@ export async function lead({
   readonly farewellSeconds: number | null;
 }): Promise<void> {
   const joinToken = readJoinToken(joinTokenFile ?? null, process.env);
-  await withConsole('beside', (console) =>
-    carryOut(console, { run, resume, localWorkers: [], joinToken, farewellSeconds }),
-  );
+  await withConsole('beside', async (console) => {
+    const command = new OwnCommand();
+    const resumeCommand = command.resume();
+    const options = { run, resume, localWorkers: [], joinToken, farewellSeconds, resumeCommand };
+    await report(console, run, await coordinate({ ...options, console }), command);
+  });
 }
 
-async function carryOut(
+/** Logs the result of a finished run, and waits until late workers are told. */
+async function report(
   console: Console,
-  options: Omit<CoordinateOptions, 'console' | 'resumeCommand'>,
+  run: TrainingRun,
+  { result, file, farewell }: Carried,
+  command: OwnCommand,
 ): Promise<void> {
-  const command = new OwnCommand();
-  const { result, file, farewell } = await coordinate({
-    ...options,
-    console,
-    resumeCommand: command.resume(),
-  });
   const { mAP, tieAveragedMAP, precisionAt, untrained, seconds, imagesPerSecond, workers } = result;
   console.log.info('run finished', {
     run: result.run,
@@ -72,7 +87,7 @@ async function carryOut(
     workers,
     result: file,
   });
-  const remedy = untrainedRemedy(options.run, result, command);
+  const remedy = untrainedRemedy(run, result, command);
   if (remedy !== null) {
     console.log.warn('the codes are no better than features that need no training', {
       mAP,

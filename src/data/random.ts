@@ -33,6 +33,10 @@ export const Purpose = {
   rotation: 13,
   /** the training images that SDH compares features with */
   anchors: 14,
+  /** the values of a trial of a search */
+  trial: 101,
+  /** the images of a train split that a search holds out */
+  holdOut: 102,
 } as const;
 export type Purpose = (typeof Purpose)[keyof typeof Purpose];
 

@@ -1,22 +1,15 @@
 import { type Console, openConsole } from '../console/console.js';
 import { print } from '../console/output.js';
 import { formatTable } from '../console/table.js';
-import { listDataset } from '../data/dataset.js';
-import { DatasetError } from '../data/error.js';
-import { officialCounts } from '../data/layouts/layouts.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
-import { isAbsent } from '../run/presence.js';
-import { type DatasetKind, datasetKinds, type TrainingRun } from '../run/training-run.js';
+import type { TrainingRun } from '../run/training-run.js';
 import { localWorkerCount } from '../schedule/worker-count.js';
 import { measureSpeed } from '../worker/measure-speed.js';
+import { countsOf } from './dataset-counts.js';
 import { speedOfDoctor } from './doctor-speed.js';
-import type { Speed } from './duration.js';
+import { givenSpeed, type Speed } from './duration.js';
 import { estimateRun, type RunEstimate } from './estimate.js';
 import { describeLines } from './lines.js';
-import type { DatasetCounts } from './work.js';
-
-/** A forward pass takes a third of the time of forward and backward. */
-const forwardAdvantage = 3;
 
 export interface SpeedSource {
   /** Training speed of one worker. */
@@ -56,48 +49,13 @@ export async function showEstimate(run: TrainingRun, source: SpeedSource): Promi
   }
 }
 
-/**
- * Counts of the dataset. If it does not exist yet, the published counts of the dataset that the run file names.
- * @throws DatasetError DATASET_FOLDER_MISSING if it does not exist and the run file names none, and those of
- * `listDataset`
- */
-async function countsOf({
-  spec,
-}: TrainingRun): Promise<DatasetCounts & { format: DatasetKind; source: string }> {
-  const { path, kind } = spec.dataset;
-  const isMissing = await isAbsent(path);
-  if (kind !== null && isMissing) {
-    const { classes, train, test } = officialCounts[kind];
-    return { classes, train, test, format: kind, source: 'published' };
-  }
-  if (isMissing) {
-    throw new DatasetError(
-      'DATASET_FOLDER_MISSING',
-      `the dataset folder ${path} does not exist; to use the published counts of a dataset, give one of ` +
-        `${datasetKinds.join(', ')} with --set spec.dataset.kind=NAME`,
-    );
-  }
-  const { classNames, train, test, format } = await listDataset(path);
-  return {
-    classes: classNames.length,
-    train: train.labels.length,
-    test: test.labels.length,
-    format,
-    source: 'folder',
-  };
-}
-
 async function speedFrom(
   { imagesPerSecond, doctor }: SpeedSource,
   console: Console,
   run: TrainingRun,
 ): Promise<Speed> {
-  if (imagesPerSecond !== undefined) return given(imagesPerSecond);
+  if (imagesPerSecond !== undefined) return givenSpeed(imagesPerSecond);
   return doctor === undefined ? measured(console, run) : speedOfDoctor(doctor, run.spec);
-}
-
-function given(trainedImagesPerSecond: number): Speed {
-  return { trainedImagesPerSecond, encodedImagesPerSecond: forwardAdvantage * trainedImagesPerSecond };
 }
 
 async function measured({ log }: Console, { spec }: TrainingRun): Promise<Speed> {

@@ -18,22 +18,37 @@ const largestFileBytes = 1024 * 1024;
  * @throws RunFileError
  */
 export function readTrainingRun(path: string, overrides: readonly string[] = []): TrainingRun {
-  return parseTrainingRun(readText(path), path, overrides);
+  return readTrainingRuns(path)(overrides);
 }
 
 /** As {@link readTrainingRun}, from the file's text; `path` is named in errors. */
 export function parseTrainingRun(text: string, path: string, overrides: readonly string[] = []): TrainingRun {
+  return parseTrainingRuns(text, path)(overrides);
+}
+
+/** A run file that is read once, and resolved with different overrides. */
+export type RunFile = (overrides: readonly string[]) => TrainingRun;
+
+/** Reads a run file for several runs. Throws what {@link readTrainingRun} throws, and so does its result. */
+export function readTrainingRuns(path: string): RunFile {
+  return parseTrainingRuns(readText(path), path);
+}
+
+/** As {@link readTrainingRuns}, from the file's text; `path` is named in errors. */
+export function parseTrainingRuns(text: string, path: string): RunFile {
   const written = parseYaml(text, path);
-  try {
-    return resolveTrainingRun(checkWrittenRun(applyOverrides(written, overrides)));
-  } catch (error) {
-    if (error instanceof RunFileError && error.code.startsWith('RUN_FIELD_')) {
-      throw new RunFileError(error.code as `RUN_${string}`, `${path}: ${error.message}`, error.exitCode, {
-        cause: error,
-      });
+  return (overrides) => {
+    try {
+      return resolveTrainingRun(checkWrittenRun(applyOverrides(written, overrides)));
+    } catch (error) {
+      if (error instanceof RunFileError && error.code.startsWith('RUN_FIELD_')) {
+        throw new RunFileError(error.code as `RUN_${string}`, `${path}: ${error.message}`, error.exitCode, {
+          cause: error,
+        });
+      }
+      throw error;
     }
-    throw error;
-  }
+  };
 }
 
 function parseYaml(text: string, path: string): unknown {

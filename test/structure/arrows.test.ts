@@ -32,6 +32,7 @@ const heights: readonly { readonly folders: readonly string[]; readonly mayImpor
   { folders: ['coordinator', 'worker'], mayImportEachOther: false },
   { folders: ['inference'], mayImportEachOther: false },
   { folders: ['estimate', 'inspection'], mayImportEachOther: false },
+  { folders: ['experiments'], mayImportEachOther: false },
   { folders: ['commands'], mayImportEachOther: false },
   { folders: ['cli.ts'], mayImportEachOther: false },
 ];

@@ -1,0 +1,124 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { quote } from '../errors.js';
+import type { Equality } from '../experiments/cell.js';
+import type { TunedSettings } from '../experiments/plan-grid.js';
+import { readTunedSettings } from '../experiments/tuned-file.js';
+import { nearestName } from '../run/nearest-name.js';
+import {
+  addDevicesOption,
+  addSettingOptions,
+  addWorkersOption,
+  operationOverrides,
+  positiveNumber,
+  type RunFileOptions,
+  wholeNumber,
+} from './options.js';
+import { UsageError } from './usage.js';
+
+/** What `table` and `ablate` have in common. */
+export interface ExperimentOptions {
+  readonly runFile: string;
+  /** `--set` options, and those that stand for one. */
+  readonly overrides: readonly string[];
+  readonly tuned: readonly TunedSettings[];
+  /** Null takes the run file's. */
+  readonly bits: readonly number[] | null;
+  readonly seedCount: number;
+  /** Null takes those of the experiment. */
+  readonly equal: Equality | 'both' | null;
+  /** Null takes a folder named after the run. */
+  readonly output: string | null;
+  readonly isPlan: boolean;
+  /** Training speed of one worker, for the plan. */
+  readonly imagesPerSecond: number | undefined;
+}
+
+export interface ExperimentFlags extends Pick<RunFileOptions, 'workers' | 'devices' | 'set' | 'setFrom'> {
+  readonly data?: string;
+  readonly bits?: readonly number[];
+  readonly seeds: number;
+  readonly equal?: Equality | 'both';
+  readonly output?: string;
+  readonly plan?: true;
+  readonly imagesPerSecond?: number;
+}
+
+/** @param folder of outputs, for the help */
+export function addExperimentOptions(command: Command, folder: string): void {
+  command
+    .option('--data <dir>', 'the dataset, if it is not the run file’s')
+    .option('--bits <lengths>', 'code lengths with commas between them', listOf(wholeNumber(1, 64)))
+    .option(
+      '--seeds <count>',
+      'runs of each method and code length; the first has the run file’s seed, the next ones the numbers behind it',
+      wholeNumber(1, 1000),
+      3,
+    )
+    .option(
+      '--equal <what>',
+      'compare at equal steps, images or both (docs/comparison.md)',
+      nameOf(['steps', 'images', 'both'] as const, 'equality'),
+    )
+    .option('--output <dir>', `folder of tables and runs (default: ${folder}/NAME, with the run file’s name)`)
+    .option('--plan', 'only show what would run, and what it takes')
+    .option(
+      '--images-per-second <rate>',
+      'with --plan: images that one worker trains on per second',
+      positiveNumber,
+    );
+  addSettingOptions(command);
+  addWorkersOption(
+    command,
+    'worker processes; the result does not depend on it (default: one per GPU or core)',
+  );
+  addDevicesOption(
+    command,
+    'GPUs of the workers: all, none, or numbers and UUIDs, as in 0,2 (default: auto)',
+  );
+}
+
+export function experimentOptions(runFile: string, flags: ExperimentFlags): ExperimentOptions {
+  const { data, bits, seeds, equal, output, plan, imagesPerSecond, setFrom } = flags;
+  if (imagesPerSecond !== undefined && !plan) {
+    throw new UsageError('--images-per-second is accepted only with --plan');
+  }
+  return {
+    runFile,
+    overrides: [
+      ...flags.set,
+      ...(data === undefined ? [] : [`spec.dataset.path=${data}`]),
+      ...operationOverrides(flags),
+    ],
+    tuned: setFrom.map(readTunedSettings),
+    bits: bits ?? null,
+    seedCount: seeds,
+    equal: equal ?? null,
+    output: output ?? null,
+    isPlan: plan === true,
+    imagesPerSecond,
+  };
+}
+
+/** Parses a list with commas between its members, each of which is there once. */
+export function listOf<Value>(parse: (text: string) => Value): (text: string) => readonly Value[] {
+  return (text) => {
+    const words = text.split(',').map((word) => word.trim());
+    const values = words.map(parse);
+    const again = words.find((_, index) => values.indexOf(values[index]!) < index);
+    if (again === undefined) return values;
+    throw new InvalidArgumentError(`It names ${quote(again)} twice.`);
+  };
+}
+
+/** Parses one of some names. */
+export function nameOf<Name extends string>(names: readonly Name[], what: string): (text: string) => Name {
+  return (text) => {
+    const found = names.find((name) => name === text);
+    if (found !== undefined) return found;
+    const nearest = nearestName(text, names);
+    const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
+    throw new InvalidArgumentError(
+      `${quote(text)} is no ${what}, expected one of ${names.join(', ')}${hint || '.'}`,
+    );
+  };
+}

@@ -1,0 +1,90 @@
+import * as z from 'zod';
+import { type RunResult, readResult } from '../coordinator/training/result.js';
+import { FcaenetError } from '../errors.js';
+import { readTrainingRun } from '../run/read.js';
+import { RunDirectory } from '../run/run-directory.js';
+import { trainingDifferences } from '../run/training-hash.js';
+import type { TrainingRun } from '../run/training-run.js';
+import { type Cell, directoryOf } from './cell.js';
+
+/**
+ * What is in the directory of a cell.
+ * - `absent`: no run.
+ * - `begun`: a run with the settings of the cell that has not finished.
+ * - `finished`: the same with its result.
+ * - `failed`: something else, or a run that ended with an error; the sentence says why.
+ */
+export type CellState =
+  | { readonly kind: 'absent' | 'begun' }
+  | { readonly kind: 'finished'; readonly result: RunResult }
+  | { readonly kind: 'failed'; readonly sentence: string };
+
+const count = z.number().int().nonnegative();
+/** The fields that a table reads besides those that every reader of a result needs. */
+const readFields = z.looseObject({
+  mAP: z.number().min(0).max(1),
+  tieAveragedMAP: z.number().min(0).max(1),
+  steps: count,
+  images: count,
+  seconds: z.number().nonnegative(),
+  dataset: z.looseObject({ classes: count, train: count, test: count }),
+});
+
+/** Reads the state of a cell from its directory, without locking it. */
+export function stateOf(cell: Cell): CellState {
+  const path = directoryOf(cell);
+  const directory = RunDirectory.at(path);
+  try {
+    if (!directory.isRun) return { kind: 'absent' };
+    const differences = differencesOf(readTrainingRun(directory.runFile), cell.run);
+    if (differences.length > 0) {
+      return {
+        kind: 'failed',
+        sentence: `${path} contains a run with other settings than the table asks for: ${differences.join(', ')}; choose another folder with --output`,
+      };
+    }
+    const result = readResult(directory);
+    if (result === null) return { kind: 'begun' };
+    const { error } = readFields.safeParse(result);
+    if (error === undefined) return { kind: 'finished', result };
+    const { path: field, message } = error.issues[0]!;
+    return {
+      kind: 'failed',
+      sentence: `the result ${directory.resultFile} has no usable ${field.join('.')} (${message}); delete the file, and the table writes it again`,
+    };
+  } catch (error) {
+    if (error instanceof FcaenetError) return { kind: 'failed', sentence: error.message };
+    throw error;
+  }
+}
+
+/** The settings that decide the result, and the path of the weights: their content is not recorded. */
+function differencesOf(before: TrainingRun, now: TrainingRun): string[] {
+  const [old, wanted] = [before.spec.model.weights, now.spec.model.weights];
+  const bothHave = old !== null && wanted !== null;
+  return [
+    ...trainingDifferences(before, now),
+    ...(bothHave && old !== wanted
+      ? [`spec.model.weights (${JSON.stringify(old)}, now ${JSON.stringify(wanted)})`]
+      : []),
+  ];
+}
+
+/**
+ * The states with every result of other images than the first marked as failed: figures of two datasets do not compare.
+ */
+export function withOneDataset(states: ReadonlyMap<Cell, CellState>): Map<Cell, CellState> {
+  const finished = [...states].flatMap(([cell, state]) =>
+    state.kind === 'finished' ? [{ cell, ...state.result.dataset }] : [],
+  );
+  const [first] = finished;
+  return new Map(
+    [...states].map(([cell, state]) => {
+      if (state.kind !== 'finished' || state.result.dataset.fingerprint === first!.fingerprint) {
+        return [cell, state];
+      }
+      const sentence = `${directoryOf(cell)} read other images than ${directoryOf(first!.cell)}: fingerprint ${state.result.dataset.fingerprint.slice(0, 12)}…, expected ${first!.fingerprint.slice(0, 12)}…`;
+      return [cell, { kind: 'failed', sentence }];
+    }),
+  );
+}

@@ -1,0 +1,90 @@
+import { join } from 'node:path';
+import { type Console, openConsole } from '../console/console.js';
+import { ExitCode } from '../errors.js';
+import { countsOf } from '../estimate/dataset-counts.js';
+import { givenSpeed } from '../estimate/duration.js';
+import { checkDatasetFit } from '../run/dataset-fit.js';
+import { carryOutOn } from './carry-out-on.js';
+import type { Cell, Plan } from './cell.js';
+import { type CellState, stateOf, withOneDataset } from './cell-state.js';
+import { ExperimentError } from './error.js';
+import type { PaperFigure } from './paper-figures.js';
+import { planRuns, showPlan } from './show-plan.js';
+import { type Summary, summarise } from './summary.js';
+import { writeTable } from './table-files.js';
+import type { TableHeading } from './table-markdown.js';
+
+/** A table to make: `fcaenet table` or `fcaenet ablate`. */
+export interface Experiment {
+  readonly name: 'table' | 'ablation';
+  readonly heading: TableHeading;
+  readonly plan: Plan;
+  readonly paperFigure: PaperFigure;
+  /** Folder of the tables; the runs are in `runs` in it. */
+  readonly output: string;
+}
+
+/**
+ * Carries out the runs of an experiment that have no result, and writes its tables after each.
+ * @throws ExperimentError EXPERIMENT_RUNS_FAILED at the end when runs failed; the errors of the dataset, and of a run
+ * that is interrupted
+ */
+export async function carryOutExperiment(experiment: Experiment): Promise<void> {
+  const { name, heading, plan, paperFigure, output } = experiment;
+  const console = openConsole('beside');
+  const write = (states: ReadonlyMap<Cell, CellState>): Summary => {
+    const summary = summarise(plan, withOneDataset(states), paperFigure);
+    writeTable(output, heading, plan, summary);
+    return summary;
+  };
+  try {
+    const hasMissing = plan.cells.some((cell) => ['absent', 'begun'].includes(stateOf(cell).kind));
+    const summary = write(
+      hasMissing
+        ? await carryOutOn(console, name, plan.cells, await fittingCounts(plan), write)
+        : new Map(plan.cells.map((cell) => [cell, stateOf(cell)])),
+    );
+    console.log.info(`${name} written`, {
+      runs: summary.runs,
+      finished: summary.finished,
+      file: join(output, 'table.md'),
+    });
+    requireNoFailure(summary, name, output);
+  } finally {
+    console.close();
+  }
+}
+
+/**
+ * Shows what an experiment would run, and changes nothing.
+ * @param imagesPerSecond training speed of one worker; undefined leaves out the times
+ */
+export async function planExperiment(
+  { plan }: Experiment,
+  imagesPerSecond: number | undefined,
+): Promise<void> {
+  const console: Console = openConsole('result');
+  try {
+    const speed = imagesPerSecond === undefined ? null : givenSpeed(imagesPerSecond);
+    await showPlan(console, planRuns(plan.cells, await fittingCounts(plan), speed));
+  } finally {
+    console.close();
+  }
+}
+
+/** The dataset's counts. What does not fit it is said before the first run, not after hours. */
+async function fittingCounts({ cells }: Plan) {
+  const { format, source: _, ...counts } = await countsOf(cells[0]!.run);
+  for (const { run } of cells) checkDatasetFit(run, { format, trainCount: counts.train });
+  return counts;
+}
+
+function requireNoFailure({ failures, runs }: Summary, name: string, output: string): void {
+  const [first] = failures;
+  if (first === undefined) return;
+  throw new ExperimentError(
+    'EXPERIMENT_RUNS_FAILED',
+    `${failures.length} of ${runs} runs of the ${name} failed, which is written to ${output} without them; the first, ${first.run}: ${first.sentence}`,
+    ExitCode.failed,
+  );
+}

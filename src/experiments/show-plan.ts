@@ -1,0 +1,68 @@
+import { print } from '../console/output.js';
+import { readableDuration } from '../console/progress.js';
+import { formatTable } from '../console/table.js';
+import type { Console } from '../console/console.js';
+import { computeSeconds, type Speed } from '../estimate/duration.js';
+import { type DatasetCounts, countWork } from '../estimate/work.js';
+import { localWorkerCount } from '../schedule/worker-count.js';
+import type { Cell } from './cell.js';
+import { type CellState, stateOf } from './cell-state.js';
+
+/** What one run of an experiment would take. */
+export interface PlannedRun {
+  readonly run: string;
+  readonly state: CellState['kind'];
+  readonly steps: number;
+  readonly trainedImages: number;
+  readonly encodedImages: number;
+  /** Of the whole run with the local workers, without V-steps and rankings; null when the speed is unknown. */
+  readonly seconds: number | null;
+}
+
+/** What every run takes, from its first step. */
+export function planRuns(
+  cells: readonly Cell[],
+  counts: DatasetCounts,
+  speed: Speed | null,
+): readonly PlannedRun[] {
+  return cells.map((cell) => {
+    const { spec } = cell.run;
+    const work = countWork(spec, counts);
+    const seconds = speed && computeSeconds(spec, work, speed, localWorkerCount(cell.run));
+    const { steps, trainedImages, encodedImages } = work;
+    return {
+      run: cell.name,
+      state: stateOf(cell).kind,
+      steps,
+      trainedImages,
+      encodedImages,
+      seconds: seconds && seconds.training + seconds.encoding,
+    };
+  });
+}
+
+/** `--plan`: a table on a terminal, otherwise a JSON line for each run and one for the sum of those without a result. */
+export async function showPlan(console: Console, runs: readonly PlannedRun[]): Promise<void> {
+  const missing = runs.filter(({ state }) => state === 'absent' || state === 'begun');
+  const sum = (value: (run: PlannedRun) => number) => missing.reduce((total, run) => total + value(run), 0);
+  const total = {
+    steps: sum(({ steps }) => steps),
+    trainedImages: sum(({ trainedImages }) => trainedImages),
+    encodedImages: sum(({ encodedImages }) => encodedImages),
+    seconds: missing.some(({ seconds }) => seconds === null) ? null : sum(({ seconds }) => seconds!),
+  };
+  if (!console.isTerminal) {
+    for (const run of runs) console.log.info('planned run', { ...run });
+    console.log.info('planned', { runs: runs.length, missing: missing.length, ...total });
+    return;
+  }
+  const numbers = ['steps', 'images trained', 'images encoded', 'time'];
+  const columns = ['run', 'state', ...numbers].map((title) => ({ title, isNumber: numbers.includes(title) }));
+  const figures = ({ steps, trainedImages, encodedImages, seconds }: Omit<PlannedRun, 'run' | 'state'>) => [
+    ...[steps, trainedImages, encodedImages].map((count) => count.toLocaleString('en-GB')),
+    readableDuration(seconds),
+  ];
+  const rows = runs.map((run) => [run.run, run.state, ...figures(run)]);
+  const last = [`${missing.length} of ${runs.length} to run`, '', ...figures(total)];
+  await print(formatTable(columns, [...rows, last]));
+}

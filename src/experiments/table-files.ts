@@ -1,0 +1,39 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { ExitCode } from '../errors.js';
+import { writeFileAtomic } from '../run/atomic-file.js';
+import { ExperimentError } from './error.js';
+import type { Plan } from './cell.js';
+import { tableCsv } from './table-csv.js';
+import { type TableHeading, tableMarkdown } from './table-markdown.js';
+import type { Summary } from './summary.js';
+
+/** Replaces `table.md`, `table.csv` and `table.json` in a folder. */
+export function writeTable(output: string, heading: TableHeading, plan: Plan, summary: Summary): void {
+  const { bits, seeds, equalities } = plan;
+  const document = { ...heading, bits, seeds, equalities, ...summary };
+  writeInto(output, {
+    'table.json': `${JSON.stringify(document, null, 2)}\n`,
+    'table.csv': tableCsv(summary),
+    'table.md': tableMarkdown(heading, plan, summary),
+  });
+}
+
+/**
+ * Replaces files in a folder, which is created.
+ * @throws ExperimentError EXPERIMENT_OUTPUT_UNUSABLE
+ */
+export function writeInto(output: string, files: Readonly<Record<string, string>>): void {
+  try {
+    mkdirSync(output, { recursive: true });
+    for (const [name, content] of Object.entries(files)) writeFileAtomic(join(output, name), content);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new ExperimentError(
+      'EXPERIMENT_OUTPUT_UNUSABLE',
+      `the folder ${output} cannot be written (${code ?? String(cause)}), but needs room for files and runs; choose another with --output`,
+      ExitCode.cannotCreate,
+      { cause },
+    );
+  }
+}
