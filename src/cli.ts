@@ -23,6 +23,8 @@ runMain(async () => {
     train: async (options) => (await import('./coordinator/command.js')).train(options),
     coordinate: async (options) => (await import('./coordinator/command.js')).lead(options),
     evaluate: async (options) => (await import('./inspection/command.js')).evaluate(options),
+    encode: async (options) => (await import('./encoding/command.js')).encode(options),
+    search: async (options) => (await import('./search/command.js')).search(options),
     estimate: async ({ run, ...source }) =>
       (await import('./estimate/show-estimate.js')).showEstimate(run, source),
     table: async (options) => (await import('./commands/experiment-actions.js')).table(options),

@@ -26,3 +26,23 @@ export function bytesOfPackedCodes(packed: Uint32Array, bits: number): Uint8Arra
   }
   return bytes;
 }
+
+/**
+ * The inverse of {@link bytesOfPackedCodes}; unused bits are dropped.
+ * @param bytes `[n, bytesPerCode(bits)]`
+ * @returns `[n, wordsPerCode(bits)]`
+ */
+export function packedCodesOfBytes(bytes: Uint8Array, bits: number): Uint32Array<ArrayBuffer> {
+  const words = wordsPerCode(bits);
+  const width = bytesPerCode(bits);
+  const count = bytes.length / width;
+  const packed = new Uint32Array(count * words);
+  const last = bits % 8 === 0 ? 255 : (1 << (bits % 8)) - 1;
+  for (let row = 0; row < count; row++) {
+    for (let byte = 0; byte < width; byte++) {
+      const value = bytes[row * width + byte]! & (byte === width - 1 ? last : 255);
+      packed[row * words + (byte >>> 2)]! |= value << (8 * (byte & 3));
+    }
+  }
+  return packed;
+}

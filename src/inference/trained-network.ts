@@ -41,6 +41,12 @@ export class TrainedNetwork {
     return new TrainedNetwork(run, engine, network, hashing);
   }
 
+  /** The engine's name, version, instruction set and threads: what bits depend on besides the network. */
+  get engineName(): string {
+    const { name, version, instructionSet, threads } = this.engine.description;
+    return `${name} ${version}, ${instructionSet}, threads: ${threads}`;
+  }
+
   /**
    * How this engine differs from the one that trained the network, as clauses: a bit whose output is next to zero may
    * then differ from the run's own. Empty when it does not.

@@ -15,6 +15,8 @@ export async function parseCommandLine(...args: string[]): Promise<{ action: str
     coordinate: remember('coordinate'),
     worker: { work: remember('work'), workOnDevices: remember('workOnDevices') },
     evaluate: remember('evaluate'),
+    encode: remember('encode'),
+    search: remember('search'),
     estimate: remember('estimate'),
     table: remember('table'),
     ablate: remember('ablate'),

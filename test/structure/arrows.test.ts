@@ -33,6 +33,7 @@ const heights: readonly { readonly folders: readonly string[]; readonly mayImpor
   { folders: ['inference'], mayImportEachOther: false },
   { folders: ['estimate', 'inspection'], mayImportEachOther: false },
   { folders: ['experiments'], mayImportEachOther: false },
+  { folders: ['estimate', 'inspection', 'encoding', 'search'], mayImportEachOther: false },
   { folders: ['commands'], mayImportEachOther: false },
   { folders: ['cli.ts'], mayImportEachOther: false },
 ];

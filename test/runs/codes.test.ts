@@ -1,10 +1,17 @@
-import { cp, readdir, readFile, rm } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Console } from '../../src/console/console.js';
+import { interruptProcess } from '../../src/console/interrupt.js';
+import { encodeRun } from '../../src/encoding/encode-run.js';
+import { bytesOfPackedCodes, packedCodesOfBytes } from '../../src/formats/code-bytes.js';
+import { readNpyCodes } from '../../src/formats/read-codes.js';
 import { TrainedNetwork } from '../../src/inference/trained-network.js';
 import { readTrainedRun } from '../../src/inference/trained-run.js';
 import { Network } from '../../src/model/network.js';
 import { weightsFromWire, wireWeightParts } from '../../src/model/wire-weights.js';
+import { HammingIndex } from '../../src/retrieval/hamming-index.js';
+import type { SearchResult } from '../../src/search/search-run.js';
 import { bytesOf } from '../../src/transport/bytes.js';
 import type { EncodeWork__Output } from '../../src/transport/generated/fcaenet/v1/EncodeWork.js';
 import { computeEncodeWork } from '../../src/worker/encode-work.js';
@@ -12,7 +19,7 @@ import { openImageSource } from '../../src/worker/images/source.js';
 import { runCommandLine } from '../kit/command-line.js';
 import { failure } from '../kit/failure.js';
 import { type SmallRun, smallRun } from '../kit/small-run.js';
-import { figuresOf, queriesOf } from './figures.js';
+import { figuresOf, queriesOf } from '../inference/figures.js';
 
 let small: SmallRun;
 const runOf = (name: string) => join(small.folder, 'runs', name);
@@ -121,4 +128,85 @@ test('another engine is said to be another', async () => {
   });
   expect(trained.differences).toEqual([expect.stringMatching(/^instructionSet is \S+, expected other$/)]);
   trained.dispose();
+});
+
+test('encode writes the codes of a folder with two workers, with the bits of this process', async () => {
+  const { dataset, pictures } = await queriesOf(small);
+  const trained = await TrainedNetwork.load(await readTrainedRun(runOf('small')));
+  const folder = await runCommandLine(['encode', 'runs/small', 'data', '--workers', '2'], {
+    cwd: small.folder,
+  });
+  expect([folder.exitCode, folder.stderr]).toEqual([0, '']);
+  expect(folder.lines.at(-1)).toMatchObject({ message: 'codes written', pictures: 44, bits: 12 });
+  const paths = (await readFile(join(small.folder, 'codes.paths.txt'), 'utf8')).trimEnd().split('\n');
+  const codes = readNpyCodes(await readFile(join(small.folder, 'codes.npy')), 12, 'codes.npy');
+  const queries = dataset.test.paths.map((path) => paths.indexOf(join('images', path)));
+  const ofQueries = queries.flatMap((row) => [...codes.subarray(2 * row, 2 * row + 2)]);
+  expect(ofQueries).toEqual([...bytesOfPackedCodes(await trained.codesOfPictures(pictures), 12)]);
+  trained.dispose();
+});
+
+test('encode alone goes on after a picture that cannot be read, and a finished file is not replaced', async () => {
+  const folder = join(small.folder, 'broken');
+  const { pictures } = await queriesOf(small);
+  await mkdir(folder);
+  for (let i = 100; i < 170; i++) await writeFile(join(folder, `${i}.jpg`), pictures[i % 12]!.bytes);
+  await writeFile(join(folder, '165.jpg'), 'no picture');
+  const console = {
+    log: { info: () => {}, warn: () => {} },
+    startTask: () => ({ update() {}, finish() {} }),
+  };
+  const output = join(small.folder, 'broken.csv');
+  const ask = () =>
+    encodeRun(
+      {
+        ...{ runDirectory: runOf('small'), checkpoint: 'last', engine: undefined, workers: 1 },
+        ...{ pictures: folder, output, format: 'csv' },
+      },
+      console as unknown as Console,
+    );
+  await expect(ask()).rejects.toEqual(
+    failure('DATASET_IMAGE_DAMAGED', /^the image \S*broken\/165\.jpg \(10 bytes\) cannot be decoded \(/),
+  );
+  const interrupted = ask();
+  interruptProcess('SIGTERM');
+  await expect(interrupted).rejects.toEqual(
+    failure(
+      'ENCODING_INTERRUPTED',
+      /^the encoding was interrupted; the codes of 64 pictures are in \S+broken\.csv\.partial, and the same command goes on$/,
+    ),
+  );
+  await writeFile(join(folder, '165.jpg'), pictures[0]!.bytes);
+  expect(await ask()).toMatchObject({ pictures: 70, bits: 12, files: [output] });
+  const lines = (await readFile(output, 'utf8')).split('\n');
+  expect(lines).toHaveLength(72);
+  expect(lines[66]).toBe(`165.jpg,${lines.find((line) => line.startsWith('108.jpg,'))!.slice(8)}`);
+  await expect(ask()).rejects.toEqual(
+    failure(
+      'ENCODING_OUTPUT_EXISTS',
+      /broken\.csv exists already; remove it, or choose another file with --output$/,
+    ),
+  );
+});
+
+test('search finds the nearest pictures of the database', async () => {
+  const { dataset, pictures } = await queriesOf(small);
+  const run = await readTrainedRun(runOf('small'));
+  const args = ['search', 'runs/small', ...pictures.slice(0, 2).map(({ name }) => name), '--top', '3'];
+  const { exitCode, stdout } = await runCommandLine([...args, '--json', '--html', 'nearest.html'], {
+    cwd: small.folder,
+  });
+  expect(exitCode).toBe(0);
+  const found = JSON.parse(stdout) as SearchResult[];
+  expect(found.map(({ image }) => image)).toEqual(pictures.slice(0, 2).map(({ name }) => name));
+  const index = new HammingIndex({ codes: run.databaseCodes, labels: dataset.train.labels }, 12, 4);
+  for (const { code, nearest } of found) {
+    const rows = [...index.ranking(packedCodesOfBytes(Buffer.from(code, 'hex'), 12), 0)].slice(0, 3);
+    expect(nearest.map(({ row }) => row)).toEqual(rows);
+    expect(nearest.map((each) => each.path)).toEqual(rows.map((row) => dataset.train.paths[row]));
+    const names = rows.map((row) => dataset.classNames[dataset.train.labels[row]!]);
+    expect(nearest.map((each) => each.class)).toEqual(names);
+  }
+  const page = await readFile(join(small.folder, 'nearest.html'), 'utf8');
+  expect(page.match(/<img /g)).toHaveLength(8);
 });

@@ -1,0 +1,3 @@
+export const codeFormats = ['npy', 'csv', 'faiss'] as const;
+/** `npy`: bytes `[count, bytesPerCode]` for NumPy. `csv`: paths and bits. `faiss`: an `IndexBinaryFlat`. */
+export type CodeFormat = (typeof codeFormats)[number];

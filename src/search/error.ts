@@ -1,0 +1,18 @@
+import { type ExitCode, ExitCode as exit, FcaenetError } from '../errors.js';
+
+export type SearchErrorCode = 'SEARCH_OTHER_DATASET' | 'SEARCH_DATABASE_UNREADABLE' | 'SEARCH_PATHS_DIFFER';
+
+const exitCodes: Record<SearchErrorCode, ExitCode> = {
+  SEARCH_OTHER_DATASET: exit.badData,
+  SEARCH_DATABASE_UNREADABLE: exit.missingInput,
+  SEARCH_PATHS_DIFFER: exit.badData,
+};
+
+/** A database that cannot be searched. */
+export class SearchError extends FcaenetError {
+  override readonly name = 'SearchError';
+
+  constructor(code: SearchErrorCode, message: string, options?: { cause?: unknown }) {
+    super(code, message, exitCodes[code], options);
+  }
+}
