@@ -31,6 +31,7 @@ runMain(async () => {
     ablate: async (options) => (await import('./commands/experiment-actions.js')).ablate(options),
     tune: async (options) => (await import('./commands/experiment-actions.js')).tune(options),
     audit: async (options) => (await import('./inspection/command.js')).audit(options),
+    export: async (options) => (await import('./export/command.js')).exportRun(options),
     worker: {
       work: async (options) => (await import('./worker/command.js')).work(options),
       workOnDevices: async (options) => (await import('./worker/devices-command.js')).workOnDevices(options),

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type AblateOptions, registerAblate } from './ablate.js';
+import type { ExportOptions } from '../export/command.js';
 import { type AuditOptions, registerAudit } from './audit.js';
 import { type MakeCertificatesOptions, registerCerts } from './certs.js';
 import { type ControlOptions, registerControl } from './control.js';
@@ -9,6 +10,7 @@ import { type DoctorActions, registerDoctor } from './doctor.js';
 import { type EncodeOptions, registerEncode } from './encode.js';
 import { type EstimateOptions, registerEstimate } from './estimate.js';
 import { type EvaluateOptions, registerEvaluate } from './evaluate.js';
+import { registerExport } from './export.js';
 import { type RunsActions, registerRuns } from './runs.js';
 import { registerSearch, type SearchOptions } from './search.js';
 import { registerStart, type StartOptions } from './start.js';
@@ -31,6 +33,7 @@ export interface CommandActions {
   ablate(options: AblateOptions): Promise<void>;
   tune(options: TuneOptions): Promise<void>;
   audit(options: AuditOptions): Promise<void>;
+  export(options: ExportOptions): Promise<void>;
   readonly runs: RunsActions;
   readonly dataset: DatasetActions;
   start(options: StartOptions): Promise<void>;
@@ -52,6 +55,7 @@ export function registerCommands(program: Command, actions: CommandActions): voi
   registerAblate(program, actions.ablate);
   registerTune(program, actions.tune);
   registerAudit(program, actions.audit);
+  registerExport(program, actions.export);
   registerRuns(program, actions.runs);
   registerDataset(program, actions.dataset);
   registerStart(program, actions.start);

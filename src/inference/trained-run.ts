@@ -1,8 +1,11 @@
 import { CheckpointStore } from '../checkpoint/store.js';
+import { queryCodesFromTensors } from '../coordinator/checkpoints/code-tensors.js';
 import { hashFromTensors } from '../coordinator/checkpoints/hash-tensors.js';
+import type { Records } from '../coordinator/checkpoints/run-checkpoints.js';
 import { weightsFromTensors } from '../coordinator/checkpoints/weight-tensors.js';
 import type { FlatWeights } from '../coordinator/dispatch/outgoing-weights.js';
 import { readersFence } from '../coordinator/leadership/leadership.js';
+import type { IterationRecord } from '../coordinator/training/run-state.js';
 import { packCodes } from '../hashing/codes.js';
 import { arithmeticVersion } from '../identity/arithmetic-version.js';
 import type { Identity } from '../identity/identity.js';
@@ -22,6 +25,7 @@ export type CheckpointChoice = 'last' | 'best' | (string & {});
 export interface TrainedRun {
   /** `runs/NAME` */
   readonly directory: string;
+  readonly name: string;
   readonly spec: TrainingRunSpec;
   readonly layout: ModelLayout;
   /** Name of the checkpoint. */
@@ -35,6 +39,14 @@ export interface TrainedRun {
   readonly databaseCodes: Uint32Array;
   readonly databaseSize: number;
   readonly datasetFingerprint: string;
+  /** Q: the codes of the whole test split, for which V was ranked, ±1 `[queries, bits]`; null when there are none. */
+  readonly queryCodes: Int8Array | null;
+  /** The newest iteration that was evaluated; null before the first evaluation. */
+  readonly evaluated: IterationRecord | null;
+  /** Whether the weights have changed since that evaluation. */
+  readonly hasStepsSinceEvaluation: boolean;
+  /** Of the fcaenet that started the run; null when the checkpoint does not say. */
+  readonly version: string | null;
   /** Of the workers that trained it; null when they had different ones. */
   readonly identity: Identity | null;
   /** Newer checkpoints that cannot be used, and why. */
@@ -87,8 +99,12 @@ export async function readTrainedRun(path: string, choice: CheckpointChoice = 'l
     );
   }
   const { shape, data } = codes.V!;
+  const records = state.history as Pick<Records, 'datasetFingerprint' | 'iterations'>;
+  const evaluated = records.iterations.findLast(({ evaluation }) => evaluation !== null) ?? null;
+  const { iteration, epoch, step } = state.position;
   return {
     directory: path,
+    name: run.metadata.name,
     spec,
     layout,
     checkpoint: loaded.name,
@@ -97,7 +113,11 @@ export async function readTrainedRun(path: string, choice: CheckpointChoice = 'l
     hash,
     databaseCodes: packCodes(data as Int8Array, spec.bits),
     databaseSize: shape[0]!,
-    datasetFingerprint: (state.history as { readonly datasetFingerprint: string }).datasetFingerprint,
+    datasetFingerprint: records.datasetFingerprint,
+    queryCodes: queryCodesFromTensors(codes),
+    evaluated,
+    hasStepsSinceEvaluation: evaluated !== null && (iteration > evaluated.iteration || epoch > 0 || step > 0),
+    version: state.version,
     identity: state.identity === null ? null : JSON.parse(state.identity),
     rejected,
   };

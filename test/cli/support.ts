@@ -22,6 +22,7 @@ export async function parseCommandLine(...args: string[]): Promise<{ action: str
     ablate: remember('ablate'),
     tune: remember('tune'),
     audit: remember('audit'),
+    export: remember('export'),
     runs: { list: remember('list'), compare: remember('compare'), bisect: remember('bisect') },
     dataset: { make: remember('make'), check: remember('check') },
     start: remember('start'),

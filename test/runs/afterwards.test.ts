@@ -1,11 +1,15 @@
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { interruptProcess } from '../../src/console/interrupt.js';
 import { ExitCode } from '../../src/errors.js';
+import { exportRun } from '../../src/export/command.js';
+import { exportedFiles } from '../../src/export/export-run.js';
 import { auditRun } from '../../src/inspection/audit.js';
 import { compareRuns } from '../../src/inspection/runs/compare-runs.js';
 import { comparisonTables, runsTable } from '../../src/inspection/runs/show-runs.js';
 import { CommandLine, runCommandLine } from '../kit/command-line.js';
+import { failure } from '../kit/failure.js';
 import { type SmallRun, smallRun } from '../kit/small-run.js';
 
 /** Four steps. */
@@ -212,5 +216,83 @@ describe('an audit', () => {
       /^fcaenet: the ledger ends [^\n]+ of the run's 12 steps\.\n$|middle of line/,
     );
     expect(audit.exitCode).toBe(ExitCode.badData);
+  });
+});
+
+describe('export', () => {
+  const output = () => join(small.folder, 'exported');
+  const exported = (...args: string[]) =>
+    runCommandLine(['export', ...args, '--output', output()], { cwd: small.folder });
+
+  test('writes network and codes with a model card, and replaces no file unless it is told to', async () => {
+    const first = await exported(one, '--format', 'onnx,torch,safetensors,tfjs,faiss,npy');
+    expect([first.exitCode, first.stderr]).toEqual([0, '']);
+    const { files } = first.lines.at(-1) as unknown as { files: string[] };
+    const found = readdirSync(output(), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => relative(output(), join(parentPath, name)));
+    expect(found.sort()).toEqual([...files].sort());
+
+    const { pictures, codes } = { pictures: 32, codes: 12 };
+    const table = readFileSync(join(output(), 'database.csv'), 'utf8').trimEnd().split('\n');
+    expect(table[0]).toBe('id,path,label,class,code');
+    expect(table.length).toBe(1 + pictures);
+    const bits = table.slice(1).flatMap((line) => [...line.split(',')[4]!]);
+    // FAISS has the codes of the table, in bytes whose lowest bit comes first.
+    const index = readFileSync(join(output(), 'database.faiss')).subarray(33);
+    expect(bits).toEqual(
+      Array.from({ length: pictures * codes }, (_, at) => {
+        const [row, bit] = [Math.floor(at / codes), at % codes];
+        return String((index[2 * row + (bit >> 3)]! >> (bit & 7)) & 1);
+      }),
+    );
+    const card = readFileSync(join(output(), 'MODEL_CARD.md'), 'utf8');
+    const { mAP } = await small.result('one');
+    expect(card).toContain(`| mean average precision (mAP) over the whole database | ${mAP!.toFixed(4)} |`);
+    expect(card).toContain('PLACEHOLDER');
+
+    const again = await exported(one, '--format', 'npy');
+    expect(again.exitCode).toBe(ExitCode.cannotCreate);
+    expect(again.stderr).toMatch(/database\.codes\.npy exists already; add --overwrite to replace it/);
+    expect((await exported(one, '--format', 'npy', '--overwrite')).exitCode).toBe(0);
+  });
+
+  test('says which formats and checkpoints there are', async () => {
+    const format = await exported(one, '--format', 'onnx,keras');
+    expect(format.exitCode).toBe(ExitCode.usage);
+    expect(format.stderr).toContain('It must be one or more of safetensors, torch, onnx, tfjs, faiss, npy');
+    const checkpoint = await exported(one, '--format', 'onnx', '--checkpoint', 'first');
+    expect(checkpoint.exitCode).toBe(ExitCode.missingInput);
+    expect(checkpoint.stderr).toMatch(/has no checkpoint first; expected last, best or one of term-/);
+  });
+
+  test('ends with a signal, and leaves no part of a file', async () => {
+    const folder = join(small.folder, 'left');
+    const options = { runDirectory: one, formats: ['onnx'], output: folder } as const;
+    const ended = expect(exportRun({ ...options, checkpoint: 'last', overwrite: false })).rejects.toEqual(
+      failure('EXPORT_INTERRUPTED', /left was interrupted; only complete files are there$/),
+    );
+    interruptProcess('SIGINT');
+    await ended;
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('needs the list of images for codes, and that it is the list of their dataset', async () => {
+    const copy = join(small.folder, 'copied');
+    cpSync(one, copy, { recursive: true });
+    const list = join(copy, 'pictures.json');
+    const pictures = JSON.parse(readFileSync(list, 'utf8'));
+    writeFileSync(list, JSON.stringify({ ...pictures, fingerprint: 'f'.repeat(64) }));
+    await expect(exportedFiles(copy, ['faiss'], 'last')).rejects.toEqual(
+      failure(
+        'EXPORT_PICTURES_DIFFER',
+        /lists the dataset ffffffffffff…, but its codes are of [0-9a-f]{12}…$/,
+      ),
+    );
+    rmSync(list);
+    await expect(exportedFiles(copy, ['npy'], 'last')).rejects.toEqual(
+      failure('EXPORT_NO_PICTURES', /has no pictures.json, so nothing says which image each code belongs to/),
+    );
+    expect((await exportedFiles(copy, ['safetensors'], 'best')).files.length).toBe(2);
   });
 });

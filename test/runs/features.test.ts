@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { exportedFiles } from '../../src/export/export-run.js';
 import { readTrainedRun } from '../../src/inference/trained-run.js';
 import { figuresOf } from '../inference/figures.js';
 import { CommandLine, runCommandLine } from '../kit/command-line.js';
@@ -54,6 +55,18 @@ test('codes are learned again with the same bits, by two workers, after an inter
   );
   const resumed = await finished('interrupted', 'itq', 2, '--resume');
   expect(resumed).toEqual(expect.objectContaining({ codesSha256: (await small.result('itq')).codesSha256 }));
+});
+
+test('codes are exported, and a network that makes none by itself is not', async () => {
+  const run = join(small.folder, 'runs', 'itq');
+  await expect(exportedFiles(run, ['npy', 'onnx'], 'last')).rejects.toEqual(
+    failure(
+      'EXPORT_METHOD',
+      /has the method itq, which makes codes from features .*; --format onnx needs a method that trains the network, and faiss and npy export the codes$/,
+    ),
+  );
+  const { files } = await exportedFiles(run, ['faiss'], 'last');
+  expect(files.map(({ name }) => name)).toContain('database.faiss');
 });
 
 test('the trained network of a directory makes the codes of the run’s own evaluation', async () => {

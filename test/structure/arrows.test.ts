@@ -34,6 +34,7 @@ const heights: readonly { readonly folders: readonly string[]; readonly mayImpor
   { folders: ['estimate', 'inspection'], mayImportEachOther: false },
   { folders: ['experiments'], mayImportEachOther: false },
   { folders: ['estimate', 'inspection', 'encoding', 'search'], mayImportEachOther: false },
+  { folders: ['estimate', 'export', 'inspection'], mayImportEachOther: false },
   { folders: ['commands'], mayImportEachOther: false },
   { folders: ['cli.ts'], mayImportEachOther: false },
 ];

@@ -20,7 +20,7 @@ test.each([...shownCommands(), ...tableCommands()])('%s: %s is a command that ex
   } else if (program === '.ci/run') {
     expect(statSync(program).mode & 0o111).not.toBe(0);
   } else {
-    expect(['git', 'cd', 'curl', 'apt-get', 'sudo', 'kubectl', 'buildah']).toContain(program);
+    expect(['git', 'cd', 'curl', 'apt-get', 'sudo', 'kubectl', 'buildah', 'python3']).toContain(program);
   }
 });
 

@@ -33,6 +33,7 @@ const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'src/engine/graph': [['graph.ts', 'operations.ts'], ['kernels'], ['*']],
   'src/engine/onednn': [['addon.ts', 'backend.ts', 'buffer-pool.ts'], ['kernels'], ['*']],
   'src/experiments': [['*'], ['tune']],
+  'src/export': [['error.ts', 'files.ts', 'formats.ts', 'network.ts'], ['graph'], ['*']],
   'src/inspection': [['runs'], ['*'], ['bisect']],
   'src/machine': [['error.ts', 'system-text.ts'], ['devices'], ['*']],
   'src/model': [['*'], ['graph', 'weights'], ['any-engine.ts']],

@@ -50,7 +50,7 @@ export interface RunOrigin {
 }
 
 /** Content of a checkpoint's `history.json`: everything about the run that is not a tensor. */
-interface Records {
+export interface Records {
   readonly datasetFingerprint: string;
   readonly optimizerStarted: boolean;
   readonly iterations: IterationRecord[];

@@ -1,0 +1,7 @@
+/** A file of an export. */
+export interface ExportedFile {
+  /** relative to the export's folder, with `/` as separator */
+  readonly name: string;
+  /** its bytes, as consecutive pieces */
+  readonly pieces: readonly Uint8Array[];
+}

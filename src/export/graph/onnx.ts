@@ -1,0 +1,168 @@
+import { encodeOnnx, type OnnxNode, type OnnxTensor } from '../../formats/onnx.js';
+import type { ParameterSpec } from '../../model/layout.js';
+import { scalings } from '../../model/preprocess.js';
+import { torchShape, toTorchOrder } from '../../model/torch-order.js';
+import { version } from '../../run/version.js';
+import { type ExportedNetwork, valuesOf } from '../network.js';
+import { type NetworkOperation, networkInput, networkOperations, networkOutput } from './operations.js';
+
+/** Of 2022: runtimes since ONNX Runtime 1.14 have it, and no operation below has changed since. */
+const operatorSet = 18;
+
+/**
+ * A network as the bytes of an ONNX file. Its input `images` is float32 `[n, 3, height, width]`, RGB from 0 to 1; the
+ * graph normalises it. Its outputs are `u`, float32 `[n, bits]` (equation 2), and `bits`, uint8 `[n, bits]`: 1 where u is
+ * at least 0. n is any number.
+ */
+export function encodeOnnxNetwork(network: ExportedNetwork): Uint8Array {
+  const { layout, metadata } = network;
+  const { height, width, bits, trunk } = layout;
+  const writer = new Writer(network);
+  writer.normalise();
+  for (const operation of networkOperations(layout)) writer.write(operation);
+  writer.signs();
+  return encodeOnnx({
+    producer: { name: 'fcaenet', version },
+    name: trunk.title,
+    description: `${trunk.title} with a hash layer of ${bits} bits, trained by fcaenet.`,
+    operatorSet,
+    nodes: writer.nodes,
+    initializers: writer.initializers,
+    inputs: [
+      {
+        name: 'images',
+        type: 'float32',
+        shape: ['n', 3, height, width],
+        description: 'RGB from 0 to 1; the graph normalises it',
+      },
+    ],
+    outputs: [
+      {
+        name: networkOutput,
+        type: 'float32',
+        shape: ['n', bits],
+        description: 'outputs of the network, from -1 to 1',
+      },
+      { name: 'bits', type: 'uint8', shape: ['n', bits], description: 'the code: 1 where u is at least 0' },
+    ],
+    metadata,
+  });
+}
+
+class Writer {
+  readonly nodes: OnnxNode[] = [];
+  readonly initializers: OnnxTensor[] = [];
+
+  constructor(private readonly network: ExportedNetwork) {}
+
+  /** (255 x / divisor − mean) / deviation, in one product and one difference. */
+  normalise(): void {
+    const { divisor, mean, deviation } = scalings[this.network.layout.trunk.preprocessing];
+    const perChannel = (name: string, value: (channel: number) => number) =>
+      this.constant(
+        name,
+        Float32Array.from(mean, (_, channel) => value(channel)),
+        [1, 3, 1, 1],
+      );
+    const scale = perChannel('images.scale', (channel) => 255 / divisor / deviation[channel]!);
+    const shift = perChannel('images.shift', (channel) => mean[channel]! / deviation[channel]!);
+    this.node('Mul', 'images.scaled', ['images', scale]);
+    this.node('Sub', networkInput, ['images.scaled', shift]);
+  }
+
+  write(operation: NetworkOperation): void {
+    const { name, input } = operation;
+    switch (operation.kind) {
+      case 'convolution': {
+        const { filter, sides, stride, depthwise, channels } = operation;
+        this.node('Conv', name, [input, this.parameter(filter)], {
+          kernel_shape: torchShape(filter).slice(2),
+          strides: [stride, stride],
+          pads: [sides.top, sides.left, sides.bottom, sides.right],
+          group: depthwise ? channels : 1,
+        });
+        break;
+      }
+      case 'batchNorm': {
+        const { scale, offset, statistics } = operation;
+        const { mean, variance } = this.network.weights;
+        const moments = (label: string, values: Float32Array) => {
+          const own = values.slice(statistics.offset, statistics.offset + statistics.channels);
+          return this.constant(label, own, [statistics.channels]);
+        };
+        this.node(
+          'BatchNormalization',
+          name,
+          [
+            input,
+            this.parameter(scale),
+            this.parameter(offset),
+            moments(statistics.meanName, mean),
+            moments(statistics.varianceName, variance),
+          ],
+          { epsilon: { float: this.network.layout.epsilon } },
+        );
+        break;
+      }
+      case 'relu':
+        this.node('Relu', name, [input]);
+        break;
+      case 'relu6':
+        this.node('Clip', name, [input, this.scalar('zero', 0), this.scalar('six', 6)]);
+        break;
+      case 'tanh':
+        this.node('Tanh', name, [input]);
+        break;
+      case 'maxPool': {
+        const { size, stride, padding } = operation;
+        this.node('MaxPool', name, [input], {
+          kernel_shape: [size, size],
+          strides: [stride, stride],
+          pads: [padding, padding, padding, padding],
+        });
+        break;
+      }
+      case 'add':
+        this.node('Add', name, [input, operation.other]);
+        break;
+      case 'mean':
+        this.node('GlobalAveragePool', `${name}.pooled`, [input]);
+        this.node('Flatten', name, [`${name}.pooled`]);
+        break;
+      case 'dense':
+        this.node('Gemm', name, [input, this.parameter(operation.weight), this.parameter(operation.bias)], {
+          transB: 1,
+        });
+        break;
+    }
+  }
+
+  signs(): void {
+    this.node('GreaterOrEqual', 'signs', [networkOutput, this.scalar('zero', 0)]);
+    // 2 is uint8.
+    this.node('Cast', 'bits', ['signs'], { to: 2 });
+  }
+
+  private node(
+    operator: string,
+    name: string,
+    inputs: readonly string[],
+    attributes: OnnxNode['attributes'] = {},
+  ): void {
+    this.nodes.push({ name, operator, inputs, attributes });
+  }
+
+  private parameter(spec: ParameterSpec): string {
+    return this.constant(spec.name, toTorchOrder(valuesOf(this.network, spec), spec), torchShape(spec));
+  }
+
+  private scalar(name: string, value: number): string {
+    if (this.initializers.some((each) => each.name === name)) return name;
+    return this.constant(name, Float32Array.of(value), []);
+  }
+
+  private constant(name: string, data: Float32Array, shape: readonly number[]): string {
+    this.initializers.push({ name, shape, data });
+    return name;
+  }
+}

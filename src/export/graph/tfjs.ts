@@ -1,0 +1,190 @@
+import {
+  encodeTfjsModel,
+  type TfjsAttribute,
+  type TfjsConstant,
+  type TfjsNode,
+} from '../../formats/tfjs-graph.js';
+import type { ParameterSpec } from '../../model/layout.js';
+import { normalizeImages } from '../../model/preprocess.js';
+import { version } from '../../run/version.js';
+import { type ExportedNetwork, valuesOf } from '../network.js';
+import { type NetworkOperation, networkInput, networkOperations, networkOutput } from './operations.js';
+
+/**
+ * A network as the files of a TensorFlow.js graph model. Its input `images` is int32 `[n, height, width, 3]`, RGB bytes, as
+ * `tf.browser.fromPixels` gives them. The graph looks the normalised value of each byte up in a table, so its inputs are
+ * those of training to the bit. Its outputs are `u`, float32 `[n, bits]` (equation 2), and `bits`, int32 `[n, bits]`: 1
+ * where u is at least 0. n is any number.
+ */
+export function encodeTfjsNetwork(network: ExportedNetwork): { name: string; bytes: Uint8Array }[] {
+  const { layout, metadata } = network;
+  const { height, width, bits } = layout;
+  const writer = new Writer(network);
+  writer.normalise();
+  for (const operation of networkOperations(layout)) writer.write(operation);
+  writer.signs();
+  return encodeTfjsModel({
+    producer: `fcaenet ${version}`,
+    nodes: writer.nodes,
+    constants: writer.constants,
+    inputs: [{ name: 'images', type: 'int32', shape: [-1, height, width, 3] }],
+    outputs: [
+      { name: networkOutput, type: 'float32', shape: [-1, bits] },
+      { name: 'bits', type: 'int32', shape: [-1, bits] },
+    ],
+    metadata,
+  });
+}
+
+const float: TfjsAttribute = { type: 'float32' };
+const layoutOfImages: TfjsAttribute = { text: 'NHWC' };
+
+class Writer {
+  readonly nodes: TfjsNode[] = [];
+  readonly constants: TfjsConstant[] = [];
+
+  constructor(private readonly network: ExportedNetwork) {}
+
+  /** The value of byte b of channel k is at position 256 k + b of a table. */
+  normalise(): void {
+    const { height, width, trunk } = this.network.layout;
+    this.node('Placeholder', 'images', [], {
+      dtype: { type: 'int32' },
+      shape: { shape: [-1, height, width, 3] },
+    });
+    const every = Uint8Array.from({ length: 3 * 256 }, (_, index) => Math.floor(index / 3));
+    const byPixel = normalizeImages(every, trunk.preprocessing);
+    const byChannel = Float32Array.from(byPixel, (_, index) => byPixel[3 * (index & 255) + (index >>> 8)]!);
+    const table = this.constant('images.table', byChannel, [3 * 256]);
+    const begins = this.constant('images.begins', Int32Array.of(0, 256, 512), [3]);
+    this.node('AddV2', 'images.positions', ['images', begins], { T: { type: 'int32' } });
+    this.node('GatherV2', networkInput, [table, 'images.positions', this.axes('axis', [0], [])], {
+      Tparams: float,
+      Tindices: { type: 'int32' },
+      Taxis: { type: 'int32' },
+      batch_dims: { integer: 0 },
+    });
+  }
+
+  write(operation: NetworkOperation): void {
+    const { name, input } = operation;
+    switch (operation.kind) {
+      case 'convolution':
+        this.convolution(operation);
+        break;
+      case 'batchNorm': {
+        const { scale, offset, statistics } = operation;
+        const { mean, variance } = this.network.weights;
+        const moments = (label: string, values: Float32Array) => {
+          const own = values.slice(statistics.offset, statistics.offset + statistics.channels);
+          return this.constant(label, own, [statistics.channels]);
+        };
+        const tensors = [
+          this.parameter(scale),
+          this.parameter(offset),
+          moments(statistics.meanName, mean),
+          moments(statistics.varianceName, variance),
+        ];
+        this.node('FusedBatchNormV3', name, [input, ...tensors], {
+          T: float,
+          U: float,
+          epsilon: { float: this.network.layout.epsilon },
+          is_training: { flag: false },
+          data_format: layoutOfImages,
+        });
+        break;
+      }
+      case 'relu':
+        this.node('Relu', name, [input], { T: float });
+        break;
+      case 'relu6':
+        this.node('Relu6', name, [input], { T: float });
+        break;
+      case 'tanh':
+        this.node('Tanh', name, [input], { T: float });
+        break;
+      case 'maxPool': {
+        const { size, stride, padding } = operation;
+        // The graph's own maximum knows no explicit padding.
+        const sides = [0, 0, padding, padding, padding, padding, 0, 0];
+        const padded = `${name}.padded`;
+        this.node('Pad', padded, [input, this.axes(`${name}.sides`, sides, [4, 2])], {
+          T: float,
+          Tpaddings: { type: 'int32' },
+        });
+        this.node('MaxPool', name, [padded], {
+          T: float,
+          ksize: { integers: [1, size, size, 1] },
+          strides: { integers: [1, stride, stride, 1] },
+          padding: { text: 'VALID' },
+          data_format: layoutOfImages,
+        });
+        break;
+      }
+      case 'add':
+        this.node('AddV2', name, [input, operation.other], { T: float });
+        break;
+      case 'mean':
+        this.node('Mean', name, [input, this.axes('heightAndWidth', [1, 2], [2])], {
+          T: float,
+          Tidx: { type: 'int32' },
+          keep_dims: { flag: false },
+        });
+        break;
+      case 'dense': {
+        const product = `${name}.product`;
+        this.node('MatMul', product, [input, this.parameter(operation.weight)], {
+          T: float,
+          transpose_a: { flag: false },
+          transpose_b: { flag: false },
+        });
+        this.node('AddV2', name, [product, this.parameter(operation.bias)], { T: float });
+        break;
+      }
+    }
+  }
+
+  signs(): void {
+    const zero = this.constant('zero', Float32Array.of(0), []);
+    this.node('GreaterEqual', 'signs', [networkOutput, zero], { T: float });
+    this.node('Cast', 'bits', ['signs'], { DstT: { type: 'int32' } });
+  }
+
+  private convolution({ name, input, ...rest }: NetworkOperation & { readonly kind: 'convolution' }): void {
+    const { depthwise, filter, stride, padding } = rest;
+    const explicit = typeof padding === 'number' && padding > 0 ? padding : null;
+    const ways = { same: 'SAME', 0: 'VALID' } as Readonly<Record<string, string>>;
+    this.node(depthwise ? 'DepthwiseConv2dNative' : 'Conv2D', name, [input, this.parameter(filter)], {
+      T: float,
+      strides: { integers: [1, stride, stride, 1] },
+      dilations: { integers: [1, 1, 1, 1] },
+      padding: { text: explicit === null ? ways[padding]! : 'EXPLICIT' },
+      explicit_paddings: {
+        integers: explicit === null ? [] : [0, 0, explicit, explicit, explicit, explicit, 0, 0],
+      },
+      data_format: layoutOfImages,
+    });
+  }
+
+  private node(
+    operator: string,
+    name: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, TfjsAttribute>>,
+  ): void {
+    this.nodes.push({ name, operator, inputs, attributes });
+  }
+
+  private parameter(spec: ParameterSpec): string {
+    return this.constant(spec.name, valuesOf(this.network, spec), spec.shape);
+  }
+
+  private axes(name: string, values: readonly number[], shape: readonly number[]): string {
+    return this.constant(name, Int32Array.from(values), shape);
+  }
+
+  private constant(name: string, data: TfjsConstant['data'], shape: readonly number[]): string {
+    this.constants.push({ name, data, shape });
+    return name;
+  }
+}

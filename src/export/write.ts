@@ -1,0 +1,85 @@
+import { dirname, join } from 'node:path';
+import { disk } from '../disk/disk.js';
+import { ExitCode } from '../errors.js';
+import { isAbsence } from '../run/presence.js';
+import { ExportError } from './error.js';
+import type { ExportedFile } from './files.js';
+
+/** Bytes written at a time, so that a signal is noticed between. */
+const chunkBytes = 8 * 2 ** 20;
+
+/**
+ * Checks that no file of an export exists.
+ * @throws ExportError `EXPORT_EXISTS`, naming the first
+ */
+export async function requireAbsent(folder: string, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const path = join(folder, name);
+    const found = await disk.stat(path).catch((cause) => {
+      if (isAbsence(cause)) return null;
+      throw unwritable(path, cause);
+    });
+    if (found === null) continue;
+    throw new ExportError(
+      'EXPORT_EXISTS',
+      `${path} exists already; add --overwrite to replace it, or choose another folder with --output`,
+      { exitCode: ExitCode.cannotCreate },
+    );
+  }
+}
+
+/**
+ * Writes the files of an export, and their folders. Each file is complete from the moment it has its name.
+ * @param signal stops between two pieces; a file that is not complete is removed
+ * @throws ExportError `EXPORT_WRITE`; the signal's reason when aborted
+ */
+export async function writeFiles(
+  folder: string,
+  files: readonly ExportedFile[],
+  signal: AbortSignal,
+  onWritten: (bytes: number) => void = () => {},
+): Promise<void> {
+  for (const { name, pieces } of files) {
+    const path = join(folder, name);
+    const temporary = `${path}.${process.pid}.tmp`;
+    try {
+      await disk.makeFolder(dirname(path));
+      await writePieces(temporary, pieces, signal, onWritten);
+      await disk.rename(temporary, path);
+    } catch (cause) {
+      await disk.remove(temporary).catch(() => {});
+      signal.throwIfAborted();
+      throw unwritable(path, cause);
+    }
+  }
+}
+
+async function writePieces(
+  path: string,
+  pieces: readonly Uint8Array[],
+  signal: AbortSignal,
+  onWritten: (bytes: number) => void,
+): Promise<void> {
+  const file = await disk.open(path, 'w');
+  try {
+    for (const piece of pieces) {
+      for (let start = 0; start < piece.length; start += chunkBytes) {
+        signal.throwIfAborted();
+        const chunk = piece.subarray(start, start + chunkBytes);
+        await file.append(chunk);
+        onWritten(chunk.length);
+      }
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+function unwritable(path: string, cause: unknown): ExportError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  return new ExportError('EXPORT_WRITE', `${path} cannot be written (${code ?? message})`, {
+    exitCode: ExitCode.cannotCreate,
+    cause,
+  });
+}

@@ -1,0 +1,34 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { expect, test } from 'vitest';
+import { encodeOnnxNetwork } from '../../src/export/graph/onnx.js';
+import { encodeImages } from '../../src/model/encode.js';
+import { Network } from '../../src/model/network.js';
+import { normalizeImages } from '../../src/model/preprocess.js';
+import { relativeError } from '../golden/support.js';
+import { useEngine } from '../model/engine.js';
+import { exportedLayouts, exportedNetwork, exportedPictures } from './networks.js';
+import { runOnnx } from './onnx-interpreter.js';
+
+useEngine();
+
+test.each(Object.entries(exportedLayouts))(
+  'the operators of the ONNX graph compute u of images from 0 to 1: %s',
+  (_, layout) => {
+    const network = exportedNetwork(layout);
+    const { height, width, bits } = layout;
+    const pictures = exportedPictures(layout, 2);
+    const own = new Network(layout);
+    own.setWeights(network.weights);
+    const { u } = encodeImages(own, normalizeImages(pictures, layout.trunk.preprocessing), 2);
+
+    const images = tf.tidy(() => {
+      const bytes = tf.tensor4d(Float32Array.from(pictures), [2, height, width, 3]);
+      return tf.transpose(tf.div(bytes, 255), [0, 3, 1, 2]) as tf.Tensor4D;
+    });
+    const outputs = runOnnx(encodeOnnxNetwork(network), images);
+    expect(Object.keys(outputs)).toEqual(['u', 'bits']);
+    expect(outputs.u!.shape).toEqual([2, bits]);
+    expect(relativeError(outputs.u!.dataSync(), u)).toBeLessThan(1e-4);
+    expect(Array.from(outputs.bits!.dataSync())).toEqual(Array.from(u, (value) => Number(value >= 0)));
+  },
+);
