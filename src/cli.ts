@@ -32,6 +32,7 @@ runMain(async () => {
     tune: async (options) => (await import('./commands/experiment-actions.js')).tune(options),
     audit: async (options) => (await import('./inspection/command.js')).audit(options),
     export: async (options) => (await import('./export/command.js')).exportRun(options),
+    report: async (options) => (await import('./report/command.js')).report(options),
     worker: {
       work: async (options) => (await import('./worker/command.js')).work(options),
       workOnDevices: async (options) => (await import('./worker/devices-command.js')).workOnDevices(options),

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { type AblateOptions, registerAblate } from './ablate.js';
 import type { ExportOptions } from '../export/command.js';
+import { type AblateOptions, registerAblate } from './ablate.js';
 import { type AuditOptions, registerAudit } from './audit.js';
 import { type MakeCertificatesOptions, registerCerts } from './certs.js';
 import { type ControlOptions, registerControl } from './control.js';
@@ -11,6 +11,7 @@ import { type EncodeOptions, registerEncode } from './encode.js';
 import { type EstimateOptions, registerEstimate } from './estimate.js';
 import { type EvaluateOptions, registerEvaluate } from './evaluate.js';
 import { registerExport } from './export.js';
+import { type ReportOptions, registerReport } from './report.js';
 import { type RunsActions, registerRuns } from './runs.js';
 import { registerSearch, type SearchOptions } from './search.js';
 import { registerStart, type StartOptions } from './start.js';
@@ -34,6 +35,7 @@ export interface CommandActions {
   tune(options: TuneOptions): Promise<void>;
   audit(options: AuditOptions): Promise<void>;
   export(options: ExportOptions): Promise<void>;
+  report(options: ReportOptions): Promise<void>;
   readonly runs: RunsActions;
   readonly dataset: DatasetActions;
   start(options: StartOptions): Promise<void>;
@@ -56,6 +58,7 @@ export function registerCommands(program: Command, actions: CommandActions): voi
   registerTune(program, actions.tune);
   registerAudit(program, actions.audit);
   registerExport(program, actions.export);
+  registerReport(program, actions.report);
   registerRuns(program, actions.runs);
   registerDataset(program, actions.dataset);
   registerStart(program, actions.start);

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
-import type { Encoder } from '../inference/encoder.js';
 import { bytesOfPackedCodes, bytesPerCode } from '../formats/code-bytes.js';
-import { encodeBatchSize, encodeBatches } from '../schedule/encode-batches.js';
+import type { Encoder } from '../inference/encoder.js';
+import { encodeBatches, encodeBatchSize } from '../schedule/encode-batches.js';
 import { type EncodeWork, Journal } from './journal.js';
 import type { FoundPictures } from './list-pictures.js';
 

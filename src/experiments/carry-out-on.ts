@@ -1,7 +1,7 @@
 import type { Console } from '../console/console.js';
 import { OwnCommand } from '../console/own-command.js';
 import { isInterrupted } from '../coordinator/phase.js';
-import { type DatasetCounts, countWork } from '../estimate/work.js';
+import { countWork, type DatasetCounts } from '../estimate/work.js';
 import { carryOut } from './carry-out.js';
 import type { Cell } from './cell.js';
 import { type CellState, stateOf } from './cell-state.js';

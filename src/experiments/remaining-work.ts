@@ -1,5 +1,5 @@
-import type { RunWork } from '../estimate/work.js';
 import { forwardAdvantage } from '../estimate/duration.js';
+import type { RunWork } from '../estimate/work.js';
 
 /** Work of a run in images forward and backward; an image forward only counts as a third. */
 export function workOf({ trainedImages, encodedImages }: RunWork): number {

@@ -1,9 +1,9 @@
+import type { Console } from '../console/console.js';
 import { print } from '../console/output.js';
 import { readableDuration } from '../console/progress.js';
 import { formatTable } from '../console/table.js';
-import type { Console } from '../console/console.js';
 import { computeSeconds, type Speed } from '../estimate/duration.js';
-import { type DatasetCounts, countWork } from '../estimate/work.js';
+import { countWork, type DatasetCounts } from '../estimate/work.js';
 import { localWorkerCount } from '../schedule/worker-count.js';
 import type { Cell } from './cell.js';
 import { type CellState, stateOf } from './cell-state.js';

@@ -1,5 +1,5 @@
-import type { OfficialCounts } from '../data/layouts/listing.js';
 import { officialCounts } from '../data/layouts/layouts.js';
+import type { OfficialCounts } from '../data/layouts/listing.js';
 import { type DatasetKind, datasetKinds } from '../run/training-run.js';
 import { type Cell, directoryOf, type Group, type Plan } from './cell.js';
 import type { CellState } from './cell-state.js';

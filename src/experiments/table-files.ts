@@ -2,11 +2,11 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ExitCode } from '../errors.js';
 import { writeFileAtomic } from '../run/atomic-file.js';
-import { ExperimentError } from './error.js';
 import type { Plan } from './cell.js';
+import { ExperimentError } from './error.js';
+import type { Summary } from './summary.js';
 import { tableCsv } from './table-csv.js';
 import { type TableHeading, tableMarkdown } from './table-markdown.js';
-import type { Summary } from './summary.js';
 
 /** Replaces `table.md`, `table.csv` and `table.json` in a folder. */
 export function writeTable(output: string, heading: TableHeading, plan: Plan, summary: Summary): void {

@@ -1,7 +1,7 @@
 import type { PictureList } from '../data/picture-list.js';
+import type { TrainedRun } from '../inference/trained-run.js';
 import { featureMethod } from '../methods/methods.js';
 import { describePreprocessing } from '../model/preprocess.js';
-import type { TrainedRun } from '../inference/trained-run.js';
 import { version } from '../run/version.js';
 import type { ExportedFile } from './files.js';
 

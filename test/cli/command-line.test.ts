@@ -315,3 +315,16 @@ test('a control command is a request for a run, by its directory or over a NATS 
     await expect(parseCommandLine('pause', '--nats', url)).rejects.toThrow('It must be nats://HOST:PORT');
   }
 });
+
+test('report takes one to four runs', async () => {
+  expect(await parseCommandLine('report', 'runs/a', 'runs/b', '--output', 'ab.html')).toEqual([
+    {
+      action: 'report',
+      options: [{ runDirectories: ['runs/a', 'runs/b'], output: 'ab.html', data: undefined }],
+    },
+  ]);
+  await expect(parseCommandLine('report', 'a', 'b', 'c', 'd', 'e')).rejects.toThrow(
+    'report got 5 run directories, but compares at most 4',
+  );
+  await expect(parseCommandLine('report')).rejects.toThrow('RUN_DIR');
+});

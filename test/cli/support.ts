@@ -23,6 +23,7 @@ export async function parseCommandLine(...args: string[]): Promise<{ action: str
     tune: remember('tune'),
     audit: remember('audit'),
     export: remember('export'),
+    report: remember('report'),
     runs: { list: remember('list'), compare: remember('compare'), bisect: remember('bisect') },
     dataset: { make: remember('make'), check: remember('check') },
     start: remember('start'),

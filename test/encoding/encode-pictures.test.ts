@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { encodePictures } from '../../src/encoding/encode-pictures.js';
-import { listPictures, type FoundPictures } from '../../src/encoding/list-pictures.js';
+import { type FoundPictures, listPictures } from '../../src/encoding/list-pictures.js';
 import { writeCodes } from '../../src/encoding/write-codes.js';
 import type { Encoder, PictureSource } from '../../src/inference/encoder.js';
 import { failure } from '../kit/failure.js';

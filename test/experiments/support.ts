@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
 import { stringify } from 'yaml';
 import type { RunResult } from '../../src/coordinator/training/result.js';
+import type { Cell } from '../../src/experiments/cell.js';
+import { directoryOf } from '../../src/experiments/cell.js';
 import { type GridOptions, planGrid } from '../../src/experiments/plan-grid.js';
 import { methodVariants } from '../../src/experiments/variants.js';
 import { parseTrainingRuns } from '../../src/run/read.js';
 import { RunDirectory } from '../../src/run/run-directory.js';
-import type { Cell } from '../../src/experiments/cell.js';
-import { directoryOf } from '../../src/experiments/cell.js';
-import { mkdirSync } from 'node:fs';
 
 const file = {
   apiVersion: 'fcaenet.dev/v1',

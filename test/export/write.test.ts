@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { requireAbsent, writeFiles } from '../../src/export/write.js';
 import { ExitCode } from '../../src/errors.js';
+import { requireAbsent, writeFiles } from '../../src/export/write.js';
 import { failure } from '../kit/failure.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'fcaenet-write-'));

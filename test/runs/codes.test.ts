@@ -16,10 +16,10 @@ import { bytesOf } from '../../src/transport/bytes.js';
 import type { EncodeWork__Output } from '../../src/transport/generated/fcaenet/v1/EncodeWork.js';
 import { computeEncodeWork } from '../../src/worker/encode-work.js';
 import { openImageSource } from '../../src/worker/images/source.js';
+import { figuresOf, queriesOf } from '../inference/figures.js';
 import { runCommandLine } from '../kit/command-line.js';
 import { failure } from '../kit/failure.js';
 import { type SmallRun, smallRun } from '../kit/small-run.js';
-import { figuresOf, queriesOf } from '../inference/figures.js';
 
 let small: SmallRun;
 const runOf = (name: string) => join(small.folder, 'runs', name);

@@ -31,10 +31,8 @@ const heights: readonly { readonly folders: readonly string[]; readonly mayImpor
   { folders: ['ledger', 'processes'], mayImportEachOther: false },
   { folders: ['coordinator', 'worker'], mayImportEachOther: false },
   { folders: ['inference'], mayImportEachOther: false },
-  { folders: ['estimate', 'inspection'], mayImportEachOther: false },
-  { folders: ['experiments'], mayImportEachOther: false },
-  { folders: ['estimate', 'inspection', 'encoding', 'search'], mayImportEachOther: false },
-  { folders: ['estimate', 'export', 'inspection'], mayImportEachOther: false },
+  { folders: ['estimate', 'inspection', 'encoding', 'export', 'search'], mayImportEachOther: false },
+  { folders: ['experiments', 'report'], mayImportEachOther: false },
   { folders: ['commands'], mayImportEachOther: false },
   { folders: ['cli.ts'], mayImportEachOther: false },
 ];

@@ -37,6 +37,7 @@ const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'src/inspection': [['runs'], ['*'], ['bisect']],
   'src/machine': [['error.ts', 'system-text.ts'], ['devices'], ['*']],
   'src/model': [['*'], ['graph', 'weights'], ['any-engine.ts']],
+  'src/report': [['error.ts'], ['drawing', 'reading'], ['pictures'], ['page'], ['*']],
   'src/transport': [['*'], ['events'], ['control']],
   'src/worker': [['error.ts', 'images'], ['exchange'], ['peering'], ['lane'], ['*']],
 };

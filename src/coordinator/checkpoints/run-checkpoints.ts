@@ -31,7 +31,8 @@ import { flatVector, parameterTensors, statisticsTensors, weightsFromTensors } f
 export interface RunCheckpointsOptions {
   readonly run: TrainingRun;
   readonly directory: RunDirectory;
-  readonly dataset: Dataset;
+  /** Of the run, or what its directory says of it. */
+  readonly dataset: Pick<Dataset, 'root' | 'fingerprint'>;
   readonly layout: ModelLayout;
   readonly term: number;
   readonly fence: Fence;

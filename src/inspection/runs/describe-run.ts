@@ -4,6 +4,7 @@ import { readersFence } from '../../coordinator/leadership/leadership.js';
 import { type RunResult, readResult } from '../../coordinator/training/result.js';
 import type { IterationRecord } from '../../coordinator/training/run-state.js';
 import { disk } from '../../disk/disk.js';
+import { lossesByTerm } from '../../model/loss.js';
 import { undefinedIfAbsent } from '../../run/presence.js';
 import { readTrainingRun } from '../../run/read.js';
 import { RunDirectory } from '../../run/run-directory.js';
@@ -40,9 +41,16 @@ export interface RunContent {
   readonly run: TrainingRun;
   readonly description: RunDescription;
   readonly evaluations: readonly { readonly iteration: number; readonly mAP: number }[];
+  /** Every finished iteration. */
+  readonly iterations: readonly FinishedIteration[];
   /** Null until the run has finished. */
   readonly result: RunResult | null;
 }
+
+/** A finished iteration, with its mean losses by term. */
+export type FinishedIteration = Omit<IterationRecord, 'losses'> & {
+  readonly losses: Readonly<Record<string, number>>;
+};
 
 /** The used part of a checkpoint's history. */
 interface History {
@@ -62,7 +70,11 @@ export async function readRunContent(path: string): Promise<RunContent> {
   const newest = entries.find(({ manifest }) => manifest !== null);
   const history = newest ? await readHistory(join(directory.checkpoints, newest.name)) : null;
   const position = newest?.manifest?.position;
-  const evaluations = (result?.history ?? history?.iterations ?? []).flatMap(({ iteration, evaluation }) =>
+  const iterations =
+    result?.history ??
+    history?.iterations.map((record) => ({ ...record, losses: lossesByTerm(record.losses) })) ??
+    [];
+  const evaluations = iterations.flatMap(({ iteration, evaluation }) =>
     evaluation ? [{ iteration, mAP: evaluation.mAP }] : [],
   );
   const description: RunDescription = {
@@ -76,7 +88,7 @@ export async function readRunContent(path: string): Promise<RunContent> {
     mAP: evaluations.at(-1)?.mAP ?? null,
     seconds: result?.seconds ?? history?.seconds ?? null,
   };
-  return { path, run, description, evaluations, result };
+  return { path, run, description, evaluations, iterations, result };
 }
 
 /** Null when another checkpoint has just replaced this one. */

@@ -1,0 +1,113 @@
+import { featureMethod } from '../../methods/methods.js';
+import { lossTerms } from '../../model/loss.js';
+import type { Axis } from '../drawing/frame.js';
+import { type Line, lineChart } from '../drawing/line-chart.js';
+import type { Markup } from '../drawing/markup.js';
+import type { MeasuredRun } from '../reading/measured-run.js';
+import { figure, figures, type LegendEntry, notice, paragraph, type Section } from './parts.js';
+
+const meanings: Readonly<Record<string, string>> = {
+  similarity: 'how far outputs and database codes are from the similarity of their classes',
+  quantisation: 'how far outputs are from −1 and 1',
+  positive: 'how far an image’s output is from that of another image of its class',
+  augmented: 'how far an image’s output is from that of its erased copy',
+};
+
+/** How mAP and losses changed while the runs trained. */
+export function learningSection(runs: readonly MeasuredRun[]): Section {
+  const trained = runs.filter(({ run }) => featureMethod(run.spec.method) === null);
+  const others = runs.filter((run) => !trained.includes(run));
+  const content: Markup[] = others.map(({ name, run }) =>
+    notice(
+      `${name} has no learning curve: the method ${run.spec.method} learns its codes at once, from features of the network, and trains no network.`,
+    ),
+  );
+  if (trained.length > 0) {
+    content.push(
+      paragraph(
+        'A step is one update of the weights. Losses are means over the steps of an iteration; mAP is measured after it.',
+      ),
+      figures([
+        precisionCurve(runs, trained),
+        ...lossTerms.flatMap((term) => lossCurve(runs, trained, term)),
+      ]),
+    );
+  }
+  return { id: 'learning', title: 'Learning curves', content };
+}
+
+/** Steps of each finished iteration. */
+function stepsPerIteration({ content }: MeasuredRun): number {
+  const { step, iteration } = content.description;
+  return iteration > 0 ? step / iteration : step;
+}
+
+function precisionCurve(runs: readonly MeasuredRun[], trained: readonly MeasuredRun[]): Markup {
+  const lines = trained.map((run) => ({
+    style: runs.indexOf(run),
+    marked: true,
+    points: run.content.evaluations.map(
+      ({ iteration, mAP }) => [iteration * stepsPerIteration(run), mAP] as const,
+    ),
+  }));
+  const ends = trained.map(({ name, content }) => {
+    const [first, last] = [content.evaluations[0], content.evaluations.at(-1)];
+    return first && last
+      ? `${name} from ${first.mAP.toFixed(3)} to ${last.mAP.toFixed(3)}`
+      : `${name} not evaluated`;
+  });
+  return figure(
+    'Mean average precision',
+    lineChart(
+      `Lines of the mean average precision over the steps: ${ends.join('; ')}.`,
+      stepAxis(lines),
+      { label: 'mAP', domain: [0, highest(lines)] },
+      lines,
+    ),
+    'Higher is better. A line that still rises at its end says that more iterations may help.',
+    { legend: legend(runs, trained) },
+  );
+}
+
+function lossCurve(runs: readonly MeasuredRun[], trained: readonly MeasuredRun[], term: string): Markup[] {
+  const lines = trained.map((run) => ({
+    style: runs.indexOf(run),
+    marked: true,
+    points: run.content.iterations.flatMap(({ iteration, losses }) =>
+      losses[term] === undefined ? [] : [[iteration * stepsPerIteration(run), losses[term]] as const],
+    ),
+  }));
+  // A method without the term records zeros.
+  if (lines.every(({ points }) => points.every(([, loss]) => loss === 0))) return [];
+  const ends = lines.map(
+    ({ points }, index) =>
+      `${trained[index]!.name} from ${points[0]?.[1].toPrecision(3) ?? '–'} to ${points.at(-1)?.[1].toPrecision(3) ?? '–'}`,
+  );
+  return [
+    figure(
+      `Loss: ${term}`,
+      lineChart(
+        `Lines of the ${term} loss over the steps: ${ends.join('; ')}.`,
+        stepAxis(lines),
+        { label: 'mean loss', domain: [0, highest(lines)] },
+        lines,
+      ),
+      `The term says ${meanings[term]}. Lower is better.`,
+      { legend: legend(runs, trained) },
+    ),
+  ];
+}
+
+function stepAxis(lines: readonly Line[]): Axis {
+  const last = Math.max(1, ...lines.flatMap(({ points }) => points.map(([step]) => step)));
+  return { label: 'step', domain: [0, last], whole: true };
+}
+
+function highest(lines: readonly Line[]): number {
+  return Math.max(1e-6, ...lines.flatMap(({ points }) => points.map(([, value]) => value)));
+}
+
+/** Names of the runs that a chart shows, with their styles among all runs. */
+export function legend(runs: readonly MeasuredRun[], shown: readonly MeasuredRun[] = runs): LegendEntry[] {
+  return shown.map((run) => ({ name: run.name, style: runs.indexOf(run) }));
+}
