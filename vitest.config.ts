@@ -1,17 +1,22 @@
 import { defineConfig } from 'vitest/config';
+import { plainTests, settings } from './vitest.settings.js';
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: ['test/slow/**', 'test/full/**', 'test/native/**', 'node_modules/**'],
-    // Engines hold global state (the TF.js backend) and native threads: one process per file keeps them apart.
-    pool: 'forks',
-    maxWorkers: 2,
-    // Concurrent tests start processes of their own.
-    maxConcurrency: 2,
-    // Generous: tests of whole runs take seconds, but also end on a machine that is busy with other work.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    ...settings,
+    projects: [
+      // One process loads the modules of all these files once.
+      { extends: true, test: { name: 'plain', include: plainTests, isolate: false } },
+      {
+        extends: true,
+        test: {
+          name: 'others',
+          include: ['test/**/*.test.ts'],
+          // Engines hold global state (the TF.js backend) and native threads: one process per file keeps them apart.
+          exclude: [...plainTests, 'test/{slow,full,native}/**', 'node_modules/**'],
+        },
+      },
+    ],
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],

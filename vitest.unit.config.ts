@@ -1,9 +1,9 @@
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { plainTests, settings } from './vitest.settings.js';
 
 /** Of the tests below, those of the folder whose mutants are tried. */
 const mutated = process.env.FCAENET_MUTATED;
-const folders = mutated ?? '{checkpoint,data,estimate,hashing,ledger,reduction,retrieval,run,schedule}';
 
 /** A mutant's tests end with the first that fails, so the short files come first. */
 class ShortestFirst extends BaseSequencer {
@@ -15,16 +15,13 @@ class ShortestFirst extends BaseSequencer {
 /** Tests that start no process and open no port: `npm run test:unit`, and what mutants are tried on. */
 export default defineConfig({
   test: {
-    include: [`test/${folders}/**/*.test.ts`],
-    // It starts processes to kill them.
-    exclude: ['test/run/run-directory.test.ts'],
-    pool: 'forks',
-    maxWorkers: 2,
+    ...settings,
+    include: mutated === undefined ? plainTests : [`test/${mutated}/**/*.test.ts`],
     setupFiles: mutated === 'hashing' || mutated === 'reduction' ? ['test/kit/short-properties.ts'] : [],
     sequence: mutated === undefined ? {} : { sequencer: ShortestFirst },
-    // One thread for all files of a mutant, so that it loads modules once. Each mutant has its own.
-    isolate: mutated === undefined,
+    // One process loads the modules of all files once. Each mutant has its own.
+    isolate: false,
     // A mutant may make a test wait for what never comes.
-    testTimeout: mutated === undefined ? 120_000 : 60_000,
+    ...(mutated === undefined ? {} : { testTimeout: 60_000 }),
   },
 });

@@ -16,7 +16,7 @@ import { ownProcess } from '../../src/machine/process-name.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import { type ResumeMode, RunDirectory } from '../../src/run/run-directory.js';
 import { failure } from '../kit/failure.js';
-import { run, temporaryDirectory } from './support.js';
+import { run, temporaryDirectory } from '../run/support.js';
 
 function inside(root: string, ...overrides: string[]) {
   return run(`spec.operation.runsDirectory=${root}`, ...overrides);
