@@ -20,6 +20,7 @@ import { type Protection, requireProtection } from './admission/protection.js';
 import { Coordination } from './coordination.js';
 import { CoordinatorError } from './error.js';
 import { Interruption } from './interruption.js';
+import { openLane } from './lane/open-lane.js';
 import { openControl } from './leadership/control-service.js';
 import { type Leading, lead } from './leadership/lead.js';
 import { Monitoring } from './monitoring/monitoring.js';
@@ -151,6 +152,7 @@ function coordinationOf(
   const { spec, metadata } = run;
   const { log } = console;
   const { leadership, events, link } = leading;
+  const layout = describeModel({ ...spec.model, bits: spec.bits });
   let fleet: Fleet;
   return new Coordination({
     run,
@@ -160,7 +162,8 @@ function coordinationOf(
     interruption,
     leading,
     console,
-    layout: describeModel({ ...spec.model, bits: spec.bits }),
+    layout,
+    lane: openLane(layout.parameterCount, (error) => interruption.interrupt(error)),
     clock: systemClock,
     interrupted: (checkpoint) => interrupted(options, checkpoint),
     openFleet: (part) => {

@@ -20,6 +20,7 @@ import { WeightsDistribution } from './exchange/weights-distribution.js';
 import type { Interruption } from './interruption.js';
 import type { Leading } from './leadership/lead.js';
 import { RunControl } from './leadership/run-control.js';
+import type { Lane } from './lane/lane.js';
 import type { Monitoring, MonitoringOptions } from './monitoring/monitoring.js';
 import { endingEvent, finishOf, isInterrupted, type Phase } from './phase.js';
 import { firstState } from './training/first-state.js';
@@ -37,6 +38,8 @@ export interface CoordinationOptions {
   readonly leading: Leading;
   readonly console: Console;
   readonly clock: Clock;
+  /** Computes on the weights; closed here. */
+  readonly lane: Lane;
   /** File operations of checkpoints and ledger; for simulations. */
   readonly diskOf?: DiskOf;
   /** Creates the error of an interrupted run from the name of its checkpoint. */
@@ -81,6 +84,7 @@ export class Coordination {
    */
   async run(): Promise<Outcome> {
     try {
+      this.closing.add(() => this.options.lane.close());
       return await this.carryOut();
     } catch (cause) {
       if (this.phase.kind === 'interrupted') throw cause;
@@ -114,7 +118,8 @@ export class Coordination {
   }
 
   private async carryOut(): Promise<Outcome> {
-    const { run, resume, dataset, directory, layout, interruption, leading, console, clock } = this.options;
+    const { run, resume, dataset, directory, layout, interruption, leading, console, clock, lane } =
+      this.options;
     const { log } = console;
     const { leadership, events } = leading;
     const { term } = leadership;
@@ -128,6 +133,7 @@ export class Coordination {
       fence: leadership,
       log,
       clock,
+      lane,
       ...(this.options.diskOf ? { diskOf: this.options.diskOf } : {}),
     });
     const restored =
@@ -197,6 +203,7 @@ export class Coordination {
       ledger,
       signal: interruption.signal,
       clock,
+      lane,
       runStep: (step, surroundings) => runStep({ participants, distribution }, step, surroundings),
       distribute: (weights) => distribution.distribute(weights),
       onLateContradiction: (error) => {

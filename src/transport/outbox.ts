@@ -37,12 +37,12 @@ export class Outbox<Message> {
 
   /**
    * Sends several messages without others between them. They are taken from the iterable one by one, as the stream
-   * accepts them.
+   * accepts them. Messages that never come, because their promise rejects, are left out.
    */
-  sendAll(messages: Iterable<Message>): Promise<void> {
+  sendAll(messages: Iterable<Message> | Promise<Iterable<Message>>): Promise<void> {
     this.queued++;
     this.tail = this.tail.then(async () => {
-      for (const message of messages) {
+      for (const message of messages instanceof Promise ? await messages.catch(() => []) : messages) {
         if (this.closed) break;
         this.written++;
         if (!this.stream.write(message, this.taken)) await this.drained();

@@ -1,6 +1,5 @@
 import * as grpc from '@grpc/grpc-js';
-import { emptyChecksum, verifyChecksum, writeChecksum } from './checksum.js';
-import { definition } from './definition.js';
+import { service } from './codec.js';
 import { TransportError } from './error.js';
 import type { CoordinatorMessage } from './generated/fcaenet/v1/CoordinatorMessage.js';
 import type { TrainingClient, TrainingDefinition } from './generated/fcaenet/v1/Training.js';
@@ -18,18 +17,6 @@ export interface Traffic {
   receivedBytes: number;
 }
 
-const { Join: plain } = definition['fcaenet.v1.Training'] as unknown as TrainingDefinition;
-/** The service with a checksum at the end of every message. It is checked before a message is decoded. */
-const service: TrainingDefinition = {
-  Join: {
-    ...plain,
-    requestSerialize: (message) => writeChecksum(plain.requestSerialize({ ...message, ...emptyChecksum })),
-    requestDeserialize: (bytes) => plain.requestDeserialize(verifyChecksum(bytes)),
-    responseSerialize: (message) => writeChecksum(plain.responseSerialize({ ...message, ...emptyChecksum })),
-    responseDeserialize: (bytes) => plain.responseDeserialize(verifyChecksum(bytes)),
-  },
-};
-
 const sizes = new WeakMap<WorkerMessage__Output, number>();
 
 /** Size in bytes of a received worker message. */
@@ -42,11 +29,6 @@ const damages = new WeakMap<WorkerMessage__Output, TransportError>();
 /** The damage found in a received worker message. A damaged message has no other content. */
 export function damageOf(message: WorkerMessage__Output): TransportError | undefined {
   return damages.get(message);
-}
-
-/** Encodes a message once, so that it can be sent to many workers. */
-export function encodeCoordinatorMessage(message: CoordinatorMessage): Buffer {
-  return service.Join.responseSerialize(message);
 }
 
 /** The service on the coordinator's side: counts traffic and accepts messages that are encoded already. */

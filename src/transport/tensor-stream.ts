@@ -72,7 +72,8 @@ export class TransferReceiver {
   /**
    * Expects the transfer that a message has just announced.
    * @param allowed bounds in bytes of this kind of transfer, both inclusive
-   * @param complete called with the whole transfer, at the start of an aligned buffer
+   * @param complete called with the whole transfer, at the start of an aligned buffer unless it has a place
+   * @param place where it is assembled, as long as the transfer; null takes memory for it
    * @throws TransportError when another transfer is still open, when the announced length is out of bounds, or when the
    * transfer is not in shared memory as announced
    */
@@ -81,6 +82,7 @@ export class TransferReceiver {
     allowed: { readonly least: number; readonly most: number },
     what: string,
     complete: (bytes: Uint8Array) => void,
+    place: Uint8Array | null = null,
   ): void {
     if (!transfer) throw new TransportError('TRANSPORT_BAD_MESSAGE', `${what} came without a transfer`);
     if (this.open) {
@@ -104,7 +106,7 @@ export class TransferReceiver {
       );
     }
     this.movedAtMs = this.clock.nowMs();
-    const bytes = this.memory.take(byteLength);
+    const bytes = place ?? this.memory.take(byteLength);
     if (transfer.sharedOffset > 0) {
       this.shared!.reader.read(transfer.id, transfer.sharedOffset, bytes);
       this.shared!.taken(transfer.id, byteLength);

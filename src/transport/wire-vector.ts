@@ -21,9 +21,9 @@ export function wireBytes(precision: WirePrecision, length: number): number {
 /** A view of `length` elements. `byteOffset` is a multiple of their size. */
 export function wireVector(
   precision: WirePrecision,
-  buffer: ArrayBuffer,
+  buffer: ArrayBufferLike,
   byteOffset: number,
   length: number,
 ): WireVector {
-  return new arrayTypes[precision](buffer, byteOffset, length);
+  return new arrayTypes[precision](buffer as ArrayBuffer, byteOffset, length);
 }

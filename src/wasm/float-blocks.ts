@@ -87,12 +87,14 @@ export class FloatBlocks {
    * @param vectors the first vectors of the operation, of equal length
    * @param results those that it changes; their values are written back
    * @param scalars its parameters, rounded to float32 here
+   * @param into where the results are written instead, by the place of their vector
    */
   run(
     name: string,
     vectors: readonly BlockVector[],
     results: readonly number[],
     scalars: readonly number[],
+    into: readonly BlockVector[] = vectors,
   ): void {
     const opened = this.open();
     const operation = opened.call[name]!;
@@ -109,7 +111,7 @@ export class FloatBlocks {
         if (count < blockFloats) block.fill(0, count);
       });
       operation(Math.ceil((4 * count) / turnBytes) * turnBytes, ...scalars);
-      for (const index of results) vectors[index]!.set(blocks[index]!.subarray(0, count), start);
+      for (const index of results) into[index]!.set(blocks[index]!.subarray(0, count), start);
     }
   }
 

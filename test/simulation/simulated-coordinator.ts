@@ -7,6 +7,7 @@ import type { Member } from '../../src/coordinator/dispatch/member.js';
 import { WorkerPool } from '../../src/coordinator/dispatch/pool.js';
 import { CoordinatorError } from '../../src/coordinator/error.js';
 import { Interruption } from '../../src/coordinator/interruption.js';
+import { DirectLane } from '../../src/coordinator/lane/direct-lane.js';
 import { lead } from '../../src/coordinator/leadership/lead.js';
 import type { CoordinatorEvent } from '../../src/coordinator/monitoring/coordinator-event.js';
 import type { RunResult } from '../../src/coordinator/training/result.js';
@@ -79,6 +80,7 @@ export class SimulatedCoordinator {
         dataset,
         directory,
         layout,
+        lane: new DirectLane(),
         interruption: this.interruption,
         leading,
         console,

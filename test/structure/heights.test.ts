@@ -10,6 +10,7 @@ import { importsOfSource } from './imports.js';
 const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'src/coordinator': [
     ['error.ts'],
+    ['lane'],
     ['dispatch'],
     ['exchange'],
     ['admission', 'training'],

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { verifyChecksum } from '../../src/transport/checksum.js';
-import { coordinatorService, encodeCoordinatorMessage } from '../../src/transport/service.js';
+import { encodeCoordinatorMessage } from '../../src/transport/codec.js';
+import { coordinatorService } from '../../src/transport/service.js';
 
 const message = encodeCoordinatorMessage({
   term: 7,

@@ -279,10 +279,9 @@ export class WorkerStreams {
       pool.rejectAnswer(member, 'bad_message', `range ${start} to ${end} is not part of the step's exchange`);
       return;
     }
-    const { least, most, take } = expected;
-    member.receiver.begin(result.transfer, { least, most }, 'a range result', (received) =>
-      take(member, result, received),
-    );
+    const { take, placeOf, ...allowed } = expected;
+    const complete = (received: Uint8Array) => take(member, result, received);
+    member.receiver.begin(result.transfer, allowed, 'a range result', complete, placeOf?.(member, result));
   }
 
   /** Passes a message on to the peer that its sender cannot reach. It is dropped when the peer is gone. */

@@ -20,6 +20,8 @@ import type { RunDirectory } from '../../run/run-directory.js';
 import { trainingHash } from '../../run/training-hash.js';
 import type { TrainingRun } from '../../run/training-run.js';
 import { CoordinatorError } from '../error.js';
+import { DirectLane } from '../lane/direct-lane.js';
+import type { Lane } from '../lane/lane.js';
 import { SgdOptimizer } from '../training/optimizer.js';
 import { type IterationRecord, RunState, type UntrainedFigures } from '../training/run-state.js';
 import type { CheckpointEvent } from './checkpoint-event.js';
@@ -38,6 +40,8 @@ export interface RunCheckpointsOptions {
   readonly fence: Fence;
   readonly log: Log;
   readonly clock: Clock;
+  /** Copies the state for a checkpoint; absent for readers. */
+  readonly lane?: Lane;
   /** For tests; see `CheckpointStore`. */
   readonly diskOf?: DiskOf;
 }
@@ -87,9 +91,11 @@ export class RunCheckpoints {
   private best = Number.NEGATIVE_INFINITY;
   /** The tensors being written, by name. Every checkpoint reuses this memory. */
   private readonly copies = new Map<string, Float32Array<ArrayBuffer>>();
+  private readonly lane: Lane;
 
   constructor(private readonly options: RunCheckpointsOptions) {
     const { run, directory } = options;
+    this.lane = options.lane ?? new DirectLane();
     this.store = new CheckpointStore(
       directory.checkpoints,
       { keep: run.spec.operation.checkpoint.keep, fence: options.fence },
@@ -190,8 +196,8 @@ export class RunCheckpoints {
     this.best = Math.max(bestBefore, mAP);
     const begunAt = secondsOf(this.options.clock);
     this.pace.begun(begunAt);
-    const checkpoint = this.checkpointOf(state, origin);
-    const saved = ledger.sync().then(async (hash) => {
+    const { checkpoint, copied } = this.checkpointOf(state, origin);
+    const saved = Promise.all([ledger.sync(), copied]).then(async ([hash]) => {
       const history = { ...checkpoint.history, ledger: hash };
       const onAbandoned = (abandoned: AbandonedWrite) => {
         this.options.log.warn('checkpoint not written in time; writing it again', { ...abandoned });
@@ -267,13 +273,21 @@ export class RunCheckpoints {
     });
   }
 
-  /** Copies the state, without the ledger's hash. */
+  /**
+   * Copies the state, without the ledger's hash. Parameters and momentum are there when `copied` resolves. Until then
+   * nothing changes them: a step writes to other memory, and the lane copies before it computes the step after that.
+   */
   private checkpointOf(
     state: RunState,
     { identity, version }: RunOrigin,
-  ): CheckpointState & { history: Omit<Records, 'ledger'> } {
+  ): {
+    readonly checkpoint: CheckpointState & { history: Omit<Records, 'ledger'> };
+    readonly copied: Promise<unknown>;
+  } {
     const { layout, run, dataset, term } = this.options;
     const { weights, optimizer } = state;
+    const parameters = this.copyOf('parameters', weights.parameters);
+    const momentum = this.copyOf('momentum', optimizer.buffer);
     const records: Omit<Records, 'ledger'> = {
       datasetFingerprint: dataset.fingerprint,
       optimizerStarted: optimizer.hasStarted,
@@ -284,7 +298,7 @@ export class RunCheckpoints {
       untrained: state.untrained,
     };
     const mAP = state.history.at(-1)?.evaluation?.mAP;
-    return {
+    const checkpoint: CheckpointState & { history: Omit<Records, 'ledger'> } = {
       position: state.position,
       term,
       trainingHash: this.hash,
@@ -294,22 +308,28 @@ export class RunCheckpoints {
       metrics: mAP === undefined ? {} : { mAP },
       tensors: {
         weights: {
-          ...parameterTensors(layout, this.copyOf('parameters', weights.parameters)),
+          ...parameterTensors(layout, parameters.values),
           ...statisticsTensors(layout, weights),
         },
-        optimizer: parameterTensors(layout, this.copyOf('momentum', optimizer.buffer)),
+        optimizer: parameterTensors(layout, momentum.values),
         codes: codeTensors(state, run.spec.bits),
       },
       history: records,
     };
+    return { checkpoint, copied: Promise.all([parameters.copied, momentum.copied]) };
   }
 
   /** Copies values into reused memory: no checkpoint starts before the previous one is written. */
-  private copyOf(what: string, values: Float32Array): Float32Array<ArrayBuffer> {
-    const copy = this.copies.get(what) ?? new Float32Array(values.length);
+  private copyOf(
+    what: string,
+    values: Float32Array,
+  ): { values: Float32Array<ArrayBuffer>; copied: Promise<void> } {
+    const copy =
+      this.copies.get(what) ?? new Float32Array(this.lane.allocate(values.byteLength) as ArrayBuffer);
     this.copies.set(what, copy);
-    copy.set(values);
-    return copy;
+    // A lane that has failed computes nothing, so the values are still those of this moment.
+    const copied = this.lane.copy(values, copy).catch(() => copy.set(values));
+    return { values: copy, copied };
   }
 
   private stateFrom({ tensors, position }: CheckpointState, records: Records): RunState {

@@ -8,6 +8,14 @@ export interface AnswerTaker<Result> {
    */
   bytesOf(result: Result): number | null | 'unknown';
   take(member: Member, result: Result, bytes: Uint8Array): void;
+  /** Where the bytes of an expected answer are assembled; null where any memory will do. */
+  placeOf?(member: Member, result: Result): Uint8Array | null;
+}
+
+/** Allowed length of an announced answer, and what to do with it. */
+export interface Expected<Result> extends Pick<AnswerTaker<Result>, 'take' | 'placeOf'> {
+  readonly least: number;
+  readonly most: number;
 }
 
 /** The pieces of work of one kind that still expect answers, from their start until the last late answer. */
@@ -26,12 +34,18 @@ export class ExpectedAnswers<Result> {
     return () => this.takers.delete(taker);
   }
 
-  /** Allowed length of an announced answer, and what to do with it; `unknown` when it is invalid. */
-  expect(result: Result): { least: number; most: number; take: AnswerTaker<Result>['take'] } | 'unknown' {
+  /** What is expected of an announced answer; `unknown` when it is invalid. */
+  expect(result: Result): Expected<Result> | 'unknown' {
     for (const taker of this.takers) {
       const bytes = taker.bytesOf(result);
       if (bytes === 'unknown') return 'unknown';
-      if (bytes !== null) return { least: bytes, most: bytes, take: taker.take.bind(taker) };
+      if (bytes === null) continue;
+      return {
+        least: bytes,
+        most: bytes,
+        take: taker.take.bind(taker),
+        ...(taker.placeOf && { placeOf: taker.placeOf.bind(taker) }),
+      };
     }
     return { least: 0, most: this.mostBytes, take: () => {} };
   }

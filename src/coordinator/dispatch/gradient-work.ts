@@ -12,7 +12,7 @@ import type { CoordinatorMessage } from '../../transport/generated/fcaenet/v1/Co
 import type { Leaf } from '../../transport/generated/fcaenet/v1/Leaf.js';
 import type { NodeResult__Output } from '../../transport/generated/fcaenet/v1/NodeResult.js';
 import type { Position } from '../../transport/generated/fcaenet/v1/Position.js';
-import type { WireVector } from '../../transport/wire-vector.js';
+import type { StepUpdate } from '../lane/step-update.js';
 import type { Member } from './member.js';
 import { type IterationMessage, type OutgoingWeights, sendContext } from './outgoing-weights.js';
 import type { WorkerPool } from './pool.js';
@@ -35,20 +35,20 @@ export interface GradientStep {
   readonly strict: boolean;
   /** The work of one present leaf. */
   leaf(index: number): Leaf;
-  /**
-   * The parameters after this step from `start` on, from as many elements of the summed gradient. Absent where nobody
-   * needs them before the step is applied.
-   */
-  readonly nextParameters?: (start: number, gradient: WireVector) => Float32Array;
   /** Told of each microbatch that comes alone and is taken; its memory is used again afterwards. */
   readonly onLeaf?: (leaf: number, payload: NodePayload) => void;
   /** Images of the next step's rows for the same leaves; null after the last step. */
   upcoming(leaves: readonly number[]): UpcomingImages | null;
 }
 
+/** A step whose sum is applied to the run's state. */
+export interface UpdatingStep extends GradientStep {
+  readonly update: StepUpdate;
+}
+
 /** The sum over a step's batch. */
 export interface StepSum extends NodePayload {
-  /** SHA-256 (hex) of the gradient, where it is known. */
+  /** SHA-256 (hex) of the gradient, where the step's update is complete; absent where nothing of it counts. */
   readonly gradientSha256?: string;
 }
 

@@ -6,7 +6,7 @@ import type { Chunk__Output } from '../../transport/generated/fcaenet/v1/Chunk.j
 import type { CoordinatorMessage } from '../../transport/generated/fcaenet/v1/CoordinatorMessage.js';
 import type { WorkerMessage__Output } from '../../transport/generated/fcaenet/v1/WorkerMessage.js';
 import { Outbox } from '../../transport/outbox.js';
-import { encodeCoordinatorMessage } from '../../transport/service.js';
+import { encodeCoordinatorMessage } from '../../transport/codec.js';
 import { TransferReceiver } from '../../transport/tensor-stream.js';
 import type { TransferMemory } from '../../transport/transfer-memory.js';
 import { CoordinatorError } from '../error.js';
@@ -60,7 +60,7 @@ export interface MemberOptions {
   readonly session: number;
   readonly stream: WorkerStream;
   /** Where its transfers are assembled. */
-  readonly memory: TransferMemory;
+  readonly memory: TransferMemory<ArrayBufferLike>;
   readonly clock: Clock;
   /** What all workers send and receive together. */
   readonly line: Line;

@@ -2,11 +2,12 @@ import type { CodeSummary } from '../../hashing/similarity.js';
 import { wireWeightParts } from '../../model/wire-weights.js';
 import type { WirePrecision } from '../../run/training-run.js';
 import { byteLengthOf, bytesOf } from '../../transport/bytes.js';
-import type { CoordinatorMessage } from '../../transport/generated/fcaenet/v1/CoordinatorMessage.js';
+import { encodeCoordinatorMessage } from '../../transport/codec.js';
 import type { Range__Output as Range } from '../../transport/generated/fcaenet/v1/Range.js';
-import { encodeCoordinatorMessage } from '../../transport/service.js';
-import { chunksOf } from '../../transport/tensor-stream.js';
 import { wireBytes } from '../../transport/wire-vector.js';
+import { DirectLane } from '../lane/direct-lane.js';
+import { announce, type SentWeights, transferIdOf } from '../lane/encode-weights.js';
+import type { Lane, Sending } from '../lane/lane.js';
 import type { Member } from './member.js';
 
 /** Weights and running statistics, as flat vectors in the layout's order. */
@@ -18,21 +19,21 @@ export interface FlatWeights {
 
 /** One version of the weights that is sent to the workers. */
 export class OutgoingWeights {
-  /** Transfer ids are the sender's own. A worker has one open weights transfer at a time. */
-  private readonly id: number;
-  /** Null before they are sent for the first time. */
+  /** The parts of the shared memory; null before they are written for the first time. */
   private wired: readonly Uint8Array[] | null = null;
-  private encoded: readonly Buffer[] | null = null;
+  private encoded: Promise<readonly Buffer[]> | null = null;
 
-  /** @param weights not copied: they must not change until their step or encode job is over */
+  /**
+   * @param weights not copied: they must not change until their step or encode job is over
+   * @param lane encodes them; the parameters lie in its memory
+   */
   constructor(
     private readonly term: number,
     readonly version: number,
     private readonly weights: FlatWeights,
     private readonly precision: WirePrecision,
-  ) {
-    this.id = version >>> 0;
-  }
+    private readonly lane: Pick<Lane, 'encode'> = new DirectLane(),
+  ) {}
 
   /**
    * Sends the weights to a worker that does not have them yet: through shared memory if possible, else in chunks that
@@ -42,15 +43,24 @@ export class OutgoingWeights {
   sendTo(member: Member): Promise<void> {
     if (member.weightsVersion === this.version) return Promise.resolve();
     member.weightsVersion = this.version;
-    const sharedOffset = member.share(this.id, this.parts);
-    if (sharedOffset !== null) return member.outbox.send(this.header(sharedOffset));
-    this.encoded ??= this.encode();
+    const { mean, variance } = this.weights;
+    const sent = { term: this.term, version: this.version, part: null };
+    const id = transferIdOf(sent);
+    if (member.sharedMemory) {
+      this.wired ??= wireWeightParts(this.weights, this.precision);
+      const sharedOffset = member.share(id, this.wired);
+      if (sharedOffset !== null) {
+        return member.outbox.send(announce(sent, { id, byteLength: byteLengthOf(this.wired), sharedOffset }));
+      }
+    }
+    this.encoded ??= this.encode(sent, this.weights.parameters, [mean, variance].map(bytesOf));
     return member.outbox.sendAll(this.encoded);
   }
 
   /** Number of words: elements of parameters in the wire's precision, and as many bytes each of means and variances. */
   get words(): number {
-    return byteLengthOf(this.parts) / this.wordBytes;
+    const { parameters, mean, variance } = this.weights;
+    return parameters.length + byteLengthOf([mean, variance].map(bytesOf)) / this.wordBytes;
   }
 
   /**
@@ -60,27 +70,16 @@ export class OutgoingWeights {
    */
   sendRanges(member: Member, ranges: readonly Range[], forward: boolean): void {
     const { term, version } = this;
-    for (const range of ranges)
-      sendRange(member, { term, version, range, forward, parts: this.bytesIn(range) });
+    for (const range of ranges) {
+      const sent = { term, version, part: { range, forward } };
+      void member.outbox.sendAll(this.encode(sent, ...this.cut(range)));
+    }
   }
 
-  /** The bytes of some words, cut where the parts are. */
-  private bytesIn({ start, end }: Range): Uint8Array[] {
-    let before = 0;
-    return this.parts.flatMap((part) => {
-      const [from, to] = [start, end].map((at) =>
-        Math.min(Math.max(at * this.wordBytes - before, 0), part.byteLength),
-      ) as [number, number];
-      before += part.byteLength;
-      return to > from ? [part.subarray(from, to)] : [];
-    });
-  }
-
-  /** A part of the next version: some parameters, as they are on the wire. */
-  following(parameters: Float32Array): WeightsAhead {
-    const empty = new Float32Array(0);
-    const [bytes] = wireWeightParts({ parameters, mean: empty, variance: empty }, this.precision);
-    return { term: this.term, version: this.version + 1, words: this.words, bytes: bytes! };
+  /** How a range of the parameters of the next version is sent. */
+  following(range: Range): Sending {
+    const { term, version, precision } = this;
+    return { sent: { term, version: version + 1, part: { range, forward: true } }, precision };
   }
 
   /** Bytes of a word. */
@@ -88,49 +87,28 @@ export class OutgoingWeights {
     return wireBytes(this.precision, 1);
   }
 
-  private get parts(): readonly Uint8Array[] {
-    this.wired ??= wireWeightParts(this.weights, this.precision);
-    return this.wired;
+  /** The parameters among some words, and the bytes of the statistics among them. */
+  private cut({ start, end }: Range): [Float32Array, Uint8Array[]] {
+    const { parameters, mean, variance } = this.weights;
+    let before = this.wordBytes * parameters.length;
+    const statistics = [mean, variance].map(bytesOf).map((part) => {
+      const [from, to] = [start, end].map((at) =>
+        Math.min(Math.max(at * this.wordBytes - before, 0), part.byteLength),
+      );
+      before += part.byteLength;
+      return part.subarray(from, to);
+    });
+    const [first, last] = [start, end].map((at) => Math.min(at, parameters.length));
+    return [parameters.subarray(first, last), statistics];
   }
 
-  private header(sharedOffset: number): CoordinatorMessage {
-    const transfer = { id: this.id, byteLength: byteLengthOf(this.parts), sharedOffset };
-    return { term: this.term, weights: { version: this.version, transfer } };
+  private encode(
+    sent: SentWeights,
+    parameters: Float32Array,
+    statistics: readonly Uint8Array[],
+  ): Promise<readonly Buffer[]> {
+    return this.lane.encode({ sent, precision: this.precision }, parameters, statistics);
   }
-
-  private encode(): Buffer[] {
-    const chunks = [...chunksOf(this.id, this.parts)].map((chunk) => ({ term: this.term, chunk }));
-    return [this.header(0), ...chunks].map(encodeCoordinatorMessage);
-  }
-}
-
-/** Some parameters of weights that are not complete yet. */
-export interface WeightsAhead {
-  readonly term: number;
-  readonly version: number;
-  /** Of the complete weights. */
-  readonly words: number;
-  readonly bytes: Uint8Array;
-}
-
-/** Sends a range of weights. Encodes it at once: the weights may change before a slow stream takes the last chunk. */
-export function sendRange(
-  member: Member,
-  what: {
-    readonly term: number;
-    readonly version: number;
-    readonly range: Range;
-    readonly forward: boolean;
-    readonly parts: readonly Uint8Array[];
-  },
-): void {
-  const { term, version, range, forward, parts } = what;
-  const id = version >>> 0;
-  const transfer = { id, byteLength: byteLengthOf(parts) };
-  const chunks = [...chunksOf(id, parts)].map((chunk) => ({ term, chunk }));
-  const exchange = { weightsRange: { version, range, transfer, forward } };
-  const messages: CoordinatorMessage[] = [{ term, exchange }, ...chunks];
-  void member.outbox.sendAll(messages.map(encodeCoordinatorMessage));
 }
 
 /** What a step needs of V, as a message that is encoded once for all workers. */

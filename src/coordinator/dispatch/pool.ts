@@ -87,8 +87,11 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   private lastRequest = 0;
   private lastNumber = 0;
 
-  /** Where received transfers are assembled. The code that sums them gives the memory back. */
-  readonly memory = new TransferMemory(keptResults);
+  /** Where received transfers are assembled, readable by threads. The code that sums them gives the memory back. */
+  readonly memory = new TransferMemory<ArrayBufferLike>(
+    keptResults,
+    (byteLength) => new SharedArrayBuffer(byteLength),
+  );
   /** Estimates how long answers take. */
   readonly deadlines = new DeadlineEstimator();
   readonly strikes = new Strikes<Member>();

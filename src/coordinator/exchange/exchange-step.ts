@@ -1,7 +1,7 @@
 import { payloadBytes } from '../../reduction/payload.js';
 import { wireBytes } from '../../transport/wire-vector.js';
 import { isPosition, nodeTaker, runGradientStep } from '../dispatch/gradient-step.js';
-import type { GradientStep, StepSum } from '../dispatch/gradient-work.js';
+import type { StepSum, UpdatingStep } from '../dispatch/gradient-work.js';
 import type { Member } from '../dispatch/member.js';
 import { RedundantWork } from '../dispatch/redundant-work.js';
 import type { WorkSurroundings } from '../dispatch/work-surroundings.js';
@@ -31,7 +31,7 @@ class ExchangeGivenUp extends Error {}
  */
 export async function runStep(
   { participants, distribution }: Exchange,
-  step: GradientStep,
+  step: UpdatingStep,
   surroundings: WorkSurroundings,
 ): Promise<StepSum> {
   try {
@@ -54,7 +54,7 @@ export async function runStep(
 async function exchange(
   { participants, distribution }: Exchange,
   members: readonly Member[],
-  step: GradientStep,
+  step: UpdatingStep,
   surroundings: WorkSurroundings,
 ): Promise<StepSum> {
   const { pool, clock } = surroundings;
@@ -71,6 +71,7 @@ async function exchange(
     {
       onChange: () => work.goOn(),
       giveUp: (reason) => work.giveUp(new ExchangeGivenUp(reason)),
+      failed: (error) => work.giveUp(error),
     },
     () => stopExpecting(),
   );
@@ -85,6 +86,7 @@ async function exchange(
     {
       bytesOf: (result) => (isPosition(position, result.position) ? kind.bytesOfRange(result) : null),
       take: (member, result, bytes) => phases.handle(() => kind.takeRange(member, result, bytes)),
+      placeOf: (member, result) => kind.placeOf(member, result),
     },
     gradientBytes,
   );

@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto';
 import type { Clock } from '../../clock.js';
-import { isFiniteVector } from '../../reduction/gradient-vectors.js';
 import {
   mergeOutcomes,
   type NodeOutcome,
@@ -15,9 +13,10 @@ import { bytesOf } from '../../transport/bytes.js';
 import type { NodeResult__Output } from '../../transport/generated/fcaenet/v1/NodeResult.js';
 import type { RangeResult__Output } from '../../transport/generated/fcaenet/v1/RangeResult.js';
 import { type WireVector, wireBytes, wireVector } from '../../transport/wire-vector.js';
-import { type GradientStep, GradientWork, type NodeAnswer, type StepSum } from '../dispatch/gradient-work.js';
+import { GradientWork, type NodeAnswer, type StepSum, type UpdatingStep } from '../dispatch/gradient-work.js';
 import type { Member } from '../dispatch/member.js';
 import type { Candidate, Rejection, UnitDigest } from '../dispatch/redundant-work.js';
+import type { Advanced } from '../lane/lane.js';
 import { canTakePart, type Participants } from './participants.js';
 import { type ElementRange, rangesOfOwners } from './ranges.js';
 import type { WeightsDistribution } from './weights-distribution.js';
@@ -33,7 +32,10 @@ interface HeldNode {
 interface RangeSum {
   readonly range: ElementRange;
   owner: Member;
+  /** The sum is here, and the next weights are computed. */
   isDone: boolean;
+  /** Identifies the sum that is here while the next weights are computed; else null. */
+  computing: object | null;
 }
 
 /** What the work tells its surroundings. */
@@ -42,6 +44,8 @@ export interface ExchangeListener {
   onChange(): void;
   /** The exchange cannot give a right sum. */
   giveUp(reason: string): void;
+  /** The run cannot go on. */
+  failed(error: Error): void;
 }
 
 /** Gradient work whose gradients stay with the workers, which sum them among themselves. */
@@ -59,15 +63,15 @@ export class ExchangedWork extends GradientWork {
   private firstValidAttempt = 1;
   /** Whether the owners know which nodes to sum. */
   private isReducing = false;
-  /** SHA-256 of the sums so far, and how many of them it covers. */
-  private digest = createHash('sha256');
+  /** Sums that the digest covers, and the digest when it covers all. */
   private hashed = 0;
+  private gradientSha256: string | null = null;
   isOver = false;
   /** When the last sum arrived, or was asked for. */
   private movedAtMs = 0;
 
   constructor(
-    step: GradientStep,
+    protected override readonly step: UpdatingStep,
     private readonly participants: Participants,
     private readonly distribution: Pick<WeightsDistribution, 'sendAhead' | 'join' | 'spoil'>,
     members: readonly Member[],
@@ -82,7 +86,12 @@ export class ExchangedWork extends GradientWork {
     const { buffer } = this.pool.memory.take(wireBytes(precision, parameterCount));
     this.gradient = wireVector(precision, buffer, 0, parameterCount);
     const ranges = rangesOfOwners(parameterCount, wireBytes(precision, 1), members.length);
-    this.sums = ranges.map(({ range, owner }) => ({ range, owner: members[owner]!, isDone: false }));
+    this.sums = ranges.map(({ range, owner }) => ({
+      range,
+      owner: members[owner]!,
+      isDone: false,
+      computing: null,
+    }));
     this.tellPlan();
   }
 
@@ -148,7 +157,7 @@ export class ExchangedWork extends GradientWork {
   }
 
   isWhole(): boolean {
-    return this.sums.every(({ isDone }) => isDone);
+    return this.gradientSha256 !== null;
   }
 
   isUsed(member: Member): boolean {
@@ -159,9 +168,12 @@ export class ExchangedWork extends GradientWork {
   discard(members: readonly Member[]): void {
     this.drop(members);
     this.firstValidAttempt = this.attempt + 1;
-    for (const each of this.sums) each.isDone = false;
-    this.digest = createHash('sha256');
+    for (const each of this.sums) {
+      each.isDone = false;
+      each.computing = null;
+    }
     this.hashed = 0;
+    this.gradientSha256 = null;
     this.distribution.spoil();
     this.tellPlan();
   }
@@ -174,7 +186,7 @@ export class ExchangedWork extends GradientWork {
       mergeOutcomes(shape.layout, left, right),
     );
     for (const { node, outcome } of this.held.values()) reduction.fill(node, outcome);
-    this.sum = { gradient: this.gradient, gradientSha256: this.digest.digest('hex'), ...reduction.sum! };
+    this.sum = { gradient: this.gradient, gradientSha256: this.gradientSha256!, ...reduction.sum! };
   }
 
   /** Milliseconds for which the owners of ranges have sent nothing that they were asked for. */
@@ -197,24 +209,21 @@ export class ExchangedWork extends GradientWork {
     return found ? wireBytes(this.step.shape.precision, found.range.end - found.range.start) : 'unknown';
   }
 
+  /** Where the sum of a range is assembled: in the gradient, if it is wanted. */
+  placeOf(member: Member, result: RangeResult__Output): Uint8Array | null {
+    const found = this.wanted(member, result);
+    return found && bytesOf(this.gradientOf(found));
+  }
+
   /** Takes the sum of a range from its owner. */
-  takeRange(member: Member, { range, attempt }: RangeResult__Output, bytes: Uint8Array): void {
-    const found = this.sums.find((each) => isSame(each.range, range));
-    if (!found || this.isOver || found.isDone || found.owner !== member) return;
-    if (attempt < this.firstValidAttempt || attempt > this.attempt) return;
-    const { precision } = this.step.shape;
-    const length = found.range.end - found.range.start;
-    const values = wireVector(precision, bytes.buffer as ArrayBuffer, bytes.byteOffset, length);
-    if (!isFiniteVector(values)) {
-      this.listener.giveUp(`${member.label} sent a sum that is not finite`);
-      return;
+  takeRange(member: Member, result: RangeResult__Output, bytes: Uint8Array): void {
+    const found = this.wanted(member, result);
+    const isInPlace = bytes.buffer === this.gradient.buffer;
+    if (found) {
+      if (!isInPlace) bytesOf(this.gradientOf(found)).set(bytes);
+      this.compute(member, found);
     }
-    this.gradient.set(values, found.range.start);
-    found.isDone = true;
-    this.movedAtMs = this.clock.nowMs();
-    this.hashSums();
-    this.sendAhead(found, values);
-    this.listener.onChange();
+    if (!isInPlace) this.pool.memory.give(bytes.buffer);
   }
 
   protected override isExchangedWith(member: Member): boolean {
@@ -233,19 +242,61 @@ export class ExchangedWork extends GradientWork {
     return super.goesAlone(leaf) || (this.asked.get(leaf)?.size ?? 0) > 0;
   }
 
-  /** Hashes the gradient as far as it is there without a gap: at the end it would block this process for too long. */
-  private hashSums(): void {
-    for (let next = this.sums[this.hashed]; next?.isDone; next = this.sums[++this.hashed]) {
-      this.digest.update(bytesOf(this.gradient.subarray(next.range.start, next.range.end)));
-    }
+  /** The range of a sum that is still to come from this member; null for any other. */
+  private wanted(member: Member, { range, attempt }: RangeResult__Output): RangeSum | null {
+    const found = this.sums.find((each) => isSame(each.range, range));
+    if (!found || this.isOver || found.isDone || found.computing || found.owner !== member) return null;
+    return attempt < this.firstValidAttempt || attempt > this.attempt ? null : found;
   }
 
-  /** Sends the next weights in a range while other ranges are still added. */
-  private sendAhead({ range, owner }: RangeSum, gradient: WireVector): void {
-    const { weights, nextParameters } = this.step;
-    if (!nextParameters) return;
-    const ahead = weights.following(nextParameters(range.start, gradient));
-    this.distribution.sendAhead(ahead, { members: this.members, plan: this.sums }, { range, owner });
+  private gradientOf({ range }: RangeSum): WireVector {
+    return this.gradient.subarray(range.start, range.end);
+  }
+
+  /** Computes the next weights in a range, and sends them while other ranges are still added. */
+  private compute(member: Member, sum: RangeSum): void {
+    const { update, weights } = this.step;
+    const computing = {};
+    sum.computing = computing;
+    this.movedAtMs = this.clock.nowMs();
+    update.advance(sum.range.start, this.gradientOf(sum), weights.following(sum.range)).then(
+      (advanced) => {
+        if (!this.isOver && sum.computing === computing) this.computed(member, sum, advanced);
+      },
+      (error) => this.listener.failed(error),
+    );
+  }
+
+  private computed(member: Member, sum: RangeSum, messages: Advanced): void {
+    sum.computing = null;
+    if (messages === null) {
+      this.listener.giveUp(`${member.label} sent a sum that is not finite`);
+      return;
+    }
+    sum.isDone = true;
+    this.movedAtMs = this.clock.nowMs();
+    this.hashSums();
+    const { range, owner } = sum;
+    const step = { members: this.members, plan: this.sums };
+    this.distribution.sendAhead(this.step.weights, step, { range, owner }, messages);
+  }
+
+  /** Hashes the gradient as far as it is there without a gap, while other ranges are still added. */
+  private hashSums(): void {
+    const { update } = this.step;
+    const { firstValidAttempt, sums } = this;
+    for (let next = sums[this.hashed]; next?.isDone; next = sums[++this.hashed]) {
+      update.hash(this.gradientOf(next), this.hashed === 0);
+    }
+    if (this.hashed < sums.length) return;
+    update.digest().then(
+      (sha256) => {
+        if (this.isOver || firstValidAttempt !== this.firstValidAttempt) return;
+        this.gradientSha256 = sha256;
+        this.listener.onChange();
+      },
+      (error) => this.listener.failed(error),
+    );
   }
 
   /** Members have come or gone. Ranges without a sum whose owner is gone get another one. */

@@ -1,6 +1,6 @@
 import type { WeightsMissing__Output } from '../../transport/generated/fcaenet/v1/WeightsMissing.js';
 import type { Member } from '../dispatch/member.js';
-import { type OutgoingWeights, sendRange, type WeightsAhead } from '../dispatch/outgoing-weights.js';
+import type { OutgoingWeights } from '../dispatch/outgoing-weights.js';
 import type { Participants } from './participants.js';
 import { type ElementRange, rangesOfOwners } from './ranges.js';
 
@@ -73,21 +73,24 @@ export class WeightsDistribution {
 
   /**
    * Sends a range of the next weights before their step is applied. They are complete when they are distributed.
-   * @param step the members of the running step, and who has which range of its gradient
+   * @param before the weights of the running step
+   * @param step its members, and who has which range of its gradient
+   * @param messages the range, encoded
    */
   sendAhead(
-    weights: WeightsAhead,
+    before: OutgoingWeights,
     step: { readonly members: readonly Member[]; readonly plan: readonly OwnedRange[] },
     { range, owner }: OwnedRange,
+    messages: readonly Buffer[],
   ): void {
-    const { term, version, words, bytes } = weights;
+    const version = before.version + 1;
     if (version === this.spoiled) return;
     if (this.ahead?.version !== version) {
       const { members } = step;
       // Owners may change later.
       const plan = step.plan.map((each) => ({ range: each.range, owner: each.owner }));
       // Behind the parameters there are the statistics, which are known when the step is applied.
-      const rest = { range: { start: plan.at(-1)!.range.end, end: words }, owner: members[0]! };
+      const rest = { range: { start: plan.at(-1)!.range.end, end: before.words }, owner: members[0]! };
       const whole = [...plan, rest];
       this.ahead = {
         version,
@@ -100,7 +103,7 @@ export class WeightsDistribution {
     }
     tell(this.ahead, step.members);
     this.ahead.sent.add(range.start);
-    sendRange(owner, { term, version, range, forward: true, parts: [bytes] });
+    void owner.outbox.sendAll(messages);
   }
 
   /** Others pass ranges on to these members, too, from now on. */

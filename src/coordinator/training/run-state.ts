@@ -10,6 +10,7 @@ import type { NodePayload } from '../../reduction/payload.js';
 import type { TrainingRunSpec } from '../../run/training-run.js';
 import { startPosition } from '../../schedule/schedule.js';
 import type { FlatWeights } from '../dispatch/outgoing-weights.js';
+import type { TrainedVectors } from '../lane/sgd.js';
 import { SgdOptimizer } from './optimizer.js';
 
 /** One iteration in the run's history. */
@@ -58,7 +59,7 @@ export class RunState {
   queryCodes: Int8Array | null = null;
 
   constructor(
-    readonly weights: FlatWeights,
+    public weights: FlatWeights,
     readonly optimizer: SgdOptimizer,
     /** V, ±1 `[n, bits]`; all 0 where there are no codes yet. */
     public codes: Int8Array,
@@ -77,15 +78,36 @@ export class RunState {
     return new RunState(weights, optimizer, codes, new Float32Array(spec.dataset.sampleSize * spec.bits));
   }
 
+  /** The parameters and their momentum. A step replaces them. */
+  get trained(): TrainedVectors {
+    return { parameters: this.weights.parameters, buffer: this.optimizer.buffer };
+  }
+
+  /** Copies parameters and momentum into other memory, and uses that from then on. */
+  moveTo({ parameters, buffer }: TrainedVectors): void {
+    parameters.set(this.weights.parameters);
+    buffer.set(this.optimizer.buffer);
+    this.weights = { ...this.weights, parameters };
+    this.optimizer.buffer = buffer;
+  }
+
   /**
    * Applies one optimiser step to the weights, the running statistics (once for the whole batch), the rows of U and the
    * loss sums.
+   * @param trained what the step makes of parameters and momentum
    * @param positions the row of U for each row of the batch
    */
-  applyStep(layout: ModelLayout, learningRate: number, positions: Int32Array, sum: NodePayload): void {
-    const { weights, u } = this;
+  applyStep(
+    layout: ModelLayout,
+    trained: TrainedVectors,
+    positions: Int32Array,
+    sum: Omit<NodePayload, 'gradient'>,
+  ): void {
+    const { u } = this;
     const bits = layout.settings.bits;
-    this.optimizer.step(weights.parameters, sum.gradient, learningRate);
+    const weights = { ...this.weights, parameters: trained.parameters };
+    this.weights = weights;
+    this.optimizer.advanceTo(trained.buffer);
     updateRunningStatistics(layout, weights.mean, weights.variance, sum.moments);
     positions.forEach((position, row) => {
       u.set(sum.u.subarray(row * bits, (row + 1) * bits), position * bits);

@@ -6,13 +6,16 @@ import type { Ledger } from '../../ledger/ledger.js';
 import { imagesPerAnchor } from '../../methods/methods.js';
 import type { ModelLayout } from '../../model/layout.js';
 import type { TrainingRunSpec } from '../../run/training-run.js';
+import type { WireVector } from '../../transport/wire-vector.js';
 import { advance, evaluationIsDue, learningRateAt } from '../../schedule/schedule.js';
-import type { runGradientStep } from '../dispatch/gradient-step.js';
-import type { StepSum } from '../dispatch/gradient-work.js';
+import type { StepSum, UpdatingStep } from '../dispatch/gradient-work.js';
 import { encodeContext, type IterationMessage, OutgoingWeights } from '../dispatch/outgoing-weights.js';
 import type { WorkerPool } from '../dispatch/pool.js';
 import { StepPhases } from '../dispatch/step-phases.js';
 import type { WorkSurroundings } from '../dispatch/work-surroundings.js';
+import type { Lane } from '../lane/lane.js';
+import type { TrainedVectors } from '../lane/sgd.js';
+import { StepUpdate } from '../lane/step-update.js';
 import { summaryOfCodes } from './adsh-codes.js';
 import { codeMakingOf } from './code-making-of.js';
 import { type DescribedStep, describeStep } from './describe-step.js';
@@ -44,7 +47,9 @@ export interface TrainingLoopOptions {
   /** Awaited before each step and each evaluation. Resolves when the run is not paused. */
   readonly beforeStep: () => Promise<void>;
   /** Computes a step's summed gradient. */
-  readonly runStep: typeof runGradientStep;
+  readonly runStep: (step: UpdatingStep, surroundings: WorkSurroundings) => Promise<StepSum>;
+  /** Computes what each step makes of the weights. */
+  readonly lane: Lane;
   /** As of `WorkSurroundings`. */
   readonly distribute?: WorkSurroundings['distribute'];
   /** Awaited at every position where the run file asks for a checkpoint. */
@@ -56,11 +61,15 @@ export interface TrainingLoopOptions {
  * and an evaluation when one is due. A method on features has one iteration without epochs. The state changes only in code without an `await`, so an interruption never finds a partial change.
  */
 export class TrainingLoop {
+  /** Memory for what the next step makes of parameters and momentum; null before the first step. */
+  private spare: TrainedVectors | null = null;
+
   constructor(private readonly options: TrainingLoopOptions) {}
 
   /** Runs from the state's position to the end; rejects with the signal's reason when aborted. */
   async run(): Promise<void> {
     const { spec, state } = this.options;
+    state.moveTo(this.vectors());
     if (state.untrained === null && spec.operation.evaluation.untrained) await this.measureUntrained();
     while (state.position.iteration < spec.schedule.iterations) {
       if (state.position.phase === 'train') {
@@ -89,11 +98,13 @@ export class TrainingLoop {
       const { positions } = sampler.batch(iteration, epoch, step);
       const description = this.describe(context, learningRate, phases);
       const sum = await this.options.runStep(description, this.surroundings());
+      const sha256 = sum.gradientSha256 ?? (await description.update.whole(sum.gradient));
       await this.options.beforeFinishing(state.position.globalStep + 1);
       // There is no await between recording, applying and advancing. So a checkpoint always has ledger and state of the
       // same step.
-      const recorded = this.record(description, sum);
-      state.applyStep(layout, learningRate, positions, sum);
+      const recorded = this.record(description, sum.gradient, sha256);
+      this.spare = state.trained;
+      state.applyStep(layout, description.update.into, positions, sum);
       state.position = advance(state.position, steps);
       await recorded;
       const seconds = (clock.nowMs() - started) / 1000;
@@ -196,27 +207,41 @@ export class TrainingLoop {
 
   /** The weights as they are now. */
   private weights(): OutgoingWeights {
-    const { term, state, spec } = this.options;
-    return new OutgoingWeights(term, state.position.globalStep, state.weights, spec.wire.precision);
+    const { term, state, spec, lane } = this.options;
+    const { position, weights } = state;
+    return new OutgoingWeights(term, position.globalStep, weights, spec.wire.precision, lane);
   }
 
   /** Records the step's samples and gradient in the ledger. Call it before the state changes. */
-  private record({ tree, batchSha256: batch }: DescribedStep, sum: StepSum): Promise<void> {
+  private record(
+    { tree, batchSha256: batch }: DescribedStep,
+    gradient: WireVector,
+    gradientSha256: string,
+  ): Promise<void> {
     const { term, state, ledger } = this.options;
     const { iteration, epoch, step, globalStep } = state.position;
     const leaves = tree.leaves.map((index) => tree.rowCount(index));
     const entry = { term, iteration, epoch, step, globalStep, batch, leaves };
-    return ledger.record(entry, sum.gradient, sum.gradientSha256);
+    return ledger.record(entry, gradient, gradientSha256);
   }
 
-  private describe(context: IterationMessage, learningRate: number, phases: StepPhases): DescribedStep {
-    const { spec, state, sampler, layout, term } = this.options;
-    const { position, codes, optimizer, weights } = state;
+  private describe(
+    context: IterationMessage,
+    learningRate: number,
+    phases: StepPhases,
+  ): DescribedStep & UpdatingStep {
+    const { spec, state, sampler, layout, term, lane } = this.options;
+    this.spare ??= this.vectors();
+    const { position, codes, optimizer } = state;
     const step = { spec, term, position, sampler, codes, layout, weights: this.weights(), context, phases };
-    return {
-      ...describeStep(step),
-      nextParameters: (start, gradient) =>
-        optimizer.preview(weights.parameters, start, gradient, learningRate),
-    };
+    const update = new StepUpdate(lane, state.trained, this.spare, optimizer.scalars(learningRate));
+    return { ...describeStep(step), update };
+  }
+
+  /** Memory for parameters and momentum that the lane can use. */
+  private vectors(): TrainedVectors {
+    const { state, lane } = this.options;
+    const vector = () => new Float32Array(lane.allocate(state.weights.parameters.byteLength));
+    return { parameters: vector(), buffer: vector() };
   }
 }

@@ -1,6 +1,7 @@
 import type { Console } from '../../console/console.js';
 import { runGradientStep } from '../../coordinator/dispatch/gradient-step.js';
 import { firstState } from '../../coordinator/training/first-state.js';
+import { DirectLane } from '../../coordinator/lane/direct-lane.js';
 import { TrainingLoop } from '../../coordinator/training/training-loop.js';
 import type { Identity } from '../../identity/identity.js';
 import { gradientSha256 } from '../../ledger/entry.js';
@@ -86,6 +87,7 @@ export async function replayStep(opened: OpenedRun, globalStep: number, console:
         sampler: runSampler(spec, dataset),
         layout,
         state,
+        lane: new DirectLane(),
         notify: () => {},
         ledger: { record: async (step, gradient) => void note(step.globalStep, gradient) },
         runStep: async (step, around) => {
