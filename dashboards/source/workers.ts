@@ -296,12 +296,23 @@ const traffic: Section = {
       {
         title: 'Coordinator’s traffic',
         description:
-          'Is the coordinator’s network the limit? Traffic of all workers, also of those that have left, by path. Only the path star uses the network.',
+          'Is the coordinator’s network the limit? Traffic of all workers, also of those that have left. Only the path star uses its network.',
         unit: 'binBps',
         empty: 'no run chosen',
       },
-      series(byPath(rate('fcaenet_bytes_sent_total')), 'sent by {{path}}'),
-      series(byPath(rate('fcaenet_bytes_received_total')), 'received by {{path}}'),
+      series(byPath(rate('fcaenet_bytes_sent_total', 'path!="peers"')), 'sent by {{path}}'),
+      series(byPath(rate('fcaenet_bytes_received_total', 'path!="peers"')), 'received by {{path}}'),
+    ).min(0),
+    lines(
+      {
+        title: 'Traffic among workers',
+        description:
+          'Gradients and weights that each worker sends to the others. 0: the exchange is not in use, or its parts pass through the coordinator.',
+        unit: 'binBps',
+        empty: 'no worker has joined',
+      },
+      series(byWorker(rate('fcaenet_worker_peer_bytes_sent_total')), 'worker {{worker}} sent'),
+      series(byWorker(rate('fcaenet_worker_peer_bytes_received_total')), 'worker {{worker}} received'),
     ).min(0),
     areas(
       {

@@ -126,6 +126,12 @@ export class SessionExchange {
     this.lane.hold(...node);
   }
 
+  /** For the heartbeat. */
+  get traffic(): { peerBytesSent: number; peerBytesReceived: number } {
+    const { sentBytes, receivedBytes } = this.lane.traffic;
+    return { peerBytesSent: sentBytes, peerBytesReceived: receivedBytes };
+  }
+
   close(): Promise<void> {
     return this.lane.close();
   }

@@ -189,7 +189,11 @@ export class Session {
         this.lose(`it sent nothing for ${Math.round((mostSilentBeats * everyMs) / 1000)} s`);
       } else if (this.term > 0)
         void this.send({
-          heartbeat: { ...this.worker?.imageStatistics(), overdueFileOperations: diskWatch.overdueTotal },
+          heartbeat: {
+            ...this.worker?.imageStatistics(),
+            ...this.exchange?.traffic,
+            overdueFileOperations: diskWatch.overdueTotal,
+          },
         });
     }, everyMs);
   }

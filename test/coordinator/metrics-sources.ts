@@ -1,4 +1,4 @@
-import { type DataPath, noTraffic } from '../../src/coordinator/dispatch/data-path.js';
+import { type CoordinatorPath, dataPaths, noTraffic } from '../../src/coordinator/dispatch/data-path.js';
 import type { Member } from '../../src/coordinator/dispatch/member.js';
 import type { CertificateSources } from '../../src/coordinator/monitoring/metrics/certificate-metrics.js';
 import type { MetricsSources } from '../../src/coordinator/monitoring/metrics/run-metrics.js';
@@ -12,8 +12,8 @@ export class MetricsWorld {
   nowMs = 1_800_000_000_000;
   position = startPosition;
   history: IterationRecord[] = [];
-  traffic = noTraffic();
-  paths: DataPath[] = [];
+  traffic = noTraffic(dataPaths);
+  paths: CoordinatorPath[] = [];
   workers: Record<string, number> = {};
   members: Member[] = [];
   refused: Record<string, number> = {};

@@ -261,7 +261,13 @@ describe('workers', () => {
       computeSeconds: Number.NaN,
       imageWaitSeconds: -1,
     });
-    tally.beaten({ imagesDecoded: 40, imagesFromCache: 60, overdueFileOperations: 2 });
+    tally.beaten({
+      imagesDecoded: 40,
+      imagesFromCache: 60,
+      overdueFileOperations: 2,
+      peerBytesSent: 300,
+      peerBytesReceived: 400,
+    });
     tally.overdueMicrobatches = 1;
     tally.bytesSent = 10;
     tally.bytesReceived = 20;
@@ -278,6 +284,8 @@ describe('workers', () => {
         'fcaenet_worker_overdue_microbatches_total{worker="1"} 1',
         'fcaenet_worker_bytes_sent_total{worker="1"} 10',
         'fcaenet_worker_bytes_received_total{worker="1"} 20',
+        'fcaenet_worker_peer_bytes_sent_total{worker="1"} 300',
+        'fcaenet_worker_peer_bytes_received_total{worker="1"} 400',
         'fcaenet_worker_images_decoded_total{worker="1"} 40',
         'fcaenet_worker_images_from_cache_total{worker="1"} 60',
         'fcaenet_worker_overdue_file_operations_total{worker="1"} 2',

@@ -5,7 +5,7 @@ import type { Identity } from '../../identity/identity.js';
 import { formatAddress, parseAddress } from '../../run/address.js';
 import type { Finish } from '../../transport/generated/fcaenet/v1/Finish.js';
 import { channelOptions, coordinatorService } from '../../transport/service.js';
-import { noTraffic } from '../dispatch/data-path.js';
+import { coordinatorPaths, noTraffic } from '../dispatch/data-path.js';
 import type { LocalWorkerMemory } from '../dispatch/local-worker-memory.js';
 import type { WorkerStream } from '../dispatch/member.js';
 import type { WorkerPool } from '../dispatch/pool.js';
@@ -35,7 +35,7 @@ export interface CoordinatorServerOptions {
 
 /** The gRPC side of the coordinator: the port and its messages. */
 export class CoordinatorServer {
-  readonly traffic = noTraffic();
+  readonly traffic = noTraffic(coordinatorPaths);
   readonly refusals: Refusals;
   readonly workerLogs: WorkerLogs;
   private readonly server = new grpc.Server({

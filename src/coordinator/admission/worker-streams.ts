@@ -231,7 +231,7 @@ export class WorkerStreams {
       const sentence = shorten(message.failure.message, mostFailureLetters);
       depart(`it failed: ${sentence}`, { code, message: sentence, exitCode });
     } else if (message.heartbeat) {
-      member.tally.beaten(message.heartbeat);
+      pool.beaten(member, message.heartbeat);
     } else if (message.logLine) workerLogs.write(member, message.logLine);
     else if (message.taken) member.sharedMemory?.weights.taken(message.taken.transfer, member);
     else if (message.leaving) pool.leave(member, shorten(message.leaving.reason));

@@ -10,7 +10,7 @@ import { encodeCoordinatorMessage } from '../../transport/codec.js';
 import { TransferReceiver } from '../../transport/tensor-stream.js';
 import type { TransferMemory } from '../../transport/transfer-memory.js';
 import { CoordinatorError } from '../error.js';
-import type { DataPath } from './data-path.js';
+import type { CoordinatorPath } from './data-path.js';
 import { LeavingMessages } from './leaving-messages.js';
 import type { Line } from './line-pace.js';
 import type { SharedMemory } from './local-worker-memory.js';
@@ -166,8 +166,8 @@ export class Member {
     this.line.received.moved(chunk.data.byteLength, now - movedAtMs! / 1000, now);
   }
 
-  /** How its tensors travel. */
-  get path(): DataPath {
+  /** How tensors travel between it and the coordinator. */
+  get path(): CoordinatorPath {
     return this.sharedMemory ? 'shared_memory' : 'star';
   }
 

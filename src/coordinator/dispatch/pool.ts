@@ -4,6 +4,7 @@ import type { EncodeResult__Output } from '../../transport/generated/fcaenet/v1/
 import type { NodeResult__Output } from '../../transport/generated/fcaenet/v1/NodeResult.js';
 import type { RangeResult__Output } from '../../transport/generated/fcaenet/v1/RangeResult.js';
 import type { WeightsMissing__Output } from '../../transport/generated/fcaenet/v1/WeightsMissing.js';
+import type { Traffic } from '../../transport/service.js';
 import { TransferMemory } from '../../transport/transfer-memory.js';
 import { DeadlineEstimator } from './deadline.js';
 import { ExpectedAnswers } from './expected-answers.js';
@@ -76,6 +77,8 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   departed = 0;
   /** Totals of all members, including those that left. */
   readonly answers = new WorkerTally();
+  /** What members say that they sent to one another and received, including those that left. */
+  readonly peerTraffic: Traffic = { sentBytes: 0, receivedBytes: 0 };
   /** The coordinator's leadership term; set by the server. */
   term = 0;
   /** Expected sums of microbatches. */
@@ -147,6 +150,15 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     } else if (state !== member.state) {
       member.moveTo(state);
     }
+  }
+
+  /** Records the totals of a member's heartbeat. */
+  beaten(member: Member, totals: Parameters<WorkerTally['beaten']>[0]): void {
+    const { tally } = member;
+    const { peerBytesSent, peerBytesReceived } = tally;
+    tally.beaten(totals);
+    this.peerTraffic.sentBytes += Math.max(0, tally.peerBytesSent - peerBytesSent);
+    this.peerTraffic.receivedBytes += Math.max(0, tally.peerBytesReceived - peerBytesReceived);
   }
 
   /** Records the cost of a member's answer. */

@@ -19,6 +19,8 @@ export class WorkerTally {
   imagesDecoded = 0;
   imagesFromCache = 0;
   overdueFileOperations = 0;
+  peerBytesSent = 0;
+  peerBytesReceived = 0;
 
   answered(figures: AnswerFigures): void {
     this.microbatches += figures.microbatches;
@@ -32,10 +34,14 @@ export class WorkerTally {
     readonly imagesDecoded: number;
     readonly imagesFromCache: number;
     readonly overdueFileOperations: number;
+    readonly peerBytesSent: number;
+    readonly peerBytesReceived: number;
   }): void {
     this.imagesDecoded = plausible(totals.imagesDecoded);
     this.imagesFromCache = plausible(totals.imagesFromCache);
     this.overdueFileOperations = plausible(totals.overdueFileOperations);
+    this.peerBytesSent = plausible(totals.peerBytesSent);
+    this.peerBytesReceived = plausible(totals.peerBytesReceived);
   }
 }
 

@@ -81,7 +81,7 @@ export class Monitoring {
       stepsPerEpoch: options.stepsPerEpoch,
       position: () => state.position,
       history: () => state.history,
-      traffic: () => fleet.server.traffic,
+      traffic: () => ({ ...fleet.server.traffic, peers: pool.peerTraffic }),
       paths: () => pool.admitted().map(({ path }) => path),
       workers: () => Object.fromEntries(memberStates.map((each) => [each, pool.count(each)])),
       members: () => pool.all(),

@@ -70,6 +70,9 @@ try {
     weightsMissing: (version, ranges) => answer({ kind: 'weightsMissing', version, ranges }),
     weightsLost: (version) => answer({ kind: 'weightsLost', version }),
     unreachable: (member, reason) => answer({ kind: 'unreachable', member, reason }),
+    moved: (direction, bytes) => {
+      options.traffic[direction === 'sentBytes' ? 0 : 1]! += bytes;
+    },
     refused: (reason) => answer({ kind: 'refused', reason }),
     released: (gradient) => {
       answer({ kind: 'released', id: gradients.get(gradient)! });

@@ -3,6 +3,7 @@ import type { TreeNode } from '../../reduction/tree.js';
 import { bytesOf } from '../../transport/bytes.js';
 import type { Position__Output } from '../../transport/generated/fcaenet/v1/Position.js';
 import type { WeightsRange__Output } from '../../transport/generated/fcaenet/v1/WeightsRange.js';
+import type { Traffic } from '../../transport/service.js';
 import { TransferMemory } from '../../transport/transfer-memory.js';
 import type { WireVector } from '../../transport/wire-vector.js';
 import { WorkerError } from '../error.js';
@@ -42,11 +43,15 @@ export class Lane {
     private readonly listener: LaneListener,
     /** Where it listens for peers. */
     readonly port: number,
+    private readonly moved: Float64Array,
   ) {}
 
   /** @throws WorkerError WORKER_EXCHANGE when it cannot listen */
-  static open(options: LaneOptions, listener: LaneListener): Promise<Lane> {
-    const thread = new Worker(new URL('./lane-thread.js', import.meta.url), { workerData: options });
+  static open(options: Omit<LaneOptions, 'traffic'>, listener: LaneListener): Promise<Lane> {
+    const traffic = new Float64Array(new SharedArrayBuffer(2 * Float64Array.BYTES_PER_ELEMENT));
+    const thread = new Worker(new URL('./lane-thread.js', import.meta.url), {
+      workerData: { ...options, traffic } satisfies LaneOptions,
+    });
     let lane: Lane | null = null;
     return new Promise((resolve, reject) => {
       const fail = (reason: string) => {
@@ -61,7 +66,7 @@ export class Lane {
         if (answer.kind === 'failed') fail(answer.reason);
         else if (answer.kind !== 'opened') lane!.receive(answer);
         else {
-          lane = new Lane(thread, listener, answer.port);
+          lane = new Lane(thread, listener, answer.port, traffic);
           // The thread must not keep an otherwise finished process alive.
           thread.unref();
           resolve(lane);
@@ -95,6 +100,12 @@ export class Lane {
     this.held.set(id, bytes.buffer);
     const { level, index } = node;
     this.send({ kind: 'hold', id, position, node: { level, index }, gradient: bytes.buffer });
+  }
+
+  /** Bytes of tensors that went to peers and came from them so far. */
+  get traffic(): Traffic {
+    const [sentBytes, receivedBytes] = this.moved as unknown as [number, number];
+    return { sentBytes, receivedBytes };
   }
 
   /** Ends the thread and its connections. */

@@ -7,7 +7,10 @@ import type { ElementRange } from '../exchange/ranges.js';
 import type { PeeringOptions } from '../peering/peering.js';
 
 /** Start options of the lane's thread. */
-export type LaneOptions = Omit<PeeringOptions, 'clock'>;
+export type LaneOptions = Omit<PeeringOptions, 'clock'> & {
+  /** Where the thread counts bytes: sent to peers, received from peers. */
+  readonly traffic: Float64Array<SharedArrayBuffer>;
+};
 
 /** What the coordinator says without tensors; one of them. */
 export type LanePlan = Pick<ExchangeOrder__Output, 'peers' | 'weightsPlan' | 'plan' | 'reduce'>;

@@ -29,6 +29,8 @@ export class PeerLink {
     identity: PeerIdentity,
     connectMs: number,
     private readonly onLost: (reason: string) => void,
+    /** Called with bytes of tensors that are handed to the stream. */
+    private readonly onSent: (bytes: number) => void,
   ) {
     this.client = peeringClient(peer.address, credentialsFor(peer, identity), identity.tls !== null);
     this.client.waitForReady(Date.now() + connectMs, (error) => {
@@ -43,7 +45,7 @@ export class PeerLink {
 
   /** Resolves when the part's bytes are not read any more, sent or not. */
   async send(part: OutgoingPart): Promise<void> {
-    await this.outbox.sendAll(messagesOf(part, ++this.transfers));
+    await this.outbox.sendAll(this.counted(messagesOf(part, ++this.transfers)));
     await this.outbox.flushed();
   }
 
@@ -52,6 +54,13 @@ export class PeerLink {
     this.outbox.close();
     this.stream.cancel();
     this.client.close();
+  }
+
+  private *counted(messages: Iterable<PeerMessage>): Generator<PeerMessage> {
+    for (const message of messages) {
+      if (message.chunk) this.onSent(message.chunk.data!.length);
+      yield message;
+    }
   }
 
   private lose(reason: string): void {

@@ -12,6 +12,8 @@ export interface PeerLinksOptions {
   readonly onUnreachable: (member: number, reason: string) => void;
   /** Sends a message through the coordinator. Resolves when the next one may follow. */
   readonly relay: (member: number, message: Buffer) => Promise<void>;
+  /** Called with bytes of tensors that leave for a peer directly. */
+  readonly onMoved: (bytes: number) => void;
   /** Called after each part, sent or not. */
   readonly onSent: () => void;
 }
@@ -55,13 +57,14 @@ export class PeerLinks {
   }
 
   private connect(peer: Peer): void {
-    const { identity, connectMs, onUnreachable } = this.options;
+    const { identity, connectMs, onUnreachable, onMoved } = this.options;
     const { member } = peer;
-    const link = new PeerLink(peer, identity, connectMs, (reason) => {
+    const onLost = (reason: string) => {
       this.end(member);
       this.relayTo(member);
       onUnreachable(member, reason);
-    });
+    };
+    const link = new PeerLink(peer, identity, connectMs, onLost, onMoved);
     this.open(
       member,
       (part) => link.send(part),

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../../clock.js';
 import type { TreeNode } from '../../reduction/tree.js';
 import type { Position__Output } from '../../transport/generated/fcaenet/v1/Position.js';
+import type { Traffic } from '../../transport/service.js';
 import { TransferMemory } from '../../transport/transfer-memory.js';
 import type { WireVector } from '../../transport/wire-vector.js';
 import { Exchange, type ExchangeShape } from '../exchange/exchange.js';
@@ -39,6 +40,8 @@ export interface PeeringOutput extends Pick<ExchangeOutput, 'weightsMissing' | '
   unreachable(member: number, reason: string): void;
   /** A message for a peer that cannot be reached. Resolves when the next one may follow. */
   relay(member: number, message: Buffer): Promise<void>;
+  /** Bytes of tensors went to a peer or came from one, not through the coordinator. */
+  moved(direction: keyof Traffic, bytes: number): void;
   /** A peer's stream was ended, with a sentence. */
   refused(reason: string): void;
 }
@@ -72,6 +75,7 @@ export class Peering {
         output.unreachable(member, reason);
         this.exchange.sendAgain(member);
       },
+      onMoved: (bytes) => output.moved('sentBytes', bytes),
       onSent: () => this.sweep(),
     });
     this.exchange = new Exchange(
@@ -106,7 +110,13 @@ export class Peering {
       host,
       port,
       limits,
-      receiver: peering.receiver,
+      receiver: (member) => {
+        const accept = peering.receiver(member);
+        return (message) => {
+          if (message.chunk) output.moved('receivedBytes', message.chunk.data.byteLength);
+          return accept(message);
+        };
+      },
       onRefused: (reason) => output.refused(reason),
     });
     return peering;

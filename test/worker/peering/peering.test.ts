@@ -114,6 +114,10 @@ describe.each(['plain text', 'TLS'])('over %s', (kind) => {
       [0, [], []],
       [0, [], []],
     ]);
+    // In each step a range of a gradient and one of the weights go each way.
+    const [first, second] = workers.map(({ traffic }) => traffic);
+    expect(first!.sentBytes).toBeGreaterThan(0);
+    expect([second!.receivedBytes, first!.receivedBytes]).toEqual([first!.sentBytes, second!.sentBytes]);
     // The gradients of the last step are still held.
     expect(workers.map(({ released }) => released.length)).toEqual([2, 2]);
   });

@@ -28,6 +28,7 @@ export class ExchangeWorker {
   readonly unreachable: { readonly member: number; readonly reason: string }[] = [];
   readonly released: ArrayBufferLike[] = [];
   readonly refusals: string[] = [];
+  readonly traffic = { sentBytes: 0, receivedBytes: 0 };
   relayed = 0;
   peering!: Peering;
   readonly key = randomBytes(16);
@@ -63,6 +64,9 @@ export class ExchangeWorker {
         relay: async (to, message) => {
           worker.relayed++;
           worker.relay(member, to, message);
+        },
+        moved: (direction, bytes) => {
+          worker.traffic[direction] += bytes;
         },
         refused: (reason) => worker.refusals.push(reason),
       },

@@ -1,5 +1,10 @@
 import type { Traffic } from '../../../transport/service.js';
-import { type DataPath, dataPaths, type TrafficByPath } from '../../dispatch/data-path.js';
+import {
+  type CoordinatorPath,
+  coordinatorPaths,
+  dataPaths,
+  type TrafficByPath,
+} from '../../dispatch/data-path.js';
 import { gradientUnits } from '../../dispatch/gradient-work.js';
 import { faults, rejectionReasons } from '../../dispatch/pool.js';
 import type { WorkerTally } from '../../dispatch/worker-tally.js';
@@ -10,8 +15,8 @@ import type { Instruments } from './instruments.js';
 export interface FleetSources {
   /** Bytes so far, by the path that they took. */
   traffic(): TrafficByPath;
-  /** How the tensors of each worker travel that may get work. */
-  paths(): readonly DataPath[];
+  /** How tensors travel between the coordinator and each worker that may get work. */
+  paths(): readonly CoordinatorPath[];
   /** Workers by state. */
   workers(): Readonly<Record<string, number>>;
   /** Answers so far of all workers, including those that left. */
@@ -59,15 +64,24 @@ export class FleetMetrics {
         const traffic = sources.traffic();
         for (const path of dataPaths) counter.inc({ path }, traffic[path][direction]);
       });
-    bytes('fcaenet_bytes_sent_total', 'Bytes sent to workers, by path.', 'sentBytes');
-    bytes('fcaenet_bytes_received_total', 'Bytes received from workers, by path.', 'receivedBytes');
+    bytes(
+      'fcaenet_bytes_sent_total',
+      'Bytes sent to workers, and among workers as they say, by path.',
+      'sentBytes',
+    );
+    bytes(
+      'fcaenet_bytes_received_total',
+      'Bytes received from workers, and among workers as they say, by path.',
+      'receivedBytes',
+    );
     instruments.gaugeOf(
       'fcaenet_path_workers',
       'Workers by the path of their tensors.',
       ['path'],
       (gauge) => {
         const paths = sources.paths();
-        for (const path of dataPaths) gauge.set({ path }, paths.filter((each) => each === path).length);
+        for (const path of coordinatorPaths)
+          gauge.set({ path }, paths.filter((each) => each === path).length);
       },
     );
     instruments.counterOf(

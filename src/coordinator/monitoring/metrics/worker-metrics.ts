@@ -37,6 +37,16 @@ const tallies: readonly (readonly [name: string, help: string, read: (tally: Wor
     (tally) => tally.bytesReceived,
   ],
   [
+    'fcaenet_worker_peer_bytes_sent_total',
+    'Bytes of tensors that the worker says it sent to other workers.',
+    (tally) => tally.peerBytesSent,
+  ],
+  [
+    'fcaenet_worker_peer_bytes_received_total',
+    'Bytes of tensors that the worker says it received from other workers.',
+    (tally) => tally.peerBytesReceived,
+  ],
+  [
     'fcaenet_worker_images_decoded_total',
     'Images that the worker process says it decoded.',
     (tally) => tally.imagesDecoded,
