@@ -1,7 +1,14 @@
 import type { Range__Output } from '../../transport/generated/fcaenet/v1/Range.js';
+import type { Member } from '../dispatch/member.js';
 
 /** Half-open range of elements of a vector. */
 export type ElementRange = Range__Output;
+
+/** A range and the member to which it belongs. */
+export interface MemberRange {
+  readonly range: ElementRange;
+  readonly owner: Member;
+}
 
 /** A range and the place of its owner among the members. */
 export interface RangeOfOwner {

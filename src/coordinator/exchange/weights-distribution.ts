@@ -2,12 +2,7 @@ import type { WeightsMissing__Output } from '../../transport/generated/fcaenet/v
 import type { Member } from '../dispatch/member.js';
 import type { OutgoingWeights } from '../dispatch/outgoing-weights.js';
 import type { Participants } from './participants.js';
-import { type ElementRange, rangesOfOwners } from './ranges.js';
-
-interface OwnedRange {
-  readonly range: ElementRange;
-  readonly owner: Member;
-}
+import { type MemberRange, rangesOfOwners } from './ranges.js';
 
 /** A plan, and who knows it. Who gets a range of a version that it does not know of waits for the plan. */
 interface ToldPlan {
@@ -19,7 +14,7 @@ interface ToldPlan {
 interface Ahead extends ToldPlan {
   readonly version: number;
   readonly members: readonly Member[];
-  readonly plan: readonly OwnedRange[];
+  readonly plan: readonly MemberRange[];
   readonly sent: Set<number>;
   /** What members lack because a peer that had to pass it on is gone. */
   readonly asked: { readonly member: Member; readonly missing: WeightsMissing__Output }[];
@@ -79,8 +74,8 @@ export class WeightsDistribution {
    */
   sendAhead(
     before: OutgoingWeights,
-    step: { readonly members: readonly Member[]; readonly plan: readonly OwnedRange[] },
-    { range, owner }: OwnedRange,
+    step: { readonly members: readonly Member[]; readonly plan: readonly MemberRange[] },
+    { range, owner }: MemberRange,
     messages: readonly Buffer[],
   ): void {
     const version = before.version + 1;
@@ -123,7 +118,10 @@ export class WeightsDistribution {
     if (this.last) this.last.weights = null;
   }
 
-  /** Sends what is left of weights that were sent ahead. Owners that are gone are asked for by those who lack a range. */
+  /**
+   * Sends what is left of weights that were sent ahead. Members that have joined since then get the rest from their peers,
+   * too. What nobody passes on, because its owner is gone, those who lack it ask for.
+   */
   private finish(ahead: Ahead, weights: OutgoingWeights, now: readonly Member[]): void {
     const { members, plan, sent, asked, version } = ahead;
     tell(ahead, now);
@@ -131,7 +129,7 @@ export class WeightsDistribution {
     for (const { range, owner } of plan) {
       if (!sent.has(range.start) && present.includes(owner)) weights.sendRanges(owner, [range], true);
     }
-    this.hasSent(weights, present, ahead);
+    this.hasSent(weights, now, ahead);
     for (const { member, missing } of asked) this.complete(member, { ...missing, version });
   }
 
@@ -141,7 +139,7 @@ export class WeightsDistribution {
     this.last = { version, members, weights, message, told };
   }
 
-  private planOf(version: number, plan: readonly OwnedRange[]): ToldPlan {
+  private planOf(version: number, plan: readonly MemberRange[]): ToldPlan {
     const ranges = plan.map(({ range, owner }) => ({ range, owner: owner.number }));
     return { message: this.participants.encode({ weightsPlan: { version, ranges } }), told: new Set() };
   }

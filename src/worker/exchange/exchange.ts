@@ -63,10 +63,12 @@ export class Exchange {
 
   /** @param members those that take part, this worker among them or not */
   setPeers(members: Iterable<number>): void {
+    const known = new Set(this.peers);
     this.peers.clear();
     for (const member of members) {
       if (member !== this.shape.member) this.peers.add(member);
     }
+    for (const peer of this.peers) if (!known.has(peer)) this.weights.meet(peer);
     this.step?.send();
     this.weights.askForMissing();
     this.lookAgain();

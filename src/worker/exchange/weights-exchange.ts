@@ -89,6 +89,12 @@ export class WeightsExchange {
     }
   }
 
+  /** Passes on to a new peer what others have got already of the newest weights. */
+  meet(peer: number): void {
+    const newest = this.versions.get(this.newestPlanned);
+    for (const range of newest?.forwarded ?? []) this.pass(peer, newest!, range);
+  }
+
   /** Passes everything on again, because the member may lack it. */
   sendAgain(member: number): void {
     for (const weights of this.versions.values()) {

@@ -55,6 +55,20 @@ describe('weights', () => {
     },
   );
 
+  test('come from the peers to a member that joins when others have them already', async () => {
+    const group = startGroup([1, 2], new Chance(1));
+    distribute(group, 6, [1, 2]);
+    distribute(group, 7, [1, 2]);
+    await group.run();
+    group.join(3);
+    group.tell((exchange) => exchange.setPeers([1, 2, 3]));
+    group.member(3).inputs.push((exchange) => exchange.planWeights(planOf(7, [1, 2])));
+    await group.run();
+    expect(group.member(3).weights).toEqual([{ version: 7, values: weightsOf(7) }]);
+    expect(group.member(3).missing).toEqual([]);
+    expect(group.failures).toEqual([]);
+  });
+
   test('whose owner is gone are asked for once, and taken from the coordinator', async () => {
     const group = startGroup([1, 2, 3], new Chance(1));
     distribute(group, 7, [1, 2, 3], [3]);
