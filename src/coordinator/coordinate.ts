@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { systemClock } from '../clock.js';
 import type { Console } from '../console/console.js';
 import { onInterrupt } from '../console/interrupt.js';
@@ -165,6 +166,7 @@ function coordinationOf(
     layout,
     lane: openLane(layout.parameterCount, (error) => interruption.interrupt(error)),
     clock: systemClock,
+    random: () => randomInt(2 ** 47) / 2 ** 47,
     interrupted: (checkpoint) => interrupted(options, checkpoint),
     openFleet: (part) => {
       const { minWorkers } = spec.operation.membership;

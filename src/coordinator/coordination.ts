@@ -38,6 +38,8 @@ export interface CoordinationOptions {
   readonly leading: Leading;
   readonly console: Console;
   readonly clock: Clock;
+  /** Numbers from 0 to 1, less than 1, that no worker can know. */
+  readonly random: () => number;
   /** Computes on the weights; closed here. */
   readonly lane: Lane;
   /** File operations of checkpoints and ledger; for simulations. */
@@ -191,6 +193,8 @@ export class Coordination {
     this.enter({ kind: 'training' });
     const participants = new Participants(fleet.pool, run.spec.operation.exchange === 'auto');
     const distribution = new WeightsDistribution(participants);
+    const isCompared = () => this.options.random() < run.spec.operation.verification.rate;
+    const exchange = { participants, distribution, isCompared };
     const loop = new TrainingLoop({
       spec: run.spec,
       term,
@@ -204,7 +208,7 @@ export class Coordination {
       signal: interruption.signal,
       clock,
       lane,
-      runStep: (step, surroundings) => runStep({ participants, distribution }, step, surroundings),
+      runStep: (step, surroundings) => runStep(exchange, step, surroundings),
       distribute: (weights) => distribution.distribute(weights),
       onLateContradiction: (error) => {
         this.contradiction ??= error;

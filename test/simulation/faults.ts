@@ -7,6 +7,7 @@ export const faultKinds = [
   'worker-stop',
   'worker-slow',
   'worker-lies',
+  'worker-adds-wrong',
   'line-cut',
   'damage-up',
   'damage-down',
@@ -120,7 +121,12 @@ function withExchange(events: Events, chance: Chance): Events & Pick<Plan, 'exch
   const mayBeLate = !events.faults.some(({ kind }) => kind === 'worker-lies');
   const cuts = mayBeLate && chance.happens(0.3) ? 1 + chance.below(3) : 0;
   const faults = Array.from({ length: cuts }, () => drawFault(chance, 'pair-cut', usualMs));
-  return { ...events, exchange: true, faults: inOrder([...events.faults, ...faults]) };
+  // A liar computes wrong gradients, or adds those of others wrongly.
+  const addsWrong = !mayBeLate && chance.happens(0.5);
+  const own = events.faults.map((fault) =>
+    addsWrong && fault.kind === 'worker-lies' ? { ...fault, kind: 'worker-adds-wrong' as const } : fault,
+  );
+  return { ...events, exchange: true, faults: inOrder([...own, ...faults]) };
 }
 
 /** A plan without how gradients travel. */
@@ -172,7 +178,7 @@ function drawUsual(chance: Chance): Events {
         'disk-full',
         'clock-jump',
       ] as const)
-    : faultKinds.filter((kind) => kind !== 'worker-lies');
+    : faultKinds.filter((kind) => kind !== 'worker-lies' && kind !== 'worker-adds-wrong');
   for (let i = chance.below(7); i > 0; i--) add(chance.pick(possible));
   return {
     iterations: chance.pick([2, 2, 2, 2, 10]),

@@ -28,6 +28,8 @@ export interface CoordinatorSurroundings {
   readonly run: TrainingRun;
   readonly dataset: Dataset;
   readonly chance: Chance;
+  /** What no worker can know. */
+  readonly secret: Chance;
   readonly trouble: DiskTrouble;
   readonly trace: (line: string) => void;
   /** Told of a deadline that a worker missed. */
@@ -85,6 +87,7 @@ export class SimulatedCoordinator {
         leading,
         console,
         clock: process,
+        random: () => this.surroundings.secret.unit(),
         diskOf: () => disk,
         interrupted,
         openFleet: (part) => this.openFleet(part, log),
@@ -139,6 +142,9 @@ export class SimulatedCoordinator {
         break;
       case 'exchange.used':
         if (event.members > 0) trace(`${event.members} workers exchange`);
+        break;
+      case 'exchange.blocked':
+        trace(`${event.blocked} of ${event.pairs} pairs cannot connect`);
         break;
       case 'exchange.given-up':
         trace(`the exchange is given up: ${event.reason}`);

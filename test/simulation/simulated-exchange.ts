@@ -61,6 +61,8 @@ export interface PeerSurroundings {
   /** HOST:PORT of this worker. */
   readonly address: string;
   readonly trace: (line: string) => void;
+  /** Whether the worker adds ranges wrongly. */
+  addsWrong(): boolean;
   send(message: WorkerMessage): void;
   sendTensors(
     parts: Uint8Array[],
@@ -121,10 +123,13 @@ export class SimulatedPeer {
       this.memory,
       {
         send: (to, part) => this.sendPart(to, part),
-        sum: ({ sum, position, range, attempt, reduceSeconds }) =>
+        sum: ({ sum, position, range, attempt, reduceSeconds }) => {
+          // In bfloat16 the lowest bit is one of a number of 16 bits, too.
+          if (surroundings.addsWrong()) bytesOf(sum)[0]! ^= 1;
           sendTensors([Buffer.from(bytesOf(sum))], (transfer) => ({
             exchange: { rangeResult: { position, range, attempt, reduceSeconds, transfer } },
-          })),
+          }));
+        },
         weights: onWeights,
         weightsLost: (version) => surroundings.onWeightsLost(version),
         weightsMissing: (version, ranges) =>

@@ -30,6 +30,8 @@ export interface WorkerManners {
   mostMs: number;
   /** Computes something else than the others, and believes in it. */
   lies: boolean;
+  /** Adds ranges wrongly, and believes in it. */
+  addsWrong: boolean;
   /** What is wrong with its next answer. */
   nextAnswer: 'nan' | 'length' | 'digest' | null;
 }
@@ -75,7 +77,13 @@ type Task = () => Promise<void>;
 
 /** A worker that follows the protocol and makes its numbers up from what it was given. */
 export class SimulatedWorker {
-  readonly manners: WorkerManners = { leastMs: 5, mostMs: 40, lies: false, nextAnswer: null };
+  readonly manners: WorkerManners = {
+    leastMs: 5,
+    mostMs: 40,
+    lies: false,
+    addsWrong: false,
+    nextAnswer: null,
+  };
   line: SimulatedLine | null = null;
   private sessions = 0;
   private highestTerm = 0;
@@ -191,6 +199,7 @@ export class SimulatedWorker {
       network: peers,
       address,
       trace,
+      addsWrong: () => this.manners.addsWrong,
       send: (message) => this.send(message),
       sendTensors: (parts, announce) => this.sendTensors(parts, announce),
       onWeights: (version, bytes) => this.setWeights(version, bytes),

@@ -181,6 +181,7 @@ class Simulation {
       run: runIn(this.directory, this.plan),
       dataset: datasetOf(this.plan),
       chance: this.chance,
+      secret: new Chance(this.seed, 4 + this.starts),
       trouble,
       trace,
       onOverdue: (member) => {
@@ -292,7 +293,8 @@ class Simulation {
         later(() => Object.assign(worker.manners, { leastMs: 5, mostMs: 40 }));
         break;
       case 'worker-lies':
-        worker.manners.lies = true;
+      case 'worker-adds-wrong':
+        worker.manners[kind === 'worker-lies' ? 'lies' : 'addsWrong'] = true;
         break;
       case 'line-cut':
         worker.line?.cut();
@@ -350,9 +352,9 @@ class Simulation {
 
   /** A worker is late, and its work goes to others: not because the network is full. */
   private checkLine(member: Member): void {
-    const late = [...this.workers.values()].find(
-      ({ worker }) => worker.line?.coordinatorEnd.asStream === member.stream,
-    );
+    const { stream } = member;
+    const workers = [...this.workers.values()];
+    const late = workers.find(({ worker }) => worker.line?.coordinatorEnd.asStream === stream);
     if (!late?.process.isRunning || !late.worker.isIdle || !late.worker.line?.isCarrying) return;
     this.violate(`work of ${member.label} is handed out twice because the network is full`);
   }
@@ -383,9 +385,8 @@ class Simulation {
     const pointer = join(checkpoints, 'latest');
     if (!fs.existsSync(pointer)) return;
     const name = fs.readFileSync(pointer, 'utf8').trim();
-    const isThere = [name, `.replaced-${name}`].some((each) =>
-      fs.existsSync(join(checkpoints, each, 'manifest.json')),
-    );
+    const names = [name, `.replaced-${name}`];
+    const isThere = names.some((each) => fs.existsSync(join(checkpoints, each, 'manifest.json')));
     if (!isThere) this.violate(`latest names ${name}, which is not there`);
   }
 }

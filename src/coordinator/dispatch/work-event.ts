@@ -26,6 +26,8 @@ export type WorkEvent =
     }
   /** A step begins, in the exchange with so many members, or in the star with 0. */
   | { readonly type: 'exchange.used'; readonly members: number }
+  /** Steps take the star, because so many pairs of workers cannot connect. Sent when it becomes so. */
+  | { readonly type: 'exchange.blocked'; readonly blocked: number; readonly pairs: number }
   /** The exchange of a step failed. The step is computed again in the star. */
   | { readonly type: 'exchange.given-up'; readonly reason: string }
   /** Too few workers are there. Sent once each time the work has to wait. */

@@ -19,6 +19,8 @@ const slowestBytesPerMs = 1_000;
 export interface Exchange {
   readonly participants: Participants;
   readonly distribution: WeightsDistribution;
+  /** Whether the sum of a range is compared, drawn for each one, so that no worker can know. */
+  readonly isCompared: () => boolean;
 }
 
 /** The exchange cannot give the sum of this step. */
@@ -30,16 +32,19 @@ class ExchangeGivenUp extends Error {}
  * @returns as `runGradientStep`, which also says what is thrown
  */
 export async function runStep(
-  { participants, distribution }: Exchange,
+  exchange: Exchange,
   step: UpdatingStep,
   surroundings: WorkSurroundings,
 ): Promise<StepSum> {
+  const { participants, distribution } = exchange;
   try {
     const members = participants.choose();
+    const blocked = participants.news();
+    if (blocked) surroundings.notify({ type: 'exchange.blocked', ...blocked });
     surroundings.notify({ type: 'exchange.used', members: members?.length ?? 0 });
     if (members === null) return await runGradientStep(step, surroundings);
     try {
-      return await exchange({ participants, distribution }, members, step, surroundings);
+      return await runExchange(exchange, members, step, surroundings);
     } catch (error) {
       if (!(error instanceof ExchangeGivenUp)) throw error;
       distribution.spoil();
@@ -51,8 +56,8 @@ export async function runStep(
   }
 }
 
-async function exchange(
-  { participants, distribution }: Exchange,
+async function runExchange(
+  { participants, distribution, isCompared }: Exchange,
   members: readonly Member[],
   step: UpdatingStep,
   surroundings: WorkSurroundings,
@@ -72,7 +77,10 @@ async function exchange(
       onChange: () => work.goOn(),
       giveUp: (reason) => work.giveUp(new ExchangeGivenUp(reason)),
       failed: (error) => work.giveUp(error),
+      compared: ({ start }, outcome) =>
+        surroundings.notify({ type: 'work.compared', work: 'ranges', unit: start, outcome }),
     },
+    isCompared,
     () => stopExpecting(),
   );
   const work = new RedundantWork(kind, surroundings);

@@ -12,13 +12,15 @@ import { nodeKey, type TreeNode } from '../../reduction/tree.js';
 import { bytesOf } from '../../transport/bytes.js';
 import type { NodeResult__Output } from '../../transport/generated/fcaenet/v1/NodeResult.js';
 import type { RangeResult__Output } from '../../transport/generated/fcaenet/v1/RangeResult.js';
-import { type WireVector, wireBytes, wireVector } from '../../transport/wire-vector.js';
+import { wireBytes, wireVector } from '../../transport/wire-vector.js';
 import { GradientWork, type NodeAnswer, type StepSum, type UpdatingStep } from '../dispatch/gradient-work.js';
 import type { Member } from '../dispatch/member.js';
+import { sendContext } from '../dispatch/outgoing-weights.js';
 import type { Candidate, Rejection, UnitDigest } from '../dispatch/redundant-work.js';
-import type { Advanced } from '../lane/lane.js';
 import { canTakePart, type Participants } from './participants.js';
-import { type ElementRange, rangesOfOwners } from './ranges.js';
+import { RangeChecks } from './range-checks.js';
+import { type RangeSum, RangeSums } from './range-sums.js';
+import { type ElementRange, type MemberRange, rangesOfOwners } from './ranges.js';
 import type { WeightsDistribution } from './weights-distribution.js';
 
 /** A node whose gradient a member keeps. */
@@ -28,22 +30,14 @@ interface HeldNode {
   readonly outcome: NodeOutcome;
 }
 
-/** A part of the gradient, and who sums it. */
-interface RangeSum {
-  readonly range: ElementRange;
-  owner: Member;
-  /** The sum is here, and the next weights are computed. */
-  isDone: boolean;
-  /** Identifies the sum that is here while the next weights are computed; else null. */
-  computing: object | null;
-}
-
 /** What the work tells its surroundings. */
 export interface ExchangeListener {
   /** A node was lost, or a sum arrived. */
   onChange(): void;
   /** The exchange cannot give a right sum. */
   giveUp(reason: string): void;
+  /** Several members have added one range. */
+  compared(range: ElementRange, outcome: 'agreed' | 'contradiction'): void;
   /** The run cannot go on. */
   failed(error: Error): void;
 }
@@ -53,8 +47,7 @@ export class ExchangedWork extends GradientWork {
   sum: StepSum | null = null;
   private members: readonly Member[];
   private readonly held = new Map<string, HeldNode>();
-  private readonly sums: RangeSum[];
-  private readonly gradient: WireVector;
+  private readonly sums: RangeSums;
   /** Members that were asked for a leaf and are still there. */
   private readonly asked = new Map<number, Set<Member>>();
   /** Number of the last Reduce message of this step; 0 before the first. */
@@ -63,9 +56,7 @@ export class ExchangedWork extends GradientWork {
   private firstValidAttempt = 1;
   /** Whether the owners know which nodes to sum. */
   private isReducing = false;
-  /** Sums that the digest covers, and the digest when it covers all. */
-  private hashed = 0;
-  private gradientSha256: string | null = null;
+  private readonly checks: RangeChecks;
   isOver = false;
   /** When the last sum arrived, or was asked for. */
   private movedAtMs = 0;
@@ -77,6 +68,8 @@ export class ExchangedWork extends GradientWork {
     members: readonly Member[],
     private readonly clock: Pick<Clock, 'nowMs'>,
     private readonly listener: ExchangeListener,
+    /** Whether the sum of a range is compared. */
+    isCompared: () => boolean,
     release: () => void,
   ) {
     super(step, participants.pool, release);
@@ -84,14 +77,22 @@ export class ExchangedWork extends GradientWork {
     const { layout, precision } = step.shape;
     const { parameterCount } = layout;
     const { buffer } = this.pool.memory.take(wireBytes(precision, parameterCount));
-    this.gradient = wireVector(precision, buffer, 0, parameterCount);
     const ranges = rangesOfOwners(parameterCount, wireBytes(precision, 1), members.length);
-    this.sums = ranges.map(({ range, owner }) => ({
-      range,
-      owner: members[owner]!,
-      isDone: false,
-      computing: null,
-    }));
+    this.sums = new RangeSums(
+      ranges.map(({ range, owner }) => ({ range, owner: members[owner]! })),
+      wireVector(precision, buffer, 0, parameterCount),
+      step,
+      {
+        computed: (sum, messages) => this.sendAhead(sum, messages),
+        complete: () => {
+          this.askForChecks();
+          listener.onChange();
+        },
+        notFinite: (member) => listener.giveUp(`${member.label} sent a sum that is not finite`),
+        failed: (error) => listener.failed(error),
+      },
+    );
+    this.checks = new RangeChecks(this.sums.all.map(({ range }) => range).filter(isCompared));
     this.tellPlan();
   }
 
@@ -117,6 +118,11 @@ export class ExchangedWork extends GradientWork {
       leaves,
       candidates.filter(({ member }) => this.members.includes(member)),
     );
+  }
+
+  /** Whoever joins gets the next weights from its peers. These are sent only with work. */
+  override prepare(member: Member): void {
+    sendContext(member, this.step.context);
   }
 
   override send(member: Member, leaves: readonly number[]): void {
@@ -157,7 +163,7 @@ export class ExchangedWork extends GradientWork {
   }
 
   isWhole(): boolean {
-    return this.gradientSha256 !== null;
+    return this.sums.gradientSha256 !== null && this.checks.areOver;
   }
 
   isUsed(member: Member): boolean {
@@ -168,25 +174,22 @@ export class ExchangedWork extends GradientWork {
   discard(members: readonly Member[]): void {
     this.drop(members);
     this.firstValidAttempt = this.attempt + 1;
-    for (const each of this.sums) {
-      each.isDone = false;
-      each.computing = null;
-    }
-    this.hashed = 0;
-    this.gradientSha256 = null;
+    this.sums.restart();
+    this.checks.restart();
     this.distribution.spoil();
     this.tellPlan();
   }
 
   end(): void {
     this.isOver = true;
+    this.sums.end();
     if (!this.isWhole() || this.missing().length > 0) return;
     const { tree, shape } = this.step;
     const reduction = new StepReduction<NodeOutcome>(tree, (left, right) =>
       mergeOutcomes(shape.layout, left, right),
     );
     for (const { node, outcome } of this.held.values()) reduction.fill(node, outcome);
-    this.sum = { gradient: this.gradient, gradientSha256: this.gradientSha256!, ...reduction.sum! };
+    this.sum = { gradient: this.sums.gradient, gradientSha256: this.sums.gradientSha256!, ...reduction.sum! };
   }
 
   /** Milliseconds for which the owners of ranges have sent nothing that they were asked for. */
@@ -205,25 +208,24 @@ export class ExchangedWork extends GradientWork {
 
   /** Exact bytes of an announced sum; `unknown` when the step has no such range. */
   bytesOfRange({ range }: RangeResult__Output): number | 'unknown' {
-    const found = this.sums.find((each) => isSame(each.range, range));
+    const found = this.sums.find(range);
     return found ? wireBytes(this.step.shape.precision, found.range.end - found.range.start) : 'unknown';
   }
 
   /** Where the sum of a range is assembled: in the gradient, if it is wanted. */
   placeOf(member: Member, result: RangeResult__Output): Uint8Array | null {
     const found = this.wanted(member, result);
-    return found && bytesOf(this.gradientOf(found));
+    return found && bytesOf(this.sums.valuesOf(found));
   }
 
   /** Takes the sum of a range from its owner. */
   takeRange(member: Member, result: RangeResult__Output, bytes: Uint8Array): void {
     const found = this.wanted(member, result);
-    const isInPlace = bytes.buffer === this.gradient.buffer;
     if (found) {
-      if (!isInPlace) bytesOf(this.gradientOf(found)).set(bytes);
-      this.compute(member, found);
-    }
-    if (!isInPlace) this.pool.memory.give(bytes.buffer);
+      this.movedAtMs = this.clock.nowMs();
+      this.sums.take(member, found, bytes);
+    } else this.compare(member, result, bytes);
+    if (bytes.buffer !== this.sums.gradient.buffer) this.pool.memory.give(bytes.buffer);
   }
 
   protected override isExchangedWith(member: Member): boolean {
@@ -244,59 +246,16 @@ export class ExchangedWork extends GradientWork {
 
   /** The range of a sum that is still to come from this member; null for any other. */
   private wanted(member: Member, { range, attempt }: RangeResult__Output): RangeSum | null {
-    const found = this.sums.find((each) => isSame(each.range, range));
+    const found = this.sums.find(range);
     if (!found || this.isOver || found.isDone || found.computing || found.owner !== member) return null;
     return attempt < this.firstValidAttempt || attempt > this.attempt ? null : found;
   }
 
-  private gradientOf({ range }: RangeSum): WireVector {
-    return this.gradient.subarray(range.start, range.end);
-  }
-
-  /** Computes the next weights in a range, and sends them while other ranges are still added. */
-  private compute(member: Member, sum: RangeSum): void {
-    const { update, weights } = this.step;
-    const computing = {};
-    sum.computing = computing;
+  /** Sends the next weights in a range while other ranges are still added. */
+  private sendAhead({ range, owner }: RangeSum, messages: readonly Buffer[]): void {
     this.movedAtMs = this.clock.nowMs();
-    update.advance(sum.range.start, this.gradientOf(sum), weights.following(sum.range)).then(
-      (advanced) => {
-        if (!this.isOver && sum.computing === computing) this.computed(member, sum, advanced);
-      },
-      (error) => this.listener.failed(error),
-    );
-  }
-
-  private computed(member: Member, sum: RangeSum, messages: Advanced): void {
-    sum.computing = null;
-    if (messages === null) {
-      this.listener.giveUp(`${member.label} sent a sum that is not finite`);
-      return;
-    }
-    sum.isDone = true;
-    this.movedAtMs = this.clock.nowMs();
-    this.hashSums();
-    const { range, owner } = sum;
-    const step = { members: this.members, plan: this.sums };
+    const step = { members: this.members, plan: this.sums.all };
     this.distribution.sendAhead(this.step.weights, step, { range, owner }, messages);
-  }
-
-  /** Hashes the gradient as far as it is there without a gap, while other ranges are still added. */
-  private hashSums(): void {
-    const { update } = this.step;
-    const { firstValidAttempt, sums } = this;
-    for (let next = sums[this.hashed]; next?.isDone; next = sums[++this.hashed]) {
-      update.hash(this.gradientOf(next), this.hashed === 0);
-    }
-    if (this.hashed < sums.length) return;
-    update.digest().then(
-      (sha256) => {
-        if (this.isOver || firstValidAttempt !== this.firstValidAttempt) return;
-        this.gradientSha256 = sha256;
-        this.listener.onChange();
-      },
-      (error) => this.listener.failed(error),
-    );
   }
 
   /** Members have come or gone. Ranges without a sum whose owner is gone get another one. */
@@ -306,10 +265,11 @@ export class ExchangedWork extends GradientWork {
     this.participants.tell(members);
     this.distribution.join(members);
     this.drop(gone);
-    const orphans = this.sums.filter(({ isDone, owner }) => !isDone && !members.includes(owner));
+    const orphans = this.sums.open.filter(({ owner }) => !members.includes(owner));
     if (members.length > 0) {
       for (const [index, orphan] of orphans.entries()) orphan.owner = members[index % members.length]!;
     }
+    if (this.sums.gradientSha256 !== null && !this.chooseCheckers()) return;
     this.tellPlan();
     this.reduceWhenCovered();
   }
@@ -319,8 +279,55 @@ export class ExchangedWork extends GradientWork {
     for (const [key, { member }] of this.held) if (members.includes(member)) this.held.delete(key);
   }
 
-  private get open(): readonly RangeSum[] {
-    return this.sums.filter(({ isDone }) => !isDone);
+  /** What is still to be added: ranges without a sum, and those that are compared. */
+  private get open(): readonly MemberRange[] {
+    return [...this.sums.open, ...this.checks.plan];
+  }
+
+  /** Has some sums added again by others, now that all are there. */
+  private askForChecks(): void {
+    if (this.isOver || this.checks.areOver || !this.chooseCheckers()) return;
+    if (this.checks.areOver) return;
+    this.tellPlan();
+    this.isReducing = false;
+    this.reduceWhenCovered();
+  }
+
+  /** @returns false when the exchange is given up */
+  private chooseCheckers(): boolean {
+    const undecided = this.checks.ask(this.members, (range) => this.sums.find(range)!.owner);
+    if (!undecided) return true;
+    const { start, end } = undecided;
+    this.listener.giveUp(
+      `workers give different sums of elements ${start} to ${end}, and no further worker can decide`,
+    );
+    return false;
+  }
+
+  /** Compares a sum that was asked for again. */
+  private compare(member: Member, result: RangeResult__Output, bytes: Uint8Array): void {
+    const { range, attempt } = result;
+    const sum = this.sums.find(range);
+    if (!sum || this.isOver || attempt < this.firstValidAttempt || attempt > this.attempt) return;
+    const { owner } = sum;
+    const verdict = this.checks.take(member, result, bytes, {
+      member: owner,
+      bytes: bytesOf(this.sums.valuesOf(sum)),
+    });
+    if (!verdict) return;
+    this.movedAtMs = this.clock.nowMs();
+    this.listener.compared(sum.range, verdict.kind);
+    if (verdict.kind === 'contradiction') this.askForChecks();
+    else {
+      // The owner's other sums may be as wrong, and its weights are on their way.
+      if (verdict.wrong.includes(owner)) this.discard([owner]);
+      const { start, end } = sum.range;
+      for (const each of verdict.wrong) {
+        const sentence = `its sum of elements ${start} to ${end} differs from those of two other workers`;
+        this.pool.setAside(each, 'wrong', sentence);
+      }
+    }
+    this.listener.onChange();
   }
 
   private tellPlan(): void {
@@ -349,8 +356,4 @@ export class ExchangedWork extends GradientWork {
     });
     for (const owner of new Set(this.open.map((each) => each.owner))) void owner.outbox.send(message);
   }
-}
-
-function isSame(left: ElementRange, right: ElementRange | null): boolean {
-  return left.start === right?.start && left.end === right.end;
 }

@@ -6,6 +6,21 @@ import type { WorkerPool } from '../dispatch/pool.js';
 /** Fewer workers use the star: with one there is nobody to exchange with. */
 const fewest = 2;
 
+/** Pairs of workers, counted in both directions. */
+export interface BlockedPairs {
+  /** Those that cannot connect. */
+  readonly blocked: number;
+  readonly pairs: number;
+}
+
+/**
+ * Whether the coordinator carries more for pairs that cannot connect than in the star. With G bytes of gradient and W of
+ * weights it carries G + W and, for each of these, (G + W) / N in and as much out; in the star it carries N (G + W).
+ */
+function isCostly({ blocked, pairs }: BlockedPairs): boolean {
+  return 2 * blocked > pairs;
+}
+
 /** Whether a worker can take part: others reach it, and it does not share memory with this process anyway. */
 export function canTakePart({ peerAddress, sharedMemory }: Member): boolean {
   return peerAddress !== '' && sharedMemory === null;
@@ -17,6 +32,9 @@ export function canTakePart({ peerAddress, sharedMemory }: Member): boolean {
  */
 export class Participants {
   private members: readonly Member[] = [];
+  /** For each member by its number: those that it cannot reach. They never connect again. */
+  private readonly unreached = new Map<number, Set<number>>();
+  private hasSaidBlocked = false;
 
   /** @param isOn false never uses the exchange */
   constructor(
@@ -25,16 +43,28 @@ export class Participants {
   ) {
     pool.on('gone', (member) => {
       if (this.members.includes(member)) this.tell(this.members.filter((each) => each !== member));
+      this.unreached.delete(member.number);
+    });
+    pool.on('peerUnreachable', ({ number }, other) => {
+      this.unreached.set(number, (this.unreached.get(number) ?? new Set()).add(other.number));
     });
   }
 
   /**
-   * The workers that exchange what comes next; null when it takes the star: with too few workers, and when one of them
-   * cannot take part.
+   * The workers that exchange what comes next; null when it takes the star: with too few workers, when one of them
+   * cannot take part, and when most pairs cannot connect.
    */
   choose(): readonly Member[] | null {
-    const members = this.pool.available();
-    return this.isOn && members.length >= fewest && members.every(canTakePart) ? members : null;
+    const members = this.willing();
+    return members.length >= fewest && !isCostly(this.blockedIn(members)) ? members : null;
+  }
+
+  /** The pairs of workers that cannot connect, when for them the star is used; null when that was said last time. */
+  news(): BlockedPairs | null {
+    const blocked = this.blockedIn(this.willing());
+    const isNew = isCostly(blocked) && !this.hasSaidBlocked;
+    this.hasSaidBlocked = isCostly(blocked);
+    return isNew ? blocked : null;
   }
 
   /** Tells the members of one another, where they do not know yet. */
@@ -54,6 +84,20 @@ export class Participants {
       member.toldPeers = key;
       void member.outbox.send(message);
     }
+  }
+
+  /** The workers that would exchange if all could connect. */
+  private willing(): readonly Member[] {
+    const members = this.pool.available();
+    return this.isOn && members.every(canTakePart) ? members : [];
+  }
+
+  private blockedIn(members: readonly Member[]): BlockedPairs {
+    const numbers = new Set(members.map(({ number }) => number));
+    const blocked = members.flatMap(({ number }) =>
+      [...(this.unreached.get(number) ?? [])].filter((other) => numbers.has(other)),
+    );
+    return { blocked: blocked.length, pairs: members.length * (members.length - 1) };
   }
 
   /** Encodes a message once for many members. */

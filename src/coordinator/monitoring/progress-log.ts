@@ -97,6 +97,14 @@ class ProgressLog {
       case 'exchange.used':
         this.showWay(event.members);
         break;
+      case 'exchange.blocked':
+        log.warn('most pairs of workers cannot connect; they send their gradients here', {
+          blocked: event.blocked,
+          pairs: event.pairs,
+          remedy:
+            'open the port of --peer-listen between the machines of the workers, then restart the workers',
+        });
+        break;
       case 'exchange.given-up':
         log.warn(
           'the exchange of gradients failed; the step is computed again, with the gradients sent here',

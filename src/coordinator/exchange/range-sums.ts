@@ -1,0 +1,125 @@
+import { bytesOf } from '../../transport/bytes.js';
+import type { WireVector } from '../../transport/wire-vector.js';
+import type { Member } from '../dispatch/member.js';
+import type { OutgoingWeights } from '../dispatch/outgoing-weights.js';
+import type { StepUpdate } from '../lane/step-update.js';
+import type { ElementRange, MemberRange } from './ranges.js';
+
+/** A part of the gradient, and who sums it. */
+export interface RangeSum {
+  readonly range: ElementRange;
+  owner: Member;
+  /** The sum is here, and the next weights are computed. */
+  isDone: boolean;
+  /** Identifies the sum that is here while the next weights are computed; else null. */
+  computing: object | null;
+}
+
+export interface RangeSumsListener {
+  /** The next weights in a range are there. @param messages that send them */
+  computed(sum: RangeSum, messages: readonly Buffer[]): void;
+  /** Every sum is there, and the gradient is hashed. */
+  complete(): void;
+  notFinite(member: Member): void;
+  /** The run cannot go on. */
+  failed(error: Error): void;
+}
+
+/**
+ * The sums of one step's ranges, which together are its gradient. As each arrives, the next weights in its range are
+ * computed and the gradient is hashed, while other ranges are still added.
+ */
+export class RangeSums {
+  readonly all: readonly RangeSum[];
+  /** SHA-256 (hex) of the gradient; null until every sum is there. */
+  gradientSha256: string | null = null;
+  /** Sums that the digest covers so far. */
+  private hashed = 0;
+  /** Rises when sums are forgotten. */
+  private beginning = 0;
+  private isOver = false;
+
+  /** @param gradient where the sums are put; its content does not matter */
+  constructor(
+    plan: readonly MemberRange[],
+    readonly gradient: WireVector,
+    private readonly step: { readonly update: StepUpdate; readonly weights: OutgoingWeights },
+    private readonly listener: RangeSumsListener,
+  ) {
+    this.all = plan.map((owned) => ({ ...owned, isDone: false, computing: null }));
+  }
+
+  /** Those that are still to come. */
+  get open(): readonly RangeSum[] {
+    return this.all.filter(({ isDone }) => !isDone);
+  }
+
+  find(range: ElementRange | null): RangeSum | undefined {
+    return this.all.find((each) => each.range.start === range?.start && each.range.end === range.end);
+  }
+
+  /** A sum's place in the gradient. */
+  valuesOf({ range }: RangeSum): WireVector {
+    return this.gradient.subarray(range.start, range.end);
+  }
+
+  /** Forgets all sums. */
+  restart(): void {
+    for (const each of this.all) {
+      each.isDone = false;
+      each.computing = null;
+    }
+    this.hashed = 0;
+    this.gradientSha256 = null;
+    this.beginning++;
+  }
+
+  /** Nobody needs the sums any more. */
+  end(): void {
+    this.isOver = true;
+  }
+
+  /**
+   * Takes a sum.
+   * @param bytes copied, unless they are in its place already
+   */
+  take(member: Member, sum: RangeSum, bytes: Uint8Array): void {
+    const { update, weights } = this.step;
+    const values = this.valuesOf(sum);
+    if (bytes.buffer !== values.buffer) bytesOf(values).set(bytes);
+    const computing = {};
+    sum.computing = computing;
+    update.advance(sum.range.start, values, weights.following(sum.range)).then(
+      (messages) => {
+        if (this.isOver || sum.computing !== computing) return;
+        sum.computing = null;
+        if (messages === null) {
+          this.listener.notFinite(member);
+          return;
+        }
+        sum.isDone = true;
+        this.hash();
+        this.listener.computed(sum, messages);
+      },
+      (error) => this.listener.failed(error),
+    );
+  }
+
+  /** Hashes the gradient as far as it is there without a gap. */
+  private hash(): void {
+    const { update } = this.step;
+    const { all, beginning } = this;
+    for (let next = all[this.hashed]; next?.isDone; next = all[++this.hashed]) {
+      update.hash(this.valuesOf(next), this.hashed === 0);
+    }
+    if (this.hashed < all.length) return;
+    update.digest().then(
+      (sha256) => {
+        if (this.isOver || beginning !== this.beginning) return;
+        this.gradientSha256 = sha256;
+        this.listener.complete();
+      },
+      (error) => this.listener.failed(error),
+    );
+  }
+}
