@@ -1,4 +1,5 @@
-// Builds dist/: types of the wire format from proto/, then TypeScript. Does nothing when no source has changed.
+// Builds dist/: types of the wire format from proto/, then TypeScript, then the page of a run for browsers. Does nothing
+// when no source has changed.
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -43,13 +44,19 @@ export function build({ log }) {
   );
   const inputs = [...folders.sort(), 'proto', 'tsconfig.json', 'package-lock.json', 'scripts/build.mjs'];
   const value = digest(inputs);
-  if (sources.matches(value) && existsSync(join(root, 'dist/cli.js'))) {
+  if (
+    sources.matches(value) &&
+    ['cli.js', 'page/index.html'].every((file) => existsSync(join(root, 'dist', file)))
+  ) {
     return;
   }
   const watch = stopwatch();
   rmSync(join(root, 'dist'), { recursive: true, force: true });
   generateWireTypes();
   run(tool('tsc'), ['-p', 'tsconfig.json'], { failure: 'The TypeScript sources do not compile.' });
+  run(tool('vite'), ['build', '--config', 'src/page/vite.config.mjs'], {
+    failure: 'The page of a run cannot be built.',
+  });
   chmodSync(join(root, 'dist/cli.js'), 0o755);
   sources.write(value);
   log(`built dist/ in ${watch.seconds} s`);

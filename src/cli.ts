@@ -51,6 +51,8 @@ runMain(async () => {
         (await import('./commands/dataset-actions.js')).inspectDataset(directory, options),
     },
     control: async (options) => (await import('./commands/control-action.js')).control(options),
+    showUi: async (options) => (await import('./inspection/ui/show-ui.js')).showUi(options),
+    watch: async (options) => (await import('./commands/watch-action.js')).watch(options),
     start: async (options) => (await import('./commands/start-action.js')).start(options),
     makeCerts: async (options) => (await import('./commands/certs-action.js')).makeCerts(options),
     weights: {

@@ -15,9 +15,12 @@ import { type ReportOptions, registerReport } from './report.js';
 import { type RunsActions, registerRuns } from './runs.js';
 import { registerSearch, type SearchOptions } from './search.js';
 import { registerStart, type StartOptions } from './start.js';
+import type { UiOptions } from '../inspection/ui/show-ui.js';
 import { registerTable, type TableOptions } from './table.js';
 import { registerTrain, type TrainOptions } from './train.js';
 import { registerTune, type TuneOptions } from './tune.js';
+import { registerUi } from './ui.js';
+import { registerWatch, type WatchOptions } from './watch.js';
 import { registerWeights, type WeightsActions } from './weights.js';
 import { registerWorker, type WorkerActions } from './worker.js';
 
@@ -38,7 +41,9 @@ export interface CommandActions {
   report(options: ReportOptions): Promise<void>;
   readonly runs: RunsActions;
   readonly dataset: DatasetActions;
+  showUi(options: UiOptions): Promise<void>;
   start(options: StartOptions): Promise<void>;
+  watch(options: WatchOptions): Promise<void>;
   control(options: ControlOptions): Promise<void>;
   makeCerts(options: MakeCertificatesOptions): Promise<void>;
   readonly weights: WeightsActions;
@@ -60,8 +65,10 @@ export function registerCommands(program: Command, actions: CommandActions): voi
   registerExport(program, actions.export);
   registerReport(program, actions.report);
   registerRuns(program, actions.runs);
+  registerUi(program, actions.showUi);
   registerDataset(program, actions.dataset);
   registerStart(program, actions.start);
+  registerWatch(program, actions.watch);
   registerControl(program, actions.control);
   registerCerts(program, actions.makeCerts);
   registerWeights(program, actions.weights);

@@ -59,7 +59,7 @@ export type FleetOfRun = Pick<Fleet, 'pool' | 'open' | 'close' | 'size' | 'traff
 export type MonitoringPart = Pick<MonitoringOptions, 'state' | 'restoredFrom' | 'stepsPerEpoch'> & {
   readonly fleet: FleetOfRun;
 };
-export type MonitoringOfRun = Pick<Monitoring, 'notify' | 'describe' | 'close'>;
+export type MonitoringOfRun = Pick<Monitoring, 'notify' | 'describe' | 'view' | 'attach' | 'close'>;
 
 /** The outcome of a finished run. */
 export interface Outcome {
@@ -184,6 +184,7 @@ export class Coordination {
       return fleet.close(finishOf(this.phase));
     });
     const control = this.controlOf(state, checkpoints, ledger, fleet, monitoring);
+    monitoring.attach(control);
     const service = await this.options.openControl(control);
     this.closing.add(() => service.close());
     await fleet.open();
@@ -273,6 +274,7 @@ export class Coordination {
       run: run.metadata.name,
       term: leading.leadership.term,
       describe: () => monitoring.describe(),
+      view: () => monitoring.view(),
       checkpoint: () => {
         this.throwContradiction();
         return checkpoints.saveAndWait(state, this.origin, ledger, monitoring.notify);

@@ -83,6 +83,7 @@ export const defaultOperation: Operation = {
   listen: '127.0.0.1:0',
   tls: null,
   metrics: 'auto',
+  monitor: { control: false, hosts: [] },
   evaluation: { every: 1, maxQueries: null, precisionAt: [1, 5, 10, 100], untrained: false },
   checkpoint: { everyIterations: 1, everySteps: 'auto', keep: 3 },
   cache: { directory: '.cache/images', limitBytes: 32 * 1024 ** 3 },

@@ -60,6 +60,7 @@ function resolveOperation(given: NonNullable<WrittenSpec['operation']>): Operati
   return {
     ...defaultOperation,
     ...given,
+    monitor: { ...defaultOperation.monitor, ...given.monitor },
     evaluation: { ...defaultOperation.evaluation, ...given.evaluation },
     checkpoint: { ...defaultOperation.checkpoint, ...given.checkpoint },
     cache: { ...defaultOperation.cache, ...given.cache },
@@ -88,6 +89,13 @@ function checkConsistency({ spec }: TrainingRun): void {
   }
   if (featureMethod(spec.method) === null && spec.schedule.epochs === 0) {
     fail('spec.schedule.epochs', 0, `at least 1 for ${spec.method}, which trains the network`);
+  }
+  if (spec.operation.monitor.control && spec.operation.metrics === 'off') {
+    const expected = 'false while spec.operation.metrics is off: there is no page then';
+    throw new RunFileError(
+      'RUN_FIELD_INVALID',
+      `spec.operation.monitor.control is true, but must be ${expected}`,
+    );
   }
   const { minWorkers, maxWorkers } = spec.operation.membership;
   if (minWorkers > maxWorkers) {

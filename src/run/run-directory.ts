@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, rmSync, truncateSync } from 'node:fs';
+import { appendFileSync, mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { InputFileFault, readInputFile } from '../disk/input-file.js';
@@ -34,6 +34,8 @@ export class RunDirectory {
   readonly eventsFile: string;
   readonly checkpoints: string;
   readonly controlSocket: string;
+  /** What the page of the run needs to control it. */
+  readonly controlTokenFile: string;
   readonly terms: Terms;
 
   /** @param isNew whether this process created the directory */
@@ -48,6 +50,7 @@ export class RunDirectory {
     this.eventsFile = join(path, 'events.jsonl');
     this.checkpoints = join(path, 'checkpoints');
     this.controlSocket = join(path, 'control.sock');
+    this.controlTokenFile = join(path, 'control-token');
     this.terms = new Terms(join(path, 'terms'));
   }
 
@@ -229,6 +232,24 @@ export class RunDirectory {
         ? readInputFile(this.eventsFile, largestFileBytes).toString('utf8').split('\n')
         : [],
     );
+  }
+
+  /** Writes the control token, for this user only. */
+  writeControlToken(token: string): void {
+    this.writing(() => {
+      // A file that is there already would keep its permissions.
+      rmSync(this.controlTokenFile, { force: true });
+      writeFileSync(this.controlTokenFile, `${token}\n`, { mode: 0o600, flag: 'wx' });
+    });
+  }
+
+  /** Removes the control token, unless a successor has written its own. */
+  removeControlToken(token: string): void {
+    this.writing(() => {
+      if (!isThere(this.controlTokenFile)) return;
+      if (readInputFile(this.controlTokenFile, largestFileBytes).toString('utf8').trim() !== token) return;
+      rmSync(this.controlTokenFile, { force: true });
+    });
   }
 
   /** Adds one line to `events.jsonl`. */

@@ -41,6 +41,16 @@ const metrics = z
     (text) => text === 'auto' || text === 'off' || isAddress(text),
     'HOST:PORT with a port from 0 to 65535, auto or off',
   );
+const hostExpected = 'a list of at most 20 host names';
+const hosts = z
+  .array(
+    z
+      .string(hostExpected)
+      .max(253, hostExpected)
+      .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/, hostExpected),
+    hostExpected,
+  )
+  .max(20, hostExpected);
 /** Allowed names of a run and its directory. */
 export const runName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 const name = z
@@ -95,6 +105,7 @@ const operation = group({
   listen,
   tls: z.strictObject({ certificate: path, key: path, authority: path }, 'a group of settings').nullable(),
   metrics,
+  monitor: group({ control: flag, hosts }),
   evaluation: group({
     every: wholeNumber(1, 100_000),
     maxQueries: wholeNumber(1, 1_000_000_000).nullable(),

@@ -26,6 +26,8 @@ export async function parseCommandLine(...args: string[]): Promise<{ action: str
     report: remember('report'),
     runs: { list: remember('list'), compare: remember('compare'), bisect: remember('bisect') },
     dataset: { make: remember('make'), check: remember('check') },
+    showUi: remember('showUi'),
+    watch: remember('watch'),
     start: remember('start'),
     makeCerts: remember('makeCerts'),
     control: remember('control'),

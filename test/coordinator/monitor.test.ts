@@ -1,14 +1,25 @@
-import { createServer } from 'node:http';
+import { createServer, request } from 'node:http';
 import { connect } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { RunMetrics } from '../../src/coordinator/monitoring/metrics/run-metrics.js';
 import { MonitorServer } from '../../src/coordinator/monitoring/monitor-server.js';
+import { RunPage } from '../../src/live/serve/run-page.js';
+import { summaryOf } from '../../src/live/summary.js';
+import { runView } from '../kit/run-views.js';
 import { MetricsWorld } from './metrics-sources.js';
 
 async function start(address = '127.0.0.1:0') {
   const world = { notReady: null as string | null };
   const { registry } = new RunMetrics(new MetricsWorld().sources);
-  const monitor = await MonitorServer.start({ address, registry, notReady: () => world.notReady });
+  const page = new RunPage(
+    {
+      list: async () => ({ runs: [summaryOf(runView())], server: 'coordinator' }),
+      view: async (name) => (name === 'cub-48bits' ? runView() : null),
+      door: () => null,
+    },
+    [],
+  );
+  const monitor = await MonitorServer.start({ address, registry, notReady: () => world.notReady, page });
   onTestFinished(() => monitor.close());
   const get = (path: string, init?: RequestInit) => fetch(`http://${monitor.address}${path}`, init);
   return { world, monitor, get };
@@ -35,9 +46,28 @@ test('/healthz answers always, /readyz with the reason why not', async () => {
   expect((await get('/healthz')).status).toBe(200);
 });
 
+test('the page of the run and its data are there too', async () => {
+  const { get } = await start();
+  expect(await (await get('/')).text()).toContain('<script type="module"');
+  expect(await (await get('/api/runs/cub-48bits')).json()).toMatchObject({
+    run: 'cub-48bits',
+    state: 'training',
+  });
+});
+
+test('the metrics are served under any name, as they are scraped by that of a service', async () => {
+  const { monitor } = await start();
+  const statusOf = (path: string) =>
+    new Promise((resolve) => {
+      const headers = { host: 'coordinator.birds.svc:9464' };
+      request(`http://${monitor.address}${path}`, { headers }, ({ statusCode }) => resolve(statusCode)).end();
+    });
+  expect([await statusOf('/metrics'), await statusOf('/')]).toEqual([200, 403]);
+});
+
 test('other paths and methods are refused', async () => {
   const { get } = await start();
-  expect((await get('/')).status).toBe(404);
+  expect((await get('/other')).status).toBe(404);
   expect((await get('/metrics', { method: 'POST', body: 'x' })).status).toBe(405);
   const head = await get('/healthz?a=b', { method: 'HEAD' });
   expect([head.status, await head.text()]).toEqual([200, '']);

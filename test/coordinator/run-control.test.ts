@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { RunControl, type RunControlHooks } from '../../src/coordinator/leadership/run-control.js';
 import { startPosition } from '../../src/schedule/schedule.js';
+import { runView } from '../kit/run-views.js';
 
 const schedule = { iterations: 7, epochs: 4, stepsPerEpoch: 16 };
 
@@ -11,6 +12,7 @@ function control(workers: { slot: number; name: string; state: string }[] = []) 
     run: 'quick',
     term: 2,
     describe: () => ({ position: startPosition, schedule, workers, mAP: null, checkpoint: null }),
+    view: () => runView({ run: 'quick' }),
     checkpoint: async () => 'term-000002-step-0000000007',
     stop: () => controller.abort(new Error('stopped')),
     drain: (worker) => worker === 'local-0',
@@ -61,6 +63,14 @@ test('a paused run can be stopped', async () => {
   expect(await run.answer({ command: 'stop' })).toMatchObject({ state: 'stopping' });
   await expect(step).rejects.toThrow('stopped');
   expect(calls).toEqual(['paused']);
+});
+
+test('view is everything that the page shows', async () => {
+  expect(await control().control.answer({ command: 'view' })).toMatchObject({
+    ok: true,
+    term: 2,
+    view: { run: 'quick', state: 'training' },
+  });
 });
 
 test('checkpoint names what it wrote; drain knows its workers', async () => {

@@ -1,6 +1,6 @@
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { interruptProcess } from '../../src/console/interrupt.js';
 import { ExitCode } from '../../src/errors.js';
 import { exportRun } from '../../src/export/command.js';
@@ -99,6 +99,48 @@ describe('runs', () => {
     expect([settings, partedAtStep]).toEqual([{}, null]);
   });
 
+  test('are on a page, with what their files say', async () => {
+    const ui = new CommandLine(['ui', 'runs'], { cwd: small.folder });
+    onTestFinished(() => ui.kill('SIGKILL'));
+    const { url } = await ui.line('page of the runs; Ctrl-C ends it');
+    const get = async (path: string) => (await fetch(`${url}api/runs${path}`)).json();
+    const { mAP, imagesPerSecond, history } = await small.result('one');
+    expect(await get('')).toMatchObject({
+      server: 'folder',
+      runs: [
+        { run: 'killed', state: 'interrupted' },
+        { run: 'one', state: 'finished', iteration: 1, mAP },
+        { run: 'other', state: 'finished' },
+      ],
+    });
+    expect(await get('/one')).toMatchObject({
+      state: 'finished',
+      mAP,
+      imagesPerSecond,
+      position: { globalStep: 4 },
+      stepsPerEpoch: 2,
+      settings: { 'spec.seed': 0 },
+      iterationsDone: [
+        { iteration: 1, losses: { similarity: expect.closeTo(history[0]!.losses.similarity!, 3) } },
+      ],
+      events: expect.arrayContaining([expect.objectContaining({ text: 'the run started' })]),
+      checkpoints: expect.arrayContaining([expect.objectContaining({ name: 'term-000001-step-0000000004' })]),
+      control: false,
+    });
+    expect(await get('/killed')).toMatchObject({ state: 'interrupted', waitsFor: 'for --resume' });
+    for (const name of ['..', '%2e%2e%2fone', 'none', 'one%2fcheckpoints']) {
+      expect((await fetch(`${url}api/runs/${name}/events`)).status, name).toBe(404);
+    }
+    const port = new URL(String(url)).port;
+    const second = await runCommandLine(['ui', 'runs', '--port', port], { cwd: small.folder });
+    expect([second.exitCode, second.stderr]).toEqual([
+      ExitCode.unavailable,
+      `fcaenet: port ${port} on 127.0.0.1 is in use; choose another with --port, or omit it to take a free one.\n`,
+    ]);
+    ui.kill('SIGINT');
+    expect((await ui.ended).exitCode).toBe(0);
+  });
+
   test('a run that cannot be read is a warning, and a folder that is not there an error', async () => {
     const broken = join(small.folder, 'broken', 'x');
     cpSync(one, broken, { recursive: true });
@@ -109,6 +151,8 @@ describe('runs', () => {
     const absent = await runCommandLine(['runs', 'nowhere'], { cwd: small.folder });
     expect(absent.stderr).toBe('fcaenet: the folder of runs nowhere cannot be read (ENOENT).\n');
     expect(absent.exitCode).toBe(ExitCode.missingInput);
+    const unseen = await runCommandLine(['ui', 'nowhere'], { cwd: small.folder });
+    expect([unseen.stderr, unseen.exitCode]).toEqual([absent.stderr, absent.exitCode]);
   });
 });
 

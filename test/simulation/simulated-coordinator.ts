@@ -96,6 +96,10 @@ export class SimulatedCoordinator {
           describe: () => {
             throw new Error('nobody asks for the status');
           },
+          view: () => {
+            throw new Error('nobody looks at the run');
+          },
+          attach: () => {},
           close: async () => {},
         }),
         openControl: async () => ({ close: async () => {} }),

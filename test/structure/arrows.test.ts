@@ -28,10 +28,10 @@ const heights: readonly { readonly folders: readonly string[]; readonly mayImpor
     ],
     mayImportEachOther: true,
   },
-  { folders: ['ledger', 'processes'], mayImportEachOther: false },
+  { folders: ['ledger', 'live', 'processes'], mayImportEachOther: false },
   { folders: ['coordinator', 'worker'], mayImportEachOther: false },
   { folders: ['inference'], mayImportEachOther: false },
-  { folders: ['estimate', 'inspection', 'encoding', 'export', 'search'], mayImportEachOther: false },
+  { folders: ['estimate', 'inspection', 'page', 'encoding', 'export', 'search'], mayImportEachOther: false },
   { folders: ['experiments', 'report'], mayImportEachOther: false },
   { folders: ['commands'], mayImportEachOther: false },
   { folders: ['cli.ts'], mayImportEachOther: false },
@@ -69,6 +69,26 @@ test('no circle runs through files, imports of types included', () => {
     files.set(file, target === undefined ? targets : targets.add(join('src', target)));
   }
   expect(circles(files)).toEqual([]);
+});
+
+/** What a browser can load besides the page's own files. */
+const forBrowsers = [
+  'live/view.ts',
+  'live/words.ts',
+  'preact',
+  'preact/hooks',
+  'uplot',
+  'uplot/dist/uPlot.min.css',
+];
+
+test('the page imports nothing of Node, and nobody imports the page', () => {
+  const isOfPage = ({ from, to, target, specifier }: (typeof imports)[number]) =>
+    from === 'page' ? to === 'page' || forBrowsers.includes(target ?? specifier) : to !== 'page';
+  expect(imports.filter((each) => each.from === 'page').length).toBeGreaterThan(10);
+  const needed = imports.filter(({ file }) => forBrowsers.some((each) => file === join('src', each)));
+  const foreign = needed.filter(({ target }) => !forBrowsers.includes(target ?? ''));
+  const wrong = [...imports.filter((each) => !isOfPage(each)), ...foreign];
+  expect(wrong.map(({ file, specifier }) => `${file} imports ${specifier}`)).toEqual([]);
 });
 
 test('hashing, data, methods, retrieval and formats know no tensors and no engine', () => {

@@ -23,7 +23,9 @@ interface Node {
  */
 export function messagesIn(folder: string, isCode: (text: string) => boolean): Message[] {
   return sourceFiles(folder).flatMap((file) => {
-    const program = parseAst(readFileSync(file, 'utf8'), { lang: 'ts' }) as unknown as Node;
+    const program = parseAst(readFileSync(file, 'utf8'), {
+      lang: file.endsWith('x') ? 'tsx' : 'ts',
+    }) as unknown as Node;
     const all = [...nodesOf(program)];
     return all.flatMap((node) => {
       const found = messageOf(node, isCode);

@@ -35,7 +35,8 @@ const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'src/engine/onednn': [['addon.ts', 'backend.ts', 'buffer-pool.ts'], ['kernels'], ['*']],
   'src/experiments': [['*'], ['tune']],
   'src/export': [['error.ts', 'files.ts', 'formats.ts', 'network.ts'], ['graph'], ['*']],
-  'src/inspection': [['runs'], ['*'], ['bisect']],
+  'src/inspection': [['runs'], ['ui'], ['*'], ['bisect']],
+  'src/live': [['view.ts', 'words.ts', 'short-number.ts'], ['serve'], ['*']],
   'src/machine': [['error.ts', 'system-text.ts'], ['devices'], ['*']],
   'src/model': [['*'], ['graph', 'weights'], ['any-engine.ts']],
   'src/report': [['error.ts'], ['drawing', 'reading'], ['pictures'], ['page'], ['*']],
@@ -52,7 +53,7 @@ interface Place {
 function placeOf(room: string, path: string): Place {
   const levels = rooms[room]!;
   const entry = path.slice(room.length + 1).split('/')[0]!;
-  const isFile = entry.endsWith('.ts');
+  const isFile = /\.tsx?$/.test(entry);
   const named = levels.findIndex((level) => level.includes(entry));
   const height = named < 0 && isFile ? levels.findIndex((level) => level.includes('*')) : named;
   return { height, folder: isFile ? null : entry };

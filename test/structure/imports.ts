@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
 /** One import, of types too, as a file of src writes it. */
@@ -20,7 +20,7 @@ export function sourceFiles(folder: string): string[] {
     const path = join(folder, entry.name);
     // Types only.
     if (path === join('src', 'transport', 'generated')) return [];
-    return entry.isDirectory() ? sourceFiles(path) : path.endsWith('.ts') ? [path] : [];
+    return entry.isDirectory() ? sourceFiles(path) : /\.tsx?$/.test(path) ? [path] : [];
   });
 }
 
@@ -34,11 +34,17 @@ function importsOf(file: string): Import[] {
   const specifiers = [...text.matchAll(/(?:\bfrom|\bimport\(?)\s*'([^']+)'/g)].map((match) => match[1]!);
   return specifiers.map((specifier) => {
     const target = specifier.startsWith('.')
-      ? relative('src', join(dirname(file), specifier)).replace(/\.js$/, '.ts')
+      ? sourceOf(relative('src', join(dirname(file), specifier)))
       : undefined;
     const to = target === undefined ? undefined : topOf(target);
     return { file, from: topOf(relative('src', file)), specifier, target, to };
   });
+}
+
+/** The source of an imported file: TypeScript, with or without tags; another file as it is. */
+function sourceOf(target: string): string {
+  const source = target.replace(/\.js$/, '.ts');
+  return source.endsWith('.ts') && existsSync(join('src', `${source}x`)) ? `${source}x` : source;
 }
 
 function topOf(path: string): string {

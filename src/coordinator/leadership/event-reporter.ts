@@ -6,8 +6,11 @@ import type { NatsSettings } from '../../run/training-run.js';
 import { NatsEvents } from '../../transport/events/nats-events.js';
 import type { NatsLink } from '../../transport/events/nats-link.js';
 import type { RunEvent, RunEventBody } from '../../transport/events/run-event.js';
-import { FileEvents, type RunEvents, readEvents } from '../../transport/events/run-events.js';
+import { FileEvents, lastEvents, type RunEvents, readEvents } from '../../transport/events/run-events.js';
 import type { Leadership } from './leadership.js';
+
+/** Events that are kept for those who watch the run. */
+const keptEvents = 40;
 
 export interface EventReporterOptions {
   readonly run: string;
@@ -26,6 +29,7 @@ export interface EventReporterOptions {
 export class EventReporter {
   private readonly sinks: readonly RunEvents[];
   private sequence = 0;
+  private readonly last: RunEvent[];
 
   constructor(private readonly options: EventReporterOptions) {
     const { directory, link, log, run, nats, leadership } = options;
@@ -33,6 +37,7 @@ export class EventReporter {
     const capacity = nats.bufferedEvents;
     // Read before the first event of this term is written.
     const earlier = link === null ? [] : readEvents(directory);
+    this.last = lastEvents(directory, keptEvents);
     const file = new FileEvents(directory, log);
     this.sinks = link === null ? [file] : [file, new NatsEvents({ link, run, term, capacity, earlier })];
   }
@@ -43,6 +48,11 @@ export class EventReporter {
       published: Math.min(...this.sinks.map(({ counts }) => counts.published)),
       lost: this.sinks.reduce((sum, { counts }) => sum + counts.lost, 0),
     };
+  }
+
+  /** The last events of the run, also those of earlier terms, oldest first. */
+  get recent(): readonly RunEvent[] {
+    return this.last;
   }
 
   /** A coordinator that was replaced publishes nothing more. */
@@ -59,6 +69,8 @@ export class EventReporter {
       position: { iteration, epoch, step, globalStep, phase },
       ...body,
     };
+    this.last.push(event);
+    if (this.last.length > keptEvents) this.last.shift();
     for (const sink of this.sinks) sink.publish(event);
   }
 

@@ -1,4 +1,5 @@
 import type { RunPosition } from '../../checkpoint/manifest.js';
+import type { RunView } from '../../live/view.js';
 import type { ControlReply, ControlRequest } from '../../transport/control/message.js';
 
 /** The output of `fcaenet status`. */
@@ -24,6 +25,7 @@ export interface RunControlHooks {
   readonly run: string;
   readonly term: number;
   describe(): Omit<RunStatus, 'state'>;
+  view(): RunView;
   /** Writes a checkpoint of the current state and returns its name. */
   checkpoint(): Promise<string>;
   /** Ends the run like SIGTERM. */
@@ -67,12 +69,20 @@ export class RunControl {
     onContinued();
   }
 
+  state(): RunStatus['state'] {
+    if (this.hooks.signal.aborted) return 'stopping';
+    if (this.wanted === 'paused') return this.isHolding ? 'paused' : 'pausing';
+    return this.hooks.describe().workers.length === 0 ? 'waiting' : 'running';
+  }
+
   /** Throws the errors of writing a checkpoint. */
   async answer(request: ControlRequest): Promise<ControlReply> {
     const { hooks } = this;
     switch (request.command) {
       case 'status':
         return this.reply({ state: this.state(), ...hooks.describe() });
+      case 'view':
+        return this.reply({ view: hooks.view() });
       case 'pause':
         this.wanted = 'paused';
         return this.reply({ state: this.state() });
@@ -98,11 +108,5 @@ export class RunControl {
 
   private reply(fields: Record<string, unknown>): ControlReply {
     return { ok: true, run: this.hooks.run, term: this.hooks.term, ...fields };
-  }
-
-  private state(): RunStatus['state'] {
-    if (this.hooks.signal.aborted) return 'stopping';
-    if (this.wanted === 'paused') return this.isHolding ? 'paused' : 'pausing';
-    return this.hooks.describe().workers.length === 0 ? 'waiting' : 'running';
   }
 }

@@ -1,6 +1,7 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Registry } from 'prom-client';
+import { BoundedServer } from '../../live/serve/bounded-server.js';
+import type { RunPage } from '../../live/serve/run-page.js';
 import { formatAddress, parseAddress } from '../../run/address.js';
 import { TransportError } from '../../transport/error.js';
 
@@ -13,14 +14,17 @@ export interface MonitorOptions {
   readonly registry: Registry;
   /** Why the run cannot continue now; null when it can. */
   readonly notReady: () => string | null;
+  readonly page: RunPage;
 }
 
-/** Serves `/metrics` (Prometheus), `/healthz` (the process answers) and `/readyz` (the run can continue). */
+/**
+ * Serves the page of the run, `/metrics` (Prometheus), `/healthz` (the process answers) and `/readyz` (the run can
+ * continue).
+ */
 export class MonitorServer {
   private constructor(
-    private readonly server: Server,
-    /** HOST:PORT actually bound. */
-    readonly address: string,
+    private readonly server: BoundedServer,
+    private readonly page: RunPage,
   ) {}
 
   /**
@@ -40,50 +44,49 @@ export class MonitorServer {
     }
   }
 
-  /** Stops listening and closes open connections. */
+  /** HOST:PORT actually bound. */
+  get address(): string {
+    return this.server.address;
+  }
+
+  /** Tells open pages the last state, stops listening and closes open connections. */
   async close(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.server.close(() => resolve());
-      this.server.closeAllConnections();
-    });
+    await this.page.close();
+    await this.server.close();
   }
 
   private static async listen(address: string, options: MonitorOptions): Promise<MonitorServer> {
     // The run file's schema has checked the form.
     const { host, port } = parseAddress(address)!;
-    const server = createServer(
-      { maxHeaderSize: 8192, headersTimeout: 5000, requestTimeout: 5000, keepAliveTimeout: 30_000 },
-      (request, response) => {
-        answer(request, response, options).catch(() => response.destroy());
-      },
-    );
-    server.maxConnections = 64;
-    // A scraper's open connection must not keep a finished run alive.
-    server.unref();
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
-      server.listen(port, host, resolve);
-    });
-    const bound = server.address() as AddressInfo;
-    return new MonitorServer(server, formatAddress(host, bound.port));
+    try {
+      const server = await BoundedServer.listen({ host, port }, (request, response) =>
+        answer(request, response, options),
+      );
+      // A scraper's open connection must not keep a finished run alive.
+      server.unref();
+      return new MonitorServer(server, options.page);
+    } catch (error) {
+      throw listenError(error as NodeJS.ErrnoException, host, port);
+    }
   }
 }
 
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  { registry, notReady }: MonitorOptions,
+  { registry, notReady, page }: MonitorOptions,
 ): Promise<void> {
   const send = (status: number, text: string, type = 'text/plain; charset=utf-8') => {
     response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text) });
     response.end(request.method === 'HEAD' ? undefined : text);
   };
+  const path = (request.url ?? '/').split('?')[0]!;
+  if (await page.answer(path, request, response)) return;
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('allow', 'GET, HEAD');
     send(405, 'only GET and HEAD are answered\n');
     return;
   }
-  const path = (request.url ?? '/').split('?')[0];
   if (path === '/metrics') {
     send(200, await registry.metrics(), registry.contentType);
   } else if (path === '/healthz') {
@@ -92,7 +95,7 @@ async function answer(
     const reason = notReady();
     send(reason === null ? 200 : 503, `${reason ?? 'ready'}\n`);
   } else {
-    send(404, 'there are /metrics, /healthz and /readyz\n');
+    send(404, 'there are /, /api/runs, /metrics, /healthz and /readyz\n');
   }
 }
 

@@ -1,5 +1,9 @@
 import type { Console } from '../../console/console.js';
 import { diskWatch } from '../../disk/watch.js';
+import { systemClock } from '../../clock.js';
+import { RunPage, type RunSource } from '../../live/serve/run-page.js';
+import { summaryOf } from '../../live/summary.js';
+import type { RunView } from '../../live/view.js';
 import type { RunDirectory } from '../../run/run-directory.js';
 import type { TrainingRun } from '../../run/training-run.js';
 import { announceExpiry } from '../../transport/certificate-expiry.js';
@@ -8,13 +12,15 @@ import type { TlsMaterial } from '../../transport/tls-files.js';
 import { describeWaiting, type Fleet } from '../admission/fleet.js';
 import { memberStates } from '../dispatch/member.js';
 import type { EventReporter } from '../leadership/event-reporter.js';
-import type { RunStatus } from '../leadership/run-control.js';
+import type { RunControl, RunStatus } from '../leadership/run-control.js';
 import type { RunState } from '../training/run-state.js';
 import { forwardWorkerEvents, type Subscriber } from './coordinator-event.js';
 import type { CertificateSources } from './metrics/certificate-metrics.js';
 import { diskSpaceOf } from './metrics/disk-space.js';
 import { RunMetrics } from './metrics/run-metrics.js';
 import { MonitorServer } from './monitor-server.js';
+import { LiveRun } from './live-run.js';
+import { PageControl } from './page-control.js';
 import { progressLog } from './progress-log.js';
 import { publishedEvents } from './published-events.js';
 
@@ -44,6 +50,8 @@ export class Monitoring {
   private constructor(
     private readonly options: MonitoringOptions,
     metrics: RunMetrics,
+    private readonly live: LiveRun,
+    private readonly pageControl: PageControl,
     private readonly server: MonitorServer | null,
   ) {
     const { events, state, fleet, console, run, stepsPerEpoch, restoredFrom } = options;
@@ -55,6 +63,7 @@ export class Monitoring {
     this.subscribers = [
       // The metrics come first: they estimate the time left, which the progress log shows.
       (event) => metrics.take(event),
+      (event) => live.take(event),
       progressLog({ console, spec: run.spec, state, stepsPerEpoch, remaining }),
       publishedEvents(state, (body) => events.publish(state.position, body)),
       (event) => {
@@ -101,12 +110,39 @@ export class Monitoring {
       term,
       nowMs: () => Date.now(),
     });
-    const address = run.spec.operation.metrics;
-    if (address === 'off') return new Monitoring(options, metrics, null);
+    const { metrics: address, monitor } = run.spec.operation;
+    const pageControl = new PageControl(monitor.control, directory, console.log);
+    const live = new LiveRun({
+      run,
+      term,
+      stepsPerEpoch: options.stepsPerEpoch,
+      state,
+      restoredFrom: options.restoredFrom,
+      remaining: metrics.training.remaining,
+      clock: systemClock,
+      members: () => pool.all(),
+      waiting: () => pool.waiting,
+      events: () => events.recent,
+      controlState: () => pageControl.state,
+      control: monitor.control,
+    });
+    if (address === 'off') return new Monitoring(options, metrics, live, pageControl, null);
     const notReady = () => pool.waiting && describeWaiting(pool.waiting);
-    const server = await MonitorServer.start({ address, registry: metrics.registry, notReady });
+    const page = new RunPage(sourceOf(live, pageControl), monitor.hosts);
+    const server = await MonitorServer.start({ address, registry: metrics.registry, notReady, page });
+    console.log.info('page of the run', { url: `http://${server.address}/` });
     console.log.info('metrics', { url: `http://${server.address}/metrics` });
-    return new Monitoring(options, metrics, server);
+    return new Monitoring(options, metrics, live, pageControl, server);
+  }
+
+  /** What the page of the run shows. */
+  view(): RunView {
+    return this.live.view();
+  }
+
+  /** Connects the run's control, which is made after monitoring, to the page. */
+  attach(control: RunControl): void {
+    this.pageControl.attach(control);
   }
 
   /** What `fcaenet status` prints, except whether the run is paused. */
@@ -129,7 +165,18 @@ export class Monitoring {
   async close(): Promise<void> {
     this.endAnnouncements();
     await this.server?.close();
+    this.pageControl.close();
   }
+}
+
+/** The one run of a coordinator, as the page reads it. */
+function sourceOf(live: LiveRun, control: PageControl): RunSource {
+  const { run } = live.view();
+  return {
+    list: async () => ({ runs: [summaryOf(live.view())], server: 'coordinator' }),
+    view: async (name) => (name === run ? live.view() : null),
+    door: (name) => (name === run ? control.door : null),
+  };
 }
 
 /** For each use, the certificate that expires first. */

@@ -1,4 +1,5 @@
 import { basename, join } from 'node:path';
+import type { RunPosition } from '../../checkpoint/manifest.js';
 import { CheckpointStore } from '../../checkpoint/store.js';
 import { readersFence } from '../../coordinator/leadership/leadership.js';
 import { type RunResult, readResult } from '../../coordinator/training/result.js';
@@ -40,9 +41,13 @@ export interface RunContent {
   readonly path: string;
   readonly run: TrainingRun;
   readonly description: RunDescription;
-  readonly evaluations: readonly { readonly iteration: number; readonly mAP: number }[];
-  /** Every finished iteration. */
+  /** Finished iterations, of the result or else of the newest checkpoint. */
   readonly iterations: readonly FinishedIteration[];
+  readonly evaluations: readonly { readonly iteration: number; readonly mAP: number }[];
+  /** Where the newest checkpoint is; null before the first. */
+  readonly position: RunPosition | null;
+  /** Readable checkpoints, the newest first. */
+  readonly checkpoints: readonly { readonly name: string; readonly writtenMs: number }[];
   /** Null until the run has finished. */
   readonly result: RunResult | null;
 }
@@ -77,6 +82,9 @@ export async function readRunContent(path: string): Promise<RunContent> {
   const evaluations = iterations.flatMap(({ iteration, evaluation }) =>
     evaluation ? [{ iteration, mAP: evaluation.mAP }] : [],
   );
+  const checkpoints = entries.flatMap(({ name, manifest }) =>
+    manifest ? [{ name, writtenMs: Date.parse(manifest.created) }] : [],
+  );
   const description: RunDescription = {
     run: basename(path),
     state: directory.isLocked ? 'running' : result ? 'finished' : 'interrupted',
@@ -88,7 +96,16 @@ export async function readRunContent(path: string): Promise<RunContent> {
     mAP: evaluations.at(-1)?.mAP ?? null,
     seconds: result?.seconds ?? history?.seconds ?? null,
   };
-  return { path, run, description, evaluations, iterations, result };
+  return {
+    path,
+    run,
+    description,
+    iterations,
+    evaluations,
+    position: position ?? null,
+    checkpoints,
+    result,
+  };
 }
 
 /** Null when another checkpoint has just replaced this one. */

@@ -4,6 +4,8 @@ import { FcaenetError, quote } from '../../errors.js';
 /** The requests that a run's coordinator accepts. */
 export const controlRequestSchema = z.discriminatedUnion('command', [
   z.strictObject({ command: z.literal('status') }),
+  /** Everything that the page and `fcaenet watch` show; see `RunView`. */
+  z.strictObject({ command: z.literal('view') }),
   z.strictObject({ command: z.literal('pause') }),
   z.strictObject({ command: z.literal('resume') }),
   z.strictObject({ command: z.literal('checkpoint') }),

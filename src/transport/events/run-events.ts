@@ -38,6 +38,20 @@ export class FileEvents implements RunEvents {
   async close(): Promise<void> {}
 }
 
+/**
+ * The last valid events of a run directory, for those who watch the run: none when they cannot be read.
+ * @param most so many lines at the end are looked at
+ */
+export function lastEvents(directory: RunDirectory, most: number): RunEvent[] {
+  try {
+    // The text after the last line's end is empty.
+    const lines = directory.readEventLines().slice(-most - 1);
+    return eventsThatCount(lines.map(parseRunEvent).filter((event) => event !== null));
+  } catch {
+    return [];
+  }
+}
+
 /** The valid events of a run directory, in order. Lines cut short by a crash are skipped. */
 export function readEvents(directory: RunDirectory): RunEvent[] {
   const lines = directory.readEventLines();

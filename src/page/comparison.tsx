@@ -1,0 +1,100 @@
+import { useEffect, useMemo } from 'preact/hooks';
+import { wordsOfPosition, wordsOfPrecision, wordsOfSeconds, wordsOfState } from '../live/words.js';
+import type { RunView } from '../live/view.js';
+import { Chart } from './chart.js';
+import { besideEachOther, differences, lossSeries, precisionSeries } from './series.js';
+import { useRun } from './use-run.js';
+
+/** Two runs: their curves in one chart, and the settings that differ. */
+export function Comparison({ first, second }: { readonly first: string; readonly second: string }) {
+  const left = useRun(first).view;
+  const right = useRun(second).view;
+  useEffect(() => {
+    document.title = `${first} and ${second}`;
+  }, [first, second]);
+  return (
+    <main>
+      <nav>
+        <a href="#/">All runs</a>
+      </nav>
+      <header>
+        <h1>
+          {first} and {second}
+        </h1>
+      </header>
+      {left && right ? <Both left={left} right={right} /> : <p role="status">Loading…</p>}
+    </main>
+  );
+}
+
+function Both({ left, right }: { readonly left: RunView; readonly right: RunView }) {
+  const facts: [string, (view: RunView) => string][] = [
+    ['state', (view) => wordsOfState(view.state)],
+    ['position', wordsOfPosition],
+    ['mAP', (view) => wordsOfPrecision(view.mAP)],
+    ['best mAP', (view) => wordsOfPrecision(view.bestMAP)],
+    ['time trained', (view) => wordsOfSeconds(view.seconds)],
+  ];
+  const precision = useMemo(() => besideEachOther(left, right, precisionSeries), [left, right]);
+  const losses = useMemo(() => besideEachOther(left, right, lossSeries), [left, right]);
+  const different = differences(left, right);
+  return (
+    <>
+      <section class="card">
+        <Pairs
+          left={left}
+          right={right}
+          rows={facts.map(([name, text]) => [name, text(left), text(right)])}
+        />
+      </section>
+      <div class="columns">
+        <Chart
+          title="Mean average precision"
+          xLabel="iteration"
+          series={precision}
+          empty="No iteration is evaluated yet."
+        />
+        <Chart title="Sum of losses" xLabel="step" series={losses} empty="No step is done yet." />
+      </div>
+      <section class="card">
+        <h2>Settings that differ</h2>
+        {different.length === 0 ? (
+          <p class="empty">All settings that the result depends on are equal.</p>
+        ) : (
+          <Pairs left={left} right={right} rows={different} />
+        )}
+      </section>
+    </>
+  );
+}
+
+interface PairsProps {
+  readonly left: RunView;
+  readonly right: RunView;
+  readonly rows: readonly (readonly [name: string, left: string, right: string])[];
+}
+
+function Pairs({ left, right, rows }: PairsProps) {
+  return (
+    <div class="scroll">
+      <table>
+        <thead>
+          <tr>
+            <td />
+            <th scope="col">{left.run}</th>
+            <th scope="col">{right.run}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(([name, first, second]) => (
+            <tr key={name}>
+              <th scope="row">{name}</th>
+              <td>{first}</td>
+              <td>{second}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

@@ -1,0 +1,87 @@
+import { useState } from 'preact/hooks';
+import type { RunList } from '../live/view.js';
+import { wordsOfPrecision, wordsOfState } from '../live/words.js';
+
+/** The runs of a folder. Two can be chosen, to be compared. */
+export function RunTable({ list }: { readonly list: RunList }) {
+  const [chosen, setChosen] = useState<readonly string[]>([]);
+  const toggle = (run: string) =>
+    setChosen(chosen.includes(run) ? chosen.filter((each) => each !== run) : [...chosen, run].slice(-2));
+  const [first, second] = chosen;
+  return (
+    <main>
+      <header>
+        <h1>Runs</h1>
+      </header>
+      {list.runs.length === 0 ? (
+        <p class="empty">There is no run in this folder yet.</p>
+      ) : (
+        <section class="card">
+          <table class="runs">
+            <thead>
+              <tr>
+                <th scope="col">run</th>
+                <th scope="col">state</th>
+                <th scope="col">method</th>
+                <th scope="col" class="number">
+                  bits
+                </th>
+                <th scope="col" class="number">
+                  iteration
+                </th>
+                <th scope="col" class="number">
+                  mAP
+                </th>
+                <th scope="col">compare</th>
+              </tr>
+            </thead>
+            <tbody>
+              {list.runs.map(({ run, state, method, bits, iteration, iterations, mAP }) => (
+                <tr key={run}>
+                  <th scope="row">
+                    <a href={`#/run/${encodeURIComponent(run)}`}>{run}</a>
+                  </th>
+                  <td data-label="state">
+                    <span class={`badge ${state}`}>{wordsOfState(state)}</span>
+                  </td>
+                  <td data-label="method">{method}</td>
+                  <td data-label="bits" class="number">
+                    {bits}
+                  </td>
+                  <td data-label="iteration" class="number">
+                    {iteration} of {iterations}
+                  </td>
+                  <td data-label="mAP" class="number">
+                    {wordsOfPrecision(mAP)}
+                  </td>
+                  <td data-label="compare">
+                    <input
+                      type="checkbox"
+                      aria-label={`compare ${run}`}
+                      checked={chosen.includes(run)}
+                      onChange={() => toggle(run)}
+                    />
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+          {list.runs.length > 1 && (
+            <p class="compare">
+              {first && second ? (
+                <a
+                  class="button"
+                  href={`#/compare/${encodeURIComponent(first)}/${encodeURIComponent(second)}`}
+                >
+                  Compare {first} and {second}
+                </a>
+              ) : (
+                <span class="quiet">Choose two runs to compare them.</span>
+              )}
+            </p>
+          )}
+        </section>
+      )}
+    </main>
+  );
+}
