@@ -19,7 +19,8 @@ export class AddressedRun {
     readonly name: string,
     /** Null when only its name is known, which is enough for NATS. */
     readonly directory: RunDirectory | null,
-    private readonly nats: string | undefined,
+    /** The server to ask; null uses the socket in the run directory, or else the run's own server. */
+    private readonly nats: string | null,
   ) {}
 
   /**
@@ -29,7 +30,7 @@ export class AddressedRun {
    */
   static find(run: string | undefined, nats: string | undefined): AddressedRun {
     const directory = directoryOf(run, nats !== undefined);
-    return new AddressedRun(directory === null ? run! : basename(directory.path), directory, nats);
+    return new AddressedRun(directory === null ? run! : basename(directory.path), directory, nats ?? null);
   }
 
   /**
@@ -46,7 +47,7 @@ export class AddressedRun {
       if (cause instanceof TransportError) throw cause;
       throw new TransportError(
         'TRANSPORT_CONTROL_UNREACHABLE',
-        unanswered(nats === undefined ? directory : null, name, cause),
+        unanswered(nats === null ? directory : null, name, cause),
         { cause },
       );
     }
@@ -79,18 +80,18 @@ function unanswered(directory: RunDirectory | null, name: string, cause: unknown
 function ask(
   directory: RunDirectory | null,
   name: string,
-  url: string | undefined,
+  url: string | null,
   text: string,
 ): Promise<string> {
   const settings = natsSettings(directory, url);
-  if (directory !== null && url === undefined && (settings === null || directory.isControlled)) {
+  if (directory !== null && url === null && (settings === null || directory.isControlled)) {
     return askControlSocket(directory.controlSocket, text);
   }
   return askNats(settings!, name, text);
 }
 
 /** The run's own settings, with another server if one is given. */
-function natsSettings(directory: RunDirectory | null, url: string | undefined): NatsSettings | null {
+function natsSettings(directory: RunDirectory | null, url: string | null): NatsSettings | null {
   const own = directory?.isRun
     ? readTrainingRun(directory.runFile).spec.operation.nats
     : defaultOperation.nats;
