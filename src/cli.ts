@@ -24,6 +24,7 @@ runMain(async () => {
     coordinate: async (options) => (await import('./coordinator/command.js')).lead(options),
     evaluate: async (options) => (await import('./inspection/command.js')).evaluate(options),
     encode: async (options) => (await import('./encoding/command.js')).encode(options),
+    serve: async (options) => (await import('./serving/command.js')).serve(options),
     search: async (options) => (await import('./search/command.js')).search(options),
     estimate: async ({ run, ...source }) =>
       (await import('./estimate/show-estimate.js')).showEstimate(run, source),

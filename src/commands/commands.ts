@@ -14,6 +14,7 @@ import { registerExport } from './export.js';
 import { type ReportOptions, registerReport } from './report.js';
 import { type RunsActions, registerRuns } from './runs.js';
 import { registerSearch, type SearchOptions } from './search.js';
+import { registerServe, type ServeOptions } from './serve.js';
 import { registerStart, type StartOptions } from './start.js';
 import type { UiOptions } from '../inspection/ui/show-ui.js';
 import { registerTable, type TableOptions } from './table.js';
@@ -32,6 +33,7 @@ export interface CommandActions {
   evaluate(options: EvaluateOptions): Promise<void>;
   encode(options: EncodeOptions): Promise<void>;
   search(options: SearchOptions): Promise<void>;
+  serve(options: ServeOptions): Promise<void>;
   estimate(options: EstimateOptions): Promise<void>;
   table(options: TableOptions): Promise<void>;
   ablate(options: AblateOptions): Promise<void>;
@@ -57,6 +59,7 @@ export function registerCommands(program: Command, actions: CommandActions): voi
   registerEvaluate(program, actions.evaluate);
   registerEncode(program, actions.encode);
   registerSearch(program, actions.search);
+  registerServe(program, actions.serve);
   registerEstimate(program, actions.estimate);
   registerTable(program, actions.table);
   registerAblate(program, actions.ablate);

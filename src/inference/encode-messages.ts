@@ -8,6 +8,8 @@ export interface EncodeProcessOptions {
   readonly checkpoint: string;
   /** Null takes the run's. */
   readonly engine: 'auto' | EngineName | null;
+  /** Pictures of strangers are refused above this, before they are decoded; null decodes every picture. */
+  readonly mostPixels: number | null;
 }
 
 /** To the process. */

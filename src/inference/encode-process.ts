@@ -26,7 +26,7 @@ function describe(error: unknown): FailureDescription {
 async function load(request: EncodeRequest & { kind: 'load' }): Promise<void> {
   const run = await readTrainedRun(request.runDirectory, request.checkpoint);
   const trained = await TrainedNetwork.load(run, request.engine ?? undefined);
-  encoder = new LocalEncoder(trained);
+  encoder = new LocalEncoder(trained, request.mostPixels);
   answer({ kind: 'ready', engine: trained.engineName, differences: trained.differences });
 }
 

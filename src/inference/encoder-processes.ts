@@ -162,8 +162,8 @@ class EncoderProcess {
     });
     this.ready.catch(() => {});
     this.ended = new Promise((resolve) => this.child.once('exit', () => resolve()));
-    const { runDirectory, checkpoint, engine } = options;
-    this.send({ kind: 'load', runDirectory, checkpoint, engine });
+    const { runDirectory, checkpoint, engine, mostPixels } = options;
+    this.send({ kind: 'load', runDirectory, checkpoint, engine, mostPixels });
   }
 
   get load(): number {

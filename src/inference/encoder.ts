@@ -1,3 +1,4 @@
+import { requireModestPicture } from '../data/picture-bounds.js';
 import { readPicture } from '../data/pixels.js';
 import type { Picture } from './picture-pixels.js';
 import type { TrainedNetwork } from './trained-network.js';
@@ -11,7 +12,7 @@ export interface Encoder {
   readonly requests: number;
   /**
    * @returns packed `[pictures, wordsPerCode(bits)]`
-   * @throws DatasetError DATASET_IMAGE_MISSING, DATASET_IMAGE_DAMAGED
+   * @throws DatasetError DATASET_IMAGE_MISSING, DATASET_IMAGE_DAMAGED, DATASET_IMAGE_TOO_LARGE
    */
   encode(pictures: readonly PictureSource[]): Promise<Uint32Array<ArrayBuffer>>;
   close(): Promise<void>;
@@ -23,7 +24,11 @@ export class LocalEncoder implements Encoder {
   /** Computations run one after another; pictures are decoded meanwhile. */
   private turn: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly trained: TrainedNetwork) {}
+  /** @param mostPixels of a picture, checked before it is decoded; null decodes every picture */
+  constructor(
+    private readonly trained: TrainedNetwork,
+    private readonly mostPixels: number | null = null,
+  ) {}
 
   async encode(pictures: readonly PictureSource[]): Promise<Uint32Array<ArrayBuffer>> {
     const read = await Promise.all(
@@ -31,6 +36,10 @@ export class LocalEncoder implements Encoder {
         typeof picture === 'string' ? { name: picture, bytes: await readPicture(picture) } : picture,
       ),
     );
+    const { mostPixels } = this;
+    if (mostPixels !== null) {
+      await Promise.all(read.map(({ bytes, name }) => requireModestPicture(bytes, name, mostPixels)));
+    }
     const pixels = await this.trained.pixelsOf(read);
     const codes = this.turn.then(() => this.trained.codesOfPixels(pixels, pictures.length));
     this.turn = codes.catch(() => {});

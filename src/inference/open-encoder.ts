@@ -53,7 +53,7 @@ async function here(run: TrainedRun, engine: EngineChoiceOptions['engine']) {
 function inProcesses(run: TrainedRun, processes: number, engine: EngineChoiceOptions['engine']) {
   const { directory: runDirectory, checkpoint } = run;
   return EncoderProcesses.open({
-    ...{ runDirectory, checkpoint, engine: engine ?? null, processes },
+    ...{ runDirectory, checkpoint, engine: engine ?? null, processes, mostPixels: null },
     ...{ timeoutMs: null, restarts: false },
   });
 }

@@ -17,6 +17,7 @@ export async function parseCommandLine(...args: string[]): Promise<{ action: str
     evaluate: remember('evaluate'),
     encode: remember('encode'),
     search: remember('search'),
+    serve: remember('serve'),
     estimate: remember('estimate'),
     table: remember('table'),
     ablate: remember('ablate'),

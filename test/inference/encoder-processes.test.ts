@@ -36,7 +36,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 async function open(changed: Partial<EncoderProcessesOptions> = {}) {
   const opened = await EncoderProcesses.open({
-    ...{ runDirectory: 'runs/x', checkpoint: 'c', engine: null, processes: 1 },
+    ...{ runDirectory: 'runs/x', checkpoint: 'c', engine: null, processes: 1, mostPixels: null },
     ...{ timeoutMs: null, restarts: false, program: join(folder, 'fake.mjs') },
     ...changed,
   });

@@ -10,6 +10,8 @@ import { TrainedNetwork } from '../../src/inference/trained-network.js';
 import { readTrainedRun } from '../../src/inference/trained-run.js';
 import { Network } from '../../src/model/network.js';
 import { weightsFromWire, wireWeightParts } from '../../src/model/wire-weights.js';
+import { NearestIndex } from '../../src/retrieval/nearest-index.js';
+import type { SearchAnswer } from '../../src/serving/search-service.js';
 import { HammingIndex } from '../../src/retrieval/hamming-index.js';
 import type { SearchResult } from '../../src/search/search-run.js';
 import { bytesOf } from '../../src/transport/bytes.js';
@@ -17,7 +19,7 @@ import type { EncodeWork__Output } from '../../src/transport/generated/fcaenet/v
 import { computeEncodeWork } from '../../src/worker/encode-work.js';
 import { openImageSource } from '../../src/worker/images/source.js';
 import { figuresOf, queriesOf } from '../inference/figures.js';
-import { runCommandLine } from '../kit/command-line.js';
+import { CommandLine, runCommandLine } from '../kit/command-line.js';
 import { failure } from '../kit/failure.js';
 import { type SmallRun, smallRun } from '../kit/small-run.js';
 
@@ -209,4 +211,27 @@ test('search finds the nearest pictures of the database', async () => {
   }
   const page = await readFile(join(small.folder, 'nearest.html'), 'utf8');
   expect(page.match(/<img /g)).toHaveLength(8);
+});
+
+test('serve answers as search does, and ends at a signal', async () => {
+  const { pictures } = await queriesOf(small);
+  const command = new CommandLine(['serve', 'runs/small', '--listen', '127.0.0.1:0'], { cwd: small.folder });
+  const { url } = await command.line('serving');
+  const run = await readTrainedRun(runOf('small'));
+  const trained = await TrainedNetwork.load(run);
+  const codes = await trained.codesOfPictures(pictures.slice(0, 1));
+  const { rows } = new NearestIndex(run.databaseCodes, run.databaseSize, 12).nearest(codes, 0, 5);
+  trained.dispose();
+  const response = await fetch(`${url}/v1/search?top=5`, {
+    method: 'POST',
+    body: new Uint8Array(pictures[0]!.bytes),
+  });
+  const { code, nearest } = (await response.json()) as SearchAnswer;
+  expect(code).toBe(Buffer.from(bytesOfPackedCodes(codes, 12)).toString('hex'));
+  expect(nearest.map(({ row }) => row)).toEqual([...rows]);
+  expect((await fetch(`${url}${nearest[0]!.thumbnail}`)).headers.get('content-type')).toBe('image/jpeg');
+  const text = await fetch(`${url}/v1/search`, { method: 'POST', body: '<svg/>' });
+  expect(text.status).toBe(415);
+  command.kill('SIGTERM');
+  expect(await command.ended).toEqual({ exitCode: 0, signal: null, stderr: '' });
 });

@@ -33,6 +33,8 @@ const heights: readonly { readonly folders: readonly string[]; readonly mayImpor
   { folders: ['inference'], mayImportEachOther: false },
   { folders: ['estimate', 'inspection', 'page', 'encoding', 'export', 'search'], mayImportEachOther: false },
   { folders: ['experiments', 'report'], mayImportEachOther: false },
+  { folders: ['estimate', 'inspection', 'encoding', 'export', 'search'], mayImportEachOther: false },
+  { folders: ['experiments', 'report', 'serving'], mayImportEachOther: false },
   { folders: ['commands'], mayImportEachOther: false },
   { folders: ['cli.ts'], mayImportEachOther: false },
 ];
