@@ -84,6 +84,7 @@ export const defaultOperation: Operation = {
   tls: null,
   metrics: 'auto',
   monitor: { control: false, hosts: [] },
+  tensorboard: null,
   evaluation: { every: 1, maxQueries: null, precisionAt: [1, 5, 10, 100], untrained: false },
   checkpoint: { everyIterations: 1, everySteps: 'auto', keep: 3 },
   cache: { directory: '.cache/images', limitBytes: 32 * 1024 ** 3 },

@@ -106,6 +106,7 @@ const operation = group({
   tls: z.strictObject({ certificate: path, key: path, authority: path }, 'a group of settings').nullable(),
   metrics,
   monitor: group({ control: flag, hosts }),
+  tensorboard: path.nullable(),
   evaluation: group({
     every: wholeNumber(1, 100_000),
     maxQueries: wholeNumber(1, 1_000_000_000).nullable(),

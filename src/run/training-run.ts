@@ -156,6 +156,8 @@ export interface Operation {
     /** Names under which the page is served, besides addresses and localhost. */
     readonly hosts: readonly string[];
   };
+  /** Folder for the event files of TensorBoard, in a folder of the run's name; null writes none. */
+  readonly tensorboard: string | null;
   readonly evaluation: {
     /** Iterations between evaluations; the last iteration is always evaluated on every query. */
     readonly every: number;

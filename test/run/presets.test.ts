@@ -14,6 +14,7 @@ const operation = {
   tls: null,
   metrics: 'auto',
   monitor: { control: false, hosts: [] },
+  tensorboard: null,
   evaluation: { every: 1, maxQueries: null, precisionAt: [1, 5, 10, 100], untrained: false },
   checkpoint: { everyIterations: 1, everySteps: 'auto', keep: 3 },
   cache: { directory: '.cache/images', limitBytes: 34_359_738_368 },

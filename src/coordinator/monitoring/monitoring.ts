@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Console } from '../../console/console.js';
 import { diskWatch } from '../../disk/watch.js';
 import { systemClock } from '../../clock.js';
@@ -15,6 +16,7 @@ import type { EventReporter } from '../leadership/event-reporter.js';
 import type { RunControl, RunStatus } from '../leadership/run-control.js';
 import type { RunState } from '../training/run-state.js';
 import { forwardWorkerEvents, type Subscriber } from './coordinator-event.js';
+import { EventFiles } from './event-files.js';
 import type { CertificateSources } from './metrics/certificate-metrics.js';
 import { diskSpaceOf } from './metrics/disk-space.js';
 import { RunMetrics } from './metrics/run-metrics.js';
@@ -23,6 +25,7 @@ import { LiveRun } from './live-run.js';
 import { PageControl } from './page-control.js';
 import { progressLog } from './progress-log.js';
 import { publishedEvents } from './published-events.js';
+import { isDoneAt, tensorboardScalars } from './tensorboard.js';
 
 export interface MonitoringOptions {
   readonly run: TrainingRun;
@@ -53,6 +56,7 @@ export class Monitoring {
     private readonly live: LiveRun,
     private readonly pageControl: PageControl,
     private readonly server: MonitorServer | null,
+    private readonly eventFiles: EventFiles | null,
   ) {
     const { events, state, fleet, console, run, stepsPerEpoch, restoredFrom } = options;
     this.lastCheckpoint = restoredFrom && {
@@ -66,6 +70,9 @@ export class Monitoring {
       (event) => live.take(event),
       progressLog({ console, spec: run.spec, state, stepsPerEpoch, remaining }),
       publishedEvents(state, (body) => events.publish(state.position, body)),
+      ...(eventFiles
+        ? [tensorboardScalars({ spec: run.spec, state }, (event) => eventFiles.write(event), Date.now)]
+        : []),
       (event) => {
         if (event.type !== 'checkpoint.written') return;
         this.lastCheckpoint = { name: event.name, writtenMs: performance.now() };
@@ -110,7 +117,7 @@ export class Monitoring {
       term,
       nowMs: () => Date.now(),
     });
-    const { metrics: address, monitor } = run.spec.operation;
+    const { metrics: address, monitor, tensorboard } = run.spec.operation;
     const pageControl = new PageControl(monitor.control, directory, console.log);
     const live = new LiveRun({
       run,
@@ -126,13 +133,23 @@ export class Monitoring {
       controlState: () => pageControl.state,
       control: monitor.control,
     });
-    if (address === 'off') return new Monitoring(options, metrics, live, pageControl, null);
+    const eventFiles =
+      tensorboard === null
+        ? null
+        : await EventFiles.open(
+            join(tensorboard, run.metadata.name),
+            term,
+            state.position.globalStep,
+            isDoneAt(state.position),
+            console.log,
+          );
+    if (address === 'off') return new Monitoring(options, metrics, live, pageControl, null, eventFiles);
     const notReady = () => pool.waiting && describeWaiting(pool.waiting);
     const page = new RunPage(sourceOf(live, pageControl), monitor.hosts);
     const server = await MonitorServer.start({ address, registry: metrics.registry, notReady, page });
     console.log.info('page of the run', { url: `http://${server.address}/` });
     console.log.info('metrics', { url: `http://${server.address}/metrics` });
-    return new Monitoring(options, metrics, live, pageControl, server);
+    return new Monitoring(options, metrics, live, pageControl, server, eventFiles);
   }
 
   /** What the page of the run shows. */
@@ -164,6 +181,7 @@ export class Monitoring {
 
   async close(): Promise<void> {
     this.endAnnouncements();
+    await this.eventFiles?.close();
     await this.server?.close();
     this.pageControl.close();
   }
