@@ -63,6 +63,8 @@ runMain(async () => {
       fetch: async (name, options) =>
         (await import('./commands/weights-actions.js')).fetchPublishedWeights(name, options),
     },
+    completion: async (whole, shell) =>
+      (await import('./commands/completion/action.js')).printCompletion(whole, shell),
     doctor: {
       examineEngines: async (options) =>
         (await import('./commands/doctor-action.js')).examineEngines(options),

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { askForJson } from '../console/form.js';
 import { print } from '../console/output.js';
 import { version } from '../run/version.js';
 import { addExamples, spellResumeAuto } from './options.js';
@@ -26,6 +27,8 @@ export function createProgram(): Command {
  * @throws UsageError, and the command's errors
  */
 export async function runCommandLine(program: Command, args: readonly string[]): Promise<void> {
+  // Before parsing: what is wrong with the command line is printed in this form, too.
+  if (args.includes('--json')) askForJson();
   try {
     await program.parseAsync(args.map(spellResumeAuto), { from: 'user' });
   } catch (error) {

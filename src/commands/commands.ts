@@ -3,6 +3,7 @@ import type { ExportOptions } from '../export/command.js';
 import { type AblateOptions, registerAblate } from './ablate.js';
 import { type AuditOptions, registerAudit } from './audit.js';
 import { type MakeCertificatesOptions, registerCerts } from './certs.js';
+import { registerCompletion } from './completion.js';
 import { type ControlOptions, registerControl } from './control.js';
 import { type CoordinatorOptions, registerCoordinator } from './coordinator.js';
 import { type DatasetActions, registerDataset } from './dataset.js';
@@ -12,6 +13,7 @@ import { type EstimateOptions, registerEstimate } from './estimate.js';
 import { type EvaluateOptions, registerEvaluate } from './evaluate.js';
 import { registerExport } from './export.js';
 import { type ReportOptions, registerReport } from './report.js';
+import { addJsonOption, type Shell } from './options.js';
 import { type RunsActions, registerRuns } from './runs.js';
 import { registerSearch, type SearchOptions } from './search.js';
 import { registerServe, type ServeOptions } from './serve.js';
@@ -50,6 +52,7 @@ export interface CommandActions {
   makeCerts(options: MakeCertificatesOptions): Promise<void>;
   readonly weights: WeightsActions;
   readonly doctor: DoctorActions;
+  completion(program: Command, shell: Shell): Promise<void>;
 }
 
 export function registerCommands(program: Command, actions: CommandActions): void {
@@ -76,4 +79,6 @@ export function registerCommands(program: Command, actions: CommandActions): voi
   registerCerts(program, actions.makeCerts);
   registerWeights(program, actions.weights);
   registerDoctor(program, actions.doctor);
+  registerCompletion(program, actions.completion);
+  addJsonOption(program);
 }

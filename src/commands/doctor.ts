@@ -53,7 +53,7 @@ export function registerDoctor(program: Command, actions: DoctorActions): void {
   ]);
   command.action(async (path: string | undefined, { set, json, engine, kube }: Flags) => {
     if (kube !== undefined) {
-      if (path !== undefined || json || set.length > 0) {
+      if (path !== undefined || set.length > 0) {
         throw new UsageError('doctor checks manifests with --kube, or engines without it, not both');
       }
       await actions.examineKube({ manifests: kube });

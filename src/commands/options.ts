@@ -171,6 +171,17 @@ export function natsUrl(text: string): string {
   return text;
 }
 
+/** Adds `--json` to every command below that has none of its own. `runCommandLine` obeys it. */
+export function addJsonOption(command: Command): void {
+  for (const each of command.commands) addJsonOption(each);
+  if (command.commands.length > 0 || command.options.some(({ long }) => long === '--json')) return;
+  command.option('--json', 'print JSON lines on a terminal too, also for the error that ends the command');
+}
+
+/** Shells whose completion the program knows. */
+export const shells = ['bash', 'zsh', 'fish'] as const;
+export type Shell = (typeof shells)[number];
+
 /** Adds example command lines to the end of a command's help. */
 export function addExamples(command: Command, examples: readonly string[]): Command {
   return command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${line}`).join('\n')}`);

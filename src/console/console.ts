@@ -1,4 +1,5 @@
 import { terminalPaint } from './colour.js';
+import { jsonIsAsked } from './form.js';
 import { jsonLog, type Log, textLog } from './log.js';
 import { LossyOutput, strictOutput } from './output.js';
 import { warnOfOverdue } from './overdue.js';
@@ -24,7 +25,7 @@ type OutputStream = NodeJS.WritableStream & { readonly isTTY?: boolean };
  */
 export type LogPurpose = 'beside' | 'result';
 
-/** Bars and short lines when `stream` is a terminal that is not dumb, outside CI, else JSON lines. */
+/** Bars and short lines when `stream` is a terminal that is not dumb, outside CI, and nobody asks for JSON; else JSON lines. */
 export function openConsole(
   purpose: LogPurpose,
   stream: OutputStream = process.stdout,
@@ -32,7 +33,8 @@ export function openConsole(
   nowMs: () => number = () => performance.now(),
 ): Console {
   // A dumb terminal obeys no cursor control.
-  const isTerminal = stream.isTTY === true && !environment.CI && environment.TERM !== 'dumb';
+  const isTerminal =
+    !jsonIsAsked() && stream.isTTY === true && !environment.CI && environment.TERM !== 'dumb';
   if (isTerminal) {
     const paint = terminalPaint(environment);
     const progress = new TerminalProgress(stream, nowMs, paint);

@@ -1,5 +1,6 @@
 import { ExitCode, FcaenetError, printable } from '../errors.js';
 import { addressSpaceError } from '../machine/address-space.js';
+import { jsonIsAsked } from './form.js';
 import { receiveSignals } from './interrupt.js';
 
 /** Time that open handles may keep a finished process alive. */
@@ -54,13 +55,21 @@ export function describeEnd(
       };
 }
 
+/** The same as a JSON line, with the error's code. */
+export function errorLine(error: unknown, text: string, exitCode: number): string {
+  const code = error instanceof FcaenetError ? error.code : 'UNEXPECTED';
+  const message = text.trim().replace(/^fcaenet: /, '');
+  return `${JSON.stringify({ level: 'error', time: new Date().toISOString(), code, exitCode, message })}\n`;
+}
+
 let hasEnded = false;
 
 /** The first error is the cause. Later errors are not reported. */
 function end(error: unknown): void {
   if (hasEnded) return;
   hasEnded = true;
-  const { text, exitCode } = describeEnd(error);
+  const { text: sentence, exitCode } = describeEnd(error);
+  const text = jsonIsAsked() ? errorLine(error, sentence, exitCode) : sentence;
   process.exitCode = exitCode;
   // Exit in the callback: a pipe may accept the text later.
   process.stderr.write(text, () => process.exit(exitCode));

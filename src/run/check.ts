@@ -52,9 +52,17 @@ export function isGroup(schema: z.ZodType): boolean {
 /** The path of the first setting of this name, ignoring case and dashes; undefined when there is none. */
 export function settingCalled(name: string): string | undefined {
   const wanted = name.replaceAll('-', '').toLowerCase();
-  const settings = allPaths(writtenRunSchema, []).filter((path) => !isGroup(schemaAt(path)!));
-  const found = settings.find((path) => String(path.at(-1)).toLowerCase() === wanted);
+  const found = settings().find((path) => String(path.at(-1)).toLowerCase() === wanted);
   return found && dotted(found);
+}
+
+/** The paths of all settings, such as `spec.model.imageSize`. */
+export function settingPaths(): string[] {
+  return settings().map(dotted);
+}
+
+function settings(): Path[] {
+  return allPaths(writtenRunSchema, []).filter((path) => !isGroup(schemaAt(path)!));
 }
 
 /** An error for an unknown path, with the setting that was probably meant. */

@@ -111,7 +111,10 @@ test.skipIf(
 });
 
 test.each([
-  [['--kube', 'deploy', '--json'], 'doctor checks manifests with --kube, or engines without it, not both'],
+  [
+    ['--kube', 'deploy', '--set', 'spec.bits=8'],
+    'doctor checks manifests with --kube, or engines without it, not both',
+  ],
   [['--set', 'spec.bits=8'], 'doctor accepts --set only with a run file'],
 ])('doctor %j is refused', (flags, sentence) => {
   expect(fcaenet('doctor', ...flags)).toMatchObject({

@@ -28,6 +28,7 @@ registerCommands(program, {
   control: nothing,
   makeCerts: nothing,
   weights: { check: nothing, convert: nothing, fetch: nothing },
+  completion: nothing,
   doctor: { examineEngines: nothing, examineKube: nothing },
 });
 
@@ -71,6 +72,7 @@ test('the commands are those that the documentation names', () => {
     'weights convert',
     'weights fetch',
     'doctor',
+    'completion',
   ]);
 });
 

@@ -33,6 +33,7 @@ export async function parseCommandLine(...args: string[]): Promise<{ action: str
     makeCerts: remember('makeCerts'),
     control: remember('control'),
     weights: { check: remember('check'), convert: remember('convert'), fetch: remember('fetch') },
+    completion: remember('completion'),
     doctor: { examineEngines: remember('examineEngines'), examineKube: remember('examineKube') },
   });
   program.configureOutput({ writeOut: (text) => calls.push({ action: 'print', options: [text] }) });

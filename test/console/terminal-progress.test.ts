@@ -38,6 +38,13 @@ class Screen {
     this.stream.emit('resize');
   }
 
+  /** The same, when the program is told only of the last of several sizes. */
+  async drag(sizes: readonly number[]): Promise<void> {
+    await this.rows();
+    for (const columns of sizes.slice(0, -1)) this.terminal.resize(columns, 30);
+    await this.resize(sizes.at(-1)!);
+  }
+
   /** The rows that are not empty. */
   async rows(): Promise<string[]> {
     await new Promise<void>((resolve) => this.terminal.write('', resolve));
@@ -88,6 +95,20 @@ test.each([
   expect(rows.slice(0, 2)).toEqual(['before', 'after']);
   expect(rows.slice(2).map((row) => row.split(' ')[0])).toEqual(['training', 'queries']);
   for (const row of rows) expect(row.length).toBeLessThan(to);
+});
+
+test('a window that is dragged smaller and wider, several sizes at a time, leaves one line for each task', async () => {
+  const screen = new Screen(100);
+  screen.console.log.info('before');
+  const task = startTraining(screen);
+  screen.console.startTask({ name: 'queries', total: 1452, unit: 'images' }).update(576);
+  for (const sizes of [[60, 33, 21], [12, 90], [140, 24, 25], [9], [100]]) {
+    await screen.drag(sizes);
+    task.hold('paused');
+    const rows = await screen.rows();
+    expect(rows[0]).toBe('before');
+    expect(rows.slice(1).map((row) => row.slice(0, 7))).toEqual(['trainin', 'queries']);
+  }
 });
 
 test('work inside other work leaves with its end, the last task stays as it was', async () => {

@@ -8,6 +8,7 @@ import { importsOfSource } from './imports.js';
  * a lower height, stays in its folder, or goes from file to file of one height; `*` are the files that are not named.
  */
 const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  'src/commands': [['options.ts', 'usage.ts'], ['completion'], ['*']],
   'src/coordinator': [
     ['error.ts'],
     ['lane'],
