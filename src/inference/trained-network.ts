@@ -6,6 +6,8 @@ import type { FeatureHashing } from '../methods/method.js';
 import { featureMethod } from '../methods/methods.js';
 import { encodeImagesAnywhere } from '../model/any-engine.js';
 import type { EncodedImages } from '../model/encode.js';
+import type { FeatureMaps } from '../model/fcaenet.js';
+import { featureMapsOf } from '../model/feature-maps.js';
 import { Network } from '../model/network.js';
 import { weightsAsSent } from '../model/wire-weights.js';
 import type { EngineName } from '../run/training-run.js';
@@ -99,6 +101,14 @@ export class TrainedNetwork {
       features.set(encoded.features, start * featureWidth);
     }
     return { u, features };
+  }
+
+  /**
+   * The last feature maps of pixels, from which attention is computed (equation 3).
+   * @param pixels uint8 `[count, imageSize, imageSize, 3]`, few enough for one batch
+   */
+  featureMaps(pixels: Uint8Array, count: number): Promise<FeatureMaps> {
+    return featureMapsOf(this.network, pixels, count);
   }
 
   /** Codes of pixels, packed `[count, wordsPerCode(bits)]`; see {@link outputs}. */

@@ -32,6 +32,8 @@ export interface TrainedRun {
   readonly checkpoint: string;
   /** Optimiser steps before it. */
   readonly step: number;
+  /** Iterations whose database codes it has; 0 before the first V-step. */
+  readonly iterations: number;
   readonly weights: FlatWeights;
   /** What makes codes of features; null where the network makes codes. */
   readonly hash: HashFunction | null;
@@ -109,6 +111,7 @@ export async function readTrainedRun(path: string, choice: CheckpointChoice = 'l
     layout,
     checkpoint: loaded.name,
     step: state.position.globalStep,
+    iterations: iteration + (state.position.phase === 'evaluate' ? 1 : 0),
     weights: weightsFromTensors(layout, weights),
     hash,
     databaseCodes: packCodes(data as Int8Array, spec.bits),

@@ -16,9 +16,15 @@ import { randomCodes } from '../retrieval/brute-force.js';
 /**
  * Writes the directory of a run that trained nothing: initial weights, random codes, two iterations of history, one of
  * them with a mean average precision, and some events.
+ * @param change of the state, before it is written
  * @returns its path
  */
-export async function makeRun(runFile: string, folder: string, ...overrides: string[]): Promise<string> {
+export async function makeRun(
+  runFile: string,
+  folder: string,
+  overrides: readonly string[] = [],
+  change: (state: RunState) => void = () => {},
+): Promise<string> {
   const run = readTrainingRun(runFile, [
     `spec.operation.runsDirectory=${join(folder, 'runs')}`,
     `spec.dataset.path=${join(folder, 'data')}`,
@@ -40,6 +46,8 @@ export async function makeRun(runFile: string, folder: string, ...overrides: str
     { ...record, iteration: 1, evaluation: null },
     { ...record, iteration: 2, evaluation },
   ];
+  if (spec.method === 'itq') state.hash = { mean: { rows: 1, columns: 1, data: new Float64Array(1) } };
+  change(state);
   const directory = RunDirectory.open(run, 'auto');
   const checkpoints = new RunCheckpoints({
     run,

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile, rename, rm } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Console } from '../../src/console/console.js';
@@ -20,7 +20,7 @@ const console = { log, startTask: () => ({ update: () => {}, finish: () => {} })
 beforeAll(async () => {
   small = await smallRun();
   trained = await makeRun(small.runFile, small.folder);
-  features = await makeRun(small.runFile, small.folder, 'metadata.name=features', 'spec.method=itq');
+  features = await makeRun(small.runFile, small.folder, ['metadata.name=features', 'spec.method=itq']);
   whole = await pageOf({});
 });
 afterAll(() => small.remove());
@@ -98,12 +98,14 @@ test('a dataset that has moved costs the pictures, and --data gives them back', 
 });
 
 test('a run of an earlier version needs its dataset', async () => {
-  const old = await makeRun(small.runFile, small.folder, 'metadata.name=old');
+  const old = await makeRun(small.runFile, small.folder, ['metadata.name=old'], (state) => {
+    state.queryCodes = null;
+  });
   await rm(join(old, 'pictures.json'));
   await expect(pageOf({ runDirectories: [old], data: join(small.folder, 'nowhere') })).rejects.toEqual(
     failure(
       'REPORT_NO_DATASET',
-      /^.*old does not have the classes of its images .*, but the dataset folder .*nowhere does not exist.*; --data names its folder$/,
+      /^.*old does not have the classes of its images or the codes of all its queries, .*, but the dataset folder .*nowhere does not exist.*; --data names its folder$/,
     ),
   );
   expect(await pageOf({ runDirectories: [old] })).toContain('<img');
@@ -137,14 +139,34 @@ test('a report that is too large is not written', async () => {
   expect(existsSync(output)).toBe(false);
 });
 
+test('a run without a finished iteration has nothing to report on', async () => {
+  const begun = await makeRun(small.runFile, small.folder, ['metadata.name=begun'], (state) => {
+    state.position = { ...state.position, iteration: 0 };
+    state.history = [];
+  });
+  await expect(pageOf({ runDirectories: [begun] })).rejects.toEqual(
+    failure('REPORT_NOTHING', /begun has no finished iteration yet, so there are no codes to report on$/),
+  );
+});
+
+test('a list of pictures of another dataset is refused', async () => {
+  const strange = await makeRun(small.runFile, small.folder, ['metadata.name=strange']);
+  const file = join(strange, 'pictures.json');
+  const list = JSON.parse(await readFile(file, 'utf8'));
+  await writeFile(file, JSON.stringify({ ...list, fingerprint: 'other' }));
+  await expect(pageOf({ runDirectories: [strange] })).rejects.toEqual(
+    failure('REPORT_NO_DATASET', /lists the pictures of the dataset other, but the run was trained on/),
+  );
+});
+
 test('a run without a checkpoint, a folder that is no run, and a file that cannot be written', async () => {
-  const empty = await makeRun(small.runFile, small.folder, 'metadata.name=empty');
+  const empty = await makeRun(small.runFile, small.folder, ['metadata.name=empty']);
   await rm(join(empty, 'checkpoints'), { recursive: true });
   await expect(pageOf({ runDirectories: [empty] })).rejects.toEqual(
-    failure('REPORT_NOTHING', /empty has no checkpoint of a finished iteration yet, so there are no codes/),
+    failure('INFERENCE_NO_CHECKPOINT', /empty has no checkpoint yet/),
   );
   await expect(pageOf({ runDirectories: [join(small.folder, 'data')] })).rejects.toEqual(
-    failure('RUN_FILE_MISSING', /data.run\.yaml/),
+    failure('INFERENCE_NO_RUN', /data is not the directory of a run/),
   );
   await expect(pageOf({}, 'nowhere/report.html')).rejects.toEqual(
     failure('REPORT_NOT_WRITTEN', /nowhere is not a folder that exists$/),

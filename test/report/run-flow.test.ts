@@ -22,9 +22,11 @@ test('workers, coordinators and faults of a run that was killed and resumed', ()
     event(16, 1, { type: 'worker.refused', worker: 'x', code: 'X', reason: 'it is another build' }),
     event(20, 2, { type: 'run.resumed' }),
     event(22, 2, { type: 'worker.joined', worker: 'a' }),
-    event(30, 2, { type: 'run.finished', mAP: null, weightsSha256: '', codesSha256: '' }),
+    event(24, 2, { type: 'run.interrupted', checkpoint: null }),
+    event(26, 3, { type: 'run.resumed' }),
+    event(30, 3, { type: 'run.finished', mAP: null, weightsSha256: '', codesSha256: '' }),
   ]);
-  expect(flow).toMatchObject({ begun: '1970-01-01T00:00:10.000Z', seconds: 20, terms: 2, checkpoints: 1 });
+  expect(flow).toMatchObject({ begun: '1970-01-01T00:00:10.000Z', seconds: 20, terms: 3, checkpoints: 1 });
   expect(flow!.workers).toEqual([
     [0, 0],
     [2, 1],
@@ -32,10 +34,12 @@ test('workers, coordinators and faults of a run that was killed and resumed', ()
     [5, 1],
     [10, 0],
     [12, 1],
-    [20, 1],
+    [14, 0],
+    [20, 0],
   ]);
   expect(flow!.happenings.filter(({ isFault }) => isFault)).toEqual([
     { seconds: 6, term: 1, sentence: 'x was refused: it is another build', isFault: true },
+    { seconds: 14, term: 2, sentence: 'The run was interrupted, with checkpoint none.', isFault: true },
   ]);
   expect(flow!.happenings.map(({ sentence }) => sentence)).toContain(
     'A coordinator resumed the run after step 5.',

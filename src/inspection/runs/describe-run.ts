@@ -3,7 +3,7 @@ import type { RunPosition } from '../../checkpoint/manifest.js';
 import { CheckpointStore } from '../../checkpoint/store.js';
 import { readersFence } from '../../coordinator/leadership/leadership.js';
 import { type RunResult, readResult } from '../../coordinator/training/result.js';
-import type { IterationRecord } from '../../coordinator/training/run-state.js';
+import type { IterationRecord, UntrainedFigures } from '../../coordinator/training/run-state.js';
 import { disk } from '../../disk/disk.js';
 import { lossesByTerm } from '../../model/loss.js';
 import { undefinedIfAbsent } from '../../run/presence.js';
@@ -48,6 +48,8 @@ export interface RunContent {
   readonly position: RunPosition | null;
   /** Readable checkpoints, the newest first. */
   readonly checkpoints: readonly { readonly name: string; readonly writtenMs: number }[];
+  /** Null where it was not measured. */
+  readonly untrained: UntrainedFigures | null;
   /** Null until the run has finished. */
   readonly result: RunResult | null;
 }
@@ -61,6 +63,7 @@ export type FinishedIteration = Omit<IterationRecord, 'losses'> & {
 interface History {
   readonly iterations: readonly IterationRecord[];
   readonly seconds: number;
+  readonly untrained: UntrainedFigures | null;
 }
 
 /** Reads a run's directory. Throws the errors of reading its run file. */
@@ -96,6 +99,7 @@ export async function readRunContent(path: string): Promise<RunContent> {
     mAP: evaluations.at(-1)?.mAP ?? null,
     seconds: result?.seconds ?? history?.seconds ?? null,
   };
+  const untrained = result?.untrained ?? history?.untrained ?? null;
   return {
     path,
     run,
@@ -104,6 +108,7 @@ export async function readRunContent(path: string): Promise<RunContent> {
     evaluations,
     position: position ?? null,
     checkpoints,
+    untrained,
     result,
   };
 }

@@ -15,7 +15,7 @@ export function codesSection(runs: readonly MeasuredRun[]): Section {
       const of = runs.length > 1 ? ` of ${name}` : '';
       return [
         paragraph(
-          `The ${pictures.train.paths.length} images of the database${of} have ${statistics.distinct} different codes of ${run.run.spec.bits} bits.`,
+          `The ${pictures.train.paths.length} images of the database${of} have ${statistics.distinct} different codes of ${run.trained.spec.bits} bits.`,
         ),
         figures([distances(run, of), balance(run, of), correlation(run, of)]),
       ];
@@ -75,8 +75,8 @@ function balance({ statistics }: MeasuredRun, of: string): Markup {
   );
 }
 
-function correlation({ statistics, run }: MeasuredRun, of: string): Markup {
-  const { bits } = run.spec;
+function correlation({ statistics, trained }: MeasuredRun, of: string): Markup {
+  const { bits } = trained.spec;
   const others = [...statistics.correlation].filter((_, index) => index % bits !== Math.floor(index / bits));
   const mean = others.reduce((sum, value) => sum + Math.abs(value), 0) / Math.max(1, others.length);
   const every = bits <= 16 ? 1 : 8;

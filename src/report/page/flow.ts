@@ -27,7 +27,7 @@ function flowOf(name: string, flow: RunFlow): Markup[] {
   const faults = happenings.filter(({ isFault }) => isFault);
   const coordinators =
     terms === 1 ? 'One coordinator led it' : `${terms} coordinators led it, one after another`;
-  const trouble = faults.length === 0 ? 'No fault is recorded.' : `${faults.length} faults are recorded.`;
+  const trouble = `Faults: ${faults.length === 0 ? 'none' : faults.length}.`;
   const inMinutes = seconds >= 120;
   const unit = inMinutes ? 60 : 1;
   const most = Math.max(...workers.map(([, count]) => count));
@@ -39,7 +39,7 @@ function flowOf(name: string, flow: RunFlow): Markup[] {
       figure(
         'Workers',
         lineChart(
-          `Line of the number of workers over time, at most ${most}; ${faults.length} faults are marked.`,
+          `Line of the number of workers over time, at most ${most}. Faults that are marked: ${faults.length}.`,
           { label: inMinutes ? 'minutes' : 'seconds', domain: [0, Math.max(1, seconds / unit)], exact: true },
           { label: 'workers', domain: [0, Math.max(1, most)], whole: true },
           [

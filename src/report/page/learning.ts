@@ -15,21 +15,21 @@ const meanings: Readonly<Record<string, string>> = {
 
 /** How mAP and losses changed while the runs trained. */
 export function learningSection(runs: readonly MeasuredRun[]): Section {
-  const trained = runs.filter(({ run }) => featureMethod(run.spec.method) === null);
-  const others = runs.filter((run) => !trained.includes(run));
-  const content: Markup[] = others.map(({ name, run }) =>
+  const learning = runs.filter(({ trained }) => featureMethod(trained.spec.method) === null);
+  const others = runs.filter((run) => !learning.includes(run));
+  const content: Markup[] = others.map(({ name, trained }) =>
     notice(
-      `${name} has no learning curve: the method ${run.spec.method} learns its codes at once, from features of the network, and trains no network.`,
+      `${name} has no learning curve: the method ${trained.spec.method} learns its codes at once, from features of the network, and trains no network.`,
     ),
   );
-  if (trained.length > 0) {
+  if (learning.length > 0) {
     content.push(
       paragraph(
         'A step is one update of the weights. Losses are means over the steps of an iteration; mAP is measured after it.',
       ),
       figures([
-        precisionCurve(runs, trained),
-        ...lossTerms.flatMap((term) => lossCurve(runs, trained, term)),
+        precisionCurve(runs, learning),
+        ...lossTerms.flatMap((term) => lossCurve(runs, learning, term)),
       ]),
     );
   }
@@ -42,15 +42,15 @@ function stepsPerIteration({ content }: MeasuredRun): number {
   return iteration > 0 ? step / iteration : step;
 }
 
-function precisionCurve(runs: readonly MeasuredRun[], trained: readonly MeasuredRun[]): Markup {
-  const lines = trained.map((run) => ({
+function precisionCurve(runs: readonly MeasuredRun[], learning: readonly MeasuredRun[]): Markup {
+  const lines = learning.map((run) => ({
     style: runs.indexOf(run),
     marked: true,
     points: run.content.evaluations.map(
       ({ iteration, mAP }) => [iteration * stepsPerIteration(run), mAP] as const,
     ),
   }));
-  const ends = trained.map(({ name, content }) => {
+  const ends = learning.map(({ name, content }) => {
     const [first, last] = [content.evaluations[0], content.evaluations.at(-1)];
     return first && last
       ? `${name} from ${first.mAP.toFixed(3)} to ${last.mAP.toFixed(3)}`
@@ -65,12 +65,12 @@ function precisionCurve(runs: readonly MeasuredRun[], trained: readonly Measured
       lines,
     ),
     'Higher is better. A line that still rises at its end says that more iterations may help.',
-    { legend: legend(runs, trained) },
+    { legend: legend(runs, learning) },
   );
 }
 
-function lossCurve(runs: readonly MeasuredRun[], trained: readonly MeasuredRun[], term: string): Markup[] {
-  const lines = trained.map((run) => ({
+function lossCurve(runs: readonly MeasuredRun[], learning: readonly MeasuredRun[], term: string): Markup[] {
+  const lines = learning.map((run) => ({
     style: runs.indexOf(run),
     marked: true,
     points: run.content.iterations.flatMap(({ iteration, losses }) =>
@@ -81,7 +81,7 @@ function lossCurve(runs: readonly MeasuredRun[], trained: readonly MeasuredRun[]
   if (lines.every(({ points }) => points.every(([, loss]) => loss === 0))) return [];
   const ends = lines.map(
     ({ points }, index) =>
-      `${trained[index]!.name} from ${points[0]?.[1].toPrecision(3) ?? '–'} to ${points.at(-1)?.[1].toPrecision(3) ?? '–'}`,
+      `${learning[index]!.name} from ${points[0]?.[1].toPrecision(3) ?? '–'} to ${points.at(-1)?.[1].toPrecision(3) ?? '–'}`,
   );
   return [
     figure(
@@ -93,7 +93,7 @@ function lossCurve(runs: readonly MeasuredRun[], trained: readonly MeasuredRun[]
         lines,
       ),
       `The term says ${meanings[term]}. Lower is better.`,
-      { legend: legend(runs, trained) },
+      { legend: legend(runs, learning) },
     ),
   ];
 }

@@ -59,8 +59,8 @@ export function attentionSection(
   };
 }
 
-function attentionOf({ run, name }: MeasuredRun, { pictures, reason }: AttentionOfRun): Markup[] {
-  const { method, erasing } = run.spec;
+function attentionOf({ trained, name }: MeasuredRun, { pictures, reason }: AttentionOfRun): Markup[] {
+  const { method, erasing } = trained.spec;
   const heading = markup`<h3>${name}</h3>`;
   if (reason !== null) return [heading, notice(reason)];
   const isTrained = featureMethod(method) === null;

@@ -26,30 +26,27 @@ export function summarySection(runs: readonly MeasuredRun[]): Section {
 
 const lines: readonly (readonly [string, (run: MeasuredRun) => string])[] = [
   ['state', ({ content }) => content.description.state],
-  ['method', ({ run }) => run.spec.method],
-  ['bits of a code', ({ run }) => String(run.spec.bits)],
-  [
-    'dataset',
-    ({ run, pictures }) => `${run.spec.dataset.path}, fingerprint ${shortDigest(pictures.fingerprint)}`,
-  ],
+  ['method', ({ trained }) => trained.spec.method],
+  ['bits of a code', ({ trained }) => String(trained.spec.bits)],
+  ['dataset', ({ data, pictures }) => `${data}, fingerprint ${shortDigest(pictures.fingerprint)}`],
   [
     'images',
     ({ pictures }) =>
       `${pictures.train.paths.length} in the database, ${pictures.test.paths.length} queries, ${pictures.classNames.length} classes`,
   ],
-  ['network', ({ run }) => networkOf(run.spec.model)],
+  ['network', ({ trained }) => networkOf(trained.spec.model)],
   ['mAP of the last evaluation', ({ content }) => figureOf(content.evaluations.at(-1)?.mAP)],
   [
     'checkpoint shown',
-    ({ checkpoint, content }) =>
-      `${checkpoint.isBest ? 'the best' : 'the newest'}, after iteration ${checkpoint.iteration} of ${content.description.iterations} (${checkpoint.name})`,
+    ({ trained, isBest, content }) =>
+      `${isBest ? 'the best' : 'the newest'}, after iteration ${trained.iterations} of ${content.description.iterations} (${trained.checkpoint})`,
   ],
   ['mAP of the checkpoint shown', ({ mAP }) => figureOf(mAP)],
   [
     'mAP of colour histograms, of random projections',
-    ({ state }) =>
-      state.untrained
-        ? `${figureOf(state.untrained.colorHistogram)}, ${figureOf(state.untrained.randomProjection)} (without training)`
+    ({ content: { untrained } }) =>
+      untrained
+        ? `${figureOf(untrained.colorHistogram)}, ${figureOf(untrained.randomProjection)} (without training)`
         : 'not measured',
   ],
   ['steps', ({ content }) => String(content.description.step)],
@@ -57,10 +54,10 @@ const lines: readonly (readonly [string, (run: MeasuredRun) => string])[] = [
   ['speed', ({ content }) => speedOf(content.result?.imagesPerSecond)],
   ['workers at the end', ({ content }) => (content.result ? String(content.result.workers) : '–')],
   ['computed on', ({ content }) => machineOf(content.result?.engine)],
-  ['seed', ({ run }) => String(run.spec.seed)],
+  ['seed', ({ trained }) => String(trained.spec.seed)],
 ];
 
-function networkOf({ backbone, width, imageSize, weights }: MeasuredRun['run']['spec']['model']): string {
+function networkOf({ backbone, width, imageSize, weights }: MeasuredRun['trained']['spec']['model']): string {
   const factor = width === 1 ? '' : `, width ${width}`;
   const start = weights === null ? 'untrained at the start' : `pretrained weights ${weights}`;
   return `${backbone}${factor}, ${imageSize} px, ${start}`;
@@ -81,7 +78,7 @@ function machineOf(engine: { readonly [field: string]: unknown } | undefined): s
 export function settingsSection(runs: readonly MeasuredRun[]): Section {
   const content: Markup[] = [];
   if (runs.length > 1) {
-    const settings = runs.map(({ run }) => trainingSettings(run));
+    const settings = runs.map(({ content }) => trainingSettings(content.run));
     const paths = Object.keys(Object.assign({}, ...settings) as object).filter(
       (path) => new Set(settings.map((each) => JSON.stringify(each[path]))).size > 1,
     );
@@ -99,9 +96,9 @@ export function settingsSection(runs: readonly MeasuredRun[]): Section {
         ),
       );
   }
-  for (const { name, run } of runs) {
+  for (const { name, content: described } of runs) {
     content.push(
-      markup`<details><summary>All settings of ${name} (run.yaml)</summary><pre>${stringify(run)}</pre></details>`,
+      markup`<details><summary>All settings of ${name} (run.yaml)</summary><pre>${stringify(described.run)}</pre></details>`,
     );
   }
   return { id: 'settings', title: 'Settings', content };

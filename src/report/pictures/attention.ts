@@ -1,13 +1,9 @@
-import { renderView, storePicture } from '../../data/stored-picture.js';
-import { queryView } from '../../data/views.js';
-import { loadEngine } from '../../engine/loader.js';
+import { TrainedNetwork } from '../../inference/trained-network.js';
+import type { TrainedRun } from '../../inference/trained-run.js';
 import { usesErasing } from '../../methods/methods.js';
 import { attentionMap } from '../../model/attention.js';
 import { erasingMask } from '../../model/erasing.js';
-import { featureMapsOf } from '../../model/feature-maps.js';
-import { Network } from '../../model/network.js';
 import { scalings } from '../../model/preprocess.js';
-import type { RunMaterial } from '../reading/material.js';
 import { eraseOutlined, overlayAttention } from './overlay.js';
 import { pixelsUri } from './picture-files.js';
 
@@ -29,23 +25,21 @@ export interface AttendedPicture {
  * @throws EngineError when no engine can run here; DatasetError DATASET_IMAGE_DAMAGED
  */
 export async function attendedPictures(
-  { run, layout, state }: RunMaterial,
+  trained: TrainedRun,
   files: readonly { readonly name: string; readonly bytes: Buffer }[],
   onDone: () => void,
 ): Promise<AttendedPicture[]> {
-  const { augmentation, model, engine, erasing, method } = run.spec;
+  const { layout, spec } = trained;
+  const { model, erasing, method } = spec;
   const { imageSize: side } = model;
-  await loadEngine(engine.name, { threads: engine.threadsPerMicrobatch });
-  const network = new Network(layout);
+  const network = await TrainedNetwork.load(trained);
   try {
-    network.setWeights(state.weights);
     const { divisor, mean } = scalings[layout.trunk.preprocessing];
     const neutral = mean.map((value) => Math.round(value * divisor)) as [number, number, number];
     const attended: AttendedPicture[] = [];
-    for (const { name, bytes } of files) {
-      const stored = await storePicture(bytes, { crop: augmentation.crop, imageSize: side }, name, 'fill');
-      const pixels = await renderView(stored, queryView(augmentation, stored, side), side);
-      const { shape, values } = await featureMapsOf(network, pixels, 1);
+    for (const file of files) {
+      const pixels = await network.pixelsOf([file]);
+      const { shape, values } = await network.featureMaps(pixels, 1);
       const [, height, width, channels] = shape;
       const attention = attentionMap(values, { height, width }, channels, layout);
       const mask = usesErasing(method) ? erasingMask(attention, layout, erasing) : null;

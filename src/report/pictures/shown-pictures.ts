@@ -109,7 +109,7 @@ async function attentionOf(
     inputs.push({ name: picture.path, bytes });
   }
   try {
-    const attended = await attendedPictures(run, inputs, onDone);
+    const attended = await attendedPictures(run.trained, inputs, onDone);
     return {
       run: run.name,
       pictures: attended.map((each, index) => ({ ...each, picture: pictures[index]! })),
@@ -122,15 +122,15 @@ async function attentionOf(
 }
 
 async function rankedRow(files: PictureFiles, run: MeasuredRun, query: number): Promise<RankedRow> {
-  const { nearest, pictures, curves, queryCodes, state } = run;
-  const { bits } = run.run.spec;
+  const { nearest, pictures, curves, queryCodes, databaseCodes, trained } = run;
+  const { bits } = trained.spec;
   const label = pictures.test.labels[query]!;
   const rows = nearest.rows.subarray(query * nearest.count, (query + 1) * nearest.count);
   const found: RankedRow['found'][number][] = [];
   for (const row of rows) {
     let distance = 0;
     for (let bit = 0; bit < bits; bit++) {
-      if (queryCodes[query * bits + bit] !== state.codes[row * bits + bit]) distance++;
+      if (queryCodes[query * bits + bit] !== databaseCodes[row * bits + bit]) distance++;
     }
     found.push({
       ...(await shownPicture(files, run, 'train', row)),
@@ -162,8 +162,8 @@ function byDataset(runs: readonly MeasuredRun[]): MeasuredRun[][] {
   return [...groups.values()];
 }
 
-function imagesFolder({ run, pictures }: MeasuredRun): string {
-  return path.resolve(run.spec.dataset.path, pictures.imagesFolder);
+function imagesFolder({ data, pictures }: MeasuredRun): string {
+  return path.resolve(data, pictures.imagesFolder);
 }
 
 function namesOf(runs: readonly MeasuredRun[]): string {

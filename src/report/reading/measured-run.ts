@@ -1,5 +1,5 @@
-import { type CodeStatistics, codeStatistics } from '../../hashing/code-statistics.js';
 import { packCodes } from '../../hashing/codes.js';
+import { type CodeStatistics, codeStatistics } from '../../hashing/code-statistics.js';
 import { type ClassFigure, classFigures, countedNeighbours } from '../../inspection/class-figures.js';
 import { type Confusion, nearestClasses } from '../../retrieval/confusions.js';
 import { type RankingCurves, rankingCurves } from '../../retrieval/curves.js';
@@ -25,13 +25,13 @@ export interface MeasuredRun extends RunMaterial {
 
 /** Ranks the database for every query and measures the ranking and the codes. */
 export async function measureRun(material: RunMaterial, signal: AbortSignal): Promise<MeasuredRun> {
-  const { run, state, queryCodes, pictures, events } = material;
-  const { bits } = run.spec;
+  const { trained, databaseCodes, queryCodes, pictures, events } = material;
+  const { bits } = trained.spec;
   const classCount = pictures.classNames.length;
   const input = {
     queryCodes: packCodes(queryCodes, bits),
     queryLabels: Int32Array.from(pictures.test.labels),
-    databaseCodes: packCodes(state.codes, bits),
+    databaseCodes: trained.databaseCodes,
     databaseLabels: Int32Array.from(pictures.train.labels),
     bits,
     classCount,
@@ -47,7 +47,7 @@ export async function measureRun(material: RunMaterial, signal: AbortSignal): Pr
     nearest,
     classes: classFigures(perClassAP, input.queryLabels, shares, pictures.classNames),
     nearestClasses: shares,
-    statistics: codeStatistics(state.codes, bits),
+    statistics: codeStatistics(databaseCodes, bits),
     flow: runFlow(events),
   };
 }

@@ -41,6 +41,8 @@ export function runFlow(events: readonly RunEvent[]): RunFlow | null {
     if (event.term !== term && present > 0) workers.push([since(event), 0]);
     term = event.term;
     if (event.type === 'worker.joined') workers.push([since(event), workers.at(-1)![1] + 1]);
+    const isOver = event.type === 'run.interrupted' || event.type === 'run.failed';
+    if (isOver && present > 0) workers.push([since(event), 0]);
     if (event.type === 'worker.left') workers.push([since(event), Math.max(0, workers.at(-1)![1] - 1)]);
   }
   const seconds = since(events.at(-1)!);
