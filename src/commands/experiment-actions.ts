@@ -3,7 +3,12 @@ import type { Equality } from '../experiments/cell.js';
 import { ExperimentError } from '../experiments/error.js';
 import { figureOfTable1, paperBits } from '../experiments/paper-figures.js';
 import { planGrid } from '../experiments/plan-grid.js';
-import { carryOutExperiment, type Experiment, planExperiment } from '../experiments/show-experiment.js';
+import {
+  carryOutExperiment,
+  type Experiment,
+  planExperiment,
+  writeExperimentManifests,
+} from '../experiments/show-experiment.js';
 import { tune as searchSettings } from '../experiments/tune/tune.js';
 import { ablationRows, ablationVariants, methodVariants, tableMethods } from '../experiments/variants.js';
 import { usesErasing } from '../methods/methods.js';
@@ -93,7 +98,11 @@ function experimentOf(options: ExperimentOptions, kind: Kind): Experiment {
   };
 }
 
-async function carryOut(options: ExperimentOptions, experiment: Experiment): Promise<void> {
-  if (options.isPlan) await planExperiment(experiment, options.imagesPerSecond);
-  else await carryOutExperiment(experiment);
+async function carryOut(
+  { action, manifests, imagesPerSecond }: ExperimentOptions,
+  experiment: Experiment,
+): Promise<void> {
+  if (action === 'plan') await planExperiment(experiment, imagesPerSecond);
+  else if (action === 'manifests') await writeExperimentManifests(experiment, manifests!);
+  else await carryOutExperiment(experiment, action === 'report');
 }

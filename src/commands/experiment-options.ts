@@ -28,7 +28,10 @@ export interface ExperimentOptions {
   readonly equal: Equality | 'both' | null;
   /** Null takes a folder named after the run. */
   readonly output: string | null;
-  readonly isPlan: boolean;
+  /** What to do: carry out what is missing, or only one of the others. */
+  readonly action: 'run' | 'plan' | 'report' | 'manifests';
+  /** Folder of the manifests; null for another action. */
+  readonly manifests: string | null;
   /** Training speed of one worker, for the plan. */
   readonly imagesPerSecond: number | undefined;
 }
@@ -40,6 +43,8 @@ export interface ExperimentFlags extends Pick<RunFileOptions, 'workers' | 'devic
   readonly equal?: Equality | 'both';
   readonly output?: string;
   readonly plan?: true;
+  readonly report?: true;
+  readonly manifests?: string;
   readonly imagesPerSecond?: number;
 }
 
@@ -61,6 +66,8 @@ export function addExperimentOptions(command: Command, folder: string): void {
     )
     .option('--output <dir>', `folder of tables and runs (default: ${folder}/NAME, with the run file’s name)`)
     .option('--plan', 'only show what would run, and what it takes')
+    .option('--report', 'only write the tables of the runs that have a result')
+    .option('--manifests <dir>', 'only write the runs without a result as queued Jobs for Kubernetes')
     .option(
       '--images-per-second <rate>',
       'with --plan: images that one worker trains on per second',
@@ -78,7 +85,17 @@ export function addExperimentOptions(command: Command, folder: string): void {
 }
 
 export function experimentOptions(runFile: string, flags: ExperimentFlags): ExperimentOptions {
-  const { data, bits, seeds, equal, output, plan, imagesPerSecond, setFrom } = flags;
+  const { data, bits, seeds, equal, output, plan, report, manifests, imagesPerSecond, setFrom } = flags;
+  const actions = [
+    ...(plan ? (['plan'] as const) : []),
+    ...(report ? (['report'] as const) : []),
+    ...(manifests === undefined ? [] : (['manifests'] as const)),
+  ];
+  if (actions.length > 1) {
+    throw new UsageError(
+      `--${actions[0]} is accepted only without --${actions[1]}: each is instead of running`,
+    );
+  }
   if (imagesPerSecond !== undefined && !plan) {
     throw new UsageError('--images-per-second is accepted only with --plan');
   }
@@ -94,7 +111,8 @@ export function experimentOptions(runFile: string, flags: ExperimentFlags): Expe
     seedCount: seeds,
     equal: equal ?? null,
     output: output ?? null,
-    isPlan: plan === true,
+    action: actions[0] ?? 'run',
+    manifests: manifests ?? null,
     imagesPerSecond,
   };
 }

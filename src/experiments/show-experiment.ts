@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type Console, openConsole } from '../console/console.js';
 import { ExitCode } from '../errors.js';
 import { countsOf } from '../estimate/dataset-counts.js';
@@ -8,6 +8,7 @@ import { carryOutOn } from './carry-out-on.js';
 import type { Cell, Plan } from './cell.js';
 import { type CellState, stateOf, withOneDataset } from './cell-state.js';
 import { ExperimentError } from './error.js';
+import { writeManifests } from './manifests.js';
 import type { PaperFigure } from './paper-figures.js';
 import { planRuns, showPlan } from './show-plan.js';
 import { type Summary, summarise } from './summary.js';
@@ -26,10 +27,11 @@ export interface Experiment {
 
 /**
  * Carries out the runs of an experiment that have no result, and writes its tables after each.
+ * @param runsNothing only writes the tables of what is there
  * @throws ExperimentError EXPERIMENT_RUNS_FAILED at the end when runs failed; the errors of the dataset, and of a run
  * that is interrupted
  */
-export async function carryOutExperiment(experiment: Experiment): Promise<void> {
+export async function carryOutExperiment(experiment: Experiment, runsNothing = false): Promise<void> {
   const { name, heading, plan, paperFigure, output } = experiment;
   const console = openConsole('beside');
   const write = (states: ReadonlyMap<Cell, CellState>): Summary => {
@@ -38,9 +40,8 @@ export async function carryOutExperiment(experiment: Experiment): Promise<void> 
     return summary;
   };
   try {
-    const hasMissing = plan.cells.some((cell) => ['absent', 'begun'].includes(stateOf(cell).kind));
     const summary = write(
-      hasMissing
+      !runsNothing && plan.cells.some(isMissing)
         ? await carryOutOn(console, name, plan.cells, await fittingCounts(plan), write)
         : new Map(plan.cells.map((cell) => [cell, stateOf(cell)])),
     );
@@ -70,6 +71,37 @@ export async function planExperiment(
   } finally {
     console.close();
   }
+}
+
+/**
+ * Writes the runs of an experiment that have no result as Jobs for Kubernetes.
+ * @param folder of the manifests
+ */
+export async function writeExperimentManifests(experiment: Experiment, folder: string): Promise<void> {
+  const console = openConsole('result');
+  try {
+    await fittingCounts(experiment.plan);
+    const cells = experiment.plan.cells.filter(isMissing);
+    writeManifests(folder, namespaceOf(experiment.output), cells);
+    console.log.info('manifests written', { jobs: cells.length, folder });
+  } finally {
+    console.close();
+  }
+}
+
+/** Last part of the output's name, as Kubernetes allows it. */
+function namespaceOf(output: string): string {
+  const name = basename(output)
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, 50)
+    .replace(/^-+|-+$/g, '');
+  return `table-${name}`.replace(/-$/, '');
+}
+
+function isMissing(cell: Cell): boolean {
+  const { kind } = stateOf(cell);
+  return kind === 'absent' || kind === 'begun';
 }
 
 /** The dataset's counts. What does not fit it is said before the first run, not after hours. */

@@ -2,7 +2,15 @@ import { FcaenetError } from '../errors.js';
 import { parseTrainingRun } from '../run/read.js';
 import type { TrainingRun } from '../run/training-run.js';
 import { missingValues } from './fill-ins.js';
-import { commandLineOf, configMapOf, type RunJobs, runJobsOf } from './jobs.js';
+import {
+  type CellJob,
+  cellJobsOf,
+  commandLineOf,
+  configMapOf,
+  queueLabel,
+  type RunJobs,
+  runJobsOf,
+} from './jobs.js';
 import type { JobSpec, Manifest } from './manifest.js';
 import { peerObstacle } from './peers.js';
 import { missingSecrets } from './secrets.js';
@@ -26,6 +34,8 @@ export function examineManifests(manifests: readonly Manifest[]): KubeCheck[] {
     const text = 'there is none in these manifests; only the values to fill in were checked';
     return [...values, { name: 'run', ok: true, text }];
   }
+  const cells = cellJobsOf(manifests);
+  if (cells.length > 0) return [...values, checkCells(cells, manifests), ...checkQueue(cells)];
   const { coordinator, workers, runtime } = runJobsOf(manifests);
   // A runtime without TrainJob is for later runs.
   const hasRun = runtime === null || manifests.some(({ kind }) => kind === 'TrainJob');
@@ -38,6 +48,33 @@ export function examineManifests(manifests: readonly Manifest[]): KubeCheck[] {
     ...(runtime === null ? [] : [describeRuntime(runtime)]),
     describeSecrets(manifests, runtime),
   ];
+}
+
+/** The runs of a table, each a Job of its own. */
+function checkCells(cells: readonly CellJob[], manifests: readonly Manifest[]): KubeCheck {
+  const name = 'run files';
+  const runs = cells.map((cell) => ({ cell, run: readRun(manifests, cell.spec) }));
+  const wrong = runs.flatMap(({ cell, run }) => ('error' in run ? [`Job ${cell.name}: ${run.error}`] : []));
+  if (wrong.length > 0) return { name, ok: false, text: wrong.join('; ') };
+  const text = runs.flatMap(({ run }) => ('run' in run ? [run.run.metadata.name] : [])).join(', ');
+  return {
+    name,
+    ok: true,
+    text: `${runs.length === 1 ? '1 run' : `${runs.length} runs`} of a table: ${text}`,
+  };
+}
+
+function checkQueue(cells: readonly CellJob[]): KubeCheck[] {
+  const waiting = cells.filter(({ spec }) => spec.suspend);
+  const lost = waiting.find(({ queue }) => queue === undefined);
+  if (lost !== undefined) {
+    const text = `Job ${lost.name} is suspended, but has no label ${queueLabel} of the queue that starts it`;
+    return [{ name: 'queue', ok: false, text }];
+  }
+  if (waiting.length === 0) return [];
+  const queues = [...new Set(waiting.map(({ queue }) => queue))].join(', ');
+  const text = `Kueue starts the Jobs; the local queue ${queues} must be in their namespace`;
+  return [{ name: 'queue', ok: true, text }];
 }
 
 /** Whether these are a pod of deploy/ that is no part of a run: `copy` and `results`. */

@@ -57,6 +57,30 @@ export function runJobsOf(manifests: readonly Manifest[]): RunJobs {
   return { coordinator: coordinator!, workers: pods, runtime: null };
 }
 
+/** By this label Kueue knows the local queue of a Job. */
+export const queueLabel = 'kueue.x-k8s.io/queue-name';
+
+/** A run of a table, coordinator and workers in one pod. */
+export interface CellJob {
+  readonly name: string;
+  readonly spec: JobSpec;
+  /** Its local queue of Kueue, if there is one. */
+  readonly queue: string | undefined;
+}
+
+/**
+ * The runs of a table among the manifests.
+ * @throws KubeError KUBE_MANIFESTS_INVALID for those without pod templates
+ */
+export function cellJobsOf(manifests: readonly Manifest[]): CellJob[] {
+  return manifests.flatMap((manifest) => {
+    const { kind, metadata } = manifest;
+    if (kind !== 'Job' || metadata.labels?.['app.kubernetes.io/component'] !== 'cell') return [];
+    const { spec } = read(jobSchema, manifest, 'spec.template with containers');
+    return [{ name: metadata.name, spec, queue: metadata.labels[queueLabel] }];
+  });
+}
+
 function workersPerPod({ template }: JobSpec): number {
   const [{ args, resources }] = template.spec.containers as [Container];
   return args.includes('--devices=all') ? Number(resources.limits['nvidia.com/gpu'] ?? 1) : 1;

@@ -31,13 +31,18 @@ const podTemplate = z.looseObject({
 const jobSpec = z.looseObject({
   parallelism: z.number().default(1),
   completions: z.number().default(1),
+  suspend: z.boolean().default(false),
   template: podTemplate,
 });
 
 export const manifestSchema = z.looseObject({
   apiVersion: z.string(),
   kind: z.string(),
-  metadata: z.looseObject({ name: z.string(), namespace: z.string().optional() }),
+  metadata: z.looseObject({
+    name: z.string(),
+    namespace: z.string().optional(),
+    labels: z.record(z.string(), z.string()).optional(),
+  }),
 });
 export const jobSchema = z.looseObject({ spec: jobSpec });
 const jobSetSpec = z.looseObject({

@@ -20,7 +20,8 @@ test('table takes lists, and the options that stand for a setting', async () => 
           seedCount: 5,
           equal: 'steps',
           output: 'o',
-          isPlan: true,
+          action: 'plan',
+          manifests: null,
           imagesPerSecond: undefined,
         },
       ],
@@ -30,7 +31,7 @@ test('table takes lists, and the options that stand for a setting', async () => 
 
 test('what is left out is the paper’s or the run file’s', async () => {
   expect(await parseCommandLine('table', quick)).toMatchObject([
-    { options: [{ methods: null, bits: null, seedCount: 3, equal: null, output: null, isPlan: false }] },
+    { options: [{ methods: null, bits: null, seedCount: 3, equal: null, output: null, action: 'run' }] },
   ]);
   expect(await parseCommandLine('ablate', 'size', quick, '--values', '9,5')).toMatchObject([
     { action: 'ablate', options: [{ ablation: 'size', values: [9, 5] }] },
@@ -49,6 +50,7 @@ test.each([
   [['table', quick, '--seeds', '0'], 'It must be a whole number from 1 to 1000'],
   [['table', quick, '--equal', 'time'], '"time" is no equality, expected one of steps, images, both'],
   [['table', quick, '--images-per-second', '4'], '--images-per-second is accepted only with --plan'],
+  [['table', quick, '--plan', '--report'], '--plan is accepted only without --report'],
   [['table', quick, '--resume'], "unknown option '--resume'"],
   [['ablate', 'colour', quick], 'Allowed choices are components, regions, size'],
   [['ablate', 'components', quick, '--values', '3'], 'ablate components accepts no --values'],
@@ -62,7 +64,7 @@ test.each([
 describe('before anything runs', () => {
   const options = {
     ...{ runFile: quick, overrides: [], tuned: [], bits: null, seedCount: 1, equal: null },
-    ...{ output: '/nowhere', isPlan: true, imagesPerSecond: undefined },
+    ...{ output: '/nowhere', action: 'plan' as const, manifests: null, imagesPerSecond: undefined },
   };
 
   test('regions need erased copies (EXPERIMENT_NOT_ERASING)', async () => {
