@@ -30,7 +30,7 @@ export async function table(options: TableOptions): Promise<void> {
       title: (run) => `Methods on ${run.metadata.name}`,
       folder: 'tables',
       bits: paperBits,
-      equalities: ['steps', 'images'],
+      equalities: null,
     }),
   );
 }
@@ -56,7 +56,7 @@ export async function ablate(options: AblateOptions): Promise<void> {
       folder: join('ablations', ablation),
       bits: ofMethods ? paperBits : [base.spec.bits],
       // Regions and sizes see equal images at equal steps.
-      equalities: ofMethods ? ['steps', 'images'] : ['steps'],
+      equalities: ofMethods ? null : ['steps'],
     }),
   );
 }
@@ -77,7 +77,7 @@ interface Kind extends Pick<Experiment, 'name' | 'paperFigure'> {
   readonly folder: string;
   /** If the command line names none. */
   readonly bits: readonly number[];
-  readonly equalities: readonly Equality[];
+  readonly equalities: readonly Equality[] | null;
 }
 
 function experimentOf(options: ExperimentOptions, kind: Kind): Experiment {
@@ -87,8 +87,7 @@ function experimentOf(options: ExperimentOptions, kind: Kind): Experiment {
   const resolve = readTrainingRuns(runFile);
   const base = resolve([...overrides, `spec.bits=${bits[0]!}`]);
   const output = options.output ?? join(kind.folder, base.metadata.name);
-  const equalities: readonly Equality[] =
-    equal === null ? kind.equalities : equal === 'both' ? ['steps', 'images'] : [equal];
+  const equalities = equal ?? kind.equalities;
   return {
     name,
     heading: { title: kind.title(base), runFile, overrides, version, paperTable },

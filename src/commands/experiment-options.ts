@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { quote } from '../errors.js';
-import type { Equality } from '../experiments/cell.js';
+import { type Equality, equalities } from '../experiments/cell.js';
 import type { TunedSettings } from '../experiments/plan-grid.js';
 import { readTunedSettings } from '../experiments/tuned-file.js';
 import { nearestName } from '../run/nearest-name.js';
@@ -25,7 +25,7 @@ export interface ExperimentOptions {
   readonly bits: readonly number[] | null;
   readonly seedCount: number;
   /** Null takes those of the experiment. */
-  readonly equal: Equality | 'both' | null;
+  readonly equal: readonly Equality[] | null;
   /** Null takes a folder named after the run. */
   readonly output: string | null;
   /** What to do: carry out what is missing, or only one of the others. */
@@ -40,7 +40,7 @@ export interface ExperimentFlags extends Pick<RunFileOptions, 'workers' | 'devic
   readonly data?: string;
   readonly bits?: readonly number[];
   readonly seeds: number;
-  readonly equal?: Equality | 'both';
+  readonly equal?: readonly Equality[];
   readonly output?: string;
   readonly plan?: true;
   readonly report?: true;
@@ -61,8 +61,8 @@ export function addExperimentOptions(command: Command, folder: string): void {
     )
     .option(
       '--equal <what>',
-      'compare at equal steps, images or both (docs/comparison.md)',
-      nameOf(['steps', 'images', 'both'] as const, 'equality'),
+      'compare at equal steps, equal images, or none, with commas between them (docs/comparison.md)',
+      listOf(nameOf(equalities, 'equality')),
     )
     .option('--output <dir>', `folder of tables and runs (default: ${folder}/NAME, with the run file’s name)`)
     .option('--plan', 'only show what would run, and what it takes')

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { TrainingRun } from '../run/training-run.js';
 
-/** What is equal for all methods of a table; docs/comparison.md defines both. */
-export const equalities = ['steps', 'images'] as const;
+/** What is equal for all methods of a table; docs/comparison.md defines it. */
+export const equalities = ['none', 'steps', 'images'] as const;
 export type Equality = (typeof equalities)[number];
 
 /** One run of an experiment. */
@@ -22,6 +22,8 @@ export interface Group {
   readonly equality: Equality;
   /** In the order of the seeds. */
   readonly cells: readonly Cell[];
+  /** Whether its runs have the schedule that the run file and the method say, so that the paper's figure belongs to them. */
+  readonly isOwnSchedule: boolean;
 }
 
 /** A row of a table: a method, or one value of a setting. */

@@ -4,7 +4,7 @@ import type { RunFile } from '../run/read.js';
 import { trainingHash } from '../run/training-hash.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import type { Cell, Equality, Group, Plan, Variant } from './cell.js';
-import { equalImageEpochs, mostImagesPerAnchor } from './equal-images.js';
+import { type EqualWork, equalEpochs, equalWork } from './equal-work.js';
 import { ExperimentError } from './error.js';
 
 /** Settings that a search chose, for the runs of its method and code length. */
@@ -22,7 +22,8 @@ export interface GridOptions {
   readonly bits: readonly number[];
   /** How many; the first is the run file's. */
   readonly seedCount: number;
-  readonly equalities: readonly Equality[];
+  /** Null takes equal steps and images, and none before them if a method has a schedule of its own. */
+  readonly equalities: readonly Equality[] | null;
   /** Folder of the experiment; its runs are in `runs` in it. */
   readonly output: string;
   readonly tuned: readonly TunedSettings[];
@@ -39,10 +40,11 @@ export interface GridOptions {
  * @throws ExperimentError EXPERIMENT_TUNED_UNUSED, and RunFileError for settings that do not fit one another
  */
 export function planGrid(options: GridOptions): Plan {
-  const { variants, bits, seedCount, equalities, tuned } = options;
+  const { variants, bits, seedCount, tuned } = options;
   requireFree(options);
   const planner = new CellPlanner(options);
-  const first = planner.specOf(variants[0]!).seed;
+  const equalities = options.equalities ?? planner.usualEqualities();
+  const first = planner.specOf(variants[0]!, bits[0]!).seed;
   if (!Number.isSafeInteger(first + (seedCount - 1))) {
     throw new ExperimentError(
       'EXPERIMENT_SEEDS',
@@ -57,6 +59,7 @@ export function planGrid(options: GridOptions): Plan {
         bits: length,
         equality,
         cells: seeds.map((seed) => planner.cell(variant, length, equality, seed)),
+        isOwnSchedule: planner.isOwnSchedule(variant, length, equality),
       })),
     ),
   );
@@ -90,45 +93,64 @@ function pathOf(override: string): string {
 class CellPlanner {
   /** Tuned settings that a cell has. */
   readonly used = new Set<TunedSettings>();
-  private readonly most: number;
-  /** By training hash and seed, so that equal runs are one. */
+  /** By code length. */
+  private readonly work = new Map<number, EqualWork>();
+  /** By name and training hash, so that equal runs are one. */
   private readonly cells = new Map<string, Cell>();
 
-  constructor(private readonly options: GridOptions) {
-    this.most = mostImagesPerAnchor(options.variants.map((variant) => this.specOf(variant)));
+  constructor(private readonly options: GridOptions) {}
+
+  /** A variant at a code length, as the run file says else. */
+  specOf({ settings }: Variant, bits: number): TrainingRunSpec {
+    const { overrides, resolve } = this.options;
+    return resolve([...overrides, ...settings, `spec.bits=${bits}`]).spec;
   }
 
-  /** A variant at the first code length, as the run file says else. */
-  specOf({ settings }: Variant): TrainingRunSpec {
-    const { bits, overrides, resolve } = this.options;
-    return resolve([...overrides, ...settings, `spec.bits=${bits[0]!}`]).spec;
+  isOwnSchedule(variant: Variant, bits: number, equality: Equality): boolean {
+    const spec = this.specOf(variant, bits);
+    return equalEpochs(spec, equality, this.workAt(bits)) === spec.schedule.epochs;
+  }
+
+  usualEqualities(): readonly Equality[] {
+    const { variants, bits } = this.options;
+    const isEqual = bits.every((length) =>
+      variants.every((variant) => this.isOwnSchedule(variant, length, 'steps')),
+    );
+    return isEqual ? ['steps', 'images'] : ['none', 'steps', 'images'];
   }
 
   cell(variant: Variant, bits: number, equality: Equality, seed: number): Cell {
     const { resolve, output, tuned, overrides } = this.options;
     const name = `${variant.name}-${bits}bit-seed${seed}`;
-    const own = [`spec.bits=${bits}`, `spec.seed=${seed}`];
-    const { spec } = resolve([...overrides, ...variant.settings, ...own]);
+    const place = [`spec.bits=${bits}`, `spec.seed=${seed}`];
+    const { spec } = resolve([...overrides, ...variant.settings, ...place]);
     const chosen = tuned.filter((each) => each.method === spec.method && each.bits === bits);
     for (const each of chosen) this.used.add(each);
     const settings = [
       ...chosen.flatMap((each) => each.settings),
       ...overrides,
       ...variant.settings,
-      ...own,
+      ...place,
       `spec.operation.runsDirectory=${join(output, 'runs')}`,
     ];
-    const atSteps = resolve([...settings, `metadata.name=${name}`]);
-    const epochs = equalImageEpochs(atSteps.spec, this.most);
-    const isAtSteps = equality === 'steps' || epochs === atSteps.spec.schedule.epochs;
-    const run = isAtSteps
-      ? atSteps
-      : resolve([...settings, `spec.schedule.epochs=${epochs}`, `metadata.name=${name}-images`]);
+    const own = resolve([...settings, `metadata.name=${name}`]);
+    const epochs = equalEpochs(own.spec, equality, this.workAt(bits));
+    const run =
+      epochs === own.spec.schedule.epochs
+        ? own
+        : resolve([...settings, `spec.schedule.epochs=${epochs}`, `metadata.name=${name}-${equality}`]);
     const key = `${run.metadata.name} ${trainingHash(run)}`;
     const known = this.cells.get(key);
     if (known) return known;
     const cell = { name: run.metadata.name, run, isTuned: chosen.length > 0 };
     this.cells.set(key, cell);
     return cell;
+  }
+
+  private workAt(bits: number): EqualWork {
+    const { variants } = this.options;
+    const work = this.work.get(bits) ?? equalWork(variants.map((variant) => this.specOf(variant, bits)));
+    this.work.set(bits, work);
+    return work;
   }
 }

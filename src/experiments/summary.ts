@@ -18,7 +18,7 @@ export interface Place {
   /** Over the seeds with a result; null where there is none. */
   readonly mAP: { readonly mean: number; readonly deviation: number | null } | null;
   readonly tieAveragedMAP: number | null;
-  /** The paper's figure, at equal steps on the paper's dataset; null elsewhere. */
+  /** The paper's figure, on the paper's dataset with the method's own schedule; null elsewhere. */
   readonly paper: number | null;
   /** Means over the seeds with a result: of images forward and backward, optimiser steps, and time of training and evaluating. */
   readonly images: number | null;
@@ -74,7 +74,7 @@ export function summarise(
     return state.kind === 'finished' ? state.result.mAP : null;
   };
   const places = plan.groups.map((group): Place => {
-    const { variant, bits, equality, cells } = group;
+    const { variant, bits, equality, cells, isOwnSchedule } = group;
     const results = cells.flatMap((cell) => {
       const state = states.get(cell)!;
       return state.kind === 'finished' ? [state.result] : [];
@@ -91,7 +91,7 @@ export function summarise(
       seeds: cells.length,
       mAP: mAPs.length > 0 ? { mean: mean(mAPs), deviation: standardDeviation(mAPs) } : null,
       tieAveragedMAP: average(results.map(({ tieAveragedMAP }) => tieAveragedMAP!)),
-      paper: equality === 'steps' && published !== null ? paperFigure(variant, bits, published) : null,
+      paper: isOwnSchedule && published !== null ? paperFigure(variant, bits, published) : null,
       images: average(results.map(({ images }) => images)),
       steps: average(results.map(({ steps }) => steps)),
       seconds: average(results.map(({ seconds }) => seconds)),

@@ -15,6 +15,7 @@ export interface TableHeading {
 }
 
 const headings: Readonly<Record<Equality, string>> = {
+  none: 'Each method’s own schedule',
   steps: 'Equal optimiser steps',
   images: 'Equal images',
 };

@@ -5,7 +5,17 @@ import { parseCommandLine } from './support.js';
 const quick = 'examples/quick.yaml';
 
 test('table takes lists, and the options that stand for a setting', async () => {
-  const args = ['--methods', 'fcaenet,lsh', '--bits', '12, 24', '--seeds', '5', '--equal', 'steps', '--plan'];
+  const args = [
+    '--methods',
+    'fcaenet,lsh',
+    '--bits',
+    '12, 24',
+    '--seeds',
+    '5',
+    '--equal',
+    'steps,none',
+    '--plan',
+  ];
   const more = ['--data', 'd', '--set', 'spec.seed=7', '--workers', '2', '--output', 'o'];
   expect(await parseCommandLine('table', quick, ...args, ...more)).toEqual([
     {
@@ -18,7 +28,7 @@ test('table takes lists, and the options that stand for a setting', async () => 
           methods: ['fcaenet', 'lsh'],
           bits: [12, 24],
           seedCount: 5,
-          equal: 'steps',
+          equal: ['steps', 'none'],
           output: 'o',
           action: 'plan',
           manifests: null,
@@ -48,7 +58,7 @@ test.each([
   [['table', quick, '--bits', '12,65'], 'It must be a whole number from 1 to 64'],
   [['table', quick, '--bits', '12,,24'], 'It must be a whole number from 1 to 64'],
   [['table', quick, '--seeds', '0'], 'It must be a whole number from 1 to 1000'],
-  [['table', quick, '--equal', 'time'], '"time" is no equality, expected one of steps, images, both'],
+  [['table', quick, '--equal', 'time'], '"time" is no equality, expected one of none, steps, images'],
   [['table', quick, '--images-per-second', '4'], '--images-per-second is accepted only with --plan'],
   [['table', quick, '--plan', '--report'], '--plan is accepted only without --report'],
   [['table', quick, '--resume'], "unknown option '--resume'"],

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { TunedSettings } from '../../src/experiments/plan-grid.js';
 import { methodVariants } from '../../src/experiments/variants.js';
+import { parseTrainingRuns } from '../../src/run/read.js';
 import { plan, resolve } from './support.js';
 
 const names = (cells: readonly { readonly name: string }[]) => cells.map(({ name }) => name);
@@ -62,6 +63,45 @@ describe('equal images', () => {
     expect(of('fcaenet')[0]).toBe(of('fcaenet')[1]);
     expect(of('lsh')[0]).toBe(of('lsh')[1]);
     expect(of('baseline')[0]).not.toBe(of('baseline')[1]);
+  });
+});
+
+describe('a method with a schedule of its own', () => {
+  // Of 2000 images in batches of 64: 40 iterations of 20 epochs, and 50 of 3.
+  const overrides = ['spec.preset=paper', 'spec.dataset.kind=cub', 'spec.dataset.sampleSize=2000'];
+  const paper = (methods: Parameters<typeof methodVariants>[0]) =>
+    plan({
+      variants: methodVariants(methods),
+      bits: [12],
+      seedCount: 1,
+      equalities: null,
+      overrides,
+      resolve: parseTrainingRuns(
+        'apiVersion: fcaenet.dev/v1\nkind: TrainingRun\nmetadata: { name: x }\nspec: { dataset: { path: d } }',
+        'run.yaml',
+      ),
+    });
+
+  test('is compared as it is too, and at the steps and images of the first', () => {
+    const { groups, equalities } = paper(['fcaenet', 'adsh', 'lsh']);
+    expect(equalities).toEqual(['none', 'steps', 'images']);
+    const ofADSH = groups.filter(({ variant }) => variant === 'adsh');
+    expect(
+      ofADSH.map(({ cells: [cell], isOwnSchedule }) => [
+        cell!.name,
+        cell!.run.spec.schedule.epochs,
+        isOwnSchedule,
+      ]),
+    ).toEqual([
+      ['adsh-12bit-seed0', 3, true],
+      ['adsh-12bit-seed0-steps', 16, false],
+      ['adsh-12bit-seed0-images', 48, false],
+    ]);
+  });
+
+  test('is the only reason to compare at no equality', () => {
+    expect(paper(['fcaenet', 'baseline', 'lsh']).equalities).toEqual(['steps', 'images']);
+    expect(paper(['lsh', 'sh']).equalities).toEqual(['steps', 'images']);
   });
 });
 

@@ -74,7 +74,7 @@ describe('the paper’s figure', () => {
     expect(publishedWith({ classes: 50, train: 1500, test: 1452 })).toBeNull();
   });
 
-  test('is left out at equal images, at which the paper does not compare', () => {
+  test('is left out where the schedule is not the method’s own', () => {
     const both = plan({ bits: [12], seedCount: 1 });
     const all = new Map(
       both.cells.map((cell): [Cell, CellState] => [
@@ -84,9 +84,9 @@ describe('the paper’s figure', () => {
     );
     const { places } = summarise(both, all, figureOfTable1);
     expect(places.filter(({ equality }) => equality === 'images').map(({ paper }) => paper)).toEqual([
+      0.3476,
       null,
-      null,
-      null,
+      0.0226,
     ]);
   });
 });
