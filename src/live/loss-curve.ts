@@ -1,5 +1,5 @@
-import { viewBounds, type LossCurveView } from './view.js';
 import { shortNumber } from './short-number.js';
+import { type LossCurveView, viewBounds } from './view.js';
 
 /**
  * Losses by step in bounded memory. When the points are full, each two become their mean, and a point holds twice as

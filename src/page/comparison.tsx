@@ -1,6 +1,6 @@
 import { useEffect, useMemo } from 'preact/hooks';
-import { wordsOfPosition, wordsOfPrecision, wordsOfSeconds, wordsOfState } from '../live/words.js';
 import type { RunView } from '../live/view.js';
+import { wordsOfPosition, wordsOfPrecision, wordsOfSeconds, wordsOfState } from '../live/words.js';
 import { Chart } from './chart.js';
 import { besideEachOther, differences, lossSeries, precisionSeries } from './series.js';
 import { useRun } from './use-run.js';

@@ -1,4 +1,5 @@
 import { useEffect, useMemo } from 'preact/hooks';
+import { isOver, type RunView } from '../live/view.js';
 import {
   shareDone,
   totalSteps,
@@ -9,11 +10,10 @@ import {
   wordsOfSettings,
   wordsOfState,
 } from '../live/words.js';
-import { isOver, type RunView } from '../live/view.js';
 import { Chart } from './chart.js';
 import { Controls } from './controls.js';
-import { Checkpoints, Events, Iterations, Settings } from './lists.js';
 import { LinkState } from './link-state.js';
+import { Checkpoints, Events, Iterations, Settings } from './lists.js';
 import { lossSeries, precisionSeries } from './series.js';
 import { useRun } from './use-run.js';
 import { Workers } from './workers.js';

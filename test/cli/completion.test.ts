@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { completionScript } from '../../src/commands/completion/action.js';
 import { createProgram } from '../../src/commands/command-line.js';
 import { type CommandActions, registerCommands } from '../../src/commands/commands.js';
+import { completionScript } from '../../src/commands/completion/action.js';
 
 const program = createProgram();
 // Only the definitions are read.

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { browserMissing, faultsOf, startBrowser } from '../kit/browser.js';
 import { askRun } from '../kit/ask-run.js';
+import { browserMissing, faultsOf, startBrowser } from '../kit/browser.js';
 import { CommandLine } from '../kit/command-line.js';
 import { smallRun } from '../kit/small-run.js';
 

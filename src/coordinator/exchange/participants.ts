@@ -1,5 +1,5 @@
-import type { ExchangeOrder } from '../../transport/generated/fcaenet/v1/ExchangeOrder.js';
 import { encodeCoordinatorMessage } from '../../transport/codec.js';
+import type { ExchangeOrder } from '../../transport/generated/fcaenet/v1/ExchangeOrder.js';
 import type { Member } from '../dispatch/member.js';
 import type { WorkerPool } from '../dispatch/pool.js';
 

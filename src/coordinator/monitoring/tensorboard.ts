@@ -1,6 +1,6 @@
 import type { RunPosition } from '../../checkpoint/manifest.js';
-import { lossesByTerm } from '../../model/loss.js';
 import type { FileEvent } from '../../formats/event-file.js';
+import { lossesByTerm } from '../../model/loss.js';
 import type { TrainingRunSpec } from '../../run/training-run.js';
 import { learningRateAt } from '../../schedule/schedule.js';
 import type { RunState } from '../training/run-state.js';

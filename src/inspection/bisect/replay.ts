@@ -1,7 +1,7 @@
 import type { Console } from '../../console/console.js';
 import { runGradientStep } from '../../coordinator/dispatch/gradient-step.js';
-import { firstState } from '../../coordinator/training/first-state.js';
 import { DirectLane } from '../../coordinator/lane/direct-lane.js';
+import { firstState } from '../../coordinator/training/first-state.js';
 import { TrainingLoop } from '../../coordinator/training/training-loop.js';
 import type { Identity } from '../../identity/identity.js';
 import { gradientSha256 } from '../../ledger/entry.js';

@@ -1,8 +1,8 @@
 import { withConsole } from '../../console/console.js';
 import { onInterrupt } from '../../console/interrupt.js';
 import { BoundedServer } from '../../live/serve/bounded-server.js';
-import { RunPage } from '../../live/serve/run-page.js';
 import { sendSentence } from '../../live/serve/reply.js';
+import { RunPage } from '../../live/serve/run-page.js';
 import { TransportError } from '../../transport/error.js';
 import { FolderRuns } from './folder-runs.js';
 

@@ -1,5 +1,5 @@
-import { packCodes } from '../../hashing/codes.js';
 import { type CodeStatistics, codeStatistics } from '../../hashing/code-statistics.js';
+import { packCodes } from '../../hashing/codes.js';
 import { type ClassFigure, classFigures, countedNeighbours } from '../../inspection/class-figures.js';
 import { type Confusion, nearestClasses } from '../../retrieval/confusions.js';
 import { type RankingCurves, rankingCurves } from '../../retrieval/curves.js';
