@@ -45,7 +45,7 @@ test('a report is one page that loads nothing, describes every picture, and is t
   const pictures = page.match(/<img [^>]*>/g)!;
   expect(pictures.length).toBeGreaterThan(20);
   for (const picture of pictures)
-    expect(picture).toMatch(/src="data:image\/webp;base64,[^"]+" alt="[^"]{5,}"/);
+    expect(picture).toMatch(/src="data:image\/(?:jpeg|webp);base64,[^"]+" alt="[^"]{5,}"/);
   const drawings = page.match(/<svg [^>]*>/g)!;
   for (const drawing of drawings) expect(drawing).toMatch(/aria-label="[^"]{5,}"|aria-hidden="true"/);
   for (const figure of page.match(/<figure>.*?<\/figure>/gs)!) expect(figure).toMatch(/<figcaption>\w/);

@@ -52,7 +52,7 @@ function tablesOf(run: MeasuredRun, isNamed: boolean): Markup[] {
     classTable(classes.slice(0, listedClasses), `Worst classes${of}`),
     markup`<h3>Best classes${of}</h3>`,
     classTable(best, `Best classes${of}`),
-    markup`<h3>Classes that are taken for others${of}</h3>`,
+    markup`<h3>Classes${of} that are taken for others</h3>`,
     ...(pairs.length === 0
       ? [notice('No image of another class is among the 10 nearest of any query.')]
       : [

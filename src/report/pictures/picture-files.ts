@@ -2,58 +2,56 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { DatasetError } from '../../data/error.js';
 import { readPicture } from '../../data/pixels.js';
+import { thumbnail } from '../../data/thumbnail.js';
 import { diskWatch } from '../../disk/watch.js';
 
 /** Longer side of a thumbnail in pixels. */
 const thumbnailSide = 128;
-const quality = 65;
+/** Longest side of what the network sees, on the page. */
+const largestSide = 256;
 
-/** Pictures of a run's dataset as data URIs, read once each. */
+/** Pictures of a run's dataset, of which small copies are made once each. */
 export class PictureFiles {
   private readonly thumbnails = new Map<string, Promise<string | null>>();
 
   /** @param folder of the images */
   constructor(readonly folder: string) {}
 
-  /** The bytes of a picture; null when its file is not there. */
-  async bytes(image: string): Promise<Buffer | null> {
-    try {
-      return await readPicture(path.join(this.folder, image));
-    } catch (error) {
-      if (error instanceof DatasetError && error.code === 'DATASET_IMAGE_MISSING') return null;
-      throw error;
-    }
+  /** The bytes of a picture; null when its file cannot be read. */
+  bytes(image: string): Promise<Buffer | null> {
+    return readPicture(this.file(image)).catch(nullIfUnusable);
   }
 
-  /** A small copy of a picture as a data URI; null when it is not there or does not decode. */
+  /** A small copy of a picture as a data URI; null when it cannot be read or decoded. */
   thumbnail(image: string): Promise<string | null> {
-    const known = this.thumbnails.get(image) ?? this.shrink(image);
+    const known =
+      this.thumbnails.get(image) ??
+      thumbnail(this.file(image), thumbnailSide)
+        .then((jpeg) => dataUri('jpeg', jpeg))
+        .catch(nullIfUnusable);
     this.thumbnails.set(image, known);
     return known;
   }
 
-  private async shrink(image: string): Promise<string | null> {
-    const bytes = await this.bytes(image);
-    if (bytes === null) return null;
-    const shrinking = sharp(bytes, { failOn: 'none', autoOrient: false })
-      .flatten({ background: '#ffffff' })
-      .toColourspace('srgb')
-      .resize(thumbnailSide, thumbnailSide, { fit: 'inside', withoutEnlargement: true })
-      .webp({ quality })
-      .toBuffer();
-    return diskWatch.until('decode', image, shrinking).then(dataUri, () => null);
+  private file(image: string): string {
+    return path.join(this.folder, image);
   }
 }
 
 /** Pixels as a data URI. @param pixels uint8 `[side, side, 3]` */
 export async function pixelsUri(pixels: Uint8Array, side: number): Promise<string> {
   const encoding = sharp(pixels, { raw: { width: side, height: side, channels: 3 } })
-    .resize(Math.min(side, 2 * thumbnailSide))
-    .webp({ quality })
+    .resize(Math.min(side, largestSide))
+    .webp({ quality: 70 })
     .toBuffer();
-  return dataUri(await diskWatch.until('decode', 'a picture in memory', encoding));
+  return dataUri('webp', await diskWatch.until('decode', 'a picture in memory', encoding));
 }
 
-function dataUri(bytes: Buffer): string {
-  return `data:image/webp;base64,${bytes.toString('base64')}`;
+function dataUri(type: string, bytes: Buffer): string {
+  return `data:image/${type};base64,${bytes.toString('base64')}`;
+}
+
+function nullIfUnusable(error: unknown): null {
+  if (error instanceof DatasetError) return null;
+  throw error;
 }

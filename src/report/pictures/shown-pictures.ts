@@ -35,7 +35,6 @@ export interface GalleryQuery {
 /** What a run's network attends to. */
 export interface AttentionOfRun {
   readonly run: string;
-  /** Whether the method trains the network. */
   readonly pictures: readonly (AttendedPicture & { readonly picture: ShownPicture })[];
   /** Why there are none, as a sentence; null when there are. */
   readonly reason: string | null;

@@ -8,6 +8,7 @@ import { type PictureList, pictureListOf } from '../../data/picture-list.js';
 import { readPicture } from '../../data/pixels.js';
 import { shortDigest } from '../../errors.js';
 import { unpackCodes, wordsPerCode } from '../../hashing/codes.js';
+import { sayDifferences } from '../../inference/open-encoder.js';
 import { TrainedNetwork } from '../../inference/trained-network.js';
 import type { TrainedRun } from '../../inference/trained-run.js';
 import { encodeBatchSize } from '../../schedule/encode-batches.js';
@@ -59,6 +60,7 @@ export async function encodedQueries(
   const words = wordsPerCode(bits);
   const codes = new Uint32Array(total * words);
   const network = await TrainedNetwork.load(trained);
+  sayDifferences(network.differences, console.log);
   const task = console.startTask({ name: 'queries', total, unit: 'images' });
   try {
     for (let start = 0; start < total; start += encodeBatchSize) {

@@ -3,6 +3,7 @@ import type { Console } from '../../console/console.js';
 import { type PictureList, readPictureList } from '../../data/picture-list.js';
 import { unpackCodes } from '../../hashing/codes.js';
 import { InferenceError } from '../../inference/error.js';
+import { sayRejected } from '../../inference/open-encoder.js';
 import { readTrainedRun, type TrainedRun } from '../../inference/trained-run.js';
 import { type RunContent, readRunContent } from '../../inspection/runs/describe-run.js';
 import { RunDirectory } from '../../run/run-directory.js';
@@ -82,7 +83,9 @@ async function bestOrNewest(
     if (!isDamaged && !isMissing) throw error;
     if (isDamaged)
       log.warn('the best checkpoint cannot be used; taking the newest', { reason: error.message });
-    return { trained: await readTrainedRun(path, 'last'), isBest: false };
+    const trained = await readTrainedRun(path, 'last');
+    sayRejected(trained, log);
+    return { trained, isBest: false };
   }
 }
 
