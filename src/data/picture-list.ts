@@ -79,6 +79,7 @@ export function readPictureList(directory: RunDirectory): PictureList | null {
       field.length === 0 ? message : `its field ${field.map(String).join('.')} is wrong (${message})`,
     );
   }
+  if (data.imagesFolder !== '') requireSafePath(file, data.imagesFolder, 'imagesFolder');
   for (const name of ['train', 'test'] as const) {
     const { paths, labels } = data[name];
     if (paths.length !== labels.length) {

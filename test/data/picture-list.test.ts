@@ -63,6 +63,14 @@ test('a list that is cut off is refused', async () => {
   expect(() => readPictureList(directory)).toThrow(failure('RUN_PICTURES_DAMAGED', /expected/));
 });
 
+test('a folder of images outside the dataset is refused', async () => {
+  const { directory, list } = await writtenList();
+  directory.writePictures({ ...list, imagesFolder: '/etc' });
+  expect(() => readPictureList(directory)).toThrow(
+    failure('DATASET_PATH_UNSAFE', /^imagesFolder of .*pictures\.json has the path "\/etc"/),
+  );
+});
+
 test('a path that leaves the dataset is refused', async () => {
   const { directory, list } = await writtenList();
   directory.writePictures({ ...list, test: { paths: ['../../secret.jpg'], labels: [0] } });

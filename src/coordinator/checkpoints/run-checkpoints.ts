@@ -33,8 +33,7 @@ import { flatVector, parameterTensors, statisticsTensors, weightsFromTensors } f
 export interface RunCheckpointsOptions {
   readonly run: TrainingRun;
   readonly directory: RunDirectory;
-  /** Of the run, or what its directory says of it. */
-  readonly dataset: Pick<Dataset, 'root' | 'fingerprint'>;
+  readonly dataset: Dataset;
   readonly layout: ModelLayout;
   readonly term: number;
   readonly fence: Fence;
