@@ -35,7 +35,7 @@ export function RunPage({ name, isOneOfMany }: { readonly name: string; readonly
         <h1>{view?.run ?? name}</h1>
         {view && <p class="settings-line">{wordsOfSettings(view)}</p>}
       </header>
-      <LinkState link={link} nowMs={nowMs} />
+      <LinkState link={link} nowMs={nowMs} isRunOver={view !== null && isOver(view.state)} />
       {view && <Sections view={view} nowMs={nowMs} isStale={link.kind === 'gone'} />}
     </main>
   );
@@ -70,7 +70,7 @@ function Sections({ view, nowMs, isStale }: SectionsProps) {
           empty={view.epochs === 0 ? 'This method trains no network.' : 'No step is done yet.'}
         />
       </div>
-      <Workers view={view} nowMs={nowMs} isLive={isLive} />
+      {!isOver(view.state) && <Workers view={view} nowMs={nowMs} isLive={isLive} />}
       <div class="columns">
         <Events events={view.events} />
         <div>

@@ -58,7 +58,7 @@ test('a run waits for workers, prepares, trains, makes codes and evaluates', () 
   const world = new World();
   const now = () => [world.live.view().state, world.live.view().waitsFor];
   world.waiting = { present: 1, needed: 3, since: new Date(0) };
-  expect(now()).toEqual(['waiting', 'for 2 more workers (1 of 3 are there), since 1970-01-01T00:00:00.000Z']);
+  expect(now()).toEqual(['waiting', 'for 2 more workers (1 of 3 are there), since 1970-01-01T00:00:00Z']);
   world.waiting = null;
   world.live.take({ type: 'untrained.begun' });
   world.live.take({ type: 'encoding', what: 'untrained features', done: 5, total: 9 });
@@ -94,7 +94,13 @@ test('the end of this term is the run’s, that of an earlier term is not', () =
   expect(world.live.view()).toMatchObject({ state: 'training', reason: null });
   world.happened({ type: 'run.failed', code: 'X', reason: 'the disk is full' });
   world.control = 'stopping';
-  expect(world.live.view()).toMatchObject({ state: 'failed', reason: 'the disk is full' });
+  world.waiting = { present: 0, needed: 1, since: new Date(0) };
+  expect(world.live.view()).toMatchObject({
+    state: 'failed',
+    reason: 'the disk is full',
+    waitsFor: null,
+    secondsLeft: null,
+  });
   expect(world.live.view().events.map(({ text }) => text)).toEqual([
     'the run failed: of old',
     'the run failed: the disk is full',

@@ -78,7 +78,7 @@ export const viewOfState: Readonly<Record<ViewState, () => RunView>> = {
       bestMAP: null,
       losses: new LossCurve([]).view(),
       workers: [],
-      waitsFor: 'for 2 more workers (0 of 2 are there), since 2026-03-01T09:00:00.000Z',
+      waitsFor: 'for 2 more workers (0 of 2 are there), since 2026-03-01T09:00:00Z',
       checkpoints: [],
       secondsLeft: null,
       imagesPerSecond: null,
@@ -101,6 +101,7 @@ export const viewOfState: Readonly<Record<ViewState, () => RunView>> = {
   failed: () =>
     runView({
       state: 'failed',
+      secondsLeft: null,
       reason:
         'the gradient of step 214 is not finite: the parameter conv1/kernel has NaN in 12 of 864 values',
     }),

@@ -5,6 +5,7 @@ import { LossCurve } from '../../live/loss-curve.js';
 import { shortNumber } from '../../live/short-number.js';
 import {
   type CheckpointView,
+  isOver,
   type RunView,
   type ViewState,
   viewBounds,
@@ -114,7 +115,7 @@ export class LiveRun {
       stepsPerEpoch,
       position: { epoch, step, globalStep, phase },
       activity: this.activity,
-      secondsLeft: secondsLeft === null || now.state === 'finished' ? null : Math.round(secondsLeft),
+      secondsLeft: secondsLeft === null || isOver(now.state) ? null : Math.round(secondsLeft),
       imagesPerSecond: this.lastStep && shortNumber(this.lastStep.images / this.lastStep.seconds),
       seconds: Math.round(state.seconds),
       ...precisionOf(history),
@@ -153,11 +154,10 @@ export class LiveRun {
   private waitsFor(state: ViewState): string | null {
     if (state === 'paused') return 'to be continued';
     const waiting = this.sources.waiting();
-    if (waiting === null || state === 'finished' || state === 'failed' || state === 'interrupted')
-      return null;
+    if (waiting === null || isOver(state)) return null;
     const missing = waiting.needed - waiting.present;
     const present = `${waiting.present} of ${waiting.needed} are there`;
-    return `for ${missing} more ${missing === 1 ? 'worker' : 'workers'} (${present}), since ${waiting.since.toISOString()}`;
+    return `for ${missing} more ${missing === 1 ? 'worker' : 'workers'} (${present}), since ${waiting.since.toISOString().slice(0, 19)}Z`;
   }
 
   private workers(nowMs: number, dateMs: number): WorkerView[] {
