@@ -26,7 +26,7 @@ export interface KubeCheck {
 /**
  * Whether manifests, as printed by `kubectl kustomize`, would start a run: every value is filled in, and the
  * coordinator would accept the run file. Contacts no cluster.
- * @throws KubeError KUBE_NO_RUN without coordinator or workers (the pods `copy` and `results` need none), KUBE_MANIFESTS_INVALID
+ * @throws KubeError KUBE_NO_RUN without coordinator or workers (the helpers of deploy/ need none), KUBE_MANIFESTS_INVALID
  */
 export function examineManifests(manifests: readonly Manifest[]): KubeCheck[] {
   const values = checkValues(manifests);
@@ -77,11 +77,14 @@ function checkQueue(cells: readonly CellJob[]): KubeCheck[] {
   return [{ name: 'queue', ok: true, text }];
 }
 
-/** Whether these are a pod of deploy/ that is no part of a run: `copy` and `results`. */
+/** What of deploy/ is no part of a run. */
+const helpers = ['Pod copy', 'Pod results', 'Deployment serve'];
+
+/** Whether these have one of the helpers, and no run. */
 function isHelper(manifests: readonly Manifest[]): boolean {
   const ofRuns = ['Job', 'JobSet', 'TrainJob', 'ClusterTrainingRuntime'];
   return (
-    manifests.some(({ kind, metadata }) => kind === 'Pod' && ['copy', 'results'].includes(metadata.name)) &&
+    manifests.some(({ kind, metadata }) => helpers.includes(`${kind} ${metadata.name}`)) &&
     !manifests.some(({ kind }) => ofRuns.includes(kind))
   );
 }

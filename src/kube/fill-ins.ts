@@ -4,6 +4,7 @@ import type { Manifest } from './manifest.js';
 const fillIns = {
   'FILL-IN-IMAGE': ['image', 'an image of deploy/image/Dockerfile that the cluster can pull'],
   'FILL-IN-DATASET-CLAIM': ['dataset volume', 'the claim of the volume that holds the dataset'],
+  'FILL-IN-RUN': ['run', 'the name of a run on the volume of runs'],
   'FILL-IN-WEIGHTS': ['weights', 'the path of pretrained weights on the dataset volume'],
   'FILL-IN-GPU-PRODUCT': [
     'GPU',
