@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import type { Log } from '../../console/log.js';
-import { disk } from '../../disk/disk.js';
+import { diskWithPatience } from '../../disk/disk.js';
 import { encodeEvent, type FileEvent, readEvents } from '../../formats/event-file.js';
 import { undefinedIfAbsent } from '../../run/presence.js';
 
-/** Events that wait for a disk that does not answer; further ones are dropped. */
+/** A disk that does not answer for this long counts as one that refuses. */
+const disk = diskWithPatience(30);
+/** Of events that wait for the disk. */
 const mostWaitingBytes = 16 * 2 ** 20;
 /** Ends the names of these files, and marks them as files that may be cut. */
 const ending = '.fcaenet';
