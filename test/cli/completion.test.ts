@@ -48,7 +48,7 @@ test('bash completes the options of a command, hidden ones left out', () => {
   expect(inBash('export', 'runs/x', '--o')).toEqual(['--output', '--overwrite']);
   expect(inBash('train', '--resume')).toEqual(['--resume']);
   expect(inBash('runs', 'compare', '--b')).toEqual(['--bisect']);
-  expect(inBash('weights', 'check', '--j')).toEqual(['--json']);
+  expect(inBash('weights', 'check', '--')).toEqual(['--json', '--help']);
 });
 
 test('bash completes values: words, settings, files and folders', () => {

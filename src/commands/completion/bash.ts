@@ -28,7 +28,6 @@ function command({ path, commands, options, argument }: CompletedCommand): strin
   const names = commands.map(({ name }) => name);
   const below = [
     ...(names.length > 0 ? [reply({ kind: 'words', words: names })] : []),
-    // A default command takes arguments where another's name could be.
     ...(argument ? [reply(argument)] : []),
   ].join(' ');
   return `    ${quoted(path.join(' '))})

@@ -38,12 +38,14 @@ function knownWords(): Readonly<Record<string, readonly string[]>> {
   };
 }
 
-/** Every command of a program, the program first. A command whose name may be left out counts as its parent, too. */
+/** Every command of a program, the program first. */
 export function completedCommands(program: Command): CompletedCommand[] {
   const words = knownWords();
   const visit = (command: Command, path: readonly string[]): CompletedCommand[] => {
-    const own = describe(command, path, program, words);
-    return [own, ...visible(command).flatMap((each) => visit(each, [...path, each.name()]))];
+    return [
+      describe(command, path, words),
+      ...visible(command).flatMap((each) => visit(each, [...path, each.name()])),
+    ];
   };
   return visit(program, []);
 }
@@ -58,13 +60,8 @@ function visible(command: Command): readonly Command[] {
 function describe(
   command: Command,
   path: readonly string[],
-  program: Command,
   words: Readonly<Record<string, readonly string[]>>,
 ): CompletedCommand {
-  const help = command.createHelp();
-  const own = help.visibleOptions(command);
-  const shared = command === program ? [] : program.options.filter((option) => !option.hidden);
-  const options = [...own, ...shared.filter(({ long }) => !own.some((each) => each.long === long))];
   const [argument] = command.registeredArguments;
   const name = path.join(' ');
   return {
@@ -73,9 +70,10 @@ function describe(
       name: each.name(),
       description: each.summary() || each.description(),
     })),
-    options: options.map((option) =>
-      optionOf(option, words[`${name} ${option.long}`] ?? words[option.long ?? '']),
-    ),
+    options: command
+      .createHelp()
+      .visibleOptions(command)
+      .map((option) => optionOf(option, words[`${name} ${option.long}`] ?? words[option.long ?? ''])),
     argument: argument ? argumentOf(argument, words[`${name} ${argument.name()}`]) : null,
   };
 }
