@@ -5,7 +5,7 @@ import { ExitCode } from '../errors.js';
 import { ExportError } from './error.js';
 import { exportedFiles } from './export-run.js';
 import type { ExportFormat } from './formats.js';
-import { requireAbsent, writeFiles } from './write.js';
+import { missingFiles, writeFiles } from './write.js';
 
 export interface ExportOptions {
   /** `runs/NAME` */
@@ -41,11 +41,11 @@ export async function exportRun(options: ExportOptions): Promise<void> {
       for (const { name, reason } of run.rejected)
         console.log.warn('checkpoint cannot be used', { name, reason });
       const names = files.map(({ name }) => name);
-      if (!overwrite) await requireAbsent(folder, names);
-      const total = files.flatMap(({ pieces }) => pieces).reduce((sum, piece) => sum + piece.length, 0);
+      const missing = overwrite ? files : await missingFiles(folder, files);
+      const total = missing.flatMap(({ pieces }) => pieces).reduce((sum, piece) => sum + piece.length, 0);
       const task = console.startTask({ name: 'writing', total: megabytes(total), unit: 'MB' });
       let done = 0;
-      await writeFiles(folder, files, leave.signal, (bytes) => {
+      await writeFiles(folder, missing, leave.signal, (bytes) => {
         done += bytes;
         task.update(megabytes(done));
       });
@@ -56,7 +56,7 @@ export async function exportRun(options: ExportOptions): Promise<void> {
         step: run.step,
         folder,
         files: names,
-        bytes: total,
+        writtenBytes: total,
       });
     });
   } finally {

@@ -13,7 +13,7 @@ import type { ExportedFile } from './files.js';
 import { type ExportFormat, exportContents } from './formats.js';
 import { encodeOnnxNetwork } from './graph/onnx.js';
 import { encodeTfjsNetwork } from './graph/tfjs.js';
-import { modelCard } from './model-card.js';
+import { modelCardFile } from './model-card.js';
 import { type ExportedNetwork, stateDictionary } from './network.js';
 
 const networkFiles: Readonly<
@@ -55,8 +55,7 @@ export async function exportedFiles(
   // Two formats may have the same table.
   const unique = [...new Map(files.map((file) => [file.name, file])).values()];
   const pictures = readPictureList(RunDirectory.at(runDirectory));
-  const card = modelCard(run, pictures, unique);
-  return { run, files: [...unique, { name: 'MODEL_CARD.md', pieces: [Buffer.from(card)] }] };
+  return { run, files: [...unique, modelCardFile(run, pictures)] };
 }
 
 /** The network with the weights that the run's evaluation uses. */

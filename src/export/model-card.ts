@@ -5,17 +5,24 @@ import { describePreprocessing } from '../model/preprocess.js';
 import { version } from '../run/version.js';
 import type { ExportedFile } from './files.js';
 
+const licence = '## Licence';
+
 /**
  * A description of a trained network for those who get it without the run: Markdown with the run's data, method,
- * settings, figures and limits.
+ * settings, figures and limits. A card whose licence was filled in agrees with it.
  * @param pictures of the run; null for runs that do not list them
- * @param files of the export
  */
-export function modelCard(
-  run: TrainedRun,
-  pictures: PictureList | null,
-  files: readonly ExportedFile[],
-): string {
+export function modelCardFile(run: TrainedRun, pictures: PictureList | null): ExportedFile {
+  const text = modelCard(run, pictures);
+  const [described] = text.split(licence);
+  return {
+    name: 'MODEL_CARD.md',
+    pieces: [Buffer.from(text)],
+    agreesWith: (found) => found.toString('utf8').split(licence)[0] === described,
+  };
+}
+
+function modelCard(run: TrainedRun, pictures: PictureList | null): string {
   const { spec, layout, evaluated } = run;
   const { model, schedule } = spec;
   const isTrained = featureMethod(spec.method) === null;
@@ -91,10 +98,6 @@ export function modelCard(
     '',
     ...table(results),
     '',
-    '## Files',
-    '',
-    ...files.map(({ name }) => `- \`${name}\``),
-    '',
     '## Limits',
     '',
     '- The figures are of the test split of the dataset above. Images of other cameras, places or classes were not measured.',
@@ -102,7 +105,7 @@ export function modelCard(
     '- A code says nothing about whether an image belongs to any of the classes.',
     '- Another engine computes outputs with other rounding. A bit whose output is next to 0 may differ.',
     '',
-    '## Licence',
+    licence,
     '',
     'PLACEHOLDER: this file does not know the licence of the weights. It depends on the images and on the pretrained weights',
     'that the run started from. State it here before you pass the files on.',

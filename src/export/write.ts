@@ -7,25 +7,36 @@ import type { ExportedFile } from './files.js';
 
 /** Bytes written at a time, so that a signal is noticed between. */
 const chunkBytes = 8 * 2 ** 20;
+/** Larger files are not compared with what is there. */
+const mostComparedBytes = 2 ** 30;
 
 /**
- * Checks that no file of an export exists.
- * @throws ExportError `EXPORT_EXISTS`, naming the first
+ * The files of an export that are not there yet. A file that is there with the same content stays.
+ * @throws ExportError `EXPORT_EXISTS`, naming the first with other content
  */
-export async function requireAbsent(folder: string, names: readonly string[]): Promise<void> {
-  for (const name of names) {
-    const path = join(folder, name);
+export async function missingFiles(folder: string, files: readonly ExportedFile[]): Promise<ExportedFile[]> {
+  const missing: ExportedFile[] = [];
+  for (const file of files) {
+    const path = join(folder, file.name);
+    const size = file.pieces.reduce((sum, piece) => sum + piece.length, 0);
     const found = await disk.stat(path).catch((cause) => {
       if (isAbsence(cause)) return null;
       throw unwritable(path, cause);
     });
-    if (found === null) continue;
+    if (found === null) {
+      missing.push(file);
+      continue;
+    }
+    const { agreesWith = (bytes: Buffer) => bytes.equals(Buffer.concat(file.pieces)) } = file;
+    const isComparable = found.isFile() && (file.agreesWith !== undefined || found.size === size);
+    if (isComparable && found.size < mostComparedBytes && agreesWith(await disk.readFile(path))) continue;
     throw new ExportError(
       'EXPORT_EXISTS',
-      `${path} exists already; add --overwrite to replace it, or choose another folder with --output`,
+      `${path} exists already with other content; add --overwrite to replace it, or choose another folder with --output`,
       { exitCode: ExitCode.cannotCreate },
     );
   }
+  return missing;
 }
 
 /**

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { ExitCode } from '../../src/errors.js';
-import { requireAbsent, writeFiles } from '../../src/export/write.js';
+import { missingFiles, writeFiles } from '../../src/export/write.js';
 import { failure } from '../kit/failure.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'fcaenet-write-'));
@@ -16,9 +16,13 @@ test('files are written with their folders, and replace what was there', async (
   await writeFiles(folder, [file('a', 'new')], never);
   expect(readFileSync(join(folder, 'a'), 'utf8')).toBe('new');
   expect(readFileSync(join(folder, 'inside/b'), 'utf8')).toBe('b');
-  await expect(requireAbsent(folder, ['c', 'inside/b'])).rejects.toEqual(
-    failure('EXPORT_EXISTS', /inside\/b exists already; add --overwrite to replace it/),
+  const same = file('inside/b', 'b');
+  expect(await missingFiles(folder, [file('c', ''), same])).toEqual([file('c', '')]);
+  await expect(missingFiles(folder, [same, file('a', 'old')])).rejects.toEqual(
+    failure('EXPORT_EXISTS', /\/a exists already with other content; add --overwrite to replace it/),
   );
+  const card = { ...file('a', 'another'), agreesWith: (found: Buffer) => found.toString() === 'new' };
+  expect(await missingFiles(folder, [card])).toEqual([]);
 });
 
 test('a signal leaves no part of a file', async () => {

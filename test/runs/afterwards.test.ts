@@ -295,10 +295,16 @@ describe('export', () => {
     expect(card).toContain(`| mean average precision (mAP) over the whole database | ${mAP!.toFixed(4)} |`);
     expect(card).toContain('PLACEHOLDER');
 
-    const again = await exported(one, '--format', 'npy');
-    expect(again.exitCode).toBe(ExitCode.cannotCreate);
-    expect(again.stderr).toMatch(/database\.codes\.npy exists already; add --overwrite to replace it/);
-    expect((await exported(one, '--format', 'npy', '--overwrite')).exitCode).toBe(0);
+    // The same network once more, its licence filled in, and then another.
+    const withLicence = card.replace(/PLACEHOLDER[^]*/, 'CC BY 4.0');
+    writeFileSync(join(output(), 'MODEL_CARD.md'), withLicence);
+    expect((await exported(one, '--format', 'npy,onnx')).lines.at(-1)).toMatchObject({ writtenBytes: 0 });
+    const another = await exported(other, '--format', 'npy');
+    expect(another.exitCode).toBe(ExitCode.cannotCreate);
+    expect(another.stderr).toMatch(/exists already with other content; add --overwrite to replace it/);
+    expect(readFileSync(join(output(), 'MODEL_CARD.md'), 'utf8')).toBe(withLicence);
+    expect((await exported(other, '--format', 'npy', '--overwrite')).exitCode).toBe(0);
+    expect(readFileSync(join(output(), 'MODEL_CARD.md'), 'utf8')).toContain('PLACEHOLDER');
   });
 
   test('says which formats and checkpoints there are', async () => {
