@@ -35,7 +35,12 @@ export function RunPage({ name, isOneOfMany }: { readonly name: string; readonly
         <h1>{view?.run ?? name}</h1>
         {view && <p class="settings-line">{wordsOfSettings(view)}</p>}
       </header>
-      <LinkState link={link} nowMs={nowMs} isRunOver={view !== null && isOver(view.state)} />
+      <LinkState
+        link={link}
+        nowMs={nowMs}
+        isRunOver={view !== null && isOver(view.state)}
+        server={isOneOfMany ? 'server of this page' : 'coordinator'}
+      />
       {view && <Sections view={view} nowMs={nowMs} isStale={link.kind === 'gone'} />}
     </main>
   );
@@ -90,8 +95,10 @@ function State({ view }: { readonly view: RunView }) {
   const steps = totalSteps(view);
   return (
     <section class="card state" aria-label="State">
-      <p class="now" role="status">
-        <span class={`badge ${state}`}>{wordsOfState(state)}</span>
+      <p class="now">
+        <span class={`badge ${state}`} role="status">
+          {wordsOfState(state)}
+        </span>
         <span>{wordsOfPosition(view)}</span>
       </p>
       {reason !== null && <p class="reason">{reason}</p>}

@@ -60,7 +60,7 @@ test.skipIf(browserMissing)(
     const { fake, page } = await open(new FakePage([runView()]), 1280);
     await page.getByText('Live').waitFor();
     fake.vanish();
-    await page.getByText('The coordinator has been gone for').waitFor();
+    await page.getByText('The coordinator is gone.').waitFor();
     expect(await page.getByText('iteration 4 of 7').count(), 'the last state stays').toBe(1);
     fake.views = [runView({ term: 2, iteration: 5 })];
     await fake.start();
