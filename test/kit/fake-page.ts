@@ -1,6 +1,4 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { BoundedServer } from '../../src/live/serve/bounded-server.js';
 import type { Door } from '../../src/live/serve/control-door.js';
 import { RunPage } from '../../src/live/serve/run-page.js';
 import { summaryOf } from '../../src/live/summary.js';
@@ -12,7 +10,7 @@ export class FakePage {
   door: Door | null = null;
   /** How often a view was read. */
   reads = 0;
-  private server: Server | null = null;
+  private server: BoundedServer | null = null;
   private page: RunPage | null = null;
   private port = 0;
 
@@ -41,12 +39,14 @@ export class FakePage {
       },
       this.hosts,
     );
-    const server = createServer(async (request, response) => {
-      if (await page.answer((request.url ?? '').split('?')[0]!, request, response)) return;
-      response.writeHead(404).end();
-    }).listen(this.port, '127.0.0.1');
-    await once(server, 'listening');
-    this.port = (server.address() as AddressInfo).port;
+    const server = await BoundedServer.listen(
+      { host: '127.0.0.1', port: this.port },
+      async (request, response) => {
+        if (await page.answer((request.url ?? '').split('?')[0]!, request, response)) return;
+        response.writeHead(404).end();
+      },
+    );
+    this.port = Number(server.address.split(':')[1]);
     [this.server, this.page] = [server, page];
   }
 
@@ -58,8 +58,7 @@ export class FakePage {
 
   /** Ends as a coordinator that was killed. */
   vanish(): void {
-    this.server?.close();
-    this.server?.closeAllConnections();
+    void this.server?.close();
     this.server = null;
   }
 }

@@ -1,4 +1,5 @@
-import { request as httpRequest } from 'node:http';
+import { Agent, request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { CoordinatorError } from '../../src/coordinator/error.js';
 import type { RunView } from '../../src/live/view.js';
@@ -10,6 +11,9 @@ async function started(fake = new FakePage([runView()])): Promise<FakePage> {
   onTestFinished(() => fake.vanish());
   return fake;
 }
+
+/** A server accepts 64 connections. */
+const agent = new Agent({ maxSockets: 60 });
 
 interface Answer {
   readonly status: number;
@@ -26,7 +30,7 @@ function ask(
 ): Promise<Answer> {
   const method = post === undefined ? 'GET' : 'POST';
   return new Promise((resolve, reject) => {
-    const request = httpRequest(`http://${fake.address}${path}`, { method, headers }, (response) => {
+    const request = httpRequest(`http://${fake.address}${path}`, { method, headers, agent }, (response) => {
       let body = '';
       response.on('data', (data) => {
         body += data;
@@ -79,6 +83,24 @@ test('more than a hundred answers a second have to wait, and none is lost', asyn
   // Fifty at once, fifty after half a second, and the rest after another.
   expect(times.filter((ms) => ms < 480).length).toBeLessThanOrEqual(50);
   expect(times.filter((ms) => ms < 980).length).toBeLessThanOrEqual(100);
+});
+
+test('one connection that asks without waiting is refused after a while, and does no harm when it ends', async () => {
+  const fake = await started();
+  const port = Number(fake.address.split(':')[1]);
+  const [patient, hasty] = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
+  const question = `GET /api/runs/cub-48bits HTTP/1.1\r\nhost: ${fake.address}\r\n\r\n`;
+  let text = '';
+  patient.on('data', (data) => {
+    text += data;
+  });
+  hasty.write(question.repeat(80), () => hasty.destroy());
+  patient.write(question.repeat(300));
+  await expect
+    .poll(() => text, { timeout: 15_000 })
+    .toContain('too many requests wait for an answer; ask less often');
+  patient.destroy();
+  await expect.poll(async () => (await ask(fake, '/api/runs')).status, { timeout: 10_000 }).toBe(200);
 });
 
 test.each([

@@ -22,6 +22,8 @@ export class BoundedServer {
     const server = createServer(
       { maxHeaderSize: 8192, headersTimeout: 5000, requestTimeout: 5000, keepAliveTimeout: 30_000 },
       (request, response) => {
+        // Whoever has closed the connection while the answer was made gets none.
+        response.on('error', () => response.destroy());
         answer(request, response).catch(() => response.destroy());
       },
     );

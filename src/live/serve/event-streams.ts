@@ -86,6 +86,7 @@ export class EventStreams {
     const now = this.nowMs();
     // A document that cannot be read now may be readable at the next turn.
     const made = await document.get().catch(() => null);
+    if (response.destroyed) return;
     if (made && made.etag !== stream.etag) {
       stream.etag = made.etag;
       stream.lastSentMs = now;

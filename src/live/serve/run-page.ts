@@ -81,7 +81,10 @@ export class RunPage {
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
-    await this.pace.turn();
+    if (!(await this.pace.turn())) {
+      sendSentence(request, response, 503, 'too many requests wait for an answer; ask less often');
+      return;
+    }
     const document = name === undefined ? this.list : this.documentOf(name);
     let made: JsonDocument | null;
     try {
