@@ -12,3 +12,8 @@ test('a coordinator that is replaced while answers contradict each other ends as
 test('a late answer with a NaN costs its worker the run, and does not end it', async () => {
   expect(await seedsThatFail(1076, 1)).toEqual([]);
 });
+
+test('a sum is found to be wrong when its owner was set aside for another one already', async () => {
+  expect(await seedsThatFail(180, 1)).toEqual([]);
+  expect(await seedsThatFail(225, 1)).toEqual([]);
+});

@@ -176,6 +176,7 @@ export class ExchangedWork extends GradientWork {
     this.firstValidAttempt = this.attempt + 1;
     this.sums.restart();
     this.checks.restart();
+    this.replaceOwners();
     this.distribution.spoil();
     this.tellPlan();
   }
@@ -258,20 +259,25 @@ export class ExchangedWork extends GradientWork {
     this.distribution.sendAhead(this.step.weights, step, { range, owner }, messages);
   }
 
-  /** Members have come or gone. Ranges without a sum whose owner is gone get another one. */
+  /** Members have come or gone. */
   private change(members: readonly Member[]): void {
     const gone = this.members.filter((member) => !members.includes(member));
     this.members = members;
     this.participants.tell(members);
     this.distribution.join(members);
     this.drop(gone);
-    const orphans = this.sums.open.filter(({ owner }) => !members.includes(owner));
-    if (members.length > 0) {
-      for (const [index, orphan] of orphans.entries()) orphan.owner = members[index % members.length]!;
-    }
+    this.replaceOwners();
     if (this.sums.gradientSha256 !== null && !this.chooseCheckers()) return;
     this.tellPlan();
     this.reduceWhenCovered();
+  }
+
+  /** Ranges without a sum whose owner is gone get another one. */
+  private replaceOwners(): void {
+    const { members } = this;
+    if (members.length === 0) return;
+    const orphans = this.sums.open.filter(({ owner }) => !members.includes(owner));
+    for (const [index, orphan] of orphans.entries()) orphan.owner = members[index % members.length]!;
   }
 
   private drop(members: readonly Member[]): void {
@@ -326,6 +332,8 @@ export class ExchangedWork extends GradientWork {
         const sentence = `its sum of elements ${start} to ${end} differs from those of two other workers`;
         this.pool.setAside(each, 'wrong', sentence);
       }
+      // An owner that is gone already held nothing that is missing now.
+      this.reduceWhenCovered();
     }
     this.listener.onChange();
   }
