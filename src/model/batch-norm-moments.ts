@@ -37,20 +37,43 @@ export function mergeMoments(
   const mean = new Float64Array(left.mean.length);
   const squaredDeviations = new Float64Array(left.mean.length);
   forEachLayer(layout, left.passes, (layer, begin, end) => {
-    const leftCount = left.counts[layer]!;
-    const rightCount = right.counts[layer]!;
-    const count = leftCount + rightCount;
-    counts[layer] = count;
-    const share = rightCount / count;
-    const weight = leftCount * share;
-    for (let i = begin; i < end; i++) {
-      const delta = right.mean[i]! - left.mean[i]!;
-      mean[i] = left.mean[i]! + delta * share;
-      squaredDeviations[i] =
-        left.squaredDeviations[i]! + right.squaredDeviations[i]! + delta * delta * weight;
-    }
+    const partsOf = (moments: Pick<BatchNormMoments, 'mean' | 'squaredDeviations'>) => ({
+      mean: moments.mean.subarray(begin, end),
+      squaredDeviations: moments.squaredDeviations.subarray(begin, end),
+    });
+    counts[layer] = mergeChannels(
+      { count: left.counts[layer]!, ...partsOf(left) },
+      { count: right.counts[layer]!, ...partsOf(right) },
+      partsOf({ mean, squaredDeviations }),
+    );
   });
   return { passes: left.passes, counts, mean, squaredDeviations };
+}
+
+/** Moments of the channels of one BatchNorm in one pass. */
+interface ChannelMoments {
+  /** Values per channel. */
+  readonly count: number;
+  readonly mean: Float64Array;
+  readonly squaredDeviations: Float64Array;
+}
+
+/** @param into may be the left one @returns the count of both */
+export function mergeChannels(
+  left: ChannelMoments,
+  right: ChannelMoments,
+  into: Omit<ChannelMoments, 'count'>,
+): number {
+  const count = left.count + right.count;
+  const share = right.count / count;
+  const weight = left.count * share;
+  for (let i = 0; i < left.mean.length; i++) {
+    const delta = right.mean[i]! - left.mean[i]!;
+    into.mean[i] = left.mean[i]! + delta * share;
+    into.squaredDeviations[i] =
+      left.squaredDeviations[i]! + right.squaredDeviations[i]! + delta * delta * weight;
+  }
+  return count;
 }
 
 /**

@@ -67,15 +67,16 @@ export function payloadArrays(payload: NodePayload): (Float64Array | WireVector)
   ];
 }
 
-/** Bytes of a payload without its gradient. */
-export function outcomeBytes(shape: PayloadShape, rows: number): number {
-  return payloadBytes(shape, rows) - wireBytes(shape.precision, shape.layout.parameterCount);
+/** The shape of a payload whose gradient and moments are exchanged: it has neither. */
+export function outcomeShape({ layout, ...shape }: PayloadShape): PayloadShape {
+  return { ...shape, layout: { ...layout, parameterCount: 0, statisticsCount: 0, batchNorms: [] } };
 }
 
-/** Views into a received payload without its gradient, as `payloadFrom`. The gradient is empty. */
-export function outcomeFrom(bytes: Uint8Array, shape: PayloadShape, rows: number): NodePayload {
-  const layout = { ...shape.layout, parameterCount: 0 };
-  return payloadFrom(bytes, { ...shape, layout }, rows);
+/** What a worker sends of a node to the coordinator while it exchanges gradient and moments: these are empty. */
+export function outcomeOf({ u, losses, moments: { passes } }: NodePayload): NodePayload {
+  const none = new Float64Array(0);
+  const moments = { passes, counts: none, mean: none, squaredDeviations: none };
+  return { gradient: new Float32Array(0), u, losses, moments };
 }
 
 /** SHA-256 over the payload's bytes as sent. */

@@ -4,10 +4,12 @@ import { loadEngine } from '../engine/loader.js';
 import type { CodeSummary } from '../hashing/similarity.js';
 import { arithmeticVersion } from '../identity/arithmetic-version.js';
 import type { GpuDevice } from '../machine/devices/device.js';
-import { usesPositives } from '../methods/methods.js';
+import { usesErasing, usesPositives } from '../methods/methods.js';
 import { microbatchGraphHash } from '../model/any-engine.js';
+import type { BatchNormMoments } from '../model/batch-norm-moments.js';
 import { describeModel, type ModelLayout } from '../model/layout.js';
 import { Network } from '../model/network.js';
+import { momentBlocks, packMoments } from '../model/packed-moments.js';
 import { weightsFromWire, wireWeightBytes } from '../model/wire-weights.js';
 import type { TrainingRun, TrainingRunSpec } from '../run/training-run.js';
 import { arrayFrom } from '../transport/bytes.js';
@@ -117,14 +119,19 @@ export class WorkerRun {
   /** What the exchange of gradients must know of the run. */
   get exchangeShape(): Omit<ExchangeShape, 'member'> {
     const { parameterCount } = this.layout;
-    const { schedule, wire } = this.spec;
+    const { schedule, wire, method } = this.spec;
     const { precision } = wire;
     return {
       precision,
       gradientCount: parameterCount,
+      momentBlocks: momentBlocks(this.layout, usesErasing(method) ? 2 : 1),
       weightCount: this.weightBytes / wireBytes(precision, 1),
       microbatches: schedule.microbatches,
     };
+  }
+
+  packMoments(moments: BatchNormMoments): Float64Array {
+    return packMoments(this.layout, moments);
   }
 
   imageStatistics(): { imagesDecoded: number; imagesFromCache: number } {

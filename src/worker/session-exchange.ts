@@ -121,7 +121,7 @@ export class SessionExchange {
     else this.lane.follow(order);
   }
 
-  /** Keeps a node's gradient for the exchange. It is copied. */
+  /** Keeps a node's gradient and packed moments for the exchange. They are copied. */
   hold(...node: Parameters<Lane['hold']>): void {
     this.lane.hold(...node);
   }

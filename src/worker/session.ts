@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { atMost, systemClock } from '../clock.js';
 import { diskWatch } from '../disk/watch.js';
 import { ExitCode, FcaenetError, shorten } from '../errors.js';
-import { type NodePayload, payloadArrays } from '../reduction/payload.js';
+import { outcomeOf, payloadArrays } from '../reduction/payload.js';
 import { byteLengthOf, bytesOf } from '../transport/bytes.js';
 import type { CoordinatorMessage__Output } from '../transport/generated/fcaenet/v1/CoordinatorMessage.js';
 import type { GradientWork__Output } from '../transport/generated/fcaenet/v1/GradientWork.js';
@@ -325,8 +325,11 @@ export class Session {
     for await (const finished of this.prepared().computeGradients(work, signal)) {
       if (signal.aborted) return;
       const { node, payload, isCompared, leafDigests, computeSeconds, imageWaitSeconds } = finished;
-      if (held) this.exchanging().hold(position!, node, payload.gradient);
-      const parts = payloadArrays(held && !isCompared ? withoutGradient(payload) : payload).map(bytesOf);
+      if (held) {
+        const moments = this.prepared().packMoments(payload.moments);
+        this.exchanging().hold(position!, node, payload.gradient, moments);
+      }
+      const parts = payloadArrays(held && !isCompared ? outcomeOf(payload) : payload).map(bytesOf);
       await this.sendTensors(parts, (transfer) => ({
         nodeResult: {
           position,
@@ -377,8 +380,4 @@ export class Session {
     }
     return this.exchange;
   }
-}
-
-function withoutGradient(payload: NodePayload): NodePayload {
-  return { ...payload, gradient: new Float32Array(0) };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { cutRanges } from '../../src/coordinator/exchange/ranges.js';
+import { cutRanges, rangesOfBlocks } from '../../src/coordinator/exchange/ranges.js';
 
 test.each([
   [10, 1, [[0, 10]]],
@@ -23,4 +23,21 @@ test.each([
   [0, 2, []],
 ])('%d elements in %d ranges', (length, count, expected) => {
   expect(cutRanges(length, count).map(({ start, end }) => [start, end])).toEqual(expected);
+});
+
+test('ranges of blocks have whole blocks, all of them once', () => {
+  const blocks = [10, 13, 20, 21, 40];
+  expect(rangesOfBlocks(blocks, 2)).toEqual([
+    { start: 10, end: 21 },
+    { start: 21, end: 40 },
+  ]);
+  for (const most of [1, 3, 100]) {
+    const ranges = rangesOfBlocks(blocks, most);
+    expect([ranges[0]!.start, ranges.at(-1)!.end]).toEqual([10, 40]);
+    for (const [place, { start }] of ranges.entries()) {
+      expect(blocks).toContain(start);
+      if (place > 0) expect(start).toBe(ranges[place - 1]!.end);
+    }
+  }
+  expect(rangesOfBlocks([10], 2)).toEqual([]);
 });

@@ -1,4 +1,5 @@
 import { deserialize, serialize } from 'node:v8';
+import { momentBlocks } from '../../src/model/packed-moments.js';
 import { wireWeightBytes } from '../../src/model/wire-weights.js';
 import type { TreeNode } from '../../src/reduction/tree.js';
 import type { WirePrecision } from '../../src/run/training-run.js';
@@ -117,6 +118,7 @@ export class SimulatedPeer {
         member,
         precision,
         gradientCount,
+        momentBlocks: momentBlocks(layout, 1),
         weightCount: wireWeightBytes(layout, precision) / wireBytes(precision, 1),
         microbatches: 4,
       },

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { wordsPerCode } from '../../src/hashing/codes.js';
+import { packMoments } from '../../src/model/packed-moments.js';
 import {
   mergePayloads,
   type NodePayload,
+  outcomeOf,
   payloadArrays,
   payloadDigest,
 } from '../../src/reduction/payload.js';
@@ -17,6 +19,7 @@ import type { WorkerMessage } from '../../src/transport/generated/fcaenet/v1/Wor
 import { protocolVersion } from '../../src/transport/service.js';
 import { chunksOf, TransferReceiver } from '../../src/transport/tensor-stream.js';
 import { TransferMemory } from '../../src/transport/transfer-memory.js';
+import { elementsOf } from '../../src/worker/exchange/elements.js';
 import type { Chance } from './chance.js';
 import type { SimulatedProcess } from './simulated-clock.js';
 import { SimulatedPeer, type SimulatedPeerNetwork } from './simulated-exchange.js';
@@ -336,12 +339,14 @@ export class SimulatedWorker {
     if (fault === 'nan')
       payload.gradient.set(payload.gradient instanceof Uint16Array ? [0x7fc0] : [Number.NaN]);
     if (fault === 'digest' && leafDigests[0]) leafDigests[0].sha256 = Buffer.alloc(32, 7);
-    const { gradient } = payload;
     const isHeld = exchange && this.peer !== null;
     const isWhole = !isHeld || (leaves.length === 1 && leaves[0]!.compared);
-    const sent = payloadArrays(payload).filter((array) => isWhole || array !== gradient);
+    const sent = payloadArrays(isWhole ? payload : outcomeOf(payload));
     const parts = sent.map((array) => Buffer.from(bytesOf(array)));
-    if (isHeld) this.peer!.hold(position!, node, gradient);
+    if (isHeld) {
+      const vector = Buffer.concat([payload.gradient, packMoments(layout, payload.moments)].map(bytesOf));
+      this.peer!.hold(position!, node, elementsOf(new Uint8Array(vector), this.precision));
+    }
     if (fault === 'length') parts.pop();
     this.surroundings.answered('gradient');
     this.sendTensors(parts, (transfer) => ({

@@ -1,11 +1,13 @@
 import type { Clock } from '../../clock.js';
+import { momentBlocks, unpackMoments } from '../../model/packed-moments.js';
 import {
   mergeOutcomes,
   type NodeOutcome,
   type NodePayload,
-  outcomeBytes,
-  outcomeFrom,
+  outcomeOf,
+  outcomeShape,
   payloadBytes,
+  payloadFrom,
 } from '../../reduction/payload.js';
 import { StepReduction } from '../../reduction/step-reduction.js';
 import { nodeKey, type TreeNode } from '../../reduction/tree.js';
@@ -20,7 +22,7 @@ import type { Candidate, Rejection, UnitDigest } from '../dispatch/redundant-wor
 import { canTakePart, type Participants } from './participants.js';
 import { RangeChecks } from './range-checks.js';
 import { type RangeSum, RangeSums } from './range-sums.js';
-import { type ElementRange, type MemberRange, rangesOfOwners } from './ranges.js';
+import { type ElementRange, type MemberRange, rangesOfBlocks, rangesOfOwners } from './ranges.js';
 import type { WeightsDistribution } from './weights-distribution.js';
 
 /** A node whose gradient a member keeps. */
@@ -76,11 +78,20 @@ export class ExchangedWork extends GradientWork {
     this.members = members;
     const { layout, precision } = step.shape;
     const { parameterCount } = layout;
-    const { buffer } = this.pool.memory.take(wireBytes(precision, parameterCount));
-    const ranges = rangesOfOwners(parameterCount, wireBytes(precision, 1), members.length);
+    const wordBytes = wireBytes(precision, 1);
+    const blocks = momentBlocks(layout, step.shape.passes).map(
+      (block) => parameterCount + (block * Float64Array.BYTES_PER_ELEMENT) / wordBytes,
+    );
+    const words = blocks.at(-1)!;
+    const { buffer } = this.pool.memory.take(wordBytes * words);
+    const ranges = [
+      ...rangesOfOwners(parameterCount, wordBytes, members.length).map(({ range }) => range),
+      ...rangesOfBlocks(blocks, members.length),
+    ];
     this.sums = new RangeSums(
-      ranges.map(({ range, owner }) => ({ range, owner: members[owner]! })),
-      wireVector(precision, buffer, 0, parameterCount),
+      ranges.map((range, place) => ({ range, owner: members[place % members.length]! })),
+      wireVector(precision, buffer, 0, words),
+      parameterCount,
       step,
       {
         computed: (sum, messages) => this.sendAhead(sum, messages),
@@ -150,7 +161,7 @@ export class ExchangedWork extends GradientWork {
     for (const [key, { node }] of this.held) {
       if (this.step.tree.leavesUnder(node).every((leaf) => leaves.includes(leaf))) this.held.delete(key);
     }
-    const { gradient, ...outcome } = payload;
+    const { gradient: _, ...outcome } = outcomeOf(payload);
     const node = answer.result.node!;
     this.held.set(nodeKey(node), { node, member, outcome });
     this.isReducing = false;
@@ -163,7 +174,7 @@ export class ExchangedWork extends GradientWork {
   }
 
   isWhole(): boolean {
-    return this.sums.gradientSha256 !== null && this.checks.areOver;
+    return this.sums.isWhole && this.checks.areOver;
   }
 
   isUsed(member: Member): boolean {
@@ -186,11 +197,18 @@ export class ExchangedWork extends GradientWork {
     this.sums.end();
     if (!this.isWhole() || this.missing().length > 0) return;
     const { tree, shape } = this.step;
+    const { layout } = outcomeShape(shape);
     const reduction = new StepReduction<NodeOutcome>(tree, (left, right) =>
-      mergeOutcomes(shape.layout, left, right),
+      mergeOutcomes(layout, left, right),
     );
     for (const { node, outcome } of this.held.values()) reduction.fill(node, outcome);
-    this.sum = { gradient: this.sums.gradient, gradientSha256: this.sums.gradientSha256!, ...reduction.sum! };
+    const { gradient, moments } = this.sums;
+    this.sum = {
+      ...reduction.sum!,
+      gradient,
+      moments: unpackMoments(shape.layout, shape.passes, moments),
+      gradientSha256: this.sums.gradientSha256!,
+    };
   }
 
   /** Milliseconds for which the owners of ranges have sent nothing that they were asked for. */
@@ -204,7 +222,7 @@ export class ExchangedWork extends GradientWork {
     const rows = tree.rowsUnder(node!);
     const whole = payloadBytes(shape, rows.end - rows.start);
     const mayBeWhole = tree.leavesUnder(node!).length === 1 && transfer?.byteLength === whole;
-    return !held || mayBeWhole ? whole : outcomeBytes(shape, rows.end - rows.start);
+    return !held || mayBeWhole ? whole : payloadBytes(outcomeShape(shape), rows.end - rows.start);
   }
 
   /** Exact bytes of an announced sum; `unknown` when the step has no such range. */
@@ -237,7 +255,7 @@ export class ExchangedWork extends GradientWork {
     const { tree, shape } = this.step;
     const { start, end } = tree.rowsUnder(result.node!);
     const isWhole = bytes.byteLength === payloadBytes(shape, end - start);
-    return isWhole ? super.payloadOf({ result, bytes }) : outcomeFrom(bytes, shape, end - start);
+    return payloadFrom(bytes, isWhole ? shape : outcomeShape(shape), end - start);
   }
 
   /** A leaf that several workers compute is sent whole by those that are asked later, so that it can be compared. */
@@ -255,7 +273,7 @@ export class ExchangedWork extends GradientWork {
   /** Sends the next weights in a range while other ranges are still added. */
   private sendAhead({ range, owner }: RangeSum, messages: readonly Buffer[]): void {
     this.movedAtMs = this.clock.nowMs();
-    const step = { members: this.members, plan: this.sums.all };
+    const step = { members: this.members, plan: this.sums.plan };
     this.distribution.sendAhead(this.step.weights, step, { range, owner }, messages);
   }
 
@@ -267,7 +285,7 @@ export class ExchangedWork extends GradientWork {
     this.distribution.join(members);
     this.drop(gone);
     this.replaceOwners();
-    if (this.sums.gradientSha256 !== null && !this.chooseCheckers()) return;
+    if (this.sums.isWhole && !this.chooseCheckers()) return;
     this.tellPlan();
     this.reduceWhenCovered();
   }

@@ -26,12 +26,12 @@ export interface RangeSumsListener {
 }
 
 /**
- * The sums of one step's ranges, which together are its gradient. As each arrives, the next weights in its range are
- * computed and the gradient is hashed, while other ranges are still added.
+ * The sums of one step's ranges, which together are its gradient and its moments. As each of the gradient arrives, the next
+ * weights in its range are computed and the gradient is hashed, while other ranges are still added.
  */
 export class RangeSums {
   readonly all: readonly RangeSum[];
-  /** SHA-256 (hex) of the gradient; null until every sum is there. */
+  /** SHA-256 (hex) of the gradient; null until all of it is there. */
   gradientSha256: string | null = null;
   /** Sums that the digest covers so far. */
   private hashed = 0;
@@ -39,14 +39,36 @@ export class RangeSums {
   private beginning = 0;
   private isOver = false;
 
-  /** @param gradient where the sums are put; its content does not matter */
+  /** What the digest covers. */
+  private readonly gradients: readonly RangeSum[];
+
+  /**
+   * @param vector where the sums are put; its content does not matter
+   * @param gradientCount elements of the gradient; behind it the vector has packed moments
+   */
   constructor(
     plan: readonly MemberRange[],
-    readonly gradient: WireVector,
+    private readonly vector: WireVector,
+    private readonly gradientCount: number,
     private readonly step: { readonly update: StepUpdate; readonly weights: OutgoingWeights },
     private readonly listener: RangeSumsListener,
   ) {
     this.all = plan.map((owned) => ({ ...owned, isDone: false, computing: null }));
+    this.gradients = this.all.filter(({ range }) => range.end <= gradientCount);
+  }
+
+  get gradient(): WireVector {
+    return this.vector.subarray(0, this.gradientCount);
+  }
+
+  /** The moments, packed. */
+  get moments(): Float64Array {
+    return new Float64Array(bytesOf(this.vector.subarray(this.gradientCount)).slice().buffer);
+  }
+
+  /** Who adds which range of the gradient. */
+  get plan(): readonly MemberRange[] {
+    return this.gradients;
   }
 
   /** Those that are still to come. */
@@ -54,13 +76,18 @@ export class RangeSums {
     return this.all.filter(({ isDone }) => !isDone);
   }
 
+  /** Whether every sum is there, and the gradient is hashed. */
+  get isWhole(): boolean {
+    return this.gradientSha256 !== null && this.open.length === 0;
+  }
+
   find(range: ElementRange | null): RangeSum | undefined {
     return this.all.find((each) => each.range.start === range?.start && each.range.end === range.end);
   }
 
-  /** A sum's place in the gradient. */
+  /** A sum's place in the vector. */
   valuesOf({ range }: RangeSum): WireVector {
-    return this.gradient.subarray(range.start, range.end);
+    return this.vector.subarray(range.start, range.end);
   }
 
   /** Forgets all sums. */
@@ -87,6 +114,10 @@ export class RangeSums {
     const { update, weights } = this.step;
     const values = this.valuesOf(sum);
     if (bytes.buffer !== values.buffer) bytesOf(values).set(bytes);
+    if (!this.gradients.includes(sum)) {
+      this.takeMoments(member, sum);
+      return;
+    }
     const computing = {};
     sum.computing = computing;
     update.advance(sum.range.start, values, weights.following(sum.range)).then(
@@ -105,19 +136,34 @@ export class RangeSums {
     );
   }
 
+  private takeMoments(member: Member, sum: RangeSum): void {
+    // A copy: behind an odd number of elements they are not aligned.
+    const moments = new Float64Array(bytesOf(this.valuesOf(sum)).slice().buffer);
+    if (!moments.every(Number.isFinite)) {
+      this.listener.notFinite(member);
+      return;
+    }
+    sum.isDone = true;
+    this.completeWhenWhole();
+  }
+
+  private completeWhenWhole(): void {
+    if (this.isWhole) this.listener.complete();
+  }
+
   /** Hashes the gradient as far as it is there without a gap. */
   private hash(): void {
     const { update } = this.step;
-    const { all, beginning } = this;
-    for (let next = all[this.hashed]; next?.isDone; next = all[++this.hashed]) {
+    const { gradients, beginning } = this;
+    for (let next = gradients[this.hashed]; next?.isDone; next = gradients[++this.hashed]) {
       update.hash(this.valuesOf(next), this.hashed === 0);
     }
-    if (this.hashed < all.length) return;
+    if (this.hashed < gradients.length) return;
     update.digest().then(
       (sha256) => {
         if (this.isOver || beginning !== this.beginning) return;
         this.gradientSha256 = sha256;
-        this.listener.complete();
+        this.completeWhenWhole();
       },
       (error) => this.listener.failed(error),
     );

@@ -31,6 +31,20 @@ export function rangesOfOwners(length: number, elementBytes: number, owners: num
   return cutRanges(length, count).map((range, index) => ({ range, owner: index % owners }));
 }
 
+/**
+ * Cuts packed moments into ranges of whole blocks, of about equal length.
+ * @param blocks where each block begins and the last one ends, ascending
+ * @param most ranges
+ */
+export function rangesOfBlocks(blocks: readonly number[], most: number): ElementRange[] {
+  const [first, last] = [blocks[0] ?? 0, blocks.at(-1) ?? 0];
+  const nearest = (to: number) =>
+    blocks.reduce((best, block) => (Math.abs(block - to) < Math.abs(best - to) ? block : best), first);
+  return cutRanges(last - first, most)
+    .map(({ start, end }) => ({ start: nearest(first + start), end: nearest(first + end) }))
+    .filter(({ start, end }) => end > start);
+}
+
 /** Cuts `length` elements into `count` ranges whose lengths differ by at most one. Empty ranges are left out. */
 export function cutRanges(length: number, count: number): ElementRange[] {
   const cut = (index: number) => Math.floor((index * length) / count);

@@ -13,6 +13,7 @@ import { type WireVector, wireBytes } from '../../transport/wire-vector.js';
 import type { ExchangeOutput, PartName } from './output.js';
 import { checkedPosition, comparePositions } from './positions.js';
 import { checkedPlan, checkedRange, type ElementRange } from './ranges.js';
+import { NodeVector } from './node-vector.js';
 import { StepExchange } from './step-exchange.js';
 import { WeightsExchange } from './weights-exchange.js';
 
@@ -22,8 +23,10 @@ export interface ExchangeShape {
   readonly member: number;
   /** Of gradients and weights on the wire. The weights count as words of that size. */
   readonly precision: WirePrecision;
-  /** Elements of a gradient. */
+  /** Elements of a gradient. Behind it a node's vector has its moments, packed, as words of that size. */
   readonly gradientCount: number;
+  /** `momentBlocks` of the network. */
+  readonly momentBlocks: readonly number[];
   /** Elements of the weights: parameters, running means, running variances. */
   readonly weightCount: number;
   /** M, microbatches of every step. */
@@ -46,6 +49,7 @@ export class Exchange {
   private readonly peers = new Set<number>();
   private readonly weights: WeightsExchange;
   private readonly widestTree: ReductionTree;
+  private readonly vector: NodeVector;
   private step: StepExchange | null = null;
   private waiting: Waiting[] = [];
 
@@ -57,6 +61,7 @@ export class Exchange {
     private readonly clock: Pick<Clock, 'nowMs'>,
   ) {
     const { member, weightCount, microbatches } = shape;
+    this.vector = new NodeVector(shape);
     this.weights = new WeightsExchange(member, weightCount, shape.precision, this.peers, memory, output);
     this.widestTree = new ReductionTree(microbatches, microbatches);
   }
@@ -93,7 +98,8 @@ export class Exchange {
 
   /** @throws TransportError TRANSPORT_BAD_MESSAGE */
   planStep({ position, ranges }: ExchangePlan__Output): void {
-    const plan = checkedPlan(ranges, this.shape.gradientCount, 'a plan of an exchange');
+    const plan = checkedPlan(ranges, this.vector.length, 'a plan of an exchange');
+    for (const range of plan) this.vector.check(range);
     this.enter(checkedPosition(position, 'a plan of an exchange'))?.follow(plan);
     this.lookAgain();
   }
@@ -113,7 +119,7 @@ export class Exchange {
 
   /**
    * Takes a gradient that this worker has computed.
-   * @param gradient `[gradientCount]`; kept until it is released
+   * @param gradient and moments behind it; kept until it is released
    */
   hold(position: Position__Output, node: TreeNode, gradient: WireVector): void {
     const step = this.enter(position);
@@ -152,7 +158,7 @@ export class Exchange {
       kind: 'node',
       position: checkedPosition(position, what),
       node: node ?? { level: 0, index: -1 },
-      range: checkedRange(range, this.shape.gradientCount, what),
+      range: checkedRange(range, this.vector.length, what),
     };
     if (!this.widestTree.contains(part.node)) {
       const { level, index } = part.node;
@@ -194,7 +200,7 @@ export class Exchange {
       this.step = new StepExchange(
         position,
         this.shape.member,
-        this.shape.precision,
+        this.vector,
         this.peers,
         memory,
         output,

@@ -1,4 +1,3 @@
-import { addInto } from '../../reduction/gradient-vectors.js';
 import { nodeKey, type ReductionTree, type TreeNode } from '../../reduction/tree.js';
 import { bytesOf } from '../../transport/bytes.js';
 import type { TransferMemory } from '../../transport/transfer-memory.js';
@@ -17,12 +16,14 @@ interface Partial {
  * @param parts the range of each node by {@link nodeKey}; the nodes' leaves are disjoint and all of the tree's. They
  * are not changed.
  * @param memory where the sum is made
+ * @param add left = left + right; the left one is at the start of an aligned buffer
  * @returns in memory of its own
  */
 export function sumOfNodes(
   tree: ReductionTree,
   parts: ReadonlyMap<string, WireVector>,
   memory: TransferMemory<ArrayBufferLike>,
+  add: (left: WireVector, right: WireVector) => void,
 ): WireVector {
   const copy = (values: WireVector): WireVector => {
     const bytes = memory.take(values.byteLength);
@@ -37,7 +38,7 @@ export function sumOfNodes(
     const [left, right] = [child(0), child(1)];
     if (!left || !right) return left ?? right;
     const values = left.isOwn ? left.values : copy(left.values);
-    addInto(values, right.values);
+    add(values, right.values);
     if (right.isOwn) memory.give(right.values.buffer);
     return { values, isOwn: true };
   };

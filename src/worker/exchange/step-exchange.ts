@@ -1,6 +1,5 @@
 import type { Clock } from '../../clock.js';
 import { nodeKey, ReductionTree, type TreeNode } from '../../reduction/tree.js';
-import type { WirePrecision } from '../../run/training-run.js';
 import { TransportError } from '../../transport/error.js';
 import type { Position__Output } from '../../transport/generated/fcaenet/v1/Position.js';
 import type { Reduce__Output } from '../../transport/generated/fcaenet/v1/Reduce.js';
@@ -8,6 +7,7 @@ import type { TransferMemory } from '../../transport/transfer-memory.js';
 import type { WireVector } from '../../transport/wire-vector.js';
 import { bytesOfElements, elementsOf } from './elements.js';
 import { sumOfNodes } from './node-sum.js';
+import type { NodeVector } from './node-vector.js';
 import type { ExchangeOutput } from './output.js';
 import { type ElementRange, type OwnedElements, rangeKey } from './ranges.js';
 
@@ -35,7 +35,7 @@ export class StepExchange {
   constructor(
     readonly position: Position__Output,
     private readonly self: number,
-    private readonly precision: WirePrecision,
+    private readonly vector: NodeVector,
     private readonly peers: ReadonlySet<number>,
     private readonly memory: TransferMemory<ArrayBufferLike>,
     private readonly output: ExchangeOutput,
@@ -87,7 +87,7 @@ export class StepExchange {
 
   /** Keeps the bytes of a part that is wanted. */
   receive(sender: number, node: TreeNode, range: ElementRange, bytes: Uint8Array): void {
-    this.parts.set(partKey(sender, node, range), elementsOf(bytes, this.precision));
+    this.parts.set(partKey(sender, node, range), elementsOf(bytes, this.vector.precision));
     this.add();
   }
 
@@ -135,7 +135,7 @@ export class StepExchange {
         if (part) parts.set(nodeKey(node), part);
       }
       if (parts.size < nodes.length) continue;
-      const sum = sumOfNodes(tree, parts, this.memory);
+      const sum = sumOfNodes(tree, parts, this.memory, this.vector.adderOf(range));
       this.summed.set(rangeKey(range), attempt);
       const reduceSeconds = (this.clock.nowMs() - sinceMs) / 1000;
       this.output.sum({ position: this.position, range, attempt, reduceSeconds, sum });

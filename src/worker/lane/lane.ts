@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { TreeNode } from '../../reduction/tree.js';
-import { bytesOf } from '../../transport/bytes.js';
+import { byteLengthOf, bytesOf } from '../../transport/bytes.js';
 import type { Position__Output } from '../../transport/generated/fcaenet/v1/Position.js';
 import type { WeightsRange__Output } from '../../transport/generated/fcaenet/v1/WeightsRange.js';
 import type { Traffic } from '../../transport/service.js';
@@ -92,10 +92,14 @@ export class Lane {
     this.send({ kind: 'relayed', member, message: copy }, [copy.buffer]);
   }
 
-  /** Hands over a node's gradient, which is copied. */
-  hold(position: Position__Output, node: TreeNode, gradient: WireVector): void {
-    const bytes = this.memory.take(gradient.byteLength);
-    bytes.set(bytesOf(gradient));
+  /** Hands over a node's gradient and its packed moments, which are copied. */
+  hold(position: Position__Output, node: TreeNode, ...parts: (WireVector | Float64Array)[]): void {
+    const bytes = this.memory.take(byteLengthOf(parts.map(bytesOf)));
+    let end = 0;
+    for (const part of parts) {
+      bytes.set(bytesOf(part), end);
+      end += part.byteLength;
+    }
     const id = ++this.lastHeld;
     this.held.set(id, bytes.buffer);
     const { level, index } = node;

@@ -97,7 +97,7 @@ function groupOf({ members, microbatches, gradientCount, precision }: Case, chan
   const numbers = Array.from({ length: members }, (_, place) => place + 1);
   const group = new ExchangeGroup(
     numbers,
-    { precision, gradientCount, weightCount: 7, microbatches },
+    { precision, gradientCount, momentBlocks: [], weightCount: 7, microbatches },
     chance,
   );
   group.tell((exchange) => exchange.setPeers(numbers));

@@ -7,7 +7,13 @@ import { messagesOf } from '../../../src/worker/exchange/part-messages.js';
 import { PartReceiver } from '../../../src/worker/exchange/part-receiver.js';
 import { cut, GroupMember, position, reduceOf } from './group.js';
 
-const shape = { precision: 'float32' as const, gradientCount: 8, weightCount: 6, microbatches: 2 };
+const shape = {
+  precision: 'float32' as const,
+  gradientCount: 8,
+  momentBlocks: [],
+  weightCount: 6,
+  microbatches: 2,
+};
 const tree = new ReductionTree(4, 2);
 const leaf = (index: number) => ({ level: 0, index });
 const bothLeaves = [

@@ -5,7 +5,13 @@ import { Chance } from '../../simulation/chance.js';
 import { cut, ExchangeGroup } from './group.js';
 
 const weightCount = 11;
-const shape = { precision: 'float32' as const, gradientCount: 3, weightCount, microbatches: 2 };
+const shape = {
+  precision: 'float32' as const,
+  gradientCount: 3,
+  momentBlocks: [],
+  weightCount,
+  microbatches: 2,
+};
 const weightsOf = (version: number) =>
   Float32Array.from({ length: weightCount }, (_, place) => 100 * version + place);
 

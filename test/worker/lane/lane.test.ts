@@ -20,6 +20,7 @@ const { Lane } = (await import(
 const shape = {
   precision: 'float32' as const,
   gradientCount: 300_001,
+  momentBlocks: [],
   weightCount: 300_007,
   microbatches: 2,
 };

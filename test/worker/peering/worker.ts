@@ -9,6 +9,7 @@ import { Peering } from '../../../src/worker/peering/peering.js';
 export const shape = {
   precision: 'float32' as const,
   gradientCount: 600_003,
+  momentBlocks: [],
   weightCount: 600_011,
   microbatches: 4,
 };
