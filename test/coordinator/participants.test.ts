@@ -22,6 +22,7 @@ test('when more than half of the pairs cannot connect the star is used, which is
   const participants = new Participants(pool, true);
   const [a, b, c] = members as [Member, Member, Member];
   const block = (from: Member, to: Member) => pool.emit('peerUnreachable', from, to, 'it does not answer');
+  participants.tell(members);
   for (const [from, to] of [
     [a, b],
     [b, a],
@@ -35,6 +36,19 @@ test('when more than half of the pairs cannot connect the star is used, which is
   expect(participants.choose()).toBeNull();
   expect(participants.news()).toEqual({ blocked: 4, pairs: 6 });
   expect(participants.news()).toBeNull();
+  // Whoever takes part anew connects anew.
+  participants.tell([b, c]);
+  participants.tell(members);
+  expect([participants.choose(), participants.news()]).toEqual([members, null]);
+  for (const [from, to] of [
+    [a, b],
+    [b, a],
+    [a, c],
+    [c, a],
+  ] as const) {
+    block(from, to);
+  }
+  expect(participants.news()).toEqual({ blocked: 4, pairs: 6 });
   // Of the two that are left each reaches the other.
   pool.remove(a, { reason: 'it left', failure: null });
   expect(participants.choose()).toEqual([b, c]);

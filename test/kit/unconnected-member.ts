@@ -11,7 +11,7 @@ export function unconnectedMember(slot = 0, name = 'w'): Member {
     name,
     instanceId: 'i',
     session: 1,
-    stream: { on: () => {} } as unknown as WorkerStream,
+    stream: { on: () => {}, write: () => true } as unknown as WorkerStream,
     memory: new TransferMemory(0),
     clock: systemClock,
     line: { received: new LinePace(), sent: new LinePace() },

@@ -32,7 +32,7 @@ export function canTakePart({ peerAddress, sharedMemory }: Member): boolean {
  */
 export class Participants {
   private members: readonly Member[] = [];
-  /** For each member by its number: those that it cannot reach. They never connect again. */
+  /** For each member by its number: those that it cannot reach. They connect again when one of them takes part anew. */
   private readonly unreached = new Map<number, Set<number>>();
   private hasSaidBlocked = false;
 
@@ -69,6 +69,10 @@ export class Participants {
 
   /** Tells the members of one another, where they do not know yet. */
   tell(members: readonly Member[]): void {
+    for (const { number } of members.filter((member) => !this.members.includes(member))) {
+      this.unreached.delete(number);
+      for (const others of this.unreached.values()) others.delete(number);
+    }
     this.members = members;
     const key = members.map(({ number }) => number).join();
     const ignorant = members.filter(({ toldPeers }) => toldPeers !== key);
