@@ -58,15 +58,19 @@ export function stateOf(cell: Cell): CellState {
   }
 }
 
-/** The settings that decide the result, and the path of the weights: their content is not recorded. */
+/** The settings that decide the result, and the paths of dataset and weights, which the hash leaves out. */
 function differencesOf(before: TrainingRun, now: TrainingRun): string[] {
-  const [old, wanted] = [before.spec.model.weights, now.spec.model.weights];
-  const bothHave = old !== null && wanted !== null;
+  const paths = ({ spec }: TrainingRun) => ({
+    'spec.dataset.path': spec.dataset.path,
+    'spec.model.weights': spec.model.weights,
+  });
+  const [old, wanted] = [paths(before), paths(now)];
+  const names = Object.keys(old) as (keyof typeof old)[];
   return [
     ...trainingDifferences(before, now),
-    ...(bothHave && old !== wanted
-      ? [`spec.model.weights (${JSON.stringify(old)}, now ${JSON.stringify(wanted)})`]
-      : []),
+    ...names
+      .filter((name) => old[name] !== wanted[name])
+      .map((name) => `${name} (${JSON.stringify(old[name])}, now ${JSON.stringify(wanted[name])})`),
   ];
 }
 

@@ -41,7 +41,7 @@ test('a run with other training settings does not count, and the sentence names 
   });
 });
 
-test('operational settings may differ, the path of the weights may not', () => {
+test('operational settings may differ, the paths of weights and dataset may not', () => {
   const [cell] = cells as [Cell];
   writeFinished(other(cell, 'spec.operation.workers=7'));
   expect(stateOf(cell)).toMatchObject({ kind: 'finished' });
@@ -50,6 +50,10 @@ test('operational settings may differ, the path of the weights may not', () => {
   expect(stateOf(other(cell, 'spec.model.weights=b'))).toMatchObject({
     kind: 'failed',
     sentence: expect.stringContaining('spec.model.weights ("a", now "b")'),
+  });
+  expect(stateOf(other(cell, 'spec.model.weights=a', 'spec.dataset.path=elsewhere'))).toMatchObject({
+    kind: 'failed',
+    sentence: expect.stringContaining('spec.dataset.path ("data", now "elsewhere")'),
   });
 });
 
