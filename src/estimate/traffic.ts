@@ -1,6 +1,12 @@
 import { KeyedRandom } from '../data/random.js';
 import { wordsPerCode } from '../hashing/codes.js';
-import { featureMethod, usesErasing, usesPositives } from '../methods/methods.js';
+import {
+  featureMethod,
+  networkMakesDatabase,
+  pairLoss,
+  usesErasing,
+  usesPositives,
+} from '../methods/methods.js';
 import type { ModelLayout } from '../model/layout.js';
 import { payloadBytes } from '../reduction/payload.js';
 import { ReductionTree } from '../reduction/tree.js';
@@ -47,14 +53,17 @@ export function estimateTraffic(
   }
   add(step.verification(work), 1);
   const busy = Math.min(workers, step.leavesOf(work.batches[0]!));
-  const trainedIterations = epochs > 0 ? spec.schedule.iterations : 0;
+  const comparesPairs = pairLoss(spec.method) !== null;
+  if (comparesPairs) for (const rows of work.batches) add(step.pairing(rows), epochs);
+  const trainedIterations = epochs > 0 && !comparesPairs ? spec.schedule.iterations : 0;
   add({ sentBytes: busy * contextBytes(spec, counts), receivedBytes: 0 }, trainedIterations);
   const encodesFeatures = featureMethod(spec.method) !== null;
   const featureBytes = 4 * layout.featureWidth;
   const queryBytes = encodesFeatures ? featureBytes : 4 * wordsPerCode(spec.bits);
   add(encodeTraffic(encodedQueries(spec, counts), queryBytes), 1);
   const samples = encodedSamples(spec, counts);
-  add(encodeTraffic(samples, encodesFeatures ? featureBytes : 4 * spec.bits), 1);
+  const isLearned = !encodesFeatures && !networkMakesDatabase(spec.method);
+  add(encodeTraffic(samples, isLearned ? 4 * spec.bits : queryBytes), 1);
   // The weights after the last step are only sent for the last V-step and evaluation. The weights for other V-steps are
   // also those of the next step, but idle workers get them too.
   const fed = (images: number) => Math.min(workers, Math.ceil(images / (2 * encodeBatchSize)));
@@ -116,6 +125,12 @@ class StepTraffic {
     return total;
   }
 
+  /** What a step sends and receives besides, where the loss is over pairs: images, and outputs of each microbatch. */
+  pairing(rows: number): Traffic {
+    const messages = this.leavesOf(rows) * messageBytes;
+    return { sentBytes: messages + 4 * rows, receivedBytes: 2 * messages + 4 * rows * this.spec.bits };
+  }
+
   /**
    * Additional traffic of the whole run for microbatches that are computed twice and sent alone. They are selected by
    * key, so they can be counted.
@@ -148,8 +163,9 @@ class StepTraffic {
   }
 
   private workBytes(tree: ReductionTree, leaves: readonly number[], next: ReductionTree): number {
-    const imagesPerRow = usesPositives(this.spec.method) ? 2 : 1;
-    const rowBytes = 4 * (imagesPerRow + wordsPerCode(this.spec.bits));
+    const { method, bits } = this.spec;
+    const imagesPerRow = usesPositives(method) ? 2 : 1;
+    const rowBytes = 4 * (imagesPerRow + (pairLoss(method) ? bits : wordsPerCode(bits)));
     const leafTags = 10;
     const own = leaves.reduce((sum, leaf) => sum + leafTags + tree.rowCount(leaf) * rowBytes, 0);
     const ahead = leaves.reduce((sum, leaf) => sum + next.rowCount(leaf) * 4 * imagesPerRow, 0);

@@ -1,4 +1,4 @@
-import { featureMethod, imagesPerAnchor } from '../methods/methods.js';
+import { featureMethod, imagesPerAnchor, networkMakesDatabase, pairLoss } from '../methods/methods.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 
 /** The counts of a dataset that determine the size of a run. */
@@ -19,7 +19,7 @@ export interface RunWork {
   readonly anchors: number;
   /** images that pass forward and backward: anchors, positives and erased anchors */
   readonly trainedImages: number;
-  /** images that pass forward only, for V-steps and evaluations */
+  /** images that pass forward only, for database codes, evaluations, and before a loss over pairs */
   readonly encodedImages: number;
 }
 
@@ -39,7 +39,10 @@ export function countWork(spec: TrainingRunSpec, counts: DatasetCounts): RunWork
     anchors,
     trainedImages: anchors * imagesPerAnchor(method),
     encodedImages:
-      encodedSamples(spec, counts) + encodedQueries(spec, counts) + encodedForUntrained(spec, counts),
+      encodedSamples(spec, counts) +
+      encodedQueries(spec, counts) +
+      encodedForUntrained(spec, counts) +
+      (pairLoss(method) ? anchors : 0),
   };
 }
 
@@ -48,12 +51,14 @@ export function evaluations({ schedule, operation }: TrainingRunSpec): number {
   return Math.ceil(schedule.iterations / operation.evaluation.every);
 }
 
-/** Images of the train split that are encoded: sampled ones for V-steps, or all for a method on features. */
-export function encodedSamples(
-  { method, sampledOutputs, schedule, dataset }: TrainingRunSpec,
-  { train }: DatasetCounts,
-): number {
+/**
+ * Images of the train split that are encoded: sampled ones for V-steps, all for a method on features, and all at each
+ * evaluation where the network makes the database codes.
+ */
+export function encodedSamples(spec: TrainingRunSpec, { train }: DatasetCounts): number {
+  const { method, sampledOutputs, schedule, dataset } = spec;
   if (featureMethod(method)) return train;
+  if (networkMakesDatabase(method)) return evaluations(spec) * train;
   return sampledOutputs === 'encoded' ? schedule.iterations * dataset.sampleSize : 0;
 }
 

@@ -3,8 +3,9 @@ import type { ProgressTask } from '../console/progress.js';
 import { OutgoingWeights } from '../coordinator/dispatch/outgoing-weights.js';
 import { CoordinatorError } from '../coordinator/error.js';
 import { evaluateCodes } from '../coordinator/training/evaluation.js';
+import { databaseCodesOfNetwork } from '../coordinator/training/network-codes.js';
 import { isUnset, packCodes } from '../hashing/codes.js';
-import { featureMethod } from '../methods/methods.js';
+import { featureMethod, networkMakesDatabase } from '../methods/methods.js';
 import { nearestClasses } from '../retrieval/confusions.js';
 import type { RetrievalReport } from '../retrieval/evaluate.js';
 import { nearestItems } from '../retrieval/nearest.js';
@@ -43,7 +44,7 @@ export async function evaluateRun(
   const lacks =
     featureMethod(spec.method) && state.hash === null
       ? `${spec.method} learned its hash function`
-      : isUnset(state.codes) && 'its first V-step';
+      : isUnset(state.codes) && !networkMakesDatabase(spec.method) && 'its first V-step';
   if (lacks) {
     throw new CoordinatorError(
       'COORDINATOR_NOTHING_TO_EVALUATE',
@@ -60,6 +61,8 @@ export async function evaluateRun(
     const { globalStep: step } = state.position;
     const weights = new OutgoingWeights(0, step, state.weights, spec.wire.precision);
     const context = { ...surroundings, spec, dataset, term: 0, onProgress };
+    // Those of the checkpoint may be of older weights.
+    if (networkMakesDatabase(spec.method)) state.codes = await databaseCodesOfNetwork(context, weights, null);
     const { report, queryCodes } = await evaluateCodes(context, weights, state, null, null);
     const [database, queries] = [dataset.train.labels, dataset.test.labels];
     const { bits } = spec;

@@ -12,8 +12,11 @@ export const adsh = {
   kind: 'trained',
   positives: false,
   erasing: false,
+  pairs: null,
+  databaseCodes: 'learned',
   firstCodes: 'zero',
   published: {
+    wholeSplit: false,
     sampledOutputs: 'recorded',
     schedule: {
       iterations: 50,

@@ -1,21 +1,70 @@
 import type { Matrix } from './matrix.js';
 import type { MethodSettings } from './settings.js';
 
-/** A method that trains the network: ADSH's loss and V-step, and the branches that its anchors are compared with. */
+/** A method that trains the network: what passes through it, what the loss takes, and how codes are made. */
 export interface TrainedMethod {
   readonly kind: 'trained';
   /** Whether anchors are compared with another image of their class. */
   readonly positives: boolean;
   /** Whether anchors are compared with themselves, the most attended region erased, in a second forward pass. */
   readonly erasing: boolean;
-  /** V before the first V-step: random signs, or 0. */
+  /**
+   * The loss over pairs of images, which the coordinator computes between two passes of a batch; null where a worker
+   * computes the loss of its rows by itself (ADSH's, against V).
+   */
+  readonly pairs: PairLoss | null;
+  /** Where database codes come from: V-steps learn them, or they are signs of the network's outputs. */
+  readonly databaseCodes: 'learned' | 'network';
+  /** V before the first database codes are made: random signs, or 0. */
   readonly firstCodes: 'random' | 'zero';
   /** How its publication trains; null where the run file's presets are the publication. */
   readonly published: PublishedTraining | null;
 }
 
+/**
+ * A loss over pairs of images. Its value and gradient depend on the outputs of a whole batch, so not on who computes
+ * which microbatch. Sums are in float64, in the order of the rows.
+ */
+export interface PairLoss {
+  /** Whether the newest output of every training image is kept, and each row of a batch is paired with all of them. */
+  readonly storesOutputs: boolean;
+  compute(batch: PairBatch): PairLossResult;
+}
+
+/** A batch, and what its loss may depend on. */
+export interface PairBatch {
+  /** z = W f + b: values of the hash layer before tanh, in train mode `[rows, bits]` */
+  readonly outputs: Float32Array;
+  /** Positions in the train split `[rows]` */
+  readonly images: Int32Array;
+  /** Classes of the train split `[n]` */
+  readonly labels: Int32Array;
+  /** Training images of each class */
+  readonly classSizes: Int32Array;
+  readonly bits: number;
+  /**
+   * The newest output of every training image `[n, bits]`, those of this batch among them; 0 for images that were in
+   * none. Null unless the loss stores outputs.
+   */
+  readonly stored: Float32Array | null;
+  /** Optimiser steps of the run before this one. */
+  readonly step: number;
+  readonly settings: MethodSettings;
+}
+
+export interface PairLossResult {
+  /** Part of the loss that pairs have. */
+  readonly similarity: number;
+  /** Part of the loss for outputs that are far from ±1. */
+  readonly quantisation: number;
+  /** Derivatives of the loss by the outputs `[rows, bits]` */
+  readonly gradient: Float64Array;
+}
+
 /** Settings of training of a publication, as they are named in a run file. */
 export interface PublishedTraining {
+  /** Whether an iteration goes through the whole train split; else the paper's number of sampled images. */
+  readonly wholeSplit: boolean;
   readonly sampledOutputs: 'encoded' | 'recorded';
   readonly schedule: {
     readonly iterations: number;

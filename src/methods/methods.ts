@@ -1,7 +1,16 @@
 import { adsh } from './adsh.js';
-import type { FeatureMethod, PublishedTraining, TrainedMethod } from './method.js';
+import { dpsh } from './dpsh.js';
+import { dsh } from './dsh.js';
+import { hashnet } from './hashnet.js';
+import type { FeatureMethod, PairLoss, PublishedTraining, TrainedMethod } from './method.js';
 
-const ofThePaper = { kind: 'trained', firstCodes: 'random', published: null } as const;
+const ofThePaper = {
+  kind: 'trained',
+  pairs: null,
+  databaseCodes: 'learned',
+  firstCodes: 'random',
+  published: null,
+} as const;
 
 /**
  * Every method that `spec.method` may name. `baseline`, `srem`, `esrl` and `fcaenet` are in the order of the ablation
@@ -14,6 +23,9 @@ const table = {
   esrl: { ...ofThePaper, positives: true, erasing: false },
   fcaenet: { ...ofThePaper, positives: true, erasing: true },
   adsh,
+  dpsh,
+  dsh,
+  hashnet,
   lsh: { kind: 'features', load: async () => (await import('./lsh.js')).lsh },
   sh: { kind: 'features', load: async () => (await import('./sh.js')).sh },
   itq: { kind: 'features', load: async () => (await import('./itq.js')).itq },
@@ -45,7 +57,22 @@ export function usesErasing(method: Method): boolean {
   return trainedMethod(method)?.erasing ?? false;
 }
 
-/** Whether V is 0 before the method's first V-step; else it is random. */
+/** The method's loss over pairs, which the coordinator computes; null where workers compute the loss. */
+export function pairLoss(method: Method): PairLoss | null {
+  return trainedMethod(method)?.pairs ?? null;
+}
+
+/** Whether the newest output of every training image is kept. */
+export function storesOutputs(method: Method): boolean {
+  return pairLoss(method)?.storesOutputs ?? false;
+}
+
+/** Whether database codes are signs of the network's outputs for all training images. */
+export function networkMakesDatabase(method: Method): boolean {
+  return trainedMethod(method)?.databaseCodes === 'network';
+}
+
+/** Whether V is 0 before the method's first database codes are made; else it is random. */
 export function beginsWithoutCodes(method: Method): boolean {
   return trainedMethod(method)?.firstCodes === 'zero';
 }

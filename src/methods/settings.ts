@@ -12,6 +12,25 @@ export interface NumberSetting {
  * docs/methods.md has their sources.
  */
 export const methodSettings = {
+  dpsh: {
+    /** η: the weight of the distance between outputs and their signs. */
+    eta: { published: 10, least: 0, most: 1e6, isWhole: false },
+  },
+  dsh: {
+    /** m / bits: the squared distance from which on dissimilar pairs are far enough. */
+    margin: { published: 2, least: 0, most: 1e6, isWhole: false },
+    /** α: the weight of the distance of magnitudes to 1. */
+    alpha: { published: 0.01, least: 0, most: 1e6, isWhole: false },
+  },
+  hashnet: {
+    /** α · bits: the slope of the likelihood's sigmoid. */
+    sigmoid: { published: 10, least: 1e-6, most: 1e6, isWhole: false },
+    /** Steps after which β grows. */
+    stepSize: { published: 200, least: 1, most: 1_000_000_000, isWhole: true },
+    /** β is (1 + growth · steps)^power. */
+    growth: { published: 0.005, least: 0, most: 1e6, isWhole: false },
+    power: { published: 0.5, least: 0, most: 10, isWhole: false },
+  },
   itq: {
     /** Updates of the rotation. */
     iterations: { published: 50, least: 1, most: 10_000, isWhole: true },
@@ -44,3 +63,10 @@ export const publishedSettings = Object.fromEntries(
     Object.fromEntries(Object.entries(settings).map(([name, { published }]) => [name, published])),
   ]),
 ) as MethodSettings;
+
+/** The methods' settings among others. */
+export function methodSettingsOf(settings: MethodSettings): MethodSettings {
+  return Object.fromEntries(
+    Object.entries(settings).filter(([group]) => Object.hasOwn(methodSettings, group)),
+  ) as MethodSettings;
+}

@@ -17,11 +17,18 @@ import {
   knownLoss,
   type LeafResult,
   lossOfOutputs,
+  outputsOfLoss,
 } from './fcaenet.js';
 import type { GradientMemory, GradientSums } from './gradient-sums.js';
 import { GraphSums } from './graph/graph-sums.js';
 import { NetworkGraphs } from './graph/network-graphs.js';
-import { momentsOf, type Network, type ReadStatistics, type TrainingFeatures } from './network.js';
+import {
+  type Features,
+  momentsOf,
+  type Network,
+  type ReadStatistics,
+  type TrainingFeatures,
+} from './network.js';
 import { normalizeImages } from './preprocess.js';
 
 /** Graphs of the networks that have any. */
@@ -82,15 +89,16 @@ export async function computeGradientAnywhere(
   if (readsAtOnce()) return computeGradient(network, input);
   checkInput(network, input);
   const images = firstImages(input);
-  const first = await runPass(network, images);
+  const outputsOf = (pass: Features) => outputsOfLoss(pass, input);
+  const first = await runPass(network, images, outputsOf);
   const erasing = usesErasing(input.method) ? eraseHottest(network, first.featureMaps, input) : null;
-  const second = erasing && (await runPass(network, erasing.images));
+  const second = erasing && (await runPass(network, erasing.images, outputsOf));
   const { gradients, ...outputs } = lossOfOutputs(network, input, first.u, second?.u ?? null);
   const passes = erasing ? [images, erasing.images] : [images];
   const gradient = await backward(network, input.gradient, () =>
     knownLoss(
       outputs.losses,
-      passes.map((pass) => network.forwardTrain(imageTensor(network, pass)).u),
+      passes.map((pass) => outputsOf(network.forwardTrain(imageTensor(network, pass)))),
       gradients,
     ),
   );
@@ -126,6 +134,31 @@ export async function encodeImagesAnywhere(
   }
 }
 
+/**
+ * z = W f + b of a microbatch in train mode, on any engine: what a loss over pairs takes. Where no graph is run, z has
+ * the bits that the microbatch's gradient is computed from.
+ * @param given normalised images, or bytes `[count, height, width, 3]`
+ * @returns `[count, bits]`
+ */
+export async function trainingOutputsAnywhere(
+  network: Network,
+  given: Float32Array | Uint8Array,
+  count: number,
+): Promise<Float32Array<ArrayBuffer>> {
+  const { height, width } = network.layout;
+  checkElements('A batch of images', given.length, count * height * width * 3);
+  const oneCall = graphs(network);
+  if (oneCall) return oneCall.trainingOutputs(given, count);
+  const images = normalizedImages(network, given);
+  const outputs = tf.tidy(() => network.forwardTrain(imageTensor(network, images)).linear);
+  try {
+    const [linear] = readsAtOnce() ? [Float32Array.from(outputs.dataSync())] : await readValues([outputs]);
+    return linear!;
+  } finally {
+    tf.dispose(outputs);
+  }
+}
+
 function normalized(
   network: Network,
   { anchors, positives, ...input }: GradientInput<Float32Array | Uint8Array>,
@@ -142,20 +175,25 @@ function normalizedImages({ layout }: Network, images: Float32Array | Uint8Array
 }
 
 interface ReadPass {
+  /** What the loss takes `[rows, bits]` */
   readonly u: Float32Array<ArrayBuffer>;
   readonly featureMaps: FeatureMaps;
   readonly statistics: readonly ReadStatistics[];
 }
 
 /** A forward pass in train mode, with all its results read from the engine. */
-async function runPass(network: Network, images: Float32Array): Promise<ReadPass> {
+async function runPass(
+  network: Network,
+  images: Float32Array,
+  outputsOf: (pass: Features) => Tensor,
+): Promise<ReadPass> {
   const features = tf.tidy(
     () => network.forwardTrain(imageTensor(network, images)) as TrainingFeatures & TensorContainer,
   );
   try {
-    const { u, featureMap, statistics } = features;
+    const { featureMap, statistics } = features;
     const moments = statistics.flatMap(({ mean, variance }) => [mean, variance]);
-    const [outputs, map, ...values] = await readValues([u, featureMap, ...moments]);
+    const [outputs, map, ...values] = await readValues([outputsOf(features), featureMap, ...moments]);
     return {
       u: outputs!,
       featureMaps: { shape: featureMap.shape, values: map! },

@@ -6,11 +6,31 @@ import { attentionMap } from './attention.js';
 import type { BatchNormMoments } from './batch-norm-moments.js';
 import { type ErasingSettings, eraseImage, erasingMask } from './erasing.js';
 import { checkElements, ModelError } from './error.js';
-import { computeLoss, type LossInput } from './loss.js';
-import { type Network, readMoments } from './network.js';
+import { computeLoss, type LossInput, lossTerms } from './loss.js';
+import { type Features, type Network, readMoments } from './network.js';
 
 /** One microbatch: some rows of a batch. */
-export interface GradientInput<Images extends Float32Array | Uint8Array = Float32Array> extends LossInput {
+export type GradientInput<Images extends Float32Array | Uint8Array = Float32Array> =
+  | AdshInput<Images>
+  | KnownLossInput<Images>;
+
+/** A microbatch whose loss is ADSH's, with the method's terms. */
+export interface AdshInput<Images extends Float32Array | Uint8Array = Float32Array>
+  extends Microbatch<Images>,
+    LossInput {
+  readonly outputGradient?: undefined;
+}
+
+/** A microbatch whose part of the loss is known. */
+export interface KnownLossInput<Images extends Float32Array | Uint8Array = Float32Array>
+  extends Microbatch<Images> {
+  /** Classes `[rows]` */
+  readonly labels: Int32Array;
+  /** Derivatives of the batch's loss by z, the hash layer's values before tanh `[rows, bits]` */
+  readonly outputGradient: Float32Array<ArrayBuffer>;
+}
+
+interface Microbatch<Images extends Float32Array | Uint8Array> {
   readonly method: Method;
   /** Normalised images, or bytes that are still to be normalised `[rows, height, width, 3]` */
   readonly anchors: Images;
@@ -25,7 +45,7 @@ export interface GradientInput<Images extends Float32Array | Uint8Array = Float3
 export interface LeafResult {
   /** Derivatives of the batch's loss `[parameterCount]` in layout order, this microbatch's part. */
   readonly gradient: Float32Array<ArrayBuffer>;
-  /** Outputs of the anchors `[rows, bits]` before the update. */
+  /** Outputs of the anchors `[rows, bits]` before the update; z where the loss is known. */
   readonly u: Float32Array<ArrayBuffer>;
   /** The same for the positives, null when the method has none. */
   readonly positiveU: Float32Array<ArrayBuffer> | null;
@@ -33,7 +53,7 @@ export interface LeafResult {
   readonly erasedU: Float32Array<ArrayBuffer> | null;
   /** SREM's masks of the anchors `[rows, height, width]`, 0 = erased; null when the method does not erase. */
   readonly masks: Uint8Array<ArrayBuffer> | null;
-  /** This microbatch's part of the batch's similarity, quantisation, positive and augmented loss. */
+  /** This microbatch's part of the batch's similarity, quantisation, positive and augmented loss; 0 where it is known. */
   readonly losses: Float64Array<ArrayBuffer>;
   readonly moments: BatchNormMoments;
 }
@@ -41,8 +61,8 @@ export interface LeafResult {
 /**
  * Gradient of the loss for one microbatch. Pass 1 runs [anchors; positives] as ONE BatchNorm batch (only the anchors
  * when the method has no positives). Pass 2 runs the anchors, erased at the highest attention of pass 1. Then the loss
- * is computed in float64, and one backward pass goes through both. The result depends only on the weights and the
- * input. No tensor outlives the call.
+ * is computed in float64, and one backward pass goes through both. Where the loss is known, there is only the backward
+ * pass. The result depends only on the weights and the input. No tensor outlives the call.
  * @throws ModelError `MODEL_SHAPE` when an input's length does not match, `MODEL_POSITIVES` when positives are missing
  * or not used
  */
@@ -70,7 +90,8 @@ function runPasses(
   input: GradientInput,
 ): Omit<LeafResult, 'gradient'> & { readonly loss: Scalar } {
   const first = network.forwardTrain(imageTensor(network, firstImages(input)));
-  const firstU = Float32Array.from(first.u.dataSync());
+  const outputsOf = (pass: Features) => outputsOfLoss(pass, input);
+  const firstU = Float32Array.from(outputsOf(first).dataSync());
   const erasing = usesErasing(input.method) ? eraseHottest(network, valuesOf(first.featureMap), input) : null;
   const second = erasing && network.forwardTrain(imageTensor(network, erasing.images));
   const erasedU = second && Float32Array.from(second.u.dataSync());
@@ -80,12 +101,13 @@ function runPasses(
     ...outputs,
     masks: erasing?.masks ?? null,
     moments: readMoments(network.layout, passes),
-    loss: knownLoss(
-      outputs.losses,
-      passes.map((pass) => pass.u),
-      gradients,
-    ),
+    loss: knownLoss(outputs.losses, passes.map(outputsOf), gradients),
   };
+}
+
+/** What the loss of a microbatch is differentiated by: u, or z where it is known. */
+export function outputsOfLoss({ linear, u }: Features, { outputGradient }: GradientInput): Tensor2D {
+  return outputGradient ? linear : u;
 }
 
 /** What pass 1 is given: the anchors, and behind them the positives where the method uses them. */
@@ -105,6 +127,10 @@ export function lossOfOutputs(
   first: Float32Array<ArrayBuffer>,
   erasedU: Float32Array<ArrayBuffer> | null,
 ): Pick<LeafResult, 'u' | 'positiveU' | 'erasedU' | 'losses'> & { readonly gradients: Float32Array[] } {
+  if (input.outputGradient) {
+    const losses = new Float64Array(lossTerms.length);
+    return { u: first, positiveU: null, erasedU: null, losses, gradients: [input.outputGradient] };
+  }
   const outputSize = input.labels.length * layout.bits;
   const u = first.slice(0, outputSize);
   const positiveU = input.positives && first.slice(outputSize);
@@ -188,7 +214,7 @@ function joined(first: Float32Array, second: Float32Array): Float32Array {
 export function checkInput(network: Network, input: GradientInput<Float32Array | Uint8Array>): void {
   const { layout } = network;
   if (input.gradient) checkElements('A gradient', input.gradient.length, layout.parameterCount);
-  const { anchors, positives, labels, method } = input;
+  const { anchors, positives, labels, method, outputGradient } = input;
   const elements = labels.length * layout.height * layout.width * 3;
   checkElements('A batch of anchors', anchors.length, elements);
   if (usesPositives(method) !== (positives !== null)) {
@@ -196,4 +222,7 @@ export function checkInput(network: Network, input: GradientInput<Float32Array |
     throw new ModelError('MODEL_POSITIVES', `Method ${method} ${problem}.`);
   }
   if (positives) checkElements('A batch of positives', positives.length, elements);
+  if (outputGradient) {
+    checkElements('A gradient by outputs', outputGradient.length, labels.length * layout.bits);
+  }
 }

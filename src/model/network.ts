@@ -14,7 +14,9 @@ export interface Features {
   readonly featureMap: Tensor4D;
   /** Its mean over height and width `[rows, featureWidth]` */
   readonly pooled: Tensor2D;
-  /** u = tanh(W f + b) `[rows, bits]` (equation 2) */
+  /** z = W f + b `[rows, bits]` */
+  readonly linear: Tensor2D;
+  /** u = tanh(z) `[rows, bits]` (equation 2) */
   readonly u: Tensor2D;
 }
 
@@ -164,10 +166,8 @@ export class Network {
     const featureMap = runLayers(layers, images, apply);
     const [weight, bias] = this.variables.slice(parameters.length - 2);
     const pooled = tf.mean<Tensor2D>(featureMap, [1, 2]);
-    const u = tf.tidy(() =>
-      tf.tanh(tf.add<Tensor2D>(tf.matMul(pooled, weight as unknown as Tensor2D), bias!)),
-    );
-    return { featureMap, pooled, u };
+    const linear = tf.tidy(() => tf.add<Tensor2D>(tf.matMul(pooled, weight as unknown as Tensor2D), bias!));
+    return { featureMap, pooled, linear, u: tf.tanh(linear) };
   }
 }
 

@@ -19,7 +19,8 @@ export function paperPreset(written: WrittenSpec): PresetSpec {
   const method = written.method ?? 'fcaenet';
   const isTrained = featureMethod(method) === null;
   const published = publishedTraining(method);
-  const sampleSize = written.dataset?.sampleSize ?? (isTrained ? paperSampleSize(written.dataset?.kind) : 1);
+  const sizeOf = published?.wholeSplit ? trainSplitSize : paperSampleSize;
+  const sampleSize = written.dataset?.sampleSize ?? (isTrained ? sizeOf(written.dataset?.kind) : 1);
   return {
     method,
     bits,
@@ -115,6 +116,23 @@ function paperSampleSize(kind: DatasetKind | null | undefined): number {
     return missing('spec.dataset.sampleSize', 'a whole number, or spec.dataset.kind to take the paper’s');
   }
   return kind === 'nabirds' || kind === 'vegfru' ? 4000 : 2000;
+}
+
+/** Images of the published train splits. */
+const trainSplits: Readonly<Record<DatasetKind, number>> = {
+  cub: 5994,
+  aircraft: 6667,
+  food101: 75_750,
+  nabirds: 23_929,
+  vegfru: 29_200,
+};
+
+function trainSplitSize(kind: DatasetKind | null | undefined): number {
+  if (kind !== undefined && kind !== null) return trainSplits[kind];
+  return missing(
+    'spec.dataset.sampleSize',
+    'the number of training images, or spec.dataset.kind to take that of the published dataset',
+  );
 }
 
 /** Reports a missing field that has no default. */

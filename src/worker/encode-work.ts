@@ -1,11 +1,12 @@
 import { packCodes, signCodes } from '../hashing/codes.js';
-import { encodeImagesAnywhere } from '../model/any-engine.js';
+import { encodeImagesAnywhere, trainingOutputsAnywhere } from '../model/any-engine.js';
 import type { Network } from '../model/network.js';
 import { colorHistogram, histogramBins } from '../retrieval/histogram.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { arrayFrom, bytesOf } from '../transport/bytes.js';
 import type { EncodeWork__Output } from '../transport/generated/fcaenet/v1/EncodeWork.js';
 import { WorkerError } from './error.js';
+import { type RowViews, viewsOfRows } from './images/rows.js';
 import type { ImageSource } from './images/source.js';
 
 /** What encode work needs besides its message. */
@@ -17,7 +18,8 @@ export interface EncodeContext {
 
 /**
  * Computes one batch of encode work: packed codes sign(u) (uint32 words), the outputs u themselves (float32), pooled
- * features (float32) or colour histograms (uint32), one after another in the order of the images.
+ * features (float32), colour histograms (uint32), or z of a microbatch in train mode (float32), one after another in
+ * the order of the images.
  * @throws WorkerError when an image is outside the split
  */
 export async function computeEncodeWork(
@@ -34,7 +36,7 @@ export async function computeEncodeWork(
       `encode batch ${work.batch} names image ${outside} of a split of ${count}`,
     );
   }
-  const pixels = await source.read(indices, null);
+  const pixels = await source.read(indices, viewsOfBatch(spec, work, indices));
   if (work.output === 'COLOR_HISTOGRAM') {
     const size = pixels.length / indices.length;
     const histograms = new Uint32Array(indices.length * histogramBins);
@@ -43,7 +45,19 @@ export async function computeEncodeWork(
     });
     return bytesOf(histograms);
   }
+  if (work.output === 'TRAINING') {
+    return bytesOf(await trainingOutputsAnywhere(network, pixels, indices.length));
+  }
   const { u, features } = await encodeImagesAnywhere(network, pixels, indices.length);
   if (work.output === 'FEATURES') return bytesOf(features);
   return bytesOf(work.output === 'OUTPUTS' ? u : packCodes(signCodes(u), spec.bits));
+}
+
+/** The views of an encode batch's pictures: those of a step for its microbatch, else those of queries. */
+export function viewsOfBatch(
+  { augmentation }: TrainingRunSpec,
+  { position }: EncodeWork__Output,
+  indices: Int32Array,
+): RowViews | null {
+  return position && viewsOfRows(augmentation, position, indices).anchors;
 }

@@ -1,7 +1,7 @@
 import { type KeyedRandom, Purpose } from '../data/random.js';
 import { signCodes } from '../hashing/codes.js';
 import { summarizeCodes } from '../hashing/similarity.js';
-import { usesPositives } from '../methods/methods.js';
+import { pairLoss, usesPositives } from '../methods/methods.js';
 import type { GradientInput } from '../model/fcaenet.js';
 import { microbatchRows } from '../model/microbatch-memory.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
@@ -20,6 +20,18 @@ export function fixedMicrobatch(
   random: KeyedRandom,
 ): GradientInput<Uint8Array> {
   const rows = microbatchRows(spec);
+  const shared = {
+    anchors: rotations(spec, picture, rows, 0),
+    positives: usesPositives(spec.method) ? rotations(spec, picture, rows, rows) : null,
+    labels: Int32Array.from({ length: rows }, (_, i) => i % classCount),
+    method: spec.method,
+    erasing: spec.erasing,
+  };
+  if (pairLoss(spec.method)) {
+    const length = rows * spec.bits;
+    const noise = (_: unknown, i: number) => (random.unit(Purpose.probe, 0, 0, i) - 0.5) / rows;
+    return { ...shared, outputGradient: Float32Array.from({ length }, noise) };
+  }
   const codes = signCodes(
     Float32Array.from(
       { length: databaseSize * spec.bits },
@@ -34,17 +46,13 @@ export function fixedMicrobatch(
     ratio: 1 / (classCount - 1),
   });
   return {
-    anchors: rotations(spec, picture, rows, 0),
-    positives: usesPositives(spec.method) ? rotations(spec, picture, rows, rows) : null,
-    labels: Int32Array.from({ length: rows }, (_, i) => i % classCount),
+    ...shared,
     ownCodes: Int8Array.from({ length: rows * spec.bits }, (_, i) => codes[i % codes.length]!),
     summary,
     batchRows: rows,
-    method: spec.method,
     gamma: spec.loss.gamma,
     alpha: spec.loss.alpha,
     beta: spec.loss.beta,
-    erasing: spec.erasing,
   };
 }
 

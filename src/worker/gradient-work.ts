@@ -1,10 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
 import { unpackCodes } from '../hashing/codes.js';
 import type { CodeSummary } from '../hashing/similarity.js';
-import { beginsWithoutCodes } from '../methods/methods.js';
+import { beginsWithoutCodes, pairLoss } from '../methods/methods.js';
 import { computeGradientAnywhere, gradientSumsInEngine } from '../model/any-engine.js';
 import type { GradientMemory, GradientSums } from '../model/gradient-sums.js';
 import type { Network } from '../model/network.js';
+import type { GradientInput } from '../model/fcaenet.js';
 import { HostSums } from '../reduction/host-sums.js';
 import { mergeOutcomes, type NodeOutcome, type NodePayload, payloadDigest } from '../reduction/payload.js';
 import { type SummationStep, summationOrder } from '../reduction/summation-order.js';
@@ -25,7 +26,8 @@ export interface GradientContext {
   readonly trainImages: ImageSource;
   /** `[n]`, classes of the train split. */
   readonly trainLabels: Int32Array;
-  readonly summary: CodeSummary;
+  /** Of V; null where the loss is over pairs, and so known. */
+  readonly summary: CodeSummary | null;
   /** A node's gradient is given back to it when the next one is asked for. */
   readonly memory: GradientMemory;
 }
@@ -88,10 +90,7 @@ export async function* computeGradientWork(
     const loaded = performance.now();
     // The loader's thread answers while this one computes.
     coming = load(steps[place + 1]);
-    const { u, losses, moments } = await sums.compute({
-      ...inputs,
-      ...settings(context, work.batchRows),
-    });
+    const { u, losses, moments } = await sums.compute(gradientInput(context, work.batchRows, inputs));
     let outcome: NodeOutcome = { u, losses, moments };
     const isAlone = completes !== null && merged === 0;
     const gradient = isAlone ? null : sums.current();
@@ -136,18 +135,19 @@ function gradientSums({ spec, network, memory }: GradientContext, tree: Reductio
   );
 }
 
-/** The settings of the run that every microbatch shares. */
-function settings({ spec, summary }: GradientContext, batchRows: number) {
-  return {
-    summary,
-    batchRows,
-    method: spec.method,
-    gamma: spec.loss.gamma,
-    alpha: spec.loss.alpha,
-    beta: spec.loss.beta,
-    erasing: spec.erasing,
-  };
+/** A loaded microbatch with the settings of the run that all share. */
+function gradientInput(
+  { spec, summary }: GradientContext,
+  batchRows: number,
+  { ownCodes, outputGradient, ...loaded }: LoadedLeaf,
+): GradientInput<Uint8Array> {
+  const { method, erasing, loss } = spec;
+  const shared = { ...loaded, method, erasing };
+  if (outputGradient) return { ...shared, outputGradient };
+  return { ...shared, ownCodes: ownCodes!, summary: summary!, batchRows, ...loss };
 }
+
+type LoadedLeaf = Awaited<ReturnType<typeof loadLeaf>>;
 
 async function loadLeaf(
   context: GradientContext,
@@ -171,9 +171,9 @@ async function loadLeaf(
   const anchors = indices(leaf.anchors, 'the anchors of a microbatch');
   const positives =
     leaf.positives.byteLength > 0 ? indices(leaf.positives, 'the positives of a microbatch') : null;
-  const packed = arrayFrom(Uint32Array, leaf.ownCodes, 'the codes of a microbatch');
-  const isUnset = packed.length === 0 && beginsWithoutCodes(spec.method);
-  const ownCodes = isUnset ? new Int8Array(rows * spec.bits) : unpackCodes(packed, rows, spec.bits);
+  const head = pairLoss(spec.method)
+    ? { outputGradient: outputGradientOf(leaf, rows, spec.bits), ownCodes: null }
+    : { outputGradient: null, ownCodes: ownCodesOf(leaf, rows, spec) };
   const views = viewsOfRows(spec.augmentation, position, anchors);
   // Both at once: they are independent reads.
   const [anchorPixels, positivePixels] = await Promise.all([
@@ -184,6 +184,17 @@ async function loadLeaf(
     anchors: anchorPixels,
     positives: positivePixels,
     labels: anchors.map((anchor) => trainLabels[anchor]!),
-    ownCodes,
+    ...head,
   };
+}
+
+function outputGradientOf(leaf: Leaf__Output, rows: number, bits: number): Float32Array<ArrayBuffer> {
+  return arrayFrom(Float32Array, leaf.outputGradient, 'the output gradient of a microbatch', rows * bits);
+}
+
+/** The rows' own codes `[rows, bits]`; 0 before the first V-step of a method that begins with V = 0. */
+function ownCodesOf(leaf: Leaf__Output, rows: number, { method, bits }: TrainingRunSpec): Int8Array {
+  const packed = arrayFrom(Uint32Array, leaf.ownCodes, 'the codes of a microbatch');
+  const isUnset = packed.length === 0 && beginsWithoutCodes(method);
+  return isUnset ? new Int8Array(rows * bits) : unpackCodes(packed, rows, bits);
 }

@@ -4,7 +4,7 @@ import { loadEngine } from '../engine/loader.js';
 import type { CodeSummary } from '../hashing/similarity.js';
 import { arithmeticVersion } from '../identity/arithmetic-version.js';
 import type { GpuDevice } from '../machine/devices/device.js';
-import { usesErasing, usesPositives } from '../methods/methods.js';
+import { pairLoss, usesErasing, usesPositives } from '../methods/methods.js';
 import { microbatchGraphHash } from '../model/any-engine.js';
 import type { BatchNormMoments } from '../model/batch-norm-moments.js';
 import { describeModel, type ModelLayout } from '../model/layout.js';
@@ -20,7 +20,7 @@ import type { Position__Output } from '../transport/generated/fcaenet/v1/Positio
 import type { Ready } from '../transport/generated/fcaenet/v1/Ready.js';
 import { wireBytes } from '../transport/wire-vector.js';
 import { explainedBy, requireDeviceMemory } from './device-limits.js';
-import { computeEncodeWork } from './encode-work.js';
+import { computeEncodeWork, viewsOfBatch } from './encode-work.js';
 import { WorkerError } from './error.js';
 import type { ExchangeShape } from './exchange/exchange.js';
 import { WorkerGradients } from './gradient-memory.js';
@@ -164,7 +164,7 @@ export class WorkerRun {
   }
 
   computeGradients(work: GradientWork__Output, signal: AbortSignal): AsyncGenerator<FinishedNode> {
-    if (!this.summary) {
+    if (!this.summary && !pairLoss(this.spec.method)) {
       throw new WorkerError(
         'WORKER_BAD_WORK',
         'the coordinator sent gradient work before an iteration context',
@@ -205,7 +205,7 @@ export class WorkerRun {
   prefetchEncode(work: EncodeWork__Output): void {
     const split = work.split === 'TRAIN' ? 'train' : 'test';
     const images = this.imagesOf(work.images, split);
-    if (images) this.images[split].prefetch(images, null);
+    if (images) this.images[split].prefetch(images, viewsOfBatch(this.spec, work, images));
   }
 
   async close(): Promise<void> {

@@ -14,7 +14,7 @@ const task = (bits: number) => ({
   method: 'itq' as const,
   features: features(),
   learn: {
-    ...publishedSettings,
+    settings: publishedSettings,
     dimension: 12,
     labels: Int32Array.from({ length: 40 }, (_, i) => i % 3),
     classCount: 3,

@@ -30,6 +30,7 @@ const stepDone = (seconds: number, images: number, losses = [0, 0, 0, 0]): Coord
   losses: Float64Array.from(losses),
   seconds,
   phases: {
+    pairing: 0,
     sending: 0.125 * seconds,
     computing: 0.5 * seconds,
     waiting: 0.25 * seconds,
@@ -106,6 +107,7 @@ test('what a run reports is what is scraped', async () => {
       'fcaenet_bytes_received_total{path="shared_memory"} 0',
       'fcaenet_path_workers{path="star"} 1',
       'fcaenet_path_workers{path="shared_memory"} 2',
+      'fcaenet_step_phase_seconds_total{phase="pairing"} 0',
       'fcaenet_step_phase_seconds_total{phase="sending"} 0.0625',
       'fcaenet_step_phase_seconds_total{phase="computing"} 0.25',
       'fcaenet_step_phase_seconds_total{phase="waiting"} 0.125',

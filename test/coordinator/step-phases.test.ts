@@ -34,7 +34,17 @@ test('every moment of a step belongs to one phase', () => {
     [5_000, (phases) => phases.answering()],
     [8_000, (phases) => phases.summed()],
   );
-  expect(seconds).toEqual({ sending: 1, computing: 2, waiting: 4.5, reducing: 0.5, updating: 2 });
+  expect(seconds).toEqual({ pairing: 0, sending: 1, computing: 2, waiting: 4.5, reducing: 0.5, updating: 2 });
+});
+
+test('sending begins when the loss over pairs is known', () => {
+  const seconds = phasesOf(
+    [2_000, (phases) => phases.paired()],
+    [3_000, (phases) => phases.sent()],
+    [4_000, (phases) => phases.answering()],
+    [8_000, (phases) => phases.summed()],
+  );
+  expect(seconds).toEqual({ pairing: 2, sending: 1, computing: 1, waiting: 4, reducing: 0, updating: 2 });
 });
 
 test('what is still being sent when the first answer arrives counts as waiting from then on', () => {
@@ -43,7 +53,7 @@ test('what is still being sent when the first answer arrives counts as waiting f
     [6_000, (phases) => phases.sent()],
     [8_000, (phases) => phases.summed()],
   );
-  expect(seconds).toEqual({ sending: 3, computing: 0, waiting: 5, reducing: 0, updating: 2 });
+  expect(seconds).toEqual({ pairing: 0, sending: 3, computing: 0, waiting: 5, reducing: 0, updating: 2 });
 });
 
 test('an answer that comes after the sum takes nothing from the phases', () => {
@@ -53,7 +63,7 @@ test('an answer that comes after the sum takes nothing from the phases', () => {
     [3_000, (phases) => phases.summed()],
     [4_000, (phases) => phases.handle(() => pass(5_000))],
   );
-  expect(seconds).toEqual({ sending: 1, computing: 1, waiting: 1, reducing: 0, updating: 7 });
+  expect(seconds).toEqual({ pairing: 0, sending: 1, computing: 1, waiting: 1, reducing: 0, updating: 7 });
 });
 
 test('a step over gRPC passes through all of them', async () => {

@@ -102,7 +102,7 @@ test('a step has its losses by term, the learning rate and its speed', () => {
     (event) => written.push(event),
     () => 2000,
   );
-  const phases = { sending: 0, computing: 2, waiting: 0, reducing: 0, updating: 0 };
+  const phases = { pairing: 0, sending: 0, computing: 2, waiting: 0, reducing: 0, updating: 0 };
   take({ type: 'step.done', losses: Float64Array.of(1, 2, 3, 4), seconds: 2, phases, images: 64 });
   expect(written).toEqual([
     {

@@ -2,7 +2,7 @@
 
     python3 test/golden/trained.py > test/golden/trained.json
 
-Every matrix is formed. Each gradient is checked against central differences of its loss before it is
+Every matrix over pairs is formed. Each gradient is checked against central differences of its loss before it is
 written. Inputs are generated from names, as support.ts does. Made with NumPy 2.4.
 """
 
@@ -10,6 +10,15 @@ import json
 
 import numpy as np
 from methods import ints, pick, rounded, rows, values
+
+ETA = 10.0
+ALPHA, MARGIN = 0.01, 2.0
+SIGMOID, STEPS, GROWTH, POWER = 10.0, 200, 0.005, 0.5
+
+
+def softplus(x):
+    return np.logaddexp(0, x)
+
 
 def checked(loss, z):
     """The losses and the gradient of a function that gives both, where central differences agree."""
@@ -22,6 +31,88 @@ def checked(loss, z):
         difference = sum(loss(moved[0])[0]) - sum(loss(moved[1])[0])
         assert abs(difference / (2 * step) - gradient[index]) < 1e-6 * (1 + np.abs(gradient).max()), index
     return terms, gradient
+
+
+def dpsh(z, images, y, U, c):
+    """Rows of the batch against the outputs of all training images, which are constant; eta for the distance to signs."""
+    n, b = len(y), len(z)
+    stored = U.copy()
+    stored[images] = z
+    same = (y[images][:, None] == y[None, :]).astype(float)
+    signs = np.where(z >= 0, 1.0, -1.0)
+
+    def loss(z):
+        theta = z @ stored.T / 2
+        similarity = (softplus(theta) - same * theta).sum() / (b * n)
+        quantisation = ETA * ((signs - z) ** 2).sum() / (b * n)
+        slope = 1 / (1 + np.exp(-theta)) - same
+        return (similarity, quantisation), (slope @ stored / 2 + 2 * ETA * (z - signs)) / (b * n)
+
+    return checked(loss, z)
+
+
+def dsh(z, images, y, U, c):
+    """Every unordered pair of the batch, over b (b - 1); alpha for the distance of magnitudes to 1."""
+    b, margin = len(z), MARGIN * c
+    same = y[images][:, None] == y[images][None, :]
+    upper = np.triu(np.ones((b, b)), 1)
+
+    def loss(z):
+        difference = z[:, None, :] - z[None, :, :]
+        squares = (difference**2).sum(axis=2)
+        pairs = np.where(same, squares / 2, np.maximum(margin - squares, 0) / 2)
+        similarity = (pairs * upper).sum() / (b * (b - 1))
+        quantisation = ALPHA * np.abs(np.abs(z) - 1).sum() / b
+        pull = np.where(same, 1.0, np.where(squares < margin, -1.0, 0.0))
+        gradient = (pull[:, :, None] * difference).sum(axis=1) / (b * (b - 1))
+        kink = np.where((z >= 1) | ((z >= -1) & (z <= 0)), 1.0, -1.0)
+        return (similarity, quantisation), gradient + ALPHA * kink / b
+
+    return checked(loss, z)
+
+
+def hashnet(z, images, y, U, c, step):
+    """Every ordered pair of the batch, weighted by the classes of the train split, over b (b - 1)."""
+    b, n = len(z), len(y)
+    alpha = SIGMOID / c
+    beta = (1 + GROWTH * ((step + 1) // STEPS * STEPS)) ** POWER
+    of_split = (y[:, None] == y[None, :]) & ~np.eye(n, dtype=bool)
+    total, similar = n * (n - 1), of_split.sum()
+    same = (y[images][:, None] == y[images][None, :]).astype(float)
+    weights = np.where(same > 0, total / similar, total / (total - similar)) * (1 - np.eye(b))
+
+    def loss(z):
+        h = np.tanh(beta * z)
+        products = alpha * h @ h.T
+        similarity = (weights * (softplus(products) - same * products)).sum() / (b * (b - 1))
+        slope = weights * (1 / (1 + np.exp(-products)) - same)
+        gradient = 2 * alpha * slope @ h * beta * (1 - h**2) / (b * (b - 1))
+        return (similarity, 0.0), gradient
+
+    return checked(loss, z)
+
+
+def pairs(method, c, scale, step=0):
+    prefix, n, b, K = f"T/{method}-{c}-{step}", 40, 12, 4
+    y = ints(prefix + "/labels", n, K)
+    images = np.array(pick(prefix + "/images", n, b))
+    z = values(prefix + "/z", (b, c), scale).astype(np.float64)
+    U = values(prefix + "/U", (n, c), scale).astype(np.float64)
+    more = (step,) if method == "hashnet" else ()
+    (similarity, quantisation), gradient = globals()[method](z, images, y, U, c, *more)
+    return {
+        "method": method,
+        "prefix": prefix,
+        "n": n,
+        "batch": b,
+        "K": K,
+        "c": c,
+        "scale": scale,
+        "step": step,
+        "similarity": rounded(float(similarity)),
+        "quantisation": rounded(float(quantisation)),
+        "gradient": rounded(gradient.ravel().tolist()),
+    }
 
 
 def adsh(c):
@@ -67,4 +158,6 @@ def adsh(c):
 
 
 if __name__ == "__main__":
-    print(json.dumps({"adsh": [adsh(6), adsh(20)]}))
+    cases = [pairs("dpsh", 6, 3), pairs("dpsh", 20, 2), pairs("dsh", 6, 2.5), pairs("dsh", 20, 1.5)]
+    cases += [pairs("hashnet", 6, 1), pairs("hashnet", 20, 0.75, 398), pairs("hashnet", 20, 0.75, 399)]
+    print(json.dumps({"pairs": cases, "adsh": [adsh(6), adsh(20)]}))

@@ -2,9 +2,24 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { updateDatabaseCodes } from '../../src/hashing/adsh.js';
 import { similarityHead, softRatio, summarizeCodes } from '../../src/hashing/similarity.js';
+import { type Method, pairLoss } from '../../src/methods/methods.js';
+import { publishedSettings } from '../../src/methods/settings.js';
 import { classSizes, codesFromStrings, gather, ints, pick, relativeError, values } from './support.js';
 
 interface TrainedGolden {
+  pairs: {
+    method: Method;
+    prefix: string;
+    n: number;
+    batch: number;
+    K: number;
+    c: number;
+    scale: number;
+    step: number;
+    similarity: number;
+    quantisation: number;
+    gradient: number[];
+  }[];
   adsh: {
     prefix: string;
     n: number;
@@ -43,4 +58,28 @@ test.each(golden.adsh)('$prefix: loss and V-step of ADSH while V is 0', (golden)
   );
   const updated = updateDatabaseCodes({ ...sampled, omega, u, gamma, codes });
   expect(updated).toEqual({ codes: codesFromStrings(golden.codes), flippedBits: n * c });
+});
+
+test.each(golden.pairs)('$prefix: loss over pairs and its gradient', (golden) => {
+  const { method, prefix, n, batch, K, c, scale, step } = golden;
+  const labels = ints(`${prefix}/labels`, n, K);
+  const images = pick(`${prefix}/images`, n, batch);
+  const outputs = values(`${prefix}/z`, [batch, c], scale);
+  const stored = values(`${prefix}/U`, [n, c], scale);
+  images.forEach((image, row) => {
+    stored.set(outputs.subarray(row * c, (row + 1) * c), image * c);
+  });
+  const found = pairLoss(method)!.compute({
+    outputs,
+    images,
+    labels,
+    classSizes: classSizes(labels, K),
+    bits: c,
+    stored,
+    step,
+    settings: publishedSettings,
+  });
+  expect(relativeError(found.gradient, golden.gradient)).toBeLessThan(1e-8);
+  expect(relativeError([found.similarity], [golden.similarity])).toBeLessThan(1e-8);
+  expect(relativeError([found.quantisation], [golden.quantisation])).toBeLessThan(1e-8);
 });

@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { methods } from '../../src/methods/methods.js';
-import { computeGradientAnywhere } from '../../src/model/any-engine.js';
-import type { GradientInput, LeafResult } from '../../src/model/fcaenet.js';
+import { methods, pairLoss } from '../../src/methods/methods.js';
+import { computeGradientAnywhere, trainingOutputsAnywhere } from '../../src/model/any-engine.js';
+import type { AdshInput, GradientInput, LeafResult } from '../../src/model/fcaenet.js';
+import { computeLoss } from '../../src/model/loss.js';
 import { Network } from '../../src/model/network.js';
 import { relativeError } from '../golden/support.js';
 import { useEngine } from './engine.js';
@@ -13,6 +14,7 @@ import {
   databaseSummary,
   tinyInput,
   tinyLayout,
+  tinyPairInput,
   tinyWeights,
 } from './tiny.js';
 
@@ -48,7 +50,46 @@ describe('the gradient of a microbatch', () => {
     expect(leaf.losses[3]! > 0).toBe(passes === 2);
   });
 
-  it.each(methods)('of %s equals equation 14 at the hash layer', async (method) => {
+  const ofPairs = methods.filter((method) => pairLoss(method));
+  const others = methods.filter((method) => !pairLoss(method));
+
+  it.each(ofPairs)(
+    'of %s goes back from known derivatives by z, of the bits of the first phase',
+    async (method) => {
+      const input = tinyPairInput(method, rows);
+      const leaf = await gradientOf(input);
+      expect(leaf.u).toEqual(await trainingOutputsAnywhere(network, input.anchors, rows));
+      expect([...leaf.losses]).toEqual([0, 0, 0, 0]);
+      const { offset } = tinyLayout.parameters.at(-1)!;
+      const sums = Array.from({ length: bits }, (_, k) =>
+        input.outputGradient.reduce((sum, value, i) => sum + (i % bits === k ? value : 0), 0),
+      );
+      expect(relativeError(leaf.gradient.subarray(offset, offset + bits), sums)).toBeLessThan(1e-5);
+      const { u } = await gradientOf(tinyInput('baseline', rows));
+      expect(relativeError(leaf.u.map(Math.tanh), u)).toBeLessThan(1e-6);
+    },
+  );
+
+  it('by known derivatives is that of the loss which has them', async () => {
+    const { gradient, u } = await gradientOf(tinyInput('baseline', rows));
+    const { gradients } = computeLoss(
+      { anchor: u, positive: null, erased: null },
+      tinyInput('baseline', rows),
+    );
+    const known = gradients.anchor.map((slope, i) => slope * (1 - u[i]! ** 2));
+    const same = await gradientOf({ ...tinyPairInput('dsh', rows), outputGradient: known });
+    expect(relativeError(same.gradient, gradient)).toBeLessThan(1e-5);
+  });
+
+  it('refuses known derivatives of another length', async () => {
+    const outputGradient = new Float32Array(3);
+    await expect(gradientOf({ ...tinyPairInput('dsh', rows), outputGradient })).rejects.toMatchObject({
+      code: 'MODEL_SHAPE',
+      message: `A gradient by outputs has 3 elements, expected ${rows * bits}.`,
+    });
+  });
+
+  it.each(others)('of %s equals equation 14 at the hash layer', async (method) => {
     const input = tinyInput(method, rows);
     const leaf = await gradientOf(input);
     const { offset } = tinyLayout.parameters.at(-1)!;
@@ -57,10 +98,15 @@ describe('the gradient of a microbatch', () => {
   });
 
   it.each(methods)('of %s leaves no tensor behind', async (method) => {
+    const input = pairLoss(method) ? tinyPairInput(method, rows) : tinyInput(method, rows);
+    const compute = async () => {
+      await trainingOutputsAnywhere(network, input.anchors, rows);
+      await gradientOf(input);
+    };
     // The first one of a method may make a graph, whose variables stay.
-    await gradientOf(tinyInput(method, rows));
+    await compute();
     const before = tf.memory().numTensors;
-    await gradientOf(tinyInput(method, rows));
+    await compute();
     expect(tf.memory().numTensors).toBe(before);
   });
 
@@ -103,7 +149,7 @@ describe('the gradient of a microbatch', () => {
 });
 
 /** Equation 14 in its dense form, over batch · n, summed over the rows of all branches. */
-function biasGradient(input: GradientInput, leaf: LeafResult): number[] {
+function biasGradient(input: AdshInput, leaf: LeafResult): number[] {
   const { ratio, databaseSize } = databaseSummary;
   const sum = new Array<number>(bits).fill(0);
   for (let row = 0; row < rows; row++) {

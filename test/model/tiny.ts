@@ -1,6 +1,6 @@
 import { type CodeSummary, softRatio, summarizeCodes } from '../../src/hashing/similarity.js';
 import { type Method, usesPositives } from '../../src/methods/methods.js';
-import type { GradientInput } from '../../src/model/fcaenet.js';
+import type { AdshInput, KnownLossInput } from '../../src/model/fcaenet.js';
 import { describeNetwork, type NetworkLayout } from '../../src/model/layout.js';
 import { goldenWeights, tinyTrunks } from '../golden/networks.js';
 import { classSizes, gather, gatherCodes, ints, signs, values } from '../golden/support.js';
@@ -30,19 +30,34 @@ export function tinyImages(name: string, rows: number): Float32Array {
 }
 
 /** A microbatch of the first `rows` database items. */
-export function tinyInput(method: Method, rows: number): GradientInput {
+export function tinyInput(method: Method, rows: number): AdshInput {
   const items = Int32Array.from({ length: rows }, (_, row) => row);
   return {
-    method,
-    anchors: tinyImages('tiny/x', rows),
-    positives: usesPositives(method) ? tinyImages('tiny/xp', rows) : null,
-    labels: gather(databaseLabels, items),
+    ...tinyMicrobatch(method, rows),
     ownCodes: gatherCodes(databaseCodes, bits, items),
     summary: databaseSummary,
     batchRows: rows,
     gamma: 200,
     alpha: 3,
     beta: 5,
+  };
+}
+
+/** The same of a method whose loss is over pairs. */
+export function tinyPairInput(method: Method, rows: number): KnownLossInput {
+  return {
+    ...tinyMicrobatch(method, rows),
+    outputGradient: Float32Array.from(values('tiny/dz', [rows, bits], 0.1)),
+  };
+}
+
+function tinyMicrobatch(method: Method, rows: number) {
+  const items = Int32Array.from({ length: rows }, (_, row) => row);
+  return {
+    method,
+    anchors: tinyImages('tiny/x', rows),
+    positives: usesPositives(method) ? tinyImages('tiny/xp', rows) : null,
+    labels: gather(databaseLabels, items),
     erasing: { regions: 6, size: 4 },
   };
 }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { officialCounts } from '../../src/data/layouts/layouts.js';
 import { publishedSettings } from '../../src/methods/settings.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import type { TrainingRun } from '../../src/run/training-run.js';
@@ -121,6 +122,28 @@ test('adsh has the schedule and the optimiser of its publication, and records U 
   });
   const quick = run('spec.method=adsh').spec;
   expect(quick).toMatchObject({ schedule: { iterations: 7 }, sampledOutputs: 'recorded' });
+});
+
+test.each([
+  ['dpsh', { iterations: 150, epochs: 1, batchSize: 128 }],
+  ['dsh', { iterations: 280, epochs: 1, batchSize: 200 }],
+  ['hashnet', { iterations: 72, epochs: 1, batchSize: 72 }],
+])('%s goes through the whole published train split in each of its iterations', (method, schedule) => {
+  for (const [kind, { train }] of Object.entries(officialCounts)) {
+    const { spec } = run(
+      'spec.preset=paper',
+      'spec.bits=12',
+      `spec.method=${method}`,
+      `spec.dataset.kind=${kind}`,
+    );
+    expect(spec).toMatchObject({ schedule, dataset: { sampleSize: train } });
+  }
+});
+
+test('a loss over pairs on a dataset of unknown size asks for the number of training images', () => {
+  expect(() => run('spec.preset=paper', 'spec.bits=12', 'spec.method=dsh')).toThrow(
+    'spec.dataset.sampleSize is missing and must be the number of training images, or spec.dataset.kind to take that of the published dataset',
+  );
 });
 
 test.each(['lsh', 'sh', 'itq', 'sdh'])('%s trains no network, whatever the run file says', (method) => {

@@ -43,6 +43,8 @@ export interface Fault {
 
 /** What one simulation is made of. */
 export interface Plan {
+  /** A loss of single rows, or over the pairs of a batch and all training images. */
+  readonly method: 'baseline' | 'dpsh';
   /** Of gradients and weights on the wire. */
   readonly precision: WirePrecision;
   readonly workers: number;
@@ -80,19 +82,23 @@ const harmlessBytesPerSecond = 5_000;
 const shortShare = 0.15;
 /** Share of the seeds whose workers exchange gradients among themselves. */
 const exchangeShare = 0.5;
+/** Share of the seeds whose loss is over pairs. */
+const pairsShare = 0.25;
 /** Share of the seeds that send gradients and weights in bfloat16. */
 const bfloat16Share = 0.2;
 
 /**
  * Draws the plan of a seed. The choice of the kind of plan and the plans with short iterations have a stream of chance
  * of their own, so that they can change without changing what happens in the other seeds. So have the exchange, the
- * precision and the network.
+ * precision, the network and the method.
  */
 export function drawPlan(seed: number, chance: Chance): Plan {
   const other = new Chance(seed, 1);
   const events = other.happens(shortShare) ? drawShortIterations(other) : drawUsual(chance);
   const precision = new Chance(seed, 3).happens(bfloat16Share) ? 'bfloat16' : 'float32';
-  return withNetwork({ ...withExchange(events, new Chance(seed, 2)), precision }, new Chance(seed, 4));
+  const method = new Chance(seed, 5).happens(pairsShare) ? 'dpsh' : 'baseline';
+  const exchanged = withExchange(events, new Chance(seed, 2));
+  return withNetwork({ ...exchanged, precision, method }, new Chance(seed, 4));
 }
 
 /** Gives a share of the plans a slow network. With the exchange most bytes do not pass through it. */
@@ -130,7 +136,7 @@ function withExchange(events: Events, chance: Chance): Events & Pick<Plan, 'exch
 }
 
 /** A plan without how gradients travel. */
-type Events = Omit<Plan, 'precision' | 'exchange' | 'bytesPerSecond' | 'othersStartMs'>;
+type Events = Omit<Plan, 'method' | 'precision' | 'exchange' | 'bytesPerSecond' | 'othersStartMs'>;
 
 /** Faults after which other workers have to do the work of a worker. */
 const losses = ['worker-slow', 'worker-stop', 'worker-kill', 'line-cut', 'drain'] as const;

@@ -44,7 +44,7 @@ function splitOf(name: 'train' | 'test', count: number): Dataset['train'] {
 
 type Settings = Pick<
   Plan,
-  'precision' | 'iterations' | 'steps' | 'minWorkers' | 'exchange' | 'verificationRate'
+  'method' | 'precision' | 'iterations' | 'steps' | 'minWorkers' | 'exchange' | 'verificationRate'
 >;
 
 /** Run files as read, by their settings: reading one takes longer than most of what is simulated. */
@@ -52,14 +52,15 @@ const runs = new Map<string, TrainingRun>();
 
 /** A run in which every iteration is evaluated. */
 export function runIn(runsDirectory: string, plan: Settings): TrainingRun {
-  const { precision, iterations, steps, minWorkers, exchange, verificationRate } = plan;
-  const settings = [precision, iterations, steps, minWorkers, exchange, verificationRate].join(' ');
+  const { method, precision, iterations, steps, minWorkers, exchange, verificationRate } = plan;
+  const settings = [method, precision, iterations, steps, minWorkers, exchange, verificationRate].join(' ');
   const run = runs.get(settings) ?? readRun(plan);
   runs.set(settings, run);
   return { ...run, spec: { ...run.spec, operation: { ...run.spec.operation, runsDirectory } } };
 }
 
 function readRun({
+  method,
   precision,
   iterations,
   steps,
@@ -71,7 +72,7 @@ function readRun({
   return readTrainingRun('examples/quick.yaml', [
     'metadata.name=simulated',
     `spec.bits=${bits}`,
-    'spec.method=baseline',
+    `spec.method=${method}`,
     `spec.wire.precision=${precision}`,
     `spec.dataset.sampleSize=${sampleSize}`,
     `spec.schedule.iterations=${iterations}`,

@@ -313,6 +313,8 @@ export class SimulatedWorker {
         leaf.anchors,
         leaf.positives,
         leaf.ownCodes,
+        // Nothing where it is empty, so that seeds of other methods keep their numbers.
+        ...(leaf.outputGradient.byteLength > 0 ? [leaf.outputGradient] : []),
       );
       const payload = madeUpPayload(tree.rowCount(leaf.index), this.precision, numbers);
       digests.set(leaf.index, payloadDigest(payload));
@@ -358,10 +360,12 @@ export class SimulatedWorker {
     const { line } = this;
     await this.computing(this.surroundings.encodeTimes);
     if (this.line !== line) return;
-    const { request, batch, output, split, images } = work;
+    const { request, batch, output, split, images, position } = work;
+    // In train mode, an output depends on the whole microbatch, and on its step.
+    const together = position ? [JSON.stringify(position), images] : [];
     const indices = new Uint32Array(images.byteLength / 4).map((_, i) => images.readUInt32LE(4 * i));
     const parts = [...indices].map((image) => {
-      const next = numbersFrom(`${weights} ${output} ${split} ${image} ${this.manners.lies}`);
+      const next = numbersFrom(`${weights} ${output} ${split} ${image} ${this.manners.lies}`, ...together);
       if (output === 'CODES') {
         const words = new Uint32Array(wordsPerCode(bits)).map(() => Math.floor(next() * 2 ** bits));
         return Buffer.from(bytesOf(words));

@@ -34,15 +34,16 @@ export interface Outcome {
   readonly trace: readonly string[];
 }
 
-/** What runs end with, by their precision and schedule, when one worker computes everything and nothing happens. */
+/** What runs end with, by their method, precision and schedule, when one worker computes everything and nothing happens. */
 const undisturbed = new Map<string, Promise<Outcome>>();
 
 /** Carries out the run that a seed decides, and holds its end against that of an undisturbed run. */
 export async function simulateAndCompare(seed: number): Promise<Outcome> {
   const outcome = await simulate(seed);
-  const { precision, iterations, steps } = outcome.plan;
-  const schedule = `${precision} ${iterations} ${steps}`;
+  const { method, precision, iterations, steps } = outcome.plan;
+  const schedule = `${method} ${precision} ${iterations} ${steps}`;
   const quiet = {
+    method,
     precision,
     iterations,
     steps,

@@ -3,9 +3,12 @@ import { encodeBatches, encodeBatchSize } from '../../schedule/encode-batches.js
 import { bytesOf } from '../../transport/bytes.js';
 import type { EncodeResult__Output } from '../../transport/generated/fcaenet/v1/EncodeResult.js';
 import type { EncodeWork } from '../../transport/generated/fcaenet/v1/EncodeWork.js';
+import type { Position } from '../../transport/generated/fcaenet/v1/Position.js';
+import { contiguousShares } from './contiguous-shares.js';
 import { DeadlineEstimator } from './deadline.js';
 import type { Member } from './member.js';
 import type { OutgoingWeights } from './outgoing-weights.js';
+import type { WorkerPool } from './pool.js';
 import {
   type Candidate,
   RedundantWork,
@@ -33,10 +36,19 @@ export interface EncodeJob {
   readonly verified?: readonly number[];
   /** Whether two different answers prove that one of the workers is wrong. */
   readonly strict: boolean;
+  /** The step whose microbatches the batches are; by default, batches have a fixed size. */
+  readonly microbatches?: StepMicrobatches;
+}
+
+/** The microbatches of a step. Workers get contiguous shares of them, as they get of its gradient work. */
+export interface StepMicrobatches {
+  readonly position: Required<Position>;
+  /** Places in the job's images behind each microbatch's last one, ascending. */
+  readonly ends: readonly number[];
 }
 
 /**
- * Encodes images on the workers in fixed batches, as redundant work.
+ * Encodes images on the workers in batches of a fixed size, or in the microbatches of a step, as redundant work.
  * @param onProgress called with the number of images done so far
  * @returns `images.length × bytesPerImage` bytes in the order of `images`; rejects with the signal's reason when
  * aborted
@@ -52,34 +64,43 @@ export async function runEncodeJob(
   const request = pool.nextRequest();
   surroundings.distribute?.(job.weights);
   let stopExpecting = () => {};
-  const kind = new EncodeBatches(job, request, onProgress, () => stopExpecting());
+  const kind = new EncodeBatches(job, pool, request, onProgress, () => stopExpecting());
   const work = new RedundantWork(kind, surroundings);
   stopExpecting = pool.encoded.begin(
     {
       bytesOf: (result) => (result.request === request ? kind.bytesOf(result.batch) : null),
       take: (member, { batch }: EncodeResult__Output, bytes) => work.answer(member, [batch], bytes),
     },
-    encodeBatchSize * job.bytesPerImage,
+    kind.mostBytes,
   );
   await work.run();
   return kind.output;
+}
+
+/** Places in the images behind each batch's last one. */
+function batchEnds({ images, microbatches }: EncodeJob): readonly number[] {
+  if (microbatches) return microbatches.ends;
+  const { length } = images;
+  return Array.from({ length: encodeBatches(length) }, (_, i) => Math.min((i + 1) * encodeBatchSize, length));
 }
 
 /** The batches of one job as units of work. An answer is a batch's outputs. */
 class EncodeBatches implements WorkKind<Uint8Array> {
   readonly verified: readonly number[];
   readonly strict: boolean;
-  readonly mostHeld = batchesInFlight;
+  readonly mostHeld: number;
   readonly units = 'encode batches';
   readonly answers = 'outputs';
-  readonly deadlines = new DeadlineEstimator();
+  readonly deadlines: DeadlineEstimator;
   readonly output: Uint8Array<ArrayBuffer>;
+  private readonly ends: readonly number[];
   private readonly waiting: Set<number>;
   /** The member whose answer is in the output, by batch. */
   private readonly authors = new Map<number, Member>();
 
   constructor(
     private readonly job: EncodeJob,
+    pool: Pick<WorkerPool, 'outputDeadlines'>,
     private readonly request: number,
     private readonly onProgress: (done: number) => void,
     readonly release: () => void,
@@ -87,7 +108,11 @@ class EncodeBatches implements WorkKind<Uint8Array> {
     this.verified = job.verified ?? [];
     this.strict = job.strict;
     this.output = new Uint8Array(job.images.length * job.bytesPerImage);
-    this.waiting = new Set(Array.from({ length: encodeBatches(job.images.length) }, (_, batch) => batch));
+    this.ends = batchEnds(job);
+    this.waiting = new Set(this.ends.keys());
+    this.mostHeld = job.microbatches ? Number.POSITIVE_INFINITY : batchesInFlight;
+    // A step is too short to find out again how long its microbatches take.
+    this.deadlines = job.microbatches ? pool.outputDeadlines : new DeadlineEstimator();
   }
 
   /** Exact bytes of a batch's outputs; `unknown` when the job has no such batch. */
@@ -96,15 +121,21 @@ class EncodeBatches implements WorkKind<Uint8Array> {
     return images === 0 ? 'unknown' : images * this.job.bytesPerImage;
   }
 
+  /** Bytes of the largest batch's outputs. */
+  get mostBytes(): number {
+    return Math.max(...this.ends.map((_, batch) => this.imagesOf(batch).length)) * this.job.bytesPerImage;
+  }
+
   missing(): readonly number[] {
     return [...this.waiting];
   }
 
-  /** In order, as many to each worker as it may hold. */
+  /** In order, as many to each worker as it may hold; shares of microbatches. */
   assign(
     batches: readonly number[],
     candidates: readonly Candidate[],
   ): { member: Member; units: number[] }[] {
+    if (this.job.microbatches) return contiguousShares(batches, candidates);
     const left = new Set(batches);
     return candidates.flatMap(({ member, held, owes }) => {
       const units: number[] = [];
@@ -130,6 +161,7 @@ class EncodeBatches implements WorkKind<Uint8Array> {
           output: job.output,
           split: job.split,
           images: Buffer.from(bytesOf(this.imagesOf(batch))),
+          ...(job.microbatches && { position: job.microbatches.position }),
         },
       });
     }
@@ -155,7 +187,7 @@ class EncodeBatches implements WorkKind<Uint8Array> {
   take(member: Member, [batch]: readonly number[], bytes: Uint8Array): void {
     if (!this.waiting.delete(batch!)) return;
     this.authors.set(batch!, member);
-    this.output.set(bytes, batch! * encodeBatchSize * this.job.bytesPerImage);
+    this.output.set(bytes, this.startOf(batch!) * this.job.bytesPerImage);
     this.onProgress(this.done);
   }
 
@@ -174,19 +206,28 @@ class EncodeBatches implements WorkKind<Uint8Array> {
   end(): void {}
 
   name(batch: number): string {
-    const first = batch * encodeBatchSize;
-    return `images ${first + 1} to ${first + this.imagesOf(batch).length} of the ${this.job.images.length} to encode`;
+    const { images, microbatches } = this.job;
+    const first = this.startOf(batch);
+    const last = first + this.imagesOf(batch).length;
+    if (!microbatches) return `images ${first + 1} to ${last} of the ${images.length} to encode`;
+    const { iteration, epoch, step } = microbatches.position;
+    return `rows ${first + 1} to ${last} of iteration ${iteration + 1}, epoch ${epoch + 1}, step ${step + 1}`;
   }
 
   private get done(): number {
-    const { images } = this.job;
-    const last = encodeBatches(images.length) - 1;
-    const whole = this.authors.size * encodeBatchSize;
-    // Only the last batch may be smaller.
-    return this.authors.has(last) ? whole - encodeBatchSize + this.imagesOf(last).length : whole;
+    let images = 0;
+    for (const batch of this.authors.keys()) images += this.imagesOf(batch).length;
+    return images;
   }
 
+  private startOf(batch: number): number {
+    return batch === 0 ? 0 : this.ends[batch - 1]!;
+  }
+
+  /** Empty when there is no such batch. */
   private imagesOf(batch: number): Uint32Array {
-    return this.job.images.subarray(batch * encodeBatchSize, (batch + 1) * encodeBatchSize);
+    return batch < this.ends.length
+      ? this.job.images.subarray(this.startOf(batch), this.ends[batch])
+      : new Uint32Array(0);
   }
 }

@@ -7,12 +7,12 @@ import {
   receivedDigest,
 } from '../../reduction/payload.js';
 import type { ReductionTree } from '../../reduction/tree.js';
-import { assignLeaves } from '../../schedule/assignment.js';
 import type { CoordinatorMessage } from '../../transport/generated/fcaenet/v1/CoordinatorMessage.js';
 import type { Leaf } from '../../transport/generated/fcaenet/v1/Leaf.js';
 import type { NodeResult__Output } from '../../transport/generated/fcaenet/v1/NodeResult.js';
 import type { Position } from '../../transport/generated/fcaenet/v1/Position.js';
 import type { StepUpdate } from '../lane/step-update.js';
+import { contiguousShares } from './contiguous-shares.js';
 import type { Member } from './member.js';
 import { type IterationMessage, type OutgoingWeights, sendContext } from './outgoing-weights.js';
 import type { WorkerPool } from './pool.js';
@@ -26,7 +26,8 @@ export interface GradientStep {
   readonly tree: ReductionTree;
   readonly shape: PayloadShape;
   readonly weights: OutgoingWeights;
-  readonly context: IterationMessage;
+  /** What its loss needs of V; null where the loss is over pairs. */
+  readonly context: IterationMessage | null;
   /** Times the step. */
   readonly phases: StepPhases;
   /** Present leaves to compute twice and compare. */
@@ -97,21 +98,8 @@ export abstract class GradientWork implements WorkKind<NodeAnswer> {
   abstract discard(members: readonly Member[]): void;
   abstract end(): void;
 
-  /**
-   * Contiguous shares. When every worker already holds some of the leaves, each leaf goes to one that does not hold it.
-   */
   assign(leaves: readonly number[], candidates: readonly Candidate[]): { member: Member; units: number[] }[] {
-    const free = candidates.filter(({ owes }) => !leaves.some(owes));
-    if (free.length > 0) {
-      return assignLeaves(leaves, free).map(({ worker, leaves: units }) => ({
-        member: worker.member,
-        units,
-      }));
-    }
-    return leaves.flatMap((leaf) => {
-      const other = candidates.find(({ owes }) => !owes(leaf));
-      return other ? [{ member: other.member, units: [leaf] }] : [];
-    });
+    return contiguousShares(leaves, candidates);
   }
 
   /** Leaves that are compared are sent alone, so that this process can compute their digest itself. */
@@ -134,7 +122,7 @@ export abstract class GradientWork implements WorkKind<NodeAnswer> {
   /** Send weights ahead of the first work, while the other workers compute. */
   prepare(member: Member): void {
     member.isReceiving = true;
-    sendContext(member, this.step.context);
+    if (this.step.context) sendContext(member, this.step.context);
     void this.step.weights.sendTo(member).then(() => {
       member.isReceiving = false;
     });
@@ -211,7 +199,7 @@ export abstract class GradientWork implements WorkKind<NodeAnswer> {
   private sendTogether(member: Member, leaves: readonly number[]): void {
     const { step } = this;
     const upcoming = step.upcoming(leaves);
-    sendContext(member, step.context);
+    if (step.context) sendContext(member, step.context);
     void step.weights.sendTo(member);
     const message: CoordinatorMessage = {
       term: step.term,

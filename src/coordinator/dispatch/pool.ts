@@ -97,6 +97,8 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   );
   /** Estimates how long answers take. */
   readonly deadlines = new DeadlineEstimator();
+  /** The same for the outputs of microbatches, where a loss over pairs needs them first. */
+  readonly outputDeadlines = new DeadlineEstimator();
   readonly strikes = new Strikes<Member>();
   /** What this process's line carries, of all workers together. */
   readonly line: Line = { received: new LinePace(), sent: new LinePace() };

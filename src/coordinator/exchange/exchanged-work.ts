@@ -133,7 +133,7 @@ export class ExchangedWork extends GradientWork {
 
   /** Whoever joins gets the next weights from its peers. These are sent only with work. */
   override prepare(member: Member): void {
-    sendContext(member, this.step.context);
+    if (this.step.context) sendContext(member, this.step.context);
   }
 
   override send(member: Member, leaves: readonly number[]): void {

@@ -1,9 +1,8 @@
 import type { Dataset } from '../../data/dataset.js';
 import { adshObjective, type SampledOutputs, updateDatabaseCodes } from '../../hashing/adsh.js';
-import { wordsPerCode } from '../../hashing/codes.js';
 import { type CodeSummary, softRatio, summarizeCodes } from '../../hashing/similarity.js';
 import type { CodeMaking, CodesContext } from './code-making.js';
-import { encodeOnWorkers } from './encode-on-workers.js';
+import { encodeCodes } from './encode-on-workers.js';
 import { encodeOutputs } from './encode-outputs.js';
 
 /** ADSH and what extends it: database codes are learned by the V-step, query codes are the network's signs. */
@@ -23,15 +22,8 @@ export const adshCodes: CodeMaking = {
     return { codes, hash: null, flippedBits, seconds: (clock.nowMs() - started) / 1000 };
   },
 
-  async queryCodes(context, weights, _hash, images, verification) {
-    const encoded = await encodeOnWorkers(context, weights, {
-      output: 'CODES',
-      split: 'TEST',
-      images,
-      bytesPerImage: 4 * wordsPerCode(context.spec.bits),
-      verification,
-    });
-    return new Uint32Array(encoded);
+  queryCodes(context, weights, _hash, images, verification) {
+    return encodeCodes(context, weights, 'TEST', images, verification);
   },
 };
 

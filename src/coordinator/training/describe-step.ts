@@ -3,7 +3,7 @@ import { KeyedRandom } from '../../data/random.js';
 import type { TripletSampler } from '../../data/sampler.js';
 import { isUnset, packCodes, wordsPerCode } from '../../hashing/codes.js';
 import { batchSha256 } from '../../ledger/entry.js';
-import { usesErasing, usesPositives } from '../../methods/methods.js';
+import { pairLoss, usesErasing, usesPositives } from '../../methods/methods.js';
 import type { ModelLayout } from '../../model/layout.js';
 import { ReductionTree } from '../../reduction/tree.js';
 import type { TrainingRunSpec } from '../../run/training-run.js';
@@ -24,7 +24,7 @@ interface StepDescription {
   readonly codes: Int8Array;
   readonly layout: ModelLayout;
   readonly weights: OutgoingWeights;
-  readonly context: IterationMessage;
+  readonly context: IterationMessage | null;
   readonly phases: StepPhases;
 }
 
@@ -45,7 +45,8 @@ export function describeStep(description: StepDescription): DescribedStep {
   const batch = sampler.batch(iteration, epoch, step);
   const tree = new ReductionTree(batch.anchors.length, microbatches);
   const words = wordsPerCode(bits);
-  const ownCodes = isUnset(codes) ? null : packCodes(gatherRows(codes, batch.anchors, bits), bits);
+  const hasCodes = !pairLoss(spec.method) && !isUnset(codes);
+  const ownCodes = hasCodes ? packCodes(gatherRows(codes, batch.anchors, bits), bits) : null;
   const withPositives = usesPositives(spec.method);
   const images = new Map(leafImages(tree, batch, withPositives).map((leaf) => [leaf.index, leaf]));
   const passes = usesErasing(spec.method) ? 2 : 1;

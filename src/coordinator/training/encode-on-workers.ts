@@ -1,4 +1,5 @@
 import type { Dataset } from '../../data/dataset.js';
+import { wordsPerCode } from '../../hashing/codes.js';
 import type { TrainingRunSpec } from '../../run/training-run.js';
 import { encodeBatches } from '../../schedule/encode-batches.js';
 import { verifiedBatches } from '../../schedule/verified-leaves.js';
@@ -26,6 +27,19 @@ export interface EncodeRequest
    * Selects the batches that are encoded twice, by the iteration and the number of the job in it; null selects none.
    */
   readonly verification: { readonly iteration: number; readonly phase: number } | null;
+}
+
+/** Packed codes of a split's images by the network's signs, uint32 `[images, wordsPerCode(bits)]`. */
+export async function encodeCodes(
+  context: EncodeContext,
+  weights: OutgoingWeights,
+  split: EncodeJob['split'],
+  images: Uint32Array,
+  verification: EncodeRequest['verification'],
+): Promise<Uint32Array> {
+  const bytesPerImage = 4 * wordsPerCode(context.spec.bits);
+  const request: EncodeRequest = { output: 'CODES', split, images, bytesPerImage, verification };
+  return new Uint32Array(await encodeOnWorkers(context, weights, request));
 }
 
 /**

@@ -1,4 +1,5 @@
 import { packCodes, popcount } from '../../hashing/codes.js';
+import { methodSettingsOf } from '../../methods/settings.js';
 import type { CodeMaking } from './code-making.js';
 import { encodeFeatures, featureDimension } from './encode-features.js';
 import { inFeatureThread } from './feature-task.js';
@@ -10,7 +11,7 @@ import { inFeatureThread } from './feature-task.js';
 export const featureCodes: CodeMaking = {
   async databaseCodes(context) {
     const { spec, dataset, state, weights, clock, signal, notify } = context;
-    const { method, bits, seed, itq, sdh } = spec;
+    const { method, bits, seed } = spec;
     const { labels } = dataset.train;
     const verification = { iteration: state.position.iteration, phase: 0 };
     const images = Uint32Array.from({ length: labels.length }, (_, i) => i);
@@ -27,8 +28,7 @@ export const featureCodes: CodeMaking = {
           classCount: dataset.classNames.length,
           bits,
           seed,
-          itq,
-          sdh,
+          settings: methodSettingsOf(spec),
         },
       },
       signal,

@@ -2,7 +2,6 @@ import { Worker } from 'node:worker_threads';
 import { MethodError } from '../../methods/error.js';
 import type { FeatureTraining, HashFunction } from '../../methods/method.js';
 import { featureMethod, type Method } from '../../methods/methods.js';
-import type { MethodSettings } from '../../methods/settings.js';
 import { methodRandom } from './method-random.js';
 
 /** Codes to make from features. */
@@ -12,8 +11,9 @@ export interface FeatureTask {
   readonly features: Float32Array<ArrayBuffer>;
   /** What to learn the hash function with, from these features; null uses `hash`. */
   readonly learn:
-    | (Pick<FeatureTraining, 'dimension' | 'labels' | 'classCount' | 'bits'> &
-        MethodSettings & { readonly seed: number })
+    | (Pick<FeatureTraining, 'dimension' | 'labels' | 'classCount' | 'bits' | 'settings'> & {
+        readonly seed: number;
+      })
     | null;
   readonly hash?: HashFunction | null;
 }
@@ -32,9 +32,7 @@ export async function makeFeatureCodes({
   hash,
 }: FeatureTask): Promise<FeatureOutcome> {
   const hashing = await featureMethod(method)!.load();
-  const known = learn
-    ? hashing.learn({ ...learn, features, settings: learn, random: methodRandom(learn.seed) })
-    : hash!;
+  const known = learn ? hashing.learn({ ...learn, features, random: methodRandom(learn.seed) }) : hash!;
   return { hash: known, codes: hashing.hash(known, features) };
 }
 

@@ -2,7 +2,7 @@ import type { RunPosition } from '../../checkpoint/manifest.js';
 import { KeyedRandom, Purpose } from '../../data/random.js';
 import { signCodes } from '../../hashing/codes.js';
 import type { HashFunction } from '../../methods/method.js';
-import { beginsWithoutCodes } from '../../methods/methods.js';
+import { beginsWithoutCodes, storesOutputs } from '../../methods/methods.js';
 import { updateRunningStatistics } from '../../model/batch-norm-moments.js';
 import type { ModelLayout } from '../../model/layout.js';
 import { lossTerms } from '../../model/loss.js';
@@ -63,7 +63,10 @@ export class RunState {
     readonly optimizer: SgdOptimizer,
     /** V, ±1 `[n, bits]`; all 0 where there are no codes yet. */
     public codes: Int8Array,
-    /** Outputs of the sampled images `[m, bits]`. Each step writes the rows that it computed. */
+    /**
+     * Outputs of the sampled images `[m, bits]`, or of all training images `[n, bits]` where the loss over pairs stores
+     * them. Each step writes the rows that it computed.
+     */
     readonly u: Float32Array,
   ) {}
 
@@ -75,7 +78,12 @@ export class RunState {
       ? new Int8Array(length)
       : signCodes(Float32Array.from({ length }, (_, i) => random.unit(Purpose.databaseCodes, 0, 0, i) - 0.5));
     const optimizer = new SgdOptimizer(spec.optimizer, new Float32Array(weights.parameters.length), false);
-    return new RunState(weights, optimizer, codes, new Float32Array(spec.dataset.sampleSize * spec.bits));
+    return new RunState(
+      weights,
+      optimizer,
+      codes,
+      new Float32Array(storesOutputs(spec.method) ? length : spec.dataset.sampleSize * spec.bits),
+    );
   }
 
   /** The parameters and their momentum. A step replaces them. */
@@ -95,12 +103,12 @@ export class RunState {
    * Applies one optimiser step to the weights, the running statistics (once for the whole batch), the rows of U and the
    * loss sums.
    * @param trained what the step makes of parameters and momentum
-   * @param positions the row of U for each row of the batch
+   * @param rows the row of U for each row of the batch
    */
   applyStep(
     layout: ModelLayout,
     trained: TrainedVectors,
-    positions: Int32Array,
+    rows: Int32Array,
     sum: Omit<NodePayload, 'gradient'>,
   ): void {
     const { u } = this;
@@ -109,8 +117,8 @@ export class RunState {
     this.weights = weights;
     this.optimizer.advanceTo(trained.buffer);
     updateRunningStatistics(layout, weights.mean, weights.variance, sum.moments);
-    positions.forEach((position, row) => {
-      u.set(sum.u.subarray(row * bits, (row + 1) * bits), position * bits);
+    rows.forEach((target, row) => {
+      u.set(sum.u.subarray(row * bits, (row + 1) * bits), target * bits);
     });
     sum.losses.forEach((loss, term) => {
       this.lossSums[term]! += loss;

@@ -3,7 +3,7 @@ import type { Dataset } from '../../data/dataset.js';
 import type { TripletSampler } from '../../data/sampler.js';
 import { unpackCodes } from '../../hashing/codes.js';
 import type { Ledger } from '../../ledger/ledger.js';
-import { imagesPerAnchor } from '../../methods/methods.js';
+import { imagesPerAnchor, pairLoss } from '../../methods/methods.js';
 import type { ModelLayout } from '../../model/layout.js';
 import type { TrainingRunSpec } from '../../run/training-run.js';
 import { advance, evaluationIsDue, learningRateAt } from '../../schedule/schedule.js';
@@ -20,6 +20,7 @@ import { summaryOfCodes } from './adsh-codes.js';
 import { codeMakingOf } from './code-making-of.js';
 import { type DescribedStep, describeStep } from './describe-step.js';
 import { evaluateCodes } from './evaluation.js';
+import { pairStep } from './pair-step.js';
 import type { RunState } from './run-state.js';
 import type { TrainingEvent } from './training-event.js';
 import { measureUntrained } from './untrained.js';
@@ -85,8 +86,8 @@ export class TrainingLoop {
     const { spec, dataset, state, sampler, notify, pool, layout, clock } = this.options;
     const { iteration } = state.position;
     const { schedule } = spec;
-    const summary = summaryOfCodes(dataset, state.codes, spec.bits, sampler.omega(iteration));
-    const context = encodeContext(this.options.term, iteration, summary);
+    const pairs = pairLoss(spec.method);
+    const context = pairs ? null : this.iterationContext(iteration);
     const learningRate = learningRateAt(schedule, iteration);
     const steps = sampler.batches();
     if (state.position.epoch === 0 && state.position.step === 0) state.lossSums.fill(0);
@@ -95,16 +96,21 @@ export class TrainingLoop {
       const { epoch, step } = state.position;
       const started = clock.nowMs();
       const phases = new StepPhases(clock);
-      const { positions } = sampler.batch(iteration, epoch, step);
-      const description = this.describe(context, learningRate, phases);
-      const sum = await this.options.runStep(description, this.surroundings());
+      const batch = sampler.batch(iteration, epoch, step);
+      const { positions, anchors } = batch;
+      const described = this.describe(context, learningRate, phases);
+      const paired =
+        pairs && (await pairStep(described, batch, pairs, state, { ...this.surroundings(), spec, dataset }));
+      const description = paired ? { ...described, leaf: paired.leaf } : described;
+      const summed = await this.options.runStep(description, this.surroundings());
+      const sum = paired ? { ...summed, losses: paired.losses } : summed;
       const sha256 = sum.gradientSha256 ?? (await description.update.whole(sum.gradient));
       await this.options.beforeFinishing(state.position.globalStep + 1);
       // There is no await between recording, applying and advancing. So a checkpoint always has ledger and state of the
       // same step.
       const recorded = this.record(description, sum.gradient, sha256);
       this.spare = state.trained;
-      state.applyStep(layout, description.update.into, positions, sum);
+      state.applyStep(layout, description.update.into, pairs?.storesOutputs ? anchors : positions, sum);
       state.position = advance(state.position, steps);
       await recorded;
       const seconds = (clock.nowMs() - started) / 1000;
@@ -225,8 +231,15 @@ export class TrainingLoop {
     return ledger.record(entry, gradient, gradientSha256);
   }
 
+  /** What the iteration's loss needs of V. */
+  private iterationContext(iteration: number): IterationMessage {
+    const { dataset, state, spec, sampler, term } = this.options;
+    const summary = summaryOfCodes(dataset, state.codes, spec.bits, sampler.omega(iteration));
+    return encodeContext(term, iteration, summary);
+  }
+
   private describe(
-    context: IterationMessage,
+    context: IterationMessage | null,
     learningRate: number,
     phases: StepPhases,
   ): DescribedStep & UpdatingStep {

@@ -10,9 +10,28 @@ import { addWeights } from './weights.js';
 /** Names of what a run of the graph is fed and gives. */
 export const encodeNodes = {
   images: 'images',
-  /** u `[rows, bits]`, then the pooled features `[rows, featureWidth]`, one after the other. */
+  /**
+   * In eval mode u `[rows, bits]`, then the pooled features `[rows, featureWidth]`, one after the other. In train mode
+   * z `[rows, bits]`.
+   */
   outcome: 'outcome',
 } as const;
+
+/** `trainingOutputsAnywhere` of some rows as one graph. */
+export function traceTrainingOutputs(layout: NetworkLayout, rows: number, form: PictureForm): Graph {
+  return traceGraph((tracer) => {
+    const { graph } = tracer;
+    const network = new Network(layout);
+    const { parameters } = addWeights(graph, layout, false);
+    network.variables.forEach((variable, index) => {
+      tracer.bind(variable, parameters[index]!);
+    });
+    const images = addPictures(graph, encodeNodes.images, rows, form, layout);
+    const { linear } = network.forwardTrain(tracer.tensor(images) as tf.Tensor4D);
+    graph.name(flattened([tracer.value(linear)]), encodeNodes.outcome);
+    network.dispose();
+  });
+}
 
 /** `encodeImages` of some rows as one graph. */
 export function traceEncode(layout: NetworkLayout, rows: number, form: PictureForm): Graph {

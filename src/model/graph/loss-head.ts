@@ -14,12 +14,15 @@ import {
 import type { Feed } from '../../engine/graph/session.js';
 import { checkLength } from '../../hashing/error.js';
 import { rowTargets } from '../../hashing/similarity.js';
-import type { LossInput } from '../loss.js';
+import { type LossInput, lossTerms } from '../loss.js';
 
 /** Placeholder of all that the loss of some rows depends on besides the outputs: float64 values as bytes, in this order. */
 const lossHeadScope = (rows: number) => `loss_head_${rows}`;
 /** Weight of similarity and quantisation, γ, weights of the distances to positive and erased, Σ of the constants. */
 const scalarCount = 5;
+
+/** Placeholder of the derivatives of a known loss by z, float32 `[rows, bits]`. */
+const outputGradientName = (rows: number) => `output_gradient_${rows}`;
 
 /** Outputs of some rows as values of the graph, each `[rows, bits]`; null where the method has no such branch. */
 export interface OutputValues {
@@ -111,5 +114,24 @@ export function lossHeadFeed(input: LossInput): Feed {
     name: lossHeadScope(labels.length),
     shape: [values.length, 8],
     values: new Uint8Array(values.buffer),
+  };
+}
+
+/** The derivatives of a known loss by z, and losses of 0. */
+export function addKnownLoss(
+  graph: Graph,
+  rows: number,
+  bits: number,
+): { readonly losses: readonly Value[]; readonly gradient: Value } {
+  const gradient = graph.placeholder(outputGradientName(rows), 'float32', [rows, bits]);
+  return { losses: lossTerms.map(() => double(graph, 0)), gradient };
+}
+
+/** What a known loss is fed for some rows. */
+export function outputGradientFeed(outputGradient: Float32Array, rows: number): Feed {
+  return {
+    name: outputGradientName(rows),
+    shape: [rows, outputGradient.length / rows],
+    values: outputGradient,
   };
 }

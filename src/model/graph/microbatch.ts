@@ -4,13 +4,13 @@ import type { Graph, Value } from '../../engine/graph/graph.js';
 import { bitcast, concat, flattened, slice } from '../../engine/graph/operations.js';
 import { addSums, type Sums } from '../../engine/graph/sums.js';
 import { type Tracer, traceGraph } from '../../engine/graph/trace.js';
-import { type Method, usesErasing, usesPositives } from '../../methods/methods.js';
+import { type Method, pairLoss, usesErasing, usesPositives } from '../../methods/methods.js';
 import type { WirePrecision } from '../../run/training-run.js';
 import type { ErasingSettings } from '../erasing.js';
 import type { NetworkLayout } from '../layout.js';
 import { Network, type TrainingFeatures } from '../network.js';
 import { gradientParts, partLength, partValues } from './gradient-parts.js';
-import { addLossHead } from './loss-head.js';
+import { addKnownLoss, addLossHead } from './loss-head.js';
 import { addPictures, type PictureForm } from './pictures.js';
 import { addAttention, addErasing, addErasingMask } from './srem.js';
 import { addWeights } from './weights.js';
@@ -102,30 +102,40 @@ function runPasses(
     const mask = addMask(tracer, first, rows, layout, erasing);
     passes.push(network.forwardTrain(tracer.tensor(addErasing(anchors, mask)) as tf.Tensor4D));
   }
-  const u = passes.map((pass) => tracer.value(pass.u));
-  const [both, erased = null] = u as [Value, Value?];
-  const part = (index: number) => slice(both, [index * rows, 0], [rows, layout.bits]);
-  const outputs = { anchor: part(0), positive: positives ? part(1) : null, erased };
-  const { losses, gradients } = addLossHead(graph, outputs, rows, layout.bits);
-  const firstGradient = gradients.positive
-    ? concat([gradients.anchor, gradients.positive], 0)
-    : gradients.anchor;
-  const known = gradients.erased ? [firstGradient, gradients.erased] : [firstGradient];
+  const { losses, gradients, by } = addLoss(tracer, method, passes, rows, layout.bits);
   return {
     outcome: [
       ...losses.map((loss) => bitcast(loss, 'float32', [2])),
-      ...u,
+      ...by.map((outputs) => tracer.value(outputs)),
       ...passes.flatMap(({ statistics }) => [
         ...statistics.map(({ mean }) => tracer.value(mean)),
         ...statistics.map(({ variance }) => tracer.value(variance)),
       ]),
     ],
     counts: passes.map(({ statistics }) => statistics.map(({ count }) => count)),
-    loss: withGradients(
-      passes.map((pass) => pass.u),
-      () => known.map((gradient) => tracer.tensor(gradient)),
-    ),
+    loss: withGradients(by, () => gradients.map((gradient) => tracer.tensor(gradient))),
   };
+}
+
+/** The losses, and the gradients by some outputs of the passes. */
+function addLoss(
+  { graph, value }: Tracer,
+  method: Method,
+  passes: readonly TrainingFeatures[],
+  rows: number,
+  bits: number,
+): { readonly losses: readonly Value[]; readonly gradients: readonly Value[]; readonly by: Tensor2D[] } {
+  if (pairLoss(method)) {
+    const { losses, gradient } = addKnownLoss(graph, rows, bits);
+    return { losses, gradients: [gradient], by: passes.map(({ linear }) => linear) };
+  }
+  const by = passes.map(({ u }) => u);
+  const [both, erased = null] = by.map(value) as [Value, Value?];
+  const part = (index: number) => slice(both, [index * rows, 0], [rows, bits]);
+  const outputs = { anchor: part(0), positive: usesPositives(method) ? part(1) : null, erased };
+  const { losses, gradients } = addLossHead(graph, outputs, rows, bits);
+  const first = gradients.positive ? concat([gradients.anchor, gradients.positive], 0) : gradients.anchor;
+  return { losses, gradients: gradients.erased ? [first, gradients.erased] : [first], by };
 }
 
 function addMask(

@@ -7,9 +7,9 @@ import type { EncodedImages } from '../encode.js';
 import { checkInput, type GradientInput, type LeafResult } from '../fcaenet.js';
 import type { LeafOutcome } from '../gradient-sums.js';
 import { momentsOf, type Network, type ReadStatistics } from '../network.js';
-import { encodeNodes, traceEncode } from './encode.js';
+import { encodeNodes, traceEncode, traceTrainingOutputs } from './encode.js';
 import { type GradientPart, gradientParts, readParts } from './gradient-parts.js';
-import { lossHeadFeed } from './loss-head.js';
+import { lossHeadFeed, outputGradientFeed } from './loss-head.js';
 import {
   type MicrobatchGraph,
   type MicrobatchShape,
@@ -33,6 +33,7 @@ type Input = GradientInput<Float32Array | Uint8Array>;
 /** A network's graphs, each loaded when it is first asked for. */
 export class NetworkGraphs {
   private readonly encodings = new Map<string, WeightedGraph>();
+  private readonly outputs = new Map<string, WeightedGraph>();
   private readonly microbatches = new Map<string, WeightedGraph & MicrobatchGraph>();
   private readonly parts: readonly GradientPart[];
   private lastMicrobatchSha256 = '';
@@ -75,7 +76,7 @@ export class NetworkGraphs {
     const feeds = [
       pictureFeed(microbatchNodes.anchors(own), anchors, layout),
       ...(positives ? [pictureFeed(microbatchNodes.positives(own), positives, layout)] : []),
-      lossHeadFeed(input),
+      input.outputGradient ? outputGradientFeed(input.outputGradient, own) : lossHeadFeed(input),
     ];
     const [outcome, masks = null] = session.run(feeds, [
       microbatchNodes.outcome(own),
@@ -93,25 +94,39 @@ export class NetworkGraphs {
 
   /** `encodeImages` in one call, of normalised images or of bytes. */
   encode(images: Float32Array | Uint8Array, rows: number): EncodedImages {
-    const { layout } = this.network;
-    const form = pictureForm(images);
-    const key = `${rows} ${form}`;
-    const graph = this.encodings.get(key) ?? this.load(traceEncode(layout, rows, form));
-    this.encodings.set(key, graph);
-    this.setWeights(graph, true);
-    const [outcome] = graph.session.run(
-      [pictureFeed(encodeNodes.images, images, layout)],
-      [encodeNodes.outcome],
-    ) as [Float32Array<ArrayBuffer>];
-    const end = rows * layout.bits;
+    const outcome = this.outcomeOf(this.encodings, traceEncode, images, rows, true);
+    const end = rows * this.network.layout.bits;
     return { u: outcome.slice(0, end), features: outcome.slice(end) };
   }
 
+  /** `trainingOutputsAnywhere` in one call. */
+  trainingOutputs(images: Float32Array | Uint8Array, rows: number): Float32Array<ArrayBuffer> {
+    return this.outcomeOf(this.outputs, traceTrainingOutputs, images, rows, false).slice();
+  }
+
   dispose(): void {
-    for (const graphs of [this.encodings, this.microbatches]) {
+    for (const graphs of [this.encodings, this.outputs, this.microbatches]) {
       for (const { session } of graphs.values()) session.dispose();
       graphs.clear();
     }
+  }
+
+  private outcomeOf(
+    loaded: Map<string, WeightedGraph>,
+    trace: typeof traceEncode,
+    images: Float32Array | Uint8Array,
+    rows: number,
+    statistics: boolean,
+  ): Float32Array<ArrayBuffer> {
+    const { layout } = this.network;
+    const form = pictureForm(images);
+    const key = `${rows} ${form}`;
+    const graph = loaded.get(key) ?? this.load(trace(layout, rows, form));
+    loaded.set(key, graph);
+    this.setWeights(graph, statistics);
+    const feeds = [pictureFeed(encodeNodes.images, images, layout)];
+    const [outcome] = graph.session.run(feeds, [encodeNodes.outcome]) as [Float32Array<ArrayBuffer>];
+    return outcome;
   }
 
   private microbatchGraph(shape: MicrobatchShape): WeightedGraph & MicrobatchGraph {
