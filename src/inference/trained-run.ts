@@ -6,16 +6,17 @@ import { weightsFromTensors } from '../coordinator/checkpoints/weight-tensors.js
 import type { FlatWeights } from '../coordinator/dispatch/outgoing-weights.js';
 import { readersFence } from '../coordinator/leadership/leadership.js';
 import type { IterationRecord } from '../coordinator/training/run-state.js';
-import { packCodes } from '../hashing/codes.js';
+import { isUnset, packCodes } from '../hashing/codes.js';
 import { arithmeticVersion } from '../identity/arithmetic-version.js';
 import type { Identity } from '../identity/identity.js';
 import type { HashFunction } from '../methods/method.js';
-import { featureMethod } from '../methods/methods.js';
+import { featureMethod, networkMakesDatabase } from '../methods/methods.js';
 import { describeModel, type ModelLayout } from '../model/layout.js';
 import { readTrainingRun } from '../run/read.js';
 import { RunDirectory } from '../run/run-directory.js';
 import { trainingHash } from '../run/training-hash.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
+import { codesAreOfWeights } from '../schedule/schedule.js';
 import { InferenceError } from './error.js';
 
 /** Which checkpoint: the newest, the one with the best mean average precision, or one by its name. */
@@ -101,6 +102,13 @@ export async function readTrainedRun(path: string, choice: CheckpointChoice = 'l
     );
   }
   const { shape, data } = codes.V!;
+  const isStale = networkMakesDatabase(spec.method) && !codesAreOfWeights(spec, state.position);
+  if (isStale || isUnset(data as Int8Array)) {
+    throw new InferenceError(
+      'INFERENCE_NO_CHECKPOINT',
+      `checkpoint ${loaded.name} of ${path} has no database codes of its weights: ${spec.method} makes them at the end of ${isStale ? 'an evaluated' : 'each'} iteration; --resume goes on with the run`,
+    );
+  }
   const records = state.history as Pick<Records, 'datasetFingerprint' | 'iterations'>;
   const evaluated = records.iterations.findLast(({ evaluation }) => evaluation !== null) ?? null;
   const { iteration, epoch, step } = state.position;

@@ -33,3 +33,13 @@ export function evaluationIsDue(spec: EvaluationSchedule, iteration: number): bo
   const done = iteration + 1;
   return done % spec.operation.evaluation.every === 0 || done === spec.schedule.iterations;
 }
+
+/**
+ * Whether database codes that the network makes at evaluations are those of the weights at a position: no step came
+ * after an evaluated iteration.
+ */
+export function codesAreOfWeights(spec: EvaluationSchedule, position: RunPosition): boolean {
+  const { iteration, epoch, step, phase } = position;
+  if (phase === 'evaluate') return evaluationIsDue(spec, iteration);
+  return iteration > 0 && epoch === 0 && step === 0 && evaluationIsDue(spec, iteration - 1);
+}

@@ -2,7 +2,13 @@ import { expect, test } from 'vitest';
 import { SgdOptimizer } from '../../src/coordinator/training/optimizer.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import { assignLeaves } from '../../src/schedule/assignment.js';
-import { advance, evaluationIsDue, learningRateAt, startPosition } from '../../src/schedule/schedule.js';
+import {
+  advance,
+  codesAreOfWeights,
+  evaluationIsDue,
+  learningRateAt,
+  startPosition,
+} from '../../src/schedule/schedule.js';
 
 const { spec } = readTrainingRun('examples/cub.yaml');
 
@@ -31,6 +37,21 @@ test('the last iteration is always evaluated', () => {
   const due = { ...spec, operation: { ...spec.operation, evaluation } };
   const iterations = Array.from({ length: 8 }, (_, iteration) => iteration);
   expect(iterations.filter((iteration) => evaluationIsDue(due, iteration))).toEqual([2, 5, 7]);
+});
+
+test.each([
+  ['before the first step', { ...startPosition }, false],
+  ['inside an iteration', { iteration: 3, step: 1 }, false],
+  ['behind the epochs of an evaluated iteration', { iteration: 2, epoch: 3, phase: 'evaluate' }, true],
+  ['behind the epochs of another', { iteration: 3, epoch: 3, phase: 'evaluate' }, false],
+  ['behind an evaluated iteration', { iteration: 3 }, true],
+  ['a step later', { iteration: 3, epoch: 1 }, false],
+  ['behind another', { iteration: 4 }, false],
+  ['behind the last', { iteration: 8 }, true],
+] as const)('database codes of the network, %s', (_where, position, areOfWeights) => {
+  const evaluation = { ...spec.operation.evaluation, every: 3 };
+  const due = { ...spec, operation: { ...spec.operation, evaluation } };
+  expect(codesAreOfWeights(due, { ...startPosition, ...position })).toBe(areOfWeights);
 });
 
 test.each([
