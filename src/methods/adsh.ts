@@ -28,4 +28,5 @@ export const adsh = {
     },
     optimizer: { momentum: 0, weightDecay: 5e-4 },
   },
+  quickLearningRate: null,
 } as const satisfies TrainedMethod;

@@ -1,5 +1,5 @@
 import type { PairLoss, TrainedMethod } from './method.js';
-import { product, sigmoid, softplus } from './pair-likelihood.js';
+import { likelihood } from './pair-likelihood.js';
 
 /**
  * Deep pairwise-supervised hashing (Li, Wang and Kang, 2016): the negative log likelihood of the pairs, with
@@ -16,27 +16,56 @@ const loss: PairLoss = {
   compute({ outputs, images, labels, bits, stored, settings }) {
     const { eta } = settings.dpsh;
     const scale = 1 / (images.length * labels.length);
+    const others = Float64Array.from(stored!);
     const gradient = new Float64Array(outputs.length);
     let similarity = 0;
     let quantisation = 0;
     images.forEach((image, row) => {
-      const label = labels[image]!;
-      for (let other = 0; other < labels.length; other++) {
-        const theta = product(outputs, row, stored!, other, bits) / 2;
-        const similar = labels[other] === label ? 1 : 0;
-        similarity += softplus(theta) - similar * theta;
-        const slope = (sigmoid(theta) - similar) / 2;
-        for (let k = 0; k < bits; k++) gradient[row * bits + k]! += slope * stored![other * bits + k]!;
-      }
-      for (let i = row * bits; i < (row + 1) * bits; i++) {
-        const residual = outputs[i]! - (outputs[i]! >= 0 ? 1 : -1);
+      const own = Float64Array.from(outputs.subarray(row * bits, (row + 1) * bits));
+      const slopes = gradient.subarray(row * bits, (row + 1) * bits);
+      similarity += addPairs(own, others, labels, labels[image]!, slopes);
+      own.forEach((value, k) => {
+        const residual = value - (value >= 0 ? 1 : -1);
         quantisation += eta * residual * residual;
-        gradient[i] = scale * (gradient[i]! + 2 * eta * residual);
-      }
+        slopes[k] = scale * (slopes[k]! + 2 * eta * residual);
+      });
     });
     return { similarity: scale * similarity, quantisation: scale * quantisation, gradient };
   },
 };
+
+/**
+ * The negative log likelihood of the pairs of one image with all others. Adds its derivatives by the image's output.
+ * This is nearly all of a step's time in the coordinator.
+ * @param own the image's output `[bits]`
+ * @param others outputs `[n, bits]` and their classes `[n]`
+ */
+function addPairs(
+  own: Float64Array,
+  others: Float64Array,
+  labels: Int32Array,
+  label: number,
+  slopes: Float64Array,
+): number {
+  const bits = own.length;
+  let sum = 0;
+  for (let other = 0, base = 0; other < labels.length; other++, base += bits) {
+    // Two sums do not wait for one another.
+    let [even, odd] = [0, 0];
+    let k = 0;
+    for (; k + 1 < bits; k += 2) {
+      even += own[k]! * others[base + k]!;
+      odd += own[k + 1]! * others[base + k + 1]!;
+    }
+    if (k < bits) even += own[k]! * others[base + k]!;
+    const theta = (even + odd) / 2;
+    const similar = labels[other] === label ? 1 : 0;
+    const { value, slope } = likelihood(theta, similar);
+    sum += value;
+    for (let i = 0; i < bits; i++) slopes[i]! += (slope / 2) * others[base + i]!;
+  }
+  return sum;
+}
 
 /** Trained as by the authors' PyTorch program, which divides the learning rate by 10 behind the epochs 51 and 101. */
 export const dpsh = {
@@ -59,4 +88,5 @@ export const dpsh = {
     },
     optimizer: { momentum: 0, weightDecay: 1e-5 },
   },
+  quickLearningRate: 0.1,
 } as const satisfies TrainedMethod;

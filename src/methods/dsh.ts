@@ -69,4 +69,5 @@ export const dsh = {
     },
     optimizer: { momentum: 0.9, weightDecay: 0.004 },
   },
+  quickLearningRate: null,
 } as const satisfies TrainedMethod;

@@ -1,5 +1,5 @@
 import type { PairLoss, TrainedMethod } from './method.js';
-import { product, sigmoid, softplus } from './pair-likelihood.js';
+import { likelihood } from './pair-likelihood.js';
 import type { MethodSettings } from './settings.js';
 
 /**
@@ -28,9 +28,11 @@ const loss: PairLoss = {
       for (let j = i + 1; j < rows; j++) {
         const similar = labels[images[i]!] === labels[images[j]!] ? 1 : 0;
         const weight = similar ? weights.similar : weights.dissimilar;
-        const theta = alpha * product(hashed, i, hashed, j, bits);
-        similarity += weight * (softplus(theta) - similar * theta);
-        const slope = weight * alpha * (sigmoid(theta) - similar);
+        let product = 0;
+        for (let k = 0; k < bits; k++) product += hashed[i * bits + k]! * hashed[j * bits + k]!;
+        const pair = likelihood(alpha * product, similar);
+        similarity += weight * pair.value;
+        const slope = weight * alpha * pair.slope;
         for (let k = 0; k < bits; k++) {
           gradient[i * bits + k]! += slope * hashed[j * bits + k]!;
           gradient[j * bits + k]! += slope * hashed[i * bits + k]!;
@@ -83,4 +85,5 @@ export const hashnet = {
     },
     optimizer: { momentum: 0.9, weightDecay: 5e-4 },
   },
+  quickLearningRate: 0.1,
 } as const satisfies TrainedMethod;

@@ -19,6 +19,8 @@ export interface TrainedMethod {
   readonly firstCodes: 'random' | 'zero';
   /** How its publication trains; null where the run file's presets are the publication. */
   readonly published: PublishedTraining | null;
+  /** Learning rate with the preset `quick`, whose network begins untrained; null for the preset's own. */
+  readonly quickLearningRate: number | null;
 }
 
 /**

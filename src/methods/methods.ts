@@ -10,6 +10,7 @@ const ofThePaper = {
   databaseCodes: 'learned',
   firstCodes: 'random',
   published: null,
+  quickLearningRate: null,
 } as const;
 
 /**
@@ -75,6 +76,11 @@ export function networkMakesDatabase(method: Method): boolean {
 /** Whether V is 0 before the method's first database codes are made; else it is random. */
 export function beginsWithoutCodes(method: Method): boolean {
   return trainedMethod(method)?.firstCodes === 'zero';
+}
+
+/** The method's learning rate with the preset `quick`; null for the preset's own. */
+export function quickLearningRate(method: Method): number | null {
+  return trainedMethod(method)?.quickLearningRate ?? null;
 }
 
 /** How the method's publication trains; null where the presets are the publication, and for a method on features. */

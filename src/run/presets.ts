@@ -1,4 +1,4 @@
-import { featureMethod, publishedTraining } from '../methods/methods.js';
+import { featureMethod, publishedTraining, quickLearningRate } from '../methods/methods.js';
 import { publishedSettings } from '../methods/settings.js';
 import { RunFileError } from './error.js';
 import type { WrittenSpec } from './schema.js';
@@ -62,7 +62,7 @@ export function quickPreset(written: WrittenSpec): PresetSpec {
       epochs: 4,
       batchSize: 64,
       microbatches: 4,
-      learningRate: 0.01,
+      learningRate: quickLearningRate(method) ?? 0.01,
       decayAfter: [5],
       decayFactor: 0.1,
     },

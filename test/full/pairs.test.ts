@@ -80,7 +80,10 @@ describe.each(['adsh', 'dpsh', 'dsh', 'hashnet'])('%s gives the bits of one work
 });
 
 test('bisect finds the first step that differs between two runs with a loss over pairs', async () => {
-  await train('bisected', 'dpsh', 1, ['spec.dpsh.eta=11']);
-  const lines = await finished('runs', 'bisect', 'runs/dpsh-1', 'runs/bisected', '--workers', '1');
+  const short = ['spec.schedule.iterations=1', 'spec.schedule.decayAfter=[]'];
+  await train('bisected-a', 'dpsh', 1, short);
+  await train('bisected-b', 'dpsh', 1, [...short, 'spec.dpsh.eta=11']);
+  const both = ['runs/bisected-a', 'runs/bisected-b'];
+  const lines = await finished('runs', 'compare', '--bisect', '--workers', '1', ...both);
   expect(lines.at(-1)).toMatchObject({ place: 'microbatch', step: 1, settings: ['spec.dpsh.eta'] });
 });

@@ -140,6 +140,15 @@ test.each([
   }
 });
 
+test.each([
+  ['baseline', 0.01],
+  ['dsh', 0.01],
+  ['dpsh', 0.1],
+  ['hashnet', 0.1],
+])('the quick preset trains %s with a learning rate of %f', (method, learningRate) => {
+  expect(run(`spec.method=${method}`).spec.schedule).toMatchObject({ iterations: 7, learningRate });
+});
+
 test('a loss over pairs on a dataset of unknown size asks for the number of training images', () => {
   expect(() => run('spec.preset=paper', 'spec.bits=12', 'spec.method=dsh')).toThrow(
     'spec.dataset.sampleSize is missing and must be the number of training images, or spec.dataset.kind to take that of the published dataset',
