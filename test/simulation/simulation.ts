@@ -41,12 +41,10 @@ const undisturbed = new Map<string, Promise<Outcome>>();
 export async function simulateAndCompare(seed: number): Promise<Outcome> {
   const outcome = await simulate(seed);
   const { method, precision, iterations, steps } = outcome.plan;
-  const schedule = `${method} ${precision} ${iterations} ${steps}`;
+  const decisive = { method, precision, iterations, steps };
+  const schedule = Object.values(decisive).join(' ');
   const quiet = {
-    method,
-    precision,
-    iterations,
-    steps,
+    ...decisive,
     faults: [],
     workers: 1,
     minWorkers: 1,

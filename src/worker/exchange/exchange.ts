@@ -10,10 +10,10 @@ import type { WeightsPlan__Output } from '../../transport/generated/fcaenet/v1/W
 import type { WeightsRange__Output } from '../../transport/generated/fcaenet/v1/WeightsRange.js';
 import type { TransferMemory } from '../../transport/transfer-memory.js';
 import { type WireVector, wireBytes } from '../../transport/wire-vector.js';
+import { NodeVector } from './node-vector.js';
 import type { ExchangeOutput, PartName } from './output.js';
 import { checkedPosition, comparePositions } from './positions.js';
 import { checkedPlan, checkedRange, type ElementRange } from './ranges.js';
-import { NodeVector } from './node-vector.js';
 import { StepExchange } from './step-exchange.js';
 import { WeightsExchange } from './weights-exchange.js';
 
