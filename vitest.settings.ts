@@ -12,7 +12,7 @@ export const settings = {
 } satisfies ViteUserConfig['test'];
 
 const plainFolders =
-  '{checkpoint,clock,data,estimate,experiments,formats,hashing,identity,ledger,methods,reduction,retrieval,run,schedule,structure}';
+  '{checkpoint,clock,data,encoding,estimate,experiments,formats,hashing,identity,ledger,methods,reduction,retrieval,run,schedule,search,structure}';
 
 /** Tests that start no process, open no port and load no engine. */
 export const plainTests = [`test/${plainFolders}/**/*.test.ts`];

@@ -69,9 +69,21 @@ export class EncoderProcesses implements Encoder {
   }
 
   encode(pictures: readonly PictureSource[]): Promise<Uint32Array<ArrayBuffer>> {
+    const { timeoutMs } = this.options;
     return new Promise((resolve, reject) => {
-      this.waiting.push({ pictures, resolve, reject });
+      const job: Job = { pictures, resolve, reject };
+      this.waiting.push(job);
       this.dispatch();
+      if (timeoutMs === null) return;
+      const timer = setTimeout(() => {
+        const place = this.waiting.indexOf(job);
+        if (place < 0) return;
+        this.waiting.splice(place, 1);
+        const seconds = timeoutMs / 1000;
+        const message = `no process was free to encode a picture within ${seconds} s`;
+        reject(new InferenceError('INFERENCE_TIMEOUT', message));
+      }, timeoutMs);
+      timer.unref();
     });
   }
 
@@ -144,6 +156,8 @@ class EncoderProcess {
         } else if (answer.id === null) {
           this.failure = errorOf(answer as FailureDescription);
           reject(this.failure);
+          // It cannot encode; where processes are started again, the next one may load the network.
+          this.child.kill('SIGKILL');
         } else {
           this.settle(answer);
         }

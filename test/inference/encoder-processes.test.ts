@@ -77,9 +77,18 @@ test('a process that is started again answers later requests', async () => {
   expect(await encoder.encode(['four'])).toEqual(Uint32Array.of(4));
 });
 
-test('a picture that takes too long ends its process', async () => {
-  const { encoder } = await open({ timeoutMs: 300 });
-  await expect(encoder.encode(['hang'])).rejects.toEqual(
-    failure('INFERENCE_TIMEOUT', 'a picture was not encoded within 0.3 s, so its process was ended'),
+test('a picture that takes too long ends its process, and a request does not wait for ever', async () => {
+  const { encoder } = await open({ timeoutMs: 300, restarts: true });
+  const asked = ['hang', 'hang', 'x'].map((name) =>
+    encoder.encode([name]).catch((error: Error) => error.message),
+  );
+  const tooLong = 'a picture was not encoded within 0.3 s, so its process was ended';
+  expect(await Promise.all(asked)).toEqual([
+    tooLong,
+    tooLong,
+    'no process was free to encode a picture within 0.3 s',
+  ]);
+  await expect(encoder.encode(['x'])).rejects.toEqual(
+    failure('INFERENCE_TIMEOUT', /^no process was free to encode/),
   );
 });

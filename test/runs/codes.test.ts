@@ -12,7 +12,8 @@ import { Network } from '../../src/model/network.js';
 import { weightsFromWire, wireWeightParts } from '../../src/model/wire-weights.js';
 import { HammingIndex } from '../../src/retrieval/hamming-index.js';
 import { NearestIndex } from '../../src/retrieval/nearest-index.js';
-import type { SearchResult } from '../../src/search/search-run.js';
+import { resultsPage } from '../../src/search/results-page.js';
+import { searchRun } from '../../src/search/search-run.js';
 import type { SearchAnswer } from '../../src/serving/search-service.js';
 import { bytesOf } from '../../src/transport/bytes.js';
 import type { EncodeWork__Output } from '../../src/transport/generated/fcaenet/v1/EncodeWork.js';
@@ -24,6 +25,7 @@ import { failure } from '../kit/failure.js';
 import { type SmallRun, smallRun } from '../kit/small-run.js';
 
 let small: SmallRun;
+const log = { info: () => {}, warn: () => {}, error: () => {} };
 const runOf = (name: string) => join(small.folder, 'runs', name);
 
 beforeAll(async () => {
@@ -193,24 +195,25 @@ test('encode alone goes on after a picture that cannot be read, and a finished f
 
 test('search finds the nearest pictures of the database', async () => {
   const { dataset, pictures } = await queriesOf(small);
-  const run = await readTrainedRun(runOf('small'));
-  const args = ['search', 'runs/small', ...pictures.slice(0, 2).map(({ name }) => name), '--top', '3'];
-  const { exitCode, stdout } = await runCommandLine([...args, '--json', '--html', 'nearest.html'], {
-    cwd: small.folder,
-  });
-  expect(exitCode).toBe(0);
-  const found = JSON.parse(stdout) as SearchResult[];
-  expect(found.map(({ image }) => image)).toEqual(pictures.slice(0, 2).map(({ name }) => name));
-  const index = new HammingIndex({ codes: run.databaseCodes, labels: dataset.train.labels }, 12, 4);
-  for (const { code, nearest } of found) {
+  const images = pictures.slice(0, 2).map(({ name }) => name);
+  const { results, database } = await searchRun(
+    {
+      ...{ runDirectory: runOf('small'), checkpoint: 'last', engine: undefined, images, top: 3 },
+      ...{ database: undefined, data: join(small.folder, 'data') },
+    },
+    log,
+  );
+  expect(results.map(({ image }) => image)).toEqual(images);
+  const { databaseCodes } = await readTrainedRun(runOf('small'));
+  const index = new HammingIndex({ codes: databaseCodes, labels: dataset.train.labels }, 12, 4);
+  for (const { code, nearest } of results) {
     const rows = [...index.ranking(packedCodesOfBytes(Buffer.from(code, 'hex'), 12), 0)].slice(0, 3);
     expect(nearest.map(({ row }) => row)).toEqual(rows);
     expect(nearest.map((each) => each.path)).toEqual(rows.map((row) => dataset.train.paths[row]));
     const names = rows.map((row) => dataset.classNames[dataset.train.labels[row]!]);
     expect(nearest.map((each) => each.class)).toEqual(names);
   }
-  const page = await readFile(join(small.folder, 'nearest.html'), 'utf8');
-  expect(page.match(/<img /g)).toHaveLength(8);
+  expect((await resultsPage(results, database)).match(/<img /g)).toHaveLength(8);
 });
 
 test('serve answers as search does, and ends at a signal', async () => {
