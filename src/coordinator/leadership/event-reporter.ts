@@ -1,6 +1,7 @@
 import type { RunPosition } from '../../checkpoint/manifest.js';
 import type { Clock } from '../../clock.js';
 import type { Log } from '../../console/log.js';
+import { viewBounds } from '../../live/view.js';
 import type { RunDirectory } from '../../run/run-directory.js';
 import type { NatsSettings } from '../../run/training-run.js';
 import { NatsEvents } from '../../transport/events/nats-events.js';
@@ -8,9 +9,6 @@ import type { NatsLink } from '../../transport/events/nats-link.js';
 import type { RunEvent, RunEventBody } from '../../transport/events/run-event.js';
 import { FileEvents, lastEvents, type RunEvents, readEvents } from '../../transport/events/run-events.js';
 import type { Leadership } from './leadership.js';
-
-/** Events that are kept for those who watch the run. */
-const keptEvents = 40;
 
 export interface EventReporterOptions {
   readonly run: string;
@@ -37,7 +35,7 @@ export class EventReporter {
     const capacity = nats.bufferedEvents;
     // Read before the first event of this term is written.
     const earlier = link === null ? [] : readEvents(directory);
-    this.last = lastEvents(directory, keptEvents);
+    this.last = lastEvents(directory, viewBounds.events);
     const file = new FileEvents(directory, log);
     this.sinks = link === null ? [file] : [file, new NatsEvents({ link, run, term, capacity, earlier })];
   }
@@ -70,7 +68,7 @@ export class EventReporter {
       ...body,
     };
     this.last.push(event);
-    if (this.last.length > keptEvents) this.last.shift();
+    if (this.last.length > viewBounds.events) this.last.shift();
     for (const sink of this.sinks) sink.publish(event);
   }
 
