@@ -88,5 +88,5 @@ export const dpsh = {
     },
     optimizer: { momentum: 0, weightDecay: 1e-5 },
   },
-  quickLearningRate: 0.1,
+  quickLearningRate: 0.005,
 } as const satisfies TrainedMethod;

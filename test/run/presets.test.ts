@@ -143,7 +143,7 @@ test.each([
 test.each([
   ['baseline', 0.01],
   ['dsh', 0.01],
-  ['dpsh', 0.1],
+  ['dpsh', 0.005],
   ['hashnet', 0.1],
 ])('the quick preset trains %s with a learning rate of %f', (method, learningRate) => {
   expect(run(`spec.method=${method}`).spec.schedule).toMatchObject({ iterations: 7, learningRate });

@@ -41,10 +41,10 @@ const undisturbed = new Map<string, Promise<Outcome>>();
 export async function simulateAndCompare(seed: number): Promise<Outcome> {
   const outcome = await simulate(seed);
   const { method, precision, iterations, steps } = outcome.plan;
-  const decisive = { method, precision, iterations, steps };
-  const schedule = Object.values(decisive).join(' ');
+  const decided = { method, precision, iterations, steps };
+  const schedule = Object.values(decided).join(' ');
   const quiet = {
-    ...decisive,
+    ...decided,
     faults: [],
     workers: 1,
     minWorkers: 1,
