@@ -247,9 +247,10 @@ export class MadeUpRun {
   counters() {
     const [command, ...args] = [...this.settings.within(null), process.execPath, '-e', print, this.url];
     const text = execFileSync(command, args, { encoding: 'utf8' });
+    const ofCoordinator = '{[^}]*path="star"[^}]*}';
     // Over all values of its labels.
-    const value = (name) =>
-      [...text.matchAll(new RegExp(`^${name}(?:{[^}]*})? (\\S+)$`, 'gm'))].reduce(
+    const value = (name, labels = '(?:{[^}]*})?') =>
+      [...text.matchAll(new RegExp(`^${name}${labels} (\\S+)$`, 'gm'))].reduce(
         (sum, [, each]) => sum + Number(each),
         0,
       );
@@ -258,8 +259,8 @@ export class MadeUpRun {
       seconds: value('fcaenet_step_seconds_sum'),
       exchanging: value('fcaenet_exchange_workers'),
       processor: value('process_cpu_seconds_total'),
-      received: value('fcaenet_bytes_received_total'),
-      sent: value('fcaenet_bytes_sent_total'),
+      received: value('fcaenet_bytes_received_total', ofCoordinator),
+      sent: value('fcaenet_bytes_sent_total', ofCoordinator),
       answered: value('fcaenet_microbatches_total'),
     };
   }
