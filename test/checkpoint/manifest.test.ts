@@ -52,6 +52,12 @@ test('a checkpoint of an earlier release, which names no version, is read', () =
 
 const { position } = manifest;
 const [file] = manifest.files;
+
+test('a checkpoint before an evaluation is read', () => {
+  const evaluating = { ...manifest, position: { ...position, phase: 'evaluate' as const } };
+  expect(decodeManifest(encodeManifest(evaluating))).toEqual(evaluating);
+});
+
 test.each([
   ['format', { format: 'safetensors' }, 'format'],
   ['a version that is no number', { formatVersion: '2' }, 'formatVersion'],
