@@ -296,7 +296,7 @@ describe('export', () => {
     expect(card).toContain('PLACEHOLDER');
 
     // The same network once more, its licence filled in, and then another.
-    const withLicence = card.replace(/PLACEHOLDER[^]*/, 'CC BY 4.0');
+    const withLicence = card.replace(/PLACEHOLDER.*/s, 'CC BY 4.0');
     writeFileSync(join(output(), 'MODEL_CARD.md'), withLicence);
     expect((await exported(one, '--format', 'npy,onnx')).lines.at(-1)).toMatchObject({ writtenBytes: 0 });
     const another = await exported(other, '--format', 'npy');
