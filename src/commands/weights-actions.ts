@@ -1,8 +1,9 @@
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, linkSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, extname } from 'node:path';
 import { openConsole } from '../console/console.js';
 import { onInterrupt } from '../console/interrupt.js';
 import type { ProgressTask } from '../console/progress.js';
+import { makeFolderSync } from '../disk/folders.js';
 import { ExitCode } from '../errors.js';
 import { ModelError } from '../model/error.js';
 import { findPublished } from '../model/weights/catalogue.js';
@@ -77,7 +78,7 @@ function toMegabytes(bytes: number): number {
 function writeNew(path: string, pieces: readonly Uint8Array[]): void {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolderSync(dirname(path));
     const file = openSync(temporary, 'w');
     try {
       for (const piece of pieces) writeFileSync(file, piece);

@@ -1,6 +1,7 @@
 import type { BigIntStats, Dirent, Stats, StatsFs } from 'node:fs';
 import promises, { type FileHandle } from 'node:fs/promises';
 import { DiskError } from './error.js';
+import { makeFolder } from './folders.js';
 import { notAFile } from './input-file.js';
 import { type DiskWatch, diskWatch } from './watch.js';
 
@@ -87,7 +88,7 @@ export class Disk {
 
   /** Also creates parent folders; no error when it exists. */
   async makeFolder(path: string): Promise<void> {
-    await this.wait('make folder', path, this.system.mkdir(path, { recursive: true }));
+    await this.wait('make folder', path, makeFolder(path, this.system));
   }
 
   /** Also removes a folder with its content; no error when it does not exist. */

@@ -1,7 +1,8 @@
-import { mkdirSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
+import { makeFolderSync } from '../disk/folders.js';
 import { isThere } from '../run/presence.js';
 import type { Cell } from './cell.js';
 import { writeInto } from './table-files.js';
@@ -26,7 +27,7 @@ export function kubernetesName({ name }: Cell): string {
  */
 export function writeManifests(folder: string, namespace: string, cells: readonly Cell[]): void {
   writeInto(folder, {});
-  mkdirSync(join(folder, 'cells'), { recursive: true });
+  makeFolderSync(join(folder, 'cells'));
   const here = realpathSync(folder);
   for (const cell of cells) {
     const own = join(here, 'cells', kubernetesName(cell));

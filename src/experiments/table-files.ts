@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolderSync } from '../disk/folders.js';
 import { ExitCode } from '../errors.js';
 import { writeFileAtomic } from '../run/atomic-file.js';
 import type { Plan } from './cell.js';
@@ -25,7 +25,7 @@ export function writeTable(output: string, heading: TableHeading, plan: Plan, su
  */
 export function writeInto(output: string, files: Readonly<Record<string, string>>): void {
   try {
-    mkdirSync(output, { recursive: true });
+    makeFolderSync(output);
     for (const [name, content] of Object.entries(files)) writeFileAtomic(join(output, name), content);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;

@@ -1,6 +1,7 @@
-import { appendFileSync, mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { makeFolderSync } from '../disk/folders.js';
 import { InputFileFault, readInputFile } from '../disk/input-file.js';
 import { ExitCode } from '../errors.js';
 import { writeFileAtomic } from './atomic-file.js';
@@ -265,8 +266,8 @@ export class RunDirectory {
   private static take(path: string, leaseSeconds: number): RunDirectory {
     const unlocked = RunDirectory.at(path);
     return unlocked.writing(() => {
-      const isNew = mkdirSync(path, { recursive: true }) !== undefined;
-      mkdirSync(unlocked.checkpoints, { recursive: true });
+      const isNew = makeFolderSync(path);
+      makeFolderSync(unlocked.checkpoints);
       return new RunDirectory(path, acquireLock(join(path, 'lock'), path, leaseSeconds), isNew);
     });
   }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolderSync } from '../disk/folders.js';
 import { InputFileFault, readInputFile } from '../disk/input-file.js';
 import { ExitCode } from '../errors.js';
 import { syncDirectorySync } from './atomic-file.js';
@@ -35,7 +36,7 @@ export class Terms {
    * @param found what exists now; read before the grant, so that nothing later counts
    */
   grant(found: Omit<Grant, 'term' | 'granted'>, above: number): number {
-    mkdirSync(this.directory, { recursive: true });
+    makeFolderSync(this.directory);
     for (let term = Math.max(this.highest(), above) + 1; ; term++) {
       const grant: Grant = { term, granted: new Date().toISOString(), ...found };
       if (this.create(term, `${JSON.stringify(grant)}\n`)) return term;

@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
+import { makeFolderSync } from '../disk/folders.js';
 import { TransportError } from './error.js';
 import { makeJoinToken } from './join-token.js';
 import type { TlsFiles } from './tls-files.js';
@@ -117,7 +118,7 @@ function write(path: string, text: string, mode: number): void {
 function openEmpty(directory: string): void {
   let existing: string[];
   try {
-    mkdirSync(directory, { recursive: true });
+    makeFolderSync(directory);
     existing = readdirSync(directory);
   } catch (cause) {
     throw unwritable(directory, cause);

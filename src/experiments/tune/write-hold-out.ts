@@ -1,6 +1,7 @@
-import { mkdirSync, readlinkSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { readlinkSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ListedDataset } from '../../data/dataset.js';
+import { makeFolderSync } from '../../disk/folders.js';
 import { writeFileAtomic } from '../../run/atomic-file.js';
 import { undefinedIfAbsent } from '../../run/presence.js';
 
@@ -27,7 +28,7 @@ export function writeHoldOut(folder: string, dataset: ListedDataset, held: reado
   const lists = isVegFru ? vegFruLists(images) : joinedLists(images, dataset.classNames);
   for (const [name, lines] of Object.entries(lists)) {
     const file = join(folder, name);
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolderSync(dirname(file));
     writeFileAtomic(file, lines.map((line) => `${line}\n`).join(''));
   }
   const root = realpathSync(dataset.imagesRoot);

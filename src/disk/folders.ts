@@ -1,0 +1,58 @@
+import { mkdirSync, statSync } from 'node:fs';
+import type promises from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+// Node's own `recursive` never returns where the system answers ENOENT although the parent folder is there: below /proc,
+// and below a working directory that was removed.
+
+/**
+ * Creates a folder and its parents.
+ * @returns whether it was not there before
+ */
+export function makeFolderSync(path: string): boolean {
+  try {
+    mkdirSync(path);
+    return true;
+  } catch (error) {
+    if (!isWithoutParent(error, path)) return isFolder(error, () => statSync(path));
+  }
+  makeFolderSync(dirname(path));
+  try {
+    mkdirSync(path);
+    return true;
+  } catch (error) {
+    return isFolder(error, () => statSync(path));
+  }
+}
+
+/** The same with promises. */
+export async function makeFolder(path: string, system: typeof promises): Promise<void> {
+  const make = () =>
+    system.mkdir(path).catch(async (error) => {
+      const found = await system.stat(path).catch(() => null);
+      if (!found?.isDirectory()) throw error;
+    });
+  try {
+    await make();
+  } catch (error) {
+    if (!isWithoutParent(error, path)) throw error;
+    await makeFolder(dirname(path), system);
+    await make();
+  }
+}
+
+function isWithoutParent(error: unknown, path: string): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT' && dirname(path) !== path;
+}
+
+/** False when the folder was there before. Throws `error` when there is none. */
+function isFolder(error: unknown, look: () => { isDirectory(): boolean }): false {
+  let found = false;
+  try {
+    found = look().isDirectory();
+  } catch {
+    // The first error says more.
+  }
+  if (!found) throw error;
+  return false;
+}
