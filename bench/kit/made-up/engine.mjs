@@ -91,3 +91,7 @@ export function computeGradientAnywhere() {
 export function encodeImagesAnywhere() {
   throw new Error('a made-up engine encodes no images: the run is too short');
 }
+
+export function trainingOutputsAnywhere() {
+  throw new Error('a made-up engine computes no outputs: its method has no loss over pairs');
+}
