@@ -2,8 +2,7 @@ import path from 'node:path';
 import { type Console, withConsole } from '../console/console.js';
 import { onInterrupt } from '../console/interrupt.js';
 import { Interruption } from '../coordinator/interruption.js';
-import { disk } from '../disk/disk.js';
-import { writeFileAtomic } from '../run/atomic-file.js';
+import { outputRefusal, writeOutput } from '../run/output-file.js';
 import { ReportError } from './error.js';
 import { reportPage } from './page/report-page.js';
 import { showPictures } from './pictures/shown-pictures.js';
@@ -42,7 +41,8 @@ export async function makeReport(
 ): Promise<{ readonly file: string; readonly bytes: number }> {
   const names = namesOf(runDirectories);
   const file = output ?? `report-${names.map((name) => path.basename(name)).join('-')}.html`;
-  await requireWritable(file);
+  const refusal = await outputRefusal(file);
+  if (refusal !== null) throw new ReportError('REPORT_NOT_WRITTEN', refusal);
   const interruption = new Interruption();
   const restoreSignals = onInterrupt(() =>
     interruption.interrupt(
@@ -67,7 +67,7 @@ export async function makeReport(
         `the report has ${bytes} bytes, but may have at most ${mostBytes}; report on fewer runs`,
       );
     }
-    write(file, page);
+    writeOutput(file, page, (sentence, cause) => new ReportError('REPORT_NOT_WRITTEN', sentence, { cause }));
     return { file, bytes };
   } finally {
     restoreSignals();
@@ -78,32 +78,4 @@ export async function makeReport(
 function namesOf(directories: readonly string[]): string[] {
   const names = directories.map((directory) => path.basename(path.resolve(directory)));
   return new Set(names).size === names.length ? names : [...directories];
-}
-
-/** Finds out before minutes of work whether the file can be written. */
-async function requireWritable(file: string): Promise<void> {
-  const folder = path.dirname(path.resolve(file));
-  const [inside, itself] = await Promise.all(
-    [folder, file].map((each) => disk.stat(each).catch((error: NodeJS.ErrnoException) => error)),
-  );
-  if (itself && !(itself instanceof Error) && itself.isDirectory()) {
-    throw new ReportError('REPORT_NOT_WRITTEN', `${file} is a folder, but must be the name of a file`);
-  }
-  if (inside instanceof Error || !inside?.isDirectory()) {
-    throw new ReportError(
-      'REPORT_NOT_WRITTEN',
-      `${file} cannot be written: ${folder} is not a folder that exists`,
-    );
-  }
-}
-
-function write(file: string, page: string): void {
-  try {
-    writeFileAtomic(file, page);
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw new ReportError('REPORT_NOT_WRITTEN', `${file} cannot be written (${code ?? String(cause)})`, {
-      cause,
-    });
-  }
 }

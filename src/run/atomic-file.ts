@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /**
@@ -10,7 +10,8 @@ export function writeFileAtomic(path: string, content: string): void {
   try {
     const file = openSync(temporary, 'w');
     try {
-      writeSync(file, content);
+      // A single write may take only a part of it, without an error, when the disk is nearly full.
+      writeFileSync(file, content);
       fsyncSync(file);
     } finally {
       closeSync(file);

@@ -2,7 +2,8 @@ import { openConsole } from '../console/console.js';
 import { print } from '../console/output.js';
 import { type Column, formatTable } from '../console/table.js';
 import { printable } from '../errors.js';
-import { writeFileAtomic } from '../run/atomic-file.js';
+import { outputRefusal, writeOutput } from '../run/output-file.js';
+import { SearchError } from './error.js';
 import { resultsPage } from './results-page.js';
 import { type SearchResult, type SearchRunOptions, searchRun } from './search-run.js';
 
@@ -14,8 +15,8 @@ const columns: readonly Column[] = [
 ];
 
 /**
- * `fcaenet search`: prints the nearest pictures of each image as a table, or as JSON, and writes a page of them. Throws
- * the errors of `searchRun`.
+ * `fcaenet search`: prints the nearest pictures of each image as a table, or as JSON, and writes a page of them.
+ * @throws SearchError SEARCH_PAGE_NOT_WRITTEN; the errors of `searchRun`
  */
 export async function search(
   options: SearchRunOptions & {
@@ -26,11 +27,16 @@ export async function search(
 ): Promise<void> {
   // The result is on standard output, so warnings go elsewhere.
   const { log } = openConsole('beside', process.stderr);
+  const { html } = options;
+  const refusal = html === undefined ? null : await outputRefusal(html);
+  if (refusal !== null) throw pageError(refusal);
   const { results, database } = await searchRun(options, log);
-  if (options.html !== undefined) {
-    writeFileAtomic(options.html, await resultsPage(results, database));
-  }
+  if (html !== undefined) writeOutput(html, await resultsPage(results, database), pageError);
   await print(options.json ? `${JSON.stringify(results, null, 2)}\n` : results.map(tableOf).join('\n'));
+}
+
+function pageError(sentence: string, cause?: unknown): SearchError {
+  return new SearchError('SEARCH_PAGE_NOT_WRITTEN', `the page of results ${sentence}`, { cause });
 }
 
 function tableOf({ image, code, nearest }: SearchResult): string {

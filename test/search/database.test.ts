@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { encodeNpy } from '../../src/formats/npy.js';
 import type { TrainedRun } from '../../src/inference/trained-run.js';
+import { search } from '../../src/search/command.js';
 import { openDatabase } from '../../src/search/database.js';
 import { resultsPage } from '../../src/search/results-page.js';
 import { hexOfCode, Searcher } from '../../src/search/searcher.js';
@@ -98,6 +99,29 @@ test('a database of another dataset, another code length, without paths, with ot
       'SEARCH_PATHS_DIFFER',
       /other\.paths\.txt has 1 lines, but .*other\.npy has 3 codes, expected a path for each$/,
     ),
+  );
+});
+
+test('a page that cannot be written is refused before the run is read', async () => {
+  const given = {
+    runDirectory: join(folder, 'none'),
+    checkpoint: 'last' as const,
+    engine: undefined,
+    images: ['x.jpg'],
+    top: 1,
+    database: undefined,
+    data: undefined,
+    json: true,
+  };
+  const html = join(folder, 'nowhere', 'page.html');
+  await expect(search({ ...given, html })).rejects.toEqual(
+    failure(
+      'SEARCH_PAGE_NOT_WRITTEN',
+      /^the page of results .*page\.html cannot be written: .*nowhere is not a folder that exists\.?$/,
+    ),
+  );
+  await expect(search({ ...given, html: folder })).rejects.toEqual(
+    failure('SEARCH_PAGE_NOT_WRITTEN', /is a folder, but must be the name of a file\.?$/),
   );
 });
 
