@@ -72,6 +72,7 @@ export function readPictureList(directory: RunDirectory): PictureList | null {
       ExitCode.badData,
     );
   };
+  if (found === undefined) return fail('it is not JSON');
   const { success, data, error } = listSchema.safeParse(found);
   if (!success) {
     const { path: field, message } = error.issues[0]!;

@@ -60,7 +60,9 @@ test.each<[(list: { train: { paths: string[]; labels: number[] } }) => unknown, 
 test('a list that is cut off is refused', async () => {
   const { directory } = await writtenList();
   writeFileSync(directory.picturesFile, '{"format":');
-  expect(() => readPictureList(directory)).toThrow(failure('RUN_PICTURES_DAMAGED', /expected/));
+  expect(() => readPictureList(directory)).toThrow(
+    failure('RUN_PICTURES_DAMAGED', /pictures\.json is damaged: it is not JSON; delete/),
+  );
 });
 
 test('a folder of images outside the dataset is refused', async () => {

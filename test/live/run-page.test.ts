@@ -182,7 +182,7 @@ test('control is refused without permission, without a token, with another token
     status: 403,
     body: refused(
       'CONTROL_READ_ONLY',
-      'this page only shows the run; spec.operation.monitor.control=true would let it control the run',
+      'this page only shows the run; the page of a coordinator may control it with spec.operation.monitor.control=true',
     ),
   });
   const asked: unknown[] = [];

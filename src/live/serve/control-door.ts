@@ -29,7 +29,7 @@ export class ControlDoor {
       refuse(
         403,
         'CONTROL_READ_ONLY',
-        'this page only shows the run; spec.operation.monitor.control=true would let it control the run',
+        'this page only shows the run; the page of a coordinator may control it with spec.operation.monitor.control=true',
       );
       return;
     }

@@ -12,7 +12,7 @@ export function refusalOf(headers: IncomingHttpHeaders, hosts: readonly string[]
   const host = headers.host ?? '';
   const name = hostnameOf(`http://${host}`);
   if (name === null || !isOwn(name, hosts)) {
-    return `the page is not served under the name ${quote(host)}, but under an address, localhost, or a name in spec.operation.monitor.hosts`;
+    return `the page is not served under the name ${quote(host)}, but under an address, localhost, or, as the page of a coordinator, a name in its spec.operation.monitor.hosts`;
   }
   const { origin } = headers;
   if (origin !== undefined && hostOf(origin) !== host) {
