@@ -36,7 +36,7 @@ runMain(async () => {
     report: async (options) => (await import('./report/command.js')).report(options),
     worker: {
       work: async (options) => (await import('./worker/command.js')).work(options),
-      workOnDevices: async (options) => (await import('./worker/devices-command.js')).workOnDevices(options),
+      workOnDevices: async (options) => (await import('./hub/command.js')).workOnDevices(options),
     },
     runs: {
       list: async (folder) => (await import('./inspection/runs/show-runs.js')).showRuns(folder),

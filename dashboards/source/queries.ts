@@ -25,6 +25,11 @@ export function byWorker(expression: string, aggregation: 'max' | 'sum' = 'sum')
   return `${aggregation} by (namespace, run, worker) (${expression})`;
 }
 
+/** Of workers that compute on several devices. */
+export function byDevice(expression: string): string {
+  return `sum by (namespace, run, worker, device) (${expression})`;
+}
+
 /** Values over the time shown. */
 export function series(expr: string, legend: string): DataqueryBuilder {
   return new DataqueryBuilder().expr(expr).legendFormat(legend).range();

@@ -5,7 +5,7 @@ import { dashboard } from './frame.js';
 import { gpu } from './gpu.js';
 import type { Section } from './layout.js';
 import { areas, described, lines, table } from './panels.js';
-import { byRun, byWorker, of, rate, rows, series } from './queries.js';
+import { byDevice, byRun, byWorker, of, rate, rows, series } from './queries.js';
 
 /** States in the order of a worker's life, and their colours. */
 const states = [
@@ -123,7 +123,7 @@ const pace: Section = {
         empty: 'no answers in this time',
       },
       series(
-        `${byWorker(rate('fcaenet_worker_turnaround_seconds_total'))} / on (namespace, run) group_left () ${byRun(rate('fcaenet_step_seconds_count'), 'sum')}`,
+        `${byWorker(rate('fcaenet_worker_turnaround_seconds_total'))} / ${byWorker(of('fcaenet_worker_devices'))} / on (namespace, run) group_left () ${byRun(rate('fcaenet_step_seconds_count'), 'sum')}`,
         'worker {{worker}}',
       ),
     ).min(0),
@@ -184,6 +184,28 @@ const pace: Section = {
         empty: 'no answers in this time',
       },
       series(byWorker(rate('fcaenet_worker_microbatches_total')), 'worker {{worker}}'),
+    ).min(0),
+    lines(
+      {
+        title: 'Microbatches by device',
+        description: 'Microbatches per second of each device of workers that compute on several.',
+        unit: 'cps',
+        empty: 'no worker has several devices',
+      },
+      series(byDevice(rate('fcaenet_worker_device_microbatches_total')), 'worker {{worker}} {{device}}'),
+    ).min(0),
+    lines(
+      {
+        title: 'Seconds of a microbatch by device',
+        description:
+          'Time in which each device computes one microbatch. A device far above the others is slow.',
+        unit: 's',
+        empty: 'no worker has several devices',
+      },
+      series(
+        `${byDevice(rate('fcaenet_worker_device_compute_seconds_total'))} / ${byDevice(rate('fcaenet_worker_device_microbatches_total'))}`,
+        'worker {{worker}} {{device}}',
+      ),
     ).min(0),
   ],
 };

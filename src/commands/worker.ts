@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
+import type { HubOptions } from '../hub/command.js';
 import { type Address, formatAddress, isLoopback } from '../run/address.js';
 import { defaultOperation } from '../run/presets.js';
 import type { WorkOptions } from '../worker/command.js';
-import type { DeviceWorkOptions } from '../worker/devices-command.js';
 import type { PeeringSettings } from '../worker/peering-place.js';
 import {
   addDevicesOption,
@@ -33,11 +33,12 @@ interface Flags {
   readonly name?: string;
   readonly expectRestart: boolean;
   readonly devices?: DeviceNames;
+  readonly processes?: number;
 }
 
 export interface WorkerActions {
   work(options: WorkOptions): Promise<void>;
-  workOnDevices(options: DeviceWorkOptions): Promise<void>;
+  workOnDevices(options: HubOptions): Promise<void>;
 }
 
 /** `fcaenet worker`: computes microbatches for a coordinator until the run ends. */
@@ -84,7 +85,12 @@ export function registerWorker(program: Command, actions: WorkerActions): void {
   addJoinTokenOption(command);
   addDevicesOption(
     command,
-    'start one worker for each of these GPUs: all, or numbers and UUIDs, as in 0,2; none computes on the processors (default: one worker, on the first GPU if the engine can use it)',
+    'compute on each of these GPUs, as one worker: all, or numbers and UUIDs, as in 0,2; none computes on the processors (default: the first GPU if the engine can use it)',
+  );
+  command.option(
+    '--processes <count>',
+    'compute on the processors in so many processes, as one worker (default: 1)',
+    wholeNumber(1, 256),
   );
   addExamples(command, [
     'npx fcaenet worker --connect 127.0.0.1:7400 --data data/CUB_200_2011',
@@ -92,50 +98,35 @@ export function registerWorker(program: Command, actions: WorkerActions): void {
   ]);
   command.action(async (options: Flags) => {
     const { connect, data, cache: directory, cacheLimitBytes: limitBytes, name, expectRestart } = options;
-    const { devices } = options;
-    const tls = tlsOf(options);
-    const peering = peeringOf(options);
-    if (devices !== undefined && devices !== 'auto' && devices !== 'none') {
-      await actions.workOnDevices({ devices, flags: flagsOf(options), peering, name, expectRestart });
-      return;
-    }
-    await actions.work({
+    const given = {
       connect,
       proxy: options.proxy ?? null,
       connectTimeoutSeconds: options.connectTimeout,
       reconnectTimeoutSeconds: options.reconnectTimeout,
       data,
       cache: { directory, limitBytes },
-      tls,
-      peering,
+      tls: tlsOf(options),
+      peering: peeringOf(options),
       joinTokenFile: options.joinTokenFile,
       name,
       expectRestart,
-      hidesGpus: devices === 'none',
-    });
+    };
+    const on = hubDevicesOf(options);
+    if (on !== null) await actions.workOnDevices({ ...given, on });
+    else await actions.work({ ...given, hidesGpus: options.devices === 'none' });
   });
 }
 
-/**
- * The options of each worker's own command line: all that were given but its name, its devices and where it listens for
- * others.
- */
-function flagsOf(options: Flags): string[] {
-  const values: readonly (readonly [string, string | number | undefined])[] = [
-    ['--connect', options.connect],
-    ['--proxy', options.proxy],
-    ['--connect-timeout', options.connectTimeout],
-    ['--reconnect-timeout', options.reconnectTimeout],
-    ['--data', options.data],
-    ['--cache', options.cache],
-    ['--cache-limit-bytes', options.cacheLimitBytes],
-    ['--tls-certificate', options.tlsCertificate],
-    ['--tls-key', options.tlsKey],
-    ['--tls-authority', options.tlsAuthority],
-    ['--join-token-file', options.joinTokenFile],
-  ];
-  const given = values.flatMap(([flag, value]) => (value === undefined ? [] : [flag, String(value)]));
-  return options.expectRestart ? [...given, '--expect-restart'] : given;
+/** Null for a worker that computes itself. @throws UsageError for processes on GPUs */
+function hubDevicesOf({ devices, processes }: Flags): HubOptions['on'] | null {
+  const areNamed = devices !== undefined && devices !== 'auto' && devices !== 'none';
+  if (areNamed && processes !== undefined) {
+    throw new UsageError(
+      `--processes ${processes} is for the processors, but --devices names GPUs, each of which has one process; give one of the two`,
+    );
+  }
+  if (areNamed) return { devices };
+  return processes === undefined ? null : { processes };
 }
 
 /** @throws UsageError for an address beyond loopback without certificates */

@@ -20,12 +20,12 @@ export class ArrivingWeights {
   private wake: () => void = () => {};
 
   /**
-   * @param set puts weights into the network; the bytes may change after it
+   * @param set puts weights into the network; the bytes may change when it returns or resolves
    * @param signal ends every wait
    * @param onLost called when work needs a version that never comes
    */
   constructor(
-    private readonly set: (bytes: Uint8Array) => void,
+    private readonly set: (bytes: Uint8Array) => void | Promise<void>,
     private readonly signal: AbortSignal,
     private readonly onLost: (version: number) => void,
   ) {
@@ -67,9 +67,10 @@ export class ArrivingWeights {
     else this.named.set(version, left);
     const arrival = this.arrived.get(version);
     if (arrival && !this.signal.aborted) {
-      this.set(arrival.bytes);
+      // They are this work's from here on, whatever arrives meanwhile.
       this.current = version;
       this.arrived.delete(version);
+      await this.set(arrival.bytes);
       arrival.done();
     }
     this.prune();

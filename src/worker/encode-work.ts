@@ -1,5 +1,6 @@
-import { packCodes, signCodes } from '../hashing/codes.js';
+import { packCodes, signCodes, wordsPerCode } from '../hashing/codes.js';
 import { encodeImagesAnywhere, trainingOutputsAnywhere } from '../model/any-engine.js';
+import type { ModelLayout } from '../model/layout.js';
 import type { Network } from '../model/network.js';
 import { colorHistogram, histogramBins } from '../retrieval/histogram.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
@@ -14,6 +15,21 @@ export interface EncodeContext {
   readonly spec: TrainingRunSpec;
   readonly network: Network;
   readonly images: Record<'TRAIN' | 'TEST', { readonly source: ImageSource; readonly count: number }>;
+}
+
+/** Bytes of one image's output. */
+export function bytesPerEncodedImage(
+  output: EncodeWork__Output['output'],
+  { bits, featureWidth }: ModelLayout,
+): number {
+  const words = {
+    CODES: wordsPerCode(bits),
+    OUTPUTS: bits,
+    FEATURES: featureWidth,
+    COLOR_HISTOGRAM: histogramBins,
+    TRAINING: bits,
+  };
+  return 4 * words[output];
 }
 
 /**

@@ -43,6 +43,8 @@ export interface FinishedNode {
   readonly leafDigests: readonly LeafDigest[];
   /** Whether it is one microbatch that is compared, as it was computed. */
   readonly isCompared: boolean;
+  /** Name of the device that computed it; empty where a worker has one, or several computed it. */
+  readonly device: string;
   readonly computeSeconds: number;
   readonly imageWaitSeconds: number;
 }
@@ -110,7 +112,7 @@ export async function* computeGradientWork(
     imageWaitSeconds += (loaded - started) / 1000;
     computeSeconds += (performance.now() - loaded) / 1000;
     if (!payload) continue;
-    yield { node: completes, payload, leafDigests, isCompared, computeSeconds, imageWaitSeconds };
+    yield { node: completes, payload, leafDigests, isCompared, device: '', computeSeconds, imageWaitSeconds };
     memory.give(payload.gradient);
     leafDigests = [];
     computeSeconds = 0;
@@ -118,7 +120,8 @@ export async function* computeGradientWork(
   }
 }
 
-function checkPresent(tree: ReductionTree, leaf: number): void {
+/** @throws WorkerError when the batch has no such microbatch */
+export function checkPresent(tree: ReductionTree, leaf: number): void {
   if (tree.leaves.includes(leaf)) return;
   throw new WorkerError(
     'WORKER_BAD_WORK',

@@ -1,7 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { type Address, formatAddress } from '../run/address.js';
 import type { TlsMaterial } from '../transport/tls-files.js';
-import { WorkerError } from './error.js';
 
 /** What the command line says about where a worker listens for its peers. */
 export interface PeeringSettings {
@@ -50,28 +49,4 @@ export function peeringPlace(
     port: listen?.port ?? 0,
     advertised: (port) => formatAddress(advertise?.host ?? reached, advertise?.port ?? port),
   };
-}
-
-/** Highest TCP port. */
-const lastPort = 65_535;
-
-/**
- * The same as options of the command line of one of several workers on a machine. Each needs a port of its own: fixed
- * ports count up by the worker's place.
- * @throws WorkerError WORKER_EXCHANGE when there is no such port
- */
-export function peeringFlags({ listen, advertise }: PeeringSettings, place: number): string[] {
-  const at = (port: number | null): number => {
-    const own = port ? port + place : 0;
-    if (own <= lastPort) return own;
-    throw new WorkerError(
-      'WORKER_EXCHANGE',
-      `worker ${place} would listen for others at port ${own}, but the last port is ${lastPort}`,
-    );
-  };
-  const reached = advertise && formatAddress(advertise.host, at(advertise.port)).replace(/:0$/, '');
-  return [
-    ...(listen ? ['--peer-listen', formatAddress(listen.host, at(listen.port))] : []),
-    ...(reached ? ['--advertise', reached] : []),
-  ];
 }

@@ -1,38 +1,40 @@
-import type { Log } from '../console/log.js';
 import type { Dataset } from '../data/dataset.js';
+import { diskWatch } from '../disk/watch.js';
 import { loadEngine } from '../engine/loader.js';
 import type { CodeSummary } from '../hashing/similarity.js';
 import { arithmeticVersion } from '../identity/arithmetic-version.js';
 import type { GpuDevice } from '../machine/devices/device.js';
-import { pairLoss, usesErasing, usesPositives } from '../methods/methods.js';
+import { pairLoss, usesPositives } from '../methods/methods.js';
 import { microbatchGraphHash } from '../model/any-engine.js';
-import type { BatchNormMoments } from '../model/batch-norm-moments.js';
 import { describeModel, type ModelLayout } from '../model/layout.js';
 import { Network } from '../model/network.js';
-import { momentBlocks, packMoments } from '../model/packed-moments.js';
-import { weightsFromWire, wireWeightBytes } from '../model/wire-weights.js';
-import type { TrainingRun, TrainingRunSpec } from '../run/training-run.js';
+import { weightsFromWire } from '../model/wire-weights.js';
+import type { TrainingRunSpec } from '../run/training-run.js';
 import { arrayFrom } from '../transport/bytes.js';
 import type { EncodeWork__Output } from '../transport/generated/fcaenet/v1/EncodeWork.js';
 import type { GradientWork__Output } from '../transport/generated/fcaenet/v1/GradientWork.js';
+import type { Heartbeat } from '../transport/generated/fcaenet/v1/Heartbeat.js';
 import type { IterationContext__Output } from '../transport/generated/fcaenet/v1/IterationContext.js';
 import type { Position__Output } from '../transport/generated/fcaenet/v1/Position.js';
 import type { Ready } from '../transport/generated/fcaenet/v1/Ready.js';
-import { wireBytes } from '../transport/wire-vector.js';
+import type { ComputingRun, RunIngredients } from './computing-run.js';
 import { explainedBy, requireDeviceMemory } from './device-limits.js';
 import { computeEncodeWork, viewsOfBatch } from './encode-work.js';
 import { WorkerError } from './error.js';
-import type { ExchangeShape } from './exchange/exchange.js';
 import { WorkerGradients } from './gradient-memory.js';
 import { computeGradientWork, type FinishedNode } from './gradient-work.js';
 import { ImageLoader } from './images/loader.js';
 import { viewsOfRows } from './images/rows.js';
 import { probeDigest } from './probe.js';
+import { runShape } from './run-shape.js';
 
-/**
- * What a worker holds for one run: engine, network, images and the last iteration context. It holds no training state.
- */
-export class WorkerRun {
+/** What a worker that computes itself holds for one run: engine, network, images and the last iteration context. */
+export class WorkerRun implements ComputingRun {
+  readonly isConcurrent = false;
+  readonly failure = null;
+  readonly weightBytes: number;
+  readonly exchangeShape: ComputingRun['exchangeShape'];
+  readonly packMoments: ComputingRun['packMoments'];
   private summary: CodeSummary | null = null;
   private readonly gradients: WorkerGradients;
 
@@ -44,19 +46,19 @@ export class WorkerRun {
     private readonly images: ImageLoader,
     /** The GPU that computes; null on processors. */
     private readonly device: GpuDevice | null,
-    /** By this the coordinator decides whether to admit the worker. */
     readonly ready: Ready,
   ) {
+    ({
+      weightBytes: this.weightBytes,
+      exchangeShape: this.exchangeShape,
+      packMoments: this.packMoments,
+    } = runShape(layout, spec));
     this.gradients = new WorkerGradients(layout.parameterCount, spec.wire.precision);
   }
 
   /** Loads the engine, builds the network and computes the probe. Throws the errors of each. */
-  static async prepare(
-    { spec }: TrainingRun,
-    dataset: Dataset,
-    cache: { readonly directory: string; readonly limitBytes: number },
-    log: Log,
-  ): Promise<WorkerRun> {
+  static async prepare({ run, dataset, cache, log }: RunIngredients): Promise<WorkerRun> {
+    const { spec } = run;
     const { threadsPerMicrobatch } = spec.engine;
     const engine = await loadEngine(spec.engine.name, { threads: threadsPerMicrobatch });
     const { description, choice, device: gpu } = engine;
@@ -111,38 +113,15 @@ export class WorkerRun {
     return explainedBy(this.device, error);
   }
 
-  /** Bytes of a weights transfer. */
-  get weightBytes(): number {
-    return wireWeightBytes(this.layout, this.spec.wire.precision);
-  }
-
-  /** What the exchange of gradients must know of the run. */
-  get exchangeShape(): Omit<ExchangeShape, 'member'> {
-    const { parameterCount } = this.layout;
-    const { schedule, wire, method } = this.spec;
-    const { precision } = wire;
-    return {
-      precision,
-      gradientCount: parameterCount,
-      momentBlocks: momentBlocks(this.layout, usesErasing(method) ? 2 : 1),
-      weightCount: this.weightBytes / wireBytes(precision, 1),
-      microbatches: schedule.microbatches,
-    };
-  }
-
-  packMoments(moments: BatchNormMoments): Float64Array {
-    return packMoments(this.layout, moments);
-  }
-
-  imageStatistics(): { imagesDecoded: number; imagesFromCache: number } {
+  statistics(): Heartbeat {
     const { train, test } = this.images;
     return {
       imagesDecoded: train.statistics.decoded + test.statistics.decoded,
       imagesFromCache: train.statistics.cached + test.statistics.cached,
+      overdueFileOperations: diskWatch.overdueTotal,
     };
   }
 
-  /** @param bytes `weightBytes` bytes at the start of an aligned buffer */
   setWeights(bytes: Uint8Array): void {
     this.network.setWeights(weightsFromWire(bytes, this.layout, this.spec.wire.precision));
   }
@@ -191,7 +170,6 @@ export class WorkerRun {
     return computeEncodeWork({ spec, network, images }, work);
   }
 
-  /** Starts to load the images of queued work. */
   prefetch(work: GradientWork__Output): void {
     for (const { anchors, positives } of work.leaves) this.prefetchRows(anchors, positives, work.position);
   }

@@ -5,6 +5,7 @@ import { ExitCode, FcaenetError, shorten } from '../errors.js';
 import { outcomeOf, payloadArrays } from '../reduction/payload.js';
 import { byteLengthOf, bytesOf } from '../transport/bytes.js';
 import type { CoordinatorMessage__Output } from '../transport/generated/fcaenet/v1/CoordinatorMessage.js';
+import type { EncodeWork__Output } from '../transport/generated/fcaenet/v1/EncodeWork.js';
 import type { GradientWork__Output } from '../transport/generated/fcaenet/v1/GradientWork.js';
 import type { Hello } from '../transport/generated/fcaenet/v1/Hello.js';
 import type { Welcome__Output } from '../transport/generated/fcaenet/v1/Welcome.js';
@@ -13,9 +14,9 @@ import { Outbox } from '../transport/outbox.js';
 import { leastSharedBytes, memoryFiles, SharedWriter } from '../transport/shared-memory.js';
 import { chunksOf, TransferReceiver } from '../transport/tensor-stream.js';
 import { ArrivingWeights } from './arriving-weights.js';
+import type { ComputingRun } from './computing-run.js';
 import type { CoordinatorStream } from './connection.js';
 import { WorkerError } from './error.js';
-import type { WorkerRun } from './run.js';
 import { type ExchangeSettings, SessionExchange } from './session-exchange.js';
 import type { WorkerMemory } from './shared-memory.js';
 import type { StreamedLog } from './streamed-log.js';
@@ -74,7 +75,7 @@ export class Session {
   private readonly ended = new AbortController();
   private term = 0;
   private lastTransfer = 0;
-  private worker: WorkerRun | null = null;
+  private worker: ComputingRun | null = null;
   /** Null when this worker takes no part in an exchange of gradients. */
   private exchange: SessionExchange | null = null;
   private readonly weights = new ArrivingWeights(
@@ -86,8 +87,9 @@ export class Session {
   private kept = false;
   private silentLooks = 0;
   private heartbeat: NodeJS.Timeout | undefined;
-  /** Work is done one piece after another, in order of arrival. */
+  /** Work begins in order of arrival, one piece after another unless the run takes more while it computes. */
   private work: Promise<void> = Promise.resolve();
+  private readonly running = new Set<Promise<void>>();
   private settle!: { resolve: (ending: SessionEnding) => void; reject: (error: unknown) => void };
 
   constructor(
@@ -127,6 +129,7 @@ export class Session {
       clearInterval(this.heartbeat);
       await this.closeStream();
       await this.work;
+      await Promise.all(this.running);
       await this.exchange?.close();
     }
   }
@@ -187,14 +190,11 @@ export class Session {
       if (++this.silentLooks > mostSilentBeats) {
         this.stream.cancel();
         this.lose(`it sent nothing for ${Math.round((mostSilentBeats * everyMs) / 1000)} s`);
-      } else if (this.term > 0)
-        void this.send({
-          heartbeat: {
-            ...this.worker?.imageStatistics(),
-            ...this.exchange?.traffic,
-            overdueFileOperations: diskWatch.overdueTotal,
-          },
-        });
+      } else if (this.term > 0) {
+        const overdueFileOperations = diskWatch.overdueTotal;
+        const statistics = this.worker?.statistics() ?? { overdueFileOperations };
+        void this.send({ heartbeat: { ...statistics, ...this.exchange?.traffic } });
+      }
     }, everyMs);
   }
 
@@ -202,6 +202,13 @@ export class Session {
     this.work = this.work
       .then(() => (this.ended.signal.aborted ? undefined : task()))
       .catch((error) => this.fail(error));
+  }
+
+  /** Waits for the end of a piece of work where the run takes no other before. */
+  private async compute(task: Promise<void>): Promise<void> {
+    if (!this.prepared().isConcurrent) return task;
+    const running = task.catch((error) => this.fail(error)).finally(() => this.running.delete(running));
+    this.running.add(running);
   }
 
   private receive(message: CoordinatorMessage__Output): void {
@@ -254,12 +261,13 @@ export class Session {
       const { run, kept } = await workerCache.prepare(welcome);
       this.worker = run;
       this.kept = kept;
+      void run.failure?.then((error) => this.fail(error));
       this.exchange = await this.openExchange(welcome, run);
       await this.send({ ready: { ...run.ready, peerAddress: this.exchange?.peerAddress ?? '' } });
     });
   }
 
-  private openExchange(welcome: Welcome__Output, run: WorkerRun): Promise<SessionExchange | null> {
+  private openExchange(welcome: Welcome__Output, run: ComputingRun): Promise<SessionExchange | null> {
     const { log, exchange } = this.options;
     return SessionExchange.open(welcome, this.term, run.exchangeShape, exchange, {
       receiver: this.receiver,
@@ -302,29 +310,27 @@ export class Session {
       const work = message.gradientWork;
       this.prepared().prefetch(work);
       this.weights.expect(work.weightsVersion);
-      this.enqueue(() => this.computeGradients(work));
+      this.enqueue(async () => {
+        await this.weights.use(work.weightsVersion);
+        if (!this.ended.signal.aborted) await this.compute(this.computeGradients(work));
+      });
     } else if (message.encodeWork) {
       const work = message.encodeWork;
       this.prepared().prefetchEncode(work);
       this.weights.expect(work.weightsVersion);
       this.enqueue(async () => {
         await this.weights.use(work.weightsVersion);
-        if (this.ended.signal.aborted) return;
-        const { request, batch } = work;
-        const bytes = await this.prepared().encode(work);
-        await this.sendTensors([bytes], (transfer) => ({ encodeResult: { request, batch, transfer } }));
+        if (!this.ended.signal.aborted) await this.compute(this.encode(work));
       });
     } else if (message.exchange) this.exchanging().take(message.exchange);
   }
 
   private async computeGradients(work: GradientWork__Output): Promise<void> {
     const { signal } = this.ended;
-    await this.weights.use(work.weightsVersion);
-    if (signal.aborted) return;
-    const { position, exchange: held } = work;
+    const { position, exchange: held, request } = work;
     for await (const finished of this.prepared().computeGradients(work, signal)) {
       if (signal.aborted) return;
-      const { node, payload, isCompared, leafDigests, computeSeconds, imageWaitSeconds } = finished;
+      const { node, payload, isCompared, leafDigests, device, computeSeconds, imageWaitSeconds } = finished;
       if (held) {
         const moments = this.prepared().packMoments(payload.moments);
         this.exchanging().hold(position!, node, payload.gradient, moments);
@@ -339,6 +345,8 @@ export class Session {
           computeSeconds,
           imageWaitSeconds,
           held,
+          device,
+          request,
         },
       }));
       // The gradient's memory may be reused now.
@@ -346,6 +354,12 @@ export class Session {
       if (signal.aborted) return;
     }
     this.prepared().prefetchUpcoming(work);
+  }
+
+  private async encode(work: EncodeWork__Output): Promise<void> {
+    const { request, batch } = work;
+    const bytes = await this.prepared().encode(work, this.ended.signal);
+    await this.sendTensors([bytes], (transfer) => ({ encodeResult: { request, batch, transfer } }));
   }
 
   /** Announces a transfer, then puts it into shared memory or sends its chunks without other messages between them. */
@@ -365,7 +379,7 @@ export class Session {
     return this.outbox.sendAll(messages());
   }
 
-  private prepared(): WorkerRun {
+  private prepared(): ComputingRun {
     if (!this.worker) {
       throw new WorkerError('WORKER_BAD_WORK', 'the coordinator sent work before it admitted this worker');
     }

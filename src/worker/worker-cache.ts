@@ -1,18 +1,14 @@
-import type { Log } from '../console/log.js';
-import type { Dataset } from '../data/dataset.js';
 import { trainingHash } from '../run/training-hash.js';
 import type { TrainingRun } from '../run/training-run.js';
 import type { Welcome__Output } from '../transport/generated/fcaenet/v1/Welcome.js';
 import { TransferMemory } from '../transport/transfer-memory.js';
-import { WorkerRun } from './run.js';
+import type { ComputingRun, PrepareRun, RunIngredients } from './computing-run.js';
 
 /** Weights are copied before the next ones arrive. */
 const keptTransfers = 1;
 
-export interface WorkerCacheOptions {
-  readonly dataset: Dataset;
-  readonly cache: { readonly directory: string; readonly limitBytes: number };
-  readonly log: Log;
+export interface WorkerCacheOptions extends Omit<RunIngredients, 'run'> {
+  readonly prepareRun: PrepareRun;
 }
 
 /**
@@ -22,7 +18,7 @@ export interface WorkerCacheOptions {
 export class WorkerCache {
   /** Where received weights are assembled. */
   readonly transfers = new TransferMemory(keptTransfers);
-  private prepared: { readonly key: string; readonly run: WorkerRun } | null = null;
+  private prepared: { readonly key: string; readonly run: ComputingRun } | null = null;
   private leader: { readonly run: string; readonly term: number } | null = null;
 
   constructor(private readonly options: WorkerCacheOptions) {}
@@ -46,16 +42,16 @@ export class WorkerCache {
 
   /**
    * The run, ready to compute: the cached one when its training settings equal the welcome's, otherwise a new one.
-   * Throws the errors of `WorkerRun.prepare`.
+   * Throws the errors of its `prepareRun`.
    */
-  async prepare(welcome: Welcome__Output): Promise<{ readonly run: WorkerRun; readonly kept: boolean }> {
+  async prepare(welcome: Welcome__Output): Promise<{ readonly run: ComputingRun; readonly kept: boolean }> {
     // The coordinator's parser checked it before sending.
     const file = JSON.parse(welcome.runFile) as TrainingRun;
     const key = trainingHash(file);
     if (this.prepared?.key === key) return { run: this.prepared.run, kept: true };
     await this.close();
-    const { dataset, cache, log } = this.options;
-    const run = await WorkerRun.prepare(file, dataset, cache, log);
+    const { prepareRun, ...ingredients } = this.options;
+    const run = await prepareRun({ ...ingredients, run: file });
     this.prepared = { key, run };
     return { run, kept: false };
   }

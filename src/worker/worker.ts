@@ -14,6 +14,7 @@ import { TransportError } from '../transport/error.js';
 import { protocolVersion } from '../transport/service.js';
 import type { TlsMaterial } from '../transport/tls-files.js';
 import { retryDelayMs } from './back-off.js';
+import type { PrepareRun } from './computing-run.js';
 import { dial } from './connection.js';
 import { whyUnreachable } from './diagnosis.js';
 import { WorkerError } from './error.js';
@@ -55,6 +56,8 @@ export interface WorkerOptions {
   /** Where it listens for other workers. */
   readonly peering: PeeringSettings;
   readonly name: string;
+  /** What computes. */
+  readonly prepareRun: PrepareRun;
   readonly log: Log;
   /** Stops the worker between two microbatches. */
   readonly signal: AbortSignal;
@@ -72,7 +75,8 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   const dataset = await datasetOf(options);
   if (dataset === null) return;
   collectGarbageLessOften();
-  const workerCache = new WorkerCache({ dataset, cache: options.cache, log });
+  const { cache, prepareRun, signal } = options;
+  const workerCache = new WorkerCache({ dataset, cache, prepareRun, log, signal });
   const endAnnouncements = announceExpiry(options.tls === null ? [] : [options.tls.expiry], log);
   try {
     await new Worker(options, dataset.fingerprint, workerCache, log).run();

@@ -85,27 +85,30 @@ test.each([
   expect(calls).toMatchObject([{ options: [{ run: { spec: { operation: { devices } } } }] }]);
 });
 
-test('worker --devices starts workers with all other options but the name', async () => {
+test('worker --devices and --processes have all options of a worker', async () => {
   const needed = ['worker', '--connect', '[::1]:7400', '--data', 'd'];
   const given = ['--cache', 'c', '--cache-limit-bytes', '5', '--join-token-file', 't', '--expect-restart'];
-  expect(await parseCommandLine(...needed, ...given, '--name', 'w', '--devices', '0,GPU-1a2b')).toEqual([
-    {
-      action: 'workOnDevices',
-      options: [
-        {
-          devices: ['0', 'GPU-1a2b'],
-          flags: [
-            ...['--connect', '[::1]:7400', '--connect-timeout', '30', '--reconnect-timeout', '600'],
-            ...['--data', 'd', '--cache', 'c', '--cache-limit-bytes', '5', '--join-token-file', 't'],
-            '--expect-restart',
-          ],
-          peering: { listen: null, advertise: null },
-          name: 'w',
-          expectRestart: true,
-        },
-      ],
-    },
-  ]);
+  const options = {
+    connect: '[::1]:7400',
+    proxy: null,
+    connectTimeoutSeconds: 30,
+    reconnectTimeoutSeconds: 600,
+    data: 'd',
+    cache: { directory: 'c', limitBytes: 5 },
+    joinTokenFile: 't',
+    peering: { listen: null, advertise: null },
+    name: 'w',
+    expectRestart: true,
+  };
+  for (const [flags, on] of [
+    [['--devices', '0,GPU-1a2b'], { devices: ['0', 'GPU-1a2b'] }],
+    [['--processes', '2'], { processes: 2 }],
+    [['--processes', '2', '--devices', 'none'], { processes: 2 }],
+  ] as const) {
+    expect(await parseCommandLine(...needed, ...given, '--name', 'w', ...flags)).toEqual([
+      { action: 'workOnDevices', options: [{ ...options, tls: undefined, on }] },
+    ]);
+  }
   for (const [devices, hidesGpus] of [
     ['none', true],
     ['auto', false],

@@ -295,6 +295,31 @@ describe('workers', () => {
     );
   });
 
+  test('each device of a worker of several has its numbers, under its name', async () => {
+    const device = {
+      name: 'local-0-gpu-3',
+      device: 'a GPU',
+      microbatches: 5,
+      computeSeconds: 2.5,
+      imageWaitSeconds: 0.5,
+    };
+    world.admit().devices = [device, { ...device, name: 'local-1-gpu-4' }];
+    world.admit();
+    const lines = await scrape();
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        'fcaenet_worker_devices{worker="0"} 2',
+        'fcaenet_worker_devices{worker="1"} 1',
+        'fcaenet_worker_device_microbatches_total{worker="0",device="local-0-gpu-3"} 5',
+        'fcaenet_worker_device_compute_seconds_total{worker="0",device="local-1-gpu-4"} 2.5',
+        'fcaenet_worker_device_image_wait_seconds_total{worker="0",device="local-0-gpu-3"} 0.5',
+      ]),
+    );
+    expect(
+      lines.filter((line) => line.startsWith('fcaenet_worker_device_') && line.includes('worker="1"')),
+    ).toEqual([]);
+  });
+
   test('the series of one that is gone are gone, and the next in its slot begins at 0', async () => {
     world.admit().tally.overdueMicrobatches = 7;
     world.admit();

@@ -138,9 +138,9 @@ describe.skipIf(kubectlMissing !== '').each(wholeRuns)(`%s is a whole run${kubec
         const [call] = await parseCommandLine(...args);
         expect(['work', 'workOnDevices', 'make', 'check']).toContain(call!.action);
         if (call!.action === 'workOnDevices') {
-          const { flags, ...options } = call!.options[0] as { flags: string[] };
-          expect(options).toEqual({
-            devices: 'all',
+          expect(call!.options[0]).toMatchObject({
+            on: { devices: 'all' },
+            connect: 'coordinator.space.svc:7400',
             peering: {
               listen: { host: '0.0.0.0', port: 7402 },
               advertise: { host: '10.0.0.7', port: null },
@@ -148,7 +148,6 @@ describe.skipIf(kubectlMissing !== '').each(wholeRuns)(`%s is a whole run${kubec
             name: 'workers-0-abcde',
             expectRestart: true,
           });
-          expect(flags[flags.indexOf('--connect') + 1]).toBe('coordinator.space.svc:7400');
         }
         if (call!.action === 'work') {
           expect(call!.options[0]).toMatchObject({

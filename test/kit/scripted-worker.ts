@@ -13,6 +13,7 @@ import { ReductionTree, type TreeNode } from '../../src/reduction/tree.js';
 import { encodeBatchSize } from '../../src/schedule/encode-batches.js';
 import { byteLengthOf, bytesOf } from '../../src/transport/bytes.js';
 import type { CoordinatorMessage__Output } from '../../src/transport/generated/fcaenet/v1/CoordinatorMessage.js';
+import type { NodeResult } from '../../src/transport/generated/fcaenet/v1/NodeResult.js';
 import type { WorkerMessage } from '../../src/transport/generated/fcaenet/v1/WorkerMessage.js';
 import { channelOptions, protocolVersion, TrainingClientType } from '../../src/transport/service.js';
 import { chunksOf } from '../../src/transport/tensor-stream.js';
@@ -68,8 +69,9 @@ export class ScriptedWorker {
     this.stream.write({ term: 1, ...message });
   }
 
-  async join(changed: object = {}): Promise<void> {
-    this.hello();
+  /** @param said instead of what workers say in their hello */
+  async join(changed: object = {}, said: object = {}): Promise<void> {
+    this.hello(said);
     await this.next('welcome');
     this.send({ ready: { identity: { ...identity, ...changed }, device: 'cpu', deterministic: true } });
   }
@@ -105,6 +107,7 @@ export class ScriptedWorker {
     payload: NodePayload,
     position = { iteration: 0, epoch: 0, step: 0 },
     value = payload.gradient[0]!,
+    more: NodeResult = {},
   ): void {
     const parts = payloadArrays(payload).map(bytesOf);
     const transfer = { id: ++this.transfers, byteLength: byteLengthOf(parts) };
@@ -112,7 +115,7 @@ export class ScriptedWorker {
     const leafDigests = leaves
       .filter((index) => leaves.length > 1 || this.isCompared(index))
       .map((index) => ({ index, sha256: leafDigest(index, value) }));
-    this.send({ nodeResult: { position, node, transfer, leafDigests } });
+    this.send({ nodeResult: { position, node, transfer, leafDigests, ...more } });
     for (const chunk of chunksOf(transfer.id, parts)) this.send({ chunk });
   }
 

@@ -71,6 +71,21 @@ test.each([
   expect(assignLeaves(leaves, workers)).toEqual(shares.map((share, worker) => ({ worker, leaves: share })));
 });
 
+test('leaves go to workers by the numbers of their parts', () => {
+  const leaves = [0, 1, 2, 3, 4, 5, 6, 7];
+  const parts = (count: number) => count;
+  const shares = (workers: number[]) => assignLeaves(leaves, workers, parts).map(({ leaves }) => leaves);
+  expect(shares([2, 2])).toEqual([
+    [0, 1, 2, 3],
+    [4, 5, 6, 7],
+  ]);
+  expect(shares([2, 1])).toEqual([
+    [0, 1, 2, 3, 4, 5],
+    [6, 7],
+  ]);
+  expect(shares([8, 3])).toEqual([leaves]);
+});
+
 test('SGD rounds after every operation, also where a fused or double computation would differ', () => {
   const { fround } = Math;
   const size = 10_000;

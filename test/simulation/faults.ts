@@ -53,6 +53,8 @@ export interface Plan {
   readonly steps: 1 | 4;
   /** An encode batch takes this many times as long as a microbatch. */
   readonly encodeTimes: number;
+  /** The most devices of a worker. Workers with several have them one after another, and may lose some. */
+  readonly devices: number;
   /** Before so many are there nothing is computed. */
   readonly minWorkers: number;
   /** Whether workers exchange gradients among themselves. */
@@ -78,6 +80,8 @@ const slowNetworkShare = 0.25;
 /** With so many bytes a second steps take about as long as without limit; with fewer, faults come later by as much. */
 const harmlessBytesPerSecond = 5_000;
 
+/** Share of the seeds in which workers have several devices. */
+const devicesShare = 0.25;
 /** Share of the seeds whose plan has short iterations. */
 const shortShare = 0.15;
 /** Share of the seeds whose workers exchange gradients among themselves. */
@@ -90,15 +94,17 @@ const bfloat16Share = 0.2;
 /**
  * Draws the plan of a seed. The choice of the kind of plan and the plans with short iterations have a stream of chance
  * of their own, so that they can change without changing what happens in the other seeds. So have the exchange, the
- * precision, the network and the method.
+ * precision, the network, the method and the devices.
  */
 export function drawPlan(seed: number, chance: Chance): Plan {
   const other = new Chance(seed, 1);
   const events = other.happens(shortShare) ? drawShortIterations(other) : drawUsual(chance);
   const precision = new Chance(seed, 3).happens(bfloat16Share) ? 'bfloat16' : 'float32';
   const method = new Chance(seed, 5).happens(pairsShare) ? 'dpsh' : 'baseline';
+  const own = new Chance(seed, 6);
+  const devices = own.happens(devicesShare) ? 2 + own.below(3) : 1;
   const exchanged = withExchange(events, new Chance(seed, 2));
-  return withNetwork({ ...exchanged, precision, method }, new Chance(seed, 4));
+  return withNetwork({ ...exchanged, precision, method, devices }, new Chance(seed, 4));
 }
 
 /** Gives a share of the plans a slow network. With the exchange most bytes do not pass through it. */
@@ -136,7 +142,10 @@ function withExchange(events: Events, chance: Chance): Events & Pick<Plan, 'exch
 }
 
 /** A plan without how gradients travel. */
-type Events = Omit<Plan, 'method' | 'precision' | 'exchange' | 'bytesPerSecond' | 'othersStartMs'>;
+type Events = Omit<
+  Plan,
+  'method' | 'devices' | 'precision' | 'exchange' | 'bytesPerSecond' | 'othersStartMs'
+>;
 
 /** Faults after which other workers have to do the work of a worker. */
 const losses = ['worker-slow', 'worker-stop', 'worker-kill', 'line-cut', 'drain'] as const;

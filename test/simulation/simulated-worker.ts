@@ -13,6 +13,7 @@ import { ReductionTree, type TreeNode } from '../../src/reduction/tree.js';
 import type { TrainingRun, WirePrecision } from '../../src/run/training-run.js';
 import { byteLengthOf, bytesOf } from '../../src/transport/bytes.js';
 import type { CoordinatorMessage__Output } from '../../src/transport/generated/fcaenet/v1/CoordinatorMessage.js';
+import type { DeviceReport } from '../../src/transport/generated/fcaenet/v1/DeviceReport.js';
 import type { EncodeWork__Output } from '../../src/transport/generated/fcaenet/v1/EncodeWork.js';
 import type { GradientWork__Output } from '../../src/transport/generated/fcaenet/v1/GradientWork.js';
 import type { WorkerMessage } from '../../src/transport/generated/fcaenet/v1/WorkerMessage.js';
@@ -21,6 +22,7 @@ import { chunksOf, TransferReceiver } from '../../src/transport/tensor-stream.js
 import { TransferMemory } from '../../src/transport/transfer-memory.js';
 import { elementsOf } from '../../src/worker/exchange/elements.js';
 import type { Chance } from './chance.js';
+import type { Plan } from './faults.js';
 import type { SimulatedProcess } from './simulated-clock.js';
 import { SimulatedPeer, type SimulatedPeerNetwork } from './simulated-exchange.js';
 import type { SimulatedLine } from './simulated-line.js';
@@ -43,10 +45,9 @@ export interface WorkerManners {
 export interface WorkerSurroundings {
   readonly process: SimulatedProcess;
   readonly chance: Chance;
-  /** How often it stands still before it computes. */
-  readonly hiccups: number;
-  /** An encode batch takes this many times as long as a microbatch. */
-  readonly encodeTimes: number;
+  readonly manner: Pick<Plan, 'hiccups' | 'encodeTimes'>;
+  /** The most that compute at the same time. Where there are several, some of them are not always there. */
+  readonly devices: number;
   /** The longest piece in which an answer is sent. */
   readonly pieceBytes: number;
   readonly fingerprint: string;
@@ -105,17 +106,19 @@ export class SimulatedWorker {
   private readonly tasks: Task[] = [];
   private isBusy = false;
   private idleSinceMs = 0;
+  private devices: number;
   private silentLooks = 0;
 
   constructor(
     readonly name: string,
     private readonly surroundings: WorkerSurroundings,
   ) {
+    this.devices = surroundings.devices;
     this.dial();
     surroundings.process.every(2_000, () => {
       // As real workers do: what is silent for so long is gone, whatever its stream says.
       if (++this.silentLooks > mostSilentLooks) this.line?.cut();
-      else this.send({ heartbeat: {} });
+      else this.beat();
     });
   }
 
@@ -141,6 +144,7 @@ export class SimulatedWorker {
         device: 'simulated',
         deterministic: true,
         peerAddress: this.openPeer(message.welcome.member),
+        devices: this.deviceReports,
       };
       process.after(chance.between(1, 50), () => {
         if (this.line === line) this.send({ ready });
@@ -189,6 +193,17 @@ export class SimulatedWorker {
     this.receiver = new TransferReceiver(new TransferMemory(0));
     const { process, chance } = this.surroundings;
     process.after(chance.between(10, 400), () => this.dial());
+  }
+
+  private beat(): void {
+    const { devices, chance } = this.surroundings;
+    if (devices > 1 && chance.happens(0.2)) this.devices = 1 + chance.below(devices);
+    this.send({ heartbeat: { devices: this.deviceReports } });
+  }
+
+  private get deviceReports(): DeviceReport[] {
+    if (this.surroundings.devices === 1) return [];
+    return Array.from({ length: this.devices }, (_, index) => ({ name: `device-${index}` }));
   }
 
   /** @returns where peers reach this worker; empty when they cannot */
@@ -281,13 +296,16 @@ export class SimulatedWorker {
 
   private async work(): Promise<void> {
     this.isBusy = true;
-    for (let task = this.tasks.shift(); task; task = this.tasks.shift()) await task();
+    while (this.tasks.length > 0) {
+      await Promise.all(this.tasks.splice(0, this.devices).map((task) => task()));
+    }
     this.isBusy = false;
     this.idleSinceMs = this.surroundings.process.nowMs();
   }
 
   private computing(times = 1): Promise<void> {
-    const { process, chance, hiccups } = this.surroundings;
+    const { process, chance, manner } = this.surroundings;
+    const { hiccups } = manner;
     const pauseMs = chance.happens(hiccups) ? chance.between(800, chance.pick([3_000, 9_000])) : 0;
     return process.sleep(pauseMs + times * chance.between(this.manners.leastMs, this.manners.mostMs));
   }
@@ -304,8 +322,9 @@ export class SimulatedWorker {
     );
     const digests = new Map<number, Buffer>();
     const cover = tree.cover(work.leaves.map(({ index }) => index));
-    for (const leaf of work.leaves) {
-      await this.computing();
+    for (const [place, leaf] of work.leaves.entries()) {
+      // One on each device at a time.
+      if (place % this.devices === 0) await this.computing();
       if (this.line !== line) return;
       const { iteration, epoch, step } = work.position!;
       const numbers = numbersFrom(
@@ -358,7 +377,7 @@ export class SimulatedWorker {
 
   private async encode(work: EncodeWork__Output, weights: string): Promise<void> {
     const { line } = this;
-    await this.computing(this.surroundings.encodeTimes);
+    await this.computing(this.surroundings.manner.encodeTimes);
     if (this.line !== line) return;
     const { request, batch, output, split, images, position } = work;
     // In train mode, an output depends on the whole microbatch, and on its step.

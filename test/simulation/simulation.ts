@@ -52,6 +52,7 @@ export async function simulateAndCompare(seed: number): Promise<Outcome> {
     verificationRate: 0,
     fullness: 0,
     hiccups: 0,
+    devices: 1,
     bytesPerSecond: Number.POSITIVE_INFINITY,
     othersStartMs: 0,
   };
@@ -241,8 +242,8 @@ class Simulation {
       chance: this.chance,
       fingerprint: datasetOf(this.plan).fingerprint,
       trace: (line) => this.trace(process.name, line),
-      hiccups: this.plan.hiccups,
-      encodeTimes: this.plan.encodeTimes,
+      manner: this.plan,
+      devices: 1 + (place % this.plan.devices),
       // On a slow network an answer comes in many pieces, as a large one does.
       pieceBytes: this.plan.bytesPerSecond === Number.POSITIVE_INFINITY ? 1 << 20 : 64,
       peers: this.plan.exchange ? this.peerNetwork : null,

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { CommandLine, runCommandLine } from '../kit/command-line.js';
+import { runCommandLine } from '../kit/command-line.js';
 import { FakeMachine, fakeUuid } from '../kit/fake-machine.js';
+import { settingsOf, startRun } from '../kit/hubs.js';
 import { type SmallRun, smallRun } from '../kit/small-run.js';
 
 /** A driver of two GPUs that are not there; the workers compute with the engine that is installed. */
@@ -15,59 +16,78 @@ afterAll(async () => {
   machine.remove();
 });
 
-const worker = (address: unknown, ...flags: string[]) =>
-  new CommandLine(['worker', '--connect', `${address}`, '--data', 'data', '--cache', 'cache', ...flags], {
-    cwd: small.folder,
-    env: machine.environment,
-  });
-
-test('worker --devices all has a member for each GPU, and ends with the run', async () => {
-  const run = new CommandLine(
-    [
-      'coordinator',
-      small.runFile,
-      '--set',
-      'spec.schedule.iterations=1',
-      '--set',
-      'spec.schedule.decayAfter=[]',
-    ],
-    { cwd: small.folder },
-  );
-  const { address } = await run.line('waiting for workers');
-  const workers = worker(address, '--devices', 'all', '--name', 'rack-3');
-  for (const place of ['0', '1']) {
-    await run.line('worker joined', ({ worker: name }) =>
-      `${name}`.endsWith(`(rack-3-local-${place}-gpu-${place})`),
+test('worker --devices all is one worker of the run, with the traffic of one', async () => {
+  const run = async (name: string, ...flags: string[]) => {
+    const { coordinator, workers } = await startRun(small, settingsOf(name, 1), [flags], machine.environment);
+    const [hub] = workers;
+    expect(await coordinator.ended).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(await hub!.ended).toMatchObject({ exitCode: 0, stderr: '' });
+    return { coordinator, hub: hub!, result: await small.result(name) };
+  };
+  const alone = await run('alone');
+  const { coordinator, hub, result } = await run('rack', '--devices', 'all', '--name', 'rack-3');
+  expect(
+    coordinator.lines.flatMap(({ message, worker }) => (message === 'worker joined' ? [worker] : [])),
+  ).toEqual(['worker 0 (rack-3)']);
+  for (const place of [0, 1]) {
+    await coordinator.line(
+      'worker log',
+      ({ said, fields }) =>
+        said === 'worker joined' &&
+        `${(fields as { worker: string }).worker}`.endsWith(`(local-${place}-gpu-${place})`),
     );
   }
-  expect(await run.ended).toMatchObject({ exitCode: 0, stderr: '' });
-  expect(await workers.ended).toMatchObject({ exitCode: 0, stderr: '' });
-  expect(workers.lines.find(({ message }) => message === 'devices chosen')?.devices).toEqual([
+  expect(hub.lines.find(({ message }) => message === 'devices chosen')?.devices).toEqual([
     `GPU 0 (NVIDIA A100-SXM4-80GB, ${fakeUuid(0)})`,
     `GPU 1 (NVIDIA A100-SXM4-80GB, ${fakeUuid(1)})`,
   ]);
+  expect(result.weightsSha256).toBe(alone.result.weightsSha256);
+  // What is left is lines of the log, heartbeats and digests of microbatches.
+  const { receivedBytes, sentBytes } = alone.result.traffic;
+  expect(result.traffic.receivedBytes).toBeLessThan(1.01 * receivedBytes);
+  expect(result.traffic.sentBytes).toBeLessThan(1.01 * sentBytes);
 });
 
-test('a signal makes the workers of all GPUs leave, and an expected restart has its exit code', async () => {
-  const workers = worker('127.0.0.1:9', '--devices', '1,0', '--expect-restart');
+test('a signal makes the worker leave with its processes, and an expected restart has its exit code', async () => {
+  const {
+    coordinator,
+    workers: [hub],
+  } = await startRun(
+    small,
+    settingsOf('left', 1),
+    [['--devices', '1,0', '--expect-restart']],
+    machine.environment,
+  );
   const starts = ({ device }: Record<string, unknown>) => `${device}`.startsWith('GPU 0');
-  await workers.line('worker started on a GPU', starts);
-  workers.kill('SIGTERM');
-  const { exitCode, stderr } = await workers.ended;
+  await hub!.line('worker started on a GPU', starts);
+  hub!.kill('SIGTERM');
+  const { exitCode, stderr } = await hub!.ended;
   expect([exitCode, stderr]).toEqual([
     75,
-    'fcaenet: these workers were told to leave before the run was over; others may take their places.\n',
+    'fcaenet: this worker was told to leave before the run was over; another one may take its place.\n',
   ]);
+  coordinator.kill('SIGTERM');
+  await coordinator.ended;
 });
 
-test('when no worker is left on any GPU, the command ends with the last one’s words and code', async () => {
-  const { exitCode, stderr } = await worker('127.0.0.1:9', '--devices', 'all', '--connect-timeout', '1')
-    .ended;
+test('when no process is left, the worker ends with the last one’s words and code', async () => {
+  const {
+    coordinator,
+    workers: [hub],
+  } = await startRun(
+    small,
+    settingsOf('none', 1, ['spec.operation.membership.deviceModels=[H100]']),
+    [['--devices', 'all']],
+    machine.environment,
+  );
+  const { exitCode, stderr } = await hub!.ended;
   // WORKER_DEVICES
   expect(stderr).toMatch(
-    /^fcaenet: no worker is left on any of the GPUs, expected at least one; the last one ended with: no coordinator answered at 127\.0\.0\.1:9 within 1 s/,
+    /^fcaenet: no process of this worker is left, expected one: the coordinator refused this worker: this worker computes on no GPU, but spec\.operation\.membership\.deviceModels takes only H100\.\n$/,
   );
-  expect(exitCode).toBe(69);
+  expect(exitCode).toBe(78);
+  coordinator.kill('SIGTERM');
+  await coordinator.ended;
 });
 
 test('devices that are not there are refused with those that are', async () => {

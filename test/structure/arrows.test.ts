@@ -31,7 +31,10 @@ const heights: readonly { readonly folders: readonly string[]; readonly mayImpor
   { folders: ['ledger', 'live', 'processes'], mayImportEachOther: false },
   { folders: ['coordinator', 'worker'], mayImportEachOther: false },
   { folders: ['inference'], mayImportEachOther: false },
-  { folders: ['estimate', 'inspection', 'page', 'encoding', 'export', 'search'], mayImportEachOther: false },
+  {
+    folders: ['estimate', 'hub', 'inspection', 'page', 'encoding', 'export', 'search'],
+    mayImportEachOther: false,
+  },
   { folders: ['experiments', 'report'], mayImportEachOther: false },
   { folders: ['estimate', 'inspection', 'encoding', 'export', 'search'], mayImportEachOther: false },
   { folders: ['experiments', 'report', 'serving'], mayImportEachOther: false },

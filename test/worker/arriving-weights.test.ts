@@ -7,7 +7,7 @@ function start() {
   const lost: number[] = [];
   const ended = new AbortController();
   const weights = new ArrivingWeights(
-    (bytes) => set.push(bytes[0]!),
+    (bytes) => void set.push(bytes[0]!),
     ended.signal,
     (version) => lost.push(version),
   );

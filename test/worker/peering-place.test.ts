@@ -7,7 +7,7 @@ import * as x509 from '@peculiar/x509';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeCertificates, tlsFilesIn } from '../../src/transport/certificates.js';
 import { readTlsFiles, type TlsMaterial } from '../../src/transport/tls-files.js';
-import { type PeeringPlace, peeringFlags, peeringPlace } from '../../src/worker/peering-place.js';
+import { type PeeringPlace, peeringPlace } from '../../src/worker/peering-place.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'fcaenet-place-'));
 let tls: TlsMaterial;
@@ -63,18 +63,4 @@ describe('a worker listens', () => {
       "this worker's certificate is for clients only, but others connect only to one that is for servers too",
     );
   });
-});
-
-test('workers of one machine count fixed ports up', () => {
-  const listen = { host: '::1', port: 7500 };
-  expect(peeringFlags({ listen, advertise: { host: 'rack-3', port: 7600 } }, 2)).toEqual([
-    ...['--peer-listen', '[::1]:7502', '--advertise', 'rack-3:7602'],
-  ]);
-  expect(
-    peeringFlags({ listen: { ...listen, port: 0 }, advertise: { host: 'rack-3', port: null } }, 2),
-  ).toEqual([...['--peer-listen', '[::1]:0', '--advertise', 'rack-3']]);
-  expect(peeringFlags(unset, 2)).toEqual([]);
-  expect(() => peeringFlags({ listen: { ...listen, port: 65_535 }, advertise: null }, 1)).toThrow(
-    'worker 1 would listen for others at port 65536, but the last port is 65535',
-  );
 });

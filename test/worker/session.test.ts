@@ -8,8 +8,8 @@ import { diallingOf } from '../../src/transport/credentials.js';
 import type { CoordinatorMessage } from '../../src/transport/generated/fcaenet/v1/CoordinatorMessage.js';
 import type { WorkerMessage__Output } from '../../src/transport/generated/fcaenet/v1/WorkerMessage.js';
 import { coordinatorService } from '../../src/transport/service.js';
+import type { ComputingRun } from '../../src/worker/computing-run.js';
 import { type Connection, dial } from '../../src/worker/connection.js';
-import type { WorkerRun } from '../../src/worker/run.js';
 import { Session, type SessionEnding } from '../../src/worker/session.js';
 import { StreamedLog } from '../../src/worker/streamed-log.js';
 import { WorkerCache } from '../../src/worker/worker-cache.js';
@@ -18,17 +18,17 @@ import { WorkerCache } from '../../src/worker/worker-cache.js';
 const runFile = JSON.stringify({ spec: { operation: { exchange: 'off' } } });
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
-/** Prepares nothing: these sessions get no work. */
+/** Prepares nothing but what a test needs. */
 class EmptyCache extends WorkerCache {
+  readonly run = {
+    ready: {},
+    failure: null,
+    statistics: () => ({}),
+    explain: (error: unknown) => error,
+  } as unknown as ComputingRun;
+
   override async prepare() {
-    return {
-      run: {
-        ready: {},
-        imageStatistics: () => ({}),
-        explain: (error: unknown) => error,
-      } as unknown as WorkerRun,
-      kept: true,
-    };
+    return { run: this.run, kept: true };
   }
 }
 
@@ -37,12 +37,14 @@ let server: Server;
 let address: string;
 let joined: (stream: WorkerStream) => void;
 let connections: Connection[];
-let workerCache: WorkerCache;
+let workerCache: EmptyCache;
 
 beforeEach(async () => {
   connections = [];
   const cache = { directory: 'unused', limitBytes: 0 };
-  workerCache = new EmptyCache({ dataset: {} as Dataset, cache, log: silent });
+  const { signal } = new AbortController();
+  const prepareRun = () => Promise.reject(new Error('it is prepared'));
+  workerCache = new EmptyCache({ dataset: {} as Dataset, cache, log: silent, signal, prepareRun });
   server = new Server();
   server.addService(coordinatorService({ sentBytes: 0, receivedBytes: 0 }), {
     Join: (stream: WorkerStream) => {
@@ -246,6 +248,63 @@ describe('of an old leader', () => {
     await enterTerm(5);
     await enterTerm(1, 'aircraft');
     expect(workerCache.term).toBe(1);
+  });
+});
+
+describe('work', () => {
+  /** Answers encode batches when the test says so. */
+  function encoding(isConcurrent: boolean) {
+    const begun: number[] = [];
+    const finish: (() => void)[] = [];
+    Object.assign(workerCache.run, {
+      isConcurrent,
+      weightBytes: 4,
+      setWeights: () => {},
+      prefetchEncode: () => {},
+      encode: ({ batch }: { batch: number }) => {
+        begun.push(batch);
+        return new Promise((resolve) => finish.push(() => resolve(Uint8Array.of(batch))));
+      },
+    });
+    return { begun, finish };
+  }
+
+  async function openWithWork() {
+    const session = await open();
+    await session.welcome(1);
+    session.say({ term: 1, weights: { version: 1, transfer: { id: 1, byteLength: 4 } } });
+    session.say({ term: 1, chunk: { transfer: 1, offset: 0, data: Buffer.alloc(4) } });
+    for (const batch of [0, 1])
+      session.say({ term: 1, encodeWork: { request: 1, batch, weightsVersion: 1 } });
+    return session;
+  }
+
+  test.each([
+    { isConcurrent: false, together: [0] },
+    { isConcurrent: true, together: [0, 1] },
+  ])('begins together where the run takes it: $isConcurrent', async ({ isConcurrent, together }) => {
+    const { begun, finish } = encoding(isConcurrent);
+    const { ending, say, received } = await openWithWork();
+    await expect.poll(() => begun).toEqual(together);
+    finish[0]!();
+    await expect.poll(() => begun).toEqual([0, 1]);
+    finish[1]!();
+    const batches = () => received.flatMap(({ encodeResult }) => (encodeResult ? [encodeResult.batch] : []));
+    await expect.poll(batches).toEqual([0, 1]);
+    say({ term: 1, finish: {} });
+    await ending;
+  });
+
+  test('ends with the reason of a run that cannot compute any more, also in the next session', async () => {
+    const error = new Error('no device is left');
+    Object.assign(workerCache.run, { failure: Promise.resolve(error) });
+    for (let session = 0; session < 2; session++) {
+      const { ending, welcome, received } = await open();
+      const ended = expect(ending).rejects.toThrow('no device is left');
+      await welcome(1);
+      await ended;
+      expect(received.find(({ failure }) => failure)?.failure?.message).toContain('no device is left');
+    }
   });
 });
 

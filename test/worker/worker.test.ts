@@ -12,6 +12,7 @@ import { makeCertificates, tlsFilesIn } from '../../src/transport/certificates.j
 import { coordinatorService } from '../../src/transport/service.js';
 import { readTlsFiles, type TlsMaterial } from '../../src/transport/tls-files.js';
 import { work as workAsCommand } from '../../src/worker/command.js';
+import { WorkerRun } from '../../src/worker/run.js';
 import { runWorker } from '../../src/worker/worker.js';
 import { failure } from '../kit/failure.js';
 import { freePort } from '../kit/free-port.js';
@@ -33,6 +34,7 @@ const work = (connect: string, seconds: { connect: number; reconnect: number }) 
     shared: null,
     peering: { listen: null, advertise: null },
     name: 'w',
+    prepareRun: WorkerRun.prepare,
     log,
     signal: new AbortController().signal,
   });

@@ -28,6 +28,8 @@ export interface FleetOptions {
    * data.
    */
   readonly onExhausted: (error: FcaenetError) => void;
+  /** Called when the last local worker has left as it was told to. By default it is said how others can join. */
+  readonly onLeft?: () => void;
 }
 
 /** The workers of one coordinator: its port, the pool, and the worker processes on this machine. */
@@ -101,7 +103,7 @@ export class Fleet {
           this.exhausted = error;
           this.judgeExhausted();
         },
-        onLeft: () => this.sayLeft(address),
+        onLeft: this.options.onLeft ?? (() => this.sayLeft(address)),
       });
     }
   }

@@ -21,6 +21,7 @@ import type { WorkerMessage__Output } from '../../transport/generated/fcaenet/v1
 import { bytesOfMessage, damageOf } from '../../transport/service.js';
 import type { LocalWorkerMemory } from '../dispatch/local-worker-memory.js';
 import { Member, type WorkerStream } from '../dispatch/member.js';
+import { devicesFrom } from '../dispatch/member-devices.js';
 import type { WorkerFailure, WorkerPool } from '../dispatch/pool.js';
 import { type Admission, helloFault, instanceOf, nameOf, peerFault } from './hello.js';
 import type { Refusals } from './refusals.js';
@@ -230,9 +231,8 @@ export class WorkerStreams {
       const { code, exitCode } = message.failure;
       const sentence = shorten(message.failure.message, mostFailureLetters);
       depart(`it failed: ${sentence}`, { code, message: sentence, exitCode });
-    } else if (message.heartbeat) {
-      pool.beaten(member, message.heartbeat);
-    } else if (message.logLine) workerLogs.write(member, message.logLine);
+    } else if (message.heartbeat) pool.beaten(member, message.heartbeat);
+    else if (message.logLine) workerLogs.write(member, message.logLine);
     else if (message.taken) member.sharedMemory?.weights.taken(message.taken.transfer, member);
     else if (message.leaving) pool.leave(member, shorten(message.leaving.reason));
     else if (message.nodeResult) this.expectNode(member, message.nodeResult);
@@ -308,7 +308,7 @@ export class WorkerStreams {
 
   private admit(
     member: Member,
-    { identity, device, peerAddress }: Ready__Output,
+    { identity, device, devices, peerAddress }: Ready__Output,
     depart: (reason: string) => void,
   ): void {
     const { admission, pool, log, connections, onIdentity } = this.options;
@@ -352,6 +352,7 @@ export class WorkerStreams {
       instructionSet: label(offered.instructionSet),
     };
     member.peerAddress = parseAddress(peerAddress) === undefined ? '' : peerAddress;
+    member.devices = devicesFrom(devices);
     void member.outbox.send({ term: admission.term, admitted: {} });
     const { engine, engineVersion } = offered;
     log.info('worker joined', { worker: member.label, engine, engineVersion, device });

@@ -3,7 +3,7 @@ import type { Member } from './member.js';
 import type { Candidate } from './redundant-work.js';
 
 /**
- * Contiguous shares of microbatches. When every worker already holds some of them, each goes to one that does not hold
+ * Contiguous shares of microbatches, by the numbers of the workers' devices. When every worker already holds some of them, each goes to one that does not hold
  * it.
  */
 export function contiguousShares(
@@ -12,7 +12,9 @@ export function contiguousShares(
 ): { member: Member; units: number[] }[] {
   const free = candidates.filter(({ owes }) => !units.some(owes));
   if (free.length > 0) {
-    return assignLeaves(units, free).map(({ worker, leaves }) => ({ member: worker.member, units: leaves }));
+    const members = free.map(({ member }) => member);
+    const shares = assignLeaves(units, members, ({ capacity }) => capacity);
+    return shares.map(({ worker: member, leaves }) => ({ member, units: leaves }));
   }
   return units.flatMap((unit) => {
     const other = candidates.find(({ owes }) => !owes(unit));

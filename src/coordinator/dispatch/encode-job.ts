@@ -18,7 +18,7 @@ import {
 } from './redundant-work.js';
 import type { WorkSurroundings } from './work-surroundings.js';
 
-/** Batches a worker holds at a time: one that it computes, one whose images it loads. */
+/** Batches that each device of a worker holds at a time: one that it computes, one whose images it loads. */
 const batchesInFlight = 2;
 
 export interface EncodeJob {
@@ -34,6 +34,8 @@ export interface EncodeJob {
   readonly implausible?: (bytes: Uint8Array) => string | null;
   /** Batches to encode twice and compare; none by default. */
   readonly verified?: readonly number[];
+  /** Where several jobs follow one another; absent where the job has its own. */
+  readonly deadlines?: DeadlineEstimator;
   /** Whether two different answers prove that one of the workers is wrong. */
   readonly strict: boolean;
   /** The step whose microbatches the batches are; by default, batches have a fixed size. */
@@ -112,7 +114,7 @@ class EncodeBatches implements WorkKind<Uint8Array> {
     this.waiting = new Set(this.ends.keys());
     this.mostHeld = job.microbatches ? Number.POSITIVE_INFINITY : batchesInFlight;
     // A step is too short to find out again how long its microbatches take.
-    this.deadlines = job.microbatches ? pool.outputDeadlines : new DeadlineEstimator();
+    this.deadlines = job.deadlines ?? (job.microbatches ? pool.outputDeadlines : new DeadlineEstimator());
   }
 
   /** Exact bytes of a batch's outputs; `unknown` when the job has no such batch. */
@@ -130,17 +132,18 @@ class EncodeBatches implements WorkKind<Uint8Array> {
     return [...this.waiting];
   }
 
-  /** In order, as many to each worker as it may hold; shares of microbatches. */
+  /** In order, as many to each worker as it may hold; shares of microbatches. First to those with the least other work. */
   assign(
     batches: readonly number[],
     candidates: readonly Candidate[],
   ): { member: Member; units: number[] }[] {
-    if (this.job.microbatches) return contiguousShares(batches, candidates);
+    const leastBusyFirst = [...candidates].sort((a, b) => a.member.outstanding - b.member.outstanding);
+    if (this.job.microbatches) return contiguousShares(batches, leastBusyFirst);
     const left = new Set(batches);
-    return candidates.flatMap(({ member, held, owes }) => {
+    return leastBusyFirst.flatMap(({ member, held, owes }) => {
       const units: number[] = [];
       for (const batch of left) {
-        if (held + units.length >= batchesInFlight) break;
+        if (held + units.length >= batchesInFlight * member.capacity) break;
         if (!owes(batch)) units.push(batch);
       }
       for (const batch of units) left.delete(batch);

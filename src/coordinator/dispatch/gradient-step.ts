@@ -41,14 +41,14 @@ export async function runGradientStep(step: GradientStep, surroundings: WorkSurr
  * @param bytesOf exact bytes of an announced answer to a present node of the step; null when it belongs to other work
  */
 export function nodeTaker(
-  { position, tree, phases }: GradientStep,
+  { position, request = 0, tree, phases }: GradientStep,
   work: RedundantWork<NodeAnswer>,
   bytesOf: (result: NodeResult__Output) => number | null,
 ): AnswerTaker<NodeResult__Output> {
   return {
     bytesOf: (result) => {
       const { node } = result;
-      if (node === null || !isPosition(position, result.position)) return null;
+      if (node === null || result.request !== request || !isPosition(position, result.position)) return null;
       if (!tree.contains(node) || tree.leavesUnder(node).length === 0) return 'unknown';
       const bytes = bytesOf(result);
       // It is asked when an answer is announced.

@@ -14,15 +14,18 @@ import type { Position } from '../../transport/generated/fcaenet/v1/Position.js'
 import type { StepUpdate } from '../lane/step-update.js';
 import { contiguousShares } from './contiguous-shares.js';
 import type { Member } from './member.js';
+import { deviceName } from './member-devices.js';
 import { type IterationMessage, type OutgoingWeights, sendContext } from './outgoing-weights.js';
 import type { WorkerPool } from './pool.js';
 import type { Candidate, Rejection, UnitDigest, WorkKind } from './redundant-work.js';
 import type { StepPhases } from './step-phases.js';
 
-/** The content of one step. It does not depend on which worker computes what. */
+/** The content of one step, or of some of its microbatches. It does not depend on which worker computes what. */
 export interface GradientStep {
   readonly term: number;
   readonly position: Required<Position>;
+  /** Tells pieces of work at one position apart; absent where there is one. */
+  readonly request?: number;
   readonly tree: ReductionTree;
   readonly shape: PayloadShape;
   readonly weights: OutgoingWeights;
@@ -76,8 +79,8 @@ export abstract class GradientWork implements WorkKind<NodeAnswer> {
   readonly mostHeld = Number.POSITIVE_INFINITY;
   readonly units = gradientUnits;
   readonly answers = 'gradients';
-  /** Sum over the whole batch, when the work is done. Its gradient's buffer belongs to the pool's memory. */
-  abstract readonly sum: StepSum | null;
+  /** The devices of workers with several that computed a microbatch alone. */
+  private readonly devices = new Map<Member, Map<number, string>>();
 
   constructor(
     protected readonly step: GradientStep,
@@ -171,10 +174,15 @@ export abstract class GradientWork implements WorkKind<NodeAnswer> {
   }
 
   answered(member: Member, leaves: readonly number[], { result }: NodeAnswer, seconds: number): void {
-    const { computeSeconds, imageWaitSeconds } = result;
+    const { computeSeconds, imageWaitSeconds, device } = result;
+    if (leaves.length === 1 && device !== '') {
+      const known = this.devices.get(member) ?? new Map<number, string>();
+      this.devices.set(member, known.set(leaves[0]!, deviceName(device)));
+    }
+    const atOnce = leaves.length / member.roundsFor(leaves.length);
     this.pool.answered(member, {
       microbatches: leaves.length,
-      turnaroundSeconds: seconds,
+      turnaroundSeconds: atOnce * seconds,
       computeSeconds,
       imageWaitSeconds,
     });
@@ -182,6 +190,11 @@ export abstract class GradientWork implements WorkKind<NodeAnswer> {
 
   overdue(member: Member, leaves: readonly number[]): void {
     member.tally.overdueMicrobatches += leaves.length;
+  }
+
+  deviceClause(member: Member, leaf: number): string {
+    const device = this.devices.get(member)?.get(leaf);
+    return device === undefined ? '' : `, computed on its device ${device},`;
   }
 
   name(leaf: number): string {
@@ -205,6 +218,7 @@ export abstract class GradientWork implements WorkKind<NodeAnswer> {
       term: step.term,
       gradientWork: {
         position: step.position,
+        request: step.request ?? 0,
         weightsVersion: step.weights.version,
         batchRows: step.tree.batchRows,
         microbatches: step.tree.microbatches,

@@ -47,7 +47,7 @@ export class Lateness {
   comesFirst(member: Member, share: HeldShare): boolean {
     const { arrival } = member.receiver;
     if (!arrival || this.isStuck(member, share)) return false;
-    return this.remainingSeconds(arrival) <= this.secondsAgain(share, arrival);
+    return this.remainingSeconds(arrival) <= this.secondsAgain(member, share, arrival);
   }
 
   private isStuck(member: Member, share: HeldShare): boolean {
@@ -57,7 +57,7 @@ export class Lateness {
     const { arrival } = receiver;
     const { received, sent } = this.pool.line;
     let movedAt = Math.max(share.movedAtSeconds, secondsSince(receiver.movedAtMs));
-    let allowed = this.deadlines.secondsFor(share.units);
+    let allowed = this.deadlines.secondsFor(member.roundsFor(share.units));
     if (share.isLeaving) {
       movedAt = Math.max(movedAt, secondsSince(leaving.movedAtMs));
       allowed = Math.max(allowed, sent.patienceFor(leaving.nextBytes, sharers, now));
@@ -73,7 +73,7 @@ export class Lateness {
   private isFarSlower(member: Member, share: HeldShare): boolean {
     const { arrival } = member.receiver;
     if (!arrival) return false;
-    return this.remainingSeconds(arrival) > patience * this.secondsAgain(share, arrival);
+    return this.remainingSeconds(arrival) > patience * this.secondsAgain(member, share, arrival);
   }
 
   /** At the pace at which it came so far. Its beginning says nothing yet: until then it counts as fast. */
@@ -82,11 +82,11 @@ export class Lateness {
     return ((movedAtMs - beganAtMs) / 1000) * (byteLength / received - 1);
   }
 
-  /** Expected seconds in which another worker computes and sends what this one is sending. */
-  private secondsAgain({ units }: HeldShare, { byteLength }: Arrival): number {
+  /** Expected seconds in which another worker like it computes and sends what this one is sending. */
+  private secondsAgain(member: Member, { units }: HeldShare, { byteLength }: Arrival): number {
     const sharers = this.pool.admitted().length + 1;
     const transfer = this.pool.line.received.secondsFor(byteLength, sharers, secondsOf(this.clock));
-    return units * this.deadlines.usualSeconds + transfer;
+    return member.roundsFor(units) * this.deadlines.usualSeconds + transfer;
   }
 }
 

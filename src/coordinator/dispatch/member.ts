@@ -5,6 +5,7 @@ import { byteLengthOf } from '../../transport/bytes.js';
 import { encodeCoordinatorMessage } from '../../transport/codec.js';
 import type { Chunk__Output } from '../../transport/generated/fcaenet/v1/Chunk.js';
 import type { CoordinatorMessage } from '../../transport/generated/fcaenet/v1/CoordinatorMessage.js';
+import type { Heartbeat__Output } from '../../transport/generated/fcaenet/v1/Heartbeat.js';
 import type { WorkerMessage__Output } from '../../transport/generated/fcaenet/v1/WorkerMessage.js';
 import { Outbox } from '../../transport/outbox.js';
 import { TransferReceiver } from '../../transport/tensor-stream.js';
@@ -14,6 +15,7 @@ import type { CoordinatorPath } from './data-path.js';
 import { LeavingMessages } from './leaving-messages.js';
 import type { Line } from './line-pace.js';
 import type { SharedMemory } from './local-worker-memory.js';
+import { devicesFrom, type MemberDevice } from './member-devices.js';
 import { WorkerTally } from './worker-tally.js';
 
 const peerKeyBytes = 16;
@@ -91,6 +93,8 @@ export class Member {
   certificateSha256: Buffer = Buffer.alloc(0);
   /** Where other workers reach it, HOST:PORT; empty when they cannot. */
   peerAddress = '';
+  /** Those that it computes on; none where it has one only. */
+  devices: readonly MemberDevice[] = [];
   /** What a peer must know to connect to it. Random and secret. */
   readonly peerKey = randomBytes(peerKeyBytes);
   /** The peers that it was told last, as a key of their numbers. */
@@ -164,6 +168,21 @@ export class Member {
     const { movedAtMs } = this.receiver;
     this.receiver.accept(chunk);
     this.line.received.moved(chunk.data.byteLength, now - movedAtMs! / 1000, now);
+  }
+
+  beaten(heartbeat: Heartbeat__Output): void {
+    this.tally.beaten(heartbeat);
+    this.devices = devicesFrom(heartbeat.devices);
+  }
+
+  /** Number of microbatches that it computes at the same time. */
+  get capacity(): number {
+    return Math.max(1, this.devices.length);
+  }
+
+  /** How many times it computes a microbatch one after another to compute so many. */
+  roundsFor(microbatches: number): number {
+    return Math.ceil(microbatches / this.capacity);
   }
 
   /** How tensors travel between it and the coordinator. */

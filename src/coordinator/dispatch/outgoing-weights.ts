@@ -24,13 +24,13 @@ export class OutgoingWeights {
   private encoded: Promise<readonly Buffer[]> | null = null;
 
   /**
-   * @param weights not copied: they must not change until their step or encode job is over
+   * @param weights or their wire form. Not copied: they must not change until their step or encode job is over.
    * @param lane encodes them; the parameters lie in its memory
    */
   constructor(
     private readonly term: number,
     readonly version: number,
-    private readonly weights: FlatWeights,
+    private readonly weights: FlatWeights | Uint8Array,
     private readonly precision: WirePrecision,
     private readonly lane: Pick<Lane, 'encode'> = new DirectLane(),
   ) {}
@@ -43,24 +43,24 @@ export class OutgoingWeights {
   sendTo(member: Member): Promise<void> {
     if (member.weightsVersion === this.version) return Promise.resolve();
     member.weightsVersion = this.version;
-    const { mean, variance } = this.weights;
+    const { weights, precision } = this;
     const sent = { term: this.term, version: this.version, part: null };
     const id = transferIdOf(sent);
     if (member.sharedMemory) {
-      this.wired ??= wireWeightParts(this.weights, this.precision);
+      this.wired ??= weights instanceof Uint8Array ? [weights] : wireWeightParts(weights, precision);
       const sharedOffset = member.share(id, this.wired);
       if (sharedOffset !== null) {
         return member.outbox.send(announce(sent, { id, byteLength: byteLengthOf(this.wired), sharedOffset }));
       }
     }
-    this.encoded ??= this.encode(sent, this.weights.parameters, [mean, variance].map(bytesOf));
+    this.encoded ??= this.encode(sent, ...this.vectors);
     return member.outbox.sendAll(this.encoded);
   }
 
   /** Number of words: elements of parameters in the wire's precision, and as many bytes each of means and variances. */
   get words(): number {
-    const { parameters, mean, variance } = this.weights;
-    return parameters.length + byteLengthOf([mean, variance].map(bytesOf)) / this.wordBytes;
+    const [parameters, others] = this.vectors;
+    return parameters.length + byteLengthOf(others) / this.wordBytes;
   }
 
   /**
@@ -87,11 +87,18 @@ export class OutgoingWeights {
     return wireBytes(this.precision, 1);
   }
 
+  /** The parameters that are still to be written for the wire, and the bytes that follow them. */
+  private get vectors(): [Float32Array, readonly Uint8Array[]] {
+    const { weights } = this;
+    if (weights instanceof Uint8Array) return [new Float32Array(0), [weights]];
+    return [weights.parameters, [weights.mean, weights.variance].map(bytesOf)];
+  }
+
   /** The parameters among some words, and the bytes of the statistics among them. */
   private cut({ start, end }: Range): [Float32Array, Uint8Array[]] {
-    const { parameters, mean, variance } = this.weights;
+    const [parameters, others] = this.vectors;
     let before = this.wordBytes * parameters.length;
-    const statistics = [mean, variance].map(bytesOf).map((part) => {
+    const cut = others.map((part) => {
       const [from, to] = [start, end].map((at) =>
         Math.min(Math.max(at * this.wordBytes - before, 0), part.byteLength),
       );
@@ -99,7 +106,7 @@ export class OutgoingWeights {
       return part.subarray(from, to);
     });
     const [first, last] = [start, end].map((at) => Math.min(at, parameters.length));
-    return [parameters.subarray(first, last), statistics];
+    return [parameters.subarray(first, last), cut];
   }
 
   private encode(

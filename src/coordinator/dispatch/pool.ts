@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { type Clock, systemClock } from '../../clock.js';
 import type { EncodeResult__Output } from '../../transport/generated/fcaenet/v1/EncodeResult.js';
+import type { Heartbeat__Output } from '../../transport/generated/fcaenet/v1/Heartbeat.js';
 import type { NodeResult__Output } from '../../transport/generated/fcaenet/v1/NodeResult.js';
 import type { RangeResult__Output } from '../../transport/generated/fcaenet/v1/RangeResult.js';
 import type { WeightsMissing__Output } from '../../transport/generated/fcaenet/v1/WeightsMissing.js';
@@ -155,10 +156,10 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   }
 
   /** Records the totals of a member's heartbeat. */
-  beaten(member: Member, totals: Parameters<WorkerTally['beaten']>[0]): void {
+  beaten(member: Member, heartbeat: Heartbeat__Output): void {
     const { tally } = member;
     const { peerBytesSent, peerBytesReceived } = tally;
-    tally.beaten(totals);
+    member.beaten(heartbeat);
     this.peerTraffic.sentBytes += Math.max(0, tally.peerBytesSent - peerBytesSent);
     this.peerTraffic.receivedBytes += Math.max(0, tally.peerBytesReceived - peerBytesReceived);
   }
@@ -265,6 +266,16 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   /** Members that may get work, by slot. */
   admitted(): Member[] {
     return this.all().filter(({ state }) => state === 'ready' || state === 'computing');
+  }
+
+  /** Members that get none of so many microbatches, because the devices of those before them are enough. */
+  beyond(microbatches: number): Member[] {
+    let devices = 0;
+    return this.admitted().filter(({ capacity }) => {
+      const before = devices;
+      devices += capacity;
+      return before >= microbatches;
+    });
   }
 
   /**

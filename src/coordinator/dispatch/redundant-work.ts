@@ -39,7 +39,7 @@ export interface WorkKind<Answer> {
   readonly verified: readonly number[];
   /** Whether two different answers prove that one of the workers is wrong. */
   readonly strict: boolean;
-  /** A worker that holds this many units is not asked for a second answer. */
+  /** A worker that holds this many units for each of its devices is not asked for a second answer. */
   readonly mostHeld: number;
   readonly deadlines: DeadlineEstimator;
   /** Name of the units, in plural: `microbatches`. */
@@ -55,6 +55,8 @@ export interface WorkKind<Answer> {
   send(member: Member, units: readonly number[]): void;
   /** Sends what a worker needs that was admitted during the work, before its first unit. */
   prepare?(member: Member): void;
+  /** Which of several devices of a worker computed a unit, as an appended clause; empty where that is not known. */
+  deviceClause?(member: Member, unit: number): string;
   /** Checks an answer for impossible values. */
   implausible(units: readonly number[], answer: Answer): Rejection | null;
   /**
@@ -146,7 +148,7 @@ export class RedundantWork<Answer> {
       return;
     }
     const { late, seconds } = shares.answer(member, units, secondsOf(clock));
-    if (late === 0) kind.deadlines.observe(seconds / units.length);
+    if (late === 0) kind.deadlines.observe(seconds / member.roundsFor(units.length));
     kind.answered(member, units, answer, seconds);
     member.overdue -= late;
     pool.account(member, -units.length);
@@ -157,7 +159,7 @@ export class RedundantWork<Answer> {
       pool.setAside(
         each,
         'wrong',
-        `its ${kind.answers} of ${kind.name(unit)} differ from those of the other workers`,
+        `its ${kind.answers} of ${kind.name(unit)}${kind.deviceClause?.(each, unit) ?? ''} differ from those of the other workers`,
       );
     }
     this.goOn();
@@ -192,8 +194,8 @@ export class RedundantWork<Answer> {
   private compare(unit: number): readonly Member[] {
     const { kind, witnesses, wanted, contested } = this;
     const { notify, onLateContradiction } = this.surroundings;
-    const compared = (outcome: 'agreed' | 'contradiction') =>
-      notify({ type: 'work.compared', work: kind.units, unit, outcome });
+    const compared = (outcome: 'agreed' | 'contradiction', members: readonly Member[] = []) =>
+      notify({ type: 'work.compared', work: kind.units, unit, outcome, members });
     const verdict = witnesses.verdict(unit);
     if (verdict.kind === 'alone') return [];
     if (verdict.kind === 'agreed') {
@@ -202,7 +204,7 @@ export class RedundantWork<Answer> {
       contested.delete(unit);
       return [];
     }
-    if (!contested.has(unit)) compared('contradiction');
+    if (!contested.has(unit)) compared('contradiction', verdict.kind === 'decided' ? [] : verdict.workers);
     // Workers of different numerical identities may compute different bits.
     if (!kind.strict) {
       wanted.delete(unit);
@@ -279,7 +281,7 @@ export class RedundantWork<Answer> {
   private nextWitness(unit: number): Member | undefined {
     const { kind, shares, contested } = this;
     const free = this.possibleWitnesses(unit).filter(
-      (member) => contested.has(unit) || shares.countOf(member) < kind.mostHeld,
+      (member) => contested.has(unit) || shares.countOf(member) < kind.mostHeld * member.capacity,
     );
     return free.sort((a, b) => shares.countOf(a) - shares.countOf(b))[0];
   }

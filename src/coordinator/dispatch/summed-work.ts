@@ -6,6 +6,7 @@ import type { WorkerPool } from './pool.js';
 
 /** Gradient work whose answers have their gradients. This process sums them in tree order as they arrive. */
 export class SummedWork extends GradientWork {
+  /** Over the whole batch, when the work is done. Its gradient's buffer belongs to the pool's memory. */
   sum: NodePayload | null = null;
   private reduction!: StepReduction<NodePayload>;
   /** Members whose answers are part of the sum. */

@@ -23,6 +23,8 @@ export type WorkEvent =
       readonly work: string;
       readonly unit: number;
       readonly outcome: 'agreed' | 'contradiction';
+      /** Those that contradict one another, where that is known. */
+      readonly members: readonly Member[];
     }
   /** A step begins, in the exchange with so many members, or in the star with 0. */
   | { readonly type: 'exchange.used'; readonly members: number }

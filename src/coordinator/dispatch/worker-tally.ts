@@ -1,7 +1,7 @@
 /** What a worker reported about microbatches that it answered, and what the coordinator measured. */
 export interface AnswerFigures {
   readonly microbatches: number;
-  /** From the moment the work left to the answer, its transfer included. */
+  /** From the moment the work left to the answer, its transfer included; added over devices that computed it. */
   readonly turnaroundSeconds: number;
   readonly computeSeconds: number;
   readonly imageWaitSeconds: number;
@@ -46,6 +46,6 @@ export class WorkerTally {
 }
 
 /** A worker may send any number. NaN would make a total NaN forever. */
-function plausible(claimed: number): number {
+export function plausible(claimed: number): number {
   return Number.isFinite(claimed) && claimed > 0 ? claimed : 0;
 }

@@ -78,7 +78,7 @@ async function runExchange(
       giveUp: (reason) => work.giveUp(new ExchangeGivenUp(reason)),
       failed: (error) => work.giveUp(error),
       compared: ({ start }, outcome) =>
-        surroundings.notify({ type: 'work.compared', work: 'ranges', unit: start, outcome }),
+        surroundings.notify({ type: 'work.compared', work: 'ranges', unit: start, outcome, members: [] }),
     },
     isCompared,
     () => stopExpecting(),

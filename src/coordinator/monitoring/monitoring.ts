@@ -106,7 +106,7 @@ export class Monitoring {
       droppedWorkerLogLines: () => fleet.server.workerLogs.dropped,
       waitingSince: () => pool.waiting?.since.getTime() ?? null,
       minWorkers: pool.minWorkers,
-      spareWorkers: () => Math.max(0, pool.admitted().length - run.spec.schedule.microbatches),
+      spareWorkers: () => pool.beyond(run.spec.schedule.microbatches).length,
       diskSpace: diskSpaceOf(directory.path),
       diskWatch,
       restoredAtMs: options.restoredFrom?.created.getTime() ?? null,

@@ -1,5 +1,4 @@
 import { Registry } from 'prom-client';
-import type { Member } from '../../dispatch/member.js';
 import type { CoordinatorEvent } from '../coordinator-event.js';
 import { type CertificateSources, registerCertificateMetrics } from './certificate-metrics.js';
 import { CheckpointMetrics, type CheckpointSources } from './checkpoint-metrics.js';
@@ -8,7 +7,7 @@ import { FleetMetrics, type FleetSources } from './fleet-metrics.js';
 import { Instruments } from './instruments.js';
 import { type ProcessSources, registerProcessMetrics } from './process-metrics.js';
 import { TrainingMetrics, type TrainingSources } from './training-metrics.js';
-import { registerWorkerMetrics } from './worker-metrics.js';
+import { type MeasuredWorker, registerWorkerMetrics } from './worker-metrics.js';
 
 /** Values that are read at every scrape. */
 export interface MetricsSources
@@ -21,7 +20,7 @@ export interface MetricsSources
   /** The run's name: the label `run` of every metric. */
   readonly run: string;
   /** Present workers, by slot. */
-  members(): readonly Pick<Member, 'slot' | 'state' | 'engine' | 'certificateExpiryMs' | 'tally'>[];
+  members(): readonly MeasuredWorker[];
 }
 
 /** All metrics of a run, in a registry of their own. docs/metrics.md lists them. */

@@ -1,8 +1,13 @@
 import { type Member, memberStates } from '../../dispatch/member.js';
+import type { MemberDevice } from '../../dispatch/member-devices.js';
 import type { WorkerTally } from '../../dispatch/worker-tally.js';
 import type { Instruments } from './instruments.js';
 
-type Worker = Pick<Member, 'slot' | 'state' | 'engine' | 'certificateExpiryMs' | 'tally'>;
+/** What is measured of a worker. */
+export type MeasuredWorker = Pick<
+  Member,
+  'slot' | 'state' | 'engine' | 'certificateExpiryMs' | 'tally' | 'devices' | 'capacity'
+>;
 
 const tallies: readonly (readonly [name: string, help: string, read: (tally: WorkerTally) => number])[] = [
   [
@@ -12,7 +17,7 @@ const tallies: readonly (readonly [name: string, help: string, read: (tally: Wor
   ],
   [
     'fcaenet_worker_turnaround_seconds_total',
-    'Time from the moment microbatches have left for the worker to its answer, its transfer included.',
+    'Time from the moment microbatches have left for the worker to its answer, its transfer included, added over its devices.',
     (tally) => tally.turnaroundSeconds,
   ],
   [
@@ -63,12 +68,37 @@ const tallies: readonly (readonly [name: string, help: string, read: (tally: Wor
   ],
 ];
 
+const deviceTotals: readonly (readonly [
+  name: string,
+  help: string,
+  read: (device: MemberDevice) => number,
+])[] = [
+  [
+    'fcaenet_worker_device_microbatches_total',
+    'Microbatches that the worker says this one of its devices computed.',
+    ({ microbatches }) => microbatches,
+  ],
+  [
+    'fcaenet_worker_device_compute_seconds_total',
+    'Time that the worker says this one of its devices computed microbatches.',
+    ({ computeSeconds }) => computeSeconds,
+  ],
+  [
+    'fcaenet_worker_device_image_wait_seconds_total',
+    'Time that the worker says this one of its devices waited for the images of microbatches.',
+    ({ imageWaitSeconds }) => imageWaitSeconds,
+  ],
+];
+
 /**
- * Metrics of each worker. The label is the worker's slot, the smallest number that was free when it joined. So there are
+ * Metrics of each worker, and of each device of workers that have several. The label is the worker's slot, the smallest number that was free when it joined. So there are
  * never more series than allowed workers, with any names of pods. The series end when the worker leaves. The next worker in
  * the slot begins at 0.
  */
-export function registerWorkerMetrics(instruments: Instruments, workers: () => readonly Worker[]): void {
+export function registerWorkerMetrics(
+  instruments: Instruments,
+  workers: () => readonly MeasuredWorker[],
+): void {
   instruments.gaugeOf(
     'fcaenet_worker_state',
     'Whether the worker is in this state: 1, else 0.',
@@ -101,6 +131,21 @@ export function registerWorkerMetrics(instruments: Instruments, workers: () => r
       }
     },
   );
+  instruments.gaugeOf(
+    'fcaenet_worker_devices',
+    'Devices that the worker computes on at the same time.',
+    ['worker'],
+    (gauge) => {
+      for (const { slot, capacity } of workers()) gauge.set({ worker: slot }, capacity);
+    },
+  );
+  for (const [name, help, read] of deviceTotals) {
+    instruments.counterOf(name, help, ['worker', 'device'], (counter) => {
+      for (const { slot, devices } of workers()) {
+        for (const device of devices) counter.inc({ worker: slot, device: device.name }, read(device));
+      }
+    });
+  }
   for (const [name, help, read] of tallies) {
     instruments.counterOf(name, help, ['worker'], (counter) => {
       for (const { slot, tally } of workers()) counter.inc({ worker: slot }, read(tally));

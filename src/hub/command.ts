@@ -1,0 +1,45 @@
+import { openConsole } from '../console/console.js';
+import { describeDevice } from '../machine/devices/device.js';
+import { findDevices } from '../machine/devices/find.js';
+import { type NamedDevices, selectDevices } from '../machine/devices/select.js';
+import { placesOn, type WorkerPlace } from '../processes/plan.js';
+import { type WorkOptions, work } from '../worker/command.js';
+import { HubRun } from './hub-run.js';
+
+/** What a worker with several processes computes on: GPUs, or so many processes on the processors. */
+export type HubDevices = { readonly devices: NamedDevices } | { readonly processes: number };
+
+export type HubOptions = Omit<WorkOptions, 'hidesGpus'> & { readonly on: HubDevices };
+
+/**
+ * `fcaenet worker --devices` and `--processes`: one process for each GPU, with its share of the processors, or several
+ * processes on the processors. All of them are one worker toward the run. Ends as `work` does.
+ * @throws DeviceError DEVICE_NONE, DEVICE_UNKNOWN; WorkerError WORKER_DEVICES when no process is left; the errors of
+ * `work`
+ */
+export async function workOnDevices({ on, ...options }: HubOptions): Promise<void> {
+  const { log } = openConsole('beside');
+  const places = 'processes' in on ? onProcessors(on.processes) : await onGpus(on.devices, log);
+  await work({ ...options, hidesGpus: false }, (ingredients) => HubRun.prepare(ingredients, places), log);
+}
+
+function onProcessors(count: number): readonly WorkerPlace[] {
+  const found = { devices: [], note: '--processes computes on the processors' };
+  return Array.from({ length: count }, () => ({
+    device: null,
+    processors: null,
+    found,
+    hidesGpus: true,
+  }));
+}
+
+async function onGpus(
+  named: NamedDevices,
+  log: ReturnType<typeof openConsole>['log'],
+): Promise<readonly WorkerPlace[]> {
+  const found = await findDevices();
+  if (found.note !== null && found.devices.length > 0) log.warn('GPUs found', { note: found.note });
+  const chosen = selectDevices(found, named);
+  log.info('devices chosen', { devices: chosen.map(describeDevice) });
+  return placesOn(chosen);
+}
