@@ -14,7 +14,7 @@ const statusSchema = z.object({
     phase: z.enum(['train', 'evaluate']),
   }),
   schedule: z.object({ iterations: z.number(), epochs: z.number(), stepsPerEpoch: z.number() }),
-  workers: z.array(z.object({ slot: z.number(), name: z.string(), state: z.string() })),
+  workers: z.array(z.object({ slot: z.number(), name: z.string(), state: z.string(), devices: z.number() })),
   mAP: z.number().nullable(),
   checkpoint: z.object({ name: z.string(), ageSeconds: z.number() }).nullable(),
 });
@@ -47,8 +47,16 @@ function statusTables(status: Status): string {
     ],
   ]);
   if (workers.length === 0) return `${summary}workers     none\n`;
-  const columns = ['slot', 'worker', 'state'].map((title) => ({ title, isNumber: title === 'slot' }));
-  const rows = workers.map(({ slot, name, state: its }) => [String(slot), name, its]);
+  const columns = ['slot', 'devices', 'worker', 'state'].map((title) => ({
+    title,
+    isNumber: title === 'slot' || title === 'devices',
+  }));
+  const rows = workers.map(({ slot, devices, name, state: its }) => [
+    String(slot),
+    String(devices),
+    name,
+    its,
+  ]);
   return `${summary}\n${formatTable(columns, rows)}`;
 }
 

@@ -7,7 +7,7 @@ import { digestMemory } from '../data/content/digest-pictures.js';
 import { type Dataset, loadDataset } from '../data/dataset.js';
 import { coordinatorAddressSpace, requireAddressSpace } from '../machine/address-space.js';
 import { collectGarbageLessOften } from '../machine/garbage-collection.js';
-import { requireOpenFiles, startingFiles } from '../machine/open-files.js';
+import { filesPerLocalWorker, requireOpenFiles, startingFiles } from '../machine/open-files.js';
 import { describeModel } from '../model/layout.js';
 import type { WorkerPlace } from '../processes/plan.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
@@ -28,8 +28,6 @@ import { Monitoring } from './monitoring/monitoring.js';
 import { failedForGood, hasFailedForGood, isInterrupted } from './phase.js';
 import type { RunResult } from './training/result.js';
 
-/** Open files for each local worker: pipes and shared memory. */
-const filesPerLocalWorker = 8;
 /** Open files for each worker: its connection, and a new one that replaces it. */
 const filesPerWorker = 2;
 

@@ -2,6 +2,7 @@ import { openConsole } from '../console/console.js';
 import { describeDevice } from '../machine/devices/device.js';
 import { findDevices } from '../machine/devices/find.js';
 import { type NamedDevices, selectDevices } from '../machine/devices/select.js';
+import { filesPerLocalWorker, requireOpenFiles, startingFiles } from '../machine/open-files.js';
 import { placesOn, type WorkerPlace } from '../processes/plan.js';
 import { type WorkOptions, work } from '../worker/command.js';
 import { HubRun } from './hub-run.js';
@@ -15,11 +16,12 @@ export type HubOptions = Omit<WorkOptions, 'hidesGpus'> & { readonly on: HubDevi
  * `fcaenet worker --devices` and `--processes`: one process for each GPU, with its share of the processors, or several
  * processes on the processors. All of them are one worker toward the run. Ends as `work` does.
  * @throws DeviceError DEVICE_NONE, DEVICE_UNKNOWN; WorkerError WORKER_DEVICES when no process is left; the errors of
- * `work`
+ * `work`; MachineError MACHINE_OPEN_FILES
  */
 export async function workOnDevices({ on, ...options }: HubOptions): Promise<void> {
   const { log } = openConsole('beside');
   const places = 'processes' in on ? onProcessors(on.processes) : await onGpus(on.devices, log);
+  requireOpenFiles(startingFiles + filesPerLocalWorker * places.length, 'a worker of several processes');
   await work({ ...options, hidesGpus: false }, (ingredients) => HubRun.prepare(ingredients, places), log);
 }
 

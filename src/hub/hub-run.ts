@@ -20,7 +20,7 @@ import type { GradientWork__Output } from '../transport/generated/fcaenet/v1/Gra
 import type { Heartbeat } from '../transport/generated/fcaenet/v1/Heartbeat.js';
 import type { IterationContext__Output } from '../transport/generated/fcaenet/v1/IterationContext.js';
 import type { Ready } from '../transport/generated/fcaenet/v1/Ready.js';
-import type { ComputingRun, RunIngredients } from '../worker/computing-run.js';
+import type { ComputingRun, EncodedBatch, RunIngredients } from '../worker/computing-run.js';
 import { bytesPerEncodedImage } from '../worker/encode-work.js';
 import { WorkerError } from '../worker/error.js';
 import type { FinishedNode } from '../worker/gradient-work.js';
@@ -135,7 +135,7 @@ export class HubRun implements ComputingRun {
     }
   }
 
-  async encode(work: EncodeWork__Output, signal: AbortSignal): Promise<Uint8Array> {
+  async encode(work: EncodeWork__Output, signal: AbortSignal): Promise<EncodedBatch> {
     const { weights } = this;
     if (!weights) {
       throw new WorkerError('WORKER_BAD_WORK', 'the coordinator sent encode work before weights');
@@ -154,7 +154,12 @@ export class HubRun implements ComputingRun {
         : { deadlines: this.encodeDeadlines }),
       strict: this.isStrict,
     };
-    return this.run(runEncodeJob(job, () => {}, this.surroundings(signal)));
+    let device = '';
+    const note = (_: number, { name }: Member) => {
+      device = name;
+    };
+    const bytes = await this.run(runEncodeJob(job, note, this.surroundings(signal)));
+    return { bytes, device };
   }
 
   /** Each process loads the images of its own work. */

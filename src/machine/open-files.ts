@@ -6,6 +6,9 @@ import { softLimit } from './system-text.js';
  */
 export const startingFiles = 256;
 
+/** Those that a process needs for each worker process that it starts: pipes and shared memory. */
+export const filesPerLocalWorker = 8;
+
 /**
  * Checks in advance whether this process may open enough files and connections.
  * @param needed at the same time

@@ -10,6 +10,13 @@ import type { Ready } from '../transport/generated/fcaenet/v1/Ready.js';
 import type { ExchangeShape } from './exchange/exchange.js';
 import type { FinishedNode } from './gradient-work.js';
 
+/** The outputs of one batch of encode work. */
+export interface EncodedBatch {
+  readonly bytes: Uint8Array;
+  /** Name of the device that computed it; empty where a worker has one. */
+  readonly device: string;
+}
+
 /** What computes a worker's work of one run: this process, or processes that it starts. It holds no training state. */
 export interface ComputingRun {
   /** By this the coordinator decides whether to admit the worker. */
@@ -30,7 +37,7 @@ export interface ComputingRun {
   setIterationContext(context: IterationContext__Output): void;
   /** Yields nodes. Asking for the next one says that the last one's gradient is not needed any more. */
   computeGradients(work: GradientWork__Output, signal: AbortSignal): AsyncGenerator<FinishedNode>;
-  encode(work: EncodeWork__Output, signal: AbortSignal): Promise<Uint8Array>;
+  encode(work: EncodeWork__Output, signal: AbortSignal): Promise<EncodedBatch>;
   /** Starts to load the images of queued work. */
   prefetch(work: GradientWork__Output): void;
   prefetchUpcoming(work: GradientWork__Output): void;

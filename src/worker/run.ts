@@ -17,7 +17,7 @@ import type { Heartbeat } from '../transport/generated/fcaenet/v1/Heartbeat.js';
 import type { IterationContext__Output } from '../transport/generated/fcaenet/v1/IterationContext.js';
 import type { Position__Output } from '../transport/generated/fcaenet/v1/Position.js';
 import type { Ready } from '../transport/generated/fcaenet/v1/Ready.js';
-import type { ComputingRun, RunIngredients } from './computing-run.js';
+import type { ComputingRun, EncodedBatch, RunIngredients } from './computing-run.js';
 import { explainedBy, requireDeviceMemory } from './device-limits.js';
 import { computeEncodeWork, viewsOfBatch } from './encode-work.js';
 import { WorkerError } from './error.js';
@@ -161,13 +161,13 @@ export class WorkerRun implements ComputingRun {
     return computeGradientWork(context, work, signal);
   }
 
-  encode(work: EncodeWork__Output): Promise<Uint8Array> {
+  async encode(work: EncodeWork__Output): Promise<EncodedBatch> {
     const { spec, network, dataset } = this;
     const images = {
       TRAIN: { source: this.images.train, count: dataset.train.labels.length },
       TEST: { source: this.images.test, count: dataset.test.labels.length },
     };
-    return computeEncodeWork({ spec, network, images }, work);
+    return { bytes: await computeEncodeWork({ spec, network, images }, work), device: '' };
   }
 
   prefetch(work: GradientWork__Output): void {

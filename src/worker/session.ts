@@ -358,8 +358,8 @@ export class Session {
 
   private async encode(work: EncodeWork__Output): Promise<void> {
     const { request, batch } = work;
-    const bytes = await this.prepared().encode(work, this.ended.signal);
-    await this.sendTensors([bytes], (transfer) => ({ encodeResult: { request, batch, transfer } }));
+    const { bytes, device } = await this.prepared().encode(work, this.ended.signal);
+    await this.sendTensors([bytes], (transfer) => ({ encodeResult: { request, batch, transfer, device } }));
   }
 
   /** Announces a transfer, then puts it into shared memory or sends its chunks without other messages between them. */

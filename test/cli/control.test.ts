@@ -90,8 +90,8 @@ describe('on a terminal', () => {
     position: { iteration: 2, epoch: 1, step: 4, globalStep: 148, phase: 'train' },
     schedule: { iterations: 7, epochs: 4, stepsPerEpoch: 16 },
     workers: [
-      { slot: 0, name: 'local-0', state: 'ready' },
-      { slot: 11, name: 'other', state: 'draining' },
+      { slot: 0, name: 'local-0', state: 'ready', devices: 1 },
+      { slot: 11, name: 'other', state: 'draining', devices: 8 },
     ],
     mAP: 0.61234,
     checkpoint: { name: 'term-000002-step-0000000128', ageSeconds: 14.4 },
@@ -122,9 +122,9 @@ position    iteration 3 of 7, epoch 2 of 4, step 5 of 16; 148 of 448 steps are d
 mAP         0.6123
 checkpoint  term-000002-step-0000000128, 14 s old
 
-slot  worker   state
-   0  local-0  ready
-  11  other    draining
+slot  devices  worker   state
+   0        1  local-0  ready
+  11        8  other    draining
 `);
   });
 

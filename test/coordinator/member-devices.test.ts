@@ -2,7 +2,8 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { runEncodeJob } from '../../src/coordinator/dispatch/encode-job.js';
 import type { Member } from '../../src/coordinator/dispatch/member.js';
 import { devicesFrom } from '../../src/coordinator/dispatch/member-devices.js';
-import { describedEncodeJob, payload, type ScriptedWorker } from '../kit/scripted-worker.js';
+import { encodeBatchSize } from '../../src/schedule/encode-batches.js';
+import { describedEncodeJob, encodedBytes, payload, type ScriptedWorker } from '../kit/scripted-worker.js';
 import { ScriptedWorld } from '../kit/scripted-world.js';
 
 let world: ScriptedWorld;
@@ -76,6 +77,24 @@ test('a worker whose answer is wrong is set aside with the name of its device', 
       'its gradients of microbatch 0 of iteration 1, epoch 1, step 1, computed on its device gpu-1, differ from those of the other workers',
     ]);
   sum.catch(() => {});
+});
+
+test('so is one whose encode batch is wrong', async () => {
+  const [wrong, right, third] = await open(2, 1, 1);
+  const reasons: string[] = [];
+  world.pool.on('setAside', (_member, _fault, sentence) => reasons.push(sentence));
+  const done = runEncodeJob(describedEncodeJob(1, { verified: [0] }), () => {}, world.surroundings());
+  const bytes = encodeBatchSize * encodedBytes;
+  const { request } = await wrong!.next('encodeWork');
+  wrong!.answerEncode(request, 0, bytes, 5, 'gpu-0');
+  for (const each of [right!, third!]) {
+    await each.next('encodeWork');
+    each.answerEncode(request, 0, bytes, 1);
+  }
+  await done;
+  expect(reasons).toEqual([
+    'its outputs of images 1 to 64 of the 64 to encode, computed on its device gpu-0, differ from those of the other workers',
+  ]);
 });
 
 test('workers beyond the devices that a step needs are spare', async () => {

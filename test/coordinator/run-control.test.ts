@@ -5,7 +5,7 @@ import { runView } from '../kit/run-views.js';
 
 const schedule = { iterations: 7, epochs: 4, stepsPerEpoch: 16 };
 
-function control(workers: { slot: number; name: string; state: string }[] = []) {
+function control(workers: { slot: number; name: string; state: string; devices: number }[] = []) {
   const calls: string[] = [];
   const controller = new AbortController();
   const hooks: RunControlHooks = {
@@ -23,7 +23,7 @@ function control(workers: { slot: number; name: string; state: string }[] = []) 
   return { calls, control: new RunControl(hooks) };
 }
 
-const worker = { slot: 0, name: 'local-0', state: 'ready' };
+const worker = { slot: 0, name: 'local-0', state: 'ready', devices: 1 };
 
 test('status tells waiting from running', async () => {
   expect(await control().control.answer({ command: 'status' })).toEqual({

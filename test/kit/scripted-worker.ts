@@ -128,9 +128,9 @@ export class ScriptedWorker {
   }
 
   /** Answers encode work with `value` in every byte. */
-  answerEncode(request: number, batch: number, byteLength: number, value: number): void {
+  answerEncode(request: number, batch: number, byteLength: number, value: number, device = ''): void {
     const transfer = { id: ++this.transfers, byteLength };
-    this.send({ encodeResult: { request, batch, transfer } });
+    this.send({ encodeResult: { request, batch, transfer, device } });
     for (const chunk of chunksOf(transfer.id, [Buffer.alloc(byteLength, value)])) this.send({ chunk });
   }
 

@@ -263,7 +263,9 @@ describe('work', () => {
       prefetchEncode: () => {},
       encode: ({ batch }: { batch: number }) => {
         begun.push(batch);
-        return new Promise((resolve) => finish.push(() => resolve(Uint8Array.of(batch))));
+        return new Promise((resolve) =>
+          finish.push(() => resolve({ bytes: Uint8Array.of(batch), device: 'gpu-1' })),
+        );
       },
     });
     return { begun, finish };

@@ -7,6 +7,7 @@ import type { Position } from '../../transport/generated/fcaenet/v1/Position.js'
 import { contiguousShares } from './contiguous-shares.js';
 import { DeadlineEstimator } from './deadline.js';
 import type { Member } from './member.js';
+import { UnitDevices } from './member-devices.js';
 import type { OutgoingWeights } from './outgoing-weights.js';
 import type { WorkerPool } from './pool.js';
 import {
@@ -49,9 +50,11 @@ export interface StepMicrobatches {
   readonly ends: readonly number[];
 }
 
+/** Called with the number of images done so far, and the worker that has encoded the last of them. */
+export type EncodeProgress = (done: number, member: Member) => void;
+
 /**
  * Encodes images on the workers in batches of a fixed size, or in the microbatches of a step, as redundant work.
- * @param onProgress called with the number of images done so far
  * @returns `images.length × bytesPerImage` bytes in the order of `images`; rejects with the signal's reason when
  * aborted
  * @throws CoordinatorError COORDINATOR_CONTRADICTION when workers contradict each other and no further worker can
@@ -59,7 +62,7 @@ export interface StepMicrobatches {
  */
 export async function runEncodeJob(
   job: EncodeJob,
-  onProgress: (done: number) => void,
+  onProgress: EncodeProgress,
   surroundings: WorkSurroundings,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { pool } = surroundings;
@@ -71,7 +74,10 @@ export async function runEncodeJob(
   stopExpecting = pool.encoded.begin(
     {
       bytesOf: (result) => (result.request === request ? kind.bytesOf(result.batch) : null),
-      take: (member, { batch }: EncodeResult__Output, bytes) => work.answer(member, [batch], bytes),
+      take: (member, { batch, device }: EncodeResult__Output, bytes) => {
+        kind.devices.note(member, batch, device);
+        work.answer(member, [batch], bytes);
+      },
     },
     kind.mostBytes,
   );
@@ -97,6 +103,7 @@ class EncodeBatches implements WorkKind<Uint8Array> {
   readonly output: Uint8Array<ArrayBuffer>;
   private readonly ends: readonly number[];
   private readonly waiting: Set<number>;
+  readonly devices = new UnitDevices<Member>();
   /** The member whose answer is in the output, by batch. */
   private readonly authors = new Map<number, Member>();
 
@@ -104,7 +111,7 @@ class EncodeBatches implements WorkKind<Uint8Array> {
     private readonly job: EncodeJob,
     pool: Pick<WorkerPool, 'outputDeadlines'>,
     private readonly request: number,
-    private readonly onProgress: (done: number) => void,
+    private readonly onProgress: EncodeProgress,
     readonly release: () => void,
   ) {
     this.verified = job.verified ?? [];
@@ -191,7 +198,7 @@ class EncodeBatches implements WorkKind<Uint8Array> {
     if (!this.waiting.delete(batch!)) return;
     this.authors.set(batch!, member);
     this.output.set(bytes, this.startOf(batch!) * this.job.bytesPerImage);
-    this.onProgress(this.done);
+    this.onProgress(this.done, member);
   }
 
   isUsed(member: Member): boolean {
@@ -207,6 +214,10 @@ class EncodeBatches implements WorkKind<Uint8Array> {
   }
 
   end(): void {}
+
+  deviceClause(member: Member, batch: number): string {
+    return this.devices.clause(member, batch);
+  }
 
   name(batch: number): string {
     const { images, microbatches } = this.job;

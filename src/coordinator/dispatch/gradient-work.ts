@@ -14,7 +14,7 @@ import type { Position } from '../../transport/generated/fcaenet/v1/Position.js'
 import type { StepUpdate } from '../lane/step-update.js';
 import { contiguousShares } from './contiguous-shares.js';
 import type { Member } from './member.js';
-import { deviceName } from './member-devices.js';
+import { UnitDevices } from './member-devices.js';
 import { type IterationMessage, type OutgoingWeights, sendContext } from './outgoing-weights.js';
 import type { WorkerPool } from './pool.js';
 import type { Candidate, Rejection, UnitDigest, WorkKind } from './redundant-work.js';
@@ -79,8 +79,8 @@ export abstract class GradientWork implements WorkKind<NodeAnswer> {
   readonly mostHeld = Number.POSITIVE_INFINITY;
   readonly units = gradientUnits;
   readonly answers = 'gradients';
-  /** The devices of workers with several that computed a microbatch alone. */
-  private readonly devices = new Map<Member, Map<number, string>>();
+  /** Of microbatches that came alone. */
+  private readonly devices = new UnitDevices<Member>();
 
   constructor(
     protected readonly step: GradientStep,
@@ -175,10 +175,7 @@ export abstract class GradientWork implements WorkKind<NodeAnswer> {
 
   answered(member: Member, leaves: readonly number[], { result }: NodeAnswer, seconds: number): void {
     const { computeSeconds, imageWaitSeconds, device } = result;
-    if (leaves.length === 1 && device !== '') {
-      const known = this.devices.get(member) ?? new Map<number, string>();
-      this.devices.set(member, known.set(leaves[0]!, deviceName(device)));
-    }
+    if (leaves.length === 1) this.devices.note(member, leaves[0]!, device);
     const atOnce = leaves.length / member.roundsFor(leaves.length);
     this.pool.answered(member, {
       microbatches: leaves.length,
@@ -193,8 +190,7 @@ export abstract class GradientWork implements WorkKind<NodeAnswer> {
   }
 
   deviceClause(member: Member, leaf: number): string {
-    const device = this.devices.get(member)?.get(leaf);
-    return device === undefined ? '' : `, computed on its device ${device},`;
+    return this.devices.clause(member, leaf);
   }
 
   name(leaf: number): string {

@@ -16,8 +16,26 @@ export interface MemberDevice {
   readonly imageWaitSeconds: number;
 }
 
+/** Which of several devices of a worker computed which unit of a piece of work. */
+export class UnitDevices<Worker> {
+  private readonly names = new Map<Worker, Map<number, string>>();
+
+  /** @param claimed the device's name; empty where the worker has one */
+  note(worker: Worker, unit: number, claimed: string): void {
+    if (claimed === '') return;
+    const names = this.names.get(worker) ?? new Map<number, string>();
+    this.names.set(worker, names.set(unit, deviceName(claimed)));
+  }
+
+  /** As a clause for a message about the unit; empty where it is not known. */
+  clause(worker: Worker, unit: number): string {
+    const name = this.names.get(worker)?.get(unit);
+    return name === undefined ? '' : `, computed on its device ${name},`;
+  }
+}
+
 /** A name of a device, cut to a limit and made safe for a log. */
-export function deviceName(claimed: string): string {
+function deviceName(claimed: string): string {
   return claimed.slice(0, mostLetters).replace(/[^\w.:-]/g, '_');
 }
 

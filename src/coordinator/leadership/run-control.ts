@@ -13,7 +13,13 @@ export interface RunStatus {
     readonly epochs: number;
     readonly stepsPerEpoch: number;
   };
-  readonly workers: readonly { readonly slot: number; readonly name: string; readonly state: string }[];
+  readonly workers: readonly {
+    readonly slot: number;
+    readonly name: string;
+    readonly state: string;
+    /** Number of devices that it computes on. */
+    readonly devices: number;
+  }[];
   /** Result of the last evaluation; null before the first. */
   readonly mAP: number | null;
   /** The last checkpoint that this process wrote. */

@@ -170,7 +170,12 @@ export class Monitoring {
     return {
       position: state.position,
       schedule: { iterations, epochs, stepsPerEpoch },
-      workers: fleet.pool.all().map(({ slot, name, state }) => ({ slot, name, state })),
+      workers: fleet.pool.all().map(({ slot, name, state, capacity }) => ({
+        slot,
+        name,
+        state,
+        devices: capacity,
+      })),
       mAP: state.history.findLast(({ evaluation }) => evaluation !== null)?.evaluation?.mAP ?? null,
       checkpoint: lastCheckpoint && {
         name: lastCheckpoint.name,
