@@ -39,6 +39,7 @@ const workOf = (leaves: readonly number[], compared: readonly number[] = []) =>
       anchors: Buffer.alloc(8),
       positives: Buffer.alloc(0),
       ownCodes: Buffer.alloc(0),
+      outputGradient: Buffer.alloc(0),
       compared: compared.includes(index),
     })),
     upcomingImages: Buffer.alloc(0),

@@ -72,6 +72,20 @@ export interface Plan {
   readonly faults: readonly Fault[];
 }
 
+/** What makes a plan one in which one worker computes everything and nothing happens. */
+export const uneventful = {
+  faults: [],
+  workers: 1,
+  devices: 1,
+  minWorkers: 1,
+  exchange: false,
+  verificationRate: 0,
+  fullness: 0,
+  hiccups: 0,
+  bytesPerSecond: Number.POSITIVE_INFINITY,
+  othersStartMs: 0,
+} as const;
+
 /** About as long as an undisturbed run of two iterations takes, in simulated milliseconds. */
 const usualMs = 5_000;
 

@@ -65,3 +65,15 @@ export function madeUpPayload(rows: number, precision: WirePrecision, next: () =
     },
   };
 }
+
+/** The numerical identity of every worker, without the run's precision. */
+export const identity = {
+  engine: 'simulated',
+  engineVersion: '1',
+  instructionSet: 'none',
+  buildHash: 'b',
+  threadsPerMicrobatch: 1,
+  microbatches: 4,
+  arithmeticVersion: 1,
+  probeSha256: '0'.repeat(64),
+};

@@ -13,7 +13,6 @@ import { ReductionTree, type TreeNode } from '../../src/reduction/tree.js';
 import type { TrainingRun, WirePrecision } from '../../src/run/training-run.js';
 import { byteLengthOf, bytesOf } from '../../src/transport/bytes.js';
 import type { CoordinatorMessage__Output } from '../../src/transport/generated/fcaenet/v1/CoordinatorMessage.js';
-import type { DeviceReport } from '../../src/transport/generated/fcaenet/v1/DeviceReport.js';
 import type { EncodeWork__Output } from '../../src/transport/generated/fcaenet/v1/EncodeWork.js';
 import type { GradientWork__Output } from '../../src/transport/generated/fcaenet/v1/GradientWork.js';
 import type { WorkerMessage } from '../../src/transport/generated/fcaenet/v1/WorkerMessage.js';
@@ -24,9 +23,10 @@ import { elementsOf } from '../../src/worker/exchange/elements.js';
 import type { Chance } from './chance.js';
 import type { Plan } from './faults.js';
 import type { SimulatedProcess } from './simulated-clock.js';
+import { SimulatedDevices } from './simulated-devices.js';
 import { SimulatedPeer, type SimulatedPeerNetwork } from './simulated-exchange.js';
 import type { SimulatedLine } from './simulated-line.js';
-import { bits, layout, madeUpPayload, numbersFrom } from './simulated-network.js';
+import { bits, identity, layout, madeUpPayload, numbersFrom } from './simulated-network.js';
 
 /** How a worker behaves, to be changed while it works. */
 export interface WorkerManners {
@@ -59,17 +59,6 @@ export interface WorkerSurroundings {
   /** Counts answers, for what a simulation shows. */
   answered(kind: 'gradient' | 'encode'): void;
 }
-
-const identity = {
-  engine: 'simulated',
-  engineVersion: '1',
-  instructionSet: 'none',
-  buildHash: 'b',
-  threadsPerMicrobatch: 1,
-  microbatches: 4,
-  arithmeticVersion: 1,
-  probeSha256: '0'.repeat(64),
-};
 
 /** Looks in a row, 2 s apart, that find nothing new before the coordinator counts as gone. */
 const mostSilentLooks = 6;
@@ -106,19 +95,20 @@ export class SimulatedWorker {
   private readonly tasks: Task[] = [];
   private isBusy = false;
   private idleSinceMs = 0;
-  private devices: number;
+  private readonly devices: SimulatedDevices;
   private silentLooks = 0;
 
   constructor(
     readonly name: string,
     private readonly surroundings: WorkerSurroundings,
   ) {
-    this.devices = surroundings.devices;
+    this.devices = new SimulatedDevices(surroundings.devices, surroundings.chance);
     this.dial();
     surroundings.process.every(2_000, () => {
       // As real workers do: what is silent for so long is gone, whatever its stream says.
       if (++this.silentLooks > mostSilentLooks) this.line?.cut();
-      else this.beat();
+      else this.send({ heartbeat: { devices: this.devices.reports } });
+      this.devices.change();
     });
   }
 
@@ -144,7 +134,7 @@ export class SimulatedWorker {
         device: 'simulated',
         deterministic: true,
         peerAddress: this.openPeer(message.welcome.member),
-        devices: this.deviceReports,
+        devices: this.devices.reports,
       };
       process.after(chance.between(1, 50), () => {
         if (this.line === line) this.send({ ready });
@@ -193,17 +183,6 @@ export class SimulatedWorker {
     this.receiver = new TransferReceiver(new TransferMemory(0));
     const { process, chance } = this.surroundings;
     process.after(chance.between(10, 400), () => this.dial());
-  }
-
-  private beat(): void {
-    const { devices, chance } = this.surroundings;
-    if (devices > 1 && chance.happens(0.2)) this.devices = 1 + chance.below(devices);
-    this.send({ heartbeat: { devices: this.deviceReports } });
-  }
-
-  private get deviceReports(): DeviceReport[] {
-    if (this.surroundings.devices === 1) return [];
-    return Array.from({ length: this.devices }, (_, index) => ({ name: `device-${index}` }));
   }
 
   /** @returns where peers reach this worker; empty when they cannot */
@@ -297,7 +276,7 @@ export class SimulatedWorker {
   private async work(): Promise<void> {
     this.isBusy = true;
     while (this.tasks.length > 0) {
-      await Promise.all(this.tasks.splice(0, this.devices).map((task) => task()));
+      await Promise.all(this.tasks.splice(0, this.devices.count).map((task) => task()));
     }
     this.isBusy = false;
     this.idleSinceMs = this.surroundings.process.nowMs();
@@ -324,7 +303,7 @@ export class SimulatedWorker {
     const cover = tree.cover(work.leaves.map(({ index }) => index));
     for (const [place, leaf] of work.leaves.entries()) {
       // One on each device at a time.
-      if (place % this.devices === 0) await this.computing();
+      if (place % this.devices.count === 0) await this.computing();
       if (this.line !== line) return;
       const { iteration, epoch, step } = work.position!;
       const numbers = numbersFrom(

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { Member } from '../../src/coordinator/dispatch/member.js';
 import { Chance } from './chance.js';
-import { drawPlan, type Fault, type Plan, spoilsAnswers } from './faults.js';
+import { drawPlan, type Fault, type Plan, spoilsAnswers, uneventful } from './faults.js';
 import { ledgerFault } from './ledger-fault.js';
 import { SimulatedProcess, SimulatedTime } from './simulated-clock.js';
 import { SimulatedCoordinator, type SimulatedPort } from './simulated-coordinator.js';
@@ -43,19 +43,7 @@ export async function simulateAndCompare(seed: number): Promise<Outcome> {
   const { method, precision, iterations, steps } = outcome.plan;
   const decided = { method, precision, iterations, steps };
   const schedule = Object.values(decided).join(' ');
-  const quiet = {
-    ...decided,
-    faults: [],
-    workers: 1,
-    minWorkers: 1,
-    exchange: false,
-    verificationRate: 0,
-    fullness: 0,
-    hiccups: 0,
-    devices: 1,
-    bytesPerSecond: Number.POSITIVE_INFINITY,
-    othersStartMs: 0,
-  };
+  const quiet = { ...uneventful, ...decided };
   const reference = undisturbed.get(schedule) ?? simulate(0, quiet);
   undisturbed.set(schedule, reference);
   const { weightsSha256, codesSha256, history, violations } = await reference;
