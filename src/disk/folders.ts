@@ -14,14 +14,14 @@ export function makeFolderSync(path: string): boolean {
     mkdirSync(path);
     return true;
   } catch (error) {
-    if (!isWithoutParent(error, path)) return isFolder(error, () => statSync(path));
+    if (!isWithoutParent(error, path)) return isFolder(error, path);
   }
   makeFolderSync(dirname(path));
   try {
     mkdirSync(path);
     return true;
   } catch (error) {
-    return isFolder(error, () => statSync(path));
+    return isFolder(error, path);
   }
 }
 
@@ -29,8 +29,10 @@ export function makeFolderSync(path: string): boolean {
 export async function makeFolder(path: string, system: typeof promises): Promise<void> {
   const make = () =>
     system.mkdir(path).catch(async (error) => {
-      const found = await system.stat(path).catch(() => null);
-      if (!found?.isDirectory()) throw error;
+      const found = await system.stat(path).catch((reason: NodeJS.ErrnoException) => {
+        throw reason.code === 'ENOENT' ? error : reason;
+      });
+      if (!found.isDirectory()) throw error;
     });
   try {
     await make();
@@ -45,14 +47,9 @@ function isWithoutParent(error: unknown, path: string): boolean {
   return (error as NodeJS.ErrnoException).code === 'ENOENT' && dirname(path) !== path;
 }
 
-/** False when the folder was there before. Throws `error` when there is none. */
-function isFolder(error: unknown, look: () => { isDirectory(): boolean }): false {
-  let found = false;
-  try {
-    found = look().isDirectory();
-  } catch {
-    // The first error says more.
-  }
-  if (!found) throw error;
+/** False when the folder was there before. Throws `error` when it was not, or why it cannot be looked at. */
+function isFolder(error: unknown, path: string): false {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found?.isDirectory()) throw error;
   return false;
 }

@@ -65,7 +65,8 @@ test('outputs have the bits of a worker’s, alone and in batches', async () => 
     ...{ seed: 0, cacheDirectory: small.folder, cacheLimitBytes: 0, onNotice: () => {} },
   });
   const images = { TRAIN: { source, count: 0 }, TEST: { source, count: pictures.length } };
-  const work = { output: 'OUTPUTS', split: 'TEST', images: bytesOf(Int32Array.from(pictures.keys())) };
+  const rows = bytesOf(Int32Array.from(pictures.keys()));
+  const work = { output: 'OUTPUTS', split: 'TEST', images: rows, position: null };
   const computed = await computeEncodeWork({ spec, network, images }, work as EncodeWork__Output);
   const expected = new Float32Array(computed.slice().buffer);
   const pixels = await trained.pixelsOf(pictures);
