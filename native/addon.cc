@@ -1,5 +1,5 @@
-// The N-API face of the native kernels. Every function takes typed arrays whose lengths the TypeScript side has
-// derived from checked shapes; the byte lengths are checked here once more, so that no call can write out of bounds.
+// Node-API functions of the native kernels. Their arguments are typed arrays. The TypeScript side derives the lengths
+// from checked shapes. These functions check the byte lengths again, so that no call writes out of bounds.
 #define NAPI_VERSION 8
 #include <node_api.h>
 #include <omp.h>
@@ -20,7 +20,7 @@ struct State {
   Convolutions convolutions;
 };
 
-// Reads one call's arguments; throws where a value is not what the kernel needs.
+// Reads the arguments of one call. Throws when a value is not what the kernel needs.
 class Call {
  public:
   Call(napi_env env, napi_callback_info info) : env_(env) {
@@ -165,7 +165,8 @@ void maxPoolInput(Call& call) {
                                      call.floats(3, s.in));
 }
 
-// (a, b, c, m, n, k, transposeA, transposeB, matrices, shared: 1 or 2 when all use the one matrix a or b)
+// (a, b, c, m, n, k, transposeA, transposeB, matrices, shared)
+// `shared` is 1 when all products use the same a, 2 when they use the same b, else 0.
 void matMul(Call& call) {
   const std::size_t m = call.size(3), n = call.size(4), k = call.size(5), matrices = call.size(8);
   const bool shareA = call.number(9) == 1, shareB = call.number(9) == 2;
@@ -178,7 +179,7 @@ void matMul(Call& call) {
   }
 }
 
-// (x, scale, offset, y, mean, variance, epsilon, activation, shortcut where there is one)
+// (x, scale, offset, y, mean, variance, epsilon, activation, optional shortcut)
 void batchNormForward(Call& call) {
   const std::size_t channels = call.length(1), count = call.length(0);
   const float* shortcut = call.count() > 8 ? call.floats(8, count) : nullptr;
@@ -229,7 +230,7 @@ void sumMiddle(Call& call) {
                                   inner, static_cast<float>(call.number(5)));
 }
 
-// Float32Array of the given length whose first value lies on a cache line: lanes then never straddle two.
+// Float32Array of the given length. Its first value is at the start of a cache line, so no lane crosses a cache line.
 napi_value alignedFloats(napi_env env, napi_callback_info info) {
   std::size_t count = 1;
   napi_value argument, buffer, array;
@@ -269,8 +270,8 @@ void set(napi_env env, napi_value object, const char* name, double number) {
   napi_set_named_property(env, object, name, value);
 }
 
-// start(threads): fixes the thread count and the instruction set, and says what they are. The loops follow oneDNN's
-// choice, so that DNNL_MAX_CPU_ISA limits both.
+// start(threads): sets the number of threads and the instruction set, and returns both. The project's kernels use the
+// instruction set that oneDNN chose, so DNNL_MAX_CPU_ISA limits both.
 napi_value start(napi_env env, napi_callback_info info) {
   Call call(env, info);
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");

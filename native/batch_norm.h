@@ -12,11 +12,12 @@ namespace FCAENET_VARIANT {
 
 using fcaenet::Activation;
 
-// Float32 sums are kept short and added up in float64: at most this many terms each.
+// The largest number of terms of a float32 sum. Float64 sums add these partial sums.
 constexpr std::size_t rowsPerPartialSum = 256;
 
-// Few channels leave lanes empty and too few independent sums to hide latency. When `channels` divides 64, whole
-// groups of rows are seen as one row of 64 "columns" (column j is channel j mod channels) and folded at the end.
+// With few channels, lanes are empty and there are too few independent sums to hide latency. When `channels` divides
+// 64, the loops treat 64 / channels rows as one row of 64 columns. Column j is channel j mod channels. `fold` adds the
+// columns of a channel at the end.
 struct Columns {
   std::size_t rows, width, tailRows;
 };
@@ -40,7 +41,7 @@ inline void overColumns(std::size_t width, Step step) {
   overLanes(width - first, [&](auto lanes, std::size_t next) { step(lanes, Count<1>{}, first + next); });
 }
 
-// Sums first(x) and second(x) of a column group over rows, in float64 at last.
+// Sums first(x) and second(x) of a column group over rows. The final sums are float64.
 template <class L, int N, class Terms>
 inline void columnSums(std::size_t rows, double* sumA, double* sumB, Terms terms) {
   for (std::size_t start = 0; start < rows; start += rowsPerPartialSum) {
@@ -112,7 +113,7 @@ inline void applyRows(const float* x, const float* shortcut, float* y, std::size
 
 inline void batchNormForward(const fcaenet::BatchNormForward& p) {
   const Columns columns = columnsOf(p.rows, p.channels);
-  // Sums of differences from the first row lose nothing to a large common mean.
+  // Subtract the first row before summing. This keeps the precision when the mean is large.
   const auto shift = repeat(p.x, p.channels, columns.width);
   std::vector<double> sum(columns.width, 0.0), square(columns.width, 0.0);
   auto accumulate = [&](std::size_t base, std::size_t rowCount, std::size_t stride) {
@@ -138,7 +139,7 @@ inline void batchNormForward(const fcaenet::BatchNormForward& p) {
     const double delta = sums.a[c] / count;
     const double variance = sums.b[c] / count - delta * delta;
     p.mean[c] = static_cast<float>(p.x[c] + delta);
-    // Rounding may leave a constant channel slightly below 0; NaN must stay NaN.
+    // Rounding may make the variance of a constant channel slightly negative. NaN must stay NaN.
     p.variance[c] = static_cast<float>(variance < 0.0 ? 0.0 : variance);
     slope[c] = static_cast<float>(p.scale[c] / std::sqrt(p.variance[c] + p.epsilon));
   }
@@ -154,15 +155,15 @@ inline void batchNormInference(const fcaenet::BatchNormInference& p) {
   applyRows<false>(p.x, nullptr, p.y, p.rows, p.channels, p.mean, slope.data(), p.offset, Activation::none);
 }
 
-// y = x + bias, row by row; times 1 is exact.
+// y = x + bias for each row. A multiplication by 1 is exact.
 inline void addRows(const float* x, const float* bias, float* y, std::size_t rows, std::size_t channels) {
   const std::vector<float> zeros(channels, 0.0f), ones(channels, 1.0f);
   applyRows<false>(x, nullptr, y, rows, channels, zeros.data(), ones.data(), bias, Activation::none);
 }
 
-// With g = dy behind the activation, d = x − mean, k = 1/√(variance + ε):
+// Let g be the gradient with respect to the input of the activation, d = x − mean, k = 1/√(variance + ε):
 // dOffset = Σg, dScale = k Σgd, dx = scale·k·(g − Σg/rows − d·k²·Σgd/rows).
-// The input of the activation is computed again, with the very operations of the forward pass.
+// The input of the activation is computed again with the same operations as in the forward pass.
 inline void batchNormBackward(const fcaenet::BatchNormBackward& p) {
   const float infinity = std::numeric_limits<float>::infinity();
   const float low = p.activation == Activation::none ? -infinity : 0.0f;

@@ -7,7 +7,7 @@ namespace fcaenet {
 
 namespace {
 
-// A training run meets some tens of geometries; the bound only keeps a stream of odd shapes from growing the cache.
+// A training run has tens of geometries. The bound limits the cache when there are many unusual shapes.
 constexpr std::size_t largestCache = 1024;
 
 int paddingAfter(int in, int out, int kernel, int stride, int before) {
@@ -31,7 +31,7 @@ void* Workspace::atLeast(std::size_t bytes) {
   return memory_;
 }
 
-// A prepared primitive with its memory objects; only their pointers change from call to call.
+// A prepared primitive with its memory objects. Calls change only the pointers.
 struct Convolutions::Plan {
   dnnl::primitive primitive;
   dnnl::reorder reorder;

@@ -11,7 +11,7 @@
 
 namespace fcaenet {
 
-// Memory that oneDNN may scribble on during one call; it grows to the largest request and is kept.
+// Scratch memory of oneDNN for one call. It grows to the largest request and is reused.
 class Workspace {
  public:
   Workspace() = default;

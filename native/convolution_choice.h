@@ -1,5 +1,5 @@
-// Which kernel computes a convolution: products of taps, Winograd's, or oneDNN's. A fixed rule of the geometry and the
-// instruction set and never a trial, so that every worker of a run takes the same one.
+// Chooses the kernel of a convolution: products of taps, Winograd's algorithm, or oneDNN. The choice depends only on
+// the geometry and the instruction set and never on a measurement, so all workers of a run choose the same kernel.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,7 @@ namespace fcaenet {
 
 enum class Method { taps, winograd, onednn };
 
-// Of all pairs of an output and a tap along one axis, how many fall inside the input.
+// The number of pairs of an output and a tap along one axis where the tap is inside the input.
 inline double pairsInside(int in, int out, int kernel, int stride, int pad) {
   int inside = 0;
   for (int o = 0; o < out; o++) {
@@ -21,7 +21,8 @@ inline double pairsInside(int in, int out, int kernel, int stride, int pad) {
   return inside;
 }
 
-// Multiplications of one image per pair of channels: of taps that fall inside, of all taps, and Winograd's.
+// Multiplications of one image for each pair of channels: with taps inside the input, with all taps, and of Winograd's
+// algorithm.
 struct Products {
   double inside, all, winograd;
 };
@@ -33,7 +34,7 @@ inline Products productsOf(const Geometry& g) {
           16.0 * ((g.outHeight + 1) / 2) * ((g.outWidth + 1) / 2)};
 }
 
-// Its transforms have to be worth it: far fewer products, and enough patches for each use of the transformed filter.
+// The transforms cost time. They are worth it with far fewer products, and enough patches for each transformed filter.
 inline bool winogradSuits(const Geometry& g, const Kernels& kernels) {
   const bool possible = g.kernelHeight == 3 && g.kernelWidth == 3 && g.strideHeight == 1 && g.strideWidth == 1 &&
                         g.padTop <= 2 && g.padLeft <= 2 && std::min(g.inChannels, g.outChannels) >= 32 &&
@@ -45,10 +46,10 @@ inline bool winogradSuits(const Geometry& g, const Kernels& kernels) {
          patches >= static_cast<double>(g.inChannels) * g.outChannels / 2048;
 }
 
-// oneDNN's gain is in small filters, whose copy in another layout costs nothing, and in its kernels for 1 x 1; ours is
-// in large filters, in maps so small that many taps fall outside, and in filter gradients, which need not be brought
-// back into the plain layout. The bounds are where the times measured on AVX2 cross; on AVX-512 oneDNN's kernels are
-// stronger, and there the taps left out have to be many.
+// oneDNN is faster for small filters, because copying them into another layout is cheap, and for 1 x 1 filters.
+// Products of taps are faster for large filters, for maps so small that many taps are outside, and for filter
+// gradients, which need no copy back into the plain layout. The bounds are where the times measured on AVX2 are equal.
+// oneDNN's kernels for AVX-512 are faster, so more taps must be outside there.
 inline bool tapsSuit(const Geometry& g, Direction direction, const Kernels& kernels) {
   const int columns = direction == Direction::input ? g.inChannels : g.outChannels;
   if (columns % kernels.tapChannels != 0) return false;

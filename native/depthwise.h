@@ -1,5 +1,5 @@
-// Depthwise convolution, channel multiplier 1. Each image is first copied between borders of zeros, so that the loops
-// need no cases; channels lie side by side, so every step works on whole lanes of them.
+// Depthwise convolution, channel multiplier 1. Each image is first copied into a buffer with borders of zeros, so the
+// loops need no special cases. Channels are contiguous, so every step computes whole lanes of channels.
 #pragma once
 
 #include <cstring>
@@ -12,7 +12,7 @@ namespace FCAENET_VARIANT {
 
 using fcaenet::Geometry;
 
-// A convolution over images that already hold their padding.
+// A convolution over images that include their padding.
 struct PaddedGeometry {
   int height, width;  // of the padded image
   int outHeight, outWidth;
@@ -26,7 +26,8 @@ struct PaddedGeometry {
   }
 };
 
-// Copies images into one buffer, `spacing` pixels apart and behind `top` and `left` zeros; what lies outside is cut.
+// Copies images into one buffer. Pixels are `spacing` apart, after `top` rows and `left` columns of zeros. Pixels
+// outside the buffer are left out.
 class PaddedImage {
  public:
   PaddedImage(int height, int width, std::size_t channels)
@@ -58,7 +59,8 @@ class PaddedImage {
   std::vector<float> values_;
 };
 
-// Output rows that are computed for one group of channels before the next group: what they read stays in the cache.
+// Output rows that are computed for one group of channels before the next group, so that their input stays in the
+// cache.
 struct Rows {
   int begin, end;
 };
@@ -67,7 +69,7 @@ inline int rowsTogether(const PaddedGeometry& g) {
   return rows < 1 ? 1 : static_cast<int>(rows);
 }
 
-// The usual 3×3 kernel keeps its nine weights in registers.
+// The nine weights of a 3×3 kernel stay in registers.
 template <class L>
 inline void depthwise3(const PaddedGeometry& g, const float* image, const float* filter, float* y, Rows rows,
                        std::size_t c) {
@@ -143,7 +145,8 @@ inline void depthwise(const Geometry& g, const float* x, const float* filter, fl
   }
 }
 
-// The gradient is a convolution of stride 1 with the filter turned around, over dy with zeros between its values.
+// The gradient is a convolution of stride 1. Its filter is rotated by 180 degrees, and its input is dy with zeros
+// between the values.
 inline void depthwiseInput(const Geometry& g, const float* dy, const float* filter, float* dx) {
   const std::size_t channels = g.inChannels;
   const int taps = g.kernelHeight * g.kernelWidth;
@@ -170,7 +173,7 @@ inline void depthwiseInput(const Geometry& g, const float* dy, const float* filt
   }
 }
 
-// Adds lanes of float32 sums to float64 ones.
+// Adds lanes of float32 sums to float64 sums.
 template <class L>
 inline void addLanes(const L& part, double* sums) {
   alignas(64) float values[L::width];
@@ -178,7 +181,7 @@ inline void addLanes(const L& part, double* sums) {
   for (int i = 0; i < L::width; i++) sums[i] += values[i];
 }
 
-// Float32 sums are kept short: at most this many outputs (or one row) are added up in registers, then in float64.
+// The largest number of outputs (or one row) that a float32 sum in registers has. Float64 sums add these partial sums.
 constexpr int termsPerFilterSum = 256;
 
 template <class L>

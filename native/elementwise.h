@@ -42,7 +42,7 @@ inline void multiply(const float* a, const float* b, float* c, std::size_t count
   });
 }
 
-// Summed in float64: a mean over many values must not lose the small ones.
+// The sum is float64, because a float32 sum of many values loses small values.
 inline void sumMiddle(const float* x, float* y, std::size_t outer, std::size_t middle, std::size_t inner,
                       float factor) {
   std::vector<double> sums(inner);

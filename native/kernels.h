@@ -1,12 +1,12 @@
-// The project's own loops, as a table per instruction set. All arrays are float32; activations are NHWC.
-// Results depend neither on alignment nor on the number of threads; only the convolutions use more than one.
+// The project's own kernels, a table for each instruction set. All arrays are float32. Activations are NHWC. Results do
+// not depend on alignment or on the number of threads. Only the convolutions use more than one thread.
 #pragma once
 
 #include <cstddef>
 
 namespace fcaenet {
 
-// Geometry of a convolution or pooling; padding at the bottom and right follows from the output size.
+// Geometry of a convolution or pooling. The output size determines the padding at the bottom and right.
 struct Geometry {
   int batch, inHeight, inWidth, inChannels;
   int outHeight, outWidth, outChannels;
@@ -14,10 +14,10 @@ struct Geometry {
   int padTop, padLeft;
 };
 
-// An activation passes its input where it lies inside (0, limit), is 0 below and `limit` above.
+// The output of an activation is its input between 0 and `limit`, 0 below, and `limit` above.
 enum class Activation : int { none = 0, relu = 1, relu6 = 2 };
 
-// y = activation((x − mean)·scale/√(variance + ε) + offset + shortcut); `shortcut` is null where there is none.
+// y = activation((x − mean)·scale/√(variance + ε) + offset + shortcut). `shortcut` may be null.
 struct BatchNormForward {
   const float *x, *scale, *offset, *shortcut;
   float *y, *mean, *variance;
@@ -44,9 +44,9 @@ struct BatchNormInference {
 struct Kernels {
   const char* name;
   bool isAvx512;
-  // The result's channels must be a multiple of it in the products of taps.
+  // For products of taps, the number of result channels is a multiple of this.
   int tapChannels;
-  // Memory that the convolutions keep from call to call.
+  // Memory that the convolutions keep between calls.
   std::size_t (*scratchBytes)();
   void (*batchNormForward)(const BatchNormForward&);
   void (*batchNormBackward)(const BatchNormBackward&);
@@ -55,11 +55,12 @@ struct Kernels {
   void (*tapForward)(const Geometry&, const float* x, const float* filter, float* y);
   void (*tapInput)(const Geometry&, const float* dy, const float* filter, float* dx);
   void (*tapFilter)(const Geometry&, const float* x, const float* dy, float* dFilter);
-  // The same for 3 x 3 taps, stride 1 and a padding of at most 2; `tapChannels` divides the channels of both sides.
+  // The same for 3 x 3 taps, stride 1 and a padding of at most 2. `tapChannels` divides the numbers of input and output
+  // channels.
   void (*winogradForward)(const Geometry&, const float* x, const float* filter, float* y);
   void (*winogradInput)(const Geometry&, const float* dy, const float* filter, float* dx);
   void (*winogradFilter)(const Geometry&, const float* x, const float* dy, float* dFilter);
-  // Filters `[kernelHeight, kernelWidth, channels]`, multiplier 1.
+  // Filters `[kernelHeight, kernelWidth, channels]`, channel multiplier 1.
   void (*depthwise)(const Geometry&, const float* x, const float* filter, float* y);
   void (*depthwiseInput)(const Geometry&, const float* dy, const float* filter, float* dx);
   void (*depthwiseFilter)(const Geometry&, const float* x, const float* dy, float* dFilter);
@@ -73,7 +74,7 @@ struct Kernels {
   void (*multiply)(const float* a, const float* b, float* c, std::size_t count);
   // y[rows, channels] = x[rows, channels] + bias[channels]
   void (*addRows)(const float* x, const float* bias, float* y, std::size_t rows, std::size_t channels);
-  // c[m, n] = op(a) · op(b), row-major; a is [m, depth] or, transposed, [depth, m], b likewise.
+  // c[m, n] = op(a) · op(b), row-major. a is [m, depth], or [depth, m] when transposed. b is [depth, n], or [n, depth].
   void (*matrixProduct)(bool transposeA, bool transposeB, std::size_t m, std::size_t n, std::size_t depth,
                         const float* a, const float* b, float* c);
   // y[outer, inner] = factor · sum over the middle of x[outer, middle, inner]

@@ -1,6 +1,6 @@
-// Groups of float32 lanes. A file that includes this is compiled once per instruction set, with FCAENET_VARIANT naming
-// the namespace it lands in. Fused multiply-adds are always written out (the build forbids the compiler to form
-// its own), so a result depends on the source and the instruction set only.
+// Groups of float32 lanes. A file that includes this header is compiled once for each instruction set. FCAENET_VARIANT
+// is its namespace. The source names every fused multiply-add, and the build does not let the compiler add others, so a
+// result depends only on the source and the instruction set.
 #pragma once
 
 #include <immintrin.h>
@@ -20,7 +20,7 @@ inline Lanes1 operator+(Lanes1 a, Lanes1 b) { return {a.v + b.v}; }
 inline Lanes1 operator-(Lanes1 a, Lanes1 b) { return {a.v - b.v}; }
 inline Lanes1 operator*(Lanes1 a, Lanes1 b) { return {a.v * b.v}; }
 inline Lanes1 fma(Lanes1 a, Lanes1 b, Lanes1 c) { return {__builtin_fmaf(a.v, b.v, c.v)}; }
-// As the vector instructions: where either is NaN, the second operand is the result.
+// Same as the vector instructions: the result is the second operand when either is NaN.
 inline Lanes1 max(Lanes1 a, Lanes1 b) { return {a.v > b.v ? a.v : b.v}; }
 inline Lanes1 min(Lanes1 a, Lanes1 b) { return {a.v < b.v ? a.v : b.v}; }
 // `value` in the lanes where low < key < high, else 0.
@@ -47,10 +47,10 @@ inline Lanes8 inside(Lanes8 key, Lanes8 low, Lanes8 high, Lanes8 value) {
   return {_mm256_and_ps(_mm256_and_ps(above, below), value.v)};
 }
 
-// to[j][i] = from[i][j] for i and j below 8; rows lie `fromStep` and `toStep` values apart.
+// to[j][i] = from[i][j] for i and j below 8. The distance between rows is `fromStep` and `toStep` values.
 inline void transpose8(const float* from, std::size_t fromStep, float* to, std::size_t toStep) {
   __m256 half[8], pair[8], quad[8];
-  // Rows i and i + 4 side by side, so that every later step stays within half a register.
+  // Rows i and i + 4 share a register, so that later steps stay within half a register.
   for (int i = 0; i < 4; i++) {
     const float* upper = from + i * fromStep;
     const float* lower = from + (i + 4) * fromStep;

@@ -1,5 +1,5 @@
-// Matrix products of the hash layer. oneDNN's sgemm is not used: when a signal arrives during its transposed kernels
-// (oneDNN 2.6 on AVX-512) they corrupt the heap, whereas its convolutions came through the same trial unharmed.
+// Matrix products of the hash layer. oneDNN's sgemm is not used. Its transposed kernels (oneDNN 2.6 on AVX-512) corrupt
+// the heap when a signal arrives. Its convolutions passed the same test.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 
 namespace FCAENET_VARIANT {
 
-// Rows [row, row + R) and N groups of lanes of c; a's element (i, k) lies at i·aRow + k·aColumn.
+// Computes rows [row, row + R) and N groups of lanes of c. Element (i, k) of a is at i·aRow + k·aColumn.
 template <class L, int R, int N>
 inline void productTile(std::size_t depth, std::size_t n, const float* a, std::size_t aRow, std::size_t aColumn,
                         const float* b, float* c) {
@@ -30,7 +30,7 @@ inline void productTile(std::size_t depth, std::size_t n, const float* a, std::s
   }
 }
 
-// c[m, n] = op(a) · op(b), row-major; a is [m, depth] or, transposed, [depth, m], b likewise.
+// c[m, n] = op(a) · op(b), row-major. a is [m, depth], or [depth, m] when transposed. b is [depth, n], or [n, depth].
 inline void matrixProduct(bool transposeA, bool transposeB, std::size_t m, std::size_t n, std::size_t depth,
                           const float* a, const float* b, float* c) {
   std::vector<float> turned;

@@ -1,4 +1,4 @@
-// Max pooling; positions outside the input never win.
+// Max pooling. Positions outside the input are never the maximum.
 #pragma once
 
 #include <cstring>
@@ -11,7 +11,7 @@ namespace FCAENET_VARIANT {
 
 using fcaenet::Geometry;
 
-// Taps of one axis that fall inside the input for an output position: kernel indices [begin, end).
+// Taps of one axis that are inside the input for an output position: kernel indices [begin, end).
 struct Taps {
   int begin, end;
 };
@@ -60,7 +60,7 @@ inline void maxPoolInput(const Geometry& g, const float* x, const float* y, cons
         const std::size_t out = ((static_cast<std::size_t>(b) * g.outHeight + oy) * g.outWidth + ox) * channels;
         for (std::size_t c0 = 0; c0 < channels; c0 += 64) {
           const std::size_t width = channels - c0 < 64 ? channels - c0 : 64;
-          alignas(64) float left[64];  // the part of dy that has not found its input yet
+          alignas(64) float left[64];  // values of dy that are not yet added to an input
           std::memcpy(left, dy + out + c0, width * sizeof(float));
           for (int ky = rows.begin; ky < rows.end; ky++) {
             const int iy = oy * g.strideHeight - g.padTop + ky;

@@ -1,9 +1,9 @@
-// Convolution as matrix products, one per tap of the filter, over those output positions only whose tap lies inside the
-// input. On small maps most taps lie outside for most positions (5 of 9 on a map of 2 x 2), and a filter that is used
-// for few positions is not worth the copy in another layout that oneDNN's kernels ask for.
+// Convolution as matrix products, one for each tap of the filter. A product has only the output positions whose tap is
+// inside the input. On small maps most taps are outside for most positions (5 of 9 on a map of 2 x 2). oneDNN's kernels
+// need a copy of the filter in another layout, which costs too much for few positions.
 //
-// Every thread computes columns or rows of the result of its own, term by term in the order of the taps, so the bits
-// depend neither on the number of threads nor on the sizes of the blocks.
+// Each thread computes its own columns or rows of the result and adds terms in the order of the taps. The bits do not
+// depend on the number of threads or on the sizes of the blocks.
 #pragma once
 
 #include <algorithm>
@@ -18,15 +18,15 @@ namespace FCAENET_VARIANT {
 
 using fcaenet::Geometry;
 
-// Rows that every panel of a block meets before the next rows come, so that they stay in the cache as well.
+// Rows that all panels of a block use before the next rows, so that they stay in the cache.
 constexpr std::size_t rowsAtOnce = 96;
 
-// One tap: the positions of the input and of the output that it joins, as row numbers.
+// One tap: the input and output positions that it connects, as row numbers.
 struct TapRows {
   std::vector<std::uint32_t> in, out;
 };
 
-// Outputs o of one axis whose tap `tap` lies inside: 0 <= o·stride − pad + tap < in.
+// Outputs o of one axis whose tap `tap` is inside: 0 <= o·stride − pad + tap < in.
 struct Span {
   int begin, end;
 };
@@ -57,7 +57,7 @@ inline TapRows rowsOf(const Geometry& g, int ky, int kx) {
   return tap;
 }
 
-// c[rowsC[i]] += a[rowsA[i]] · matrix(tap) for every tap; `pack` brings one panel of a tap's matrix into the cache.
+// c[rowsC[i]] += a[rowsA[i]] · matrix(tap) for every tap. `pack` copies one panel of a tap's matrix into the cache.
 template <class RowsA, class RowsC, class Pack>
 inline void sumOfProducts(const Geometry& g, const float* a, std::size_t aWidth, RowsA rowsA, float* c,
                           std::size_t cWidth, std::size_t cRows, RowsC rowsC, Pack pack) {

@@ -1,4 +1,4 @@
-// Matrix products in tiles that stay in the registers, and the packing of what they read.
+// Matrix products in tiles that stay in registers, and functions that pack their operands.
 #pragma once
 
 #include <omp.h>
@@ -12,7 +12,8 @@
 
 namespace FCAENET_VARIANT {
 
-// The tile of the result that stays in registers: groups of lanes across, and rows; 12 of 16 registers, or 24 of 32.
+// Size of the tile that stays in registers: groups of lanes in a row, and rows. It uses 12 of 16 registers, or 24
+// of 32.
 constexpr int tileGroups = Widest::width > 8 ? 4 : 2;
 constexpr int tileRows = 6;
 constexpr std::size_t panelWidth = tileGroups * Widest::width;
@@ -23,7 +24,7 @@ inline std::size_t blockDepth(std::size_t width) {
   return std::clamp<std::size_t>(blockFloats / width, 32, 256);
 }
 
-// This thread's share of `count` things.
+// This thread's share of `count` items.
 struct Share {
   std::size_t begin, end;
 };
@@ -36,7 +37,7 @@ inline Share shareOf(std::size_t count) {
 inline std::atomic<std::size_t> scratchBytes{0};
 inline std::size_t scratchBytesNow() { return scratchBytes; }
 
-// Memory of this thread that is kept from call to call; `slot` tells several uses at once apart.
+// Memory of this thread that is kept between calls. Uses at the same time have different `slot` numbers.
 template <int slot>
 inline float* scratch(std::size_t count) {
   thread_local std::vector<float> memory;
@@ -50,7 +51,7 @@ inline float* scratch(std::size_t count) {
   return memory.data() + (64 - address % 64) % 64 / sizeof(float);
 }
 
-// c[r][0..panelWidth) (+)= Σ_k a(r, k) · b[k]; a's element (r, k) lies at a[r][k·aStep].
+// c[r][0..panelWidth) (+)= Σ_k a(r, k) · b[k]. Element (r, k) of a is at a[r][k·aStep].
 template <int R, bool adds>
 inline void tile(std::size_t depth, const float* const* a, std::size_t aStep, const float* b, float* const* c) {
   using L = Widest;
@@ -83,9 +84,9 @@ inline void tileOf(std::size_t rows, std::size_t depth, const float* const* a, s
   }
 }
 
-// Copies columns [begin, end) of `rows` rows, row i at rowAt(i), into groups of columns that are each contiguous:
-// to[group][row][column in group]. Few rows at a time: the groups lie powers of two apart, and more of their lines
-// would drive each other from the cache.
+// Copies columns [begin, end) of `rows` rows into contiguous groups of columns: to[group][row][column in group]. Row i
+// is at rowAt(i). It copies few rows at a time. The distance between groups is a power of two, so the cache lines of
+// more rows would evict each other.
 template <std::size_t group, class RowAt>
 inline void packGroups(RowAt rowAt, std::size_t rows, std::size_t begin, std::size_t end, float* to) {
   constexpr std::size_t rowsAtOnce = 4;

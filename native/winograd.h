@@ -2,7 +2,7 @@
 // 4.1): 16 products for 4 outputs instead of 36. With d a patch of 4 x 4 inputs and g the filter,
 // y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A. The products are summed over the channels as 16 matrix products.
 //
-// Each patch is computed alone, so the bits do not depend on the number of threads.
+// Each patch is computed separately, so the bits do not depend on the number of threads.
 #pragma once
 
 #include <algorithm>
@@ -16,10 +16,11 @@ using fcaenet::Geometry;
 
 constexpr int patchSide = 4;
 constexpr int patchSize = patchSide * patchSide;
-// Patches at a time: a multiple of the tile's rows, and few enough for their transforms to stay in the cache.
+// The number of patches that are computed together: a multiple of the tile's rows, and few enough that their transforms
+// stay in the cache.
 constexpr std::size_t patchesAtOnce = 4 * tileRows;
 
-// One image of `channels` values per position, and the patches that cover the result.
+// An image with `channels` values for each position, and the patches that cover the result.
 struct PatchGrid {
   int batch, inHeight, inWidth, outHeight, outWidth, padTop, padLeft;
   std::size_t inChannels, outChannels;
@@ -61,8 +62,8 @@ inline void transformFilter(Tap tap, std::size_t elementStride, float* to) {
   }
 }
 
-// Bᵀ d B for all channels of one patch; what lies outside the image is 0. Element e of the group of lanes number c is
-// stored at to + e·elementStride + c·groupStride.
+// Bᵀ d B for all channels of one patch. Values outside the image are 0. Element e of lane group c is stored at
+// to + e·elementStride + c·groupStride.
 inline void transformPatch(const PatchGrid& grid, const float* x, Patch patch, std::size_t elementStride,
                            std::size_t groupStride, float* to) {
   using L = Widest;
@@ -94,7 +95,7 @@ inline void transformPatch(const PatchGrid& grid, const float* x, Patch patch, s
   }
 }
 
-// Aᵀ m A for all channels of one patch, as far as its outputs lie inside.
+// Aᵀ m A for all channels of one patch. Only outputs inside the result are stored.
 inline void transformOutput(const PatchGrid& grid, const float* from, std::size_t elementStride, Patch patch,
                             float* y) {
   using L = Widest;
@@ -174,13 +175,13 @@ inline void winogradForward(const Geometry& g, const float* x, const float* filt
   });
 }
 
-// The gradient is the convolution of dy with the filter turned by 180 degrees.
+// The gradient is the convolution of dy with the filter rotated by 180 degrees.
 inline void winogradInput(const Geometry& g, const float* dy, const float* filter, float* dx) {
   const std::size_t in = g.inChannels, out = g.outChannels;
   const int padTop = 2 - g.padTop, padLeft = 2 - g.padLeft;
   const PatchGrid grid = {g.batch, g.outHeight, g.outWidth, g.inHeight, g.inWidth, padTop, padLeft, out, in};
   sumOfPatches(grid, dy, dx, [=](std::size_t k, std::size_t panel, std::size_t elementStride, float* to) {
-    // Eight rows are brought over at once, with the first of them.
+    // The first of eight rows copies all eight.
     constexpr std::size_t rowsAtOnce = 8;
     thread_local float turned[9 * rowsAtOnce * panelWidth];
     if (k % rowsAtOnce == 0) {

@@ -8,10 +8,11 @@
 
 namespace FCAENET_VARIANT {
 
-// Rows of a tile here: they divide a group of lanes, so that transformed patches are used as they are stored.
+// Rows of a tile. A group of lanes is a multiple of it, so transformed patches are used in the layout in which they are
+// stored.
 constexpr int filterTileRows = 4;
 
-// A dy Aᵀ for all channels of one patch; outputs outside count as 0. Element e of channel c is stored at
+// A dy Aᵀ for all channels of one patch. Outputs outside are 0. Element e of channel c is stored at
 // to + e·elementStride + (c / panelWidth)·panelStride + c % panelWidth.
 inline void transformGradient(const PatchGrid& grid, const float* dy, Patch patch, std::size_t elementStride,
                               std::size_t panelStride, float* to) {
