@@ -26,12 +26,15 @@ export const systemClock: Clock = {
   },
 };
 
-/** Resolves when `work` ends, in success or not, and after `ms` at the latest. The wait does not keep the process alive. */
-export function atMost(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
+/**
+ * Resolves when `work` ends, in success or not, and after `ms` at the latest. Keeps the process alive until then: what
+ * the work waits for may be gone, and with it everything else that does. Real time.
+ */
+export function atMost(ms: number, work: Promise<unknown>): Promise<void> {
   return new Promise((resolve) => {
-    const cancel = clock.after(ms, resolve);
+    const timer = setTimeout(resolve, ms);
     const end = () => {
-      cancel();
+      clearTimeout(timer);
       resolve();
     };
     work.then(end, end);

@@ -20,7 +20,13 @@ export function runMain(main: () => Promise<number | undefined>): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   process.on('uncaughtException', end);
   process.on('unhandledRejection', end);
+  let isOver = false;
+  // Node ends a process with exit code 0 when nothing is left that it could wait for, although work waits for something.
+  process.on('beforeExit', () => {
+    if (!isOver) end(new Error('nothing is left to wait for, but the work is not over'));
+  });
   main().then((code) => {
+    isOver = true;
     process.exitCode = code ?? ExitCode.finished;
     // This timer keeps nothing alive. It ends a process that a silent peer's connection would keep for minutes.
     setTimeout(() => process.exit(), lingerMs).unref();

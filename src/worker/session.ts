@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { atMost, systemClock } from '../clock.js';
+import { atMost } from '../clock.js';
 import { diskWatch } from '../disk/watch.js';
 import { ExitCode, FcaenetError, shorten } from '../errors.js';
 import { outcomeOf, payloadArrays } from '../reduction/payload.js';
@@ -142,7 +142,7 @@ export class Session {
   private async sayLast(message: WorkerMessage, then: () => void): Promise<void> {
     // Start no queued or new work from now on.
     this.ended.abort();
-    await atMost(systemClock, lastMessageMs, this.send(message));
+    await atMost(lastMessageMs, this.send(message));
     then();
   }
 
@@ -151,7 +151,7 @@ export class Session {
     this.outbox.close();
     if (this.stream.closed || this.stream.destroyed) return;
     this.stream.end();
-    await atMost(systemClock, lastMessageMs, once(this.stream, 'close'));
+    await atMost(lastMessageMs, once(this.stream, 'close'));
     this.stream.cancel();
   }
 

@@ -51,6 +51,12 @@ test.each([
     65,
     'fcaenet: Late.\n',
   ],
+  [
+    'a program that waits for what nothing brings',
+    'await new Promise(() => {})',
+    1,
+    'fcaenet: unexpected error: nothing is left to wait for, but the work is not over; FCAENET_DEBUG=1 shows the stack trace.\n',
+  ],
   ['a program that ends well', 'return undefined', 0, ''],
   ['a program with its own exit code', 'return 75', 75, ''],
 ])('%s', async (_, body, code, stderr) => {

@@ -115,9 +115,9 @@ export class CoordinatorServer {
   async close(finish: Finish): Promise<void> {
     this.stopBeating();
     this.listener.close();
-    await atMost(this.clock, disconnectMs, this.streams.finish(finish));
+    await atMost(disconnectMs, this.streams.finish(finish));
     const closed = new Promise<void>((resolve) => this.server.tryShutdown(() => resolve()));
-    await atMost(this.clock, disconnectMs, closed);
+    await atMost(disconnectMs, closed);
     // A connection that was cut silently is still open. Do not wait for it.
     this.server.forceShutdown();
   }
