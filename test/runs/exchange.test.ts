@@ -83,7 +83,7 @@ describe('workers that exchange gradients give the bits of one worker', () => {
   });
 
   test('when one of them is killed', async () => {
-    const started = await run('killed', 3, ['spec.operation.membership.minWorkers=1']);
+    const started = await run('killed', 3, ['spec.operation.membership.minWorkers=2']);
     await started.coordinator.line('workers exchange gradients among themselves');
     started.workers[0]!.kill('SIGKILL');
     const { exitCode, stderr } = await started.coordinator.ended;
