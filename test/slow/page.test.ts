@@ -42,6 +42,10 @@ test.skipIf(browserMissing)(
     await page.getByText(/^Checkpoint term-000001-step-\d+ is written\.$/).waitFor();
     await page.getByRole('button', { name: 'Close' }).click();
     expect(page.url()).not.toContain(token);
+    // The run continues only once the other observer has seen it paused, however slowly that one starts.
+    await expect
+      .poll(() => watch.lines, { timeout: 60_000 })
+      .toContainEqual(expect.objectContaining({ run: 'seen', state: 'paused' }));
     await page.getByRole('button', { name: 'Continue' }).click();
     await page.getByRole('button', { name: 'Yes' }).click();
     await page.getByText('Done.').waitFor();
@@ -56,12 +60,7 @@ test.skipIf(browserMissing)(
     expect((await run.ended).exitCode).toBe(0);
     expect(existsSync(tokenFile)).toBe(false);
     expect((await watch.ended).exitCode).toBe(0);
-    const watched = watch.stdout
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-    expect(watched).toContainEqual(expect.objectContaining({ run: 'seen', state: 'paused' }));
-    expect(watched.at(-1)).toMatchObject({ run: 'seen', state: 'finished', mAP, gone: false });
+    expect(watch.lines.at(-1)).toMatchObject({ run: 'seen', state: 'finished', mAP, gone: false });
     expect(faults).toEqual([]);
   },
   240_000,
