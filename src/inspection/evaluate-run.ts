@@ -69,7 +69,7 @@ export async function evaluateRun(
     const classCount = dataset.classNames.length;
     const databaseCodes = packCodes(state.codes, bits);
     const nearest = await nearestItems(
-      { queryCodes, queryLabels: queries, databaseCodes, databaseLabels: database, bits, classCount },
+      { queryCodes, databaseCodes, bits },
       countedNeighbours,
       surroundings.signal,
     );

@@ -1,10 +1,7 @@
-import { setImmediate } from 'node:timers/promises';
 import { averagePrecision, precisionAt } from './average-precision.js';
 import type { RetrievalInput } from './evaluate.js';
+import { forEachQuery } from './for-each-query.js';
 import { HammingIndex } from './hamming-index.js';
-
-/** Pairs that are compared before other work of the process gets its turn: some 30 ms. */
-const pairsPerTurn = 2 ** 25;
 
 /** Levels of recall at which precision is measured: 1 % to 100 %. */
 export const recallLevels = 100;
@@ -45,12 +42,7 @@ export async function rankingCurves(
   const precisionAtRank = new Float64Array(ranks.length);
   const sameClassPairs = new Float64Array(bits + 1);
   const otherClassPairs = new Float64Array(bits + 1);
-  const queriesPerTurn = Math.ceil(pairsPerTurn / index.size);
-  for (let query = 0; query < queries; query++) {
-    if (query > 0 && query % queriesPerTurn === 0) {
-      await setImmediate();
-      signal?.throwIfAborted();
-    }
+  await forEachQuery(queries, index.size, signal, (query) => {
     const ranked = index.rank(queryCodes, query, queryLabels[query]!);
     averagePrecisions[query] = averagePrecision(ranked);
     ranks.forEach((rank, at) => {
@@ -65,7 +57,7 @@ export async function rankingCurves(
       sameClassPairs[distance]! += relevant;
       otherClassPairs[distance]! += ranked.counts[distance]! - relevant;
     }
-  }
+  });
   return { averagePrecisions, precisionAtRecall, ranks, precisionAtRank, sameClassPairs, otherClassPairs };
 }
 

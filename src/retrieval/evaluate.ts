@@ -1,7 +1,8 @@
-import { setImmediate } from 'node:timers/promises';
 import { wordsPerCode } from '../hashing/codes.js';
 import { averagePrecision, harmonicNumbers, precisionAt, tieAveragedPrecision } from './average-precision.js';
+import { classMeans } from './class-means.js';
 import { checkLength, RetrievalError } from './error.js';
+import { forEachQuery } from './for-each-query.js';
 import { HammingIndex } from './hamming-index.js';
 
 /** Packed query and database codes of one code length, with their classes. */
@@ -40,9 +41,6 @@ export interface RetrievalReport {
   readonly perClassAP: Float64Array;
 }
 
-/** Pairs that are compared before other work of the process gets its turn: some 30 ms. */
-const pairsPerTurn = 2 ** 25;
-
 /**
  * Evaluates retrieval by Hamming ranking of the whole database (method 1.9). The event loop runs between groups of
  * queries, so that a coordinator's heartbeats continue.
@@ -60,21 +58,13 @@ export async function evaluateRetrieval(
   if (queries === 0)
     throw new RetrievalError('RETRIEVAL_EMPTY', 'There are 0 queries, expected at least one.');
   const figures = await queryFigures(input, signal);
-  const sums = new Float64Array(classCount);
-  const sizes = new Int32Array(classCount);
-  for (let query = 0; query < queries; query++) {
-    const label = queryLabels[query]!;
-    if (label < 0 || label >= classCount) continue;
-    sums[label]! += figures.averagePrecisions[query]!;
-    sizes[label]!++;
-  }
   return {
     queries,
     databaseSize: databaseLabels.length,
     mAP: mean(figures.averagePrecisions),
     tieAveragedMAP: mean(figures.tieAveraged),
     precisionAt: Object.fromEntries(input.precisionAt.map((k, i) => [k, mean(figures.precisionAt[i]!)])),
-    perClassAP: sums.map((sum, label) => sum / sizes[label]!),
+    perClassAP: classMeans(figures.averagePrecisions, queryLabels, classCount),
   };
 }
 
@@ -100,18 +90,13 @@ export async function queryFigures(
   const averagePrecisions = new Float64Array(queries);
   const tieAveraged = new Float64Array(queries);
   const precisions = input.precisionAt.map(() => new Float64Array(queries));
-  const queriesPerTurn = Math.ceil(pairsPerTurn / index.size);
-  for (let query = 0; query < queries; query++) {
-    if (query > 0 && query % queriesPerTurn === 0) {
-      await setImmediate();
-      signal?.throwIfAborted();
-    }
+  await forEachQuery(queries, index.size, signal, (query) => {
     const ranked = index.rank(queryCodes, query, queryLabels[query]!);
     averagePrecisions[query] = averagePrecision(ranked);
     tieAveraged[query] = tieAveragedPrecision(ranked, harmonic);
     for (let i = 0; i < precisions.length; i++)
       precisions[i]![query] = precisionAt(ranked, input.precisionAt[i]!);
-  }
+  });
   return { averagePrecisions, tieAveraged, precisionAt: precisions };
 }
 

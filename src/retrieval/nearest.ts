@@ -1,9 +1,7 @@
-import { setImmediate } from 'node:timers/promises';
+import { wordsPerCode } from '../hashing/codes.js';
 import type { RetrievalInput } from './evaluate.js';
-import { HammingIndex } from './hamming-index.js';
-
-/** Pairs that are ordered before other work of the process gets its turn: some 30 ms. */
-const pairsPerTurn = 2 ** 23;
+import { forEachQuery } from './for-each-query.js';
+import { NearestIndex } from './nearest-index.js';
 
 /** The nearest database items of each query. */
 export interface NearestItems {
@@ -17,24 +15,20 @@ export interface NearestItems {
  * Finds the nearest database items of every query.
  * @param most items of a query, at least 1
  * @param signal stops between two groups of queries
- * @throws RetrievalError as `evaluateRetrieval`; the signal's reason when aborted
+ * @throws RetrievalError as `NearestIndex`; the signal's reason when aborted
  */
 export async function nearestItems(
-  { queryCodes, queryLabels, databaseCodes, databaseLabels, bits, classCount }: RetrievalInput,
+  { queryCodes, databaseCodes, bits }: Pick<RetrievalInput, 'queryCodes' | 'databaseCodes' | 'bits'>,
   most: number,
   signal?: AbortSignal,
 ): Promise<NearestItems> {
-  const index = new HammingIndex({ codes: databaseCodes, labels: databaseLabels }, bits, classCount);
+  const words = wordsPerCode(bits);
+  const index = new NearestIndex(databaseCodes, databaseCodes.length / words, bits);
   const count = Math.min(most, index.size);
-  const queries = queryLabels.length;
+  const queries = queryCodes.length / words;
   const rows = new Int32Array(queries * count);
-  const queriesPerTurn = Math.ceil(pairsPerTurn / index.size);
-  for (let query = 0; query < queries; query++) {
-    if (query > 0 && query % queriesPerTurn === 0) {
-      await setImmediate();
-      signal?.throwIfAborted();
-    }
-    rows.set(index.ranking(queryCodes, query).subarray(0, count), query * count);
-  }
+  await forEachQuery(queries, index.size, signal, (query) => {
+    rows.set(index.nearest(queryCodes, query, count).rows, query * count);
+  });
   return { count, rows };
 }

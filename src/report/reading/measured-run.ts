@@ -1,6 +1,7 @@
 import { type CodeStatistics, codeStatistics } from '../../hashing/code-statistics.js';
 import { packCodes } from '../../hashing/codes.js';
 import { type ClassFigure, classFigures, countedNeighbours } from '../../inspection/class-figures.js';
+import { classMeans } from '../../retrieval/class-means.js';
 import { type Confusion, nearestClasses } from '../../retrieval/confusions.js';
 import { type RankingCurves, rankingCurves } from '../../retrieval/curves.js';
 import { type NearestItems, nearestItems } from '../../retrieval/nearest.js';
@@ -39,7 +40,7 @@ export async function measureRun(material: RunMaterial, signal: AbortSignal): Pr
   const curves = await rankingCurves(input, signal);
   const nearest = await nearestItems(input, countedNeighbours, signal);
   const shares = nearestClasses(nearest, input.queryLabels, input.databaseLabels, classCount);
-  const perClassAP = meansByClass(curves.averagePrecisions, input.queryLabels, classCount);
+  const perClassAP = classMeans(curves.averagePrecisions, input.queryLabels, classCount);
   return {
     ...material,
     mAP: curves.averagePrecisions.reduce((sum, value) => sum + value, 0) / input.queryLabels.length,
@@ -50,15 +51,4 @@ export async function measureRun(material: RunMaterial, signal: AbortSignal): Pr
     statistics: codeStatistics(databaseCodes, bits),
     flow: runFlow(events),
   };
-}
-
-/** NaN for a class without values. */
-function meansByClass(values: Float64Array, labels: Int32Array, classCount: number): Float64Array {
-  const sums = new Float64Array(classCount);
-  const sizes = new Int32Array(classCount);
-  labels.forEach((label, index) => {
-    sums[label]! += values[index]!;
-    sizes[label]!++;
-  });
-  return sums.map((sum, label) => sum / sizes[label]!);
 }
