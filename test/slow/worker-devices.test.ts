@@ -18,7 +18,7 @@ afterAll(async () => {
 
 test('worker --devices all is one worker of the run, with the traffic of one', async () => {
   const run = async (name: string, ...flags: string[]) => {
-    const { coordinator, workers } = await startRun(small, settingsOf(name, 1), [flags], machine.environment);
+    const { coordinator, workers } = await startRun(small, settingsOf(name, 3), [flags], machine.environment);
     const [hub] = workers;
     expect(await coordinator.ended).toMatchObject({ exitCode: 0, stderr: '' });
     expect(await hub!.ended).toMatchObject({ exitCode: 0, stderr: '' });
