@@ -8,7 +8,7 @@ import { type Dataset, loadDataset } from '../data/dataset.js';
 import { coordinatorAddressSpace, requireAddressSpace } from '../machine/address-space.js';
 import { collectGarbageLessOften } from '../machine/garbage-collection.js';
 import { filesPerLocalWorker, requireOpenFiles, startingFiles } from '../machine/open-files.js';
-import { describeModel } from '../model/layout.js';
+import { describeRunModel } from '../model/layout.js';
 import type { WorkerPlace } from '../processes/plan.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
 import { type ResumeMode, RunDirectory } from '../run/run-directory.js';
@@ -151,7 +151,7 @@ function coordinationOf(
   const { spec, metadata } = run;
   const { log } = console;
   const { leadership, events, link } = leading;
-  const layout = describeModel({ ...spec.model, bits: spec.bits });
+  const layout = describeRunModel(spec);
   let fleet: Fleet;
   return new Coordination({
     run,

@@ -1,4 +1,4 @@
-import { describeModel } from '../model/layout.js';
+import { describeRunModel } from '../model/layout.js';
 import { wireWeightBytes } from '../model/wire-weights.js';
 import type { TrainingRun } from '../run/training-run.js';
 import { cacheFileBytes } from '../worker/images/cache-file.js';
@@ -50,7 +50,7 @@ export function estimateRun(
   workers: number,
   speed: Speed | null,
 ): RunEstimate {
-  const layout = describeModel({ ...spec.model, bits: spec.bits });
+  const layout = describeRunModel(spec);
   const work = countWork(spec, counts);
   const useful = usefulWorkers(spec);
   const fleet = (count: number): FleetEstimate => {

@@ -10,7 +10,7 @@ import type { WorkSurroundings } from '../coordinator/dispatch/work-surroundings
 import { CoordinatorError } from '../coordinator/error.js';
 import { diskWatch } from '../disk/watch.js';
 import { usesErasing } from '../methods/methods.js';
-import { describeModel, type ModelLayout } from '../model/layout.js';
+import { describeRunModel, type ModelLayout } from '../model/layout.js';
 import type { WorkerPlace } from '../processes/plan.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { arrayFrom } from '../transport/bytes.js';
@@ -75,7 +75,7 @@ export class HubRun implements ComputingRun {
   /** Throws the errors of `startProcesses`. */
   static async prepare(ingredients: RunIngredients, places: readonly WorkerPlace[]): Promise<HubRun> {
     const { spec } = ingredients.run;
-    const layout = describeModel({ ...spec.model, bits: spec.bits });
+    const layout = describeRunModel(spec);
     const processes = await startProcesses(ingredients, places);
     return new HubRun(spec, layout, processes, places.length, ingredients.log);
   }

@@ -11,7 +11,7 @@ import { arithmeticVersion } from '../identity/arithmetic-version.js';
 import type { Identity } from '../identity/identity.js';
 import type { HashFunction } from '../methods/method.js';
 import { featureMethod, networkMakesDatabase } from '../methods/methods.js';
-import { describeModel, type ModelLayout } from '../model/layout.js';
+import { describeRunModel, type ModelLayout } from '../model/layout.js';
 import { readTrainingRun } from '../run/read.js';
 import { RunDirectory } from '../run/run-directory.js';
 import { trainingHash } from '../run/training-hash.js';
@@ -72,7 +72,7 @@ export async function readTrainedRun(path: string, choice: CheckpointChoice = 'l
   }
   const run = readTrainingRun(directory.runFile);
   const { spec } = run;
-  const layout = describeModel({ ...spec.model, bits: spec.bits });
+  const layout = describeRunModel(spec);
   const fence = readersFence(directory);
   const store = new CheckpointStore(directory.checkpoints, {
     keep: spec.operation.checkpoint.keep,

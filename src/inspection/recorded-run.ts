@@ -4,7 +4,7 @@ import { RunCheckpoints } from '../coordinator/checkpoints/run-checkpoints.js';
 import { readersFence } from '../coordinator/leadership/leadership.js';
 import { digestMemory } from '../data/content/digest-pictures.js';
 import { type Dataset, loadDataset } from '../data/dataset.js';
-import { describeModel } from '../model/layout.js';
+import { describeRunModel } from '../model/layout.js';
 import type { RunDirectory } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
 
@@ -26,7 +26,7 @@ export async function openRecordedRun(
     run,
     directory,
     dataset,
-    layout: describeModel({ ...spec.model, bits: spec.bits }),
+    layout: describeRunModel(spec),
     term: 0,
     fence: readersFence(directory),
     log,

@@ -10,6 +10,7 @@ import type { TrainedMethod } from './method.js';
  */
 export const adsh = {
   kind: 'trained',
+  head: 'pooled',
   positives: false,
   erasing: false,
   pairs: null,

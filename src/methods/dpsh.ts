@@ -70,6 +70,7 @@ function addPairs(
 /** Trained as by the authors' PyTorch program, which divides the learning rate by 10 behind the epochs 51 and 101. */
 export const dpsh = {
   kind: 'trained',
+  head: 'pooled',
   positives: false,
   erasing: false,
   pairs: loss,

@@ -51,6 +51,7 @@ const loss: PairLoss = {
  */
 export const dsh = {
   kind: 'trained',
+  head: 'pooled',
   positives: false,
   erasing: false,
   pairs: loss,

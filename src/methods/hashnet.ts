@@ -67,6 +67,7 @@ function pairWeights(count: number, classSizes: Int32Array): { similar: number; 
  */
 export const hashnet = {
   kind: 'trained',
+  head: 'pooled',
   positives: false,
   erasing: false,
   pairs: loss,

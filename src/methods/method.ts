@@ -1,9 +1,13 @@
 import type { Matrix } from './matrix.js';
 import type { MethodSettings } from './settings.js';
 
+/** What makes the features that the hash layer takes from the backbone's maps: the last map's mean. */
+export type NetworkHead = 'pooled';
+
 /** A method that trains the network: what passes through it, what the loss takes, and how codes are made. */
 export interface TrainedMethod {
   readonly kind: 'trained';
+  readonly head: NetworkHead;
   /** Whether anchors are compared with another image of their class. */
   readonly positives: boolean;
   /** Whether anchors are compared with themselves, the most attended region erased, in a second forward pass. */

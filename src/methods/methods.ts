@@ -2,10 +2,11 @@ import { adsh } from './adsh.js';
 import { dpsh } from './dpsh.js';
 import { dsh } from './dsh.js';
 import { hashnet } from './hashnet.js';
-import type { FeatureMethod, PairLoss, PublishedTraining, TrainedMethod } from './method.js';
+import type { FeatureMethod, NetworkHead, PairLoss, PublishedTraining, TrainedMethod } from './method.js';
 
 const ofThePaper = {
   kind: 'trained',
+  head: 'pooled',
   pairs: null,
   databaseCodes: 'learned',
   firstCodes: 'random',
@@ -46,6 +47,11 @@ export function featureMethod(method: Method): FeatureMethod | null {
 function trainedMethod(method: Method): TrainedMethod | null {
   const found: TrainedMethod | FeatureMethod = table[method];
   return found.kind === 'trained' ? found : null;
+}
+
+/** The head of the method's network. */
+export function networkHead(method: Method): NetworkHead {
+  return trainedMethod(method)?.head ?? 'pooled';
 }
 
 /** Whether the method compares anchors with positives. */

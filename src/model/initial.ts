@@ -23,7 +23,7 @@ export function initialWeights(layout: NetworkLayout, random: KeyedRandom): Netw
     if (spec.role === 'scale') {
       values.fill(1);
     } else if (spec.role !== 'offset') {
-      fillUniform(values, initialBound(spec, layout.featureWidth), random, spec.offset);
+      fillUniform(values, initialBound(spec, layout.head.width), random, spec.offset);
     }
   }
   return {
@@ -42,10 +42,10 @@ function fillUniform(values: Float32Array, bound: number, random: KeyedRandom, o
   }
 }
 
-function initialBound(spec: ParameterSpec, featureWidth: number): number {
+function initialBound(spec: ParameterSpec, hashedWidth: number): number {
   const [height = 1, width = 1, , filters = 1] = spec.shape;
   if (spec.role === 'filter') return Math.sqrt(6 / (height * width * filters));
   // Each output of a depthwise filter uses one channel, so its fan is the window alone.
   if (spec.role === 'depthwiseFilter') return Math.sqrt(6 / (height * width));
-  return 1 / Math.sqrt(featureWidth);
+  return 1 / Math.sqrt(hashedWidth);
 }

@@ -1,7 +1,7 @@
 import { imagesPerAnchor } from '../methods/methods.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import type { Layer, Padding } from './architecture.js';
-import { describeModel, type NetworkLayout } from './layout.js';
+import { describeRunModel, type NetworkLayout } from './layout.js';
 
 /** Elements of one image's tensors in a forward pass. */
 export interface ActivationCount {
@@ -37,7 +37,7 @@ export function countActivations({ trunk, height, width }: NetworkLayout): Activ
  * much may not.
  */
 export function leastMicrobatchBytes(spec: TrainingRunSpec): number {
-  const layout = describeModel({ ...spec.model, bits: spec.bits });
+  const layout = describeRunModel(spec);
   const images = microbatchRows(spec) * imagesPerAnchor(spec.method);
   return 4 * (2 * layout.parameterCount + images * countActivations(layout).kept);
 }

@@ -4,6 +4,8 @@ import { batchNormAddRelu, batchNormTrain } from '../engine/batch-norm.js';
 import { widen } from '../transport/widen.js';
 import type { BatchNormMoments } from './batch-norm-moments.js';
 import { checkElements } from './error.js';
+import { hashFeatures } from './heads/hash-features.js';
+import type { Branch } from './heads/place.js';
 import type { NetworkWeights } from './initial.js';
 import type { NetworkLayout, PlacedFilterLayer, PlacedLayer } from './layout.js';
 import type { WireWeights } from './wire-weights.js';
@@ -162,11 +164,16 @@ export class Network {
   }
 
   private forward(images: Tensor4D, apply: ApplyFilter): Features {
-    const { layers, parameters } = this.layout;
-    const featureMap = runLayers(layers, images, apply);
+    const { layers, head, parameters } = this.layout;
+    const { maps, last: featureMap } = runTrunk(layers, images, head.branches, apply);
+    const branches = head.branches.map((branch, index) => runLayers(branch.layers, maps[index]!, apply));
     const [weight, bias] = this.variables.slice(parameters.length - 2);
     const pooled = tf.mean<Tensor2D>(featureMap, [1, 2]);
-    const linear = tf.tidy(() => tf.add<Tensor2D>(tf.matMul(pooled, weight as unknown as Tensor2D), bias!));
+    const linear = tf.tidy(() => {
+      const features = hashFeatures(head.name, { pooled, branches });
+      return tf.add<Tensor2D>(tf.matMul(features, weight as unknown as Tensor2D), bias!);
+    });
+    for (const tensor of new Set([...maps, ...branches])) if (tensor !== featureMap) tensor.dispose();
     return { featureMap, pooled, linear, u: tf.tanh(linear) };
   }
 }
@@ -238,13 +245,25 @@ export function momentsOf(layout: NetworkLayout, passes: readonly ReadPass[]): B
 
 /** Runs layers one after another. Each result is released when the next is computed. The caller still owns `input`. */
 function runLayers(layers: readonly PlacedLayer[], input: Tensor4D, apply: ApplyFilter): Tensor4D {
+  return runTrunk(layers, input, [], apply).last;
+}
+
+/** The same, and keeps the results that branches begin from, in their order. */
+function runTrunk(
+  layers: readonly PlacedLayer[],
+  input: Tensor4D,
+  branches: readonly Branch[],
+  apply: ApplyFilter,
+): { readonly maps: readonly Tensor4D[]; readonly last: Tensor4D } {
+  const kept = new Map<number, Tensor4D>();
   let x = input;
-  for (const layer of layers) {
+  layers.forEach((layer, index) => {
     const next = runLayer(layer, x, apply);
-    if (x !== input) x.dispose();
+    if (x !== input && !kept.has(index - 1)) x.dispose();
+    if (branches.some(({ from }) => from === index)) kept.set(index, next);
     x = next;
-  }
-  return x;
+  });
+  return { maps: branches.map(({ from }) => kept.get(from)!), last: x };
 }
 
 function runLayer(layer: PlacedLayer, x: Tensor4D, apply: ApplyFilter): Tensor4D {

@@ -4,7 +4,7 @@ import { loadEngine } from '../engine/loader.js';
 import { imagesPerAnchor } from '../methods/methods.js';
 import { computeGradientAnywhere, encodeImagesAnywhere } from '../model/any-engine.js';
 import { initialWeights } from '../model/initial.js';
-import { describeModel } from '../model/layout.js';
+import { describeRunModel } from '../model/layout.js';
 import { microbatchRows } from '../model/microbatch-memory.js';
 import { Network } from '../model/network.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
@@ -46,7 +46,7 @@ const measuredMs = 3_000;
  */
 export async function measureSpeed(spec: TrainingRunSpec): Promise<WorkerSpeed> {
   const { description } = await loadEngine(spec.engine.name, { threads: spec.engine.threadsPerMicrobatch });
-  const layout = describeModel({ ...spec.model, bits: spec.bits });
+  const layout = describeRunModel(spec);
   const network = new Network(layout);
   try {
     const random = new KeyedRandom(spec.seed);

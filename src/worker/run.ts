@@ -6,7 +6,7 @@ import { arithmeticVersion } from '../identity/arithmetic-version.js';
 import type { GpuDevice } from '../machine/devices/device.js';
 import { pairLoss, usesPositives } from '../methods/methods.js';
 import { microbatchGraphHash } from '../model/any-engine.js';
-import { describeModel, type ModelLayout } from '../model/layout.js';
+import { describeRunModel, type ModelLayout } from '../model/layout.js';
 import { Network } from '../model/network.js';
 import { weightsFromWire } from '../model/wire-weights.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
@@ -63,7 +63,7 @@ export class WorkerRun implements ComputingRun {
     const engine = await loadEngine(spec.engine.name, { threads: threadsPerMicrobatch });
     const { description, choice, device: gpu } = engine;
     if (gpu !== null) requireDeviceMemory(gpu, spec);
-    const layout = describeModel({ ...spec.model, bits: spec.bits });
+    const layout = describeRunModel(spec);
     const network = new Network(layout);
     let probeSha256: string;
     try {

@@ -1,4 +1,4 @@
-import { describeModel } from '../../model/layout.js';
+import { describeRunModel } from '../../model/layout.js';
 import type { OutgoingWeights } from '../dispatch/outgoing-weights.js';
 import { type EncodeContext, type EncodeRequest, encodeOnWorkers } from './encode-on-workers.js';
 
@@ -26,8 +26,8 @@ export async function encodeFeatures(
 }
 
 /** Number of pooled features of one image. */
-export function featureDimension({ model, bits }: EncodeContext['spec']): number {
-  return describeModel({ ...model, bits }).featureWidth;
+export function featureDimension(spec: EncodeContext['spec']): number {
+  return describeRunModel(spec).featureWidth;
 }
 
 /** Rejects features that are no numbers, because they would spoil every code. */

@@ -4,7 +4,7 @@ import type { Dataset } from '../../data/dataset.js';
 import type { Identity } from '../../identity/identity.js';
 import type { LedgerStep } from '../../ledger/entry.js';
 import { readLedger } from '../../ledger/reader.js';
-import { describeModel, type ModelLayout } from '../../model/layout.js';
+import { describeRunModel, type ModelLayout } from '../../model/layout.js';
 import { checkDatasetFit } from '../../run/dataset-fit.js';
 import { RunDirectory } from '../../run/run-directory.js';
 import type { TrainingRun } from '../../run/training-run.js';
@@ -45,7 +45,7 @@ export async function openRun(
   return {
     run,
     dataset,
-    layout: describeModel({ ...run.spec.model, bits: run.spec.bits }),
+    layout: describeRunModel(run.spec),
     checkpoints,
     ledgers,
     steps,

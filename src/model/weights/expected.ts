@@ -34,26 +34,26 @@ export function isIgnored(name: string): boolean {
 /** All tensors of a weight file of this network's trunk. */
 export function expectedTensors(layout: NetworkLayout): Expected[] {
   const torch = layout.trunk.naming === 'torchvision';
-  const parameters = layout.parameters
-    .filter((spec) => spec.role !== 'hashWeight' && spec.role !== 'hashBias')
-    .map((spec) => ({
-      name: spec.name,
-      shape: torch ? torchShape(spec) : spec.shape,
-      place: (weights: NetworkWeights, data: Float32Array) =>
-        weights.parameters.set(torch ? fromTorchOrder(data, spec) : data, spec.offset),
-    }));
-  const statistics = layout.batchNorms.flatMap(({ meanName, varianceName, channels, offset }) => [
-    {
-      name: meanName,
-      shape: [channels],
-      place: ({ mean }: NetworkWeights, data: Float32Array) => mean.set(data, offset),
-    },
-    {
-      name: varianceName,
-      shape: [channels],
-      place: ({ variance }: NetworkWeights, data: Float32Array) => variance.set(data, offset),
-    },
-  ]);
+  const parameters = layout.parameters.slice(0, layout.trunkParts.parameters).map((spec) => ({
+    name: spec.name,
+    shape: torch ? torchShape(spec) : spec.shape,
+    place: (weights: NetworkWeights, data: Float32Array) =>
+      weights.parameters.set(torch ? fromTorchOrder(data, spec) : data, spec.offset),
+  }));
+  const statistics = layout.batchNorms
+    .slice(0, layout.trunkParts.batchNorms)
+    .flatMap(({ meanName, varianceName, channels, offset }) => [
+      {
+        name: meanName,
+        shape: [channels],
+        place: ({ mean }: NetworkWeights, data: Float32Array) => mean.set(data, offset),
+      },
+      {
+        name: varianceName,
+        shape: [channels],
+        place: ({ variance }: NetworkWeights, data: Float32Array) => variance.set(data, offset),
+      },
+    ]);
   return [...parameters, ...statistics];
 }
 
