@@ -1,4 +1,4 @@
-import { isUnset, packCodes, popcount, unpackCodes } from './codes.js';
+import { changedBits, isUnset, packCodes, unpackCodes } from './codes.js';
 import { checkBits, checkLabels, checkLength, HashingError } from './error.js';
 import { similaritySums, summarizeCodes } from './similarity.js';
 import { createSweepKernel, type SweepKernel } from './sweep-kernel.js';
@@ -79,11 +79,8 @@ export function updateDatabaseCodes(
     const soFar = unpackCodes(packedCodes(kernel), rows, bits);
     onBit(bit, wasUnset ? withoutColumnsFrom(bit + 1, soFar, bits) : soFar);
   }
-  const after = packedCodes(kernel);
-  if (wasUnset) return { codes: unpackCodes(after, rows, bits), flippedBits: codes.length };
-  let flippedBits = 0;
-  for (let i = 0; i < after.length; i++) flippedBits += popcount(after[i]! ^ before[i]!);
-  return { codes: unpackCodes(after, rows, bits), flippedBits };
+  const after = unpackCodes(packedCodes(kernel), rows, bits);
+  return { codes: after, flippedBits: changedBits(codes, after) };
 }
 
 /** A copy of a matrix `[rows, bits]` with 0 in the columns from one on. */

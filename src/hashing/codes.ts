@@ -49,6 +49,13 @@ export function isUnset(codes: Int8Array): boolean {
   return codes[0] === 0;
 }
 
+/** Number of elements in which new codes differ from the old ones, all of them from V = 0. */
+export function changedBits(before: Int8Array, after: Int8Array): number {
+  let count = 0;
+  for (let i = 0; i < after.length; i++) count += Number(after[i] !== before[i]);
+  return count;
+}
+
 /** Signs of network outputs as ±1, with sign(0) = +1 (method 1.7). */
 export function signCodes(u: Float32Array): Int8Array {
   const codes = new Int8Array(u.length);

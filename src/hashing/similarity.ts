@@ -22,6 +22,13 @@ export function softRatio(rowLabels: Int32Array, columnClassSizes: Int32Array): 
   return similar / dissimilar;
 }
 
+/** Number of items of each class `[classCount]`. */
+export function sizesOfClasses(labels: Int32Array, classCount: number): Int32Array {
+  const sizes = new Int32Array(classCount);
+  for (const label of labels) sizes[label]!++;
+  return sizes;
+}
+
 /** What the loss needs of the database codes V. Its size does not depend on the database size. */
 export interface CodeSummary {
   readonly bits: number;
@@ -57,11 +64,8 @@ export function summarizeCodes(input: {
   checkLength('A matrix of database codes', codes.length, databaseSize * bits);
 
   const classSums = new Float64Array(classCount * bits);
-  const classSizes = new Int32Array(classCount);
   for (let row = 0, source = 0; row < databaseSize; row++) {
-    const label = labels[row]!;
-    classSizes[label]!++;
-    const base = label * bits;
+    const base = labels[row]! * bits;
     for (let k = 0; k < bits; k++) classSums[base + k]! += codes[source++]!;
   }
   const total = new Float64Array(bits);
@@ -74,7 +78,7 @@ export function summarizeCodes(input: {
     gram: isUnset(codes) ? new Float64Array(bits * bits) : gramOfCodes(codes, bits),
     classSums,
     total,
-    classSizes,
+    classSizes: sizesOfClasses(labels, classCount),
   };
 }
 

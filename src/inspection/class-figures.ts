@@ -1,4 +1,5 @@
 import { formatTable } from '../console/table.js';
+import { sizesOfClasses } from '../hashing/similarity.js';
 import type { Confusion } from '../retrieval/confusions.js';
 
 /** Nearest database images of each query in which confusions are counted. */
@@ -28,8 +29,7 @@ export function classFigures(
   nearest: readonly (readonly Confusion[])[],
   classNames: readonly string[],
 ): ClassFigure[] {
-  const queries = new Int32Array(classNames.length);
-  for (const label of queryLabels) queries[label]!++;
+  const queries = sizesOfClasses(queryLabels, classNames.length);
   return classNames
     .map((name, own) => ({
       name,

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { packCodes, popcount, signCodes, unpackCodes, wordsPerCode } from '../../src/hashing/codes.js';
+import {
+  changedBits,
+  packCodes,
+  popcount,
+  signCodes,
+  unpackCodes,
+  wordsPerCode,
+} from '../../src/hashing/codes.js';
 import { generator } from './dense.js';
 
 const matrices = fc
@@ -45,6 +52,11 @@ test('the popcount of two codes’ exclusive or is their Hamming distance (c −
       },
     ),
   );
+});
+
+test('changed bits are those that differ, and all of them where there were no codes', () => {
+  expect(changedBits(Int8Array.of(1, -1, 1, -1), Int8Array.of(1, 1, -1, -1))).toBe(2);
+  expect(changedBits(new Int8Array(4), Int8Array.of(1, 1, -1, -1))).toBe(4);
 });
 
 test('sign(0) is +1', () => {

@@ -1,6 +1,6 @@
 import type { Dataset } from '../../data/dataset.js';
 import { adshObjective, type SampledOutputs, updateDatabaseCodes } from '../../hashing/adsh.js';
-import { type CodeSummary, softRatio, summarizeCodes } from '../../hashing/similarity.js';
+import { type CodeSummary, sizesOfClasses, softRatio, summarizeCodes } from '../../hashing/similarity.js';
 import type { CodeMaking, CodesContext } from './code-making.js';
 import { encodeCodes } from './encode-on-workers.js';
 import { encodeOutputs } from './encode-outputs.js';
@@ -40,11 +40,9 @@ export function summaryOfCodes(
 }
 
 function ratioOf({ train, classNames }: Dataset, omega: Int32Array): number {
-  const classSizes = new Int32Array(classNames.length);
-  for (const label of train.labels) classSizes[label]!++;
   return softRatio(
     omega.map((row) => train.labels[row]!),
-    classSizes,
+    sizesOfClasses(train.labels, classNames.length),
   );
 }
 

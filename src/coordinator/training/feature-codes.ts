@@ -1,4 +1,4 @@
-import { packCodes, popcount } from '../../hashing/codes.js';
+import { changedBits, packCodes } from '../../hashing/codes.js';
 import { methodSettingsOf } from '../../methods/settings.js';
 import type { CodeMaking } from './code-making.js';
 import { encodeFeatures, featureDimension } from './encode-features.js';
@@ -33,8 +33,7 @@ export const featureCodes: CodeMaking = {
       },
       signal,
     );
-    const [before, after] = [packCodes(state.codes, bits), packCodes(codes, bits)];
-    const flippedBits = after.reduce((sum, word, i) => sum + popcount(word ^ before[i]!), 0);
+    const flippedBits = changedBits(state.codes, codes);
     return { codes, hash, flippedBits, seconds: (clock.nowMs() - started) / 1000 };
   },
 

@@ -1,4 +1,4 @@
-import { packCodes, popcount, unpackCodes } from '../../hashing/codes.js';
+import { changedBits, unpackCodes } from '../../hashing/codes.js';
 import { evaluationIsDue } from '../../schedule/schedule.js';
 import type { OutgoingWeights } from '../dispatch/outgoing-weights.js';
 import type { CodeMaking } from './code-making.js';
@@ -15,12 +15,7 @@ export const networkCodes: CodeMaking = {
     const before = state.codes;
     if (!evaluationIsDue(spec, iteration)) return { codes: before, hash: null, flippedBits: 0, seconds: 0 };
     const codes = await databaseCodesOfNetwork(context, weights, { iteration, phase: 0 });
-    const old = packCodes(before, spec.bits);
-    const flippedBits = packCodes(codes, spec.bits).reduce(
-      (sum, word, i) => sum + popcount(word ^ old[i]!),
-      0,
-    );
-    return { codes, hash: null, flippedBits, seconds: 0 };
+    return { codes, hash: null, flippedBits: changedBits(before, codes), seconds: 0 };
   },
 
   queryCodes(context, weights, _hash, images, verification) {

@@ -1,4 +1,5 @@
 import type { TripletBatch } from '../../data/sampler.js';
+import { sizesOfClasses } from '../../hashing/similarity.js';
 import type { PairLoss } from '../../methods/method.js';
 import { methodSettingsOf } from '../../methods/settings.js';
 import { lossTerms } from '../../model/loss.js';
@@ -57,7 +58,7 @@ export async function pairStep(
     outputs,
     images: anchors,
     labels,
-    classSizes: classSizesOf(labels, dataset.classNames.length),
+    classSizes: sizesOfClasses(labels, dataset.classNames.length),
     bits,
     stored: loss.storesOutputs ? withRows(state.u, anchors, outputs, bits) : null,
     step: state.position.globalStep,
@@ -82,12 +83,6 @@ function withRows(matrix: Float32Array, rows: Int32Array, values: Float32Array, 
     copy.set(values.subarray(i * bits, (i + 1) * bits), row * bits);
   });
   return copy;
-}
-
-function classSizesOf(labels: Int32Array, classCount: number): Int32Array {
-  const sizes = new Int32Array(classCount);
-  for (const label of labels) sizes[label]!++;
-  return sizes;
 }
 
 function nonFiniteOutput(bytes: Uint8Array): string | null {
