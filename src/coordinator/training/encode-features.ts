@@ -1,6 +1,11 @@
 import { describeRunModel } from '../../model/layout.js';
 import type { OutgoingWeights } from '../dispatch/outgoing-weights.js';
-import { type EncodeContext, type EncodeRequest, encodeOnWorkers } from './encode-on-workers.js';
+import {
+  type EncodeContext,
+  type EncodeRequest,
+  encodeOnWorkers,
+  refuseValues,
+} from './encode-on-workers.js';
 
 /**
  * Encodes the pooled features of images.
@@ -19,7 +24,7 @@ export async function encodeFeatures(
     split,
     images,
     bytesPerImage: 4 * featureDimension(context.spec),
-    implausible: notFinite,
+    implausible: refuseValues('feature', Number.isFinite, 'a finite number'),
     verification,
   });
   return new Float32Array(encoded);
@@ -28,10 +33,4 @@ export async function encodeFeatures(
 /** Number of pooled features of one image. */
 export function featureDimension(spec: EncodeContext['spec']): number {
   return describeRunModel(spec).featureWidth;
-}
-
-/** Rejects features that are no numbers, because they would spoil every code. */
-function notFinite(bytes: Uint8Array): string | null {
-  const bad = new Float32Array(bytes.slice().buffer).find((value) => !Number.isFinite(value));
-  return bad === undefined ? null : `the feature ${bad}, expected a finite number`;
 }

@@ -29,6 +29,22 @@ export interface EncodeRequest
   readonly verification: { readonly iteration: number; readonly phase: number } | null;
 }
 
+/**
+ * Rejects float32 answers that hold a number which no network computes.
+ * @param name what one number is
+ * @param expected in words
+ */
+export function refuseValues(
+  name: 'output' | 'feature',
+  isPlausible: (value: number) => boolean,
+  expected: string,
+): NonNullable<EncodeRequest['implausible']> {
+  return (bytes) => {
+    const bad = new Float32Array(bytes.slice().buffer).find((value) => !isPlausible(value));
+    return bad === undefined ? null : `the ${name} ${bad}, expected ${expected}`;
+  };
+}
+
 /** Packed codes of a split's images by the network's signs, uint32 `[images, wordsPerCode(bits)]`. */
 export async function encodeCodes(
   context: EncodeContext,

@@ -1,5 +1,5 @@
 import type { OutgoingWeights } from '../dispatch/outgoing-weights.js';
-import { type EncodeContext, encodeOnWorkers } from './encode-on-workers.js';
+import { type EncodeContext, encodeOnWorkers, refuseValues } from './encode-on-workers.js';
 
 /**
  * Encodes the sampled images with fixed weights (equation 2 in eval mode). The result is U of equation 16.
@@ -18,15 +18,8 @@ export async function encodeOutputs(
     split: 'TRAIN',
     images: Uint32Array.from(omega),
     bytesPerImage: 4 * context.spec.bits,
-    implausible: outsideTanh,
+    implausible: refuseValues('output', (value) => Math.abs(value) <= 1, 'one from -1 to 1'),
     verification: { iteration, phase: 0 },
   });
   return new Float32Array(outputs);
-}
-
-/** Rejects outputs that no network computes, because outputs change the database codes. */
-function outsideTanh(bytes: Uint8Array): string | null {
-  const outputs = new Float32Array(bytes.slice().buffer);
-  const bad = outputs.find((u) => !(Math.abs(u) <= 1));
-  return bad === undefined ? null : `the output ${bad}, expected one from -1 to 1`;
 }

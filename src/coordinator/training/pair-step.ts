@@ -7,7 +7,7 @@ import { bytesOf } from '../../transport/bytes.js';
 import { runEncodeJob } from '../dispatch/encode-job.js';
 import type { WorkSurroundings } from '../dispatch/work-surroundings.js';
 import type { DescribedStep } from './describe-step.js';
-import type { EvaluationContext } from './encode-on-workers.js';
+import { type EvaluationContext, refuseValues } from './encode-on-workers.js';
 import type { RunState } from './run-state.js';
 
 /** A step's loss over pairs. */
@@ -47,7 +47,7 @@ export async function pairStep(
       verified: tree.leaves.flatMap((leaf, batch) => (verified.includes(leaf) ? [batch] : [])),
       strict,
       microbatches: { position, ends: tree.leaves.map((leaf) => tree.rowsOf(leaf).end) },
-      implausible: nonFiniteOutput,
+      implausible: refuseValues('output', Number.isFinite, 'a finite number'),
     },
     () => {},
     context,
@@ -83,9 +83,4 @@ function withRows(matrix: Float32Array, rows: Int32Array, values: Float32Array, 
     copy.set(values.subarray(i * bits, (i + 1) * bits), row * bits);
   });
   return copy;
-}
-
-function nonFiniteOutput(bytes: Uint8Array): string | null {
-  const bad = new Float32Array(bytes.slice().buffer).find((value) => !Number.isFinite(value));
-  return bad === undefined ? null : `the output ${bad}, expected a finite number`;
 }
