@@ -1,4 +1,4 @@
-import type { PairLoss, TrainedMethod } from './method.js';
+import { overPairs, type PairLoss, type TrainedMethod } from './method.js';
 import { likelihood } from './pair-likelihood.js';
 
 /**
@@ -69,13 +69,8 @@ function addPairs(
 
 /** Trained as by the authors' PyTorch program, which divides the learning rate by 10 behind the epochs 51 and 101. */
 export const dpsh = {
-  kind: 'trained',
-  head: 'pooled',
-  positives: false,
-  erasing: false,
+  ...overPairs,
   pairs: loss,
-  databaseCodes: 'network',
-  firstCodes: 'zero',
   published: {
     wholeSplit: true,
     sampledOutputs: 'recorded',

@@ -1,4 +1,4 @@
-import type { PairLoss, TrainedMethod } from './method.js';
+import { overPairs, type PairLoss, type TrainedMethod } from './method.js';
 
 /**
  * Deep supervised hashing (Liu, Wang, Shan and Chen, 2016): a contrastive loss of the squared distances of all pairs of
@@ -50,13 +50,8 @@ const loss: PairLoss = {
  * the learning rate from steps 60,000 and 65,000 on.
  */
 export const dsh = {
-  kind: 'trained',
-  head: 'pooled',
-  positives: false,
-  erasing: false,
+  ...overPairs,
   pairs: loss,
-  databaseCodes: 'network',
-  firstCodes: 'zero',
   published: {
     wholeSplit: true,
     sampledOutputs: 'recorded',

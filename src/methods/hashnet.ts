@@ -1,4 +1,4 @@
-import type { PairLoss, TrainedMethod } from './method.js';
+import { overPairs, type PairLoss, type TrainedMethod } from './method.js';
 import { likelihood } from './pair-likelihood.js';
 import type { MethodSettings } from './settings.js';
 
@@ -66,13 +66,8 @@ function pairWeights(count: number, classSizes: Int32Array): { similar: number; 
  * learning rate every 2,000 steps. 72 epochs have as many images.
  */
 export const hashnet = {
-  kind: 'trained',
-  head: 'pooled',
-  positives: false,
-  erasing: false,
+  ...overPairs,
   pairs: loss,
-  databaseCodes: 'network',
-  firstCodes: 'zero',
   published: {
     wholeSplit: true,
     sampledOutputs: 'recorded',

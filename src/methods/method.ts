@@ -27,6 +27,16 @@ export interface TrainedMethod {
   readonly quickLearningRate: number | null;
 }
 
+/** What methods with a loss over pairs share: images pass once, and the network makes all codes. */
+export const overPairs = {
+  kind: 'trained',
+  head: 'pooled',
+  positives: false,
+  erasing: false,
+  databaseCodes: 'network',
+  firstCodes: 'zero',
+} as const;
+
 /**
  * A loss over pairs of images. Its value and gradient depend on the outputs of a whole batch, so not on who computes
  * which microbatch. Sums are in float64, in the order of the rows.
