@@ -5,9 +5,8 @@ import type { TunedSettings } from '../experiments/plan-grid.js';
 import { readTunedSettings } from '../experiments/tuned-file.js';
 import { nearestName } from '../run/nearest-name.js';
 import {
-  addDevicesOption,
   addSettingOptions,
-  addWorkersOption,
+  addTrainingWorkersOptions,
   operationOverrides,
   positiveNumber,
   type RunFileOptions,
@@ -74,14 +73,7 @@ export function addExperimentOptions(command: Command, folder: string): void {
       positiveNumber,
     );
   addSettingOptions(command);
-  addWorkersOption(
-    command,
-    'worker processes; the result does not depend on it (default: one per GPU or core)',
-  );
-  addDevicesOption(
-    command,
-    'GPUs of the workers: all, none, or numbers and UUIDs, as in 0,2 (default: auto)',
-  );
+  addTrainingWorkersOptions(command);
 }
 
 export function experimentOptions(runFile: string, flags: ExperimentFlags): ExperimentOptions {

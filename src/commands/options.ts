@@ -58,6 +58,18 @@ export function addDevicesOption(command: Command, description: string): Command
   return command.option('--devices <names>', description, deviceNames);
 }
 
+/** Adds `--workers` and `--devices` to a command that trains with workers of its own. */
+export function addTrainingWorkersOptions(command: Command): Command {
+  addWorkersOption(
+    command,
+    'worker processes; the result does not depend on it (default: one per GPU or core)',
+  );
+  return addDevicesOption(
+    command,
+    'GPUs of the workers: all, none, or numbers and UUIDs, as in 0,2 (default: auto)',
+  );
+}
+
 /** Parses an option that is `auto`, `all`, `none`, or numbers and UUIDs of GPUs with commas between them. */
 export function deviceNames(text: string): DeviceNames {
   if (text === 'auto' || text === 'all' || text === 'none') return text;

@@ -2,10 +2,9 @@ import type { Command } from 'commander';
 import type { ResumeMode } from '../run/run-directory.js';
 import type { TrainingRun } from '../run/training-run.js';
 import {
-  addDevicesOption,
   addExamples,
   addRunFileOptions,
-  addWorkersOption,
+  addTrainingWorkersOptions,
   type RunFileOptions,
   readRun,
   resumeMode,
@@ -22,14 +21,7 @@ export function registerTrain(program: Command, train: (options: TrainOptions) =
     .command('train')
     .description('train a run with a coordinator and workers on this machine');
   addRunFileOptions(command);
-  addWorkersOption(
-    command,
-    'worker processes; the result does not depend on it (default: one per GPU or core)',
-  );
-  addDevicesOption(
-    command,
-    'GPUs of the workers: all, none, or numbers and UUIDs, as in 0,2 (default: auto)',
-  );
+  addTrainingWorkersOptions(command);
   addExamples(command, [
     'npx fcaenet train examples/quick.yaml --workers 2',
     'npx fcaenet train examples/cub.yaml --set metadata.name=short-codes --set spec.bits=12',

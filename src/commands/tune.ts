@@ -3,9 +3,8 @@ import { type Search, searches } from '../experiments/tune/rungs.js';
 import { type DimensionName, dimensionNames } from '../experiments/tune/space.js';
 import { listOf, nameOf } from './experiment-options.js';
 import {
-  addDevicesOption,
   addExamples,
-  addWorkersOption,
+  addTrainingWorkersOptions,
   collect,
   operationOverrides,
   type RunFileOptions,
@@ -59,14 +58,7 @@ export function registerTune(program: Command, tune: (options: TuneOptions) => P
       'folder of tune.json and the runs (default: tuning/NAME, with the run file’s name)',
     )
     .option('--set <path=value>', 'change a setting of the run file; may be repeated', collect, []);
-  addWorkersOption(
-    command,
-    'worker processes; the result does not depend on it (default: one per GPU or core)',
-  );
-  addDevicesOption(
-    command,
-    'GPUs of the workers: all, none, or numbers and UUIDs, as in 0,2 (default: auto)',
-  );
+  addTrainingWorkersOptions(command);
   addExamples(command, [
     'npx fcaenet tune examples/cub-24bit.yaml --search halving --trials 27',
     'npx fcaenet tune examples/quick.yaml --trials 4 --vary alpha,beta',
