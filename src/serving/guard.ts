@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { quote } from '../errors.js';
+import { foreignOrigin } from '../live/serve/guard.js';
 import { isLoopback, parseAddress } from '../run/address.js';
 import { isJoinToken } from '../transport/join-token.js';
 import { ServingError } from './error.js';
@@ -40,21 +41,18 @@ export function requireProtection(host: string, address: string, protection: Pro
  * @throws Refusal 403
  */
 export function requireOwnOrigin({ headers }: IncomingMessage, token: string | null): void {
-  const { host = '', origin } = headers;
-  const site = headers['sec-fetch-site'];
+  const { host = '' } = headers;
   const name = parseAddress(host)?.host ?? parseAddress(`${host}:0`)?.host ?? '';
   if (token === null && !isLoopback(name)) {
     throw new Refusal(403, 'foreign_origin', `the host ${quote(host)} is not this machine's loopback`);
   }
-  const isForeign = origin !== undefined && hostOf(origin) !== host.toLowerCase();
-  if (isForeign || site === 'cross-site' || site === 'same-site') {
-    const from = quote(origin ?? String(site));
-    throw new Refusal(403, 'foreign_origin', `a page of another origin (${from}) may not use this server`);
-  }
-}
-
-function hostOf(origin: string): string | null {
-  return URL.canParse(origin) ? new URL(origin).host : null;
+  const foreign = foreignOrigin(headers);
+  if (foreign === null) return;
+  throw new Refusal(
+    403,
+    'foreign_origin',
+    `the request comes from ${foreign}, but only this server's page may send requests`,
+  );
 }
 
 /** @throws Refusal 401 unless the request has the token, where one is asked for */

@@ -8,6 +8,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Log } from '../console/log.js';
 import { quote } from '../errors.js';
+import { protectedPage } from '../live/serve/reply.js';
 import { type Address, formatAddress } from '../run/address.js';
 import { oldestTls } from '../transport/credentials.js';
 import { ServingError } from './error.js';
@@ -51,14 +52,8 @@ const text = 'text/plain; charset=utf-8';
 const lingerMs = 1000;
 const mostConnections = 256;
 
-/** A page may load nothing but this server's files, run no script of its own, and be framed by nobody. */
-const commonHeaders = {
-  'content-security-policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  'cross-origin-resource-policy': 'same-origin',
-  'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff',
-};
+/** The page shows the picture that it sends, and those that it gets. */
+const commonHeaders = protectedPage("'self' blob: data:");
 
 /** Answers searches over HTTP; see docs/codes.md. */
 export class SearchServer {

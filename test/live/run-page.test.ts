@@ -159,6 +159,7 @@ test.each([
   [{ origin: 'http://elsewhere.example' }, 'the request comes from "http://elsewhere.example"'],
   [{ origin: 'null' }, 'the request comes from "null"'],
   [{ 'sec-fetch-site': 'same-site' }, 'the request comes from another site ("same-site")'],
+  [{ 'sec-fetch-site': 'unknown' }, 'the request comes from another site ("unknown")'],
 ])('a request of another origin is refused: %j', async (headers, sentence) => {
   const fake = await started();
   fake.door = { token: 't', handler: async () => ({ ok: true, run: 'x', term: 1 }) };

@@ -197,7 +197,17 @@ test('pages of other origins and names of other hosts are refused', async () => 
   expect(await statusOf(url, { origin: url }, body)).toBe(200);
   expect(await statusOf(url, { origin: 'https://evil.example' }, body)).toBe(403);
   expect(await statusOf(url, { origin: 'null' }, body)).toBe(403);
-  expect(await statusOf(url, { 'sec-fetch-site': 'cross-site' }, body)).toBe(403);
+  // A browser writes the host in lower case.
+  expect(await statusOf(url, { origin: 'http://localhost', host: 'LOCALHOST' }, body)).toBe(403);
+  for (const [site, status] of [
+    ['same-origin', 200],
+    ['none', 200],
+    ['same-site', 403],
+    ['cross-site', 403],
+    ['unknown', 403],
+  ] as const) {
+    expect([site, await statusOf(url, { 'sec-fetch-site': site }, body)]).toEqual([site, status]);
+  }
   expect(await statusOf(url, { host: 'evil.example' }, body)).toBe(403);
   expect(await statusOf(url, { host: host.replace('127.0.0.1', 'localhost') }, body)).toBe(200);
 });

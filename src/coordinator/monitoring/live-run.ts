@@ -2,6 +2,7 @@ import type { Clock } from '../../clock.js';
 import { eventViews } from '../../live/event-views.js';
 import { iterationViews, precisionOf } from '../../live/iteration-views.js';
 import { LossCurve } from '../../live/loss-curve.js';
+import { settingsView } from '../../live/settings-view.js';
 import { shortNumber } from '../../live/short-number.js';
 import {
   type CheckpointView,
@@ -12,7 +13,6 @@ import {
   type WorkerView,
 } from '../../live/view.js';
 import { lossesByTerm, lossTerms } from '../../model/loss.js';
-import { trainingSettings } from '../../run/training-hash.js';
 import type { TrainingRun } from '../../run/training-run.js';
 import type { RunEvent } from '../../transport/events/run-event.js';
 import type { Member } from '../dispatch/member.js';
@@ -92,7 +92,6 @@ export class LiveRun {
 
   view(): RunView {
     const { run, term, state, stepsPerEpoch, remaining, clock } = this.sources;
-    const { spec } = run;
     const { iteration, epoch, step, globalStep, phase } = state.position;
     const history = state.history.map((record) => ({ ...record, losses: lossesByTerm(record.losses) }));
     const events = this.sources.events().filter((event) => event.term <= term);
@@ -104,14 +103,8 @@ export class LiveRun {
       state: now.state,
       reason: now.reason,
       waitsFor: this.waitsFor(now.state),
-      method: spec.method,
-      bits: spec.bits,
-      backbone: spec.model.backbone,
-      seed: spec.seed,
-      settings: trainingSettings(run),
+      ...settingsView(run),
       iteration,
-      iterations: spec.schedule.iterations,
-      epochs: spec.schedule.epochs,
       stepsPerEpoch,
       position: { epoch, step, globalStep, phase },
       activity: this.activity,

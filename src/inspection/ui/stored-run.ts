@@ -1,9 +1,9 @@
 import { eventViews } from '../../live/event-views.js';
 import { iterationViews, precisionOf } from '../../live/iteration-views.js';
 import { noLosses } from '../../live/loss-curve.js';
+import { settingsView } from '../../live/settings-view.js';
 import { type RunView, type ViewState, viewBounds } from '../../live/view.js';
 import { RunDirectory } from '../../run/run-directory.js';
-import { trainingSettings } from '../../run/training-hash.js';
 import { startPosition } from '../../schedule/schedule.js';
 import type { RunEvent } from '../../transport/events/run-event.js';
 import { lastEvents } from '../../transport/events/run-events.js';
@@ -24,14 +24,8 @@ export async function storedView(path: string): Promise<RunView> {
     state,
     reason: state === 'failed' && last?.type === 'run.failed' ? last.reason : null,
     waitsFor: state === 'interrupted' ? 'for --resume' : null,
-    method: spec.method,
-    bits: spec.bits,
-    backbone: spec.model.backbone,
-    seed: spec.seed,
-    settings: trainingSettings(run),
+    ...settingsView(run),
     iteration,
-    iterations: spec.schedule.iterations,
-    epochs: spec.schedule.epochs,
     stepsPerEpoch: Math.ceil(spec.dataset.sampleSize / spec.schedule.batchSize),
     position: { epoch, step, globalStep, phase },
     activity: null,

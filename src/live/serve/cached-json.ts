@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
+import { entityTag } from './reply.js';
 
 /** Within this time the same bytes are sent again, however many ask. */
 const freshMs = 400;
 
 export interface JsonDocument {
   readonly body: Buffer;
-  /** Entity tag: equal for equal bytes. */
   readonly etag: string;
 }
 
@@ -39,6 +38,6 @@ export class CachedJson {
     const value = await this.read();
     if (value === null) return null;
     const body = Buffer.from(JSON.stringify(value));
-    return { body, etag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"` };
+    return { body, etag: entityTag(body) };
   }
 }

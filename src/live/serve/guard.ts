@@ -14,15 +14,15 @@ export function refusalOf(headers: IncomingHttpHeaders, hosts: readonly string[]
   if (name === null || !isOwn(name, hosts)) {
     return `the page is not served under the name ${quote(host)}, but under an address, localhost, or, as the page of a coordinator, a name in its spec.operation.monitor.hosts`;
   }
-  const { origin } = headers;
-  if (origin !== undefined && hostOf(origin) !== host) {
-    return `the request comes from ${quote(origin)}, but only the page itself may send requests`;
-  }
-  const site = headers['sec-fetch-site'];
-  if (site !== undefined && site !== 'same-origin' && site !== 'none') {
-    return `the request comes from another site (${quote(String(site))}), but only the page itself may send requests`;
-  }
-  return null;
+  const foreign = foreignOrigin(headers);
+  return foreign && `the request comes from ${foreign}, but only the page itself may send requests`;
+}
+
+/** Which page of another origin sends a request with a user's browser, in words; null when none does. */
+export function foreignOrigin({ host, origin, 'sec-fetch-site': site }: IncomingHttpHeaders): string | null {
+  if (origin !== undefined && hostOf(origin) !== host) return quote(origin);
+  if (site === undefined || site === 'same-origin' || site === 'none') return null;
+  return `another site (${quote(String(site))})`;
 }
 
 function isOwn(name: string, hosts: readonly string[]): boolean {

@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { extname } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { sendTagged } from './reply.js';
+import { entityTag, sendTagged } from './reply.js';
 
 /** Where the build puts the page, seen from src/live/serve/ and from dist/live/serve/. */
 export const pageFolder = new URL('../../../dist/page/', import.meta.url);
@@ -53,8 +52,7 @@ function readPage(): ReadonlyMap<string, PageFile> {
     const type = types[extname(name)];
     if (type === undefined) return [];
     const body = readFileSync(new URL(name, pageFolder));
-    const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
-    return [[`/${name}`, { type, etag, body, zipped: gzipSync(body, { level: 9 }) }]];
+    return [[`/${name}`, { type, etag: entityTag(body), body, zipped: gzipSync(body, { level: 9 }) }]];
   });
   return new Map(files);
 }

@@ -1,16 +1,22 @@
+import { createHash } from 'node:crypto';
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
-/** Headers of every answer. No script, style or connection but the page's own, and nobody may frame it. */
-const protection: OutgoingHttpHeaders = {
-  'content-security-policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
-  'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff',
-  // A browser asks each time, and gets 304 when nothing has changed.
-  'cache-control': 'no-cache',
-};
+/**
+ * Headers of every answer. No script, style or connection but the page's own, and nobody may frame it.
+ * @param images sources of images of the page
+ */
+export function protectedPage(images = "'self'"): Record<string, string> {
+  return {
+    'content-security-policy': `default-src 'none'; script-src 'self'; style-src 'self'; img-src ${images}; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+    'cross-origin-opener-policy': 'same-origin',
+    'cross-origin-resource-policy': 'same-origin',
+    'referrer-policy': 'no-referrer',
+    'x-content-type-options': 'nosniff',
+  };
+}
+
+// A browser asks each time, and gets 304 when nothing has changed.
+const protection = { ...protectedPage(), 'cache-control': 'no-cache' };
 
 /** Sends an answer. To HEAD it sends its headers only. */
 export function send(
@@ -32,6 +38,11 @@ export function sendSentence(
   sentence: string,
 ): void {
   send(request, response, status, { 'content-type': 'text/plain; charset=utf-8' }, `${sentence}\n`);
+}
+
+/** An entity tag: equal for equal bytes. */
+export function entityTag(body: Buffer): string {
+  return `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
 }
 
 /** Sends content that has an entity tag, or 304 to who has it already. */
