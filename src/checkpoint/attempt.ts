@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import type { Disk } from '../disk/disk.js';
+import { renameDurably, syncDirectory } from '../disk/whole-file.js';
 import { replacedPrefix } from '../run/checkpoint-name.js';
-import { renameDurably, syncDirectory, writeDurably } from './durable.js';
+import { writeDurably } from './durable.js';
 import { currentFormatVersion, encodeManifest } from './manifest.js';
 import { type CheckpointState, encodeState, manifestFile } from './state.js';
 

@@ -1,16 +1,15 @@
-import { closeSync, fsyncSync, linkSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, extname } from 'node:path';
 import { openConsole } from '../console/console.js';
 import { onInterrupt } from '../console/interrupt.js';
 import type { ProgressTask } from '../console/progress.js';
-import { makeFolderSync } from '../disk/folders.js';
+import { disk } from '../disk/disk.js';
+import { syncDirectory, writePieces } from '../disk/whole-file.js';
 import { ExitCode } from '../errors.js';
 import { ModelError } from '../model/error.js';
 import { findPublished } from '../model/weights/catalogue.js';
 import { fetchWeights } from '../model/weights/fetch.js';
 import { fetchManifestWeights } from '../model/weights/fetch-manifest.js';
 import { convertWeights, inspectWeights } from '../model/weights/inspect.js';
-import { syncDirectorySync } from '../run/atomic-file.js';
 import type { FetchWeightsOptions } from './weights.js';
 
 /** `fcaenet weights check`. Throws the errors of `inspectWeights`. */
@@ -35,7 +34,7 @@ export async function convertWeightsFile(path: string, output: string): Promise<
     );
   }
   const { report, pieces } = await convertWeights(path);
-  writeNew(output, pieces);
+  await writeNew(output, pieces);
   openConsole('beside').log.info('weights converted', { path, output, ...report });
 }
 
@@ -75,19 +74,13 @@ function toMegabytes(bytes: number): number {
 }
 
 /** Writes a new file and its folder. Writes beside its path, then links it there, which fails when the path exists. */
-function writeNew(path: string, pieces: readonly Uint8Array[]): void {
+async function writeNew(path: string, pieces: readonly Uint8Array[]): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
-    makeFolderSync(dirname(path));
-    const file = openSync(temporary, 'w');
-    try {
-      for (const piece of pieces) writeFileSync(file, piece);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    linkSync(temporary, path);
-    syncDirectorySync(dirname(path));
+    await disk.makeFolder(dirname(path));
+    await writePieces(disk, temporary, pieces);
+    await disk.link(temporary, path);
+    await syncDirectory(disk, dirname(path));
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     throw code === 'EEXIST'
@@ -100,6 +93,6 @@ function writeNew(path: string, pieces: readonly Uint8Array[]): void {
           exitCode: ExitCode.cannotCreate,
         });
   } finally {
-    rmSync(temporary, { force: true });
+    await disk.remove(temporary).catch(() => {});
   }
 }

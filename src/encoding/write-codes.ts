@@ -1,7 +1,6 @@
-import { dirname } from 'node:path';
 import { disk } from '../disk/disk.js';
+import { writeWhole } from '../disk/whole-file.js';
 import { pathsFileOf } from '../formats/paths-file.js';
-import { syncDirectorySync } from '../run/atomic-file.js';
 import { codeFilePieces } from './code-file.js';
 import type { CodeFormat } from './code-format.js';
 import { EncodingError } from './error.js';
@@ -24,26 +23,16 @@ export async function writeCodes(
   if (format !== 'csv') {
     const pathsFile = pathsFileOf(file);
     files.push(pathsFile);
-    await writeWhole(pathsFile, [Buffer.from(paths.map((path) => `${path}\n`).join(''))]);
+    await writeFile(pathsFile, [Buffer.from(paths.map((path) => `${path}\n`).join(''))]);
   }
-  await writeWhole(file, codeFilePieces(format, codes, bits, paths));
+  await writeFile(file, codeFilePieces(format, codes, bits, paths));
   return files;
 }
 
-async function writeWhole(path: string, pieces: Iterable<Uint8Array>): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
+async function writeFile(path: string, pieces: Iterable<Uint8Array>): Promise<void> {
   try {
-    const file = await disk.open(temporary, 'w');
-    try {
-      for (const piece of pieces) await file.append(piece);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await disk.rename(temporary, path);
-    syncDirectorySync(dirname(path));
+    await writeWhole(disk, path, pieces);
   } catch (cause) {
-    await disk.remove(temporary).catch(() => {});
     throw new EncodingError(
       'ENCODING_OUTPUT_UNUSABLE',
       `${path} cannot be written (${(cause as NodeJS.ErrnoException).code ?? cause}); what was encoded is kept, and the same command writes it again`,

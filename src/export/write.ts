@@ -1,12 +1,11 @@
 import { dirname, join } from 'node:path';
 import { disk } from '../disk/disk.js';
+import { writeWhole } from '../disk/whole-file.js';
 import { ExitCode } from '../errors.js';
 import { isAbsence } from '../run/presence.js';
 import { ExportError } from './error.js';
 import type { ExportedFile } from './files.js';
 
-/** Bytes written at a time, so that a signal is noticed between. */
-const chunkBytes = 8 * 2 ** 20;
 /** Larger files are not compared with what is there. */
 const mostComparedBytes = 2 ** 30;
 
@@ -41,7 +40,7 @@ export async function missingFiles(folder: string, files: readonly ExportedFile[
 
 /**
  * Writes the files of an export, and their folders. Each file is complete from the moment it has its name.
- * @param signal stops between two pieces; a file that is not complete is removed
+ * @param signal stops between two chunks; a file that is not complete is removed
  * @throws ExportError `EXPORT_WRITE`; the signal's reason when aborted
  */
 export async function writeFiles(
@@ -52,38 +51,16 @@ export async function writeFiles(
 ): Promise<void> {
   for (const { name, pieces } of files) {
     const path = join(folder, name);
-    const temporary = `${path}.${process.pid}.tmp`;
     try {
       await disk.makeFolder(dirname(path));
-      await writePieces(temporary, pieces, signal, onWritten);
-      await disk.rename(temporary, path);
+      await writeWhole(disk, path, pieces, (chunk) => {
+        onWritten(chunk.length);
+        signal.throwIfAborted();
+      });
     } catch (cause) {
-      await disk.remove(temporary).catch(() => {});
       signal.throwIfAborted();
       throw unwritable(path, cause);
     }
-  }
-}
-
-async function writePieces(
-  path: string,
-  pieces: readonly Uint8Array[],
-  signal: AbortSignal,
-  onWritten: (bytes: number) => void,
-): Promise<void> {
-  const file = await disk.open(path, 'w');
-  try {
-    for (const piece of pieces) {
-      for (let start = 0; start < piece.length; start += chunkBytes) {
-        signal.throwIfAborted();
-        const chunk = piece.subarray(start, start + chunkBytes);
-        await file.append(chunk);
-        onWritten(chunk.length);
-      }
-    }
-    await file.sync();
-  } finally {
-    await file.close();
   }
 }
 

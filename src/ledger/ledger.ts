@@ -1,6 +1,6 @@
-import { renameDurably, writeDurably } from '../checkpoint/durable.js';
 import { type Disk, type DiskOf, diskWithPatience, type OpenFile } from '../disk/disk.js';
 import { DiskError } from '../disk/error.js';
+import { renameDurably, writePieces } from '../disk/whole-file.js';
 import { shortDigest } from '../errors.js';
 import type { WireVector } from '../transport/wire-vector.js';
 import { chainStart, gradientSha256, type LedgerHeader, type LedgerStep, ledgerLine } from './entry.js';
@@ -63,7 +63,7 @@ export class Ledger {
     const temporary = `${path}.tmp`;
     try {
       await disk.remove(temporary);
-      await writeDurably(disk, temporary, [Buffer.from(lines.map((line) => `${line}\n`).join(''))]);
+      await writePieces(disk, temporary, [Buffer.from(lines.map((line) => `${line}\n`).join(''))], 'wx');
       await renameDurably(disk, temporary, path);
       const file = await disk.open(path, 'a');
       try {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import { disk } from '../../disk/disk.js';
+import { writePieces } from '../../disk/whole-file.js';
 import { quote } from '../../errors.js';
 import { ModelError } from '../error.js';
 import type { PublishedWeights } from './catalogue.js';
@@ -63,13 +64,7 @@ export async function fetchManifestWeights(
   await writing(path, async () => {
     const whole = join(folder, 'whole');
     await disk.makeFolder(dirname(path));
-    const file = await disk.open(whole, 'w');
-    try {
-      for (const piece of pieces) await file.append(piece);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await writePieces(disk, whole, pieces);
     await disk.rename(whole, path);
     await disk.remove(folder);
   });
