@@ -1,5 +1,6 @@
 import type { Tensor, TensorMap } from '../checkpoint/safetensors.js';
 import type { NetworkLayout, ParameterSpec } from '../model/layout.js';
+import { statisticsOf } from '../model/placement.js';
 import { torchShape, toTorchOrder } from '../model/torch-order.js';
 import type { WireWeights } from '../model/wire-weights.js';
 
@@ -23,21 +24,14 @@ export function valuesOf({ weights }: ExportedNetwork, { offset, size }: Paramet
  */
 export function stateDictionary(network: ExportedNetwork): TensorMap {
   const { layout, weights } = network;
-  const tensors: [string, Tensor][] = layout.parameters.map((spec) => [
+  const parameters: [string, Tensor][] = layout.parameters.map((spec) => [
     torchName(spec.name),
     { shape: torchShape(spec), data: toTorchOrder(valuesOf(network, spec), spec) },
   ]);
-  for (const { meanName, varianceName, offset, channels } of layout.batchNorms) {
-    const part = (values: Float32Array): Tensor => ({
-      shape: [channels],
-      data: values.slice(offset, offset + channels),
-    });
-    tensors.push(
-      [torchName(meanName), part(weights.mean)],
-      [torchName(varianceName), part(weights.variance)],
-    );
-  }
-  return Object.fromEntries(tensors);
+  const statistics = layout.batchNorms
+    .flatMap((batchNorm) => statisticsOf(weights, batchNorm))
+    .map(([name, data]): [string, Tensor] => [torchName(name), { shape: [data.length], data }]);
+  return Object.fromEntries([...parameters, ...statistics]);
 }
 
 /** Keras's names of a layer's tensors, and PyTorch's. */

@@ -30,6 +30,18 @@ export interface BatchNormSpec {
   readonly varianceName: string;
 }
 
+/** Copies of the running means and variances of a BatchNorm `[channels]`, each with its name in weight files. */
+export function statisticsOf(
+  { mean, variance }: { readonly mean: Float32Array; readonly variance: Float32Array },
+  { meanName, varianceName, offset, channels }: BatchNormSpec,
+): [name: string, values: Float32Array<ArrayBuffer>][] {
+  const part = (values: Float32Array) => values.slice(offset, offset + channels);
+  return [
+    [meanName, part(mean)],
+    [varianceName, part(variance)],
+  ];
+}
+
 /** Indices of a convolution's tensors in `parameters` and `batchNorms`. */
 interface Places {
   readonly filter: number;

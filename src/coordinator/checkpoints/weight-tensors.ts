@@ -1,5 +1,6 @@
 import type { TensorMap } from '../../checkpoint/safetensors.js';
 import type { ModelLayout } from '../../model/layout.js';
+import { statisticsOf } from '../../model/placement.js';
 import type { FlatWeights } from '../dispatch/outgoing-weights.js';
 
 /** Splits a flat vector by parameter. */
@@ -13,14 +14,11 @@ export function parameterTensors(layout: ModelLayout, values: Float32Array<Array
 }
 
 /** Copies the running statistics of every BatchNorm, by the names of weight files. */
-export function statisticsTensors(layout: ModelLayout, { mean, variance }: FlatWeights): TensorMap {
+export function statisticsTensors(layout: ModelLayout, weights: FlatWeights): TensorMap {
   return Object.fromEntries(
-    layout.batchNorms.flatMap(({ meanName, varianceName, offset, channels }) =>
-      [[meanName, mean] as const, [varianceName, variance] as const].map(([name, values]) => [
-        name,
-        { shape: [channels], data: values.slice(offset, offset + channels) },
-      ]),
-    ),
+    layout.batchNorms
+      .flatMap((batchNorm) => statisticsOf(weights, batchNorm))
+      .map(([name, data]) => [name, { shape: [data.length], data }]),
   );
 }
 

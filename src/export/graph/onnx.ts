@@ -1,5 +1,6 @@
 import { encodeOnnx, type OnnxNode, type OnnxTensor } from '../../formats/onnx.js';
 import type { ParameterSpec } from '../../model/layout.js';
+import { statisticsOf } from '../../model/placement.js';
 import { scalings } from '../../model/preprocess.js';
 import { torchShape, toTorchOrder } from '../../model/torch-order.js';
 import { version } from '../../run/version.js';
@@ -85,21 +86,13 @@ class Writer {
       }
       case 'batchNorm': {
         const { scale, offset, statistics } = operation;
-        const { mean, variance } = this.network.weights;
-        const moments = (label: string, values: Float32Array) => {
-          const own = values.slice(statistics.offset, statistics.offset + statistics.channels);
-          return this.constant(label, own, [statistics.channels]);
-        };
+        const moments = statisticsOf(this.network.weights, statistics).map(([label, values]) =>
+          this.constant(label, values, [statistics.channels]),
+        );
         this.node(
           'BatchNormalization',
           name,
-          [
-            input,
-            this.parameter(scale),
-            this.parameter(offset),
-            moments(statistics.meanName, mean),
-            moments(statistics.varianceName, variance),
-          ],
+          [input, this.parameter(scale), this.parameter(offset), ...moments],
           { epsilon: { float: this.network.layout.epsilon } },
         );
         break;

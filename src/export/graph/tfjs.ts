@@ -5,6 +5,7 @@ import {
   type TfjsNode,
 } from '../../formats/tfjs-graph.js';
 import type { ParameterSpec } from '../../model/layout.js';
+import { statisticsOf } from '../../model/placement.js';
 import { normalizeImages } from '../../model/preprocess.js';
 import { version } from '../../run/version.js';
 import { type ExportedNetwork, valuesOf } from '../network.js';
@@ -74,17 +75,10 @@ class Writer {
         break;
       case 'batchNorm': {
         const { scale, offset, statistics } = operation;
-        const { mean, variance } = this.network.weights;
-        const moments = (label: string, values: Float32Array) => {
-          const own = values.slice(statistics.offset, statistics.offset + statistics.channels);
-          return this.constant(label, own, [statistics.channels]);
-        };
-        const tensors = [
-          this.parameter(scale),
-          this.parameter(offset),
-          moments(statistics.meanName, mean),
-          moments(statistics.varianceName, variance),
-        ];
+        const moments = statisticsOf(this.network.weights, statistics).map(([label, values]) =>
+          this.constant(label, values, [statistics.channels]),
+        );
+        const tensors = [this.parameter(scale), this.parameter(offset), ...moments];
         this.node('FusedBatchNormV3', name, [input, ...tensors], {
           T: float,
           U: float,
