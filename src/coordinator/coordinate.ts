@@ -177,6 +177,7 @@ function coordinationOf(
         run,
         console,
         directory,
+        dataset,
         fleet,
         events,
         link,

@@ -19,12 +19,33 @@ message Event {
 }
 message Summary {
   repeated Value value = 1;
-  message Value { string tag = 1; float simple_value = 2; }
+  message Value {
+    string tag = 1;
+    oneof value { float simple_value = 2; Image image = 4; }
+    SummaryMetadata metadata = 9;
+  }
+  message Image { int32 height = 1; int32 width = 2; int32 colorspace = 3; bytes encoded_image_string = 4; }
+}
+message SummaryMetadata {
+  PluginData plugin_data = 1;
+  string summary_description = 3;
+  message PluginData { string plugin_name = 1; }
 }
 message SessionLog { int32 status = 1; }
 `;
 
 const eventType = protobuf.parse(source, { keepCase: true }).root.lookupType('Event');
+
+/** A picture, as JPEG or PNG. */
+export interface ImageContent {
+  readonly kind: 'image';
+  readonly tag: string;
+  /** What it shows, for readers. */
+  readonly description: string;
+  readonly width: number;
+  readonly height: number;
+  readonly encoded: Uint8Array;
+}
 
 /** What an event says, at a step of the run. */
 export interface FileEvent {
@@ -35,13 +56,16 @@ export interface FileEvent {
     | { readonly kind: 'version' }
     /** A process begins here: a reader forgets what it has of this step and later ones. */
     | { readonly kind: 'start' }
-    | { readonly kind: 'scalars'; readonly values: Readonly<Record<string, number>> };
+    | { readonly kind: 'scalars'; readonly values: Readonly<Record<string, number>> }
+    | ImageContent;
 }
 
 /** The first version in which a start makes readers forget later steps. */
 const fileVersion = 'brain.Event:2';
 /** TensorFlow's number of a session's start. */
 const sessionStart = 1;
+/** TensorFlow's number of red, green and blue. */
+const rgb = 3;
 const headBytes = 12;
 const tailBytes = 4;
 
@@ -59,6 +83,12 @@ export function encodeEvent({ seconds, step, content }: FileEvent): Buffer {
 function contentMessage(content: FileEvent['content']): object {
   if (content.kind === 'version') return { file_version: fileVersion };
   if (content.kind === 'start') return { session_log: { status: sessionStart } };
+  if (content.kind === 'image') {
+    const { tag, description, width, height, encoded } = content;
+    const image = { width, height, colorspace: rgb, encoded_image_string: encoded };
+    const metadata = { plugin_data: { plugin_name: 'images' }, summary_description: description };
+    return { summary: { value: [{ tag, image, metadata }] } };
+  }
   const value = Object.entries(content.values).map(([tag, each]) => ({ tag, simple_value: each }));
   return { summary: { value } };
 }
@@ -86,11 +116,22 @@ export function readEvents(bytes: Buffer): PlacedEvent[] {
   return events;
 }
 
+interface ValueMessage {
+  readonly tag: string;
+  readonly simple_value?: number;
+  readonly image?: {
+    readonly width: number;
+    readonly height: number;
+    readonly encoded_image_string: Uint8Array;
+  };
+  readonly metadata?: { readonly summary_description?: string };
+}
+
 interface EventMessage {
   readonly wall_time?: number;
   readonly step?: number;
   readonly session_log?: object;
-  readonly summary?: { readonly value?: readonly { readonly tag: string; readonly simple_value?: number }[] };
+  readonly summary?: { readonly value?: readonly ValueMessage[] };
 }
 
 function eventOf(message: Uint8Array): FileEvent {
@@ -98,8 +139,18 @@ function eventOf(message: Uint8Array): FileEvent {
   const { wall_time: seconds = 0, step = 0, session_log, summary } = found;
   if (session_log) return { seconds, step, content: { kind: 'start' } };
   if (!summary) return { seconds, step, content: { kind: 'version' } };
+  const [first] = summary.value ?? [];
+  if (first?.image) return { seconds, step, content: imageOf(first.tag, first.image, first.metadata) };
   const values = (summary.value ?? []).map(({ tag, simple_value = 0 }) => [tag, simple_value]);
   return { seconds, step, content: { kind: 'scalars', values: Object.fromEntries(values) } };
+}
+
+function imageOf(
+  tag: string,
+  { width, height, encoded_image_string: encoded }: NonNullable<ValueMessage['image']>,
+  metadata: ValueMessage['metadata'],
+): ImageContent {
+  return { kind: 'image', tag, description: metadata?.summary_description ?? '', width, height, encoded };
 }
 
 /** A checksum that is not itself a checksum's usual input: rotated by 15 bits, and a constant added. */

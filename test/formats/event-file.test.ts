@@ -28,6 +28,14 @@ const events: FileEvent[] = [
   { seconds: 12, step: 8, content: { kind: 'scalars', values: { 'loss/total': 0.5, mAP: 0.25 } } },
 ];
 
+test('a picture is read with its size and its description', () => {
+  const content = { kind: 'image', tag: 'a', description: 'b', width: 3, height: 2 } as const;
+  const event = { seconds: 1, step: 2, content: { ...content, encoded: Buffer.from('jpeg') } };
+  const [read] = readEvents(encodeEvent(event));
+  expect(read!.event).toMatchObject({ seconds: 1, step: 2, content });
+  expect(Buffer.from((read!.event.content as typeof event.content).encoded).toString()).toBe('jpeg');
+});
+
 test('events are read as they were written', () => {
   const bytes = Buffer.concat(events.map(encodeEvent));
   const read = readEvents(bytes);

@@ -1,6 +1,7 @@
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { parse } from 'yaml';
 import { interruptProcess } from '../../src/console/interrupt.js';
 import { ExitCode } from '../../src/errors.js';
 import { exportRun } from '../../src/export/command.js';

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { systemClock } from '../../clock.js';
 import type { Console } from '../../console/console.js';
+import type { Dataset } from '../../data/dataset.js';
 import { diskWatch } from '../../disk/watch.js';
 import { RunPage, type RunSource } from '../../live/serve/run-page.js';
 import { summaryOf } from '../../live/summary.js';
@@ -26,11 +27,13 @@ import { PageControl } from './page-control.js';
 import { progressLog } from './progress-log.js';
 import { publishedEvents } from './published-events.js';
 import { isDoneAt, tensorboardScalars } from './tensorboard.js';
+import { TensorboardGallery } from './tensorboard-gallery.js';
 
 export interface MonitoringOptions {
   readonly run: TrainingRun;
   readonly console: Console;
   readonly directory: RunDirectory;
+  readonly dataset: Dataset;
   readonly fleet: Fleet;
   readonly state: RunState;
   /** The checkpoint from which the run was resumed; null when it began anew. */
@@ -47,6 +50,7 @@ export interface MonitoringOptions {
 export class Monitoring {
   private readonly endAnnouncements: () => void;
   private readonly subscribers: readonly Subscriber[];
+  private readonly gallery: TensorboardGallery | null;
   /** `writtenMs` is a time of `performance.now`. It is below 0 when an earlier process wrote the checkpoint. */
   private lastCheckpoint: { name: string; writtenMs: number } | null;
 
@@ -64,6 +68,12 @@ export class Monitoring {
       writtenMs: performance.now() - (Date.now() - restoredFrom.created.getTime()),
     };
     const { remaining } = metrics.training;
+    this.gallery =
+      eventFiles &&
+      new TensorboardGallery(
+        { dataset: options.dataset, state, bits: run.spec.bits, log: console.log, nowMs: Date.now },
+        (event) => eventFiles.write(event),
+      );
     this.subscribers = [
       // The metrics come first: they estimate the time left, which the progress log shows.
       (event) => metrics.take(event),
@@ -73,6 +83,7 @@ export class Monitoring {
       ...(eventFiles
         ? [tensorboardScalars({ spec: run.spec, state }, (event) => eventFiles.write(event), Date.now)]
         : []),
+      ...(this.gallery ? [this.gallery.take] : []),
       (event) => {
         if (event.type !== 'checkpoint.written') return;
         this.lastCheckpoint = { name: event.name, writtenMs: performance.now() };
@@ -186,6 +197,7 @@ export class Monitoring {
 
   async close(): Promise<void> {
     this.endAnnouncements();
+    await this.gallery?.close();
     await this.eventFiles?.close();
     await this.server?.close();
     this.pageControl.close();

@@ -66,9 +66,9 @@ export function isDoneAt(position: RunPosition): (event: FileEvent) => boolean {
   const { globalStep, iteration, epoch, step, phase } = position;
   const iterationIsDone = iteration > 0 && epoch === 0 && step === 0 && phase === 'train';
   return ({ step: ofEvent, content }) => {
-    if (content.kind !== 'scalars') return true;
+    if (content.kind !== 'scalars' && content.kind !== 'image') return true;
     if (ofEvent !== globalStep) return ofEvent < globalStep;
-    const tags = Object.keys(content.values);
+    const tags = content.kind === 'image' ? [content.tag] : Object.keys(content.values);
     const comesAgain = (group: string) => tags.some((tag) => tag.startsWith(`${group}/`));
     if (comesAgain('evaluation')) return iterationIsDone;
     if (comesAgain('codes')) return iterationIsDone || phase === 'evaluate';
