@@ -1,7 +1,5 @@
 import { z } from 'zod';
-import { disk } from '../disk/disk.js';
-import { ExitCode } from '../errors.js';
-import { CheckpointError, reasonOf } from './error.js';
+import { CheckpointError } from './error.js';
 
 /**
  * Named tensors in one file, in Hugging Face's safetensors format: the header's length as uint64, a JSON header, then
@@ -171,18 +169,4 @@ function parseHeader(bytes: Uint8Array, fail: (what: string, cause?: unknown) =>
     return [name, tensor.data] as const;
   });
   return { layout, metadata: metadata.data };
-}
-
-/** Reads a tensor file from disk. Throws as `decodeSafetensors`, or `CHECKPOINT_READ` when the file cannot be read. */
-export async function readSafetensors(path: string): Promise<TensorFile> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await disk.readFile(path);
-  } catch (error) {
-    throw new CheckpointError('CHECKPOINT_READ', `Tensor file ${path} cannot be read: ${reasonOf(error)}.`, {
-      exitCode: ExitCode.missingInput,
-      cause: error,
-    });
-  }
-  return decodeSafetensors(bytes, path);
 }

@@ -71,7 +71,7 @@ export function addTrainingWorkersOptions(command: Command): Command {
 }
 
 /** Parses an option that is `auto`, `all`, `none`, or numbers and UUIDs of GPUs with commas between them. */
-export function deviceNames(text: string): DeviceNames {
+function deviceNames(text: string): DeviceNames {
   if (text === 'auto' || text === 'all' || text === 'none') return text;
   const names = text.split(',').map((name) => name.trim());
   if (names.every((name) => deviceId.test(name))) return names;

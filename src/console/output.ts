@@ -2,7 +2,7 @@ import { ExitCode, FcaenetError } from '../errors.js';
 import type { LineSink } from './log.js';
 
 /** The result of a command could not be written: `OUTPUT_LOST`. */
-export class OutputError extends FcaenetError {
+class OutputError extends FcaenetError {
   override readonly name = 'OutputError';
 
   constructor(cause: NodeJS.ErrnoException) {

@@ -13,7 +13,7 @@ const largestFileBytes = 1 << 26;
 const kind = 'fcaenet search';
 
 /** Settings that a search may choose, and no others: a file from elsewhere cannot change where a run writes. */
-export const tunablePaths = [
+const tunablePaths = [
   'spec.loss.alpha',
   'spec.loss.beta',
   'spec.schedule.learningRate',

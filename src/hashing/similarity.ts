@@ -47,8 +47,8 @@ export interface CodeSummary {
 }
 
 /**
- * Summarises database codes `[n, bits]`, ±1 or all 0, with labels `[n]`. Every number is an integer, so the sums are exact in any
- * order.
+ * Summarises database codes `[n, bits]`, ±1 or all 0, with labels `[n]`. Every number is an integer, so the sums are
+ * exact in any order.
  */
 export function summarizeCodes(input: {
   codes: Int8Array;

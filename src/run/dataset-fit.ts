@@ -4,7 +4,8 @@ import type { DatasetKind, TrainingRun } from './training-run.js';
 
 /**
  * Checks that a run fits its dataset. Fails for another dataset than the run file names, for more samples than training
- * images, and, if the network is trained, for a batch with a microbatch of fewer than two values per BatchNorm channel, which has no variance.
+ * images, and, if the network is trained, for a batch with a microbatch of fewer than two values per BatchNorm channel,
+ * which has no variance.
  * @param found the layout of the dataset's folder, and n, the images of its train split
  * @throws RunFileError RUN_DOES_NOT_FIT_DATASET
  */

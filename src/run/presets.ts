@@ -8,7 +8,6 @@ import type { DatasetKind, Operation, TrainingRunSpec } from './training-run.js'
  * A preset sets everything except the dataset's path. `paper` requires the code length and the dataset, because its
  * schedule and sample size depend on them.
  */
-export type Preset = NonNullable<WrittenSpec['preset']>;
 export type PresetSpec = Omit<TrainingRunSpec, 'dataset' | 'operation' | 'erasing'> & {
   readonly dataset: { readonly sampleSize: number };
 };

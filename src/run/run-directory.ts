@@ -25,8 +25,8 @@ export type ResumeMode = 'new' | 'resume' | 'auto';
 
 /**
  * `runs/NAME`: `run.yaml` (all settings), `pictures.json`, `checkpoints/`, `terms/`, `events.jsonl`, the ledger and, at
- * the end, `result.json`. One process at a time holds it, as long as it renews its lock. `isHeld` tells a process whether it was
- * replaced after a pause.
+ * the end, `result.json`. One process at a time holds it, as long as it renews its lock. `isHeld` tells a process
+ * whether it was replaced after a pause.
  */
 export class RunDirectory {
   readonly runFile: string;

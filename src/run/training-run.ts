@@ -147,7 +147,10 @@ export interface Operation {
   readonly listen: string;
   /** The coordinator's PEM files; null is plain text, allowed on loopback only. */
   readonly tls: { readonly certificate: string; readonly key: string; readonly authority: string } | null;
-  /** Address of the run's page and /metrics, HOST:PORT. auto is 127.0.0.1:9464, or a free port if that is in use. off disables it. */
+  /**
+   * Address of the run's page and /metrics, HOST:PORT. auto is 127.0.0.1:9464, or a free port if that is in use. off
+   * disables it.
+   */
   readonly metrics: string;
   /** The page of the run, which is at the address of /metrics. */
   readonly monitor: {

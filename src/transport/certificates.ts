@@ -81,9 +81,10 @@ export async function makeCertificates(options: CertificatesOptions): Promise<vo
         await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
       ],
     });
-    write(join(directory, holder, 'tls.crt'), certificate.toString('pem'), 0o644);
-    write(join(directory, holder, 'tls.key'), await pemOf(keys.privateKey), 0o600);
-    write(join(directory, holder, 'ca.crt'), authority.toString('pem'), 0o644);
+    const files = tlsFilesIn(directory, holder);
+    write(files.certificate, certificate.toString('pem'), 0o644);
+    write(files.key, await pemOf(keys.privateKey), 0o600);
+    write(files.authority, authority.toString('pem'), 0o644);
   };
   try {
     for (const folder of ['authority', 'coordinator', 'worker']) {

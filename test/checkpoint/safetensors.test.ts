@@ -1,14 +1,6 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  decodeSafetensors,
-  encodeSafetensors,
-  readSafetensors,
-  type Tensor,
-} from '../../src/checkpoint/safetensors.js';
+import { decodeSafetensors, encodeSafetensors, type Tensor } from '../../src/checkpoint/safetensors.js';
 
 const tensors: Record<string, Tensor> = {
   bytes: { shape: [3], data: Uint8Array.of(1, 2, 255) },
@@ -279,18 +271,4 @@ test.each([
   expect(() => encodeSafetensors(map as Record<string, Tensor>)).toThrow(
     expect.objectContaining({ code: 'CHECKPOINT_SAFETENSORS', exitCode: 65, message }),
   );
-});
-
-test('files are read from disk, and a missing one is named', async () => {
-  const path = join(await mkdtemp(join(tmpdir(), 'fcaenet-')), 'w.safetensors');
-  await expect(readSafetensors(path)).rejects.toThrow(
-    expect.objectContaining({
-      code: 'CHECKPOINT_READ',
-      exitCode: 66,
-      message: `Tensor file ${path} cannot be read: ENOENT: no such file or directory, open '${path}'.`,
-      cause: expect.objectContaining({ code: 'ENOENT' }),
-    }),
-  );
-  await writeFile(path, encodeSafetensors(tensors));
-  expect((await readSafetensors(path)).tensors).toEqual(tensors);
 });

@@ -12,7 +12,7 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
-import { readSafetensors } from '../../src/checkpoint/safetensors.js';
+import { decodeSafetensors } from '../../src/checkpoint/safetensors.js';
 import { readManifest, readState } from '../../src/checkpoint/state.js';
 import { CheckpointStore } from '../../src/checkpoint/store.js';
 import { disk } from '../../src/disk/disk.js';
@@ -68,7 +68,8 @@ test('a run without checkpoints has none to load', async () => {
 test('weights open as a plain tensor file', async () => {
   const state = stateAt(1);
   const { name } = await store.save(state, { best: false });
-  const { tensors } = await readSafetensors(join(directory, name, 'weights.safetensors'));
+  const file = 'weights.safetensors';
+  const { tensors } = decodeSafetensors(await readFile(join(directory, name, file)), file);
   expect(tensors).toEqual(state.tensors.weights);
 });
 

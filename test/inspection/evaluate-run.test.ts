@@ -1,7 +1,7 @@
 import { cp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { readSafetensors } from '../../src/checkpoint/safetensors.js';
+import { decodeSafetensors } from '../../src/checkpoint/safetensors.js';
 import { interruptProcess } from '../../src/console/interrupt.js';
 import { readPictureList } from '../../src/data/picture-list.js';
 import { packCodes } from '../../src/hashing/codes.js';
@@ -38,7 +38,8 @@ afterAll(() => small.remove());
 test('a run directory says enough to rank its queries again: codes, and the class of each row', async () => {
   const directory = RunDirectory.at(join(small.folder, 'runs', 'small'));
   const latest = (await readFile(join(directory.checkpoints, 'latest'), 'utf8')).trim();
-  const { tensors } = await readSafetensors(join(directory.checkpoints, latest, 'codes.safetensors'));
+  const file = 'codes.safetensors';
+  const { tensors } = decodeSafetensors(await readFile(join(directory.checkpoints, latest, file)), file);
   const pictures = readPictureList(directory)!;
   const bits = 12;
   expect([tensors.V!.shape, tensors.Q!.shape]).toEqual([

@@ -20,7 +20,10 @@ export class Intruder {
     this.closed = new Promise((resolve) => this.session.once('close', resolve));
   }
 
-  /** Opens a Join call and sends `frames`, and nothing more where it `ends`; resolves with gRPC's status and its message, or null where there is none. */
+  /**
+   * Opens a Join call and sends `frames`, and nothing more where it `ends`; resolves with gRPC's status and its
+   * message, or null where there is none.
+   */
   async join(
     frames: readonly Buffer[],
     headers: Record<string, string> = {},

@@ -3,8 +3,8 @@ import type { Member } from './member.js';
 import type { Candidate } from './redundant-work.js';
 
 /**
- * Contiguous shares of microbatches, by the numbers of the workers' devices. When every worker already holds some of them, each goes to one that does not hold
- * it.
+ * Contiguous shares of microbatches, by the numbers of the workers' devices. When every worker already holds some of
+ * them, each goes to one that does not hold it.
  */
 export function contiguousShares(
   units: readonly number[],

@@ -59,7 +59,8 @@ export interface TrainingLoopOptions {
 
 /**
  * Method 1.10. Each iteration has epochs of optimiser steps over the sampled images, an update of the database codes,
- * and an evaluation when one is due. A method on features has one iteration without epochs. The state changes only in code without an `await`, so an interruption never finds a partial change.
+ * and an evaluation when one is due. A method on features has one iteration without epochs. The state changes only in
+ * code without an `await`, so an interruption never finds a partial change.
  */
 export class TrainingLoop {
   /** Memory for what the next step makes of parameters and momentum; null before the first step. */

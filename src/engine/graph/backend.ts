@@ -115,6 +115,6 @@ export class GraphBackend extends tf.KernelBackend {
 }
 
 /** Model code did something that no graph can hold. */
-export function notTraced(what: string): EngineError {
+function notTraced(what: string): EngineError {
   return new EngineError('ENGINE_GRAPH', `A TensorFlow graph cannot hold ${what}.`);
 }

@@ -24,8 +24,9 @@ interface PaddedKernel {
 const lowestFloat = -3.4028234663852886e38;
 
 /**
- * tfjs-node refuses padding given in one number for the convolution, its gradients and pooling. These kernels of the backend are replaced by ones that lay the padding
- * around the operand, compute without padding, and cut it off a gradient. Calling it again is harmless.
+ * tfjs-node refuses padding given in one number for the convolution, its gradients and pooling. These kernels of the
+ * backend are replaced by ones that lay the padding around the operand, compute without padding, and cut it off a
+ * gradient. Calling it again is harmless.
  */
 export function registerExplicitPadding(backendName: string): void {
   for (const kernel of [convolution, inputGradient, filterGradient, maxPool, maxPoolGradient]) {

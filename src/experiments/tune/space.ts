@@ -5,7 +5,7 @@ import type { TrainingRunSpec } from '../../run/training-run.js';
 import type { TunablePath, TunedValues } from '../tuned-file.js';
 
 /** What a search can vary, by its name on the command line. */
-export const dimensions = {
+const dimensions = {
   alpha: {
     path: 'spec.loss.alpha',
     isUsed: ({ method }) => usesPositives(method),

@@ -14,7 +14,7 @@ export async function activeView(directory: RunDirectory): Promise<RunView | nul
 }
 
 /** The view in a coordinator's answer; null when it has none, such as that of an older coordinator. */
-export function viewIn(answer: string): RunView | null {
+function viewIn(answer: string): RunView | null {
   const reply = controlReplySchema.parse(JSON.parse(answer));
   return reply.ok && 'view' in reply ? (reply.view as RunView) : null;
 }

@@ -31,7 +31,7 @@ export function modelOf({ name, slice }: GpuDevice): string {
 }
 
 /** The value of CUDA_VISIBLE_DEVICES that shows this device alone. Numbers count by PCI bus id. */
-export function visibleIdOf({ uuid, index }: GpuDevice): string {
+function visibleIdOf({ uuid, index }: GpuDevice): string {
   return uuid ?? String(index);
 }
 

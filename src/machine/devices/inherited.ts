@@ -1,7 +1,7 @@
 import type { FoundDevices } from './device.js';
 
 /** Environment variable by which a process tells a child which device is its own, as JSON. */
-export const devicesVariable = 'FCAENET_DEVICES';
+const devicesVariable = 'FCAENET_DEVICES';
 
 /** What the parent of this process found and gave it; null where no parent did. */
 export function inheritedDevices(environment: NodeJS.ProcessEnv): FoundDevices | null {

@@ -91,9 +91,9 @@ const deviceTotals: readonly (readonly [
 ];
 
 /**
- * Metrics of each worker, and of each device of workers that have several. The label is the worker's slot, the smallest number that was free when it joined. So there are
- * never more series than allowed workers, with any names of pods. The series end when the worker leaves. The next worker in
- * the slot begins at 0.
+ * Metrics of each worker, and of each device of workers that have several. The label is the worker's slot, the smallest
+ * number that was free when it joined. So there are never more series than allowed workers, with any names of pods. The
+ * series end when the worker leaves. The next worker in the slot begins at 0.
  */
 export function registerWorkerMetrics(
   instruments: Instruments,
