@@ -2,8 +2,7 @@ import { type Disk, type DiskOf, diskWithPatience, type OpenFile } from '../disk
 import { DiskError } from '../disk/error.js';
 import { renameDurably, writePieces } from '../disk/whole-file.js';
 import { shortDigest } from '../errors.js';
-import type { WireVector } from '../transport/wire-vector.js';
-import { chainStart, gradientSha256, type LedgerHeader, type LedgerStep, ledgerLine } from './entry.js';
+import { chainStart, type LedgerHeader, type LedgerStep, ledgerLine } from './entry.js';
 import { LedgerError } from './error.js';
 import { readLedger } from './reader.js';
 
@@ -79,18 +78,11 @@ export class Ledger {
   }
 
   /**
-   * Records a step. A later `sync` includes it. Resolves when the previous step is on its way to the file. The digest
-   * is computed immediately: another thread would need a copy of the gradient, and copying takes longer.
-   * @param gradient the summed gradient `[parameters]`; it may change after the call
-   * @param digest its SHA-256 (hex), where it is known
+   * Records a step. A later `sync` includes it. Resolves when the previous step is on its way to the file.
    * @throws LedgerError LEDGER_WRITE when an earlier line could not be written
    */
-  async record(
-    step: Omit<LedgerStep, 'gradientSha256'>,
-    gradient: WireVector,
-    digest = gradientSha256(gradient),
-  ): Promise<void> {
-    const { text, hash } = ledgerLine({ ...step, gradientSha256: digest }, this.hash);
+  async record(step: LedgerStep): Promise<void> {
+    const { text, hash } = ledgerLine(step, this.hash);
     this.hash = hash;
     this.buffer += `${text}\n`;
     if (this.buffer.length >= bufferCharacters) void this.flush();

@@ -233,7 +233,12 @@ describe('a ledger that does not lead to the newest checkpoint', () => {
     for (const step of [1, 2, 3]) {
       const globalStep = step - 1;
       const where = { term: 1, iteration: 0, epoch: 0, step: globalStep, globalStep };
-      await written.record({ ...where, batch: 'b'.repeat(64), leaves: [4] }, Float32Array.of(step));
+      await written.record({
+        ...where,
+        batch: 'b'.repeat(64),
+        leaves: [4],
+        gradientSha256: String(step).repeat(64),
+      });
       await checkpoints.saveAndWait(stateOf(step), origin, written, notify);
     }
     await written.close();

@@ -25,6 +25,7 @@ const stepAt = (globalStep: number) => ({
   globalStep,
   batch: 'c'.repeat(64),
   leaves: [4, 4],
+  gradientSha256: String(globalStep).padStart(64, '0'),
 });
 
 let folder: string;
@@ -36,7 +37,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 async function record(ledger: Ledger, from: number, to: number): Promise<void> {
-  for (let step = from; step < to; step++) await ledger.record(stepAt(step), Float32Array.of(step));
+  for (let step = from; step < to; step++) await ledger.record(stepAt(step));
 }
 
 /** A ledger of some steps, and its lines. */

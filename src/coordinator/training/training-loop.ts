@@ -7,7 +7,6 @@ import { imagesPerAnchor, pairLoss } from '../../methods/methods.js';
 import type { ModelLayout } from '../../model/layout.js';
 import type { TrainingRunSpec } from '../../run/training-run.js';
 import { advance, evaluationIsDue, learningRateAt } from '../../schedule/schedule.js';
-import type { WireVector } from '../../transport/wire-vector.js';
 import type { StepSum, UpdatingStep } from '../dispatch/gradient-work.js';
 import { encodeContext, type IterationMessage, OutgoingWeights } from '../dispatch/outgoing-weights.js';
 import type { WorkerPool } from '../dispatch/pool.js';
@@ -105,11 +104,11 @@ export class TrainingLoop {
       const description = paired ? { ...described, leaf: paired.leaf } : described;
       const summed = await this.options.runStep(description, this.surroundings());
       const sum = paired ? { ...summed, losses: paired.losses } : summed;
-      const sha256 = sum.gradientSha256 ?? (await description.update.whole(sum.gradient));
+      const gradientSha256 = sum.gradientSha256 ?? (await description.update.whole(sum.gradient));
       await this.options.beforeFinishing(state.position.globalStep + 1);
       // There is no await between recording, applying and advancing. So a checkpoint always has ledger and state of the
       // same step.
-      const recorded = this.record(description, sum.gradient, sha256);
+      const recorded = this.record(description, gradientSha256);
       this.spare = state.trained;
       state.applyStep(layout, description.update.into, pairs?.storesOutputs ? anchors : positions, sum);
       state.position = advance(state.position, steps);
@@ -220,16 +219,11 @@ export class TrainingLoop {
   }
 
   /** Records the step's samples and gradient in the ledger. Call it before the state changes. */
-  private record(
-    { tree, batchSha256: batch }: DescribedStep,
-    gradient: WireVector,
-    gradientSha256: string,
-  ): Promise<void> {
+  private record({ tree, batchSha256: batch }: DescribedStep, gradientSha256: string): Promise<void> {
     const { term, state, ledger } = this.options;
     const { iteration, epoch, step, globalStep } = state.position;
     const leaves = tree.leaves.map((index) => tree.rowCount(index));
-    const entry = { term, iteration, epoch, step, globalStep, batch, leaves };
-    return ledger.record(entry, gradient, gradientSha256);
+    return ledger.record({ term, iteration, epoch, step, globalStep, batch, leaves, gradientSha256 });
   }
 
   /** What the iteration's loss needs of V. */

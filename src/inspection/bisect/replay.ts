@@ -7,7 +7,6 @@ import type { Identity } from '../../identity/identity.js';
 import { gradientSha256 } from '../../ledger/entry.js';
 import { payloadDigest } from '../../reduction/payload.js';
 import { runSampler } from '../../schedule/run-sampler.js';
-import type { WireVector } from '../../transport/wire-vector.js';
 import { withLocalWorkers } from '../local-fleet.js';
 import type { OpenedRun } from './opened-run.js';
 import { type NamedTensors, payloadTensors, stateTensors } from './tensors.js';
@@ -63,11 +62,9 @@ export async function replayStep(opened: OpenedRun, globalStep: number, console:
   });
   let identity: Identity | null = null;
   let otherThanLedgerAtStep: number | null = null;
-  const note = (step: number, gradient: WireVector) => {
-    const sha256 = gradientSha256(gradient);
+  const note = (step: number, sha256: string) => {
     if (sha256 !== steps[step]!.gradientSha256) otherThanLedgerAtStep ??= step + 1;
     task.update(step + 1);
-    return sha256;
   };
   const leaves = new Map<number, ReplayedLeaf>();
   let stepSha256 = '';
@@ -89,7 +86,7 @@ export async function replayStep(opened: OpenedRun, globalStep: number, console:
         state,
         lane: new DirectLane(),
         notify: () => {},
-        ledger: { record: async (step, gradient) => void note(step.globalStep, gradient) },
+        ledger: { record: async (step) => note(step.globalStep, step.gradientSha256) },
         runStep: async (step, around) => {
           if (state.position.globalStep < globalStep) return runGradientStep(step, around);
           const sum = await runGradientStep(
@@ -105,7 +102,8 @@ export async function replayStep(opened: OpenedRun, globalStep: number, console:
             },
             around,
           );
-          stepSha256 = note(globalStep, sum.gradient);
+          stepSha256 = gradientSha256(sum.gradient);
+          note(globalStep, stepSha256);
           throw arrived;
         },
         beforeStep: async () => {},
