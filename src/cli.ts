@@ -62,6 +62,7 @@ runMain(async () => {
         (await import('./commands/weights-actions.js')).convertWeightsFile(path, output),
       fetch: async (name, options) =>
         (await import('./commands/weights-actions.js')).fetchPublishedWeights(name, options),
+      publish: async (options) => (await import('./export/publish-weights.js')).publishWeights(options),
     },
     completion: async (whole, shell) =>
       (await import('./commands/completion/action.js')).printCompletion(whole, shell),

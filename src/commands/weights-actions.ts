@@ -4,10 +4,11 @@ import { onInterrupt } from '../console/interrupt.js';
 import type { ProgressTask } from '../console/progress.js';
 import { disk } from '../disk/disk.js';
 import { syncDirectory, writePieces } from '../disk/whole-file.js';
-import { ExitCode } from '../errors.js';
+import { ExitCode, quote } from '../errors.js';
 import { ModelError } from '../model/error.js';
 import { findPublished } from '../model/weights/catalogue.js';
-import { fetchWeights } from '../model/weights/fetch.js';
+import { type FetchOptions, fetchWeights } from '../model/weights/fetch.js';
+import { fetchPublishedFolder } from '../model/weights/fetch-folder.js';
 import { fetchManifestWeights } from '../model/weights/fetch-manifest.js';
 import { convertWeights, inspectWeights } from '../model/weights/inspect.js';
 import type { FetchWeightsOptions } from './weights.js';
@@ -40,9 +41,7 @@ export async function convertWeightsFile(path: string, output: string): Promise<
 
 /** `fcaenet weights fetch`: downloads, checks the digest, then the tensors. Throws the errors of these steps. */
 export async function fetchPublishedWeights(name: string, { output }: FetchWeightsOptions): Promise<void> {
-  const published = findPublished(name);
-  const path = output ?? published.file;
-  const fetch = published.url.endsWith('.json') ? fetchManifestWeights : fetchWeights;
+  const { path, fetch } = /^https?:/i.test(name) ? folderAt(name, output) : listed(name, output);
   const console = openConsole('beside');
   const leave = new AbortController();
   const restoreSignals = onInterrupt(() =>
@@ -50,7 +49,7 @@ export async function fetchPublishedWeights(name: string, { output }: FetchWeigh
   );
   let task: ProgressTask | undefined;
   try {
-    const downloaded = await fetch(published, path, {
+    const downloaded = await fetch({
       signal: leave.signal,
       onProgress: (done, total) => {
         if (total === undefined) return;
@@ -67,6 +66,32 @@ export async function fetchPublishedWeights(name: string, { output }: FetchWeigh
     restoreSignals();
     console.close();
   }
+}
+
+interface Source {
+  readonly path: string;
+  fetch(options: FetchOptions): Promise<boolean>;
+}
+
+/** @throws ModelError `MODEL_WEIGHTS_NAME` */
+function listed(name: string, output: string | undefined): Source {
+  const published = findPublished(name);
+  const path = output ?? published.file;
+  const fetch = published.url.endsWith('.json') ? fetchManifestWeights : fetchWeights;
+  return { path, fetch: (options) => fetch(published, path, options) };
+}
+
+/** @throws ModelError `MODEL_WEIGHTS_NAME` for a URL that is none, and where no folder is named */
+function folderAt(url: string, output: string | undefined): Source {
+  const fail = (message: string) =>
+    new ModelError('MODEL_WEIGHTS_NAME', message, { exitCode: ExitCode.usage });
+  if (!URL.canParse(url)) {
+    throw fail(`${quote(url)} is not a URL, expected one such as https://models.example/cub-48.`);
+  }
+  if (output === undefined) {
+    throw fail(`Weights of a URL need --output, the folder that ${quote(url)} is downloaded to.`);
+  }
+  return { path: output, fetch: (options) => fetchPublishedFolder(url, output, options) };
 }
 
 function toMegabytes(bytes: number): number {

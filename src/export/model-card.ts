@@ -23,6 +23,24 @@ export function modelCardFile(run: TrainedRun, pictures: PictureList | null): Ex
 }
 
 function modelCard(run: TrainedRun, pictures: PictureList | null): string {
+  return [
+    `# ${run.name}`,
+    '',
+    ...cardSections(run, pictures),
+    '',
+    licence,
+    '',
+    'PLACEHOLDER: this file does not know the licence of the weights. It depends on the images and on the pretrained weights',
+    'that the run started from. State it here before you pass the files on.',
+    '',
+  ].join('\n');
+}
+
+/**
+ * What a card says of a network, as lines of Markdown: what it is for, its data, method, settings, figures and limits.
+ * @param pictures of the run; null for runs that do not list them
+ */
+export function cardSections(run: TrainedRun, pictures: PictureList | null): string[] {
   const { spec, layout, evaluated } = run;
   const { model, schedule } = spec;
   const isTrained = featureMethod(spec.method) === null;
@@ -81,8 +99,6 @@ function modelCard(run: TrainedRun, pictures: PictureList | null): string {
           ],
         ];
   return [
-    `# ${run.name}`,
-    '',
     `${layout.trunk.title} with a hash layer: it gives an image a code of ${spec.bits} bits. Images of the same fine-grained`,
     'class should have codes with a small Hamming distance.',
     '',
@@ -104,13 +120,7 @@ function modelCard(run: TrainedRun, pictures: PictureList | null): string {
     '- The database has codes of the training images, which the method learned. Codes of other images come from the network.',
     '- A code says nothing about whether an image belongs to any of the classes.',
     '- Another engine computes outputs with other rounding. A bit whose output is next to 0 may differ.',
-    '',
-    licence,
-    '',
-    'PLACEHOLDER: this file does not know the licence of the weights. It depends on the images and on the pretrained weights',
-    'that the run started from. State it here before you pass the files on.',
-    '',
-  ].join('\n');
+  ];
 }
 
 function fitting(crop: 'none' | 'random-resized', imageSize: number): string {

@@ -1,7 +1,7 @@
 import type { Tensor, TensorMap } from '../checkpoint/safetensors.js';
 import type { NetworkLayout, ParameterSpec } from '../model/layout.js';
 import { statisticsOf } from '../model/placement.js';
-import { torchShape, toTorchOrder } from '../model/torch-order.js';
+import { torchName, torchShape, toTorchOrder } from '../model/torch-order.js';
 import type { WireWeights } from '../model/wire-weights.js';
 
 /** A trained network, apart from the run that made it. */
@@ -32,19 +32,4 @@ export function stateDictionary(network: ExportedNetwork): TensorMap {
     .flatMap((batchNorm) => statisticsOf(weights, batchNorm))
     .map(([name, data]): [string, Tensor] => [torchName(name), { shape: [data.length], data }]);
   return Object.fromEntries([...parameters, ...statistics]);
-}
-
-/** Keras's names of a layer's tensors, and PyTorch's. */
-const kerasEndings: Readonly<Record<string, string>> = {
-  kernel: 'weight',
-  depthwise_kernel: 'weight',
-  gamma: 'weight',
-  beta: 'bias',
-  moving_mean: 'running_mean',
-  moving_variance: 'running_var',
-};
-
-function torchName(name: string): string {
-  const [layer, tensor] = name.split('/');
-  return tensor === undefined ? name : `${layer}.${kerasEndings[tensor]!}`;
 }

@@ -1,5 +1,24 @@
 import type { ParameterSpec } from './layout.js';
 
+/** Keras's names of a layer's tensors, and PyTorch's. */
+const kerasEndings: Readonly<Record<string, string>> = {
+  kernel: 'weight',
+  depthwise_kernel: 'weight',
+  gamma: 'weight',
+  beta: 'bias',
+  moving_mean: 'running_mean',
+  moving_variance: 'running_var',
+};
+
+/**
+ * The name that a tensor of a network has in PyTorch. torchvision's names stay as they are. For MobileNet it is Keras's
+ * name of the layer with PyTorch's name of its tensor: `conv1/kernel` is `conv1.weight`.
+ */
+export function torchName(name: string): string {
+  const [layer, tensor] = name.split('/');
+  return tensor === undefined ? name : `${layer}.${kerasEndings[tensor]!}`;
+}
+
 /**
  * The shape in which PyTorch stores a parameter: filters `[out, in, height, width]`, depthwise filters
  * `[channels, 1, height, width]`, linear weights `[out, in]`, all else as here.

@@ -27,7 +27,7 @@ registerCommands(program, {
   start: nothing,
   control: nothing,
   makeCerts: nothing,
-  weights: { check: nothing, convert: nothing, fetch: nothing },
+  weights: { check: nothing, convert: nothing, fetch: nothing, publish: nothing },
   completion: nothing,
   doctor: { examineEngines: nothing, examineKube: nothing },
 });
@@ -71,6 +71,7 @@ test('the commands are those that the documentation names', () => {
     'weights check',
     'weights convert',
     'weights fetch',
+    'weights publish',
     'doctor',
     'completion',
   ]);

@@ -32,7 +32,12 @@ export async function parseCommandLine(...args: string[]): Promise<{ action: str
     start: remember('start'),
     makeCerts: remember('makeCerts'),
     control: remember('control'),
-    weights: { check: remember('check'), convert: remember('convert'), fetch: remember('fetch') },
+    weights: {
+      check: remember('check'),
+      convert: remember('convert'),
+      fetch: remember('fetch'),
+      publish: remember('publish'),
+    },
     completion: remember('completion'),
     doctor: { examineEngines: remember('examineEngines'), examineKube: remember('examineKube') },
   });

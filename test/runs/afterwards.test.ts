@@ -264,6 +264,37 @@ describe('an audit', () => {
   });
 });
 
+describe('published weights', () => {
+  const weights = (...args: string[]) => runCommandLine(['weights', ...args], { cwd: small.folder });
+
+  test('have a manifest and a model card, and another run starts from them', async () => {
+    const { lines, stderr } = await weights('publish', one, 'published', '--license', 'cc-by-4.0');
+    const files = ['model.safetensors', 'README.md', 'weights.json'];
+    expect([stderr, lines.at(-1)]).toMatchObject(['', { message: 'weights published', files }]);
+    const { sha256 } = lines.at(-1) as unknown as { sha256: string };
+    const [, metadata, card] = readFileSync(join(small.folder, 'published/README.md'), 'utf8').split('---\n');
+    const value = Number((await small.result('one')).mAP!.toFixed(4));
+    expect(parse(metadata!)).toMatchObject({
+      license: 'cc-by-4.0',
+      library_name: 'fcaenet',
+      'model-index': [
+        { results: [{ metrics: expect.arrayContaining([expect.objectContaining({ name: 'mAP', value })]) }] },
+      ],
+    });
+    expect(card).toMatch(/^\n# one\n.*## Data\n.*## Results\n.*## Limits\n.*## How to use\n.*## Licence\n/s);
+    const settings = [...short, 'spec.model.weights=published'];
+    const started = await runCommandLine(train('from-published', ...settings), { cwd: small.folder });
+    expect([started.exitCode, started.stderr]).toEqual([0, '']);
+    expect(started.lines).toContainEqual(expect.objectContaining({ message: 'backbone weights', sha256 }));
+    expect((await weights('publish', one, 'published')).stderr).toMatch(
+      /^fcaenet: published\/README\.md exists already with other content; add --overwrite [^\n]*\n$/,
+    );
+    expect((await weights('publish', one, 'x', '--license', 'CC BY')).stderr).toMatch(
+      /It must be an identifier of lower-case letters/,
+    );
+  });
+});
+
 describe('export', () => {
   const output = () => join(small.folder, 'exported');
   const exported = (...args: string[]) =>

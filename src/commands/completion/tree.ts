@@ -32,6 +32,7 @@ function knownWords(): Readonly<Record<string, readonly string[]>> {
   return {
     'export --format': exportFormats,
     'export --checkpoint': ['last', 'best'],
+    'weights publish --checkpoint': ['last', 'best'],
     'weights fetch NAME': publishedWeights.map(({ name }) => name),
     '--devices': ['all', 'none', 'auto'],
     '--set': settingPaths().map((path) => `${path}=`),

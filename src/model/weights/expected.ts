@@ -1,9 +1,10 @@
 import { quote } from '../../errors.js';
 import { type Backbone, backbones, hasWidthFactor } from '../../run/training-run.js';
+import type { Naming } from '../architecture.js';
 import { ModelError } from '../error.js';
 import type { NetworkWeights } from '../initial.js';
 import { describeNetwork, type NetworkLayout, trunkOf } from '../layout.js';
-import { fromTorchOrder, torchShape } from '../torch-order.js';
+import { fromTorchOrder, torchName, torchShape } from '../torch-order.js';
 import type { StoredTensor } from './tf-manifest.js';
 
 /** A required tensor of a weight file, and where its values go. */
@@ -31,11 +32,20 @@ export function isIgnored(name: string): boolean {
   return name.startsWith('fc.') || name.startsWith('conv_preds/') || name.endsWith('.num_batches_tracked');
 }
 
-/** All tensors of a weight file of this network's trunk. */
-export function expectedTensors(layout: NetworkLayout): Expected[] {
-  const torch = layout.trunk.naming === 'torchvision';
+/**
+ * How a file names its tensors and orders their axes. The files of Keras have another order than the rest. MobileNet has
+ * PyTorch's names and order in the files that `fcaenet export` and `weights publish` write.
+ */
+export function namingOf({ trunk }: NetworkLayout, tensors: Tensors): Naming | 'pytorch' {
+  return trunk.naming === 'keras' && tensors.has('conv1.weight') ? 'pytorch' : trunk.naming;
+}
+
+/** All tensors that a weight file of this network's trunk must have, in the names and the order that the file uses. */
+export function expectedTensors(layout: NetworkLayout, tensors: Tensors): Expected[] {
+  const torch = namingOf(layout, tensors) !== 'keras';
+  const nameOf = torch ? torchName : (name: string) => name;
   const parameters = layout.parameters.slice(0, layout.trunkParts.parameters).map((spec) => ({
-    name: spec.name,
+    name: nameOf(spec.name),
     shape: torch ? torchShape(spec) : spec.shape,
     place: (weights: NetworkWeights, data: Float32Array) =>
       weights.parameters.set(torch ? fromTorchOrder(data, spec) : data, spec.offset),
@@ -44,12 +54,12 @@ export function expectedTensors(layout: NetworkLayout): Expected[] {
     .slice(0, layout.trunkParts.batchNorms)
     .flatMap(({ meanName, varianceName, channels, offset }) => [
       {
-        name: meanName,
+        name: nameOf(meanName),
         shape: [channels],
         place: ({ mean }: NetworkWeights, data: Float32Array) => mean.set(data, offset),
       },
       {
-        name: varianceName,
+        name: nameOf(varianceName),
         shape: [channels],
         place: ({ variance }: NetworkWeights, data: Float32Array) => variance.set(data, offset),
       },
@@ -59,7 +69,7 @@ export function expectedTensors(layout: NetworkLayout): Expected[] {
 
 /** The backbone that matches a file's tensors best, and how well, from 0 to 1. */
 export function bestCandidate(tensors: Tensors): Candidate & { readonly fit: number } {
-  const filters = tensors.get('conv1/kernel')?.shape[3] ?? 32;
+  const filters = tensors.get('conv1/kernel')?.shape[3] ?? tensors.get('conv1.weight')?.shape[0] ?? 32;
   const width = Math.min(1, Math.max(0.25, filters / 32));
   const candidates = backbones.map((backbone) => {
     const factor = hasWidthFactor(backbone) ? width : 1;
@@ -101,7 +111,7 @@ export function instead(tensors: Tensors): string {
 
 /** Matching tensors, divided by all tensors of both sides. */
 function fitOf(layout: NetworkLayout, tensors: Tensors): number {
-  const expected = expectedTensors(layout);
+  const expected = expectedTensors(layout, tensors);
   const names = new Set(
     [...expected.map(({ name }) => name), ...tensors.keys()].filter((name) => !isIgnored(name)),
   );
@@ -111,7 +121,7 @@ function fitOf(layout: NetworkLayout, tensors: Tensors): number {
 
 function checkTensors(layout: NetworkLayout, path: string, tensors: Tensors): void {
   const { title } = layout.trunk;
-  const expected = expectedTensors(layout);
+  const expected = expectedTensors(layout, tensors);
   for (const { name, shape } of expected) {
     const tensor = tensors.get(name);
     if (!tensor) {

@@ -25,7 +25,7 @@ export async function fetchManifestWeights(
   const folder = `${path}.partial`;
   const manifest = join(folder, basename(new URL(url).pathname));
   await writing(folder, () => disk.makeFolder(folder));
-  await download(url, manifest, () => {}, signal);
+  await download(url, manifest, { signal });
   const { weightsManifest } = parseManifest(manifest, await readWeights(manifest));
   const totalBytes =
     4 * sum(weightsManifest.flatMap(({ weights }) => weights.map(({ shape }) => product(shape))));
@@ -39,15 +39,13 @@ export async function fetchManifestWeights(
       );
     }
     let shardBytes = 0;
-    await download(
-      new URL(shard, url).href,
-      join(folder, shard),
-      (done) => {
+    await download(new URL(shard, url).href, join(folder, shard), {
+      signal,
+      onProgress: (done) => {
         shardBytes = done;
         onProgress(doneBytes + done, totalBytes);
       },
-      signal,
-    );
+    });
     doneBytes += shardBytes;
   }
   const { pieces } = await convertWeights(manifest, { source: name });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { dirname } from 'node:path';
-import { EnvHttpProxyAgent, fetch } from 'undici';
+import { EnvHttpProxyAgent, interceptors, request } from 'undici';
 import { disk } from '../../disk/disk.js';
 import { ExitCode } from '../../errors.js';
 import { ModelError } from '../error.js';
@@ -9,11 +9,17 @@ import type { PublishedWeights } from './catalogue.js';
 export interface FetchOptions {
   /** Called with the bytes so far and the total bytes; undefined when the server does not say. */
   readonly onProgress?: (doneBytes: number, totalBytes: number | undefined) => void;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Time without data after which a download fails. The downloaded part is kept. */
 const silenceMs = 60_000;
+/**
+ * Bytes that may wait for the disk. undici 7 ends the process when a server closes its connection while more wait
+ * (https://github.com/nodejs/undici/issues/5360). So they are many, and `fetch`, which lets none wait, is not used.
+ */
+const waitingBytes = 64 * 2 ** 20;
+const mostRedirects = 10;
 
 /**
  * Downloads published weights to `path`, unless the right file is already there. The bytes go to `path.partial` first,
@@ -33,7 +39,7 @@ export async function fetchWeights(
   const { url, sha256 } = published;
   const partial = `${path}.partial`;
   await writing(partial, () => disk.makeFolder(dirname(path)));
-  await download(url, partial, onProgress, signal);
+  await download(url, partial, { onProgress, signal });
   const actual = await digestOf(partial);
   if (actual !== sha256) {
     await disk.remove(partial);
@@ -58,12 +64,19 @@ export async function holdsPublished(path: string, { sha256 }: PublishedWeights)
   });
 }
 
-/** Appends the missing part of a file to `partial`. Throws ModelError `MODEL_WEIGHTS_FETCH`. */
+/**
+ * Appends the missing part of a file to `partial`.
+ * @param limits `mostBytes`: the largest file that is accepted
+ * @throws ModelError `MODEL_WEIGHTS_FETCH`
+ */
 export async function download(
   url: string,
   partial: string,
-  onProgress: NonNullable<FetchOptions['onProgress']>,
-  signal: AbortSignal | undefined,
+  {
+    onProgress = () => {},
+    signal,
+    mostBytes = Number.POSITIVE_INFINITY,
+  }: FetchOptions & { readonly mostBytes?: number },
 ): Promise<void> {
   const fail = (reason: string, cause?: unknown) =>
     new ModelError('MODEL_WEIGHTS_FETCH', `${url} cannot be downloaded: ${reason}.`, {
@@ -78,24 +91,26 @@ export async function download(
   );
   const proxies = openProxies(fail);
   try {
-    const response = await fetch(url, {
-      dispatcher: proxies,
+    const { statusCode, headers, body } = await request(url, {
+      dispatcher: proxies.compose(interceptors.redirect({ maxRedirections: mostRedirects })),
+      highWaterMark: waitingBytes,
       signal: signal ? AbortSignal.any([signal, silence.signal]) : silence.signal,
       // Uncompressed: a compressed transfer could not be continued.
       headers: { 'accept-encoding': 'identity', ...(already > 0 && { range: `bytes=${already}-` }) },
     });
     // The file is already complete. Its digest decides.
-    if (response.status === 416 && already > 0) return;
-    if (!response.ok || !response.body) throw fail(`the server answered ${response.status}`);
-    const begin = response.status === 206 ? already : 0;
-    const length = response.headers.get('content-length');
-    const total = length === null ? undefined : begin + Number(length);
+    if (statusCode === 416 && already > 0) return;
+    if (statusCode !== 200 && statusCode !== 206) throw fail(`the server answered ${statusCode}`);
+    const begin = statusCode === 206 ? already : 0;
+    const length = headers['content-length'];
+    const total = length === undefined ? undefined : begin + Number(length);
     let done = begin;
     const file = await disk.open(partial, begin > 0 ? 'a' : 'w');
     try {
-      for await (const chunk of response.body) {
+      for await (const chunk of body as AsyncIterable<Buffer>) {
         await file.append(chunk);
         done += chunk.length;
+        if (done > mostBytes) throw fail(`it has more than ${mostBytes} bytes, the most that are expected`);
         timer.refresh();
         onProgress(done, total);
       }
@@ -129,13 +144,12 @@ function openProxies(fail: (reason: string, cause: unknown) => ModelError): EnvH
 function unreachable(reason: string, partial: string): string {
   const proxy = ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY'].find((name) => process.env[name]);
   const through = proxy === undefined ? '' : ` (through the proxy of ${proxy})`;
-  const path = partial.replace(/\.partial$/, '');
+  const path = partial.replace(/\.partial(?:\/[^/]*)?$/, '');
   return `${reason}${through}; set https_proxy if this network has a proxy, or run the same command on another machine and copy ${path} from there`;
 }
 
 function reasonOf(error: unknown, silence: AbortSignal): string {
   let cause = silence.aborted ? silence.reason : error;
-  // `fetch` only says that it failed. Its causes say why.
   while ((cause as Error).cause instanceof Error) cause = (cause as Error).cause;
   return String((cause as Error).message || (cause as NodeJS.ErrnoException).code)
     .split('\n')[0]!
@@ -151,7 +165,8 @@ async function bytesIn(path: string): Promise<number | undefined> {
   }
 }
 
-async function digestOf(path: string): Promise<string> {
+/** SHA-256 of a file's bytes, in hexadecimal. */
+export async function digestOf(path: string): Promise<string> {
   return createHash('sha256')
     .update(await disk.readFile(path))
     .digest('hex');

@@ -4,7 +4,7 @@ import { describeBackbones } from '../backbones.js';
 import { ModelError } from '../error.js';
 import type { NetworkLayout } from '../layout.js';
 import { describePreprocessing } from '../preprocess.js';
-import { bestCandidate, checkFit, expectedTensors, instead } from './expected.js';
+import { bestCandidate, checkFit, expectedTensors, instead, namingOf } from './expected.js';
 import { readWeightsOfAnyKind, type WeightsFormat } from './read.js';
 import type { StoredTensor } from './tf-manifest.js';
 
@@ -53,12 +53,12 @@ export async function convertWeights(
   origin?: Readonly<Record<string, string>>,
 ): Promise<{ report: WeightsReport; pieces: Uint8Array[] }> {
   const { report, layout, tensors } = await inspect(path);
-  const kept = expectedTensors(layout).map(({ name }) => [name, tensors.get(name)!] as const);
+  const kept = expectedTensors(layout, tensors).map(({ name }) => [name, tensors.get(name)!] as const);
   const { backbone, width, sha256 } = report;
   const metadata = {
     backbone,
     width: String(width),
-    naming: layout.trunk.naming,
+    naming: namingOf(layout, tensors),
     ...(origin ?? { sourceSha256: sha256 }),
   };
   return { report, pieces: encodeSafetensors(Object.fromEntries(kept), metadata) };
@@ -74,7 +74,7 @@ async function inspect(path: string): Promise<Inspected> {
     );
   }
   checkFit(layout, path, tensors);
-  const torch = layout.trunk.naming === 'torchvision';
+  const torch = namingOf(layout, tensors) !== 'keras';
   const kept = [...tensors.values()];
   return {
     layout,

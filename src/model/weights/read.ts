@@ -3,15 +3,17 @@ import { join } from 'node:path';
 import { decodeSafetensors } from '../../checkpoint/safetensors.js';
 import { disk } from '../../disk/disk.js';
 import { ExitCode, quote } from '../../errors.js';
+import { isAbsent } from '../../run/presence.js';
 import { ModelError } from '../error.js';
 import { isIgnored } from './expected.js';
+import { manifestName, readPublished } from './published-folder.js';
 import { readTfManifest, readWeights, type StoredTensor, type StoredTensors } from './tf-manifest.js';
 import { readTorchFile } from './torch-file.js';
 import { unwrap } from './unwrap.js';
 import { type FloatType, widen } from './widen.js';
 
 /** Format of a weight file. */
-export type WeightsFormat = 'TF.js manifest' | 'safetensors' | 'PyTorch';
+export type WeightsFormat = 'TF.js manifest' | 'safetensors' | 'PyTorch' | 'published weights';
 
 export interface ReadWeights extends StoredTensors {
   readonly format: WeightsFormat;
@@ -30,16 +32,15 @@ const formats: readonly (readonly [string, WeightsFormat])[] = [
 ];
 
 /**
- * Reads a weight file of any known kind: a TF.js weights manifest (a folder with `model.json`, or that file),
- * `.safetensors`, or PyTorch's `.pth`, `.pt`, `.bin` and `.pth.tar`. Drops the classifier and PyTorch's batch counters,
+ * Reads a weight file of any known kind: a folder of published weights (with `weights.json`), a TF.js weights manifest
+ * (a folder with `model.json`, or that file), `.safetensors`, or PyTorch's `.pth`, `.pt`, `.bin` and `.pth.tar`. Drops the classifier and PyTorch's batch counters,
  * removes a wrapper's prefix from the names, and converts float16 and bfloat16 to float32.
  * @throws ModelError `MODEL_WEIGHTS_FORMAT` for another kind of file, `MODEL_WEIGHTS_DTYPE` for a tensor of another
  * type, and the errors of the readers
  */
 export async function readWeightsOfAnyKind(path: string): Promise<ReadWeights> {
-  const isFolder = await isDirectory(path);
-  const format = isFolder ? 'TF.js manifest' : formatOf(path);
-  const read = await readers[format](isFolder ? join(path, 'model.json') : path);
+  const { format, file } = await findFile(path);
+  const read = await readers[format](file);
   const { tensors, prefix } = unwrap(read.tensors);
   const narrow = new Set([...tensors.values()].map(({ type }) => type).filter((type) => type !== 'F32'));
   const changes = [
@@ -52,8 +53,18 @@ export async function readWeightsOfAnyKind(path: string): Promise<ReadWeights> {
 const readers: Readonly<Record<WeightsFormat, (path: string) => Promise<StoredTensors>>> = {
   'TF.js manifest': readTfManifest,
   safetensors: readSafetensorsWeights,
+  'published weights': readPublishedTensors,
   PyTorch: (path) => readTorchFile(path, isIgnored),
 };
+
+/** The format of the weights at a path, and the file that their reader takes. */
+async function findFile(path: string): Promise<{ format: WeightsFormat; file: string }> {
+  if (!(await isDirectory(path))) return { format: formatOf(path), file: path };
+  const manifest = join(path, manifestName);
+  return (await isAbsent(manifest))
+    ? { format: 'TF.js manifest', file: join(path, 'model.json') }
+    : { format: 'published weights', file: manifest };
+}
 
 function formatOf(path: string): WeightsFormat {
   const name = path.toLowerCase();
@@ -61,7 +72,7 @@ function formatOf(path: string): WeightsFormat {
   if (found) return found[1];
   throw new ModelError(
     'MODEL_WEIGHTS_FORMAT',
-    `Weights ${path} have an unknown format, expected a folder with model.json or a name that ends in ${formats.map(([ending]) => ending).join(', ')}.`,
+    `Weights ${path} have an unknown format, expected a folder with weights.json or model.json, or a name that ends in ${formats.map(([ending]) => ending).join(', ')}.`,
   );
 }
 
@@ -81,7 +92,16 @@ async function isDirectory(path: string): Promise<boolean> {
 }
 
 async function readSafetensorsWeights(path: string): Promise<StoredTensors> {
-  const bytes = await readWeights(path);
+  return tensorsIn(await readWeights(path), path);
+}
+
+/** @throws ModelError the errors of `readPublished` and of safetensors files */
+async function readPublishedTensors(manifest: string): Promise<StoredTensors> {
+  const { path, bytes } = await readPublished(manifest);
+  return tensorsIn(bytes, path);
+}
+
+function tensorsIn(bytes: Buffer, path: string): StoredTensors {
   const tensors = new Map<string, StoredTensor>();
   const file = decodeSafetensors(bytes, path);
   for (const [name, { shape, data }] of Object.entries(file.tensors)) {

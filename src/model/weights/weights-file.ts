@@ -12,7 +12,7 @@ export interface BackboneWeights extends NetworkWeights {
 
 /**
  * Reads pretrained weights of the backbone from a file of any kind that `readWeightsOfAnyKind` supports: in Keras's
- * names and order for MobileNet, in torchvision's for ResNets.
+ * or PyTorch's names and order for MobileNet, in torchvision's for ResNets.
  * @param initial weights before training; the hash layer's are kept
  * @throws ModelError the errors of `readWeightsOfAnyKind` and `checkFit`
  */
@@ -28,6 +28,6 @@ export async function loadBackboneWeights(
     mean: initial.mean.slice(),
     variance: initial.variance.slice(),
   };
-  for (const { name, place } of expectedTensors(layout)) place(weights, tensors.get(name)!.data);
+  for (const { name, place } of expectedTensors(layout, tensors)) place(weights, tensors.get(name)!.data);
   return { ...weights, sha256, changes };
 }

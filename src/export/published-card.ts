@@ -1,0 +1,117 @@
+import { stringify } from 'yaml';
+import type { PictureList } from '../data/picture-list.js';
+import type { TrainedRun } from '../inference/trained-run.js';
+import { manifestName } from '../model/weights/published-folder.js';
+import { cardSections } from './model-card.js';
+
+/**
+ * `README.md` of published weights, as a model card of Hugging Face: metadata in YAML, and Markdown.
+ * @param file name of the safetensors file beside it
+ * @param license identifier of the licence; `unknown` where nobody stated one
+ * @param pictures of the run; null for runs that do not list them
+ */
+export function publishedCard(
+  run: TrainedRun,
+  pictures: PictureList | null,
+  file: string,
+  license: string,
+): string {
+  return [
+    '---',
+    stringify(metadataOf(run, license)).trimEnd(),
+    '---',
+    '',
+    `# ${run.name}`,
+    '',
+    ...cardSections(run, pictures),
+    '- A run that starts from these weights takes the backbone. Its hash layer starts untrained.',
+    '',
+    '## How to use',
+    '',
+    ...usage(run, file),
+    '',
+    '## Licence',
+    '',
+    license === 'unknown'
+      ? 'Nobody stated the licence of these weights. It depends on the images and on the weights that the training started from.'
+      : `\`${license}\``,
+    '',
+  ].join('\n');
+}
+
+/** The metadata that Hugging Face reads; `model-index` has the figures of the evaluation. */
+function metadataOf({ name, spec, evaluated }: TrainedRun, license: string): object {
+  const figures = evaluated?.evaluation ?? null;
+  const dataset = spec.dataset.kind ?? 'custom';
+  return {
+    license,
+    library_name: 'fcaenet',
+    pipeline_tag: 'image-feature-extraction',
+    tags: ['image-retrieval', 'fine-grained', 'hashing', 'safetensors', spec.model.backbone],
+    ...(figures && {
+      'model-index': [
+        {
+          name,
+          results: [
+            {
+              task: { type: 'image-feature-extraction', name: 'Image retrieval by Hamming distance' },
+              dataset: { type: dataset, name: dataset, split: 'test' },
+              metrics: [
+                { type: 'mean_average_precision', name: 'mAP', value: round(figures.mAP) },
+                ...Object.entries(figures.precisionAt).map(([k, value]) => ({
+                  type: `precision_at_${k}`,
+                  name: `precision at ${k}`,
+                  value: round(value),
+                })),
+              ],
+            },
+          ],
+        },
+      ],
+    }),
+  };
+}
+
+function usage({ spec, layout }: TrainedRun, file: string): string[] {
+  const { backbone, imageSize } = spec.model;
+  const isResnet = layout.trunk.naming === 'torchvision';
+  const fence = '```';
+  return [
+    `The input is ${imageSize} × ${imageSize} pixels, prepared as the table above says. Bit k of a code is 1 where output k is 0 or`,
+    'more. Compare codes by their Hamming distance.',
+    '',
+    ...(isResnet
+      ? [
+          'With torchvision:',
+          '',
+          `${fence}python`,
+          'from safetensors.torch import load_file',
+          `from torchvision.models import ${backbone}`,
+          '',
+          `network = ${backbone}(num_classes=${spec.bits})`,
+          `network.load_state_dict(load_file("${file}"))`,
+          'network.eval()',
+          'bits = network(images) >= 0  # images: float32 [n, 3, height, width], normalised',
+          fence,
+        ]
+      : [
+          `\`safetensors.torch.load_file("${file}")\` reads the tensors in PyTorch. They have the names of Keras's layers and`,
+          "PyTorch's shapes. torchvision has no MobileNetV1. The documentation of fcaenet has a module for them on its page",
+          '“Use it from Python”.',
+        ]),
+    '',
+    `With fcaenet, to start a run from the backbone (this folder has \`${manifestName}\`):`,
+    '',
+    `${fence}yaml`,
+    'spec:',
+    '  model:',
+    `    backbone: ${backbone}`,
+    ...(isResnet ? [] : [`    width: ${spec.model.width}`]),
+    '    weights: path/of/this/folder',
+    fence,
+  ];
+}
+
+function round(value: number): number {
+  return Number(value.toFixed(4));
+}
