@@ -1,8 +1,11 @@
 import type { Matrix } from './matrix.js';
 import type { MethodSettings } from './settings.js';
 
-/** What makes the features that the hash layer takes from the backbone's maps: the last map's mean. */
-export type NetworkHead = 'pooled';
+/**
+ * What makes the features that the hash layer takes of the backbone's maps: the mean of the last map, or the two pyramids
+ * of FPH.
+ */
+export type NetworkHead = 'pooled' | 'pyramids';
 
 /** A method that trains the network: what passes through it, what the loss takes, and how codes are made. */
 export interface TrainedMethod {

@@ -1,6 +1,7 @@
 import { adsh } from './adsh.js';
 import { dpsh } from './dpsh.js';
 import { dsh } from './dsh.js';
+import { fph } from './fph.js';
 import { hashnet } from './hashnet.js';
 import type { FeatureMethod, NetworkHead, PairLoss, PublishedTraining, TrainedMethod } from './method.js';
 
@@ -28,6 +29,7 @@ const table = {
   dpsh,
   dsh,
   hashnet,
+  fph,
   lsh: { kind: 'features', load: async () => (await import('./lsh.js')).lsh },
   sh: { kind: 'features', load: async () => (await import('./sh.js')).sh },
   itq: { kind: 'features', load: async () => (await import('./itq.js')).itq },

@@ -31,6 +31,13 @@ export const methodSettings = {
     growth: { published: 0.005, least: 0, most: 1e6, isWhole: false },
     power: { published: 0.5, least: 0, most: 10, isWhole: false },
   },
+  fph: {
+    /**
+     * m / bits: by how much more an image of another class differs than one of the same. The publication's value could
+     * not be read, so this is the project's.
+     */
+    margin: { published: 0.25, least: 0, most: 1, isWhole: false },
+  },
   itq: {
     /** Updates of the rotation. */
     iterations: { published: 50, least: 1, most: 10_000, isWhole: true },

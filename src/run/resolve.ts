@@ -41,6 +41,7 @@ export function resolveTrainingRun(written: WrittenRun): TrainingRun {
       dpsh: { ...preset.dpsh, ...given.dpsh },
       dsh: { ...preset.dsh, ...given.dsh },
       hashnet: { ...preset.hashnet, ...given.hashnet },
+      fph: { ...preset.fph, ...given.fph },
       itq: { ...preset.itq, ...given.itq },
       sdh: { ...preset.sdh, ...given.sdh },
       sampledOutputs: given.sampledOutputs ?? preset.sampledOutputs,

@@ -172,6 +172,7 @@ const spec = group({
   dpsh: methodGroup(methodSettings.dpsh),
   dsh: methodGroup(methodSettings.dsh),
   hashnet: methodGroup(methodSettings.hashnet),
+  fph: methodGroup(methodSettings.fph),
   itq: methodGroup(methodSettings.itq),
   sdh: methodGroup(methodSettings.sdh),
   sampledOutputs: oneOf(sampledOutputs),

@@ -27,7 +27,7 @@ async function train(name: string, method: string, workers: number, settings: re
   return result(name);
 }
 
-describe.each(['adsh', 'dpsh', 'dsh', 'hashnet'])('%s gives the bits of one worker', (method) => {
+describe.each(['adsh', 'dpsh', 'dsh', 'hashnet', 'fph'])('%s gives the bits of one worker', (method) => {
   let one: Awaited<ReturnType<typeof result>>;
   beforeAll(async () => {
     one = await train(`${method}-1`, method, 1);

@@ -14,6 +14,7 @@ from methods import ints, pick, rounded, rows, values
 ETA = 10.0
 ALPHA, MARGIN = 0.01, 2.0
 SIGMOID, STEPS, GROWTH, POWER = 10.0, 200, 0.005, 0.5
+FPH_MARGIN = 0.25
 
 
 def softplus(x):
@@ -92,6 +93,29 @@ def hashnet(z, images, y, U, c, step):
     return checked(loss, z)
 
 
+def fph(z, images, y, U, c):
+    """Every triplet of an image, another of its class and one of another class, over their number."""
+    b = len(z)
+    same = y[images][:, None] == y[images][None, :]
+    triplets = (same & ~np.eye(b, dtype=bool))[:, :, None] & ~same[:, None, :]
+
+    def loss(z):
+        h = 1 / (1 + np.exp(-z))
+        difference = h[:, None, :] - h[None, :, :]
+        squares = (difference**2).sum(axis=2)
+        violation = np.where(triplets, FPH_MARGIN * c + squares[:, :, None] - squares[:, None, :], 0)
+        active = (violation > 0) / triplets.sum()
+        gradient = np.zeros_like(z)
+        for i, j, k in np.argwhere(active):
+            near, far = 2 * active[i, j, k] * difference[i, j], 2 * active[i, j, k] * difference[i, k]
+            gradient[i] += near - far
+            gradient[j] -= near
+            gradient[k] += far
+        return (np.maximum(violation, 0).sum() / triplets.sum(), 0.0), gradient * h * (1 - h)
+
+    return checked(loss, z)
+
+
 def pairs(method, c, scale, step=0):
     prefix, n, b, K = f"T/{method}-{c}-{step}", 40, 12, 4
     y = ints(prefix + "/labels", n, K)
@@ -160,4 +184,5 @@ def adsh(c):
 if __name__ == "__main__":
     cases = [pairs("dpsh", 6, 3), pairs("dpsh", 20, 2), pairs("dsh", 6, 2.5), pairs("dsh", 20, 1.5)]
     cases += [pairs("hashnet", 6, 1), pairs("hashnet", 20, 0.75, 398), pairs("hashnet", 20, 0.75, 399)]
+    cases += [pairs("fph", 6, 2), pairs("fph", 20, 2)]
     print(json.dumps({"pairs": cases, "adsh": [adsh(6), adsh(20)]}))

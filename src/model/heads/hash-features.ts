@@ -1,16 +1,11 @@
-import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor2D } from '@tensorflow/tfjs-core';
 import type { NetworkHead } from '../../methods/method.js';
-
-/** What a head makes features of. */
-export interface HeadInput {
-  /** The last feature map's mean over height and width `[rows, channels]` */
-  readonly pooled: Tensor2D;
-  /** What the branches give, each `[rows, height, width, channels]` */
-  readonly branches: readonly Tensor4D[];
-}
+import type { HeadInput } from './head-input.js';
+import { pyramidFeatures } from './pyramids.js';
 
 const heads: Readonly<Record<NetworkHead, (input: HeadInput) => Tensor2D>> = {
   pooled: ({ pooled }) => pooled,
+  pyramids: pyramidFeatures,
 };
 
 /** The features that a head gives the hash layer `[rows, width]`. */

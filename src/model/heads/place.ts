@@ -1,5 +1,6 @@
 import type { NetworkHead } from '../../methods/method.js';
 import type { PlacedLayer, PlacementTable } from '../placement.js';
+import { type Stage, stagesOf } from './stages.js';
 
 /** Layers of a head behind a layer of the trunk. */
 export interface Branch {
@@ -25,6 +26,7 @@ type PlaceHead = (
 
 const heads: Readonly<Record<NetworkHead, PlaceHead>> = {
   pooled: (_table, _trunk, channels) => ({ width: channels, branches: [] }),
+  pyramids: placePyramids,
 };
 
 /**
@@ -38,4 +40,26 @@ export function placeHead(
   channels: number,
 ): PlacedHead {
   return { name, ...heads[name](table, trunk, channels) };
+}
+
+/**
+ * The pyramids of FPH. The vertical one has the maps of the two deepest stages. The horizontal one brings the maps of the
+ * two stages before them to the size and the channels of the smaller one.
+ */
+function placePyramids(table: PlacementTable, trunk: readonly PlacedLayer[]): Omit<PlacedHead, 'name'> {
+  const [largest, large, deep, deepest] = stagesOf(trunk) as [Stage, Stage, Stage, Stage];
+  const filters = large.channels;
+  const projected = (stage: Stage, name: string, kernel: number, stride: number) => {
+    const layer = { name, batchNorm: `${name}_bn`, kernel, stride, filters, padding: (kernel - 1) / 2 };
+    const placed = table.place([{ kind: 'convolution', activation: 'relu', ...layer }], stage.channels);
+    return { from: stage.end, layers: placed.layers };
+  };
+  return {
+    width: deep.channels + deepest.channels + 5 * filters,
+    branches: [
+      projected(largest, 'pyramid1', 3, 2),
+      projected(large, 'pyramid2', 1, 1),
+      { from: deep.end, layers: [] },
+    ],
+  };
 }

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { integers, reduce, reshape } from '../operations.js';
+import { concat, integers, pad, reduce, reshape, slice } from '../operations.js';
 import { floats, floatType, type GraphKernel } from './kernel.js';
 
 function reduction(operation: 'Sum' | 'Mean'): GraphKernel {
@@ -29,12 +29,26 @@ const tile: GraphKernel = ({ inputs, attrs, graph }) => {
   });
 };
 
+const part: GraphKernel = ({ inputs, attrs }) => {
+  const { x } = inputs;
+  const [begin, size] = tf.slice_util.parseSliceParams(
+    { shape: x!.shape } as tf.Tensor,
+    attrs.begin as number[],
+    attrs.size as number[],
+  );
+  return slice(x!, begin!, size!);
+};
+
 /** Reductions, products of matrices, and what changes a shape. */
 export const shapeKernels: { readonly [name: string]: GraphKernel } = {
   [tf.Sum]: reduction('Sum'),
   [tf.Mean]: reduction('Mean'),
   [tf.BatchMatMul]: matrixProduct,
   [tf.Tile]: tile,
+  [tf.Slice]: part,
+  [tf.Concat]: ({ inputs, attrs }) => concat(Object.values(inputs), attrs.axis as number),
+  [tf.PadV2]: ({ inputs, attrs }) =>
+    pad(inputs.x!, attrs.paddings as [number, number][], attrs.constantValue as number),
   [tf.Reshape]: ({ inputs, attrs }) =>
     reshape(
       inputs.x!,
