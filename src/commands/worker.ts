@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { HubOptions } from '../hub/command.js';
 import { type Address, formatAddress, isLoopback } from '../run/address.js';
 import { defaultOperation } from '../run/presets.js';
@@ -34,6 +34,7 @@ interface Flags {
   readonly expectRestart: boolean;
   readonly devices?: DeviceNames;
   readonly processes?: number;
+  readonly planned: boolean;
 }
 
 export interface WorkerActions {
@@ -92,6 +93,8 @@ export function registerWorker(program: Command, actions: WorkerActions): void {
     'compute on the processors in so many processes, as one worker (default: 1)',
     wholeNumber(1, 256),
   );
+  // `train` starts its local workers as one with it.
+  command.addOption(new Option('--planned').default(false).hideHelp());
   addExamples(command, [
     'npx fcaenet worker --connect 127.0.0.1:7400 --data data/CUB_200_2011',
     'npx fcaenet worker --connect 127.0.0.1:7400 --data data/CUB_200_2011 --devices all',
@@ -118,7 +121,8 @@ export function registerWorker(program: Command, actions: WorkerActions): void {
 }
 
 /** Null for a worker that computes itself. @throws UsageError for processes on GPUs */
-function hubDevicesOf({ devices, processes }: Flags): HubOptions['on'] | null {
+function hubDevicesOf({ devices, processes, planned }: Flags): HubOptions['on'] | null {
+  if (planned) return 'planned';
   const areNamed = devices !== undefined && devices !== 'auto' && devices !== 'none';
   if (areNamed && processes !== undefined) {
     throw new UsageError(

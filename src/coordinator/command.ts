@@ -1,4 +1,5 @@
 import { type Console, withConsole } from '../console/console.js';
+import type { Log } from '../console/log.js';
 import { OwnCommand } from '../console/own-command.js';
 import { chooseWorkerPlaces } from '../processes/plan.js';
 import type { ResumeMode } from '../run/run-directory.js';
@@ -34,19 +35,36 @@ export async function trainLocally(
   resume: ResumeMode,
   resumeCommand: string,
 ): Promise<Carried> {
-  const joinToken = readJoinToken(null, process.env) ?? makeJoinToken();
+  const givenToken = readJoinToken(null, process.env);
   const localWorkers = await chooseWorkerPlaces(run, console.log);
+  // Nobody else can know a token that is made here.
+  const localAsOne = givenToken !== null && run.spec.operation.exchange === 'auto';
+  const joinToken = givenToken ?? makeJoinToken();
+  warnOfTooFew(run, localWorkers.length, localAsOne, console.log);
+  return coordinate({
+    console,
+    run,
+    resume,
+    localWorkers,
+    localAsOne,
+    joinToken,
+    resumeCommand,
+    farewellSeconds: 0,
+  });
+}
+
+function warnOfTooFew(run: TrainingRun, processes: number, localAsOne: boolean, log: Log): void {
   const { minWorkers } = run.spec.operation.membership;
-  if (localWorkers.length < minWorkers) {
-    const started = localWorkers.length === 1 ? '1 worker' : `${localWorkers.length} workers`;
-    console.log.warn(
-      `this command starts only ${started}, but the run waits until ${minWorkers} have joined`,
-      {
-        remedy: `--workers ${minWorkers} starts as many here; for others set ${joinTokenVariable} and a fixed port in spec.operation.listen, and start them with npx fcaenet worker`,
-      },
-    );
-  }
-  return coordinate({ console, run, resume, localWorkers, joinToken, resumeCommand, farewellSeconds: 0 });
+  const workers = localAsOne ? 1 : processes;
+  if (workers >= minWorkers) return;
+  const started = workers === 1 ? '1 worker' : `${workers} workers`;
+  const kind = processes > workers ? ` of ${processes} processes` : '';
+  const join = 'with npx fcaenet worker';
+  log.warn(`this command starts only ${started}${kind}, but the run waits until ${minWorkers} have joined`, {
+    remedy: localAsOne
+      ? `start the others ${join}`
+      : `--workers ${minWorkers} starts as many here; for others set ${joinTokenVariable} and a fixed port in spec.operation.listen, and start them ${join}`,
+  });
 }
 
 /** `fcaenet coordinator`: a coordinator for workers that are started elsewhere. Throws the errors of `coordinate`. */
@@ -63,7 +81,8 @@ export async function lead({
   await withConsole('beside', async (console) => {
     const command = new OwnCommand();
     const resumeCommand = command.resume();
-    const options = { run, resume, localWorkers: [], joinToken, farewellSeconds, resumeCommand };
+    const local = { localWorkers: [], localAsOne: false };
+    const options = { run, resume, ...local, joinToken, farewellSeconds, resumeCommand };
     await report(console, run, await coordinate({ ...options, console }), command);
   });
 }

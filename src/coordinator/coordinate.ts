@@ -37,6 +37,8 @@ export interface CoordinateOptions {
   readonly console: Console;
   /** Worker processes to start on this machine; none waits for workers from elsewhere. */
   readonly localWorkers: readonly WorkerPlace[];
+  /** Whether they are one worker of the run, because others may join. */
+  readonly localAsOne: boolean;
   /** The token that workers must send; null when they need none. */
   readonly joinToken: string | null;
   /** The command line that continues the run after an interruption. */
@@ -146,7 +148,7 @@ function coordinationOf(
     readonly protection: Protection;
   },
 ): Coordination {
-  const { run, resume, console, localWorkers } = options;
+  const { run, resume, console, localWorkers, localAsOne } = options;
   const { dataset, directory, interruption, leading, protection } = found;
   const { spec, metadata } = run;
   const { log } = console;
@@ -168,7 +170,7 @@ function coordinationOf(
     interrupted: (checkpoint) => interrupted(options, checkpoint),
     openFleet: (part) => {
       const { minWorkers } = spec.operation.membership;
-      fleet = new Fleet({ ...part, localWorkers, protection, minWorkers, log });
+      fleet = new Fleet({ ...part, localWorkers, localAsOne, protection, minWorkers, log });
       return fleet;
     },
     openMonitoring: (part) =>

@@ -3,12 +3,15 @@ import { describeDevice } from '../machine/devices/device.js';
 import { findDevices } from '../machine/devices/find.js';
 import { type NamedDevices, selectDevices } from '../machine/devices/select.js';
 import { filesPerLocalWorker, requireOpenFiles, startingFiles } from '../machine/open-files.js';
-import { placesOn, type WorkerPlace } from '../processes/plan.js';
+import { placesOn, planWorkers, type WorkerPlace } from '../processes/plan.js';
 import { type WorkOptions, work } from '../worker/command.js';
 import { HubRun } from './hub-run.js';
 
-/** What a worker with several processes computes on: GPUs, or so many processes on the processors. */
-export type HubDevices = { readonly devices: NamedDevices } | { readonly processes: number };
+/**
+ * What a worker with several processes computes on: GPUs, so many processes on the processors, or what the run file says
+ * of the coordinator's own machine.
+ */
+export type HubDevices = { readonly devices: NamedDevices } | { readonly processes: number } | 'planned';
 
 export type HubOptions = Omit<WorkOptions, 'hidesGpus'> & { readonly on: HubDevices };
 
@@ -20,9 +23,21 @@ export type HubOptions = Omit<WorkOptions, 'hidesGpus'> & { readonly on: HubDevi
  */
 export async function workOnDevices({ on, ...options }: HubOptions): Promise<void> {
   const { log } = openConsole('beside');
+  const given = on === 'planned' ? null : await placesFor(on, log);
+  await work(
+    { ...options, hidesGpus: false },
+    async (ingredients) => HubRun.prepare(ingredients, given ?? (await planWorkers(ingredients.run)).places),
+    log,
+  );
+}
+
+async function placesFor(
+  on: Exclude<HubDevices, 'planned'>,
+  log: ReturnType<typeof openConsole>['log'],
+): Promise<readonly WorkerPlace[]> {
   const places = 'processes' in on ? onProcessors(on.processes) : await onGpus(on.devices, log);
   requireOpenFiles(startingFiles + filesPerLocalWorker * places.length, 'a worker of several processes');
-  await work({ ...options, hidesGpus: false }, (ingredients) => HubRun.prepare(ingredients, places), log);
+  return places;
 }
 
 function onProcessors(count: number): readonly WorkerPlace[] {

@@ -9,11 +9,14 @@ export const memoryKeyVariable = 'FCAENET_MEMORY_KEY';
 export const memoryFiles = '/dev/shm';
 /** Regions begin after the first page, so that offset 0 can mean "not in shared memory". */
 const firstOffset = 4096;
-/** Region sizes are multiples of this: transfers of one kind differ by a few rows. */
-const stepBytes = 1 << 20;
+/** The smallest region. Larger ones are so many times two: transfers of one kind differ by a few rows. */
+const leastRegionBytes = 1 << 20;
 /** The transfer's number is written before and after its region's bytes. */
 const stampBytes = 8;
-/** One region is read while another is written. A slow reader holds a third, and a stopped reader a fourth. */
+/**
+ * Regions large enough for a transfer: one is read while another is written. A slow reader holds a third, and a stopped
+ * reader a fourth.
+ */
 const mostRegions = 4;
 /** Below this size, a chunk is as fast. */
 export const leastSharedBytes = 1 << 16;
@@ -102,10 +105,12 @@ export class SharedWriter {
   }
 
   private free(needed: number): Region | undefined {
-    const idle = this.regions.find(({ holders, capacity }) => holders.size === 0 && capacity >= needed);
-    if (idle || this.isFull || this.regions.length === mostRegions) return idle;
+    const fitting = this.regions.filter(({ capacity }) => capacity >= needed);
+    const idle = fitting.find(({ holders }) => holders.size === 0);
+    if (idle || this.isFull || fitting.length === mostRegions) return idle;
     const last = this.regions.at(-1);
-    const capacity = Math.ceil(needed / stepBytes) * stepBytes;
+    // What is not written of a region takes no memory.
+    const capacity = 2 ** Math.ceil(Math.log2(Math.max(needed, leastRegionBytes)));
     const region = {
       offset: last ? last.offset + last.capacity : firstOffset,
       capacity,

@@ -58,7 +58,8 @@ export class SessionExchange {
     surroundings: ExchangeSurroundings,
   ): Promise<SessionExchange | null> {
     const { operation } = (JSON.parse(runFile) as TrainingRun).spec;
-    if (operation.exchange === 'off' || sharesMemory) return null;
+    // One that shares memory is told where to listen if it is the only one of the coordinator's machine.
+    if (operation.exchange === 'off' || (sharesMemory && settings.listen === null)) return null;
     const { tls, localAddress, isProxied } = settings;
     const { log, weights, send, sendTensors, fail } = surroundings;
     const place = peeringPlace(settings, tls, localAddress, isProxied);

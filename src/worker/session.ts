@@ -275,7 +275,7 @@ export class Session {
       log,
       send: (message) => this.send(message),
       sendTensors: async (parts, announce) => {
-        await this.sendTensors(parts, announce);
+        await this.sendTensors(parts, announce, null);
         await this.outbox.flushed();
       },
       fail: (error) => this.fail(error),
@@ -366,11 +366,12 @@ export class Session {
   private sendTensors(
     parts: Uint8Array[],
     announce: (transfer: { id: number; byteLength: number; sharedOffset?: number }) => WorkerMessage,
+    memory = this.results,
   ): Promise<void> {
     const id = ++this.lastTransfer;
     const { term } = this;
     const byteLength = byteLengthOf(parts);
-    const offset = byteLength < leastSharedBytes ? null : (this.results?.put(id, parts, this) ?? null);
+    const offset = byteLength < leastSharedBytes ? null : (memory?.put(id, parts, this) ?? null);
     if (offset !== null) return this.send(announce({ id, byteLength, sharedOffset: offset }));
     function* messages(): Generator<WorkerMessage> {
       yield { term, ...announce({ id, byteLength }) };

@@ -104,6 +104,7 @@ test('worker --devices and --processes have all options of a worker', async () =
     [['--devices', '0,GPU-1a2b'], { devices: ['0', 'GPU-1a2b'] }],
     [['--processes', '2'], { processes: 2 }],
     [['--processes', '2', '--devices', 'none'], { processes: 2 }],
+    [['--planned'], 'planned'],
   ] as const) {
     expect(await parseCommandLine(...needed, ...given, '--name', 'w', ...flags)).toEqual([
       { action: 'workOnDevices', options: [{ ...options, tls: undefined, on }] },

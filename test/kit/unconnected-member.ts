@@ -1,10 +1,14 @@
 import { systemClock } from '../../src/clock.js';
 import { LinePace } from '../../src/coordinator/dispatch/line-pace.js';
-import { Member, type WorkerStream } from '../../src/coordinator/dispatch/member.js';
+import { Member, type MemberOptions, type WorkerStream } from '../../src/coordinator/dispatch/member.js';
 import { TransferMemory } from '../../src/transport/transfer-memory.js';
 
 /** A member whose stream goes nowhere. */
-export function unconnectedMember(slot = 0, name = 'w'): Member {
+export function unconnectedMember(
+  slot = 0,
+  name = 'w',
+  options: Partial<Pick<MemberOptions, 'stream'>> = {},
+): Member {
   return new Member({
     slot,
     number: slot + 1,
@@ -16,5 +20,6 @@ export function unconnectedMember(slot = 0, name = 'w'): Member {
     clock: systemClock,
     line: { received: new LinePace(), sent: new LinePace() },
     sharedMemory: null,
+    ...options,
   });
 }

@@ -210,6 +210,7 @@ class SimulatedConnections {
   open(line: SimulatedLine): void {
     const connection: Connection = {
       address: line.peer,
+      localAddress: '',
       socket: null as never,
       name: null,
       state: 'handshaking',

@@ -78,6 +78,20 @@ describe.skipIf(!hasMemory)('shared memory', () => {
     expect(writer.put(5, [bytes(9, 5)], holder)).toBe(offsets[2]);
   });
 
+  test('has places for large transfers while small ones hold theirs', () => {
+    const { writer, reader } = ends();
+    const holder = {};
+    const small = [1, 2, 3, 4].map((transfer) => writer.put(transfer, [bytes(9, transfer)], holder));
+    const large = bytes(3 << 20, 5);
+    const offset = writer.put(5, [large], holder)!;
+    expect(small).not.toContain(offset);
+    const read = new Uint8Array(large.byteLength);
+    reader.read(5, offset, read);
+    expect(Buffer.compare(read, large)).toBe(0);
+    reader.read(4, small[3]!, read.subarray(0, 9));
+    expect(read.subarray(0, 9)).toEqual(bytes(9, 4));
+  });
+
   test.each([
     ['another transfer', 2, 0, 9],
     ['another length', 1, 0, 10],

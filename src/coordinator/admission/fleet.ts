@@ -2,6 +2,7 @@ import type { Log } from '../../console/log.js';
 import type { FcaenetError } from '../../errors.js';
 import type { Identity } from '../../identity/identity.js';
 import type { WorkerPlace } from '../../processes/plan.js';
+import { parseAddress } from '../../run/address.js';
 import type { Finish } from '../../transport/generated/fcaenet/v1/Finish.js';
 import { joinTokenVariable } from '../../transport/join-token.js';
 import type { Traffic } from '../../transport/service.js';
@@ -18,6 +19,8 @@ export interface FleetOptions {
   readonly admission: Admission;
   /** Worker processes to start on this machine; none waits for remote workers. */
   readonly localWorkers: readonly WorkerPlace[];
+  /** Whether the local workers are one worker of the run, which exchanges gradients with those of other machines. */
+  readonly localAsOne?: boolean;
   readonly protection: Protection;
   /** Work is only handed out to at least this many workers. */
   readonly minWorkers: number;
@@ -82,7 +85,7 @@ export class Fleet {
 
   /** Opens the port and starts the local workers. Throws the errors of `CoordinatorServer.listen`. */
   async open(): Promise<void> {
-    const { admission, localWorkers, protection, log } = this.options;
+    const { admission, localWorkers, localAsOne, protection, log } = this.options;
     const { dataset, operation } = admission.run.spec;
     const address = await this.server.listen(operation.listen);
     log.info('waiting for workers', { address, localWorkers: localWorkers.length });
@@ -92,6 +95,7 @@ export class Fleet {
       this.server.shareMemory(this.localMemory);
       this.local = new LocalWorkers({
         places: localWorkers,
+        peerHost: localAsOne ? parseAddress(operation.listen)!.host : null,
         address: dialledHere(address),
         tls: operation.tls,
         joinToken: protection.joinToken,

@@ -7,6 +7,7 @@ import {
   WorkerProcesses,
   type WorkerStart,
 } from '../../processes/worker-processes.js';
+import { formatAddress } from '../../run/address.js';
 import { joinTokenVariable } from '../../transport/join-token.js';
 import { memoryKeyVariable } from '../../transport/shared-memory.js';
 import type { TlsFiles } from '../../transport/tls-files.js';
@@ -14,6 +15,11 @@ import type { LocalWorkerMemory } from '../dispatch/local-worker-memory.js';
 
 export interface LocalWorkersOptions {
   readonly places: readonly WorkerPlace[];
+  /**
+   * Null starts a worker for each place. A host makes them one worker of the run, which listens there for workers of
+   * other machines.
+   */
+  readonly peerHost: string | null;
   /** Address of the coordinator. */
   readonly address: string;
   /** The coordinator's own files, which its workers use as well; null for plain text. */
@@ -33,15 +39,22 @@ export interface LocalWorkersOptions {
 
 /** Long enough for a microbatch on its way. */
 const graceMs = 3_000;
+/** Long enough for a worker that waits so long for processes of its own. */
+const hubGraceMs = 3 * graceMs;
+/** Of a worker with several processes: it plans them itself. */
+const anywhere: WorkerPlace = { device: null, processors: null, found: null, hidesGpus: false };
 
 /** The worker processes that a coordinator starts on its own machine. */
 export class LocalWorkers {
   private readonly processes: WorkerProcesses;
+  /** Whether one process has the others below it. */
+  private readonly isHub: boolean;
 
   constructor(private readonly options: LocalWorkersOptions) {
-    const { places, log } = options;
+    const { places, peerHost, log } = options;
+    this.isHub = peerHost !== null && places.length > 1;
     this.processes = new WorkerProcesses({
-      places,
+      places: this.isHub ? [anywhere] : places,
       startOf: (name) => this.startOf(name),
       output: 'ignore',
       restartMs: deviceRestartMs,
@@ -58,13 +71,13 @@ export class LocalWorkers {
     this.processes.expectEnd();
   }
 
-  /** Waits until every process has ended. Kills those that still run after three seconds. */
+  /** Waits until every process has ended. Kills those that still run after some seconds. */
   stop(): Promise<void> {
-    return this.processes.stop(graceMs);
+    return this.processes.stop(this.isHub ? hubGraceMs : graceMs);
   }
 
   private startOf(name: string): WorkerStart {
-    const { address, tls, joinToken, dataset, cache, sharedMemory } = this.options;
+    const { address, peerHost, tls, joinToken, dataset, cache, sharedMemory } = this.options;
     const allocation = sharedMemory?.allocate() ?? null;
     return {
       flags: [
@@ -73,6 +86,8 @@ export class LocalWorkers {
         ['--cache', cache.directory],
         ['--cache-limit-bytes', String(cache.limitBytes)],
         ['--name', name],
+        ...(peerHost === null ? [] : [['--peer-listen', formatAddress(peerHost, 0)]]),
+        ...(this.isHub ? [['--planned']] : []),
         ...(tls
           ? [
               ['--tls-certificate', tls.certificate],

@@ -46,6 +46,8 @@ export type ConnectionState = 'handshaking' | 'preparing' | 'joined' | 'closing'
 
 export interface Connection {
   readonly address: string;
+  /** The IP address of this machine at which it arrived. */
+  readonly localAddress: string;
   readonly socket: Socket;
   /** When its certificate expires, Unix time in milliseconds; null in plain text, and before TLS is done. */
   certificateExpiryMs: number | null;
@@ -166,6 +168,8 @@ export class WorkerListener {
     const { helloMs, mostHandshakes, mostHandshakesPerAddress } = this.options.limits;
     const connection: Connection = {
       address,
+      // An IPv4 address comes in IPv6 form from a socket for both.
+      localAddress: (socket.localAddress ?? '').replace(/^::ffff:/, ''),
       socket,
       certificateExpiryMs: null,
       certificateSha256: Buffer.alloc(0),

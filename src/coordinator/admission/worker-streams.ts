@@ -195,6 +195,7 @@ export class WorkerStreams {
     });
     member.certificateExpiryMs = connection.certificateExpiryMs;
     member.certificateSha256 = connection.certificateSha256;
+    member.coordinatorHost = connection.localAddress;
     pool.add(member);
     connections.helloAccepted(connection);
     const welcome = {

@@ -91,6 +91,8 @@ export class Member {
   certificateExpiryMs: number | null = null;
   /** SHA-256 of its certificate; empty in plain text. */
   certificateSha256: Buffer = Buffer.alloc(0);
+  /** The IP address of this machine at which it has connected. */
+  coordinatorHost = '';
   /** Where other workers reach it, HOST:PORT; empty when they cannot. */
   peerAddress = '';
   /** Those that it computes on; none where it has one only. */

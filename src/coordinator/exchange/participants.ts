@@ -1,3 +1,4 @@
+import { formatAddress, isLoopback, parseAddress } from '../../run/address.js';
 import { encodeCoordinatorMessage } from '../../transport/codec.js';
 import type { ExchangeOrder } from '../../transport/generated/fcaenet/v1/ExchangeOrder.js';
 import type { Member } from '../dispatch/member.js';
@@ -21,9 +22,20 @@ function isCostly({ blocked, pairs }: BlockedPairs): boolean {
   return 2 * blocked > pairs;
 }
 
-/** Whether a worker can take part: others reach it, and it does not share memory with this process anyway. */
-export function canTakePart({ peerAddress, sharedMemory }: Member): boolean {
-  return peerAddress !== '' && sharedMemory === null;
+/** Whether a worker can take part: others reach it. */
+export function canTakePart({ peerAddress }: Member): boolean {
+  return peerAddress !== '';
+}
+
+/**
+ * Where others reach a worker. One of this machine that knows only its loopback address is where they reach this process.
+ * @param coordinatorHost the address at which they have connected to this process
+ */
+function addressFrom({ peerAddress }: Member, coordinatorHost: string): string {
+  const { host, port } = parseAddress(peerAddress)!;
+  return isLoopback(host) && !isLoopback(coordinatorHost)
+    ? formatAddress(coordinatorHost, port)
+    : peerAddress;
 }
 
 /**
@@ -77,16 +89,18 @@ export class Participants {
     const key = members.map(({ number }) => number).join();
     const ignorant = members.filter(({ toldPeers }) => toldPeers !== key);
     if (ignorant.length === 0) return;
-    const peers = members.map(({ number, peerAddress, peerKey, certificateSha256 }) => ({
-      member: number,
-      address: peerAddress,
-      key: peerKey,
-      certificateSha256,
-    }));
-    const message = this.encode({ peers: { peers } });
-    for (const member of ignorant) {
-      member.toldPeers = key;
-      void member.outbox.send(message);
+    for (const host of new Set(ignorant.map(({ coordinatorHost }) => coordinatorHost))) {
+      const peers = members.map((member) => ({
+        member: member.number,
+        address: addressFrom(member, host),
+        key: member.peerKey,
+        certificateSha256: member.certificateSha256,
+      }));
+      const message = this.encode({ peers: { peers } });
+      for (const member of ignorant.filter(({ coordinatorHost }) => coordinatorHost === host)) {
+        member.toldPeers = key;
+        void member.outbox.send(message);
+      }
     }
   }
 
