@@ -13,6 +13,8 @@ let pool: WorkerPool;
 let member: Member;
 let shares: WorkShares<Member>;
 let lateness: Lateness;
+/** Workers that have not answered yet. */
+let silent: number;
 /** Called when the connection takes the next message. */
 let taken: (() => void)[];
 
@@ -44,7 +46,16 @@ beforeEach(() => {
   const deadlines = new DeadlineEstimator();
   // A deadline of 2 s.
   for (let i = 0; i < 64; i++) deadlines.observe(0.5);
-  lateness = new Lateness(deadlines, { pool, clock });
+  silent = 0;
+  lateness = new Lateness(
+    deadlines,
+    {
+      get silent() {
+        return silent;
+      },
+    },
+    { pool, clock },
+  );
 });
 
 const isLate = () => shares.expire((...held) => lateness.isLate(...held)).length > 0;
@@ -75,6 +86,25 @@ test('a worker of which nothing comes is late after the deadline, and counts onc
   at(2);
   expect(isLate()).toBe(true);
   expect(isLate()).toBe(false);
+});
+
+test('a worker is not late before a minute while most workers have answered nothing', () => {
+  give();
+  silent = 1;
+  at(59);
+  expect(isLate()).toBe(false);
+  at(60);
+  expect(isLate()).toBe(true);
+});
+
+test('workers that hold units are silent until they answer one', () => {
+  const other = { label: 'another' } as Member;
+  for (const [unit, worker] of [member, other].entries()) shares.give(worker, [unit, 2 + unit], 0);
+  expect(shares.silent).toBe(2);
+  shares.answer(other, [1], 0);
+  expect(shares.silent).toBe(1);
+  shares.drop(member);
+  expect(shares.silent).toBe(0);
 });
 
 describe('an answer that arrives', () => {

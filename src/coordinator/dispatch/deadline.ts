@@ -7,6 +7,8 @@ const patience = 4;
 const leastSeconds = 1;
 /** Longest deadline of one microbatch, also used before the first measurement. */
 const mostSecondsPerMicrobatch = 60;
+/** Shortest deadline while most workers have not answered: what is usual now is not known. */
+const leastSecondsWhileUnsure = 60;
 
 /** Estimates deadlines from the times of recent microbatches. */
 export class DeadlineEstimator {
@@ -18,10 +20,13 @@ export class DeadlineEstimator {
     if (this.recent.length > window) this.recent.shift();
   }
 
-  /** Seconds within which something of the `microbatches` that a worker holds should move. */
-  secondsFor(microbatches: number): number {
+  /**
+   * Seconds within which something of the `microbatches` that a worker holds should move.
+   * @param isUnsure whether most workers have not answered yet
+   */
+  secondsFor(microbatches: number, isUnsure = false): number {
     const each = Math.min(patience * this.usualSeconds, mostSecondsPerMicrobatch);
-    return Math.max(leastSeconds, each * microbatches);
+    return Math.max(isUnsure ? leastSecondsWhileUnsure : leastSeconds, each * microbatches);
   }
 
   /** Seconds that nearly all recent microbatches stayed below. */

@@ -3,7 +3,7 @@ import { type Arrival, chunkBytes } from '../../transport/tensor-stream.js';
 import type { DeadlineEstimator } from './deadline.js';
 import type { Member } from './member.js';
 import type { WorkerPool } from './pool.js';
-import type { HeldShare } from './work-shares.js';
+import type { HeldShare, WorkShares } from './work-shares.js';
 
 /** An answer is given up when another worker would be this many times faster with all of it. */
 const patience = 4;
@@ -14,7 +14,8 @@ const beginning = 0.1;
 
 /**
  * Decides which workers are late. A worker is late when nothing of its work has moved for the deadline: no work has left
- * for it, no answer has come, no byte of an answer has arrived. So a line that is full makes nobody late.
+ * for it, no answer has come, no byte of an answer has arrived. So a line that is full makes nobody late. Nor does a
+ * machine or network that is slow for most of them: a worker is compared with the others of the same work.
  */
 export class Lateness {
   private readonly pool: WorkerPool;
@@ -23,6 +24,7 @@ export class Lateness {
 
   constructor(
     private readonly deadlines: DeadlineEstimator,
+    private readonly shares: Pick<WorkShares<Member>, 'silent'>,
     { pool, clock }: { readonly pool: WorkerPool; readonly clock: Clock },
   ) {
     this.pool = pool;
@@ -57,7 +59,8 @@ export class Lateness {
     const { arrival } = receiver;
     const { received, sent } = this.pool.line;
     let movedAt = Math.max(share.movedAtSeconds, secondsSince(receiver.movedAtMs));
-    let allowed = this.deadlines.secondsFor(member.roundsFor(share.units));
+    const isUnsure = 2 * this.shares.silent > sharers;
+    let allowed = this.deadlines.secondsFor(member.roundsFor(share.units), isUnsure);
     if (share.isLeaving) {
       movedAt = Math.max(movedAt, secondsSince(leaving.movedAtMs));
       allowed = Math.max(allowed, sent.patienceFor(leaving.nextBytes, sharers, now));

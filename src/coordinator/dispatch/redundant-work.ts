@@ -113,7 +113,7 @@ export class RedundantWork<Answer> {
     private readonly surroundings: WorkSurroundings,
   ) {
     for (const unit of kind.verified) this.wanted.set(unit, 2);
-    this.lateness = new Lateness(kind.deadlines, surroundings);
+    this.lateness = new Lateness(kind.deadlines, this.shares, surroundings);
   }
 
   /**

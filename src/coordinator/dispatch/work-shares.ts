@@ -22,6 +22,8 @@ export interface HeldShare {
  */
 export class WorkShares<Worker> {
   private readonly shares = new Map<Worker, Share>();
+  /** Workers that have answered something. */
+  private readonly heard = new Set<Worker>();
 
   /** Some units are on their way to a worker; `left` says when they have left this process. */
   give(worker: Worker, units: readonly number[], nowSeconds: number): void {
@@ -53,6 +55,7 @@ export class WorkShares<Worker> {
   answer(worker: Worker, units: readonly number[], nowSeconds: number) {
     const share = this.shares.get(worker);
     if (!share) return { late: 0, seconds: 0 };
+    this.heard.add(worker);
     for (const unit of units) {
       share.units.delete(unit);
       share.leaving.delete(unit);
@@ -85,6 +88,11 @@ export class WorkShares<Worker> {
 
   owes(worker: Worker, unit: number): boolean {
     return this.shares.get(worker)?.units.has(unit) === true;
+  }
+
+  /** Number of workers that hold units and have not answered any yet. */
+  get silent(): number {
+    return [...this.shares.keys()].filter((worker) => !this.heard.has(worker)).length;
   }
 
   /** Number of units that a worker holds. */

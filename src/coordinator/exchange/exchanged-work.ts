@@ -50,8 +50,6 @@ export class ExchangedWork extends GradientWork {
   private members: readonly Member[];
   private readonly held = new Map<string, HeldNode>();
   private readonly sums: RangeSums;
-  /** Members that were asked for a leaf and are still there. */
-  private readonly asked = new Map<number, Set<Member>>();
   /** Number of the last Reduce message of this step; 0 before the first. */
   private attempt = 0;
   /** Sums of attempts below have a wrong node in them. */
@@ -136,11 +134,6 @@ export class ExchangedWork extends GradientWork {
     if (this.step.context) sendContext(member, this.step.context);
   }
 
-  override send(member: Member, leaves: readonly number[]): void {
-    super.send(member, leaves);
-    for (const leaf of leaves) this.asked.set(leaf, (this.asked.get(leaf) ?? new Set()).add(member));
-  }
-
   /** Only of a microbatch that came whole can this process compute the digest. */
   override digestsOf(
     leaves: readonly number[],
@@ -169,7 +162,6 @@ export class ExchangedWork extends GradientWork {
   }
 
   gone(member: Member): void {
-    for (const members of this.asked.values()) members.delete(member);
     if (this.members.includes(member)) this.change(this.members.filter((each) => each !== member));
   }
 
@@ -256,11 +248,6 @@ export class ExchangedWork extends GradientWork {
     const { start, end } = tree.rowsUnder(result.node!);
     const isWhole = bytes.byteLength === payloadBytes(shape, end - start);
     return payloadFrom(bytes, isWhole ? shape : outcomeShape(shape), end - start);
-  }
-
-  /** A leaf that several workers compute is sent whole by those that are asked later, so that it can be compared. */
-  protected override goesAlone(leaf: number): boolean {
-    return super.goesAlone(leaf) || (this.asked.get(leaf)?.size ?? 0) > 0;
   }
 
   /** The range of a sum that is still to come from this member; null for any other. */
