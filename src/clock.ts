@@ -26,6 +26,25 @@ export const systemClock: Clock = {
   },
 };
 
+/** Parts into which {@link whileAwake} divides its time. */
+const parts = 50;
+
+/**
+ * Calls `action` after `ms` during which this thread's loop turns. Time for which something else has the thread or the
+ * processor does not count: what has arrived meanwhile is read first.
+ * @returns cancels it
+ */
+export function whileAwake({ every }: Clock, ms: number, action: () => void): () => void {
+  let left = parts;
+  const cancel = every(ms / parts, () => {
+    left--;
+    if (left > 0) return;
+    cancel();
+    action();
+  });
+  return cancel;
+}
+
 /**
  * Resolves when `work` ends, in success or not, and after `ms` at the latest. Keeps the process alive until then: what
  * the work waits for may be gone, and with it everything else that does. Real time.

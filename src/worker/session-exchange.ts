@@ -92,6 +92,7 @@ export class SessionExchange {
           void send({ exchange: { weightsMissing: { version, ranges: [...ranges] } } }),
         unreachable: (unreached, reason) =>
           void send({ exchange: { peerUnreachable: { member: unreached, reason } } }),
+        reached: (reached) => void send({ exchange: { peerReached: { member: reached } } }),
         relay: (receiver, message, done) => {
           const relayed = { member: receiver, message: Buffer.from(message.buffer) };
           void send({ exchange: { relayed } }).then(done);

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { atMost } from '../../src/clock.js';
+import { atMost, systemClock, whileAwake } from '../../src/clock.js';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -25,4 +25,18 @@ test('work that never ends is waited for until its time is over', async () => {
   expect(hasEnded).toBe(false);
   await vi.advanceTimersByTimeAsync(1);
   await waiting;
+});
+
+test('time for which the thread is held up does not count', async () => {
+  vi.useRealTimers();
+  let called = false;
+  const cancel = whileAwake(systemClock, 50, () => {
+    called = true;
+  });
+  const end = performance.now() + 100;
+  while (performance.now() < end);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  expect(called).toBe(false);
+  await vi.waitFor(() => expect(called).toBe(true));
+  cancel();
 });

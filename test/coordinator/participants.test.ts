@@ -50,6 +50,11 @@ test('when more than half of the pairs cannot connect the star is used, which is
     block(from, to);
   }
   expect(participants.news()).toEqual({ blocked: 4, pairs: 6 });
+  // One that reaches another again is enough for the exchange.
+  pool.emit('peerReached', a, b);
+  expect(participants.choose()).toEqual(members);
+  block(a, b);
+  expect(participants.choose()).toBeNull();
   // Of the two that are left each reaches the other.
   pool.remove(a, { reason: 'it left', failure: null });
   expect(participants.choose()).toEqual([b, c]);

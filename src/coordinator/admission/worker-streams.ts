@@ -263,12 +263,13 @@ export class WorkerStreams {
 
   private receiveReport(member: Member, report: ExchangeReport__Output): void {
     const { pool } = this.options;
-    const { rangeResult, weightsMissing, peerUnreachable, relayed } = report;
+    const { rangeResult, weightsMissing, peerUnreachable, peerReached, relayed } = report;
     if (rangeResult) this.expectRange(member, rangeResult);
     else if (weightsMissing) pool.emit('weightsMissing', member, weightsMissing);
-    else if (peerUnreachable) {
-      const other = pool.byNumber(peerUnreachable.member);
-      if (other) pool.emit('peerUnreachable', member, other, shorten(peerUnreachable.reason));
+    else if (peerUnreachable || peerReached) {
+      const other = pool.byNumber((peerUnreachable ?? peerReached)!.member);
+      if (other && peerReached) pool.emit('peerReached', member, other);
+      else if (other) pool.emit('peerUnreachable', member, other, shorten(peerUnreachable!.reason));
     } else if (relayed) this.relay(member, relayed);
   }
 

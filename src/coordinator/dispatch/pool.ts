@@ -66,6 +66,8 @@ interface PoolEvents {
   weightsMissing: [member: Member, missing: WeightsMissing__Output];
   /** A worker cannot reach another one and sends what is for it through this process. */
   peerUnreachable: [member: Member, other: Member, reason: string];
+  /** A worker has reached another one again. */
+  peerReached: [member: Member, other: Member];
 }
 
 /**

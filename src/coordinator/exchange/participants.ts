@@ -44,7 +44,7 @@ function addressFrom({ peerAddress }: Member, coordinatorHost: string): string {
  */
 export class Participants {
   private members: readonly Member[] = [];
-  /** For each member by its number: those that it cannot reach. They connect again when one of them takes part anew. */
+  /** For each member by its number: those that it cannot reach. They also connect anew when one of them takes part again. */
   private readonly unreached = new Map<number, Set<number>>();
   private hasSaidBlocked = false;
 
@@ -60,6 +60,7 @@ export class Participants {
     pool.on('peerUnreachable', ({ number }, other) => {
       this.unreached.set(number, (this.unreached.get(number) ?? new Set()).add(other.number));
     });
+    pool.on('peerReached', ({ number }, other) => this.unreached.get(number)?.delete(other.number));
   }
 
   /**

@@ -27,6 +27,7 @@ export type WorkerEvent =
       readonly peer: Member;
       readonly reason: string;
     }
+  | { readonly type: 'peer.reached'; readonly member: Member; readonly peer: Member }
   | {
       readonly type: 'answer.rejected';
       readonly member: Member;
@@ -57,6 +58,7 @@ export function forwardWorkerEvents(pool: WorkerPool, notify: Subscriber): void 
   pool.on('peerUnreachable', (member, peer, reason) =>
     notify({ type: 'peer.unreachable', member, peer, reason }),
   );
+  pool.on('peerReached', (member, peer) => notify({ type: 'peer.reached', member, peer }));
   pool.on('answerRejected', (member, reason, sentence) =>
     notify({ type: 'answer.rejected', member, reason, sentence }),
   );

@@ -101,8 +101,7 @@ class ProgressLog {
         log.warn('most pairs of workers cannot connect; they send their gradients here', {
           blocked: event.blocked,
           pairs: event.pairs,
-          remedy:
-            'open the port of --peer-listen between the machines of the workers, then restart the workers',
+          remedy: 'open the port of --peer-listen between the machines of the workers, which go on trying',
         });
         break;
       case 'exchange.given-up':
@@ -119,6 +118,9 @@ class ProgressLog {
           peer: event.peer.label,
           reason: event.reason,
         });
+        break;
+      case 'peer.reached':
+        log.info('a worker reaches another again', { worker: event.member.label, peer: event.peer.label });
         break;
       case 'work.waiting':
         if (!this.hasBegun) break;

@@ -70,6 +70,7 @@ try {
     weightsMissing: (version, ranges) => answer({ kind: 'weightsMissing', version, ranges }),
     weightsLost: (version) => answer({ kind: 'weightsLost', version }),
     unreachable: (member, reason) => answer({ kind: 'unreachable', member, reason }),
+    reached: (member) => answer({ kind: 'reached', member }),
     moved: (direction, bytes) => {
       options.traffic[direction === 'sentBytes' ? 0 : 1]! += bytes;
     },

@@ -21,6 +21,7 @@ export interface LaneListener {
   weightsMissing(version: number, ranges: readonly ElementRange[]): void;
   weightsLost(version: number): void;
   unreachable(member: number, reason: string): void;
+  reached(member: number): void;
   /** A message for a peer that cannot be reached. `done` says that the next one may follow. */
   relay(member: number, message: Uint8Array, done: () => void): void;
   refused(reason: string): void;
@@ -127,6 +128,7 @@ export class Lane {
     else if (answer.kind === 'weightsMissing') listener.weightsMissing(answer.version, answer.ranges);
     else if (answer.kind === 'weightsLost') listener.weightsLost(answer.version);
     else if (answer.kind === 'unreachable') listener.unreachable(answer.member, answer.reason);
+    else if (answer.kind === 'reached') listener.reached(answer.member);
     else if (answer.kind === 'refused') listener.refused(answer.reason);
     else if (answer.kind === 'relay') {
       listener.relay(answer.member, answer.message, () => this.send({ kind: 'relayed on' }));

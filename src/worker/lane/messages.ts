@@ -53,6 +53,7 @@ export type LaneAnswer =
     }
   | { readonly kind: 'weightsLost'; readonly version: number }
   | { readonly kind: 'unreachable'; readonly member: number; readonly reason: string }
+  | { readonly kind: 'reached'; readonly member: number }
   | { readonly kind: 'relay'; readonly member: number; readonly message: Uint8Array }
   | { readonly kind: 'released'; readonly id: number }
   | { readonly kind: 'refused'; readonly reason: string }

@@ -36,10 +36,10 @@ export class PartQueue {
     return this.current !== null;
   }
 
-  /** Forgets everything that is not on its way yet. */
-  close(): void {
+  /** Forgets everything that is not on its way yet. @returns what it was, in order */
+  close(): OutgoingPart[] {
     this.closed = true;
-    this.waiting.length = 0;
+    return this.waiting.splice(0);
   }
 
   private async sendAll(): Promise<void> {

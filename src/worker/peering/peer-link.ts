@@ -1,6 +1,7 @@
 import { createSecureContext } from 'node:tls';
 import type { ClientWritableStream } from '@grpc/grpc-js';
-import { ChannelCredentials } from '@grpc/grpc-js';
+import { ChannelCredentials, status } from '@grpc/grpc-js';
+import { type Clock, whileAwake } from '../../clock.js';
 import { oldestTls } from '../../transport/credentials.js';
 import type { PeeringClient } from '../../transport/generated/fcaenet/v1/Peering.js';
 import type { PeerMessage } from '../../transport/generated/fcaenet/v1/PeerMessage.js';
@@ -12,7 +13,19 @@ import { isCertificate } from './certificate-hash.js';
 import { helloTo } from './hello.js';
 import type { Peer, PeerIdentity } from './identity.js';
 
-/** The way to a peer: a stream that stays open as long as both take part. It is not opened a second time. */
+export interface PeerLinkListener {
+  /** Called once, when the peer accepts the connection. */
+  readonly onConnected: () => void;
+  /**
+   * Called once, when the peer cannot be reached or has ended the stream.
+   * @param isRefused whether the peer says that this worker or its messages are wrong
+   */
+  readonly onLost: (reason: string, isRefused: boolean) => void;
+  /** Called with bytes of tensors that are handed to the stream. */
+  readonly onSent: (bytes: number) => void;
+}
+
+/** The way to a peer: a stream that stays open as long as both take part. */
 export class PeerLink {
   private readonly client: PeeringClient;
   private readonly stream: ClientWritableStream<PeerMessage>;
@@ -20,23 +33,28 @@ export class PeerLink {
   private transfers = 0;
   private isOver = false;
 
-  /**
-   * @param connectMs time limit to connect
-   * @param onLost called once, when the peer cannot be reached or has ended the stream
-   */
+  private readonly stopWaiting: () => void;
+
+  /** @param connectMs time limit to connect, as of {@link whileAwake} */
   constructor(
     peer: Peer,
     identity: PeerIdentity,
     connectMs: number,
-    private readonly onLost: (reason: string) => void,
-    /** Called with bytes of tensors that are handed to the stream. */
-    private readonly onSent: (bytes: number) => void,
+    clock: Clock,
+    private readonly listener: PeerLinkListener,
   ) {
     this.client = peeringClient(peer.address, credentialsFor(peer, identity), identity.tls !== null);
-    this.client.waitForReady(Date.now() + connectMs, (error) => {
-      if (error) this.lose(`it does not answer at ${peer.address}`);
+    this.stopWaiting = whileAwake(clock, connectMs, () =>
+      this.lose(`it does not answer at ${peer.address}`, false),
+    );
+    this.client.waitForReady(Number.POSITIVE_INFINITY, (error) => {
+      if (error || this.isOver) return;
+      this.stopWaiting();
+      listener.onConnected();
     });
-    this.stream = this.client.send((error) => this.lose(error ? error.details : 'it ended the stream'));
+    this.stream = this.client.send((error) =>
+      this.lose(error ? error.details : 'it ended the stream', error?.code === status.INVALID_ARGUMENT),
+    );
     // The call's end says the same.
     this.stream.on('error', () => {});
     this.outbox = new Outbox(this.stream);
@@ -51,6 +69,7 @@ export class PeerLink {
 
   close(): void {
     this.isOver = true;
+    this.stopWaiting();
     this.outbox.close();
     this.stream.cancel();
     this.client.close();
@@ -58,15 +77,15 @@ export class PeerLink {
 
   private *counted(messages: Iterable<PeerMessage>): Generator<PeerMessage> {
     for (const message of messages) {
-      if (message.chunk) this.onSent(message.chunk.data!.length);
+      if (message.chunk) this.listener.onSent(message.chunk.data!.length);
       yield message;
     }
   }
 
-  private lose(reason: string): void {
+  private lose(reason: string, isRefused: boolean): void {
     if (this.isOver) return;
     this.close();
-    this.onLost(reason);
+    this.listener.onLost(reason, isRefused);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Clock } from '../../clock.js';
 import { encodePeerMessage } from '../../transport/peering.js';
 import type { OutgoingPart } from '../exchange/output.js';
 import { messagesOf } from '../exchange/part-messages.js';
@@ -5,11 +6,21 @@ import type { Peer, PeerIdentity } from './identity.js';
 import { PartQueue } from './part-queue.js';
 import { PeerLink } from './peer-link.js';
 
+/** Time limit to connect to a peer, while parts wait for it, and while they go through the coordinator. */
+const connectMs = 5_000;
+const connectAgainMs = 30_000;
+/** Longest pause before another attempt. */
+const longestPauseMs = 300_000;
+
 export interface PeerLinksOptions {
   readonly identity: PeerIdentity;
-  readonly connectMs: number;
-  /** Called once for a peer that cannot be reached. Everything that it may lack is sent again from then on. */
+  readonly clock: Clock;
+  /** Milliseconds until a peer that was lost is tried again. Each later pause is twice as long, up to five minutes. */
+  readonly firstPauseMs: number;
+  /** Called when the way to a peer is lost. Everything that it may lack is sent again from then on. */
   readonly onUnreachable: (member: number, reason: string) => void;
+  /** Called when a peer that was lost is reached again. */
+  readonly onReached: (member: number) => void;
   /** Sends a message through the coordinator. Resolves when the next one may follow. */
   readonly relay: (member: number, message: Buffer) => Promise<void>;
   /** Called with bytes of tensors that leave for a peer directly. */
@@ -24,16 +35,24 @@ interface Way {
   readonly close: () => void;
 }
 
-/** The ways to all peers. */
+/** The ways to all peers. While a peer cannot be reached, what is for it goes through the coordinator. */
 export class PeerLinks {
   private readonly ways = new Map<number, Way>();
+  /** Ends the attempts to reach peers that are not reached. */
+  private readonly attempts = new Map<number, () => void>();
+  /** When the last part for a peer has gone through the coordinator, which gets one after the other. */
+  private readonly relayed = new Map<number, Promise<void>>();
   /** Queues of ended ways whose last part is still read. */
   private readonly closing = new Set<PartQueue>();
 
   constructor(private readonly options: PeerLinksOptions) {}
 
   setPeers(peers: ReadonlyMap<number, Peer>): void {
-    for (const member of [...this.ways.keys()]) if (!peers.has(member)) this.end(member);
+    for (const member of [...this.ways.keys()]) {
+      if (peers.has(member)) continue;
+      this.end(member);
+      this.relayed.delete(member);
+    }
     for (const peer of peers.values()) if (!this.ways.has(peer.member)) this.connect(peer);
   }
 
@@ -57,14 +76,59 @@ export class PeerLinks {
   }
 
   private connect(peer: Peer): void {
-    const { identity, connectMs, onUnreachable, onMoved } = this.options;
-    const { member } = peer;
-    const onLost = (reason: string) => {
+    const { identity, clock, firstPauseMs, onMoved: onSent } = this.options;
+    const onLost = this.losing(peer, firstPauseMs);
+    this.use(peer, new PeerLink(peer, identity, connectMs, clock, { onConnected: () => {}, onLost, onSent }));
+  }
+
+  /** What happens when the link to a peer is lost. @param pauseMs until the next attempt to reach it */
+  private losing(peer: Peer, pauseMs: number) {
+    return (reason: string, isRefused: boolean) => {
+      const { member } = peer;
       this.end(member);
       this.relayTo(member);
-      onUnreachable(member, reason);
+      // A peer that has refused this worker would do it again.
+      if (!isRefused) this.tryLater(peer, pauseMs);
+      this.options.onUnreachable(member, reason);
     };
-    const link = new PeerLink(peer, identity, connectMs, onLost, onMoved);
+  }
+
+  /** Tries to reach a peer again, until it succeeds. */
+  private tryLater(peer: Peer, pauseMs: number): void {
+    const { identity, clock, onReached, onMoved: onSent } = this.options;
+    const { member } = peer;
+    const nextPauseMs = Math.min(2 * pauseMs, longestPauseMs);
+    const attempt = () => {
+      let isUsed = false;
+      const lose = this.losing(peer, nextPauseMs);
+      const link = new PeerLink(peer, identity, connectAgainMs, clock, {
+        onConnected: () => {
+          isUsed = true;
+          this.attempts.delete(member);
+          this.replaceRelay(peer, link);
+          onReached(member);
+        },
+        onLost: (...why) => {
+          if (isUsed) lose(...why);
+          else this.tryLater(peer, nextPauseMs);
+        },
+        onSent,
+      });
+      this.attempts.set(member, () => link.close());
+    };
+    this.attempts.set(member, clock.after(pauseMs, attempt));
+  }
+
+  /** A part that is on its way through the coordinator goes on there, and the others go directly. */
+  private replaceRelay(peer: Peer, link: PeerLink): void {
+    const { queue } = this.ways.get(peer.member)!;
+    const waiting = queue.close();
+    if (queue.isBusy) this.closing.add(queue);
+    this.use(peer, link);
+    for (const part of waiting) this.send(peer.member, part);
+  }
+
+  private use({ member }: Peer, link: PeerLink): void {
     this.open(
       member,
       (part) => link.send(part),
@@ -76,11 +140,16 @@ export class PeerLinks {
     const { relay } = this.options;
     let transfers = 0;
     let isOver = false;
-    const send = async (part: OutgoingPart) => {
+    const sendNext = async (part: OutgoingPart) => {
       for (const message of messagesOf(part, ++transfers)) {
         if (isOver) return;
         await relay(member, encodePeerMessage(message));
       }
+    };
+    const send = (part: OutgoingPart) => {
+      const sent = (this.relayed.get(member) ?? Promise.resolve()).then(() => sendNext(part));
+      this.relayed.set(member, sent);
+      return sent;
     };
     this.open(member, send, () => {
       isOver = true;
@@ -99,6 +168,8 @@ export class PeerLinks {
   private end(member: number): void {
     const { queue, close } = this.ways.get(member)!;
     this.ways.delete(member);
+    this.attempts.get(member)?.();
+    this.attempts.delete(member);
     queue.close();
     close();
     if (queue.isBusy) this.closing.add(queue);

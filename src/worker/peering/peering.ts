@@ -14,8 +14,8 @@ import { RelayedParts } from './relayed-parts.js';
 
 /** Unused arrays that are kept for received parts: as many as a step of 64 microbatches needs. */
 const keptArrays = 64;
-/** Time limit to connect to a peer. */
-const connectMs = 5_000;
+/** Pause before a peer that was lost is tried again. */
+const firstPauseMs = 10_000;
 
 export interface PeeringOptions {
   readonly identity: PeerIdentity;
@@ -26,6 +26,8 @@ export interface PeeringOptions {
   readonly port: number;
   readonly limits?: PeerLimits;
   readonly clock?: Clock;
+  /** As of `PeerLinksOptions`; 10,000 unless given. */
+  readonly firstPauseMs?: number;
 }
 
 /** What a worker's part in the exchange says to the rest of the worker. */
@@ -36,8 +38,9 @@ export interface PeeringOutput extends Pick<ExchangeOutput, 'weightsMissing' | '
   weights(version: number, bytes: Uint8Array<SharedArrayBuffer>): void;
   /** A held gradient is not read any more. */
   released(gradient: ArrayBufferLike): void;
-  /** A peer gets nothing directly any more. */
+  /** A peer gets nothing directly until it is reached again. */
   unreachable(member: number, reason: string): void;
+  reached(member: number): void;
   /** A message for a peer that cannot be reached. Resolves when the next one may follow. */
   relay(member: number, message: Buffer): Promise<void>;
   /** Bytes of tensors went to a peer or came from one, not through the coordinator. */
@@ -69,12 +72,14 @@ export class Peering {
     const { identity, shape, clock = systemClock } = options;
     this.links = new PeerLinks({
       identity,
-      connectMs,
+      clock,
+      firstPauseMs: options.firstPauseMs ?? firstPauseMs,
       relay: (member, message) => output.relay(member, message),
       onUnreachable: (member, reason) => {
         output.unreachable(member, reason);
         this.exchange.sendAgain(member);
       },
+      onReached: (member) => output.reached(member),
       onMoved: (bytes) => output.moved('sentBytes', bytes),
       onSent: () => this.sweep(),
     });

@@ -66,6 +66,7 @@ class LaneUser implements LaneListener {
   unreachable(member: number): void {
     this.unreached.push(member);
   }
+  reached(): void {}
   relay(member: number, message: Uint8Array, done: () => void): void {
     this.relayed(this.member, member, message);
     done();

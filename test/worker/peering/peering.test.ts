@@ -131,8 +131,8 @@ describe.each(['plain text', 'TLS'])('over %s', (kind) => {
     expect(workers.flatMap(({ unreachable }) => unreachable)).toEqual([]);
   });
 
-  test('a sender without the key is refused, and its parts go through the coordinator', async () => {
-    for (const member of [1, 2]) await open({ member, tls: security() });
+  test('a sender without the key is refused once, and its parts go through the coordinator', async () => {
+    for (const member of [1, 2]) await open({ member, tls: security(), firstPauseMs: 1 });
     introduce((peer) => (peer.member === 2 ? { ...peer, key: Buffer.alloc(16) } : peer));
     await exchangeStep(0);
     await passWeights(1);
@@ -218,8 +218,10 @@ describe('a connection', () => {
   afterEach(() => proxy.close());
 
   /** Two workers, the first of which reaches the second through the proxy. */
-  async function openBehindProxy(): Promise<void> {
-    for (const member of [1, 2]) await open({ member, tls: null });
+  async function openBehindProxy(firstPauseMs?: number): Promise<void> {
+    for (const member of [1, 2]) {
+      await open({ member, tls: null, ...(firstPauseMs !== undefined && { firstPauseMs }) });
+    }
     proxy = await TcpProxy.to(workers[1]!.peer.address);
     introduce((peer) => (peer.member === 2 ? { ...peer, address: `127.0.0.1:${proxy.port}` } : peer));
     await exchangeStep(0);
@@ -231,6 +233,46 @@ describe('a connection', () => {
     await exchangeStep(1);
     await passWeights(1);
     expect(workers.map(({ unreachable }) => unreachable.map(({ member }) => member))).toEqual([[2], []]);
+  });
+
+  test('that breaks is opened again, and then nothing goes through the coordinator', async () => {
+    await openBehindProxy(20);
+    const [first] = workers;
+    proxy.leadTo(null);
+    proxy.cut();
+    await until(() => first!.unreachable.length > 0);
+    await exchangeStep(1);
+    expect(first!.relayed).toBeGreaterThan(0);
+    proxy.leadTo(workers[1]!.peer.address);
+    await until(() => first!.reached.length > 0);
+    expect(first!.reached).toEqual([2]);
+    const { relayed } = first!;
+    await exchangeStep(2);
+    await passWeights(1);
+    expect([first!.relayed, first!.unreachable.length]).toEqual([relayed, 1]);
+  });
+
+  test('that breaks, is opened again and breaks lets one part after the other go through the coordinator', async () => {
+    await openBehindProxy(20);
+    const [first, second] = workers as [ExchangeWorker, ExchangeWorker];
+    const cut = () => {
+      proxy.leadTo(null);
+      proxy.cut();
+    };
+    let goOn = () => {};
+    first.relaying = new Promise((resolve) => {
+      goOn = resolve;
+    });
+    cut();
+    const exchanged = exchangeStep(1);
+    await until(() => first.relayed > 0);
+    proxy.leadTo(second.peer.address);
+    await until(() => first.reached.length > 0);
+    cut();
+    await until(() => first.unreachable.length > 1);
+    goOn();
+    await exchanged;
+    expect(second.refusals).toEqual([]);
   });
 
   test('that breaks in the middle of a range is replaced by the coordinator', async () => {

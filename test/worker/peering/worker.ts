@@ -19,6 +19,7 @@ export interface ExchangeWorkerOptions {
   readonly tls: TlsMaterial | null;
   readonly term?: number;
   readonly limits?: PeerLimits;
+  readonly firstPauseMs?: number;
 }
 
 /** One worker's part in an exchange, in this process, and what it says. */
@@ -27,10 +28,13 @@ export class ExchangeWorker {
   readonly weights: { readonly version: number; readonly values: Float32Array }[] = [];
   readonly missing: { readonly version: number; readonly ranges: readonly ElementRange[] }[] = [];
   readonly unreachable: { readonly member: number; readonly reason: string }[] = [];
+  readonly reached: number[] = [];
   readonly released: ArrayBufferLike[] = [];
   readonly refusals: string[] = [];
   readonly traffic = { sentBytes: 0, receivedBytes: 0 };
   relayed = 0;
+  /** When the message after one that was relayed may follow. */
+  relaying = Promise.resolve();
   peering!: Peering;
   readonly key = randomBytes(16);
 
@@ -45,7 +49,7 @@ export class ExchangeWorker {
     relay: (from: number, to: number, message: Buffer) => void = () => {},
   ): Promise<ExchangeWorker> {
     const worker = new ExchangeWorker(options, relay);
-    const { member, tls, term = 1, limits } = options;
+    const { member, tls, term = 1, limits, firstPauseMs } = options;
     worker.peering = await Peering.open(
       {
         identity: { run: 'birds', term, member, key: worker.key, tls },
@@ -53,6 +57,7 @@ export class ExchangeWorker {
         host: '127.0.0.1',
         port: 0,
         ...(limits && { limits }),
+        ...(firstPauseMs !== undefined && { firstPauseMs }),
       },
       {
         sum: (sum) => worker.sums.push(sum),
@@ -62,9 +67,11 @@ export class ExchangeWorker {
         weightsLost: () => {},
         released: (buffer) => worker.released.push(buffer),
         unreachable: (other, reason) => worker.unreachable.push({ member: other, reason }),
+        reached: (other) => worker.reached.push(other),
         relay: async (to, message) => {
           worker.relayed++;
           worker.relay(member, to, message);
+          await worker.relaying;
         },
         moved: (direction, bytes) => {
           worker.traffic[direction] += bytes;
