@@ -13,6 +13,7 @@ import { wireBytes } from '../../dist/transport/wire-vector.js';
 import { fillGradient } from './made-up/gradient.mjs';
 import { fcaenet } from './paused-run.mjs';
 import { RunProcess } from './run-process.mjs';
+import { RunProgress } from './run-progress.mjs';
 
 const preload = (file) => ({ NODE_OPTIONS: `--import=${new URL(file, import.meta.url).href}` });
 const rowsPerMicrobatch = 2;
@@ -81,6 +82,7 @@ export class MadeUpRun {
     this.sizes = sizesOf(settings);
     this.microbatches = settings.members * settings.microbatches;
     this.pausesFile = join(folder, `${settings.name}.pauses`);
+    this.progress = new RunProgress(settings.name, settings.members, () => this.standing());
   }
 
   async open() {
@@ -240,8 +242,17 @@ export class MadeUpRun {
     while (!(await condition().catch(() => false))) {
       const ended = [this.coordinator, ...this.members].find(({ hasEnded }) => hasEnded);
       if (ended) throw new Error(`a process ended early: ${ended.child.spawnargs.join(' ')}`);
+      await this.progress.goOn();
       await sleep(lookEveryMs);
     }
+  }
+
+  /** Members and steps so far, and what the coordinator has warned of. */
+  async standing() {
+    const { lines } = this.coordinator;
+    const names = lines.filter(({ message }) => message === 'worker joined').map(({ worker }) => worker);
+    const warnings = lines.filter(({ level }) => level === 'warn').map(({ message }) => message);
+    return { joined: new Set(names).size, steps: await this.steps().catch(() => 0), warnings };
   }
 
   counters() {
