@@ -49,15 +49,21 @@ export function peeringService(isProtected: boolean): PeeringDefinition {
   };
 }
 
-/** A client of the service at HOST:PORT. @param isProtected whether the credentials use TLS */
+/**
+ * A client of the service at HOST:PORT.
+ * @param isProtected whether the credentials use TLS
+ * @param silenceMs without an answer to keepalive, after which the connection is lost
+ */
 export function peeringClient(
   address: string,
   credentials: grpc.ChannelCredentials,
   isProtected: boolean,
+  silenceMs = peerSilenceMs,
 ): PeeringClient {
   const Client = grpc.makeClientConstructor(peeringService(isProtected), 'fcaenet.v1.Peering');
   return new Client(address, credentials, {
     ...peerChannelOptions,
+    ...keepalive(silenceMs),
     // A channel of its own: a shared one would outlive this client.
     'grpc.use_local_subchannel_pool': 1,
     // RFC 6066 forbids an IP address as a server name. Node warns when gRPC sends one.
@@ -76,13 +82,20 @@ export function decodePeerMessage(bytes: Uint8Array): PeerMessage__Output {
 }
 
 /**
- * Channel settings of both sides. A thread that does nothing else answers keepalive at once, however long the worker
- * computes and however long a range has to wait: five seconds without an answer are a lost connection. A window of 4 MiB
- * delays an answer by less than that down to 8 Mbit/s.
+ * Silence after which a connection is lost: that after which a worker gives up the coordinator. A thread that does nothing
+ * else answers keepalive, however long the worker computes and however long a range has to wait. What delays an answer is
+ * the data before it, up to a window of 4 MiB, and where processors are scarce the other peers' data, too.
  */
+const peerSilenceMs = 12_000;
+
+function keepalive(silenceMs: number) {
+  const everyMs = silenceMs / 6;
+  return { 'grpc.keepalive_time_ms': everyMs, 'grpc.keepalive_timeout_ms': silenceMs - everyMs };
+}
+
+/** Channel settings of both sides. */
 export const peerChannelOptions = {
   ...channelOptions,
-  'grpc.keepalive_time_ms': 1_000,
-  'grpc.keepalive_timeout_ms': 4_000,
+  ...keepalive(peerSilenceMs),
   'grpc-node.flow_control_window': 4 << 20,
 } as const;

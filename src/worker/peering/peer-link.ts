@@ -13,6 +13,14 @@ import { isCertificate } from './certificate-hash.js';
 import { helloTo } from './hello.js';
 import type { Peer, PeerIdentity } from './identity.js';
 
+/** How long a link waits for its peer. */
+export interface LinkPatience {
+  /** Time limit to connect, in milliseconds as of {@link whileAwake}. */
+  readonly connectMs: number;
+  /** As of {@link peeringClient}; its own value where this is absent. */
+  readonly silenceMs?: number;
+}
+
 export interface PeerLinkListener {
   /** Called once, when the peer accepts the connection. */
   readonly onConnected: () => void;
@@ -35,15 +43,19 @@ export class PeerLink {
 
   private readonly stopWaiting: () => void;
 
-  /** @param connectMs time limit to connect, as of {@link whileAwake} */
   constructor(
     peer: Peer,
     identity: PeerIdentity,
-    connectMs: number,
+    { connectMs, silenceMs }: LinkPatience,
     clock: Clock,
     private readonly listener: PeerLinkListener,
   ) {
-    this.client = peeringClient(peer.address, credentialsFor(peer, identity), identity.tls !== null);
+    this.client = peeringClient(
+      peer.address,
+      credentialsFor(peer, identity),
+      identity.tls !== null,
+      silenceMs,
+    );
     this.stopWaiting = whileAwake(clock, connectMs, () =>
       this.lose(`it does not answer at ${peer.address}`, false),
     );

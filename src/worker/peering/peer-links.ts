@@ -4,19 +4,23 @@ import type { OutgoingPart } from '../exchange/output.js';
 import { messagesOf } from '../exchange/part-messages.js';
 import type { Peer, PeerIdentity } from './identity.js';
 import { PartQueue } from './part-queue.js';
-import { PeerLink } from './peer-link.js';
+import { type LinkPatience, PeerLink } from './peer-link.js';
 
-/** Time limit to connect to a peer, while parts wait for it, and while they go through the coordinator. */
-const connectMs = 5_000;
+/** How long a worker waits for its peers, in milliseconds. */
+export interface PeerPatience extends LinkPatience {
+  /** Until a peer that was lost is tried again. Each later pause is twice as long, up to {@link longestPauseMs}. */
+  readonly firstPauseMs: number;
+}
+
+export const peerPatience: PeerPatience = { connectMs: 5_000, firstPauseMs: 10_000 };
+/** Time limit to connect while parts go through the coordinator. */
 const connectAgainMs = 30_000;
-/** Longest pause before another attempt. */
 const longestPauseMs = 300_000;
 
 export interface PeerLinksOptions {
   readonly identity: PeerIdentity;
   readonly clock: Clock;
-  /** Milliseconds until a peer that was lost is tried again. Each later pause is twice as long, up to five minutes. */
-  readonly firstPauseMs: number;
+  readonly patience: PeerPatience;
   /** Called when the way to a peer is lost. Everything that it may lack is sent again from then on. */
   readonly onUnreachable: (member: number, reason: string) => void;
   /** Called when a peer that was lost is reached again. */
@@ -76,9 +80,9 @@ export class PeerLinks {
   }
 
   private connect(peer: Peer): void {
-    const { identity, clock, firstPauseMs, onMoved: onSent } = this.options;
-    const onLost = this.losing(peer, firstPauseMs);
-    this.use(peer, new PeerLink(peer, identity, connectMs, clock, { onConnected: () => {}, onLost, onSent }));
+    const { identity, clock, patience, onMoved: onSent } = this.options;
+    const onLost = this.losing(peer, patience.firstPauseMs);
+    this.use(peer, new PeerLink(peer, identity, patience, clock, { onConnected: () => {}, onLost, onSent }));
   }
 
   /** What happens when the link to a peer is lost. @param pauseMs until the next attempt to reach it */
@@ -96,12 +100,13 @@ export class PeerLinks {
   /** Tries to reach a peer again, until it succeeds. */
   private tryLater(peer: Peer, pauseMs: number): void {
     const { identity, clock, onReached, onMoved: onSent } = this.options;
+    const patience = { ...this.options.patience, connectMs: connectAgainMs };
     const { member } = peer;
     const nextPauseMs = Math.min(2 * pauseMs, longestPauseMs);
     const attempt = () => {
       let isUsed = false;
       const lose = this.losing(peer, nextPauseMs);
-      const link = new PeerLink(peer, identity, connectAgainMs, clock, {
+      const link = new PeerLink(peer, identity, patience, clock, {
         onConnected: () => {
           isUsed = true;
           this.attempts.delete(member);

@@ -8,14 +8,12 @@ import { Exchange, type ExchangeShape } from '../exchange/exchange.js';
 import type { ExchangeOutput, RangeSum } from '../exchange/output.js';
 import { PartReceiver } from '../exchange/part-receiver.js';
 import type { Peer, PeerIdentity } from './identity.js';
-import { PeerLinks } from './peer-links.js';
+import { PeerLinks, type PeerPatience, peerPatience } from './peer-links.js';
 import { type PeerLimits, PeerServer, peerLimits } from './peer-server.js';
 import { RelayedParts } from './relayed-parts.js';
 
 /** Unused arrays that are kept for received parts: as many as a step of 64 microbatches needs. */
 const keptArrays = 64;
-/** Pause before a peer that was lost is tried again. */
-const firstPauseMs = 10_000;
 
 export interface PeeringOptions {
   readonly identity: PeerIdentity;
@@ -26,8 +24,7 @@ export interface PeeringOptions {
   readonly port: number;
   readonly limits?: PeerLimits;
   readonly clock?: Clock;
-  /** As of `PeerLinksOptions`; 10,000 unless given. */
-  readonly firstPauseMs?: number;
+  readonly patience?: Partial<PeerPatience>;
 }
 
 /** What a worker's part in the exchange says to the rest of the worker. */
@@ -73,7 +70,7 @@ export class Peering {
     this.links = new PeerLinks({
       identity,
       clock,
-      firstPauseMs: options.firstPauseMs ?? firstPauseMs,
+      patience: { ...peerPatience, ...options.patience },
       relay: (member, message) => output.relay(member, message),
       onUnreachable: (member, reason) => {
         output.unreachable(member, reason);

@@ -12,6 +12,7 @@ import { peeringClient } from '../../../src/transport/peering.js';
 import { protocolVersion } from '../../../src/transport/service.js';
 import { readTlsFiles, type TlsMaterial } from '../../../src/transport/tls-files.js';
 import type { Peer } from '../../../src/worker/peering/identity.js';
+import type { PeerPatience } from '../../../src/worker/peering/peer-links.js';
 import { TcpProxy } from '../../kit/tcp-proxy.js';
 import { cut, position, reduceOf } from '../exchange/group.js';
 import { ExchangeWorker, type ExchangeWorkerOptions, shape, until } from './worker.js';
@@ -132,7 +133,7 @@ describe.each(['plain text', 'TLS'])('over %s', (kind) => {
   });
 
   test('a sender without the key is refused once, and its parts go through the coordinator', async () => {
-    for (const member of [1, 2]) await open({ member, tls: security(), firstPauseMs: 1 });
+    for (const member of [1, 2]) await open({ member, tls: security(), patience: { firstPauseMs: 1 } });
     introduce((peer) => (peer.member === 2 ? { ...peer, key: Buffer.alloc(16) } : peer));
     await exchangeStep(0);
     await passWeights(1);
@@ -218,10 +219,8 @@ describe('a connection', () => {
   afterEach(() => proxy.close());
 
   /** Two workers, the first of which reaches the second through the proxy. */
-  async function openBehindProxy(firstPauseMs?: number): Promise<void> {
-    for (const member of [1, 2]) {
-      await open({ member, tls: null, ...(firstPauseMs !== undefined && { firstPauseMs }) });
-    }
+  async function openBehindProxy(patience: Partial<PeerPatience> = {}): Promise<void> {
+    for (const member of [1, 2]) await open({ member, tls: null, patience });
     proxy = await TcpProxy.to(workers[1]!.peer.address);
     introduce((peer) => (peer.member === 2 ? { ...peer, address: `127.0.0.1:${proxy.port}` } : peer));
     await exchangeStep(0);
@@ -236,7 +235,7 @@ describe('a connection', () => {
   });
 
   test('that breaks is opened again, and then nothing goes through the coordinator', async () => {
-    await openBehindProxy(20);
+    await openBehindProxy({ firstPauseMs: 20 });
     const [first] = workers;
     proxy.leadTo(null);
     proxy.cut();
@@ -253,7 +252,7 @@ describe('a connection', () => {
   });
 
   test('that breaks, is opened again and breaks lets one part after the other go through the coordinator', async () => {
-    await openBehindProxy(20);
+    await openBehindProxy({ firstPauseMs: 20 });
     const [first, second] = workers as [ExchangeWorker, ExchangeWorker];
     const cut = () => {
       proxy.leadTo(null);
@@ -285,7 +284,7 @@ describe('a connection', () => {
   });
 
   test('on which nothing moves is replaced by the coordinator', async () => {
-    await openBehindProxy();
+    await openBehindProxy({ silenceMs: 1_000 });
     proxy.pause();
     await exchangeStep(1);
     await passWeights(1);
@@ -357,8 +356,8 @@ describe('a stream', () => {
   });
 });
 
-test('a peer that accepts a connection and then nothing is unreachable after five seconds', async () => {
-  await open({ member: 1, tls: null });
+test('a peer that accepts a connection and then nothing is unreachable after the time to connect', async () => {
+  await open({ member: 1, tls: null, patience: { connectMs: 200 } });
   const silent = createServer(() => {});
   listeners.push(silent);
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));

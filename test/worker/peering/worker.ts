@@ -3,6 +3,7 @@ import type { TlsMaterial } from '../../../src/transport/tls-files.js';
 import type { RangeSum } from '../../../src/worker/exchange/output.js';
 import type { ElementRange } from '../../../src/worker/exchange/ranges.js';
 import type { Peer } from '../../../src/worker/peering/identity.js';
+import type { PeerPatience } from '../../../src/worker/peering/peer-links.js';
 import type { PeerLimits } from '../../../src/worker/peering/peer-server.js';
 import { Peering } from '../../../src/worker/peering/peering.js';
 
@@ -19,7 +20,7 @@ export interface ExchangeWorkerOptions {
   readonly tls: TlsMaterial | null;
   readonly term?: number;
   readonly limits?: PeerLimits;
-  readonly firstPauseMs?: number;
+  readonly patience?: Partial<PeerPatience>;
 }
 
 /** One worker's part in an exchange, in this process, and what it says. */
@@ -49,7 +50,7 @@ export class ExchangeWorker {
     relay: (from: number, to: number, message: Buffer) => void = () => {},
   ): Promise<ExchangeWorker> {
     const worker = new ExchangeWorker(options, relay);
-    const { member, tls, term = 1, limits, firstPauseMs } = options;
+    const { member, tls, term = 1, limits, patience } = options;
     worker.peering = await Peering.open(
       {
         identity: { run: 'birds', term, member, key: worker.key, tls },
@@ -57,7 +58,7 @@ export class ExchangeWorker {
         host: '127.0.0.1',
         port: 0,
         ...(limits && { limits }),
-        ...(firstPauseMs !== undefined && { firstPauseMs }),
+        ...(patience && { patience }),
       },
       {
         sum: (sum) => worker.sums.push(sum),
