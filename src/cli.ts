@@ -26,8 +26,8 @@ runMain(async () => {
     encode: async (options) => (await import('./encoding/command.js')).encode(options),
     serve: async (options) => (await import('./serving/command.js')).serve(options),
     search: async (options) => (await import('./search/command.js')).search(options),
-    estimate: async ({ run, ...source }) =>
-      (await import('./estimate/show-estimate.js')).showEstimate(run, source),
+    estimate: async ({ run, devices, ...source }) =>
+      (await import('./estimate/show-estimate.js')).showEstimate(run, devices, source),
     table: async (options) => (await import('./commands/experiment-actions.js')).table(options),
     ablate: async (options) => (await import('./commands/experiment-actions.js')).ablate(options),
     tune: async (options) => (await import('./commands/experiment-actions.js')).tune(options),

@@ -4,7 +4,7 @@ import type { TrainingRunSpec } from '../run/training-run.js';
 import { assignLeaves } from '../schedule/assignment.js';
 import type { RunWork } from './work.js';
 
-/** Speed of one worker per second. */
+/** Speed of one device per second. */
 export interface Speed {
   /** forward and backward */
   readonly trainedImagesPerSecond: number;
@@ -15,7 +15,7 @@ export interface Speed {
 /** A forward pass takes a third of the time of forward and backward. */
 export const forwardAdvantage = 3;
 
-/** The speed of a worker of which only the training speed is known. */
+/** The speed of a device of which only the training speed is known. */
 export function givenSpeed(trainedImagesPerSecond: number): Speed {
   return { trainedImagesPerSecond, encodedImagesPerSecond: forwardAdvantage * trainedImagesPerSecond };
 }
@@ -24,41 +24,42 @@ export function givenSpeed(trainedImagesPerSecond: number): Speed {
 const worthwhile = 0.8;
 
 /**
- * Numbers of workers that each make a step noticeably shorter than the previous number. The slowest worker determines a
- * step, and microbatches are not divided: with eight microbatches, five workers are not faster than four. The last
- * number is the largest useful one.
+ * Numbers of workers that each make a step noticeably shorter than the previous number. The slowest device determines a
+ * step, and microbatches are not divided: with eight microbatches, five workers of one device are not faster than four.
+ * The last number is the largest useful one.
+ * @param devices of each worker
  */
-export function usefulWorkers({ schedule }: TrainingRunSpec): number[] {
+export function usefulWorkers({ schedule }: TrainingRunSpec, devices: number): number[] {
   const leaves = new ReductionTree(schedule.batchSize, schedule.microbatches).leaves.length;
   const useful = [1];
-  for (let workers = 2; workers <= leaves; workers++) {
-    const rounds = Math.ceil(leaves / workers);
-    const before = Math.ceil(leaves / useful.at(-1)!);
+  const roundsOf = (workers: number) => Math.ceil(leaves / (workers * devices));
+  for (let workers = 2; roundsOf(workers - 1) > 1; workers++) {
+    const rounds = roundsOf(workers);
+    const before = roundsOf(useful.at(-1)!);
     if (rounds <= worthwhile * before || rounds === 1) useful.push(workers);
-    if (rounds === 1) break;
   }
   return useful;
 }
 
-/** Seconds of computing with this number of equal workers, without the coordinator's V-steps and rankings. */
+/** Seconds of computing on this number of equal devices, without the coordinator's V-steps and rankings. */
 export function computeSeconds(
   spec: TrainingRunSpec,
   work: RunWork,
   speed: Speed,
-  workers: number,
+  devices: number,
 ): { readonly training: number; readonly encoding: number } {
   const epochs = spec.schedule.iterations * spec.schedule.epochs;
-  const images = work.batches.reduce((sum, rows) => sum + largestShare(spec, rows, workers), 0);
+  const images = work.batches.reduce((sum, rows) => sum + largestShare(spec, rows, devices), 0);
   return {
     training: (epochs * images * imagesPerAnchor(spec.method)) / speed.trainedImagesPerSecond,
-    encoding: work.encodedImages / (workers * speed.encodedImagesPerSecond),
+    encoding: work.encodedImages / (devices * speed.encodedImagesPerSecond),
   };
 }
 
-/** Anchors of the worker with the largest share. */
-function largestShare({ schedule }: TrainingRunSpec, rows: number, workers: number): number {
+/** Anchors of the device with the largest share. */
+function largestShare({ schedule }: TrainingRunSpec, rows: number, devices: number): number {
   const tree = new ReductionTree(rows, schedule.microbatches);
-  const places = Array.from({ length: workers }, (_, worker) => worker);
+  const places = Array.from({ length: devices }, (_, device) => device);
   const shares = assignLeaves(tree.leaves, places).map(({ leaves }) =>
     leaves.reduce((sum, leaf) => sum + tree.rowCount(leaf), 0),
   );

@@ -4,23 +4,31 @@ import type { TrainingRun } from '../run/training-run.js';
 import { cacheFileBytes } from '../worker/images/cache-file.js';
 import { computeSeconds, type Speed, usefulWorkers } from './duration.js';
 import { commonLineEstimates, type LineEstimate } from './lines.js';
-import { estimateTraffic } from './traffic.js';
-import { countWork, type DatasetCounts } from './work.js';
+import { estimateTraffic, type RunTraffic } from './traffic.js';
+import { comparedLeaves, countWork, type DatasetCounts } from './work.js';
 
 /** What a run needs with one number of workers. */
 export interface FleetEstimate {
   readonly workers: number;
+  /** of each worker */
+  readonly devices: number;
   /** of computing; null when the speed is unknown */
   readonly hours: number | null;
+  /** whether the workers exchange gradients and weights, or the coordinator carries all */
+  readonly path: 'exchange' | 'star';
   /** bytes of messages from the coordinator, and to it */
   readonly sentBytes: number;
   readonly receivedBytes: number;
+  /** bytes of messages from the worker that sends most, and to that which receives most */
+  readonly workerSentBytes: number;
+  readonly workerReceivedBytes: number;
   /**
-   * Required rate of the coordinator's network line, both directions together, so that computing is the bottleneck;
-   * null when the speed is unknown.
+   * What the busiest line carries in a second of computing, if computing is the bottleneck: in the star the
+   * coordinator's, both directions together, because one follows the other; in the exchange one direction. Null when
+   * the speed is unknown.
    */
   readonly lineBytesPerSecond: number | null;
-  /** Effect of common network lines when all workers are on other machines; empty when the speed is unknown. */
+  /** Effect of common network lines; empty when the speed is unknown. */
   readonly lines: readonly LineEstimate[];
 }
 
@@ -40,28 +48,36 @@ export interface RunEstimate {
 }
 
 /**
- * Estimates a run from its settings and its dataset's counts.
- * @param workers a number of workers to show besides the useful ones
- * @param speed of one worker; null when it is unknown
+ * Estimates a run from its settings and its dataset's counts, with all workers on other machines than the coordinator.
+ * @param workers numbers of workers to show besides the useful ones
+ * @param devices of each worker
+ * @param speed of one device; null when it is unknown
  */
 export function estimateRun(
   { spec }: TrainingRun,
   counts: DatasetCounts,
-  workers: number,
+  workers: readonly number[],
+  devices: number,
   speed: Speed | null,
 ): RunEstimate {
   const layout = describeRunModel(spec);
   const work = countWork(spec, counts);
-  const useful = usefulWorkers(spec);
+  const compared = comparedLeaves(spec, work);
+  const useful = usefulWorkers(spec, devices);
   const fleet = (count: number): FleetEstimate => {
-    const traffic = estimateTraffic(spec, layout, counts, work, count);
-    const seconds = speed && computeSeconds(spec, work, speed, count);
+    const traffic = estimateTraffic(spec, layout, counts, work, compared, { workers: count, devices });
+    const { coordinator, worker, isExchanged } = traffic;
+    const seconds = speed && computeSeconds(spec, work, speed, count * devices);
     const total = seconds && seconds.training + seconds.encoding;
-    const lineBytesPerSecond = total && (traffic.sentBytes + traffic.receivedBytes) / total;
+    const lineBytesPerSecond = total && busiestBytes(traffic) / total;
     return {
       workers: count,
+      devices,
       hours: total && total / 3600,
-      ...traffic,
+      path: isExchanged ? 'exchange' : 'star',
+      ...coordinator,
+      workerSentBytes: worker.sentBytes,
+      workerReceivedBytes: worker.receivedBytes,
       lineBytesPerSecond,
       lines: lineBytesPerSecond === null ? [] : commonLineEstimates(lineBytesPerSecond),
     };
@@ -75,6 +91,13 @@ export function estimateRun(
     cacheBytes: packed(counts.train) + packed(counts.test),
     weightBytes: wireWeightBytes(layout, spec.wire.precision),
     usefulWorkers: useful,
-    fleets: [...new Set([workers, ...useful])].sort((left, right) => left - right).map(fleet),
+    fleets: [...new Set([...workers, ...useful])].sort((left, right) => left - right).map(fleet),
   };
+}
+
+/** What the busiest line carries one after another. */
+function busiestBytes({ coordinator, worker, isExchanged }: RunTraffic): number {
+  return isExchanged
+    ? Math.max(...[coordinator, worker].flatMap(({ sentBytes, receivedBytes }) => [sentBytes, receivedBytes]))
+    : coordinator.sentBytes + coordinator.receivedBytes;
 }

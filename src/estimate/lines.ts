@@ -4,7 +4,7 @@ const commonLines = [1, 10, 25] as const;
 /** Messages on a line that suffices add at most this part to the time of computing. */
 const sufficientShare = 0.1;
 
-/** The effect of a network line between the coordinator and workers on other machines. */
+/** The effect of network lines of one rate between coordinator and workers, all on machines of their own. */
 export interface LineEstimate {
   readonly gigabitsPerSecond: number;
   /** Share that messages add to the computing time. */
@@ -15,7 +15,7 @@ export interface LineEstimate {
 /**
  * What the common lines add. Weights are sent before a step's computation and gradients after it, so workers wait
  * during transfers.
- * @param bytesPerSecond of messages, both directions together, per second of computing
+ * @param bytesPerSecond of messages that the busiest line carries one after another, per second of computing
  */
 export function commonLineEstimates(bytesPerSecond: number): LineEstimate[] {
   return commonLines.map((gigabitsPerSecond) => {

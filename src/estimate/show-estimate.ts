@@ -12,7 +12,7 @@ import { estimateRun, type RunEstimate } from './estimate.js';
 import { describeLines } from './lines.js';
 
 export interface SpeedSource {
-  /** Training speed of one worker. */
+  /** Training speed of one device. */
   readonly imagesPerSecond: number | undefined;
   /** A file that `doctor RUN.yaml --json` printed. */
   readonly doctor: string | undefined;
@@ -20,17 +20,20 @@ export interface SpeedSource {
 
 /**
  * `fcaenet estimate`: the size of a run, as tables on a terminal, otherwise as one JSON line.
- * @param source of a worker's speed; without one it is measured here
+ * @param devices of each worker
+ * @param source of a device's speed; without one it is measured here
  * @throws the errors of the dataset's reader, RunFileError when the run does not fit its dataset, or doctor's file not
  * the run, EngineError when there is no engine to measure
  */
-export async function showEstimate(run: TrainingRun, source: SpeedSource): Promise<void> {
+export async function showEstimate(run: TrainingRun, devices: number, source: SpeedSource): Promise<void> {
   const console = openConsole('result');
   try {
     const { source: countsFrom, format, ...counts } = await countsOf(run);
     checkDatasetFit(run, { format, trainCount: counts.train });
     const speed = await speedFrom(source, console, run);
-    const estimate = estimateRun(run, counts, localWorkerCount(run), speed);
+    // How many processors this machine has says nothing of workers with several devices.
+    const workers = devices > 1 && run.spec.operation.workers === 'auto' ? [] : [localWorkerCount(run)];
+    const estimate = estimateRun(run, counts, workers, devices, speed);
     if (console.isTerminal) await print(estimateTables(estimate));
     else {
       const { metadata } = run;
@@ -77,15 +80,18 @@ export function estimateTables(estimate: RunEstimate): string {
     ['most workers of use', number(estimate.usefulWorkers.at(-1)!)],
   ];
   const lines = estimate.fleets[0]!.lines.map(({ gigabitsPerSecond }) => `${gigabitsPerSecond} Gbit/s`);
-  const columns = ['workers', 'hours', 'sent', 'received', 'line', ...lines].map((title) => ({
-    title,
-    isNumber: true,
-  }));
-  const fleets = estimate.fleets.map(({ workers, hours, sentBytes, receivedBytes, ...fleet }) => [
+  const columns = [
+    ...['workers', 'devices', 'hours', 'sent', 'received', 'sent by a worker', 'received by it', 'line'],
+    ...lines,
+  ].map((title) => ({ title, isNumber: true }));
+  const fleets = estimate.fleets.map(({ workers, devices, hours, ...fleet }) => [
     number(workers),
+    number(workers * devices),
     hours === null ? '-' : hours.toFixed(hours < 10 ? 2 : 1),
-    bytes(sentBytes),
-    bytes(receivedBytes),
+    bytes(fleet.sentBytes),
+    bytes(fleet.receivedBytes),
+    bytes(fleet.workerSentBytes),
+    bytes(fleet.workerReceivedBytes),
     fleet.lineBytesPerSecond === null ? '-' : `${bytes(fleet.lineBytesPerSecond)}/s`,
     ...fleet.lines.map(({ addedShare }) => `+${(100 * addedShare).toFixed(addedShare < 0.1 ? 1 : 0)}%`),
   ]);

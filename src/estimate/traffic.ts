@@ -1,207 +1,115 @@
-import { KeyedRandom } from '../data/random.js';
 import { wordsPerCode } from '../hashing/codes.js';
-import {
-  featureMethod,
-  networkMakesDatabase,
-  pairLoss,
-  usesErasing,
-  usesPositives,
-} from '../methods/methods.js';
+import { featureMethod, networkMakesDatabase, pairLoss } from '../methods/methods.js';
 import type { ModelLayout } from '../model/layout.js';
-import { payloadBytes } from '../reduction/payload.js';
-import { ReductionTree } from '../reduction/tree.js';
 import { histogramBins } from '../retrieval/histogram.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
-import { assignLeaves } from '../schedule/assignment.js';
 import { encodeBatchSize } from '../schedule/encode-batches.js';
-import { verifiedLeaves } from '../schedule/verified-leaves.js';
-import { chunkBytes } from '../transport/tensor-stream.js';
-import { wireBytes } from '../transport/wire-vector.js';
-import { type DatasetCounts, encodedQueries, encodedSamples, evaluations, type RunWork } from './work.js';
+import {
+  type FleetTraffic,
+  messageBytes,
+  StepTraffic,
+  type Traffic,
+  type WorkerFleet,
+} from './step-traffic.js';
+import {
+  type ComparedLeaves,
+  type DatasetCounts,
+  encodedQueries,
+  encodedSamples,
+  evaluations,
+  type RunWork,
+} from './work.js';
 
-/** Bytes of messages, without gRPC framing, as the coordinator's counters count them. */
-export interface Traffic {
-  readonly sentBytes: number;
-  readonly receivedBytes: number;
+/** Traffic of a whole run. */
+export interface RunTraffic extends FleetTraffic {
+  /** Whether workers exchange gradients and weights; else the coordinator carries all of them. */
+  readonly isExchanged: boolean;
 }
 
-/** Term, checksum, numbers and tags of one message. Some bytes more or less do not matter beside its tensors. */
-const messageBytes = 30;
-/** Index, tag and SHA-256 of one microbatch in a result of several. */
-const digestBytes = 40;
-
 /**
- * What a run sends and receives with this number of workers from its first to its last step, if no worker is lost:
- * mainly weights and gradients. Heartbeats and logs depend on time and are not included.
+ * What a run sends and receives with these workers from its first to its last step, if none is lost or late: mainly
+ * weights and gradients. Heartbeats and logs depend on time and are not included. Of the worker, what is compared is not.
  */
 export function estimateTraffic(
   spec: TrainingRunSpec,
   layout: ModelLayout,
   counts: DatasetCounts,
   work: RunWork,
-  workers: number,
-): Traffic {
-  const step = new StepTraffic(spec, layout, workers);
+  compared: readonly ComparedLeaves[],
+  fleet: WorkerFleet,
+): RunTraffic {
+  const { workers } = fleet;
+  const step = new StepTraffic(spec, layout, fleet);
   const epochs = spec.schedule.iterations * spec.schedule.epochs;
-  const total = { sentBytes: 0, receivedBytes: 0 };
-  const add = (traffic: Traffic, times: number) => {
-    total.sentBytes += times * traffic.sentBytes;
-    total.receivedBytes += times * traffic.receivedBytes;
+  const coordinator = { sentBytes: 0, receivedBytes: 0 };
+  const worker = { sentBytes: 0, receivedBytes: 0 };
+  const add = (traffic: FleetTraffic, times: number) => {
+    addTo(coordinator, traffic.coordinator, times);
+    addTo(worker, traffic.worker, times);
+  };
+  /** @param sharers workers of which each has the same part of it */
+  const addShared = (traffic: Traffic, times: number, sharers: number) => {
+    addTo(coordinator, traffic, times);
+    const { sentBytes, receivedBytes } = traffic;
+    addTo(worker, { sentBytes: receivedBytes, receivedBytes: sentBytes }, times / sharers);
   };
   for (const [batch, rows] of work.batches.entries()) {
     add(step.of(rows, work.batches[(batch + 1) % work.batches.length]!), epochs);
   }
-  add(step.verification(work), 1);
+  addTo(coordinator, step.verification(work.steps, compared), 1);
   const busy = Math.min(workers, step.leavesOf(work.batches[0]!));
   const comparesPairs = pairLoss(spec.method) !== null;
-  if (comparesPairs) for (const rows of work.batches) add(step.pairing(rows), epochs);
+  if (comparesPairs) for (const rows of work.batches) addShared(step.pairing(rows), epochs, busy);
   const trainedIterations = epochs > 0 && !comparesPairs ? spec.schedule.iterations : 0;
-  add({ sentBytes: busy * contextBytes(spec, counts), receivedBytes: 0 }, trainedIterations);
+  addShared({ sentBytes: busy * contextBytes(spec, counts), receivedBytes: 0 }, trainedIterations, busy);
   const encodesFeatures = featureMethod(spec.method) !== null;
   const featureBytes = 4 * layout.featureWidth;
   const queryBytes = encodesFeatures ? featureBytes : 4 * wordsPerCode(spec.bits);
-  add(encodeTraffic(encodedQueries(spec, counts), queryBytes), 1);
+  addShared(encodeTraffic(encodedQueries(spec, counts), queryBytes), 1, workers);
   const samples = encodedSamples(spec, counts);
   const isLearned = !encodesFeatures && !networkMakesDatabase(spec.method);
-  add(encodeTraffic(samples, isLearned ? 4 * spec.bits : queryBytes), 1);
-  // The weights after the last step are only sent for the last V-step and evaluation. The weights for other V-steps are
-  // also those of the next step, but idle workers get them too.
+  addShared(encodeTraffic(samples, isLearned ? 4 * spec.bits : queryBytes), 1, workers);
+  if (spec.operation.evaluation.untrained) {
+    const images = counts.train + counts.test;
+    addShared(encodeTraffic(images, 4 * histogramBins), 1, workers);
+    addShared(encodeTraffic(images, 4 * layout.featureWidth), 1, workers);
+  }
+  // The weights after the last step are only sent for the last V-step and evaluation.
+  const versions = step.isExchanged ? 1 : starWeights(spec, counts, samples, workers, busy);
+  addTo(coordinator, step.weights.coordinator, versions);
+  addTo(worker, step.weights.worker, 1);
+  return { coordinator: whole(coordinator), worker: whole(worker), isExchanged: step.isExchanged };
+}
+
+/**
+ * How many times the star sends weights besides those of the steps. The weights for V-steps and evaluations are also those
+ * of the next step, but idle workers get them too.
+ */
+function starWeights(
+  spec: TrainingRunSpec,
+  counts: DatasetCounts,
+  samples: number,
+  workers: number,
+  busy: number,
+): number {
   const fed = (images: number) => Math.min(workers, Math.ceil(images / (2 * encodeBatchSize)));
   const fedSamples = samples > 0 ? fed(samples / spec.schedule.iterations) : 0;
   const fedBoth = Math.max(fedSamples, fed(counts.test));
   const spares = (encoding: number) => Math.max(0, encoding - busy);
   const evaluated = evaluations(spec) - 1;
   const unevaluated = spec.schedule.iterations - 1 - evaluated;
-  add(step.weights, fedBoth + spares(fedBoth) * evaluated + spares(fedSamples) * unevaluated);
-  if (spec.operation.evaluation.untrained) {
-    const images = counts.train + counts.test;
-    add(encodeTraffic(images, 4 * histogramBins), 1);
-    add(encodeTraffic(images, 4 * layout.featureWidth), 1);
-    add(step.weights, spares(fed(images)));
-  }
-  return total;
+  const untrained = spec.operation.evaluation.untrained ? spares(fed(counts.train + counts.test)) : 0;
+  return fedBoth + spares(fedBoth) * evaluated + spares(fedSamples) * unevaluated + untrained;
 }
 
-/** Traffic of one step. */
-class StepTraffic {
-  /** One version of the weights for one worker. */
-  readonly weights: Traffic;
-
-  constructor(
-    private readonly spec: TrainingRunSpec,
-    private readonly layout: ModelLayout,
-    private readonly workers: number,
-  ) {
-    const statistics = wireBytes('float32', layout.statisticsCount);
-    const parts = [parameterBytes(spec, layout), statistics, statistics];
-    this.weights = { sentBytes: messageBytes + transferBytes(parts), receivedBytes: 0 };
-  }
-
-  leavesOf(rows: number): number {
-    return this.tree(rows).leaves.length;
-  }
-
-  /**
-   * @param nextRows rows of the next step's batch, whose images are announced in advance
-   * @param verified microbatches that are compared and therefore sent alone
-   */
-  of(rows: number, nextRows: number, verified: readonly number[] = []): Traffic {
-    const tree = this.tree(rows);
-    const places = Array.from({ length: this.workers }, (_, worker) => worker);
-    const total = { sentBytes: 0, receivedBytes: 0 };
-    for (const { leaves } of assignLeaves(tree.leaves, places)) {
-      total.sentBytes += this.weights.sentBytes;
-      const others = leaves.filter((leaf) => !verified.includes(leaf));
-      const pieces = leaves.filter((leaf) => verified.includes(leaf)).map((leaf) => [leaf]);
-      if (others.length > 0) pieces.push(others);
-      for (const piece of pieces) {
-        total.sentBytes += this.workBytes(tree, piece, this.tree(nextRows));
-        for (const node of tree.cover(piece)) {
-          const { start, end } = tree.rowsUnder(node);
-          total.receivedBytes += this.resultBytes(end - start, tree.leavesUnder(node).length);
-        }
-      }
-    }
-    return total;
-  }
-
-  /** What a step sends and receives besides, where the loss is over pairs: images, and outputs of each microbatch. */
-  pairing(rows: number): Traffic {
-    const messages = this.leavesOf(rows) * messageBytes;
-    return { sentBytes: messages + 4 * rows, receivedBytes: 2 * messages + 4 * rows * this.spec.bits };
-  }
-
-  /**
-   * Additional traffic of the whole run for microbatches that are computed twice and sent alone. They are selected by
-   * key, so they can be counted.
-   */
-  verification(work: RunWork): Traffic {
-    const { schedule, operation, seed } = this.spec;
-    const total = { sentBytes: 0, receivedBytes: 0 };
-    if (operation.verification.rate === 0) return total;
-    const random = new KeyedRandom(seed);
-    for (let iteration = 0; iteration < schedule.iterations; iteration++) {
-      for (let epoch = 0; epoch < schedule.epochs; epoch++) {
-        for (const [step, rows] of work.batches.entries()) {
-          const tree = this.tree(rows);
-          const position = { iteration, epoch, step };
-          const { rate } = operation.verification;
-          const verified = verifiedLeaves(random, rate, position, tree.leaves, schedule.microbatches);
-          if (verified.length === 0) continue;
-          const [alone, usual] = [this.of(rows, rows, verified), this.of(rows, rows)];
-          total.sentBytes += alone.sentBytes - usual.sentBytes;
-          total.receivedBytes += alone.receivedBytes - usual.receivedBytes;
-          if (this.workers < 2) continue;
-          for (const leaf of verified) {
-            total.sentBytes += this.workBytes(tree, [leaf], tree);
-            total.receivedBytes += this.resultBytes(tree.rowCount(leaf), 1);
-          }
-        }
-      }
-    }
-    return total;
-  }
-
-  private workBytes(tree: ReductionTree, leaves: readonly number[], next: ReductionTree): number {
-    const { method, bits } = this.spec;
-    const imagesPerRow = usesPositives(method) ? 2 : 1;
-    const rowBytes = 4 * (imagesPerRow + (pairLoss(method) ? bits : wordsPerCode(bits)));
-    const leafTags = 10;
-    const own = leaves.reduce((sum, leaf) => sum + leafTags + tree.rowCount(leaf) * rowBytes, 0);
-    const ahead = leaves.reduce((sum, leaf) => sum + next.rowCount(leaf) * 4 * imagesPerRow, 0);
-    return messageBytes + own + ahead;
-  }
-
-  private resultBytes(rows: number, leaves: number): number {
-    const { layout, spec } = this;
-    const passes = usesErasing(spec.method) ? 2 : 1;
-    const gradientBytes = parameterBytes(spec, layout);
-    // Besides the gradient six small arrays, each in its own chunks.
-    const rest = payloadBytes({ layout, passes, precision: spec.wire.precision }, rows) - gradientBytes;
-    const timings = 20;
-    return (
-      messageBytes +
-      timings +
-      (leaves > 1 ? leaves * digestBytes : 0) +
-      transferBytes([gradientBytes]) +
-      rest +
-      5 * messageBytes
-    );
-  }
-
-  private tree(rows: number): ReductionTree {
-    return new ReductionTree(rows, this.spec.schedule.microbatches);
-  }
+function addTo(total: { sentBytes: number; receivedBytes: number }, traffic: Traffic, times: number): void {
+  total.sentBytes += times * traffic.sentBytes;
+  total.receivedBytes += times * traffic.receivedBytes;
 }
 
-/** Of a gradient, or of the weights' parameters. */
-function parameterBytes({ wire }: TrainingRunSpec, { parameterCount }: ModelLayout): number {
-  return wireBytes(wire.precision, parameterCount);
-}
-
-/** A chunk never spans two parts. */
-function transferBytes(parts: readonly number[]): number {
-  return parts.reduce((sum, bytes) => sum + bytes + Math.ceil(bytes / chunkBytes) * messageBytes, 0);
+/** A part of a range, or an expected number of comparisons, may be no whole byte. */
+function whole({ sentBytes, receivedBytes }: Traffic): Traffic {
+  return { sentBytes: Math.round(sentBytes), receivedBytes: Math.round(receivedBytes) };
 }
 
 /** What a step needs of V: Gram matrix, class sums and total in float64, class sizes. */

@@ -1,5 +1,8 @@
+import { KeyedRandom } from '../data/random.js';
 import { featureMethod, imagesPerAnchor, networkMakesDatabase, pairLoss } from '../methods/methods.js';
+import { ReductionTree } from '../reduction/tree.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
+import { verifiedLeaves } from '../schedule/verified-leaves.js';
 
 /** The counts of a dataset that determine the size of a run. */
 export interface DatasetCounts {
@@ -23,6 +26,13 @@ export interface RunWork {
   readonly encodedImages: number;
 }
 
+/** Microbatches of one step that two workers compute. */
+export interface ComparedLeaves {
+  /** of the batch */
+  readonly rows: number;
+  readonly leaves: readonly number[];
+}
+
 /** Counts the work of a run from its first step to its last evaluation. */
 export function countWork(spec: TrainingRunSpec, counts: DatasetCounts): RunWork {
   const { schedule, dataset, method } = spec;
@@ -44,6 +54,26 @@ export function countWork(spec: TrainingRunSpec, counts: DatasetCounts): RunWork
       encodedForUntrained(spec, counts) +
       (pairLoss(method) ? anchors : 0),
   };
+}
+
+/** The microbatches of a run that two workers compute, step by step. They are selected by key, so they are known. */
+export function comparedLeaves(spec: TrainingRunSpec, { batches }: RunWork): readonly ComparedLeaves[] {
+  const { schedule, operation, seed } = spec;
+  const { rate } = operation.verification;
+  if (rate === 0) return [];
+  const random = new KeyedRandom(seed);
+  const trees = batches.map((rows) => new ReductionTree(rows, schedule.microbatches));
+  const compared: ComparedLeaves[] = [];
+  for (let iteration = 0; iteration < schedule.iterations; iteration++) {
+    for (let epoch = 0; epoch < schedule.epochs; epoch++) {
+      for (const [step, rows] of batches.entries()) {
+        const position = { iteration, epoch, step };
+        const leaves = verifiedLeaves(random, rate, position, trees[step]!.leaves, schedule.microbatches);
+        if (leaves.length > 0) compared.push({ rows, leaves });
+      }
+    }
+  }
+  return compared;
 }
 
 /** Number of evaluated iterations: every so many, and always the last. */

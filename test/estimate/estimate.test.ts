@@ -43,7 +43,7 @@ describe('the work of a run', () => {
 });
 
 test('a method on features encodes every image once, and sends features', () => {
-  const estimate = estimateRun(run('spec.method=sdh', 'spec.model.width=0.25'), counts, 1, speed);
+  const estimate = estimateRun(run('spec.method=sdh', 'spec.model.width=0.25'), counts, [1], 1, speed);
   expect(estimate).toMatchObject({ steps: 0, trainedImages: 0, encodedImages: 2500 });
   const [one] = estimate.fleets;
   expect(one!.hours! * 3600).toBeCloseTo(2500 / 300, 9);
@@ -60,13 +60,23 @@ describe('useful workers', () => {
     [5, [1, 2, 3, 5]],
     [8, [1, 2, 3, 4, 8]],
   ])('of %i microbatches are %o', (microbatches, expected) => {
-    expect(usefulWorkers(run(`spec.schedule.microbatches=${microbatches}`).spec)).toEqual(expected);
+    expect(usefulWorkers(run(`spec.schedule.microbatches=${microbatches}`).spec, 1)).toEqual(expected);
+  });
+
+  test.each([
+    [8, 8, [1]],
+    [8, 3, [1, 2, 3]],
+    // 8, 4, 3, 2 and 1 rounds.
+    [64, 8, [1, 2, 3, 4, 8]],
+  ])('of %i microbatches are, with %i devices each, %o', (microbatches, devices, expected) => {
+    const { spec } = run(`spec.schedule.microbatches=${microbatches}`, 'spec.schedule.batchSize=64');
+    expect(usefulWorkers(spec, devices)).toEqual(expected);
   });
 
   test('are no more than the rows of a batch', () => {
-    expect(usefulWorkers(run('spec.schedule.batchSize=3', 'spec.schedule.microbatches=8').spec).at(-1)).toBe(
-      3,
-    );
+    expect(
+      usefulWorkers(run('spec.schedule.batchSize=3', 'spec.schedule.microbatches=8').spec, 1).at(-1),
+    ).toBe(3);
   });
 });
 
@@ -93,14 +103,20 @@ describe('the time of a run', () => {
 
 describe('a run’s estimate', () => {
   test('has no hours without a speed', () => {
-    const { fleets } = estimateRun(run(), counts, 1, null);
+    const { fleets } = estimateRun(run(), counts, [1], 1, null);
     expect(
       fleets.every(({ hours, lineBytesPerSecond }) => hours === null && lineBytesPerSecond === null),
     ).toBe(true);
   });
 
   test('looks at the number of workers that was asked for as well', () => {
-    const { fleets } = estimateRun(run('spec.schedule.microbatches=8'), counts, 6, speed);
+    const { fleets } = estimateRun(
+      run('spec.schedule.microbatches=8', 'spec.operation.exchange=off'),
+      counts,
+      [6],
+      1,
+      speed,
+    );
     expect(fleets.map(({ workers }) => workers)).toEqual([1, 2, 3, 4, 6, 8]);
     // Two workers get twice the weights of one.
     expect(fleets[1]!.sentBytes / fleets[0]!.sentBytes).toBeCloseTo(2, 1);
@@ -110,8 +126,12 @@ describe('a run’s estimate', () => {
   });
 
   test('says what each line adds to the hours: the bytes of a step against its computing', () => {
-    const settings = ['spec.schedule.microbatches=2', 'spec.operation.evaluation.every=1000'];
-    const { fleets, weightBytes, steps } = estimateRun(run(...settings), counts, 1, speed);
+    const settings = [
+      'spec.schedule.microbatches=2',
+      'spec.operation.evaluation.every=1000',
+      'spec.operation.exchange=off',
+    ];
+    const { fleets, weightBytes, steps } = estimateRun(run(...settings), counts, [1], 1, speed);
     for (const { workers, hours, lines } of fleets) {
       // Every step, each worker gets the weights and sends a gradient, which is as long.
       const seconds = (gigabits: number) => (8 * 2 * steps * workers * weightBytes) / (gigabits * 1e9);
@@ -127,7 +147,7 @@ describe('a run’s estimate', () => {
   test('bfloat16 halves the bytes of weights and gradients', () => {
     const [long, short] = wirePrecisions.map((precision) => {
       const settings = ['spec.model.backbone=resnet50', `spec.wire.precision=${precision}`];
-      const { weightBytes, fleets } = estimateRun(run(...settings), counts, 2, null);
+      const { weightBytes, fleets } = estimateRun(run(...settings), counts, [2], 1, null);
       const { sentBytes, receivedBytes } = fleets.find(({ workers }) => workers === 2)!;
       return { weightBytes, sentBytes, receivedBytes };
     });
@@ -162,9 +182,89 @@ describe('a run’s estimate', () => {
   });
 
   test('is a table for a person', () => {
-    const text = estimateTables(estimateRun(readTrainingRun('examples/vegfru-48bit.yaml'), counts, 2, speed));
+    const text = estimateTables(
+      estimateRun(readTrainingRun('examples/vegfru-48bit.yaml'), counts, [2], 1, speed),
+    );
     expect(text).toMatch(/^optimiser steps +75,600$/m);
     expect(text).toMatch(/^most workers of use +8$/m);
-    expect(text).toMatch(/^ *8 +[0-9.]+ +[0-9.]+ TB/m);
+    expect(text).toMatch(/^ *8 +8 +[0-9.]+ +[0-9.]+ TB/m);
+  });
+});
+
+// A ResNet-50 with 48 bits has 23,606,384 parameters and 26,560 channels with a mean and a variance each, in 53 layers.
+describe('a step of a ResNet-50, in bytes by hand', () => {
+  const gradient = 4 * 23_606_384;
+  const weights = gradient + 4 * 2 * 26_560;
+  // Two passes: for each layer a count, and for each channel a mean and a sum of squares.
+  const vector = gradient + 8 * 2 * (53 + 2 * 26_560);
+  const perStep = (workers: number, devices: number, ...settings: string[]) => {
+    const resnet = run(
+      'spec.method=fcaenet',
+      'spec.model.backbone=resnet50',
+      'spec.bits=48',
+      'spec.schedule.batchSize=64',
+      'spec.schedule.microbatches=8',
+      'spec.dataset.sampleSize=640',
+      'spec.operation.verification.rate=0',
+      ...settings,
+    );
+    const { fleets, steps } = estimateRun(resnet, counts, [workers], devices, speed);
+    const fleet = fleets.find((each) => each.workers === workers)!;
+    const { sentBytes, receivedBytes, workerSentBytes, workerReceivedBytes } = fleet;
+    const each = [sentBytes, receivedBytes, workerSentBytes, workerReceivedBytes].map((all) => all / steps);
+    return { fleet, steps, each };
+  };
+  const expectNear = (found: readonly number[], expected: readonly number[]) => {
+    for (const [at, bytes] of found.entries()) {
+      expect(bytes / expected[at]!, `figure ${at}`).toBeGreaterThan(0.995);
+      expect(bytes / expected[at]!, `figure ${at}`).toBeLessThan(1.02);
+    }
+  };
+
+  test('in the exchange: one gradient in and the weights out, and 1 + (N − 1)/N of them at a worker', () => {
+    for (const workers of [2, 4, 8]) {
+      const { fleet, each } = perStep(workers, 1);
+      const others = (workers - 1) / workers;
+      expect(fleet.path).toBe('exchange');
+      expectNear(each, [weights, vector, vector + others * weights, others * vector + weights]);
+    }
+  });
+
+  test('a worker whose microbatches are no whole subtree sends more than one sum', () => {
+    // Microbatches 0 to 2, 3 to 5, and 6 and 7: of two nodes, two and one.
+    const { each } = perStep(3, 1);
+    expectNear(each, [
+      weights,
+      vector,
+      (2 * vector * 2) / 3 + vector / 3 + (weights * 2) / 3,
+      (4 * vector) / 3 + weights,
+    ]);
+  });
+
+  test('with two workers of four devices: the bytes of two, and the hours of eight', () => {
+    const two = perStep(2, 4);
+    expectNear(two.each, [weights, vector, vector + weights / 2, vector / 2 + weights]);
+    expect(two.fleet.hours).toBe(perStep(8, 1).fleet.hours);
+    const seconds = 3600 * two.fleet.hours!;
+    // The busiest direction is a worker's.
+    const expected = (two.steps * (1.5 * weights + 0.5 * (vector - gradient))) / seconds;
+    expectNear([two.fleet.lineBytesPerSecond!], [expected]);
+  });
+
+  test('with one worker, and in the star: each sends a gradient, gets the weights, and the coordinator carries them all', () => {
+    const alone = perStep(1, 8);
+    expect(alone.fleet.path).toBe('star');
+    expectNear(alone.each, [weights, vector, vector, weights]);
+    const star = perStep(4, 1, 'spec.operation.exchange=off');
+    expect(star.fleet.path).toBe('star');
+    expectNear(star.each, [4 * weights, 4 * vector, vector, weights]);
+    const perSecond = (star.steps * 4 * (weights + vector)) / (3600 * star.fleet.hours!);
+    expectNear([star.fleet.lineBytesPerSecond!], [perSecond]);
+  });
+
+  test('of what is compared, the coordinator gets the microbatches whole, and the sums once more', () => {
+    const [, received] = perStep(8, 1, 'spec.operation.verification.rate=1').each;
+    // Eight microbatches from two workers each, the sums, and the same sums from others.
+    expectNear([received!], [16 * vector + 2 * vector]);
   });
 });
