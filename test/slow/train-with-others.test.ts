@@ -43,6 +43,8 @@ test('the workers of train are one worker among others, and a lost device and an
   const settings = settingsOf('together', 2, ['spec.operation.membership.minWorkers=2']);
   const first = train(port, settings);
   const other = elsewhere(port, 'elsewhere');
+  const tooFew = 'this command starts only 1 worker of 2 processes, but the run waits until 2 have joined';
+  expect(await first.line(tooFew)).toMatchObject({ remedy: 'start the others with npx fcaenet worker' });
   await first.line('workers exchange gradients among themselves');
   const [hub] = childrenOf(first.pid);
   process.kill(childrenOf(hub!)[0]!, 'SIGKILL');
