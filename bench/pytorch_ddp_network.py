@@ -15,6 +15,8 @@ import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
+from pytorch_steps import serve_steps
+
 
 class Layer(torch.autograd.Function):
     @staticmethod
@@ -49,26 +51,8 @@ def main():
     torch.set_num_threads(1)
     dist.init_process_group("gloo", f"tcp://{address}", rank=rank, world_size=members)
     network = DistributedDataParallel(Network(sizes, seconds))
-    optimizer = torch.optim.SGD(network.parameters(), lr=1e-6, momentum=0.9, weight_decay=1e-5)
     x = torch.ones(1, requires_grad=True)
-    if rank == 0:
-        print("ready", torch.__version__, flush=True)
-    while True:
-        line = sys.stdin.readline() if rank == 0 else ""
-        steps = torch.tensor([int(line) if line else 0])
-        dist.broadcast(steps, 0)
-        if steps.item() == 0:
-            return
-        start, processor = time.perf_counter(), time.process_time()
-        for _ in range(steps.item()):
-            optimizer.zero_grad()
-            network(x).sum().backward()
-            optimizer.step()
-        clock = time.perf_counter() - start
-        used = torch.tensor([time.process_time() - processor])
-        dist.all_reduce(used)
-        if rank == 0:
-            print(clock, used.item(), flush=True)
+    serve_steps(rank, network.parameters(), 1e-6, lambda: network(x).sum())
 
 
 main()
