@@ -133,8 +133,12 @@ export class OpenFile {
   }
 
   /** Writes all of `buffer` at `position`. */
-  write(buffer: Uint8Array, position: number): Promise<unknown> {
-    return this.until('write', this.handle.write(buffer, 0, buffer.length, position));
+  async write(buffer: Uint8Array, position: number): Promise<void> {
+    // A nearly full disk takes a part without an error, and says why only when it is asked to take the rest.
+    for (let at = 0; at < buffer.length; ) {
+      const writing = this.handle.write(buffer, at, buffer.length - at, position + at);
+      at += (await this.until('write', writing)).bytesWritten;
+    }
   }
 
   /** Writes all of `content` after the earlier writes. */

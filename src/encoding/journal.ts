@@ -34,6 +34,7 @@ export class Journal {
   private end: number;
 
   private constructor(
+    private readonly path: string,
     private readonly file: OpenFile,
     headerBytes: number,
   ) {
@@ -56,7 +57,7 @@ export class Journal {
     const file = await openOrBegin(path, header);
     try {
       await requireSameWork(file, path, work, header);
-      const journal = new Journal(file, header.length);
+      const journal = new Journal(path, file, header.length);
       await journal.read(sizes, codes);
       return journal;
     } catch (error) {
@@ -65,12 +66,14 @@ export class Journal {
     }
   }
 
-  /** Adds the codes of the next batch. */
+  /** Adds the codes of the next batch. @throws EncodingError ENCODING_OUTPUT_UNUSABLE */
   async append(codes: Uint8Array): Promise<void> {
     const record = new Uint8Array(codes.length + crcBytes);
     record.set(codes);
     new DataView(record.buffer).setUint32(codes.length, crc32(codes), true);
-    await this.file.write(record, this.end);
+    await this.file.write(record, this.end).catch((cause) => {
+      throw unusable(this.path, cause, '; the codes before are kept, and the same command goes on');
+    });
     this.end += record.length;
     this.batches++;
   }
@@ -101,17 +104,23 @@ async function openOrBegin(path: string, header: Buffer): Promise<OpenFile> {
       if (!isAbsence(error)) throw error;
       return null;
     });
-    if (found !== null) return found;
-    const created = await disk.open(path, 'wx+');
-    await created.write(header, 0);
-    return created;
+    // A process that was killed when it had just begun leaves an empty file.
+    if (found !== null && (await found.stat()).size > 0) return found;
+    const begun = found ?? (await disk.open(path, 'wx+'));
+    await begun.write(header, 0);
+    return begun;
   } catch (cause) {
-    throw new EncodingError(
-      'ENCODING_OUTPUT_UNUSABLE',
-      `${path} cannot be written (${(cause as NodeJS.ErrnoException).code ?? cause}), expected a folder that exists and can be written to`,
-      { cause },
-    );
+    throw unusable(path, cause, ', expected a folder that exists and can be written to');
   }
+}
+
+function unusable(path: string, cause: unknown, rest: string): EncodingError {
+  const { code } = cause as NodeJS.ErrnoException;
+  return new EncodingError(
+    'ENCODING_OUTPUT_UNUSABLE',
+    `${path} cannot be written (${code ?? cause})${rest}`,
+    { cause },
+  );
 }
 
 async function requireSameWork(

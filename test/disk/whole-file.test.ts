@@ -1,8 +1,9 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import promises from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { disk } from '../../src/disk/disk.js';
+import { Disk, disk } from '../../src/disk/disk.js';
 import { writePieces, writeWhole } from '../../src/disk/whole-file.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'fcaenet-whole-'));
@@ -33,4 +34,19 @@ test('a new file does not replace one that is there', async () => {
   writeFileSync(file, 'old');
   await expect(writePieces(disk, file, [Buffer.from('new')], 'wx')).rejects.toMatchObject({ code: 'EEXIST' });
   expect(readFileSync(file, 'utf8')).toBe('old');
+});
+
+test('a disk that takes a part of what is written is asked to take the rest', async () => {
+  const open: typeof promises.open = async (...place) => {
+    const handle = await promises.open(...place);
+    const write = handle.write.bind(handle) as (...part: unknown[]) => Promise<unknown>;
+    return Object.assign(handle, {
+      write: (bytes: Uint8Array, from: number, length: number, position: number) =>
+        write(bytes, from, Math.min(length, 3), position),
+    });
+  };
+  const opened = await new Disk(null, { ...promises, open }).open(file, 'w');
+  await opened.write(Buffer.from('ten bytes!'), 2);
+  await opened.close();
+  expect(readFileSync(file, 'latin1')).toBe('\0\0ten bytes!');
 });

@@ -1,7 +1,8 @@
 import { mkdir, mkdtemp, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { OpenFile } from '../../src/disk/disk.js';
 import { encodePictures } from '../../src/encoding/encode-pictures.js';
 import { type FoundPictures, listPictures } from '../../src/encoding/list-pictures.js';
 import { writeCodes } from '../../src/encoding/write-codes.js';
@@ -86,6 +87,34 @@ test('a record that was torn by a crash, or damaged, is computed again', async (
   const damaged = encoded('torn', new FakeEncoder());
   expect(await damaged.codes).toEqual(expected);
   expect(damaged.seen[0]).toBe(192);
+});
+
+test('a process that was killed before it wrote anything leaves no work', async () => {
+  await writeFile(join(folder, 'begun'), '');
+  const { codes, seen } = encoded('begun', new FakeEncoder());
+  expect(await codes).toEqual(expected);
+  expect(seen[0]).toBe(0);
+});
+
+test('on a full disk the codes of earlier batches are kept', async () => {
+  const write = OpenFile.prototype.write;
+  const full = vi.spyOn(OpenFile.prototype, 'write').mockImplementation(async function (
+    this: OpenFile,
+    ...record
+  ) {
+    if (record[1] > 400) throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
+    return write.apply(this, record);
+  });
+  await expect(encoded('full', new FakeEncoder()).codes).rejects.toEqual(
+    failure(
+      'ENCODING_OUTPUT_UNUSABLE',
+      `${join(folder, 'full')} cannot be written (ENOSPC); the codes before are kept, and the same command goes on`,
+    ),
+  );
+  full.mockRestore();
+  const { codes, seen } = encoded('full', new FakeEncoder());
+  expect(await codes).toEqual(expected);
+  expect(seen[0]).toBe(128);
 });
 
 test.each([
