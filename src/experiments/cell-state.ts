@@ -32,17 +32,11 @@ const readFields = z.looseObject({
 
 /** Reads the state of a cell from its directory, without locking it. */
 export function stateOf(cell: Cell): CellState {
-  const path = directoryOf(cell);
-  const directory = RunDirectory.at(path);
+  const directory = RunDirectory.at(directoryOf(cell));
   try {
     if (!directory.isRun) return { kind: 'absent' };
-    const differences = differencesOf(readTrainingRun(directory.runFile), cell.run);
-    if (differences.length > 0) {
-      return {
-        kind: 'failed',
-        sentence: `${path} contains a run with other settings than the table asks for: ${differences.join(', ')}; choose another folder with --output`,
-      };
-    }
+    const sentence = otherSettings(cell);
+    if (sentence !== null) return { kind: 'failed', sentence };
     const result = readResult(directory);
     if (result === null) return { kind: 'begun' };
     const { error } = readFields.safeParse(result);
@@ -50,12 +44,24 @@ export function stateOf(cell: Cell): CellState {
     const { path: field, message } = error.issues[0]!;
     return {
       kind: 'failed',
-      sentence: `the result ${directory.resultFile} has no usable ${field.join('.')} (${message}); delete the file, and the table writes it again`,
+      sentence: `the result ${directory.resultFile} has no usable ${field.join('.')} (${message}); delete the file, and the same command writes it again`,
     };
   } catch (error) {
     if (error instanceof FcaenetError) return { kind: 'failed', sentence: error.message };
     throw error;
   }
+}
+
+/**
+ * How the run in the directory of a cell differs from the cell, as a sentence; null where it does not, or there is none.
+ * Throws what `readTrainingRun` throws.
+ */
+export function otherSettings(cell: Cell): string | null {
+  const path = directoryOf(cell);
+  const { isRun, runFile } = RunDirectory.at(path);
+  const differences = isRun ? differencesOf(readTrainingRun(runFile), cell.run) : [];
+  if (differences.length === 0) return null;
+  return `${path} contains a run with other settings than are asked for: ${differences.join(', ')}; choose another folder with --output`;
 }
 
 /** The settings that decide the result, and the paths of dataset and weights, which the hash leaves out. */

@@ -2,7 +2,6 @@ import { realpathSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
-import { makeFolderSync } from '../disk/folders.js';
 import { isThere } from '../run/presence.js';
 import type { Cell } from './cell.js';
 import { writeInto } from './table-files.js';
@@ -27,7 +26,7 @@ export function kubernetesName({ name }: Cell): string {
  */
 export function writeManifests(folder: string, namespace: string, cells: readonly Cell[]): void {
   writeInto(folder, {});
-  makeFolderSync(join(folder, 'cells'));
+  writeInto(join(folder, 'cells'), {});
   const here = realpathSync(folder);
   for (const cell of cells) {
     const own = join(here, 'cells', kubernetesName(cell));

@@ -19,14 +19,21 @@ export function writeTable(output: string, heading: TableHeading, plan: Plan, su
   });
 }
 
+/** Replaces files in a folder, which is created. Throws what {@link writingInto} throws. */
+export function writeInto(output: string, files: Readonly<Record<string, string>>): void {
+  writingInto(output, () => {
+    for (const [name, content] of Object.entries(files)) writeFileAtomic(join(output, name), content);
+  });
+}
+
 /**
- * Replaces files in a folder, which is created.
+ * Creates a folder, and writes into it.
  * @throws ExperimentError EXPERIMENT_OUTPUT_UNUSABLE
  */
-export function writeInto(output: string, files: Readonly<Record<string, string>>): void {
+export function writingInto(output: string, write: () => void): void {
   try {
     makeFolderSync(output);
-    for (const [name, content] of Object.entries(files)) writeFileAtomic(join(output, name), content);
+    write();
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     throw new ExperimentError(

@@ -47,6 +47,13 @@ test('the values that were filled in stay, and the list of runs is replaced', ()
   );
 });
 
+test('a file in the place of the folder of runs is an error with its path', () => {
+  writeFileSync(join(folder, 'cells'), '');
+  expect(() => writeManifests(folder, 'space', cells)).toThrow(
+    `the folder ${join(folder, 'cells')} cannot be written (EEXIST), but needs room for files and runs`,
+  );
+});
+
 test('a run file of a Job is that of its cell', () => {
   writeManifests(folder, 'space', cells);
   for (const cell of cells) {

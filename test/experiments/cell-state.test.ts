@@ -37,7 +37,7 @@ test('a run with other training settings does not count, and the sentence names 
   writeFinished(other(cell, 'spec.schedule.epochs=7'));
   expect(stateOf(cell)).toEqual({
     kind: 'failed',
-    sentence: `${directoryOf(cell)} contains a run with other settings than the table asks for: spec.schedule.epochs (7, now 4); choose another folder with --output`,
+    sentence: `${directoryOf(cell)} contains a run with other settings than are asked for: spec.schedule.epochs (7, now 4); choose another folder with --output`,
   });
 });
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -16,6 +16,7 @@ import {
   smallVegFru,
   writeFiles,
 } from '../data/layout-files.js';
+import { failure } from '../kit/failure.js';
 import { resolve, resultOf, writeFinished } from './support.js';
 
 let folder: string;
@@ -142,7 +143,7 @@ describe('a search', () => {
   test('without a single result ends with a sentence (EXPERIMENT_NO_TRIAL)', async () => {
     await writeFiles(data(), cub());
     await planTrials();
-    finishTrials([0.2, 0.4, 0.3], ['spec.schedule.batchSize=5']);
+    finishTrials([null, null, null]);
     await expect(tune(options())).rejects.toThrow(
       `no trial of the search in ${output} has a result, but one needs it to choose; the first failed: `,
     );
@@ -153,6 +154,29 @@ describe('a search', () => {
     await planTrials();
     await expect(tune(options({ seed: 3, trials: 4 }))).rejects.toThrow(
       `${join(output, 'tune.json')} is of a search with other options: trials (3, now 4), seed (0, now 3); choose another folder`,
+    );
+  });
+
+  test('with another run file in the same folder is refused, and keeps what was chosen', async () => {
+    await writeFiles(data(), cub());
+    await planTrials();
+    finishTrials([0.2, 0.4, 0.3]);
+    await tune(options());
+    const chosen = readFileSync(join(output, 'tune.json'), 'utf8');
+    await expect(tune(options({}, ['spec.schedule.batchSize=5']))).rejects.toEqual(
+      failure(
+        'EXPERIMENT_SEARCH_DIFFERS',
+        /trial000-rung1 contains a run with other settings than are asked for: spec\.schedule\.batchSize \(10, now 5\); choose/,
+      ),
+    );
+    expect(readFileSync(join(output, 'tune.json'), 'utf8')).toBe(chosen);
+  });
+
+  test('whose hold-out cannot be written is refused with the folder', async () => {
+    await writeFiles(data(), cub());
+    mkdirSync(join(output, 'hold-out', 'images'), { recursive: true });
+    await expect(tune(options())).rejects.toEqual(
+      failure('EXPERIMENT_OUTPUT_UNUSABLE', /out cannot be written \(EINVAL\), but needs room for files/),
     );
   });
 

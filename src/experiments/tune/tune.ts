@@ -11,9 +11,9 @@ import type { TrainingRun } from '../../run/training-run.js';
 import { version } from '../../run/version.js';
 import { carryOutOn } from '../carry-out-on.js';
 import type { Cell } from '../cell.js';
-import { withOneDataset } from '../cell-state.js';
+import { otherSettings, withOneDataset } from '../cell-state.js';
 import { ExperimentError } from '../error.js';
-import { writeInto } from '../table-files.js';
+import { writeInto, writingInto } from '../table-files.js';
 import { overridesOf, readTunedDocument, tunedText } from '../tuned-file.js';
 import { drawHoldOut } from './hold-out.js';
 import { rungsOf, type Search } from './rungs.js';
@@ -142,8 +142,7 @@ class Tuning {
         `no class of ${root} has two training images, but a class needs two to hold one out`,
       );
     }
-    writeInto(this.options.output, {});
-    writeHoldOut(this.folder, dataset, held);
+    writingInto(this.options.output, () => writeHoldOut(this.folder, dataset, held));
     this.console.log.info('hold-out drawn', {
       train: held.length - test,
       heldOut: test,
@@ -160,6 +159,11 @@ class Tuning {
     const [{ rung, iterations }] = runs as readonly [TrialRun];
     const cells = runs.map((run) => this.cellOf(run, counts));
     for (const { run } of cells) checkDatasetFit(run, { format: 'cub', trainCount: counts.train });
+    // With other settings every trial would fail, and the search would forget what it has chosen.
+    const sentence = otherSettings(cells[0]!);
+    if (sentence !== null) {
+      throw new ExperimentError('EXPERIMENT_SEARCH_DIFFERS', sentence, ExitCode.cannotCreate);
+    }
     this.console.log.info('rung of the search', {
       number: rung + 1,
       of: rungs,
