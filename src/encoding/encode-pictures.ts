@@ -45,7 +45,7 @@ export async function encodePictures(options: EncodePicturesOptions): Promise<Ui
       signal.throwIfAborted();
       for (; next < batches.length && coming.length < encoder.requests; next++) {
         const encoding = encoder.encode(batches[next]!.map((path) => join(resolve(root), path)));
-        // Only the failure of the oldest is told.
+        // Only the failure of the oldest is reported.
         encoding.catch(() => {});
         coming.push(encoding);
       }

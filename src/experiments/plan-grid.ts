@@ -100,7 +100,7 @@ class CellPlanner {
 
   constructor(private readonly options: GridOptions) {}
 
-  /** A variant at a code length, as the run file says else. */
+  /** The settings of a variant at a code length; all others are the run file's. */
   specOf({ settings }: Variant, bits: number): TrainingRunSpec {
     const { overrides, resolve } = this.options;
     return resolve([...overrides, ...settings, `spec.bits=${bits}`]).spec;

@@ -104,7 +104,7 @@ function isMissing(cell: Cell): boolean {
   return kind === 'absent' || kind === 'begun';
 }
 
-/** The dataset's counts. What does not fit it is said before the first run, not after hours. */
+/** The dataset's counts. A run that does not fit the dataset is refused before the first run begins. */
 async function fittingCounts({ cells }: Plan) {
   const { format, source: _, ...counts } = await countsOf(cells[0]!.run);
   for (const { run } of cells) checkDatasetFit(run, { format, trainCount: counts.train });

@@ -63,12 +63,13 @@ export async function startProcesses(
     onLeft: () =>
       fail(new WorkerError('WORKER_DEVICES', 'every process of this worker was told to leave, expected one')),
   });
-  const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
   try {
     signal.throwIfAborted();
     await fleet.open();
+    signal.throwIfAborted();
+    const aborted = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    });
     const failed = failure.then((reason) => Promise.reject(reason));
     const first = await Promise.race([ready, failed, aborted]);
     const late = sleep(othersMs, undefined, { ref: false });

@@ -101,7 +101,7 @@ export class EncoderProcesses implements Encoder {
           if (this.closed) return;
           const place = this.members.indexOf(member);
           this.members[place] = this.start();
-          // Who waits for a request learns of a failure; the next restart tries again.
+          // A process that cannot load the network ends, and is started again.
           this.members[place]!.ready.then(
             () => this.dispatch(),
             () => {},

@@ -1,4 +1,4 @@
-import type { PairLoss, TrainedMethod } from './method.js';
+import { overPairs, type PairLoss, type TrainedMethod } from './method.js';
 
 /**
  * Feature pyramid hashing (Yang, Geng, Lai, Pan and Yin, 2019): a triplet ranking loss over the codes
@@ -73,13 +73,9 @@ function squaredDistances(values: Float64Array, rows: number, bits: number): Flo
  * iteration, for a network that begins pretrained.
  */
 export const fph = {
-  kind: 'trained',
+  ...overPairs,
   head: 'pyramids',
-  positives: false,
-  erasing: false,
   pairs: loss,
-  databaseCodes: 'network',
-  firstCodes: 'zero',
   published: {
     wholeSplit: true,
     sampledOutputs: 'recorded',

@@ -86,7 +86,7 @@ export class SearchService {
     if (file === null)
       throw new Refusal(404, 'unknown', 'this database has no folder of pictures; --data names it');
     return thumbnail(file, thumbnailSide).catch((error) => {
-      // The path is no business of a client.
+      // A client must not learn the path.
       if (error instanceof DatasetError)
         throw new Refusal(404, 'unknown', `the picture of row ${row} cannot be read`);
       throw error;

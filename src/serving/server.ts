@@ -254,7 +254,7 @@ function json(value: object, status = 200, headers: Readonly<Record<string, stri
   return { type: 'application/json', body: `${JSON.stringify(value)}\n`, status, headers };
 }
 
-/** The answer to a failure. What is no refusal is the server's own business, so the client learns nothing of it. */
+/** The answer to a failure. The client learns nothing of one that is not a refusal. */
 function faultOf(error: unknown, { metrics }: SearchServerOptions): Answer {
   if (!(error instanceof Refusal)) return json({ reason: 'internal', message: 'the server failed' }, 500);
   const { status, reason, message, headers } = error;
