@@ -14,6 +14,7 @@ import {
 import {
   type ComparedLeaves,
   type DatasetCounts,
+  encodedForFirstCodes,
   encodedQueries,
   encodedSamples,
   evaluations,
@@ -66,6 +67,7 @@ export function estimateTraffic(
   const featureBytes = 4 * layout.featureWidth;
   const queryBytes = encodesFeatures ? featureBytes : 4 * wordsPerCode(spec.bits);
   addShared(encodeTraffic(encodedQueries(spec, counts), queryBytes), 1, workers);
+  addShared(encodeTraffic(encodedForFirstCodes(spec, counts), featureBytes), 1, workers);
   const samples = encodedSamples(spec, counts);
   const isLearned = !encodesFeatures && !networkMakesDatabase(spec.method);
   addShared(encodeTraffic(samples, isLearned ? 4 * spec.bits : queryBytes), 1, workers);

@@ -49,6 +49,7 @@ export function countWork(spec: TrainingRunSpec, counts: DatasetCounts): RunWork
     anchors,
     trainedImages: anchors * imagesPerAnchor(method),
     encodedImages:
+      encodedForFirstCodes(spec, counts) +
       encodedSamples(spec, counts) +
       encodedQueries(spec, counts) +
       encodedForUntrained(spec, counts) +
@@ -74,6 +75,11 @@ export function comparedLeaves(spec: TrainingRunSpec, { batches }: RunWork): rea
     }
   }
   return compared;
+}
+
+/** Images of the train split whose features the first V is made from. */
+export function encodedForFirstCodes({ firstCodes }: TrainingRunSpec, { train }: DatasetCounts): number {
+  return firstCodes === 'class-means' ? train : 0;
 }
 
 /** Number of evaluated iterations: every so many, and always the last. */

@@ -22,7 +22,7 @@ export interface TrainedMethod {
   readonly pairs: PairLoss | null;
   /** Where database codes come from: V-steps learn them, or they are signs of the network's outputs. */
   readonly databaseCodes: 'learned' | 'network';
-  /** V before the first database codes are made: random signs, or 0. */
+  /** V before the first database codes are made, as published: random signs, or 0. */
   readonly firstCodes: 'random' | 'zero';
   /** How its publication trains; null where the run file's presets are the publication. */
   readonly published: PublishedTraining | null;

@@ -81,7 +81,12 @@ export function networkMakesDatabase(method: Method): boolean {
   return trainedMethod(method)?.databaseCodes === 'network';
 }
 
-/** Whether V is 0 before the method's first database codes are made; else it is random. */
+/** Whether V-steps learn the database codes. */
+export function learnsDatabase(method: Method): boolean {
+  return trainedMethod(method)?.databaseCodes === 'learned';
+}
+
+/** Whether V is 0 before the method's first database codes are made, as published; else it is random. */
 export function beginsWithoutCodes(method: Method): boolean {
   return trainedMethod(method)?.firstCodes === 'zero';
 }

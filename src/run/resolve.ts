@@ -1,4 +1,4 @@
-import { featureMethod, type Method } from '../methods/methods.js';
+import { featureMethod, learnsDatabase, type Method } from '../methods/methods.js';
 import { RunFileError } from './error.js';
 import { defaultOperation, erasedSize, missing, paperPreset, quickPreset } from './presets.js';
 import type { WrittenRun, WrittenSpec } from './schema.js';
@@ -44,6 +44,7 @@ export function resolveTrainingRun(written: WrittenRun): TrainingRun {
       fph: { ...preset.fph, ...given.fph },
       itq: { ...preset.itq, ...given.itq },
       sdh: { ...preset.sdh, ...given.sdh },
+      firstCodes: learnsDatabase(method) ? (given.firstCodes ?? preset.firstCodes) : 'published',
       sampledOutputs: given.sampledOutputs ?? preset.sampledOutputs,
       optimizer: { ...preset.optimizer, ...given.optimizer },
       wire: { ...preset.wire, ...given.wire },

@@ -8,6 +8,7 @@ import {
   crops,
   datasetKinds,
   engineNames,
+  firstCodes,
   sampledOutputs,
   wirePrecisions,
 } from './training-run.js';
@@ -175,6 +176,7 @@ const spec = group({
   fph: methodGroup(methodSettings.fph),
   itq: methodGroup(methodSettings.itq),
   sdh: methodGroup(methodSettings.sdh),
+  firstCodes: oneOf(firstCodes),
   sampledOutputs: oneOf(sampledOutputs),
   optimizer: group({
     momentum: z

@@ -23,7 +23,10 @@ export function trainingSettings(run: TrainingRun): Record<string, unknown> {
  * Settings that came after the first runs, with the value that those runs have. The hash leaves this value out, so that
  * such a run has the hash that it had and can be resumed.
  */
-const laterSettings: Readonly<Record<string, unknown>> = { 'spec.wire.precision': 'float32' };
+const laterSettings: Readonly<Record<string, unknown>> = {
+  'spec.wire.precision': 'float32',
+  'spec.firstCodes': 'published',
+};
 
 /** SHA-256, in lower-case hexadecimal, of the training settings as JSON with sorted keys. */
 export function trainingHash(run: TrainingRun): string {

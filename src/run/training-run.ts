@@ -8,6 +8,13 @@ import type { MethodSettings } from '../methods/settings.js';
 export const sampledOutputs = ['encoded', 'recorded'] as const;
 export type SampledOutputs = (typeof sampledOutputs)[number];
 
+/**
+ * V before the first step: as the publication of the method has it, random signs or 0 (method 6.12), or a code for each
+ * class, from the mean of its features.
+ */
+export const firstCodes = ['published', 'class-means'] as const;
+export type FirstCodes = (typeof firstCodes)[number];
+
 /** Backbones, each with whether its channel counts have a factor, `spec.model.width`. */
 const widthFactors = { mobilenet_v1: true, resnet18: false, resnet50: false } as const;
 export type Backbone = keyof typeof widthFactors;
@@ -95,6 +102,8 @@ export interface TrainingRunSpec extends MethodSettings {
     readonly decayAfter: readonly number[];
     readonly decayFactor: number;
   };
+  /** `published` where no V is learned. */
+  readonly firstCodes: FirstCodes;
   readonly sampledOutputs: SampledOutputs;
   readonly optimizer: {
     readonly momentum: number;

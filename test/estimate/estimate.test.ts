@@ -39,6 +39,8 @@ describe('the work of a run', () => {
       countWork(run(...settings, `spec.sampledOutputs=${outputs}`).spec, counts).encodedImages;
     expect(encoded('recorded')).toBe(others);
     expect(encoded('encoded')).toBe(others + 5 * 80);
+    settings.push('spec.firstCodes=class-means');
+    expect(encoded('encoded')).toBe(others + 5 * 80 + counts.train);
   });
 });
 

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { separateCodes } from '../../src/hashing/class-codes.js';
+import { classMeans } from '../../src/methods/class-means.js';
 import { gaussians } from '../../src/methods/gaussian.js';
 import { projections } from '../../src/methods/hyperplanes.js';
 import { findRotation, nearestOrthogonal } from '../../src/methods/itq.js';
@@ -24,6 +26,7 @@ interface MethodsGolden {
     query: string[];
     modes?: [direction: number, number: number][];
     errors?: number[];
+    class_codes?: string[];
     objectives?: number[];
   }[];
 }
@@ -85,6 +88,15 @@ test.each(named('itq'))('$prefix: the quantisation error after each iteration fa
   findRotation(projections(features, mean, components), start, 50, (error) => errors.push(error));
   expect(relativeError(errors, golden.errors!)).toBeLessThan(1e-8);
   expect(errors.every((error, i) => i === 0 || error <= errors[i - 1]! * (1 + 1e-12))).toBe(true);
+});
+
+test.each(named('itq'))('$prefix: codes of the classes’ mean features, moved apart', async (golden) => {
+  const hashing = await featureMethod('itq')!.load();
+  const given = training(golden, settings);
+  const means = classMeans(given.features, golden.d, given.labels, golden.K);
+  const start = hashing.hash(hashing.learn(given), means);
+  const codes = await separateCodes(start, golden.c, new AbortController().signal);
+  expect(codes).toEqual(codesFromStrings(golden.class_codes!));
 });
 
 test.each(named('sdh'))('$prefix: the objective after each update falls', async (golden) => {

@@ -51,6 +51,7 @@ test('the paper preset is the paper’s own settings', () => {
       decayFactor: 0.1,
     },
     ...publishedSettings,
+    firstCodes: 'published',
     sampledOutputs: 'encoded',
     optimizer: { momentum: 0.9, weightDecay: 1e-5 },
     wire: { precision: 'float32' },
@@ -79,6 +80,7 @@ test('the quick preset is a run of minutes', () => {
       decayFactor: 0.1,
     },
     ...publishedSettings,
+    firstCodes: 'published',
     sampledOutputs: 'encoded',
     optimizer: { momentum: 0.9, weightDecay: 1e-5 },
     wire: { precision: 'float32' },
@@ -157,6 +159,13 @@ test('a loss over pairs on a dataset of unknown size asks for the number of trai
   );
 });
 
+test('a method that learns no V has no other first V, whatever the run file says', () => {
+  const firstCodes = (method: string) =>
+    run(`spec.method=${method}`, 'spec.firstCodes=class-means').spec.firstCodes;
+  expect(['baseline', 'fcaenet', 'adsh'].map(firstCodes)).toEqual(Array(3).fill('class-means'));
+  expect(['dpsh', 'dsh', 'hashnet', 'lsh', 'sdh'].map(firstCodes)).toEqual(Array(5).fill('published'));
+});
+
 test.each(['lsh', 'sh', 'itq', 'sdh'])('%s trains no network, whatever the run file says', (method) => {
   const { schedule, dataset } = run(
     'spec.preset=paper',
@@ -225,6 +234,7 @@ test('examples/cub.yaml is the schedule whose figures are published', () => {
       decayFactor: 0.1,
     },
     ...publishedSettings,
+    firstCodes: 'published',
     sampledOutputs: 'encoded',
     optimizer: { momentum: 0.9, weightDecay: 1e-5 },
     wire: { precision: 'float32' },

@@ -70,11 +70,12 @@ export class RunState {
     readonly u: Float32Array,
   ) {}
 
-  /** The state before the first step: these weights, no momentum, V as the method begins with it (method 6.12). */
+  /** The state before the first step: these weights, no momentum, V as published (method 6.12), or not made yet. */
   static initial(spec: TrainingRunSpec, weights: FlatWeights, databaseSize: number): RunState {
     const random = new KeyedRandom(spec.seed);
     const length = databaseSize * spec.bits;
-    const codes = beginsWithoutCodes(spec.method)
+    const isUnset = spec.firstCodes === 'class-means' || beginsWithoutCodes(spec.method);
+    const codes = isUnset
       ? new Int8Array(length)
       : signCodes(Float32Array.from({ length }, (_, i) => random.unit(Purpose.databaseCodes, 0, 0, i) - 0.5));
     const optimizer = new SgdOptimizer(spec.optimizer, new Float32Array(weights.parameters.length), false);

@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.js';
 import type { Dataset } from '../../data/dataset.js';
 import type { TripletSampler } from '../../data/sampler.js';
-import { unpackCodes } from '../../hashing/codes.js';
+import { isUnset, unpackCodes } from '../../hashing/codes.js';
 import type { Ledger } from '../../ledger/ledger.js';
 import { imagesPerAnchor, pairLoss } from '../../methods/methods.js';
 import type { ModelLayout } from '../../model/layout.js';
@@ -19,6 +19,7 @@ import { summaryOfCodes } from './adsh-codes.js';
 import { codeMakingOf } from './code-making-of.js';
 import { type DescribedStep, describeStep } from './describe-step.js';
 import { evaluateCodes } from './evaluation.js';
+import { classMeanCodes } from './first-codes.js';
 import { pairStep } from './pair-step.js';
 import type { RunState } from './run-state.js';
 import type { TrainingEvent } from './training-event.js';
@@ -72,6 +73,7 @@ export class TrainingLoop {
     const { spec, state } = this.options;
     state.moveTo(this.vectors());
     if (state.untrained === null && spec.operation.evaluation.untrained) await this.measureUntrained();
+    if (spec.firstCodes === 'class-means' && isUnset(state.codes)) await this.makeFirstCodes();
     while (state.position.iteration < spec.schedule.iterations) {
       if (state.position.phase === 'train') {
         if (spec.schedule.epochs > 0) await this.trainEpochs();
@@ -198,6 +200,15 @@ export class TrainingLoop {
       layout.featureWidth,
     );
     notify({ type: 'untrained.measured', figures: state.untrained });
+  }
+
+  private async makeFirstCodes(): Promise<void> {
+    const { state, clock, notify } = this.options;
+    await this.options.beforeStep();
+    const started = clock.nowMs();
+    const context = { ...this.evaluationContext('features of the classes'), notify };
+    state.codes = await classMeanCodes(context, this.weights());
+    state.seconds += (clock.nowMs() - started) / 1000;
   }
 
   private evaluationContext(what: string) {
