@@ -6,12 +6,13 @@ import { RunDirectory } from '../run/run-directory.js';
 import { trainingDifferences } from '../run/training-hash.js';
 import type { TrainingRun } from '../run/training-run.js';
 import { type Cell, directoryOf } from './cell.js';
+import { keptFileOf, readKeptResult } from './kept-result.js';
 
 /**
- * What is in the directory of a cell.
+ * What is there of a cell.
  * - `absent`: no run.
  * - `begun`: a run with the settings of the cell that has not finished.
- * - `finished`: the same with its result.
+ * - `finished`: a result of these settings.
  * - `failed`: something else, or a run that ended with an error; the sentence says why.
  */
 export type CellState =
@@ -30,22 +31,41 @@ const readFields = z.looseObject({
   dataset: z.looseObject({ classes: count, train: count, test: count }),
 });
 
-/** Reads the state of a cell from its directory, without locking it. */
+/** The state of a cell, by its directory, or else by the result that was kept of it. */
 export function stateOf(cell: Cell): CellState {
+  const state = stateOfDirectory(cell);
+  if (state.kind !== 'absent' && state.kind !== 'begun') return state;
+  return orSentence(() => {
+    const kept = readKeptResult(cell);
+    return kept === null ? state : usable(kept, keptFileOf(cell));
+  });
+}
+
+/** Reads the state of a cell from its directory, without locking it. */
+function stateOfDirectory(cell: Cell): CellState {
   const directory = RunDirectory.at(directoryOf(cell));
-  try {
+  return orSentence(() => {
     if (!directory.isRun) return { kind: 'absent' };
     const sentence = otherSettings(cell);
     if (sentence !== null) return { kind: 'failed', sentence };
     const result = readResult(directory);
-    if (result === null) return { kind: 'begun' };
-    const { error } = readFields.safeParse(result);
-    if (error === undefined) return { kind: 'finished', result };
-    const { path: field, message } = error.issues[0]!;
-    return {
-      kind: 'failed',
-      sentence: `the result ${directory.resultFile} has no usable ${field.join('.')} (${message}); delete the file, and the same command writes it again`,
-    };
+    return result === null ? { kind: 'begun' } : usable(result, directory.resultFile);
+  });
+}
+
+function usable(result: RunResult, file: string): CellState {
+  const { error } = readFields.safeParse(result);
+  if (error === undefined) return { kind: 'finished', result };
+  const { path: field, message } = error.issues[0]!;
+  return {
+    kind: 'failed',
+    sentence: `the result ${file} has no usable ${field.join('.')} (${message}); delete the file, and the same command writes it again`,
+  };
+}
+
+function orSentence(read: () => CellState): CellState {
+  try {
+    return read();
   } catch (error) {
     if (error instanceof FcaenetError) return { kind: 'failed', sentence: error.message };
     throw error;

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { isThere } from '../run/presence.js';
 import type { Cell } from './cell.js';
-import { writeInto } from './table-files.js';
+import { writeInto } from './write-into.js';
 
 /** The Job of a run, and what the Jobs share. */
 const deployed = fileURLToPath(new URL('../../deploy/table', import.meta.url));

@@ -8,6 +8,7 @@ import { carryOutOn } from './carry-out-on.js';
 import type { Cell, Plan } from './cell.js';
 import { type CellState, stateOf, withOneDataset } from './cell-state.js';
 import { ExperimentError } from './error.js';
+import { keepResult } from './kept-result.js';
 import { writeManifests } from './manifests.js';
 import type { PaperFigure } from './paper-figures.js';
 import { planRuns, showPlan } from './show-plan.js';
@@ -35,7 +36,9 @@ export async function carryOutExperiment(experiment: Experiment, runsNothing = f
   const { name, heading, plan, paperFigure, output } = experiment;
   const console = openConsole('beside');
   const write = (states: ReadonlyMap<Cell, CellState>): Summary => {
-    const summary = summarise(plan, withOneDataset(states), paperFigure);
+    const compared = withOneDataset(states);
+    for (const [cell, state] of compared) if (state.kind === 'finished') keepResult(cell, state.result);
+    const summary = summarise(plan, compared, paperFigure);
     writeTable(output, heading, plan, summary);
     return summary;
   };

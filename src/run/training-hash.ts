@@ -38,8 +38,16 @@ export function trainingHash(run: TrainingRun): string {
 
 /** The settings in which two runs differ, each as `spec.bits (24, now 12)`; empty when their hashes are equal. */
 export function trainingDifferences(before: TrainingRun, now: TrainingRun): string[] {
-  const old = trainingSettings(before);
-  const current = trainingSettings(now);
+  return differencesOfSettings(trainingSettings(before), trainingSettings(now));
+}
+
+/** The same for the settings of two runs, as `trainingSettings` gives them. Older ones may lack those that came later. */
+export function differencesOfSettings(
+  before: Readonly<Record<string, unknown>>,
+  now: Readonly<Record<string, unknown>>,
+): string[] {
+  const old: Readonly<Record<string, unknown>> = { ...laterSettings, ...before };
+  const current: Readonly<Record<string, unknown>> = { ...laterSettings, ...now };
   return Object.keys({ ...old, ...current })
     .filter((path) => JSON.stringify(old[path]) !== JSON.stringify(current[path]))
     .map((path) => `${path} (${JSON.stringify(old[path])}, now ${JSON.stringify(current[path])})`);

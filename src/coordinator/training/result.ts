@@ -110,7 +110,17 @@ const resultSchema = z.looseObject({
  */
 export function readResult(directory: RunDirectory): RunResult | null {
   const found = directory.readResult();
-  if (found === null) return null;
+  return found === null
+    ? null
+    : checkedResult(found, directory.resultFile, 'delete the file, and --resume writes it again');
+}
+
+/**
+ * What was read from a file, if it is a result.
+ * @param remedy ends the sentence of the error
+ * @throws RunFileError RUN_RESULT_DAMAGED, naming the field
+ */
+export function checkedResult(found: unknown, file: string, remedy: string): RunResult {
   const { success, error } = resultSchema.safeParse(found);
   if (success) return found as RunResult;
   const { path, message } = error.issues[0]!;
@@ -124,7 +134,7 @@ export function readResult(directory: RunDirectory): RunResult | null {
   const told = value === undefined ? 'missing' : shorten(JSON.stringify(value), 40);
   throw new RunFileError(
     'RUN_RESULT_DAMAGED',
-    `the result ${directory.resultFile} is damaged: its field ${field.join('')} is ${told} (${message}); delete the file, and --resume writes it again`,
+    `the result ${file} is damaged: its field ${field.join('')} is ${told} (${message}); ${remedy}`,
     ExitCode.badData,
   );
 }

@@ -1,0 +1,100 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type Cell, directoryOf } from '../../src/experiments/cell.js';
+import { stateOf } from '../../src/experiments/cell-state.js';
+import { keepResult, keptFileOf } from '../../src/experiments/kept-result.js';
+import { trainingSettings } from '../../src/run/training-hash.js';
+import { plan, resolve, resultOf, writeFinished } from './support.js';
+
+let output: string;
+let cell: Cell;
+beforeEach(() => {
+  output = mkdtempSync(join(tmpdir(), 'fcaenet-kept-'));
+  cell = plan({ output, bits: [12], seedCount: 1 }).cells[0]!;
+});
+afterEach(() => rmSync(output, { recursive: true }));
+
+const kept = () => JSON.parse(readFileSync(keptFileOf(cell), 'utf8'));
+const withSettings = (...settings: string[]): Cell => ({
+  ...cell,
+  run: resolve([
+    ...['spec.bits=12', `metadata.name=${cell.name}`, `spec.operation.runsDirectory=${join(output, 'runs')}`],
+    ...settings,
+  ]),
+});
+
+test('a kept result has the settings of its run and no path', () => {
+  keepResult(cell, resultOf(cell, 0.5));
+  expect(keptFileOf(cell)).toBe(join(output, 'results', `${cell.name}.json`));
+  const { path: _, ...dataset } = resultOf(cell, 0.5).dataset;
+  expect(kept()).toEqual({
+    kind: 'fcaenet result',
+    settings: trainingSettings(cell.run),
+    result: { ...resultOf(cell, 0.5), dataset },
+  });
+});
+
+test('a cell whose run directory is gone has the result that was kept, wherever data and weights lie', () => {
+  keepResult(withSettings('spec.model.weights=here'), resultOf(cell, 0.5));
+  const elsewhere = withSettings('spec.dataset.path=elsewhere', 'spec.model.weights=there');
+  expect(stateOf(elsewhere)).toMatchObject({
+    kind: 'finished',
+    result: { mAP: 0.5, dataset: { path: 'elsewhere' } },
+  });
+});
+
+test('a run directory with a result counts before a kept one, which stays', () => {
+  keepResult(cell, resultOf(cell, 0.5));
+  writeFinished(cell, resultOf(cell, 0.6));
+  keepResult(cell, resultOf(cell, 0.6));
+  expect(stateOf(cell)).toMatchObject({ kind: 'finished', result: { mAP: 0.6 } });
+  rmSync(directoryOf(cell), { recursive: true });
+  expect(stateOf(cell)).toMatchObject({ kind: 'finished', result: { mAP: 0.5 } });
+});
+
+test('a kept result of other settings does not count, and the sentence names them (EXPERIMENT_RESULT_OTHER)', () => {
+  keepResult(withSettings('spec.schedule.epochs=7'), resultOf(cell, 0.5));
+  expect(stateOf(cell)).toEqual({
+    kind: 'failed',
+    sentence: `${keptFileOf(cell)} is of a run with other settings than the table asks for: spec.schedule.epochs (7, now 4); choose another folder with --output, or delete the file, and the table runs it again`,
+  });
+});
+
+test('a result that was kept before a setting came counts where the setting is as it was', () => {
+  keepResult(cell, resultOf(cell, 0.5));
+  const { 'spec.firstCodes': _, ...settings } = kept().settings;
+  writeFileSync(keptFileOf(cell), JSON.stringify({ ...kept(), settings }));
+  expect(stateOf(cell)).toMatchObject({ kind: 'finished' });
+  expect(stateOf(withSettings('spec.firstCodes=class-means'))).toMatchObject({
+    kind: 'failed',
+    sentence: expect.stringContaining('spec.firstCodes ("published", now "class-means")'),
+  });
+});
+
+test.each([
+  ['no JSON', '{', 'is damaged: it must be a result as fcaenet table keeps it'],
+  ['another document', '{"kind":"fcaenet search"}', 'is damaged: it must be a result'],
+])('%s is a sentence, not a figure (EXPERIMENT_RESULT_DAMAGED)', (_, text, sentence) => {
+  mkdirSync(dirname(keptFileOf(cell)));
+  writeFileSync(keptFileOf(cell), text);
+  expect(stateOf(cell)).toMatchObject({ kind: 'failed', sentence: expect.stringContaining(sentence) });
+});
+
+test.each([
+  ['a mAP that is text', { mAP: 'high' }, 'is damaged: its field mAP is "high"'],
+  ['no mAP', { mAP: null }, 'has no usable mAP'],
+])('a kept result with %s is a sentence', (_, change, sentence) => {
+  keepResult(cell, resultOf(cell, 0.5));
+  writeFileSync(keptFileOf(cell), JSON.stringify({ ...kept(), result: { ...kept().result, ...change } }));
+  expect(stateOf(cell)).toMatchObject({ kind: 'failed', sentence: expect.stringContaining(sentence) });
+});
+
+test('a folder in place of the file is a sentence (EXPERIMENT_RESULT_UNREADABLE)', () => {
+  mkdirSync(keptFileOf(cell), { recursive: true });
+  expect(stateOf(cell)).toMatchObject({
+    kind: 'failed',
+    sentence: expect.stringContaining('but must be a result as fcaenet table keeps it'),
+  });
+});
