@@ -9,7 +9,7 @@ import {
   planExperiment,
   writeExperimentManifests,
 } from '../experiments/show-experiment.js';
-import { tune as searchSettings } from '../experiments/tune/tune.js';
+import { planTuning, tune as searchSettings } from '../experiments/tune/tune.js';
 import { ablationRows, ablationVariants, methodVariants, tableMethods } from '../experiments/variants.js';
 import { usesErasing } from '../methods/methods.js';
 import { readTrainingRun, readTrainingRuns } from '../run/read.js';
@@ -62,11 +62,20 @@ export async function ablate(options: AblateOptions): Promise<void> {
 }
 
 /** `fcaenet tune`. Throws the errors of the search. */
-export async function tune({ runFile, overrides, output, ...options }: TuneOptions): Promise<void> {
+export async function tune({
+  runFile,
+  overrides,
+  output,
+  plan,
+  imagesPerSecond,
+  ...options
+}: TuneOptions): Promise<void> {
   const file = readTrainingRuns(runFile);
   const resolve = (settings: readonly string[]) => file([...overrides, ...settings]);
   const run = resolve([]);
-  await searchSettings({ ...options, run, resolve, output: output ?? join('tuning', run.metadata.name) });
+  const search = { ...options, run, resolve, output: output ?? join('tuning', run.metadata.name) };
+  if (plan) await planTuning(search, imagesPerSecond);
+  else await searchSettings(search);
 }
 
 interface Kind extends Pick<Experiment, 'name' | 'paperFigure'> {

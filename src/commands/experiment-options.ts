@@ -88,9 +88,7 @@ export function experimentOptions(runFile: string, flags: ExperimentFlags): Expe
       `--${actions[0]} is accepted only without --${actions[1]}: each is instead of running`,
     );
   }
-  if (imagesPerSecond !== undefined && !plan) {
-    throw new UsageError('--images-per-second is accepted only with --plan');
-  }
+  requirePlanForSpeed(plan === true, imagesPerSecond);
   return {
     runFile,
     overrides: [
@@ -107,6 +105,13 @@ export function experimentOptions(runFile: string, flags: ExperimentFlags): Expe
     manifests: manifests ?? null,
     imagesPerSecond,
   };
+}
+
+/** @throws UsageError when a speed is given, which only a plan uses */
+export function requirePlanForSpeed(plan: boolean, imagesPerSecond: number | undefined): void {
+  if (imagesPerSecond !== undefined && !plan) {
+    throw new UsageError('--images-per-second is accepted only with --plan');
+  }
 }
 
 /** Parses a list with commas between its members, each of which is there once. */

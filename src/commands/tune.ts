@@ -1,12 +1,13 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Search, searches } from '../experiments/tune/rungs.js';
 import { type DimensionName, dimensionNames } from '../experiments/tune/space.js';
-import { listOf, nameOf } from './experiment-options.js';
+import { listOf, nameOf, requirePlanForSpeed } from './experiment-options.js';
 import {
   addExamples,
   addTrainingWorkersOptions,
   collect,
   operationOverrides,
+  positiveNumber,
   type RunFileOptions,
   wholeNumber,
 } from './options.js';
@@ -22,6 +23,10 @@ export interface TuneOptions {
   readonly vary: readonly DimensionName[] | null;
   /** Null takes a folder named after the run. */
   readonly output: string | null;
+  /** Whether it only shows what would run. */
+  readonly plan: boolean;
+  /** Training speed of one worker, for the plan. */
+  readonly imagesPerSecond: number | undefined;
 }
 
 interface Flags extends Pick<RunFileOptions, 'workers' | 'devices' | 'set'> {
@@ -31,6 +36,8 @@ interface Flags extends Pick<RunFileOptions, 'workers' | 'devices' | 'set'> {
   readonly holdOut: number;
   readonly vary?: readonly DimensionName[];
   readonly output?: string;
+  readonly plan: boolean;
+  readonly imagesPerSecond?: number;
 }
 
 /** `fcaenet tune`: a search of settings on a hold-out of the train split. */
@@ -57,18 +64,26 @@ export function registerTune(program: Command, tune: (options: TuneOptions) => P
       '--output <dir>',
       'folder of tune.json and the runs (default: tuning/NAME, with the run file’s name)',
     )
+    .option('--plan', 'only show what would run, and what it takes', false)
+    .option(
+      '--images-per-second <rate>',
+      'with --plan: images that one worker trains on per second',
+      positiveNumber,
+    )
     .option('--set <path=value>', 'change a setting of the run file; may be repeated', collect, []);
   addTrainingWorkersOptions(command);
   addExamples(command, [
     'npx fcaenet tune examples/cub-24bit.yaml --search halving --trials 27',
     'npx fcaenet tune examples/quick.yaml --trials 4 --vary alpha,beta',
+    'npx fcaenet tune examples/cub-24bit.yaml --search halving --trials 27 --plan',
   ]);
   command.action(async (runFile: string, flags: Flags) => {
-    const { search, trials, seed, holdOut, vary, output } = flags;
+    const { search, trials, seed, holdOut, vary, output, plan, imagesPerSecond } = flags;
+    requirePlanForSpeed(plan, imagesPerSecond);
     const overrides = [...flags.set, ...operationOverrides(flags)];
     await tune({
       ...{ runFile, overrides, search, trials, seed, holdOut },
-      ...{ vary: vary ?? null, output: output ?? null },
+      ...{ vary: vary ?? null, output: output ?? null, plan, imagesPerSecond },
     });
   });
 }

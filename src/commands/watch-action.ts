@@ -4,7 +4,7 @@ import { FullScreen } from '../console/full-screen.js';
 import { onInterrupt } from '../console/interrupt.js';
 import { print } from '../console/output.js';
 import { storedView } from '../inspection/ui/stored-run.js';
-import { isOver, type RunView } from '../live/view.js';
+import type { RunView } from '../live/view.js';
 import { type ScreenLine, watchLines } from '../live/watch-lines.js';
 import { TransportError } from '../transport/error.js';
 import { AddressedRun } from './addressed-run.js';
@@ -35,13 +35,18 @@ export async function watch({ run, nats }: WatchOptions): Promise<void> {
   try {
     while (!quit.signal.aborted) {
       await show.take(watched);
-      if (watched.view.state === 'finished' || watched.view.state === 'failed') break;
+      if (isEnded(watched.view)) break;
       await pause(quit.signal);
       if (!quit.signal.aborted) watched = await next(addressed, watched);
     }
   } finally {
     await show.close(watched);
   }
+}
+
+/** Whether no coordinator will continue the run. */
+function isEnded({ state }: RunView): boolean {
+  return state === 'finished' || state === 'failed';
 }
 
 /** What is known after another question. */
@@ -54,7 +59,8 @@ async function next(addressed: AddressedRun, { view, goneSinceMs }: Watched): Pr
     const since = goneSinceMs ?? Date.now();
     if (directory !== null && !directory.isLocked) {
       const stored = await storedView(directory.path);
-      return { view: { ...stored, losses: view.losses }, goneSinceMs: isOver(stored.state) ? null : since };
+      // A run that was interrupted or killed may go on under another coordinator; the view waits for it.
+      return { view: { ...stored, losses: view.losses }, goneSinceMs: isEnded(stored) ? null : since };
     }
     if (directory === null && Date.now() - since > mostGoneMs) throw error;
     return { view, goneSinceMs: since };

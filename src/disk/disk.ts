@@ -86,9 +86,17 @@ export class Disk {
     return this.wait('list', path, this.system.readdir(path, { withFileTypes: true }));
   }
 
-  /** Also creates parent folders; no error when it exists. */
-  async makeFolder(path: string): Promise<void> {
-    await this.wait('make folder', path, makeFolder(path, this.system));
+  /**
+   * Also creates parent folders; no error when it exists.
+   * @returns the folders that it created, a parent before what is in it
+   */
+  makeFolder(path: string): Promise<readonly string[]> {
+    return this.wait('make folder', path, makeFolder(path, this.system));
+  }
+
+  /** Removes a folder that has nothing in it. */
+  removeEmptyFolder(path: string): Promise<void> {
+    return this.wait('remove', path, this.system.rmdir(path));
   }
 
   /** Also removes a folder with its content; no error when it does not exist. */

@@ -25,21 +25,28 @@ export function makeFolderSync(path: string): boolean {
   }
 }
 
-/** The same with promises. */
-export async function makeFolder(path: string, system: typeof promises): Promise<void> {
+/**
+ * The same with promises.
+ * @returns the folders that were not there before, a parent before what is in it
+ */
+export async function makeFolder(path: string, system: typeof promises): Promise<string[]> {
   const make = () =>
-    system.mkdir(path).catch(async (error) => {
-      const found = await system.stat(path).catch((reason: NodeJS.ErrnoException) => {
-        throw reason.code === 'ENOENT' ? error : reason;
-      });
-      if (!found.isDirectory()) throw error;
-    });
+    system.mkdir(path).then(
+      () => [path],
+      async (error) => {
+        const found = await system.stat(path).catch((reason: NodeJS.ErrnoException) => {
+          throw reason.code === 'ENOENT' ? error : reason;
+        });
+        if (!found.isDirectory()) throw error;
+        return [];
+      },
+    );
   try {
-    await make();
+    return await make();
   } catch (error) {
     if (!isWithoutParent(error, path)) throw error;
-    await makeFolder(dirname(path), system);
-    await make();
+    const parents = await makeFolder(dirname(path), system);
+    return [...parents, ...(await make())];
   }
 }
 

@@ -5,6 +5,7 @@ import { EncodingError } from './error.js';
 
 const crcBytes = 4;
 const mostHeaderBytes = 4096;
+const headerStart = '{"format":"fcaenet-codes",';
 
 /** What the codes of a journal are of. Only the same work goes on with it. */
 export interface EncodeWork {
@@ -42,7 +43,7 @@ export class Journal {
   }
 
   /**
-   * Opens the journal of a work, or begins it.
+   * Opens the journal of a work, or begins it. One without codes is begun anew, whatever work it was of.
    * @param sizes bytes of each batch's codes
    * @param codes takes the codes that are there
    * @throws EncodingError ENCODING_OTHER_WORK, ENCODING_OUTPUT_UNUSABLE
@@ -56,7 +57,7 @@ export class Journal {
     const header = Buffer.from(`${JSON.stringify({ format: 'fcaenet-codes', version: 1, ...work })}\n`);
     const file = await openOrBegin(path, header);
     try {
-      await requireSameWork(file, path, work, header);
+      await beginAnewOrRequireSameWork(file, path, work, header);
       const journal = new Journal(path, file, header.length);
       await journal.read(sizes, codes);
       return journal;
@@ -104,9 +105,8 @@ async function openOrBegin(path: string, header: Buffer): Promise<OpenFile> {
       if (!isAbsence(error)) throw error;
       return null;
     });
-    // A process that was killed when it had just begun leaves an empty file.
-    if (found !== null && (await found.stat()).size > 0) return found;
-    const begun = found ?? (await disk.open(path, 'wx+'));
+    if (found !== null) return found;
+    const begun = await disk.open(path, 'wx+');
     await begun.write(header, 0);
     return begun;
   } catch (cause) {
@@ -123,19 +123,32 @@ function unusable(path: string, cause: unknown, rest: string): EncodingError {
   );
 }
 
-async function requireSameWork(
+async function beginAnewOrRequireSameWork(
   file: OpenFile,
   path: string,
   work: EncodeWork,
   header: Buffer,
 ): Promise<void> {
   const start = Buffer.alloc(Math.max(header.length, mostHeaderBytes));
-  await file.read(start, 0, start.length, 0);
+  const { bytesRead } = await file.read(start, 0, start.length, 0);
   if (start.subarray(0, header.length).equals(header)) return;
+  if (hasNoCodes(start.toString('utf8', 0, bytesRead))) {
+    await file.truncate(0);
+    await file.write(header, 0);
+    return;
+  }
   throw new EncodingError(
     'ENCODING_OTHER_WORK',
     `${path} has codes of ${differencesOf(start, work)}; remove it to encode from the beginning, or choose another --output`,
   );
+}
+
+/** Whether a file is empty, or a journal of which there is no more than the first line. */
+function hasNoCodes(text: string): boolean {
+  if (text === '') return true;
+  const isJournal = text.startsWith(headerStart) || headerStart.startsWith(text);
+  const endOfLine = text.indexOf('\n');
+  return isJournal && (endOfLine < 0 || endOfLine === text.length - 1) && text.length < mostHeaderBytes;
 }
 
 function differencesOf(start: Buffer, work: EncodeWork): string {

@@ -39,7 +39,8 @@ export async function missingFiles(folder: string, files: readonly ExportedFile[
 }
 
 /**
- * Writes the files of an export, and their folders. Each file is complete from the moment it has its name.
+ * Writes the files of an export, and their folders. Each file is complete from the moment it has its name. A folder that
+ * was made for files of which none could be written is removed.
  * @param signal stops between two chunks; a file that is not complete is removed
  * @throws ExportError `EXPORT_WRITE`; the signal's reason when aborted
  */
@@ -49,15 +50,18 @@ export async function writeFiles(
   signal: AbortSignal,
   onWritten: (bytes: number) => void = () => {},
 ): Promise<void> {
+  const made: string[] = [];
   for (const { name, pieces } of files) {
     const path = join(folder, name);
     try {
-      await disk.makeFolder(dirname(path));
+      made.push(...(await disk.makeFolder(dirname(path))));
       await writeWhole(disk, path, pieces, (chunk) => {
         onWritten(chunk.length);
         signal.throwIfAborted();
       });
     } catch (cause) {
+      // Those that have files stay.
+      for (const folder of made.reverse()) await disk.removeEmptyFolder(folder).catch(() => {});
       signal.throwIfAborted();
       throw unwritable(path, cause);
     }

@@ -59,7 +59,7 @@ export function openApiDocument(
             401: fault('The token is missing or wrong.'),
             403: fault('A page of another origin.'),
             413: fault('Too many bytes, or too many pixels.'),
-            415: fault('Not a picture.'),
+            415: fault('Not a picture, or a body with a Content-Encoding.'),
             429: fault('Too many requests of this address at once; see Retry-After.'),
             503: fault('Too many requests wait; see Retry-After.'),
           },

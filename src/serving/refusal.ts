@@ -8,6 +8,7 @@ export type RefusalReason =
   | 'too_large'
   | 'too_many_pixels'
   | 'not_a_picture'
+  | 'content_encoding'
   | 'client_limit'
   | 'queue_full'
   | 'encoder'

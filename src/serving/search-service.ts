@@ -120,7 +120,11 @@ export function topOf(query: URLSearchParams): number {
   if (unknown !== undefined) {
     throw new Refusal(400, 'bad_request', `there is no parameter ${quote(unknown)}, expected top`);
   }
-  const text = query.get('top') ?? String(usualTop);
+  const given = query.getAll('top');
+  if (given.length > 1) {
+    throw new Refusal(400, 'bad_request', `top is there ${given.length} times, expected it once`);
+  }
+  const text = given[0] ?? String(usualTop);
   const top = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (top >= 1 && top <= mostNearest) return top;
   throw new Refusal(

@@ -130,6 +130,23 @@ test.each([
   );
 });
 
+test('a journal without codes is begun anew for other work', async () => {
+  const file = join(folder, 'begun');
+  const damaged = new FakeEncoder('1.jpg');
+  await expect(encoded('begun', damaged).codes).rejects.toThrow('1.jpg is damaged');
+  const left = await readFile(file, 'utf8');
+  expect(left).toMatch(/^\{.*\}\n$/);
+  const changed = { picturesSha256: 'corrected' };
+  for (const content of [left, left.slice(0, 40), '{"form', '']) {
+    await writeFile(file, content);
+    expect(await encoded('begun', new FakeEncoder(), changed).codes).toEqual(expected);
+    expect(await encoded('begun', new FakeEncoder(), changed).codes).toEqual(expected);
+  }
+  await expect(encoded('begun', new FakeEncoder()).codes).rejects.toMatchObject({
+    code: 'ENCODING_OTHER_WORK',
+  });
+});
+
 test('a file that is no journal, and a folder that is not there', async () => {
   await writeFile(join(folder, 'text'), 'my notes\n');
   await expect(encoded('text', new FakeEncoder()).codes).rejects.toEqual(

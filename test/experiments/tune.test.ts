@@ -1,11 +1,11 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Dataset, hexOf, listDataset, loadDataset } from '../../src/data/dataset.js';
 import type { Cell } from '../../src/experiments/cell.js';
 import { drawHoldOut } from '../../src/experiments/tune/hold-out.js';
-import { type TuneOptions, tune } from '../../src/experiments/tune/tune.js';
+import { planTuning, type TuneOptions, tune } from '../../src/experiments/tune/tune.js';
 import { writeHoldOut } from '../../src/experiments/tune/write-hold-out.js';
 import { overridesOf, readTunedSettings } from '../../src/experiments/tuned-file.js';
 import {
@@ -187,6 +187,27 @@ describe('a search', () => {
     await expect(tune(options({ vary: ['alpha'] }, ['spec.method=baseline']))).rejects.toThrow(
       '--vary alpha has no effect on baseline, which needs one of learning-rate, schedule',
     );
+  });
+
+  test('is planned without a run, a file or a folder', async () => {
+    await writeFiles(data(), cub());
+    const said = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+    await planTuning(
+      options({ search: 'halving' }, ['spec.dataset.path=nowhere', `spec.dataset.path=${data()}`]),
+      10,
+    );
+    const lines = said.mock.calls.map(([line]) => JSON.parse(String(line)));
+    said.mockRestore();
+    const planned = { message: 'planned run', state: 'absent', seconds: expect.any(Number) };
+    // Two rungs: three trials of one iteration, and the best one of three.
+    expect(lines).toMatchObject([
+      { ...planned, run: 'trial000-rung1', steps: 4 },
+      { ...planned, run: 'trial001-rung1', steps: 4 },
+      { ...planned, run: 'trial002-rung1', steps: 4 },
+      { ...planned, run: 'trial000-rung2', steps: 12 },
+      { message: 'planned', runs: 4, missing: 4 },
+    ]);
+    expect(existsSync(output)).toBe(false);
   });
 
   test('on classes of one image each is refused (EXPERIMENT_HOLD_OUT)', async () => {

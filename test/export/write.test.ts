@@ -1,4 +1,12 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -32,7 +40,13 @@ test('a signal leaves no part of a file', async () => {
   const pieces = [Buffer.from('one'), Buffer.from('two')];
   const written = writeFiles(place, [{ name: 'part', pieces }], leave.signal, () => leave.abort(reason));
   await expect(written).rejects.toBe(reason);
-  expect(readdirSync(place)).toEqual([]);
+  expect(existsSync(place)).toBe(false);
+  const kept = [file('whole', 'w'), { name: 'deep/er/part', pieces }];
+  await expect(writeFiles(place, kept, AbortSignal.abort(reason))).rejects.toBe(reason);
+  expect(existsSync(place)).toBe(false);
+  await writeFiles(place, kept.slice(0, 1), never);
+  await expect(writeFiles(place, kept.slice(1), AbortSignal.abort(reason))).rejects.toBe(reason);
+  expect(readdirSync(place)).toEqual(['whole']);
 });
 
 test('a folder that cannot be made is named', async () => {

@@ -105,7 +105,7 @@ test('one connection that asks without waiting is refused after a while, and doe
 
 test.each([
   ['/api/runs/other', 404, 'there is no run "other"\n'],
-  ['/api/runs/%ff', 404, 'there is no run ""\n'],
+  ['/api/runs/%ff', 404, 'there is no run "%ff"\n'],
   ['/api/runs/..%2f..%2fetc', 404, 'there is no run "../../etc"\n'],
   ['/api/other', 404, ''],
   ['/../package.json', 404, ''],

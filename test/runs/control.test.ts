@@ -106,7 +106,7 @@ test('a run that stops does not say that it waits for workers', { timeout: 60_00
   expect(messages.slice(messages.indexOf('stopping')).filter((each) => each.includes('waiting'))).toEqual([]);
 });
 
-test('a run that goes on names the checkpoint from which it does, before it has written one', {
+test('a run that goes on names the checkpoint from which it does, and watch says when its coordinator is gone', {
   timeout: 120_000,
 }, async () => {
   const begin = ['train', run.runFile, '--set', 'metadata.name=again', '--workers', '1'];
@@ -132,8 +132,19 @@ test('a run that goes on names the checkpoint from which it does, before it has 
     checkpoint: { name, ageSeconds: expect.any(Number) },
   });
   expect((checkpoint as { ageSeconds: number }).ageSeconds).toBeGreaterThan(0);
-  await askRun(run.folder, 'stop', '--run', 'again');
-  expect((await second.ended).exitCode).toBe(75);
+
+  // A coordinator that is killed says nothing.
+  const watch = new CommandLine(['watch', 'again'], { cwd: run.folder });
+  onTestFinished(() => watch.kill('SIGKILL'));
+  const last = (fields: object) =>
+    expect
+      .poll(() => watch.lines.at(-1), { timeout: 60_000 })
+      .toEqual(expect.objectContaining({ run: 'again', ...fields }));
+  await last({ state: 'waiting', gone: false });
+  second.kill('SIGKILL');
+  await last({ state: 'interrupted', gone: true });
+  watch.kill('SIGINT');
+  expect((await watch.ended).exitCode).toBe(0);
 });
 
 test('a run that does not go on, or is not there, is told in one sentence', async () => {

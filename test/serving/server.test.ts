@@ -146,6 +146,7 @@ test('small pictures are of rows; their answer has no path', async () => {
 test.each([
   ['?top=0', 'x', {}, 'top is "0", expected a whole number from 1 to 1000'],
   ['?top=1.5', 'x', {}, 'top is "1.5", expected a whole number from 1 to 1000'],
+  ['?top=3&top=4', 'x', {}, 'top is there 2 times, expected it once'],
   ['?file=/etc/passwd', 'x', {}, 'there is no parameter "file", expected top'],
   ['', '', {}, 'the body is empty, expected a picture, or JSON with a code'],
   ['', '{"code":', { 'content-type': 'application/json' }, 'the body is "{\\"code\\":", expected JSON'],
@@ -174,6 +175,15 @@ test('what is no picture, too many pixels, and a failure of which the client lea
     415,
     { reason: 'not_a_picture', message: 'cannot be decoded' },
   ]);
+  const zipped = await post(`${url}/v1/search`, 'a picture', { 'content-encoding': 'gzip' });
+  expect(await answerOf(zipped)).toEqual([
+    415,
+    {
+      reason: 'content_encoding',
+      message: 'the body has the content encoding "gzip", expected it as it is, without a Content-Encoding',
+    },
+  ]);
+  expect((await post(`${url}/v1/search`, 'x', { 'content-encoding': 'identity' })).status).toBe(200);
   expect((await post(`${url}/v1/search`, 'bomb')).status).toBe(413);
   expect(await answerOf(await post(`${url}/v1/search`, 'bug'))).toEqual([
     500,

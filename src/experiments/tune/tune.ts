@@ -3,6 +3,7 @@ import { type Console, openConsole } from '../../console/console.js';
 import { type ListedDataset, listDataset } from '../../data/dataset.js';
 import { KeyedRandom } from '../../data/random.js';
 import { ExitCode } from '../../errors.js';
+import { givenSpeed } from '../../estimate/duration.js';
 import type { DatasetCounts } from '../../estimate/work.js';
 import { checkDatasetFit } from '../../run/dataset-fit.js';
 import { isThere } from '../../run/presence.js';
@@ -13,12 +14,13 @@ import { carryOutOn } from '../carry-out-on.js';
 import type { Cell } from '../cell.js';
 import { otherSettings, withOneDataset } from '../cell-state.js';
 import { ExperimentError } from '../error.js';
+import { planRuns, showPlan } from '../show-plan.js';
 import { overridesOf, readTunedDocument, tunedText } from '../tuned-file.js';
 import { writeInto, writingInto } from '../write-into.js';
 import { drawHoldOut } from './hold-out.js';
 import { rungsOf, type Search } from './rungs.js';
 import { type Found, search, type TrialOutcome, type TrialRun } from './search.js';
-import { type DimensionName, usedDimensions, valuesOf } from './space.js';
+import { type DimensionName, settingsOf, usedDimensions, valuesOf } from './space.js';
 import { writeHoldOut } from './write-hold-out.js';
 
 export interface TuneOptions {
@@ -53,6 +55,23 @@ export async function tune(options: TuneOptions): Promise<void> {
   }
 }
 
+/**
+ * `--plan` of `fcaenet tune`: shows what each run of a search takes, and changes nothing. The trials of a later rung are
+ * those that were best in the one before, so the plan takes the first ones in their place.
+ * @param imagesPerSecond training speed of one worker; undefined leaves out the times
+ * @throws ExperimentError as `tune`, but EXPERIMENT_NO_TRIAL
+ */
+export async function planTuning(options: TuneOptions, imagesPerSecond: number | undefined): Promise<void> {
+  const console = openConsole('result');
+  try {
+    const speed = imagesPerSecond === undefined ? null : givenSpeed(imagesPerSecond);
+    const { cells, counts } = await new Tuning(options, console).plan();
+    await showPlan(console, planRuns(cells, counts, speed));
+  } finally {
+    console.close();
+  }
+}
+
 function fileIn(output: string): string {
   return join(output, 'tune.json');
 }
@@ -71,15 +90,12 @@ class Tuning {
   }
 
   async carryOut(): Promise<Found> {
-    const { run, output, trials } = this.options;
+    const { run, output } = this.options;
     this.requireSameSearch();
     const dataset = await listDataset(run.spec.dataset.path);
-    const counts = this.holdOut(dataset);
-    const random = new KeyedRandom(this.options.seed);
-    const values = Array.from({ length: trials }, (_, trial) =>
-      valuesOf(trial, this.names, run.spec, random),
-    );
-    const rungs = rungsOf(this.options.search, trials, run.spec.schedule.iterations);
+    const { held, counts } = this.draw(dataset);
+    this.writeHoldOut(dataset, held, counts);
+    const { rungs, values } = this;
     const found = await search(rungs, values, (runs) => this.runRung(runs, rungs.length, counts));
     if (found === null) {
       const sentence = this.outcomes.find((outcome) => outcome.sentence !== null)?.sentence;
@@ -91,6 +107,33 @@ class Tuning {
     }
     this.write(counts, found);
     return found;
+  }
+
+  /** The runs of the search, if the first trials were the best ones. */
+  async plan(): Promise<{ cells: readonly Cell[]; counts: DatasetCounts }> {
+    this.requireSameSearch();
+    const { counts } = this.draw(await listDataset(this.options.run.spec.dataset.path));
+    const { rungs, values } = this;
+    const cells = rungs.flatMap(({ trials, iterations }, rung) =>
+      values.slice(0, trials).map((each, trial) => {
+        const settings = settingsOf(each, iterations);
+        return this.cellOf({ trial, rung, iterations, settings }, counts);
+      }),
+    );
+    for (const { run } of cells) checkDatasetFit(run, { format: 'cub', trainCount: counts.train });
+    return { cells, counts };
+  }
+
+  private get rungs() {
+    const { search: kind, trials, run } = this.options;
+    return rungsOf(kind, trials, run.spec.schedule.iterations);
+  }
+
+  /** What each trial varies. */
+  private get values() {
+    const { seed, trials, run } = this.options;
+    const random = new KeyedRandom(seed);
+    return Array.from({ length: trials }, (_, trial) => valuesOf(trial, this.names, run.spec, random));
   }
 
   /** Another search in the same folder would mix with this one. */
@@ -130,8 +173,8 @@ class Tuning {
     return { kind, trials, seed, holdOut, vary: this.names };
   }
 
-  /** Writes the dataset of the trials. @returns its counts */
-  private holdOut(dataset: ListedDataset): DatasetCounts {
+  /** Draws the images that are held out, and counts the dataset of the trials. */
+  private draw(dataset: ListedDataset): { held: readonly boolean[]; counts: DatasetCounts } {
     const { seed, holdOut } = this.options;
     const { train, classNames, root } = dataset;
     const held = drawHoldOut(train.labels, classNames.length, holdOut, seed);
@@ -142,13 +185,17 @@ class Tuning {
         `no class of ${root} has two training images, but a class needs two to hold one out`,
       );
     }
+    return { held, counts: { classes: classNames.length, train: held.length - test, test } };
+  }
+
+  /** Writes the dataset of the trials. */
+  private writeHoldOut(
+    dataset: ListedDataset,
+    held: readonly boolean[],
+    { train, test }: DatasetCounts,
+  ): void {
     writingInto(this.options.output, () => writeHoldOut(this.folder, dataset, held));
-    this.console.log.info('hold-out drawn', {
-      train: held.length - test,
-      heldOut: test,
-      folder: this.folder,
-    });
-    return { classes: classNames.length, train: held.length - test, test };
+    this.console.log.info('hold-out drawn', { train, heldOut: test, folder: this.folder });
   }
 
   private async runRung(

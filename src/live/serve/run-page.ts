@@ -94,7 +94,8 @@ export class RunPage {
       sendSentence(request, response, 503, sentence);
       return;
     }
-    if (made === null) sendSentence(request, response, 404, `there is no run ${quote(decoded(name ?? ''))}`);
+    if (made === null)
+      sendSentence(request, response, 404, `there is no run ${quote(decoded(name ?? '') || name!)}`);
     else if (isStream) this.stream(document, request, response);
     else sendTagged(request, response, made.etag, { 'content-type': 'application/json' }, made.body);
   }
