@@ -2,6 +2,7 @@ import { useEffect, useMemo } from 'preact/hooks';
 import type { RunView } from '../live/view.js';
 import { wordsOfPosition, wordsOfPrecision, wordsOfSeconds, wordsOfState } from '../live/words.js';
 import { Chart } from './chart.js';
+import { PrecisionChart } from './precision-chart.js';
 import { besideEachOther, differences, lossSeries, precisionSeries } from './series.js';
 import { useRun } from './use-run.js';
 
@@ -48,12 +49,7 @@ function Both({ left, right }: { readonly left: RunView; readonly right: RunView
         />
       </section>
       <div class="columns">
-        <Chart
-          title="Mean average precision"
-          xLabel="iteration"
-          series={precision}
-          empty="No iteration is evaluated yet."
-        />
+        <PrecisionChart series={precision} />
         <Chart title="Sum of losses" xLabel="step" series={losses} empty="No step is done yet." />
       </div>
       <section class="card">

@@ -14,6 +14,7 @@ import { Chart } from './chart.js';
 import { Controls } from './controls.js';
 import { LinkState } from './link-state.js';
 import { Checkpoints, Events, Iterations, Settings } from './lists.js';
+import { PrecisionChart } from './precision-chart.js';
 import { lossSeries, precisionSeries } from './series.js';
 import { useRun } from './use-run.js';
 import { Workers } from './workers.js';
@@ -62,12 +63,7 @@ function Sections({ view, nowMs, isStale }: SectionsProps) {
       <State view={view} />
       {view.control && isLive && <Controls view={view} />}
       <div class="columns">
-        <Chart
-          title="Mean average precision"
-          xLabel="iteration"
-          series={precision}
-          empty="No iteration is evaluated yet."
-        />
+        <PrecisionChart series={precision} />
         <Chart
           title="Losses"
           xLabel="step"

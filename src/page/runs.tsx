@@ -8,13 +8,14 @@ export function RunTable({ list }: { readonly list: RunList }) {
   const toggle = (run: string) =>
     setChosen(chosen.includes(run) ? chosen.filter((each) => each !== run) : [...chosen, run].slice(-2));
   const [first, second] = chosen;
+  const canCompare = list.runs.length > 1;
   return (
     <main>
       <header>
         <h1>Runs</h1>
       </header>
       {list.runs.length === 0 ? (
-        <p class="empty">There is no run in this folder yet.</p>
+        <p class="empty">There is no run in this folder yet. A run that starts in it appears here.</p>
       ) : (
         <section class="card">
           <table class="runs">
@@ -32,7 +33,7 @@ export function RunTable({ list }: { readonly list: RunList }) {
                 <th scope="col" class="number">
                   mAP
                 </th>
-                <th scope="col">compare</th>
+                {canCompare && <th scope="col">compare</th>}
               </tr>
             </thead>
             <tbody>
@@ -54,19 +55,21 @@ export function RunTable({ list }: { readonly list: RunList }) {
                   <td data-label="mAP" class="number">
                     {wordsOfPrecision(mAP)}
                   </td>
-                  <td data-label="compare">
-                    <input
-                      type="checkbox"
-                      aria-label={`compare ${run}`}
-                      checked={chosen.includes(run)}
-                      onChange={() => toggle(run)}
-                    />
-                  </td>
+                  {canCompare && (
+                    <td data-label="compare">
+                      <input
+                        type="checkbox"
+                        aria-label={`compare ${run}`}
+                        checked={chosen.includes(run)}
+                        onChange={() => toggle(run)}
+                      />
+                    </td>
+                  )}
                 </tr>
               ))}
             </tbody>
           </table>
-          {list.runs.length > 1 && (
+          {canCompare && (
             <p class="compare">
               {first && second ? (
                 <a

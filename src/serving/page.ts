@@ -82,7 +82,8 @@ const say = (text, wrong = false) => {
 const element = (name, className, text) => {
   const made = document.createElement(name);
   made.className = className;
-  made.textContent = text;
+  // A long name breaks behind its signs first.
+  for (const part of text.split(/(?<=[_/])/)) made.append(part, document.createElement('wbr'));
   return made;
 };
 
@@ -148,8 +149,13 @@ for (const type of ['dragover', 'dragleave', 'drop']) {
   document.addEventListener(type, (event) => {
     event.preventDefault();
     drop.classList.toggle('over', type === 'dragover');
-    const dropped = type === 'drop' && event.dataTransfer.files[0];
-    if (dropped) search(dropped);
+    if (type !== 'drop') return;
+    if (event.dataTransfer.files.length === 0) {
+      say('What was dropped is no file. Drop a picture from a folder, or choose one.', true);
+      return;
+    }
+    file.files = event.dataTransfer.files;
+    search(file.files[0]);
   });
 }
 `;

@@ -118,6 +118,27 @@ test.skipIf(browserMissing)(`two runs of a folder are compared${browserMissing}`
   expect(faults).toEqual([]);
 });
 
+test.skipIf(browserMissing)(
+  `many runs keep the comparison within reach, and words whole${browserMissing}`,
+  async () => {
+    const long = `a-run-with-a-name-${'of-many-words-'.repeat(5)}end`;
+    const views = Array.from({ length: 60 }, (_, at) => runView({ run: at === 5 ? long : `run-${at}` }));
+    const { fake, page, faults } = await open(new FakePage([], 'folder'), 1280);
+    await page.getByText('There is no run in this folder yet.').waitFor();
+    fake.views = views.slice(0, 1);
+    await page.getByRole('link', { name: 'run-0' }).waitFor();
+    expect(await page.getByRole('checkbox').count(), 'one run has none to be compared with').toBe(0);
+    fake.views = views;
+    await page.getByLabel(`compare ${long}`).check();
+    await page.getByLabel('compare run-7').check();
+    const { y, height } = (await page.getByRole('link', { name: `Compare ${long}` }).boundingBox())!;
+    expect(y + height).toBeLessThan(800);
+    const cell = await page.getByRole('row', { name: 'run-7' }).getByText('fcaenet').boundingBox();
+    expect(cell!.height, 'the method is on one line').toBeLessThan(40);
+    expect(faults).toEqual([]);
+  },
+);
+
 /** Opens a page. All that it asks for must be of its own server. */
 async function open(
   fake: FakePage,

@@ -4,7 +4,7 @@ import { get } from 'node:https';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { DatasetError } from '../../src/data/error.js';
 import type { Encoder, PictureSource } from '../../src/inference/encoder.js';
 import type { Picture } from '../../src/inference/picture-pixels.js';
@@ -19,6 +19,7 @@ import { SearchServer } from '../../src/serving/server.js';
 import { makeCertificates, tlsFilesIn } from '../../src/transport/certificates.js';
 import { readTlsFiles, type TlsMaterial } from '../../src/transport/tls-files.js';
 import { jpegPicture } from '../data/pictures.js';
+import { browserMissing, faultsOf, startBrowser } from '../kit/browser.js';
 import { failure } from '../kit/failure.js';
 
 let folder: string;
@@ -331,6 +332,36 @@ test('beyond loopback a token is needed, and TLS or a word for a proxy', () => {
   expect(() =>
     requireProtection('0.0.0.0', 'x', { token: 'x', hasTls: false, plainText: true }),
   ).not.toThrow();
+});
+
+test.skipIf(browserMissing)(`a page takes a picture that is dropped on it${browserMissing}`, async () => {
+  const { url } = await start();
+  const browser = await startBrowser();
+  onTestFinished(() => browser.close());
+  const page = await browser.newPage();
+  const faults = faultsOf(page);
+  await page.goto(url);
+  const drop = async (name: string | null, text: string) => {
+    const dataTransfer = await page.evaluateHandle(
+      ([file, content]) => {
+        const transfer = new DataTransfer();
+        if (file === null) transfer.setData('text/plain', content!);
+        else transfer.items.add(new File([content!], file!));
+        return transfer;
+      },
+      [name, text] as const,
+    );
+    await page.dispatchEvent('#drop', 'drop', { dataTransfer });
+  };
+  await drop('owl.jpg', 'a picture');
+  await page.getByText('4 nearest pictures. Code 0100, 12 bits.').waitFor();
+  expect(await page.locator('#found li').count()).toBe(4);
+  expect(await page.getByLabel('Drop a picture here').inputValue()).toMatch(/owl\.jpg$/);
+  await drop('notes.txt', 'no picture');
+  await page.getByText('Refused: cannot be decoded.').waitFor();
+  await drop(null, 'a sentence');
+  await page.getByText('What was dropped is no file.').waitFor();
+  expect(faults).toEqual([]);
 });
 
 test('a port that is in use', async () => {
