@@ -40,7 +40,7 @@ export class PeerLink {
   private readonly outbox: Outbox<PeerMessage>;
   private transfers = 0;
   private isOver = false;
-
+  /** Ends the time limit to connect. */
   private readonly stopWaiting: () => void;
 
   constructor(
