@@ -107,8 +107,9 @@ async function writeNew(path: string, pieces: readonly Uint8Array[]): Promise<vo
     await disk.link(temporary, path);
     await syncDirectory(disk, dirname(path));
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw code === 'EEXIST'
+    const { code, syscall } = cause as NodeJS.ErrnoException;
+    // A file in the place of a folder exists, too.
+    throw code === 'EEXIST' && syscall === 'link'
       ? new ModelError('MODEL_WEIGHTS_EXISTS', `${path} exists already.`, {
           cause,
           exitCode: ExitCode.cannotCreate,

@@ -46,6 +46,11 @@ test('weights check says what a file is of; convert writes it once, into a folde
   });
   const again = fcaenet('convert', source, output);
   expect([again.status, again.stderr]).toEqual([73, `fcaenet: ${output} exists already.\n`]);
+  const inside = join(source, 'in-a-file.safetensors');
+  expect(fcaenet('convert', source, inside)).toMatchObject({
+    status: 73,
+    stderr: `fcaenet: ${inside} cannot be written (EEXIST).\n`,
+  });
   expect([readdirSync(folder).sort(), readdirSync(join(folder, 'made'))]).toEqual([
     ['made', 'r.pth'],
     ['r.safetensors'],
