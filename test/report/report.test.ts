@@ -69,7 +69,7 @@ test('it shows curves, results, erased regions, classes, codes and events', asyn
   );
   expect(page).toContain('alt="The image of the class 001.Kind without the regions that SREM erases"');
   expect(page).toMatch(/<li class="(?:right|wrong)"><img/);
-  expect(page).toContain('worker 0 was set aside: it was &lt;late&gt;');
+  expect(page).toContain('Worker 0 was set aside: it was &lt;late&gt;');
 });
 
 test('two runs share their charts, and a method on features says what it lacks', async () => {

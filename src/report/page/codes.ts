@@ -71,7 +71,7 @@ function balance({ statistics }: MeasuredRun, of: string): Markup {
       values,
       0.5,
     ),
-    `A bit tells most when it is 1 for half of the images (dotted). The furthest from that is 1 for ${percent(worst)}.`,
+    `A bit tells most when it is 1 for half of the images (dotted). The bit that is furthest from that is 1 for ${percent(worst)} of them.`,
   );
 }
 
@@ -90,6 +90,6 @@ function correlation({ statistics, trained }: MeasuredRun, of: string): Markup {
       [...statistics.correlation],
       marks,
     ),
-    `Blue bits agree, orange bits are opposite, pale ones are independent. Independent bits carry more. Mean strength of two different bits: ${mean.toFixed(2)}.`,
+    `Each field compares two bits: a blue one says that they are mostly equal, an orange one that they are mostly opposite, a faint one that they are independent. Independent bits carry more. Mean strength of two different bits: ${mean.toFixed(2)}.`,
   );
 }

@@ -15,7 +15,7 @@ export function gallerySection({ galleries, missing }: ShownPictures): Section {
         ? []
         : [
             paragraph(
-              'The ten nearest images of the database for queries from the best to the worst average precision, at equal distances. A solid frame and ✓ mark images of the query’s class, a dashed frame and ✗ all others. The number is the Hamming distance.',
+              `The ten nearest images of the database for queries from the best to the worst average precision${galleries[0]!.rows.length === 1 ? '' : ` of ${galleries[0]!.rows[0]!.run}`}, at equal distances. A solid frame and ✓ mark images of the query’s class, a dashed frame and ✗ all others. The number is the Hamming distance.`,
             ),
             ...galleries.map(galleryOf),
           ]),

@@ -80,18 +80,23 @@ function sentenceOf(event: RunEvent): Pick<Happening, 'sentence' | 'isFault'> | 
     case 'run.failed':
       return fault(`The run failed: ${event.reason}`);
     case 'worker.joined':
-      return usual(`${event.worker} joined.`);
+      return usual(`${subjectOf(event)} joined.`);
     case 'worker.left':
-      return usual(`${event.worker} left: ${event.reason}`);
+      return usual(`${subjectOf(event)} left: ${event.reason}`);
     case 'worker.refused':
-      return fault(`${event.worker} was refused: ${event.reason}`);
+      return fault(`${subjectOf(event)} was refused: ${event.reason}`);
     case 'worker.set-aside':
-      return fault(`${event.worker} was set aside: ${event.reason}`);
+      return fault(`${subjectOf(event)} was set aside: ${event.reason}`);
     case 'peer.unreachable':
-      return fault(`${event.worker} cannot reach ${event.peer}: ${event.reason}`);
+      return fault(`${subjectOf(event)} cannot reach ${event.peer}: ${event.reason}`);
     case 'iteration.finished':
     case 'iteration.evaluated':
     case 'checkpoint.written':
       return null;
   }
+}
+
+/** The worker at the beginning of a sentence: labels begin with the word in lower case. */
+function subjectOf({ worker }: { readonly worker: string }): string {
+  return worker.replace(/^worker /, 'Worker ');
 }
