@@ -1,6 +1,8 @@
 // Processor time of what a worker does for a microbatch on the engine `tensorflow`, part by part: inside TensorFlow,
 // outside it, and what occurs once for each version of the weights and once for each node that is handed over. The worker
-// computes some microbatches of one node of the tree; its pictures are decoded already. Needs `npm run setup:tensorflow`.
+// computes some microbatches of one node of the tree; its pictures are decoded already. Inside is what the main thread and
+// TensorFlow's threads use during a call into TensorFlow; what Node's other threads use is outside, whenever it is. Needs
+// `npm run setup:tensorflow`.
 // usage: npm run bench:graph-parts [-- ROWSxSIZE] [--leaves=4] [--rounds=1] [--threads=1]
 import { closeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -18,7 +20,8 @@ import { bytesOf } from '../dist/transport/bytes.js';
 import { openSharedMemory, SharedWriter } from '../dist/transport/shared-memory.js';
 import { WorkerGradients } from '../dist/worker/gradient-memory.js';
 import { computeGradientWork } from '../dist/worker/gradient-work.js';
-import { median, writeReport } from './kit/report.mjs';
+import { median, spread, writeReport } from './kit/report.mjs';
+import { processorMs, ThreadTimes } from './kit/thread-times.mjs';
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -40,13 +43,15 @@ const parts = {
   pictures: 'copying decoded pictures together',
   feeds: 'making tensors of pictures and loss input',
   outcome: 'reading outputs, losses, moments and mask',
-  rest: "this project's JavaScript, garbage collection",
+  rest: 'JavaScript, and garbage collection on its thread',
+  helpers: 'other threads of Node: garbage collection, compilation',
+  late: "TensorFlow's threads after its calls",
   weights: 'taking over new weights',
   node: "reading a node's gradient",
   handover: 'writing a node to shared memory',
   digest: 'SHA-256 of a microbatch, where it is compared',
 };
-const outside = ['pictures', 'feeds', 'outcome', 'rest'];
+const outside = ['pictures', 'feeds', 'outcome', 'rest', 'helpers', 'late'];
 
 /** Milliseconds of the processor by part, and calls into TensorFlow. */
 let spent;
@@ -55,14 +60,23 @@ function begin() {
   spent = Object.fromEntries(Object.keys(parts).map((part) => [part, 0]));
   calls = { microbatch: 0, sums: 0, weights: 0 };
 }
-const milliseconds = (since) => {
-  const { user, system } = process.cpuUsage(since);
-  return (user + system) / 1e3;
-};
+
+const threads = await ThreadTimes.begin();
+/** For a part of what is outside. */
 function timed(part, work) {
   const since = process.cpuUsage();
   const result = work();
-  spent[part] += milliseconds(since);
+  spent[part] += processorMs(since);
+  return result;
+}
+/** For what is not outside. Reading the threads' times takes place inside too. */
+function apart(part, work) {
+  const since = process.cpuUsage();
+  const before = threads.read();
+  const result = work();
+  const after = threads.read();
+  spent[part] += processorMs(since) - (after.helpers - before.helpers);
+  spent.late -= after.library - before.library;
   return result;
 }
 begin();
@@ -134,18 +148,22 @@ function prepare(rows, imageSize) {
 
   /** One step of the run: new weights, and this worker's microbatches. */
   const step = async () => {
-    timed('weights', () => network.setWeights(weights));
+    apart('weights', () => network.setWeights(weights));
     const start = process.cpuUsage();
-    const before = sum(spent);
+    const before = threads.read();
+    const spentBefore = sum(spent);
     let last;
     for await (const { payload } of computeGradientWork(context, work, new AbortController().signal)) {
       const transfer = ++transfers;
-      timed('handover', () => writer.put(transfer, payloadArrays(payload).map(bytesOf), writer));
+      apart('handover', () => writer.put(transfer, payloadArrays(payload).map(bytesOf), writer));
       writer.taken(transfer, writer);
       last = payload;
     }
-    spent.rest += milliseconds(start) - (sum(spent) - before);
-    timed('digest', () => payloadDigest(last));
+    const after = threads.read();
+    spent.helpers += after.helpers - before.helpers;
+    spent.late += after.library - before.library;
+    spent.rest += processorMs(start) - (sum(spent) - spentBefore);
+    apart('digest', () => payloadDigest(last));
   };
   return { network, step };
 }
@@ -161,9 +179,9 @@ function watchAddon() {
   const own = Object.fromEntries(Object.getOwnPropertyNames(binding).map((name) => [name, binding[name]]));
   const large = 1e6;
   own.createTensor = (shape, type, values) =>
-    timed(shape.length === 1 && shape[0] > large ? 'weights' : 'feeds', () =>
-      binding.createTensor(shape, type, values),
-    );
+    shape.length === 1 && shape[0] > large
+      ? apart('weights', () => binding.createTensor(shape, type, values))
+      : timed('feeds', () => binding.createTensor(shape, type, values));
   own.runSavedModel = (id, inputs, names, outputs) => {
     const [part, counter] = outputs.startsWith('outcome')
       ? ['graph', 'microbatch']
@@ -171,11 +189,11 @@ function watchAddon() {
         ? ['weights', 'weights']
         : ['sums', 'sums'];
     calls[counter]++;
-    return timed(part, () => binding.runSavedModel(id, inputs, names, outputs));
+    return apart(part, () => binding.runSavedModel(id, inputs, names, outputs));
   };
   own.tensorDataSync = (id) => timed('outcome', () => binding.tensorDataSync(id));
   if (binding.readTensorInto) {
-    own.readTensorInto = (...given) => timed('node', () => binding.readTensorInto(...given));
+    own.readTensorInto = (...given) => apart('node', () => binding.readTensorInto(...given));
   }
   backend.binding = own;
 }
@@ -198,10 +216,8 @@ const line = (part, count, unit) =>
   console.log(`${(middle(part) / count).toFixed(1).padStart(9)} ms a ${unit}  ${parts[part]}`);
 console.log(`${rows} × 3 pictures of ${imageSize} × ${imageSize}, ${leaves} microbatches in one node`);
 for (const part of ['graph', 'sums', ...outside]) line(part, leaves, 'microbatch');
-const total = median(
-  rounds.map((round) => outside.reduce((all, part) => all + round.spent[part], 0) / leaves),
-);
-console.log(`${total.toFixed(1).padStart(9)} ms a microbatch  OUTSIDE TENSORFLOW, all of these (at most 5)`);
+const totals = rounds.map((round) => outside.reduce((all, part) => all + round.spent[part], 0) / leaves);
+console.log(`${spread(totals)} ms a microbatch  OUTSIDE TENSORFLOW, all of these (at most 5)`);
 line('weights', 1, 'version   ');
 line('node', 1, 'node      ');
 line('handover', 1, 'node      ');
@@ -217,6 +233,6 @@ writeReport('graph-parts', {
   imageSize,
   leaves,
   threads: Number(flags.threads),
-  outside: total,
+  outside: totals,
   rounds,
 });

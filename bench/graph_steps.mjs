@@ -54,7 +54,8 @@ const calls = { run: 0, tensors: 0 };
 /** Milliseconds of the processor. */
 const spent = { run: 0, tensors: 0, all: 0 };
 measureCalls();
-const sums = gradientSumsInEngine(network, [rows], () => input.gradient);
+const memory = { take: () => input.gradient, onWire: (gradient) => gradient, give: () => {} };
+const sums = gradientSumsInEngine(network, [rows], 'float32', memory);
 const step = {
   graph: () => computeGradientAnywhere(network, input),
   left: () => sums.compute(input),

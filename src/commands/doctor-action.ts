@@ -9,7 +9,7 @@ import { parseTrainingRun } from '../run/read.js';
 import { type EngineName, engineNames, type TrainingRunSpec } from '../run/training-run.js';
 import { measuredWork, measureSpeed, type WorkerSpeed } from '../worker/measure-speed.js';
 import type { DoctorOptions } from './doctor.js';
-import { devicesReport, examineDevices } from './doctor-devices.js';
+import { devicesReport, examineDevices, shownShare } from './doctor-devices.js';
 import { missingFiles } from './doctor-files.js';
 
 /** Loading, warm-up and twice three seconds, on a busy machine. */
@@ -63,7 +63,10 @@ export function requireEngine(wanted: 'auto' | EngineName, findings: readonly Fi
   throw new EngineError('ENGINE_UNAVAILABLE', wanted === 'auto' ? `${byName}: ${reasons}` : reasons);
 }
 
-/** The table, in images per second, then why engines do not run and how to fix it. */
+/**
+ * The table, in images per second, then the share of time outside the graphs, and why engines do not run and how to fix
+ * it.
+ */
 export function report(findings: readonly Finding[]): string {
   const columns = ['engine', 'trained/s', 'encoded/s', 'version', 'instructions', 'device'].map((title) => ({
     title,
@@ -77,15 +80,23 @@ export function report(findings: readonly Finding[]): string {
     );
     return [finding.engine, ...rates, version, instructionSet, device];
   });
-  const reasons = findings.flatMap((finding) => (finding.runs ? [] : [`${finding.reason}.\n`]));
-  return [formatTable(columns, rows), ...(reasons.length > 0 ? ['\n', ...reasons] : [])].join('');
+  const remarks = findings.flatMap((finding) => {
+    if (!finding.runs) return [`${finding.reason}.\n`];
+    const { engine, outsideGraphs } = finding;
+    return outsideGraphs === null
+      ? []
+      : [
+          `Engine ${engine} spends ${shownShare(outsideGraphs)} of the time of training outside its graphs.\n`,
+        ];
+  });
+  return [formatTable(columns, rows), ...(remarks.length > 0 ? ['\n', ...remarks] : [])].join('');
 }
 
-/** Trained images per second of the engine `tensorflow` on one GPU, in a process that sees no other. */
-async function speedOn(device: GpuDevice, runArguments: readonly string[]): Promise<number | null> {
+/** Speed of the engine `tensorflow` on one GPU, in a process that sees no other. */
+async function speedOn(device: GpuDevice, runArguments: readonly string[]): Promise<WorkerSpeed | null> {
   const environment = { ...cudaEnvironment(device), ...inheriting({ devices: [device], note: null }) };
   const finding = await examine('tensorflow', runArguments, environment);
-  return finding.runs ? finding.trainedImagesPerSecond : null;
+  return finding.runs ? finding : null;
 }
 
 /** Measures one engine in its own process. */

@@ -2,13 +2,24 @@ import { formatTable } from '../console/table.js';
 import { chooseEngine, type MachineEngines, tensorflowForGpus, unfit } from '../engine/choice.js';
 import { type FoundDevices, type GpuDevice, modelOf } from '../machine/devices/device.js';
 import type { EngineName } from '../run/training-run.js';
+import type { WorkerSpeed } from '../worker/measure-speed.js';
 
-/** Images per second of the workers on some GPUs; null for a GPU on which the measurement failed. */
+/** What is measured of the worker on one GPU. */
+export type DeviceSpeed = Pick<WorkerSpeed, 'trainedImagesPerSecond' | 'outsideGraphs'>;
+
+/** Speeds of the workers on some GPUs; null for a GPU on which the measurement failed. */
 export interface DeviceSpeeds {
   /** Trained images per second of each GPU alone, in the order of the choice. */
   readonly alone: readonly (number | null)[];
   /** The sum of all of them at the same time; null where one failed. */
   readonly together: number | null;
+  /** Shares of the time of training outside the graphs, 0 to 1. */
+  readonly outsideGraphs: {
+    /** Of each GPU alone. */
+    readonly alone: readonly (number | null)[];
+    /** Of each GPU while all compute. Then the workers also share the processors. */
+    readonly together: readonly (number | null)[];
+  };
 }
 
 /** What doctor finds of the GPUs. */
@@ -23,12 +34,12 @@ export interface DevicesFinding extends FoundDevices {
 
 /**
  * Examines the GPUs, and measures those on which the engine would compute: each alone, then all at the same time.
- * @param measure trained images per second of a worker on one GPU; null where it fails
+ * @param measure the speed of a worker on one GPU; null where it fails
  */
 export async function examineDevices(
   wanted: 'auto' | EngineName,
   machine: MachineEngines,
-  measure: (device: GpuDevice) => Promise<number | null>,
+  measure: (device: GpuDevice) => Promise<DeviceSpeed | null>,
 ): Promise<DevicesFinding> {
   const { devices, note } = machine.found;
   const choice = chooseEngine(wanted, machine);
@@ -43,14 +54,22 @@ export async function examineDevices(
 
 async function speedsOf(
   devices: readonly GpuDevice[],
-  measure: (device: GpuDevice) => Promise<number | null>,
+  measure: (device: GpuDevice) => Promise<DeviceSpeed | null>,
 ): Promise<DeviceSpeeds> {
-  const alone: (number | null)[] = [];
+  const alone: (DeviceSpeed | null)[] = [];
   for (const device of devices) alone.push(await measure(device));
   const atOnce = devices.length === 1 ? alone : await Promise.all(devices.map(measure));
-  const together = atOnce.reduce((sum, rate) => (sum === null || rate === null ? null : sum + rate), 0);
-  return { alone, together };
+  return {
+    alone: alone.map(rateOf),
+    together: atOnce
+      .map(rateOf)
+      .reduce((sum, rate) => (sum === null || rate === null ? null : sum + rate), 0),
+    outsideGraphs: { alone: alone.map(shareOf), together: atOnce.map(shareOf) },
+  };
 }
+
+const rateOf = (speed: DeviceSpeed | null) => speed?.trainedImagesPerSecond ?? null;
+const shareOf = (speed: DeviceSpeed | null) => speed?.outsideGraphs ?? null;
 
 /** The table of the GPUs, whether TensorFlow's libraries fit their driver, and the choice. */
 export function devicesReport({ devices, note, obstacles, choice, speeds }: DevicesFinding): string {
@@ -68,6 +87,7 @@ export function devicesReport({ devices, note, obstacles, choice, speeds }: Devi
       ? []
       : [
           `Trained images/s of each GPU alone: ${speeds.alone.map(shownRate).join(', ')}; all at once: ${shownRate(speeds.together)}.\n`,
+          `Share of the time outside the graphs of each GPU alone: ${shownShares(speeds.outsideGraphs.alone)}; all at once: ${shownShares(speeds.outsideGraphs.together)}.\n`,
         ];
   return [
     formatTable(columns, devices.map(rowOf)),
@@ -92,4 +112,13 @@ function rowOf(device: GpuDevice): string[] {
 
 function shownRate(rate: number | null): string {
   return rate === null ? 'failed' : rate.toFixed(1);
+}
+
+function shownShares(shares: readonly (number | null)[]): string {
+  return shares.map((share) => (share === null ? 'failed' : shownShare(share))).join(', ');
+}
+
+/** A share of 0 to 1 as a percentage. */
+export function shownShare(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
 }

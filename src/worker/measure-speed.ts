@@ -1,5 +1,6 @@
 import { KeyedRandom, Purpose } from '../data/random.js';
 import type { EngineDescription } from '../engine/engine.js';
+import { secondsInGraphs } from '../engine/graph/session.js';
 import { loadEngine } from '../engine/loader.js';
 import { imagesPerAnchor } from '../methods/methods.js';
 import { computeGradientAnywhere, encodeImagesAnywhere } from '../model/any-engine.js';
@@ -16,6 +17,11 @@ export interface WorkerSpeed {
   readonly trainedImagesPerSecond: number;
   /** forward only, as for queries */
   readonly encodedImagesPerSecond: number;
+  /**
+   * Share of the time of training, 0 to 1, in which no graph ran: the worker's own work, while its device waits. Null
+   * where the engine runs no graphs.
+   */
+  readonly outsideGraphs: number | null;
   /** What it ran on. */
   readonly description: EngineDescription;
 }
@@ -58,13 +64,12 @@ export async function measureSpeed(spec: TrainingRunSpec): Promise<WorkerSpeed> 
     );
     const microbatch = fixedMicrobatch(spec, picture, random);
     const rows = microbatch.labels.length;
+    const training = await measureCalls(() => computeGradientAnywhere(network, microbatch));
+    const encoding = await measureCalls(() => encodeImagesAnywhere(network, microbatch.anchors, rows));
     return {
-      trainedImagesPerSecond:
-        rows *
-        imagesPerAnchor(spec.method) *
-        (await callsPerSecond(() => computeGradientAnywhere(network, microbatch))),
-      encodedImagesPerSecond:
-        rows * (await callsPerSecond(() => encodeImagesAnywhere(network, microbatch.anchors, rows))),
+      trainedImagesPerSecond: rows * imagesPerAnchor(spec.method) * training.perSecond,
+      encodedImagesPerSecond: rows * encoding.perSecond,
+      outsideGraphs: training.outsideGraphs,
       description,
     };
   } finally {
@@ -72,9 +77,16 @@ export async function measureSpeed(spec: TrainingRunSpec): Promise<WorkerSpeed> 
   }
 }
 
+/** How fast calls follow each other, and the share of their time in which no graph ran. */
+interface MeasuredCalls {
+  readonly perSecond: number;
+  readonly outsideGraphs: number | null;
+}
+
 /** The first call prepares kernels and memory. It is not counted. */
-async function callsPerSecond(call: () => Promise<unknown>): Promise<number> {
+async function measureCalls(call: () => Promise<unknown>): Promise<MeasuredCalls> {
   await call();
+  const inGraphs = secondsInGraphs();
   const started = performance.now();
   let calls = 0;
   let elapsedMs: number;
@@ -83,5 +95,9 @@ async function callsPerSecond(call: () => Promise<unknown>): Promise<number> {
     calls += 1;
     elapsedMs = performance.now() - started;
   } while (elapsedMs < measuredMs);
-  return (1000 * calls) / elapsedMs;
+  const graphMs = 1000 * (secondsInGraphs() - inGraphs);
+  return {
+    perSecond: (1000 * calls) / elapsedMs,
+    outsideGraphs: graphMs > 0 ? 1 - graphMs / elapsedMs : null,
+  };
 }

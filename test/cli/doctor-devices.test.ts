@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { devicesReport, examineDevices } from '../../src/commands/doctor-devices.js';
+import { type DeviceSpeed, devicesReport, examineDevices } from '../../src/commands/doctor-devices.js';
 import { findDevices } from '../../src/machine/devices/find.js';
 import { type FakeGpu, FakeMachine, fakeUuid } from '../kit/fake-machine.js';
 
@@ -20,14 +20,17 @@ const mixed: readonly FakeGpu[] = [
   { name: 'Tesla K80', memoryMebibytes: 11441, computeCapability: '3.7', driver: '470.199.02' },
 ];
 
-async function finding(measure: () => Promise<number | null>) {
+async function finding(measure: () => Promise<DeviceSpeed | null>) {
   const found = await findDevices(machineWith(mixed).search);
   return examineDevices('auto', { found, hasTensorflowForGpus: true, hasOnednn: true }, measure);
 }
 
 test('GPUs are listed with what decides whether they can be used, and measured alone and together', async () => {
   let measured = 0;
-  expect(devicesReport(await finding(async () => 100 * ++measured))).toBe(
+  const speed = (rate: number) => ({ trainedImagesPerSecond: 100 * rate, outsideGraphs: rate / 80 });
+  const found = await finding(async () => speed(++measured));
+  expect(found.speeds!.outsideGraphs).toEqual({ alone: [0.0125, 0.025], together: [0.0375, 0.05] });
+  expect(devicesReport(found)).toBe(
     [
       'GPU  memory GiB  driver      compute  name                               UUID',
       `  0        79.6  550.54.15   9.0      NVIDIA H100 80GB HBM3              ${fakeUuid(0)}`,
@@ -38,6 +41,7 @@ test('GPUs are listed with what decides whether they can be used, and measured a
       'GPU 1: its driver fits TensorFlow 2.21.0 (CUDA 12.5, driver 525.60.13 or newer).',
       `GPU 2: the driver of GPU 2 (Tesla K80, ${fakeUuid(2)}) is 470.199.02, too old for TensorFlow 2.21.0, which is built with CUDA 12.5 and needs 525.60.13 or newer.`,
       'Trained images/s of each GPU alone: 100.0, 200.0; all at once: 700.0.',
+      'Share of the time outside the graphs of each GPU alone: 1.3 %, 2.5 %; all at once: 3.8 %, 5.0 %.',
       `Chosen: engine tensorflow on 2 GPUs, the first of them GPU 0 (NVIDIA H100 80GB HBM3, ${fakeUuid(0)}): GPUs are preferred to processors; the driver of GPU 2 (Tesla K80, ${fakeUuid(2)}) is 470.199.02, too old for TensorFlow 2.21.0, which is built with CUDA 12.5 and needs 525.60.13 or newer.`,
       '',
     ].join('\n'),
@@ -46,6 +50,7 @@ test('GPUs are listed with what decides whether they can be used, and measured a
 
 test('a GPU on which the measurement fails is told, and there is no sum', async () => {
   expect(devicesReport(await finding(async () => null))).toContain(
-    'Trained images/s of each GPU alone: failed, failed; all at once: failed.',
+    'Trained images/s of each GPU alone: failed, failed; all at once: failed.\n' +
+      'Share of the time outside the graphs of each GPU alone: failed, failed; all at once: failed, failed.\n',
   );
 });

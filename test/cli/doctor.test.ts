@@ -12,6 +12,7 @@ const runs: Finding = {
   runs: true,
   trainedImagesPerSecond: 123.456,
   encodedImagesPerSecond: 400,
+  outsideGraphs: null,
   description: {
     name: 'onednn',
     version: 'tfjs 4, oneDNN 2',
@@ -39,6 +40,13 @@ test('the table has a row for every engine, and the mends below', () => {
       'Engine tensorflow cannot run: install it.',
       '',
     ].join('\n'),
+  );
+});
+
+test('the share of time outside the graphs is said of an engine that runs graphs', () => {
+  expect(report([runs])).not.toContain('graphs');
+  expect(report([runs, { ...runs, engine: 'tensorflow', outsideGraphs: 0.0123 }])).toMatch(
+    /\n\nEngine tensorflow spends 1\.2 % of the time of training outside its graphs\.\n$/,
   );
 });
 
@@ -74,14 +82,21 @@ function fcaenet(...args: string[]) {
   return spawnSync(process.execPath, ['dist/cli.js', ...args], { encoding: 'utf8' });
 }
 
-test('doctor measures the engines of this machine, and lists the GPUs that its driver has', () => {
+const hasTfjsNode = ['tfjs-node', 'tfjs-node-gpu'].some((name) =>
+  existsSync(`node_modules/@tensorflow/${name}`),
+);
+
+test('doctor measures the engines of this machine, lists the GPUs that its driver has, and fails when the engine of the run file cannot run', () => {
   const machine = new FakeMachine({ gpus: [{}] });
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/cli.js', 'doctor', '--json'], {
-    encoding: 'utf8',
-    env: machine.environment,
-  });
+  const wanted = ['examples/quick.yaml', '--set', 'spec.engine.name=tensorflow'];
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['dist/cli.js', 'doctor', ...wanted, '--json'],
+    { encoding: 'utf8', env: machine.environment },
+  );
   machine.remove();
-  expect([status, stderr]).toEqual([0, '']);
+  const failure = /^fcaenet: Engine tensorflow cannot run because neither [^\n]*\.\n$/;
+  expect([status, stderr]).toEqual(hasTfjsNode ? [0, ''] : [69, expect.stringMatching(failure)]);
   const { engines, devices } = JSON.parse(stdout) as { engines: Finding[]; devices: DevicesFinding };
   expect(devices).toMatchObject({
     devices: [{ index: 0, uuid: fakeUuid(0), driverVersion: '550.54.15', computeCapability: '8.0' }],
@@ -94,20 +109,13 @@ test('doctor measures the engines of this machine, and lists the GPUs that its d
     if (finding.runs) {
       expect(finding.trainedImagesPerSecond).toBeGreaterThan(0);
       expect(finding.description.name).toBe(finding.engine);
+      const share = finding.outsideGraphs;
+      if (finding.engine !== 'tensorflow') expect(share).toBeNull();
+      else expect(share! > 0 && share! < 1).toBe(true);
     } else {
       expect(finding.reason).toMatch(/^Engine \w+ cannot run because .*: (run|install) /);
     }
   }
-});
-
-test.skipIf(
-  existsSync('node_modules/@tensorflow/tfjs-node') || existsSync('node_modules/@tensorflow/tfjs-node-gpu'),
-)('doctor fails when the engine of the run file cannot run (only without tfjs-node)', () => {
-  const flags = ['--set', 'spec.engine.name=tensorflow'];
-  const { status, stdout, stderr } = fcaenet('doctor', 'examples/quick.yaml', ...flags);
-  expect(status).toBe(69);
-  expect(stdout).toMatch(/^tensorflow( +-){2} +cannot run/m);
-  expect(stderr).toMatch(/^fcaenet: Engine tensorflow cannot run because neither [^\n]*\.\n$/);
 });
 
 test.each([

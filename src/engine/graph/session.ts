@@ -24,6 +24,14 @@ export interface Place {
   readonly offset: number;
 }
 
+/** Since the process began. */
+let runSeconds = 0;
+
+/** Seconds by the clock that calls into TensorFlow have taken in this process. */
+export function secondsInGraphs(): number {
+  return runSeconds;
+}
+
 /** Containers whose root cannot be written have memory files nevertheless. */
 const memoryFiles = '/dev/shm';
 
@@ -99,19 +107,20 @@ export class GraphSession {
         values,
       ),
     );
+    const started = performance.now();
     try {
-      return binding
-        .runSavedModel(
-          this.id,
-          inputs,
-          feeds.map(({ name }) => `${name}:0`).join(','),
-          outputs.map((name) => `${name}:0`).join(','),
-        )
-        .map(({ id }, index) => {
-          const result = readTensor(id, index);
-          binding.deleteTensor(id);
-          return result;
-        });
+      const tensors = binding.runSavedModel(
+        this.id,
+        inputs,
+        feeds.map(({ name }) => `${name}:0`).join(','),
+        outputs.map((name) => `${name}:0`).join(','),
+      );
+      runSeconds += (performance.now() - started) / 1000;
+      return tensors.map(({ id }, index) => {
+        const result = readTensor(id, index);
+        binding.deleteTensor(id);
+        return result;
+      });
     } catch (cause) {
       throw refused('TensorFlow cannot run the graph', cause);
     } finally {
