@@ -89,13 +89,6 @@ test('a record that was torn by a crash, or damaged, is computed again', async (
   expect(damaged.seen[0]).toBe(192);
 });
 
-test('a process that was killed before it wrote anything leaves no work', async () => {
-  await writeFile(join(folder, 'begun'), '');
-  const { codes, seen } = encoded('begun', new FakeEncoder());
-  expect(await codes).toEqual(expected);
-  expect(seen[0]).toBe(0);
-});
-
 test('on a full disk the codes of earlier batches are kept', async () => {
   const write = OpenFile.prototype.write;
   const full = vi.spyOn(OpenFile.prototype, 'write').mockImplementation(async function (
