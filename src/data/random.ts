@@ -33,6 +33,8 @@ export const Purpose = {
   rotation: 13,
   /** the training images that SDH compares features with */
   anchors: 14,
+  /** the local features of an image that are exchanged for those of its class */
+  exchange: 15,
   /** the values of a trial of a search */
   trial: 101,
   /** the images of a train split that a search holds out */

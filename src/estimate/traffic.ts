@@ -1,6 +1,6 @@
 import { wordsPerCode } from '../hashing/codes.js';
 import { featureMethod, networkMakesDatabase, pairLoss } from '../methods/methods.js';
-import type { ModelLayout } from '../model/layout.js';
+import { localFeatureCount, type ModelLayout } from '../model/layout.js';
 import { histogramBins } from '../retrieval/histogram.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 import { encodeBatchSize } from '../schedule/encode-batches.js';
@@ -14,6 +14,7 @@ import {
 import {
   type ComparedLeaves,
   type DatasetCounts,
+  encodedForAnchors,
   encodedForFirstCodes,
   encodedQueries,
   encodedSamples,
@@ -63,6 +64,12 @@ export function estimateTraffic(
   if (comparesPairs) for (const rows of work.batches) addShared(step.pairing(rows), epochs, busy);
   const trainedIterations = epochs > 0 && !comparesPairs ? spec.schedule.iterations : 0;
   addShared({ sentBytes: busy * contextBytes(spec, counts), receivedBytes: 0 }, trainedIterations, busy);
+  const anchored = encodedForAnchors(spec, counts);
+  const localBytes = 4 * localFeatureCount(layout);
+  addShared(encodeTraffic(anchored, localBytes), 1, workers);
+  // Every time they are made, each worker gets those of the classes.
+  const anchors = messageBytes + counts.classes * localBytes;
+  addShared({ sentBytes: busy * anchors, receivedBytes: 0 }, anchored / counts.train, busy);
   const encodesFeatures = featureMethod(spec.method) !== null;
   const featureBytes = 4 * layout.featureWidth;
   const queryBytes = encodesFeatures ? featureBytes : 4 * wordsPerCode(spec.bits);

@@ -1,7 +1,14 @@
 import { KeyedRandom } from '../data/random.js';
-import { featureMethod, imagesPerAnchor, networkMakesDatabase, pairLoss } from '../methods/methods.js';
+import {
+  featureMethod,
+  imagesPerAnchor,
+  networkHead,
+  networkMakesDatabase,
+  pairLoss,
+} from '../methods/methods.js';
 import { ReductionTree } from '../reduction/tree.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
+import { anchorsAreMade } from '../schedule/schedule.js';
 import { verifiedLeaves } from '../schedule/verified-leaves.js';
 
 /** The counts of a dataset that determine the size of a run. */
@@ -51,6 +58,7 @@ export function countWork(spec: TrainingRunSpec, counts: DatasetCounts): RunWork
     encodedImages:
       encodedForFirstCodes(spec, counts) +
       encodedSamples(spec, counts) +
+      encodedForAnchors(spec, counts) +
       encodedQueries(spec, counts) +
       encodedForUntrained(spec, counts) +
       (pairLoss(method) ? anchors : 0),
@@ -96,6 +104,13 @@ export function encodedSamples(spec: TrainingRunSpec, { train }: DatasetCounts):
   if (featureMethod(method)) return train;
   if (networkMakesDatabase(method)) return evaluations(spec) * train;
   return sampledOutputs === 'encoded' ? schedule.iterations * dataset.sampleSize : 0;
+}
+
+/** Images of the train split that are encoded for the features of the classes, where those are exchanged. */
+export function encodedForAnchors(spec: TrainingRunSpec, { train }: DatasetCounts): number {
+  if (networkHead(spec.method) !== 'parts') return 0;
+  const iterations = Array.from({ length: spec.schedule.iterations }, (_, iteration) => iteration);
+  return train * iterations.filter((iteration) => anchorsAreMade(spec, iteration)).length;
 }
 
 /** Queries of all evaluations. The last one uses all queries. */

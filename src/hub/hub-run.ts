@@ -112,7 +112,10 @@ export class HubRun implements ComputingRun {
 
   setIterationContext(iterationContext: IterationContext__Output): void {
     const message = encodeCoordinatorMessage({ term: hubTerm, iterationContext });
-    this.context = { iteration: ++this.contexts, message };
+    const follows = iterationContext.anchoredFeatures.byteLength > 0 && this.context;
+    this.context = follows
+      ? { ...follows, messages: [...follows.messages, message] }
+      : { iteration: ++this.contexts, messages: [message] };
   }
 
   async *computeGradients(work: GradientWork__Output, signal: AbortSignal): AsyncGenerator<FinishedNode> {

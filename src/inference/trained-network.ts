@@ -88,7 +88,7 @@ export class TrainedNetwork {
    * Runs pixels through the network, in the batches of the run's evaluation.
    * @param pixels uint8 `[count, imageSize, imageSize, 3]`
    */
-  async outputs(pixels: Uint8Array, count: number): Promise<EncodedImages> {
+  async outputs(pixels: Uint8Array, count: number): Promise<Pick<EncodedImages, 'u' | 'features'>> {
     const { bits, featureWidth } = this.run.layout;
     const u = new Float32Array(count * bits);
     const features = new Float32Array(count * featureWidth);

@@ -16,6 +16,8 @@ export const adsh = {
   pairs: null,
   databaseCodes: 'learned',
   firstCodes: 'zero',
+  terms: [],
+  gamma: null,
   published: {
     wholeSplit: false,
     sampledOutputs: 'recorded',

@@ -10,7 +10,8 @@ export type NetworkHead = 'pooled' | 'pyramids';
 /** A method that trains the network: what passes through it, what the loss takes, and how codes are made. */
 export interface TrainedMethod {
   readonly kind: 'trained';
-  readonly head: NetworkHead;
+  /** The head of its network; `parts` is the network of ExchNet, whose branches are in `src/model/exchnet/`. */
+  readonly head: NetworkHead | 'parts';
   /** Whether anchors are compared with another image of their class. */
   readonly positives: boolean;
   /** Whether anchors are compared with themselves, the most attended region erased, in a second forward pass. */
@@ -24,6 +25,10 @@ export interface TrainedMethod {
   readonly databaseCodes: 'learned' | 'network';
   /** V before the first database codes are made, as published: random signs, or 0. */
   readonly firstCodes: 'random' | 'zero';
+  /** Terms of the loss that its network adds to ADSH's, in the order in which they are computed, summed and shown. */
+  readonly terms: readonly string[];
+  /** Weight γ of the quantisation term in the presets; null for theirs. */
+  readonly gamma: number | null;
   /** How its publication trains; null where the run file's presets are the publication. */
   readonly published: PublishedTraining | null;
   /** Learning rate with the preset `quick`, whose network begins untrained; null for the preset's own. */
@@ -38,6 +43,8 @@ export const overPairs = {
   erasing: false,
   databaseCodes: 'network',
   firstCodes: 'zero',
+  terms: [],
+  gamma: null,
 } as const;
 
 /**

@@ -1,9 +1,10 @@
 import { adsh } from './adsh.js';
 import { dpsh } from './dpsh.js';
 import { dsh } from './dsh.js';
+import { exchnet } from './exchnet.js';
 import { fph } from './fph.js';
 import { hashnet } from './hashnet.js';
-import type { FeatureMethod, NetworkHead, PairLoss, PublishedTraining, TrainedMethod } from './method.js';
+import type { FeatureMethod, PairLoss, PublishedTraining, TrainedMethod } from './method.js';
 
 const ofThePaper = {
   kind: 'trained',
@@ -11,6 +12,8 @@ const ofThePaper = {
   pairs: null,
   databaseCodes: 'learned',
   firstCodes: 'random',
+  terms: [],
+  gamma: null,
   published: null,
   quickLearningRate: null,
 } as const;
@@ -30,6 +33,7 @@ const table = {
   dsh,
   hashnet,
   fph,
+  exchnet,
   lsh: { kind: 'features', load: async () => (await import('./lsh.js')).lsh },
   sh: { kind: 'features', load: async () => (await import('./sh.js')).sh },
   itq: { kind: 'features', load: async () => (await import('./itq.js')).itq },
@@ -52,8 +56,13 @@ function trainedMethod(method: Method): TrainedMethod | null {
 }
 
 /** The head of the method's network. */
-export function networkHead(method: Method): NetworkHead {
+export function networkHead(method: Method): TrainedMethod['head'] {
   return trainedMethod(method)?.head ?? 'pooled';
+}
+
+/** Terms of the loss that the method's network adds to ADSH's. */
+export function ownTerms(method: Method): readonly string[] {
+  return trainedMethod(method)?.terms ?? [];
 }
 
 /** Whether the method compares anchors with positives. */
@@ -94,6 +103,11 @@ export function beginsWithoutCodes(method: Method): boolean {
 /** The method's learning rate with the preset `quick`; null for the preset's own. */
 export function quickLearningRate(method: Method): number | null {
   return trainedMethod(method)?.quickLearningRate ?? null;
+}
+
+/** Weight γ of the quantisation term in the presets; null for theirs. */
+export function presetGamma(method: Method): number | null {
+  return trainedMethod(method)?.gamma ?? null;
 }
 
 /** How the method's publication trains; null where the presets are the publication, and for a method on features. */

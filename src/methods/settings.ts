@@ -38,6 +38,22 @@ export const methodSettings = {
      */
     margin: { published: 0.25, least: 0, most: 1, isWhole: false },
   },
+  exchnet: {
+    /** M: attention maps, and so local features. */
+    parts: { published: 4, least: 2, most: 16, isWhole: true },
+    /** λ₁: the weight of the overlap of the local feature maps. */
+    spatial: { published: 1, least: 0, most: 1e6, isWhole: false },
+    /** λ₂: the weight of the likeness of the local features' channels. */
+    channel: { published: 1, least: 0, most: 1e6, isWhole: false },
+    /** t: the mean Hellinger distance of channels from which on they are different enough. */
+    margin: { published: 0.4, least: 0, most: 1, isWhole: false },
+    /** λ₃: the weight of the distance of local features to those of their class. */
+    alignment: { published: 1, least: 0, most: 1e6, isWhole: false },
+    /** The probability that a local feature is exchanged for that of its class. */
+    exchange: { published: 0.5, least: 0, most: 1, isWhole: false },
+    /** The share of the iterations that is trained before there are features of the classes. */
+    start: { published: 0.875, least: 0, most: 1, isWhole: false },
+  },
   itq: {
     /** Updates of the rotation. */
     iterations: { published: 50, least: 1, most: 10_000, isWhole: true },

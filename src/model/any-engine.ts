@@ -4,12 +4,14 @@ import { graphRuntime } from '../engine/graph/runtime.js';
 import { readsAtOnce, readValues } from '../engine/reading.js';
 import { usesErasing } from '../methods/methods.js';
 import type { WirePrecision } from '../run/training-run.js';
-import { type EncodedImages, encodeImages } from './encode.js';
+import { byImage, type EncodedImages, encodeImages } from './encode.js';
 import { checkElements } from './error.js';
+import type { ExchangeTensors } from './exchnet/local-features.js';
 import {
   checkInput,
   computeGradient,
   eraseHottest,
+  exchangeInEngine,
   type FeatureMaps,
   firstImages,
   type GradientInput,
@@ -18,6 +20,7 @@ import {
   type LeafResult,
   lossOfOutputs,
   outputsOfLoss,
+  withTerms,
 } from './fcaenet.js';
 import type { GradientMemory, GradientSums } from './gradient-sums.js';
 import { GraphSums } from './graph/graph-sums.js';
@@ -90,18 +93,16 @@ export async function computeGradientAnywhere(
   checkInput(network, input);
   const images = firstImages(input);
   const outputsOf = (pass: Features) => outputsOfLoss(pass, input);
-  const first = await runPass(network, images, outputsOf);
+  const exchange = () => exchangeInEngine(network, input);
+  const first = await runPass(network, images, outputsOf, exchange);
   const erasing = usesErasing(input.method) ? eraseHottest(network, first.featureMaps, input) : null;
-  const second = erasing && (await runPass(network, erasing.images, outputsOf));
-  const { gradients, ...outputs } = lossOfOutputs(network, input, first.u, second?.u ?? null);
+  const second = erasing && (await runPass(network, erasing.images, outputsOf, exchange));
+  const { gradients, ...outputs } = lossOfOutputs(network, input, first.u, second?.u ?? null, first.terms);
   const passes = erasing ? [images, erasing.images] : [images];
-  const gradient = await backward(network, input.gradient, () =>
-    knownLoss(
-      outputs.losses,
-      passes.map((pass) => outputsOf(network.forwardTrain(imageTensor(network, pass)))),
-      gradients,
-    ),
-  );
+  const gradient = await backward(network, input.gradient, () => {
+    const features = passes.map((pass) => network.forwardTrain(imageTensor(network, pass), exchange()));
+    return withTerms(knownLoss(features.map(outputsOf), gradients), features[0]!.terms);
+  });
   return {
     ...outputs,
     gradient,
@@ -123,12 +124,12 @@ export async function encodeImagesAnywhere(
   const images = normalizedImages(network, given);
   if (readsAtOnce()) return encodeImages(network, images, count);
   const outputs = tf.tidy(() => {
-    const { u, pooled } = network.forwardEval(imageTensor(network, images));
-    return [u, pooled] as Tensor[];
+    const { u, pooled, local } = network.forwardEval(imageTensor(network, images));
+    return [u, pooled, ...(local ? [local] : [])] as Tensor[];
   });
   try {
-    const [u, features] = await readValues(outputs);
-    return { u: u!, features: features! };
+    const [u, features, local] = await readValues(outputs);
+    return { u: u!, features: features!, local: local ? byImage(local, count, network.layout) : null };
   } finally {
     tf.dispose(outputs);
   }
@@ -179,6 +180,8 @@ interface ReadPass {
   readonly u: Float32Array<ArrayBuffer>;
   readonly featureMaps: FeatureMaps;
   readonly statistics: readonly ReadStatistics[];
+  /** The terms of the loss that the method's own network adds. */
+  readonly terms: readonly number[];
 }
 
 /** A forward pass in train mode, with all its results read from the engine. */
@@ -186,14 +189,18 @@ async function runPass(
   network: Network,
   images: Float32Array,
   outputsOf: (pass: Features) => Tensor,
+  exchange: () => ExchangeTensors | null,
 ): Promise<ReadPass> {
   const features = tf.tidy(
-    () => network.forwardTrain(imageTensor(network, images)) as TrainingFeatures & TensorContainer,
+    () =>
+      network.forwardTrain(imageTensor(network, images), exchange()) as TrainingFeatures & TensorContainer,
   );
   try {
-    const { featureMap, statistics } = features;
+    const { featureMap, statistics, terms } = features;
     const moments = statistics.flatMap(({ mean, variance }) => [mean, variance]);
-    const [outputs, map, ...values] = await readValues([outputsOf(features), featureMap, ...moments]);
+    const read = await readValues([outputsOf(features), featureMap, ...terms, ...moments]);
+    const [outputs, map] = read;
+    const values = read.slice(2 + terms.length);
     return {
       u: outputs!,
       featureMaps: { shape: featureMap.shape, values: map! },
@@ -202,6 +209,7 @@ async function runPass(
         mean: values[2 * layer]!,
         variance: values[2 * layer + 1]!,
       })),
+      terms: terms.map((_, index) => read[2 + index]![0]!),
     };
   } finally {
     tf.dispose(features);

@@ -6,6 +6,8 @@ import { attentionMap } from './attention.js';
 import type { BatchNormMoments } from './batch-norm-moments.js';
 import { type ErasingSettings, eraseImage, erasingMask } from './erasing.js';
 import { checkElements, ModelError } from './error.js';
+import { checkExchange, type Exchange, exchangeTensors } from './exchnet/exchange.js';
+import type { ExchangeTensors } from './exchnet/local-features.js';
 import { computeLoss, type LossInput, lossTerms } from './loss.js';
 import { type Features, type Network, readMoments } from './network.js';
 
@@ -37,6 +39,8 @@ interface Microbatch<Images extends Float32Array | Uint8Array> {
   /** The same of the positives where the method uses them, else null. */
   readonly positives: Images | null;
   readonly erasing: ErasingSettings;
+  /** What local features are exchanged with; absent where the network has none. */
+  readonly exchange?: Exchange;
   /** Where to write the gradient `[parameterCount]`; new memory by default. */
   readonly gradient?: Float32Array<ArrayBuffer>;
 }
@@ -53,7 +57,7 @@ export interface LeafResult {
   readonly erasedU: Float32Array<ArrayBuffer> | null;
   /** SREM's masks of the anchors `[rows, height, width]`, 0 = erased; null when the method does not erase. */
   readonly masks: Uint8Array<ArrayBuffer> | null;
-  /** This microbatch's part of the batch's similarity, quantisation, positive and augmented loss; 0 where it is known. */
+  /** This microbatch's part of the batch's loss, in the order of `lossTermsOf`; 0 where it is known. */
   readonly losses: Float64Array<ArrayBuffer>;
   readonly moments: BatchNormMoments;
 }
@@ -89,19 +93,21 @@ function runPasses(
   network: Network,
   input: GradientInput,
 ): Omit<LeafResult, 'gradient'> & { readonly loss: Scalar } {
-  const first = network.forwardTrain(imageTensor(network, firstImages(input)));
+  const exchange = exchangeInEngine(network, input);
+  const first = network.forwardTrain(imageTensor(network, firstImages(input)), exchange);
   const outputsOf = (pass: Features) => outputsOfLoss(pass, input);
   const firstU = Float32Array.from(outputsOf(first).dataSync());
   const erasing = usesErasing(input.method) ? eraseHottest(network, valuesOf(first.featureMap), input) : null;
   const second = erasing && network.forwardTrain(imageTensor(network, erasing.images));
   const erasedU = second && Float32Array.from(second.u.dataSync());
-  const { gradients, ...outputs } = lossOfOutputs(network, input, firstU, erasedU);
+  const own = first.terms.map((term) => term.dataSync()[0]!);
+  const { gradients, ...outputs } = lossOfOutputs(network, input, firstU, erasedU, own);
   const passes = second ? ([first, second] as const) : ([first] as const);
   return {
     ...outputs,
     masks: erasing?.masks ?? null,
     moments: readMoments(network.layout, passes),
-    loss: knownLoss(outputs.losses, passes.map(outputsOf), gradients),
+    loss: withTerms(knownLoss(passes.map(outputsOf), gradients), first.terms),
   };
 }
 
@@ -115,10 +121,20 @@ export function firstImages({ anchors, positives }: GradientInput): Float32Array
   return positives ? joined(anchors, positives) : anchors;
 }
 
+/** What a microbatch exchanges its local features with, as tensors; null where the network has none. */
+export function exchangeInEngine(
+  { layout }: Network,
+  { exchange, labels }: GradientInput,
+): ExchangeTensors | null {
+  if (!layout.own) return null;
+  return exchangeTensors(exchange!, [layout.own.parts, labels.length, layout.featureWidth]);
+}
+
 /**
  * The loss of both passes, outside the engine.
  * @param first outputs of pass 1 `[rows or twice as many, bits]`
  * @param erasedU outputs of pass 2 `[rows, bits]`, null where the method does not erase
+ * @param own the terms that the method's own network adds
  * @returns with it the gradients by the outputs of each pass
  */
 export function lossOfOutputs(
@@ -126,6 +142,7 @@ export function lossOfOutputs(
   input: GradientInput,
   first: Float32Array<ArrayBuffer>,
   erasedU: Float32Array<ArrayBuffer> | null,
+  own: readonly number[],
 ): Pick<LeafResult, 'u' | 'positiveU' | 'erasedU' | 'losses'> & { readonly gradients: Float32Array[] } {
   if (input.outputGradient) {
     const losses = new Float64Array(lossTerms.length);
@@ -140,19 +157,24 @@ export function lossOfOutputs(
     u,
     positiveU,
     erasedU,
-    losses,
+    losses: Float64Array.of(...losses, ...own),
     gradients: gradients.erased ? [firstGradient, gradients.erased] : [firstGradient],
   };
 }
 
-/** Puts a loss computed outside the engine on the tape, with its gradients by `u`. */
-export function knownLoss(losses: Float64Array, u: Tensor2D[], gradients: Float32Array[]): Scalar {
+/** Puts a loss computed outside the engine on the tape, with its gradients by `u`. Nobody reads its value. */
+export function knownLoss(u: Tensor2D[], gradients: Float32Array[]): Scalar {
   const loss = tf.customGrad(() => ({
-    value: tf.scalar(losses.reduce((sum, term) => sum + term, 0)),
+    value: tf.scalar(0),
     gradFunc: (dy: Tensor) =>
       gradients.map((values, index) => tf.mul(dy, tf.tensor(values, u[index]!.shape))),
   }));
   return loss(...u) as Scalar;
+}
+
+/** The sum of a loss and of terms that are on the tape. */
+export function withTerms(loss: Scalar, terms: readonly Scalar[]): Scalar {
+  return terms.reduce((sum, term) => tf.add(sum, term), loss);
 }
 
 /** Feature maps `[rows or more, height, width, channels]` outside the engine, those of the anchors first. */
@@ -214,7 +236,7 @@ function joined(first: Float32Array, second: Float32Array): Float32Array {
 export function checkInput(network: Network, input: GradientInput<Float32Array | Uint8Array>): void {
   const { layout } = network;
   if (input.gradient) checkElements('A gradient', input.gradient.length, layout.parameterCount);
-  const { anchors, positives, labels, method, outputGradient } = input;
+  const { anchors, positives, labels, method, outputGradient, exchange } = input;
   const elements = labels.length * layout.height * layout.width * 3;
   checkElements('A batch of anchors', anchors.length, elements);
   if (usesPositives(method) !== (positives !== null)) {
@@ -222,6 +244,13 @@ export function checkInput(network: Network, input: GradientInput<Float32Array |
     throw new ModelError('MODEL_POSITIVES', `Method ${method} ${problem}.`);
   }
   if (positives) checkElements('A batch of positives', positives.length, elements);
+  if ((layout.own !== null) !== (exchange !== undefined)) {
+    const problem = exchange
+      ? 'got an exchange of features it does not have'
+      : 'needs an exchange and got none';
+    throw new ModelError('MODEL_SHAPE', `A network of method ${method} ${problem}.`);
+  }
+  if (exchange) checkExchange(exchange, [layout.own!.parts, labels.length, layout.featureWidth]);
   if (outputGradient) {
     checkElements('A gradient by outputs', outputGradient.length, labels.length * layout.bits);
   }

@@ -1,9 +1,10 @@
 import type { NetworkHead } from '../methods/method.js';
-import { networkHead } from '../methods/methods.js';
+import { networkHead, ownTerms } from '../methods/methods.js';
 import type { Backbone, TrainingRunSpec } from '../run/training-run.js';
 import type { Trunk } from './architecture.js';
 import { backboneDefinitions } from './backbones.js';
 import { ModelError } from './error.js';
+import { type PartSettings, type PlacedParts, partLayers, placeParts } from './exchnet/parts.js';
 import { type PlacedHead, placeHead } from './heads/place.js';
 import { type BatchNormSpec, type ParameterSpec, type PlacedLayer, PlacementTable } from './placement.js';
 
@@ -35,6 +36,8 @@ export interface NetworkLayout {
   readonly width: number;
   readonly layers: readonly PlacedLayer[];
   readonly head: PlacedHead;
+  /** The local branch of ExchNet, whose hash layer takes its features; null for other heads. */
+  readonly own: PlacedParts | null;
   /** In the order of the flat parameter vector: the trunk's, the head's, and last the hash layer's weight and bias. */
   readonly parameters: readonly ParameterSpec[];
   readonly parameterCount: number;
@@ -58,15 +61,21 @@ export function describeRunModel({
   model,
   bits,
   method,
-}: Pick<TrainingRunSpec, 'model' | 'bits' | 'method'>): ModelLayout {
-  return describeModel({ ...model, bits }, networkHead(method));
+  exchnet,
+}: Pick<TrainingRunSpec, 'model' | 'bits' | 'method' | 'exchnet'>): ModelLayout {
+  const head = networkHead(method);
+  const parts = { parts: exchnet.parts, terms: ownTerms(method) };
+  return describeModel({ ...model, bits }, head === 'parts' ? parts : head);
 }
 
 /**
  * Describes FCAENet's tensors for these settings. Pure: needs no engine.
  * @throws ModelError `MODEL_SETTINGS` for a setting outside its range
  */
-export function describeModel(settings: ModelSettings, head: NetworkHead = 'pooled'): ModelLayout {
+export function describeModel(
+  settings: ModelSettings,
+  head: NetworkHead | PartSettings = 'pooled',
+): ModelLayout {
   const { backbone, width, bits, imageSize } = settings;
   checkRange('width', width, 0.25, 1);
   checkRange('bits', bits, 1, 64, Number.isInteger(bits));
@@ -86,12 +95,19 @@ export function trunkOf(backbone: Backbone, width: number): Trunk {
 export function describeNetwork(
   trunk: Trunk,
   size: { bits: number; height: number; width: number },
-  headName: NetworkHead = 'pooled',
+  headSettings: NetworkHead | PartSettings = 'pooled',
 ): NetworkLayout {
   const table = new PlacementTable(trunk.naming);
   const { layers, channels } = table.place(trunk.layers, 3);
   const trunkParts = { parameters: table.parameters.length, batchNorms: table.batchNorms.length };
-  const head = placeHead(headName, table, layers, channels);
+  const own =
+    typeof headSettings === 'string'
+      ? null
+      : placeParts(table, trunk, headSettings, channelsBefore(trunk, headSettings), channels);
+  const head: PlacedHead =
+    typeof headSettings === 'string'
+      ? placeHead(headSettings, table, layers, channels)
+      : { name: 'parts', width: own!.hashWidth, branches: [] };
   table.add('fc.weight', 'hashWeight', [head.width, size.bits]);
   table.add('fc.bias', 'hashBias', [size.bits]);
   return {
@@ -99,6 +115,7 @@ export function describeNetwork(
     ...size,
     layers,
     head,
+    own,
     trunkParts,
     parameters: table.parameters,
     parameterCount: table.parameterCount,
@@ -107,6 +124,17 @@ export function describeNetwork(
     featureWidth: channels,
     epsilon: trunk.epsilon,
   };
+}
+
+/** Numbers of all local features of one image; 0 where the network has none. */
+export function localFeatureCount({ own, featureWidth }: NetworkLayout): number {
+  return own ? own.parts * featureWidth : 0;
+}
+
+/** Channels of what the branches of ExchNet take. */
+function channelsBefore(trunk: Trunk, own: PartSettings): number {
+  const { shared } = partLayers(trunk, own.parts);
+  return new PlacementTable(trunk.naming).place(trunk.layers.slice(0, shared), 3).channels;
 }
 
 function checkRange(name: string, value: number, from: number, to: number, allowed = true): void {

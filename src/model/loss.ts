@@ -1,12 +1,25 @@
 import { type CodeSummary, similarityHead } from '../hashing/similarity.js';
+import { type Method, ownTerms } from '../methods/methods.js';
 import { checkElements } from './error.js';
+import type { NetworkLayout } from './layout.js';
 
-/** The terms that add up to the loss, in the order in which they are computed, summed and shown. */
+/** The terms of ADSH's loss and of its extensions, in the order in which they are computed, summed and shown. */
 export const lossTerms = ['similarity', 'quantisation', 'positive', 'augmented'] as const;
 
-/** Losses in the order of `lossTerms`, by their names; none where there are none. */
-export function lossesByTerm(losses: readonly number[]): Record<string, number> {
-  return Object.fromEntries(losses.map((loss, index) => [lossTerms[index]!, loss]));
+/** The terms that add up to a method's loss: `lossTerms`, and behind them those of its own network. */
+export function lossTermsOf(method: Method): readonly string[] {
+  return [...lossTerms, ...ownTerms(method)];
+}
+
+/** Number of terms of the loss of a network's method. */
+export function lossTermCount({ own }: Pick<NetworkLayout, 'own'>): number {
+  return lossTerms.length + (own?.terms.length ?? 0);
+}
+
+/** Losses in the order of `lossTermsOf`, by their names; none where there are none. */
+export function lossesByTerm(method: Method, losses: readonly number[]): Record<string, number> {
+  const terms = lossTermsOf(method);
+  return Object.fromEntries(losses.map((loss, index) => [terms[index]!, loss]));
 }
 
 /** Outputs of some rows of a batch, each `[rows, bits]`; null when the method has no such branch. */

@@ -1,6 +1,7 @@
 import { imagesPerAnchor } from '../methods/methods.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
-import type { Layer, Padding } from './architecture.js';
+import type { Layer, Padding, Trunk } from './architecture.js';
+import { partLayers } from './exchnet/parts.js';
 import { describeRunModel, type NetworkLayout } from './layout.js';
 
 /** Elements of one image's tensors in a forward pass. */
@@ -24,10 +25,24 @@ interface Extent {
  * kept, without one (before the sum of a residual block) one, and of a sum and a pool their outputs. The image is the
  * first convolution's input.
  */
-export function countActivations({ trunk, height, width }: NetworkLayout): ActivationCount {
+export function countActivations({ trunk, height, width, own }: NetworkLayout): ActivationCount {
   const image = { height, width, channels: 3 };
   const { convolutions, kept } = countLayers(trunk.layers, image);
-  return { convolutions, kept: kept + elements(image) };
+  const branch = own ? countParts(trunk, own.parts, image) : { convolutions: 0, kept: 0 };
+  return { convolutions: convolutions + branch.convolutions, kept: kept + branch.kept + elements(image) };
+}
+
+/** ExchNet's local branch: attention, the maps that it selects for every part, and the stage on all of them. */
+function countParts(trunk: Trunk, parts: number, image: Extent): ActivationCount {
+  const { shared, attention, local } = partLayers(trunk, parts);
+  const { output } = countLayers(trunk.layers.slice(0, shared), image);
+  const maps = countLayers(attention, output);
+  const stage = countLayers(local, output);
+  return {
+    convolutions: maps.convolutions + parts * stage.convolutions,
+    // The product of both factors, and each of them as large.
+    kept: maps.kept + parts * (stage.kept + 3 * elements(output)),
+  };
 }
 
 /**

@@ -1,13 +1,20 @@
-import type { Tensor, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { batchNormAddRelu, batchNormTrain } from '../engine/batch-norm.js';
 import { widen } from '../transport/widen.js';
 import type { BatchNormMoments } from './batch-norm-moments.js';
 import { checkElements } from './error.js';
+import {
+  type ExchangeTensors,
+  exchangeFeatures,
+  hashLocalFeatures,
+  type LocalFeatures,
+  localFeatures,
+} from './exchnet/local-features.js';
 import { hashFeatures } from './heads/hash-features.js';
-import type { Branch } from './heads/place.js';
 import type { NetworkWeights } from './initial.js';
-import type { NetworkLayout, PlacedFilterLayer, PlacedLayer } from './layout.js';
+import type { NetworkLayout, PlacedFilterLayer } from './layout.js';
+import { type ApplyFilter, runLayers, runTrunk } from './run-layers.js';
 import type { WireWeights } from './wire-weights.js';
 
 /** Results of a forward pass. The caller owns the tensors. */
@@ -20,6 +27,8 @@ export interface Features {
   readonly linear: Tensor2D;
   /** u = tanh(z) `[rows, bits]` (equation 2) */
   readonly u: Tensor2D;
+  /** Local features before an exchange `[parts, rows, featureWidth]`; null where the network has none. */
+  readonly local: Tensor3D | null;
 }
 
 /** Moments of one BatchNorm's input in one forward pass. */
@@ -32,12 +41,9 @@ interface Statistics {
 export interface TrainingFeatures extends Features {
   /** In layout order; biased variances. */
   readonly statistics: readonly Statistics[];
+  /** The terms of the loss that the network adds, this microbatch's part. */
+  readonly terms: readonly Scalar[];
 }
-
-/**
- * Convolution, BatchNorm and activation. With a shortcut: relu of the sum of the BatchNorm's output and the shortcut.
- */
-type ApplyFilter = (layer: PlacedFilterLayer, x: Tensor4D, shortcut?: Tensor4D) => Tensor4D;
 
 /** One network's weights on the current engine, and its computation in train and eval mode. */
 export class Network {
@@ -96,11 +102,19 @@ export class Network {
   /**
    * Train mode: every BatchNorm normalises with the moments of `images` `[rows, height, width, 3]`. Differentiable with
    * respect to the variables.
+   * @param exchange what local features are exchanged with; null where the network has none
    */
-  forwardTrain(images: Tensor4D): TrainingFeatures {
+  forwardTrain(images: Tensor4D, exchange: ExchangeTensors | null = null): TrainingFeatures {
     const { layout, variables } = this;
     const statistics: Statistics[] = [];
-    const features = this.forward(images, (layer, x, shortcut) => {
+    let terms: readonly Scalar[] = [];
+    const exchanged = (local: LocalFeatures) => {
+      if (!exchange) return local.pooled;
+      const result = exchangeFeatures(local, exchange);
+      terms = result.terms;
+      return result.features;
+    };
+    const features = this.forward(images, exchanged, (layer, x, shortcut) => {
       const filtered = convolve(layer, x, variables[layer.filter] as unknown as Tensor4D);
       const scale = variables[layer.scale] as unknown as Tensor1D;
       const offset = variables[layer.offset] as unknown as Tensor1D;
@@ -111,13 +125,14 @@ export class Network {
       filtered.dispose();
       return output;
     });
-    return { ...features, statistics };
+    return { ...features, statistics, terms };
   }
 
   /** Eval mode: every BatchNorm normalises with its running statistics. */
   forwardEval(images: Tensor4D): Features {
     const { layout, variables, means, variances } = this;
-    return this.forward(images, (layer, x, shortcut) => {
+    const own = ({ pooled }: LocalFeatures) => pooled;
+    return this.forward(images, own, (layer, x, shortcut) => {
       const filtered = convolve(layer, x, variables[layer.filter] as unknown as Tensor4D);
       const normalised = tf.batchNorm(
         filtered,
@@ -163,18 +178,28 @@ export class Network {
     return own;
   }
 
-  private forward(images: Tensor4D, apply: ApplyFilter): Features {
-    const { layers, head, parameters } = this.layout;
-    const { maps, last: featureMap } = runTrunk(layers, images, head.branches, apply);
-    const branches = head.branches.map((branch, index) => runLayers(branch.layers, maps[index]!, apply));
-    const [weight, bias] = this.variables.slice(parameters.length - 2);
+  /** @param exchanged what the hash layer takes of the local features, where the network has some */
+  private forward(
+    images: Tensor4D,
+    exchanged: (local: LocalFeatures) => Tensor3D,
+    apply: ApplyFilter,
+  ): Features {
+    const { layers, head, own, parameters } = this.layout;
+    const from = own ? [{ from: own.shared - 1, layers: [] }] : head.branches;
+    const { maps, last: featureMap } = runTrunk(layers, images, from, apply);
+    const branches = from.map((branch, index) => runLayers(branch.layers, maps[index]!, apply));
+    const [weight, bias] = this.variables.slice(parameters.length - 2) as unknown as [Tensor2D, Tensor1D];
     const pooled = tf.mean<Tensor2D>(featureMap, [1, 2]);
+    const local = own && localFeatures(own, branches[0]!, apply);
+    const hashed = local && exchanged(local);
     const linear = tf.tidy(() => {
-      const features = hashFeatures(head.name, { pooled, branches });
-      return tf.add<Tensor2D>(tf.matMul(features, weight as unknown as Tensor2D), bias!);
+      const product = hashed
+        ? hashLocalFeatures(hashed, pooled, weight)
+        : tf.matMul(hashFeatures(head.name, { pooled, branches }), weight);
+      return tf.add<Tensor2D>(product, bias);
     });
     for (const tensor of new Set([...maps, ...branches])) if (tensor !== featureMap) tensor.dispose();
-    return { featureMap, pooled, linear, u: tf.tanh(linear) };
+    return { featureMap, pooled, linear, u: tf.tanh(linear), local: local?.pooled ?? null };
   }
 }
 
@@ -241,40 +266,6 @@ export function momentsOf(layout: NetworkLayout, passes: readonly ReadPass[]): B
     });
   });
   return { passes: passes.length === 2 ? 2 : 1, counts, mean, squaredDeviations };
-}
-
-/** Runs layers one after another. Each result is released when the next is computed. The caller still owns `input`. */
-function runLayers(layers: readonly PlacedLayer[], input: Tensor4D, apply: ApplyFilter): Tensor4D {
-  return runTrunk(layers, input, [], apply).last;
-}
-
-/** The same, and keeps the results that branches begin from, in their order. */
-function runTrunk(
-  layers: readonly PlacedLayer[],
-  input: Tensor4D,
-  branches: readonly Branch[],
-  apply: ApplyFilter,
-): { readonly maps: readonly Tensor4D[]; readonly last: Tensor4D } {
-  const kept = new Map<number, Tensor4D>();
-  let x = input;
-  layers.forEach((layer, index) => {
-    const next = runLayer(layer, x, apply);
-    if (x !== input && !kept.has(index - 1)) x.dispose();
-    if (branches.some(({ from }) => from === index)) kept.set(index, next);
-    x = next;
-  });
-  return { maps: branches.map(({ from }) => kept.get(from)!), last: x };
-}
-
-function runLayer(layer: PlacedLayer, x: Tensor4D, apply: ApplyFilter): Tensor4D {
-  if (layer.kind === 'maxPool') return tf.maxPool(x, layer.size, layer.stride, layer.padding);
-  if (layer.kind !== 'residual') return apply(layer, x);
-  const main = runLayers(layer.main, x, apply);
-  const shortcut = runLayers(layer.shortcut, x, apply);
-  const output = apply(layer.last, main, shortcut);
-  if (main !== x) main.dispose();
-  if (shortcut !== x) shortcut.dispose();
-  return output;
 }
 
 /** Returns f(x) and releases x. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type BatchNormMoments, mergeMoments } from '../model/batch-norm-moments.js';
 import type { NetworkLayout } from '../model/layout.js';
-import { lossTerms } from '../model/loss.js';
+import { lossTermCount } from '../model/loss.js';
 import type { WirePrecision } from '../run/training-run.js';
 import { type WireVector, wireBytes, wireVector } from '../transport/wire-vector.js';
 import { addInto, isFiniteVector } from './gradient-vectors.js';
@@ -12,7 +12,7 @@ export interface NodePayload {
   readonly gradient: WireVector;
   /** `[rows, bits]`, outputs of the anchors in row order. */
   readonly u: Float32Array;
-  /** Parts of the batch loss, in the order of `lossTerms`. */
+  /** Parts of the batch loss, in the order of `lossTermsOf`. */
   readonly losses: Float64Array;
   readonly moments: BatchNormMoments;
 }
@@ -50,7 +50,7 @@ export function mergePayloads(layout: NetworkLayout, left: NodePayload, right: N
 /** Bytes of a payload that covers `rows` rows. */
 export function payloadBytes(shape: PayloadShape, rows: number): number {
   const { batchNorms, statisticsCount, parameterCount, bits } = shape.layout;
-  const doubles = lossTerms.length + shape.passes * (batchNorms.length + 2 * statisticsCount);
+  const doubles = lossTermCount(shape.layout) + shape.passes * (batchNorms.length + 2 * statisticsCount);
   return 8 * doubles + wireBytes(shape.precision, parameterCount) + 4 * rows * bits;
 }
 
@@ -103,7 +103,7 @@ export function payloadFrom(bytes: Uint8Array, shape: PayloadShape, rows: number
     return view;
   };
   const { layout, passes, precision } = shape;
-  const losses = doubles(lossTerms.length);
+  const losses = doubles(lossTermCount(layout));
   const counts = doubles(passes * layout.batchNorms.length);
   const mean = doubles(passes * layout.statisticsCount);
   const squaredDeviations = doubles(passes * layout.statisticsCount);

@@ -1,4 +1,4 @@
-import { featureMethod, publishedTraining, quickLearningRate } from '../methods/methods.js';
+import { featureMethod, presetGamma, publishedTraining, quickLearningRate } from '../methods/methods.js';
 import { publishedSettings } from '../methods/settings.js';
 import { RunFileError } from './error.js';
 import type { WrittenSpec } from './schema.js';
@@ -27,7 +27,7 @@ export function paperPreset(written: WrittenSpec): PresetSpec {
     dataset: { sampleSize },
     model: { backbone: 'resnet50', width: 1, imageSize: 224, weights: null },
     augmentation: { crop: 'none', flip: false },
-    loss: { gamma: 200, alpha: 1, beta: 1 },
+    loss: { gamma: presetGamma(method) ?? 200, alpha: 1, beta: 1 },
     schedule: {
       ...paperSchedule(bits),
       epochs: 20,
@@ -56,7 +56,7 @@ export function quickPreset(written: WrittenSpec): PresetSpec {
     dataset: { sampleSize: 1000 },
     model: { backbone: 'mobilenet_v1', width: 0.25, imageSize: 64, weights: null },
     augmentation: { crop: 'none', flip: false },
-    loss: { gamma: 200, alpha: 1, beta: 1 },
+    loss: { gamma: presetGamma(method) ?? 200, alpha: 1, beta: 1 },
     schedule: {
       iterations: 7,
       epochs: 4,

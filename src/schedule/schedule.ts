@@ -35,6 +35,18 @@ export function evaluationIsDue(spec: EvaluationSchedule, iteration: number): bo
 }
 
 /**
+ * Whether an iteration (counted from 0) ends with making the features that the next one exchanges: once the share
+ * `exchnet.start` of all iterations, rounded down, is done, and not at the end of the run.
+ */
+export function anchorsAreMade(
+  { exchnet, schedule }: Pick<TrainingRunSpec, 'exchnet' | 'schedule'>,
+  iteration: number,
+): boolean {
+  const done = iteration + 1;
+  return done >= Math.floor(exchnet.start * schedule.iterations) && done < schedule.iterations;
+}
+
+/**
  * Whether database codes that the network makes at evaluations are those of the weights at a position: no step came
  * after an evaluated iteration.
  */

@@ -1,6 +1,6 @@
 import { packCodes, signCodes, wordsPerCode } from '../hashing/codes.js';
 import { encodeImagesAnywhere, trainingOutputsAnywhere } from '../model/any-engine.js';
-import type { ModelLayout } from '../model/layout.js';
+import { localFeatureCount, type ModelLayout } from '../model/layout.js';
 import type { Network } from '../model/network.js';
 import { colorHistogram, histogramBins } from '../retrieval/histogram.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
@@ -18,23 +18,22 @@ export interface EncodeContext {
 }
 
 /** Bytes of one image's output. */
-export function bytesPerEncodedImage(
-  output: EncodeWork__Output['output'],
-  { bits, featureWidth }: ModelLayout,
-): number {
+export function bytesPerEncodedImage(output: EncodeWork__Output['output'], layout: ModelLayout): number {
+  const { bits, featureWidth } = layout;
   const words = {
     CODES: wordsPerCode(bits),
     OUTPUTS: bits,
     FEATURES: featureWidth,
     COLOR_HISTOGRAM: histogramBins,
     TRAINING: bits,
+    LOCAL_FEATURES: localFeatureCount(layout),
   };
   return 4 * words[output];
 }
 
 /**
  * Computes one batch of encode work: packed codes sign(u) (uint32 words), the outputs u themselves (float32), pooled
- * features (float32), colour histograms (uint32), or z of a microbatch in train mode (float32), one after another in
+ * features (float32), local ones (float32), colour histograms (uint32), or z of a microbatch in train mode (float32), one after another in
  * the order of the images.
  * @throws WorkerError when an image is outside the split
  */
@@ -64,9 +63,17 @@ export async function computeEncodeWork(
   if (work.output === 'TRAINING') {
     return bytesOf(await trainingOutputsAnywhere(network, pixels, indices.length));
   }
-  const { u, features } = await encodeImagesAnywhere(network, pixels, indices.length);
+  const { u, features, local } = await encodeImagesAnywhere(network, pixels, indices.length);
+  if (work.output === 'LOCAL_FEATURES') return bytesOf(local ?? noLocalFeatures(spec));
   if (work.output === 'FEATURES') return bytesOf(features);
   return bytesOf(work.output === 'OUTPUTS' ? u : packCodes(signCodes(u), spec.bits));
+}
+
+function noLocalFeatures({ method }: TrainingRunSpec): never {
+  throw new WorkerError(
+    'WORKER_BAD_WORK',
+    `the coordinator asks for local features, which ${method} has not`,
+  );
 }
 
 /** The views of an encode batch's pictures: those of a step for its microbatch, else those of queries. */

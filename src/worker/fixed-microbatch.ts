@@ -2,7 +2,9 @@ import { type KeyedRandom, Purpose } from '../data/random.js';
 import { signCodes } from '../hashing/codes.js';
 import { summarizeCodes } from '../hashing/similarity.js';
 import { pairLoss, usesPositives } from '../methods/methods.js';
+import { exchangeOf } from '../model/exchnet/exchange.js';
 import type { GradientInput } from '../model/fcaenet.js';
+import { describeRunModel } from '../model/layout.js';
 import { microbatchRows } from '../model/microbatch-memory.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
 
@@ -50,10 +52,28 @@ export function fixedMicrobatch(
     ownCodes: Int8Array.from({ length: rows * spec.bits }, (_, i) => codes[i % codes.length]!),
     summary,
     batchRows: rows,
+    ...exchangeOfProbe(spec, shared.labels, random),
     gamma: spec.loss.gamma,
     alpha: spec.loss.alpha,
     beta: spec.loss.beta,
   };
+}
+
+/** Half of the parts exchanged, where the method's network exchanges local features. */
+function exchangeOfProbe(spec: TrainingRunSpec, labels: Int32Array, random: KeyedRandom) {
+  const { own, featureWidth } = describeRunModel(spec);
+  if (!own) return {};
+  const length = classCount * own.parts * featureWidth;
+  const exchange = exchangeOf({
+    settings: spec.exchnet,
+    own,
+    featureWidth,
+    labels,
+    batchRows: labels.length,
+    exchanged: Uint32Array.from(labels, (_, row) => (row % 2 === 0 ? 0x5555 : 0xaaaa)),
+    anchored: Float32Array.from({ length }, (_, i) => random.unit(Purpose.probe, 2, 0, i)),
+  });
+  return { exchange };
 }
 
 /** Copies of a picture `[rows, size, size, 3]`, each rotated by a different number of lines. */

@@ -3,6 +3,7 @@ import { unpackCodes } from '../hashing/codes.js';
 import type { CodeSummary } from '../hashing/similarity.js';
 import { beginsWithoutCodes, pairLoss } from '../methods/methods.js';
 import { computeGradientAnywhere, gradientSumsInEngine } from '../model/any-engine.js';
+import { exchangeOf } from '../model/exchnet/exchange.js';
 import type { GradientInput } from '../model/fcaenet.js';
 import type { GradientMemory, GradientSums } from '../model/gradient-sums.js';
 import type { Network } from '../model/network.js';
@@ -28,6 +29,8 @@ export interface GradientContext {
   readonly trainLabels: Int32Array;
   /** Of V; null where the loss is over pairs, and so known. */
   readonly summary: CodeSummary | null;
+  /** Local features of the classes `[classes, parts, width]`; null while none are exchanged. */
+  readonly anchored: Float32Array | null;
   /** A node's gradient is given back to it when the next one is asked for. */
   readonly memory: GradientMemory;
 }
@@ -140,12 +143,16 @@ function gradientSums({ spec, network, memory }: GradientContext, tree: Reductio
 
 /** A loaded microbatch with the settings of the run that all share. */
 function gradientInput(
-  { spec, summary }: GradientContext,
+  { spec, summary, anchored, network }: GradientContext,
   batchRows: number,
-  { ownCodes, outputGradient, ...loaded }: LoadedLeaf,
+  { ownCodes, outputGradient, exchanged, ...loaded }: LoadedLeaf,
 ): GradientInput<Uint8Array> {
   const { method, erasing, loss } = spec;
-  const shared = { ...loaded, method, erasing };
+  const { own, featureWidth } = network.layout;
+  const { labels } = loaded;
+  const settings = spec.exchnet;
+  const exchange = own && exchangeOf({ settings, own, featureWidth, labels, batchRows, exchanged, anchored });
+  const shared = { ...loaded, method, erasing, ...(exchange && { exchange }) };
   if (outputGradient) return { ...shared, outputGradient };
   return { ...shared, ownCodes: ownCodes!, summary: summary!, batchRows, ...loss };
 }
@@ -187,12 +194,32 @@ async function loadLeaf(
     anchors: anchorPixels,
     positives: positivePixels,
     labels: anchors.map((anchor) => trainLabels[anchor]!),
+    exchanged: exchangedOf(leaf, rows, context.anchored),
     ...head,
   };
 }
 
 function outputGradientOf(leaf: Leaf__Output, rows: number, bits: number): Float32Array<ArrayBuffer> {
   return arrayFrom(Float32Array, leaf.outputGradient, 'the output gradient of a microbatch', rows * bits);
+}
+
+/**
+ * The parts that each row takes from its class, as bits `[rows]`; none while nothing is exchanged.
+ * @throws WorkerError where there is nothing to take
+ */
+function exchangedOf(
+  { index, exchangedParts }: Leaf__Output,
+  rows: number,
+  anchored: GradientContext['anchored'],
+): Uint32Array {
+  if (exchangedParts.byteLength === 0) return new Uint32Array(rows);
+  if (!anchored) {
+    throw new WorkerError(
+      'WORKER_BAD_WORK',
+      `microbatch ${index} exchanges local features, but the coordinator sent none of the classes`,
+    );
+  }
+  return arrayFrom(Uint32Array, exchangedParts, 'the exchange of a microbatch', rows);
 }
 
 /** The rows' own codes `[rows, bits]`; 0 before the first V-step of a method that begins with V = 0. */

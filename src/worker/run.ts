@@ -6,7 +6,7 @@ import { arithmeticVersion } from '../identity/arithmetic-version.js';
 import type { GpuDevice } from '../machine/devices/device.js';
 import { pairLoss, usesPositives } from '../methods/methods.js';
 import { microbatchGraphHash } from '../model/any-engine.js';
-import { describeRunModel, type ModelLayout } from '../model/layout.js';
+import { describeRunModel, localFeatureCount, type ModelLayout } from '../model/layout.js';
 import { Network } from '../model/network.js';
 import { weightsFromWire } from '../model/wire-weights.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
@@ -36,6 +36,8 @@ export class WorkerRun implements ComputingRun {
   readonly exchangeShape: ComputingRun['exchangeShape'];
   readonly packMoments: ComputingRun['packMoments'];
   private summary: CodeSummary | null = null;
+  /** Local features of the classes `[classes, parts, width]`; null while none are exchanged. */
+  private anchored: Float32Array | null = null;
   private readonly gradients: WorkerGradients;
 
   private constructor(
@@ -130,6 +132,11 @@ export class WorkerRun implements ComputingRun {
     const { bits } = this.spec;
     const classCount = this.dataset.classNames.length;
     const { databaseSize, ratio } = context;
+    if (context.anchoredFeatures.byteLength > 0) {
+      this.setAnchored(context, classCount);
+      return;
+    }
+    this.anchored = null;
     this.summary = {
       bits,
       databaseSize,
@@ -149,11 +156,12 @@ export class WorkerRun implements ComputingRun {
         'the coordinator sent gradient work before an iteration context',
       );
     }
-    const { spec, network, summary } = this;
+    const { spec, network, summary, anchored } = this;
     const context = {
       spec,
       network,
       summary,
+      anchored,
       trainImages: this.images.train,
       trainLabels: this.dataset.train.labels,
       memory: this.gradients,
@@ -189,6 +197,21 @@ export class WorkerRun implements ComputingRun {
   async close(): Promise<void> {
     await this.images.close();
     this.network.dispose();
+  }
+
+  /** @throws WorkerError where the message has features of other classes than the dataset's */
+  private setAnchored({ anchoredFeatures, firstClass }: IterationContext__Output, classCount: number): void {
+    const size = localFeatureCount(this.layout);
+    const values = arrayFrom(Float32Array, anchoredFeatures, 'local features of classes');
+    const end = firstClass + values.length / size;
+    if (!Number.isInteger(end) || end > classCount) {
+      throw new WorkerError(
+        'WORKER_BAD_WORK',
+        `the coordinator sent ${values.length} local features from class ${firstClass} on, expected ${size} for each of ${classCount} classes`,
+      );
+    }
+    this.anchored ??= new Float32Array(classCount * size);
+    this.anchored.set(values, firstClass * size);
   }
 
   private prefetchRows(

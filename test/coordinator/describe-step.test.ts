@@ -5,8 +5,10 @@ import { StepPhases } from '../../src/coordinator/dispatch/step-phases.js';
 import { describeStep } from '../../src/coordinator/training/describe-step.js';
 import { KeyedRandom } from '../../src/data/random.js';
 import { TripletSampler } from '../../src/data/sampler.js';
-import { describeModel } from '../../src/model/layout.js';
+import { describeRunModel } from '../../src/model/layout.js';
+import { exchangedParts } from '../../src/schedule/exchanged-parts.js';
 import { startPosition } from '../../src/schedule/schedule.js';
+import { arrayFrom } from '../../src/transport/bytes.js';
 import { run } from '../run/support.js';
 
 const settings = [
@@ -19,6 +21,10 @@ const settings = [
 
 /** The step at a position of a run with 20 images of two classes: batches of 8 and 4 rows. */
 function describe(position: object, ...more: string[]) {
+  return describeExchanging(false, position, ...more);
+}
+
+function describeExchanging(exchanges: boolean, position: object, ...more: string[]) {
   const { spec } = run(...settings, ...more);
   const labels = Int32Array.from({ length: 20 }, (_, i) => i % 2);
   const sampler = new TripletSampler({
@@ -34,12 +40,13 @@ function describe(position: object, ...more: string[]) {
     position: { ...startPosition, ...position },
     sampler,
     codes: new Int8Array(20 * spec.bits).fill(1),
-    layout: describeModel({ ...spec.model, bits: spec.bits }),
+    exchanges,
+    layout: describeRunModel(spec),
     weights: new OutgoingWeights(1, 0, { parameters: none, mean: none, variance: none }, 'float32'),
-    context: { iteration: 0, message: Buffer.alloc(0) },
+    context: { iteration: 0, messages: [] },
     phases: new StepPhases(systemClock),
   });
-  return { step, sampler };
+  return { step, sampler, spec };
 }
 
 const none = new Float32Array(0);
@@ -63,4 +70,15 @@ test('names the first step of the next iteration, without positives where there 
 
 test('names nothing after the last step', () => {
   expect(describe({ iteration: 1, step: 1, globalStep: 3 }).step.upcoming([0])).toBeNull();
+});
+
+test('names the parts that each row exchanges, once there are features of the classes', () => {
+  const settings = ['spec.method=exchnet', 'spec.dataset.sampleSize=12'];
+  const { step, sampler, spec } = describeExchanging(true, { epoch: 0 }, ...settings);
+  const { anchors } = sampler.batch(0, 0, 0);
+  const all = exchangedParts(spec, { iteration: 0, epoch: 0 }, anchors);
+  const { start, end } = step.tree.rowsOf(1);
+  const sent = step.leaf(1).exchangedParts as Buffer;
+  expect(arrayFrom(Uint32Array, sent, 'the exchange')).toEqual(all.slice(start, end));
+  expect(describe({}, ...settings).step.leaf(1).exchangedParts).toBeUndefined();
 });

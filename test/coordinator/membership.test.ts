@@ -221,7 +221,7 @@ test('a worker that is not let in is published, at the rate of the log', async (
   const published: RunEventBody[] = [];
   forwardWorkerEvents(
     world.pool,
-    publishedEvents({ history: [] }, (body) => published.push(body)),
+    publishedEvents('fcaenet', { history: [] }, (body) => published.push(body)),
   );
   for (let i = 0; i < 3; i++) {
     const stranger = world.stranger();

@@ -14,7 +14,7 @@ import type { Dataset } from '../../src/data/dataset.js';
 import { Disk } from '../../src/disk/disk.js';
 import { DiskWatch } from '../../src/disk/watch.js';
 import { Ledger } from '../../src/ledger/ledger.js';
-import { describeModel } from '../../src/model/layout.js';
+import { describeRunModel } from '../../src/model/layout.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import { RunDirectory } from '../../src/run/run-directory.js';
 import { failure } from '../kit/failure.js';
@@ -30,7 +30,7 @@ const dataset = { fingerprint: 'd', root: 'data' } as Dataset;
 let root: string;
 let directory: RunDirectory;
 const run = () => readTrainingRun('examples/quick.yaml', [`spec.operation.runsDirectory=${root}`]);
-const layoutOf = ({ spec }: ReturnType<typeof run>) => describeModel({ ...spec.model, bits: spec.bits });
+const layoutOf = ({ spec }: ReturnType<typeof run>) => describeRunModel(spec);
 const open = (options: Partial<RunCheckpointsOptions> = {}) =>
   new RunCheckpoints({
     run: run(),

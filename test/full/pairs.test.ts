@@ -27,57 +27,63 @@ async function train(name: string, method: string, workers: number, settings: re
   return result(name);
 }
 
-describe.each(['adsh', 'dpsh', 'dsh', 'hashnet', 'fph'])('%s gives the bits of one worker', (method) => {
-  let one: Awaited<ReturnType<typeof result>>;
-  beforeAll(async () => {
-    one = await train(`${method}-1`, method, 1);
-  });
+describe.each(['adsh', 'dpsh', 'dsh', 'hashnet', 'fph', 'exchnet'])(
+  '%s gives the bits of one worker',
+  (method) => {
+    let one: Awaited<ReturnType<typeof result>>;
+    beforeAll(async () => {
+      one = await train(`${method}-1`, method, 1);
+    });
 
-  test('on two and three workers, every microbatch of both phases compared', async () => {
-    for (const workers of [2, 3]) {
-      const name = `${method}-${workers}`;
-      expect(await train(name, method, workers, ['spec.operation.verification.rate=1'])).toEqual(one);
-    }
-  });
+    test('on two and three workers, every microbatch of both phases compared', async () => {
+      for (const workers of [2, 3]) {
+        const name = `${method}-${workers}`;
+        expect(await train(name, method, workers, ['spec.operation.verification.rate=1'])).toEqual(one);
+      }
+    });
 
-  test.each(['SIGINT', 'SIGKILL'] as const)('after %s inside an iteration', async (signal) => {
-    const name = `${method}-${signal.toLowerCase()}`;
-    const args = ['train', small.runFile, '--workers', '2', ...flags(name, method)];
-    const first = new CommandLine(args, { cwd: small.folder });
-    // The second iteration has begun, and each of its steps has a checkpoint.
-    await first.line('evaluated');
-    first.kill(signal);
-    await first.ended;
-    await finished(...args, '--resume');
-    expect(await result(name)).toEqual(one);
-  });
+    test.each(['SIGINT', 'SIGKILL'] as const)('after %s inside an iteration', async (signal) => {
+      const name = `${method}-${signal.toLowerCase()}`;
+      const args = ['train', small.runFile, '--workers', '2', ...flags(name, method)];
+      const first = new CommandLine(args, { cwd: small.folder });
+      // The second iteration has begun, and each of its steps has a checkpoint.
+      await first.line('evaluated');
+      first.kill(signal);
+      await first.ended;
+      await finished(...args, '--resume');
+      expect(await result(name)).toEqual(one);
+    });
 
-  test('in the exchange of gradients', async () => {
-    const name = `${method}-exchange`;
-    const coordinator = new CommandLine(
-      [...['coordinator', small.runFile], ...flags(name, method, ['spec.operation.membership.minWorkers=2'])],
-      { cwd: small.folder },
-    );
-    const { address } = await coordinator.line('waiting for workers');
-    const join = ['worker', '--connect', String(address), '--data', 'data', '--cache', 'cache'];
-    const workers = ['a', 'b'].map(
-      (worker) => new CommandLine([...join, '--name', worker], { cwd: small.folder }),
-    );
-    await coordinator.line('workers exchange gradients among themselves');
-    const all = [coordinator, ...workers];
-    for (const { ended } of all) expect(await ended).toMatchObject({ exitCode: 0, stderr: '' });
-    expect(await result(name)).toEqual(one);
-  });
+    test('in the exchange of gradients', async () => {
+      const name = `${method}-exchange`;
+      const coordinator = new CommandLine(
+        [
+          ...['coordinator', small.runFile],
+          ...flags(name, method, ['spec.operation.membership.minWorkers=2']),
+        ],
+        { cwd: small.folder },
+      );
+      const { address } = await coordinator.line('waiting for workers');
+      const join = ['worker', '--connect', String(address), '--data', 'data', '--cache', 'cache'];
+      const workers = ['a', 'b'].map(
+        (worker) => new CommandLine([...join, '--name', worker], { cwd: small.folder }),
+      );
+      await coordinator.line('workers exchange gradients among themselves');
+      const all = [coordinator, ...workers];
+      for (const { ended } of all) expect(await ended).toMatchObject({ exitCode: 0, stderr: '' });
+      expect(await result(name)).toEqual(one);
+    });
 
-  test('and its run is audited, evaluated and estimated like any other', async () => {
-    const audit = await finished('audit', `runs/${method}-1`);
-    const { weightsSha256, codesSha256, mAP } = one;
-    expect(audit.at(-1)).toMatchObject({ weightsSha256, codesSha256, samples: 20 });
-    const evaluation = await finished('evaluate', `runs/${method}-1`, '--workers', '1');
-    expect(evaluation.find(({ message }) => message === 'evaluated')).toMatchObject({ mAP });
-    await finished('estimate', small.runFile, ...flags('estimated', method));
-  });
-});
+    test('and its run is audited, evaluated and estimated like any other', async () => {
+      const audit = await finished('audit', `runs/${method}-1`);
+      const { weightsSha256, codesSha256, mAP } = one;
+      expect(audit.at(-1)).toMatchObject({ weightsSha256, codesSha256, samples: 20 });
+      const evaluation = await finished('evaluate', `runs/${method}-1`, '--workers', '1');
+      expect(evaluation.find(({ message }) => message === 'evaluated')).toMatchObject({ mAP });
+      await finished('estimate', small.runFile, ...flags('estimated', method));
+    });
+  },
+);
 
 test('bisect finds the first step that differs between two runs with a loss over pairs', async () => {
   const short = ['spec.schedule.iterations=1', 'spec.schedule.decayAfter=[]'];

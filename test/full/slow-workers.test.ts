@@ -146,7 +146,7 @@ test('a worker that is late again and again is set aside', async () => {
   const published: RunEventBody[] = [];
   forwardWorkerEvents(
     world.pool,
-    publishedEvents({ history: [] }, (body) => published.push(body)),
+    publishedEvents('fcaenet', { history: [] }, (body) => published.push(body)),
   );
   for (let number = 0; slow.state !== 'gone'; number++) {
     world.hurry();

@@ -40,6 +40,7 @@ const workOf = (leaves: readonly number[], compared: readonly number[] = []) =>
       positives: Buffer.alloc(0),
       ownCodes: Buffer.alloc(0),
       outputGradient: Buffer.alloc(0),
+      exchangedParts: Buffer.alloc(0),
       compared: compared.includes(index),
     })),
     upcomingImages: Buffer.alloc(0),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { describeModel } from '../../src/model/layout.js';
+import { describeModel, describeRunModel } from '../../src/model/layout.js';
 import { countActivations, leastMicrobatchBytes, microbatchRows } from '../../src/model/microbatch-memory.js';
 import { readTrainingRun } from '../../src/run/read.js';
 
@@ -30,7 +30,7 @@ test('a network of one convolution, counted by hand', () => {
 
 test('memory grows with rows and with the images of each, on top of weights and gradient', () => {
   const spec = paper('schedule.microbatches=8');
-  const layout = describeModel({ ...spec.model, bits: spec.bits });
+  const layout = describeRunModel(spec);
   const fixed = 8 * layout.parameterCount;
   const ofImages = leastMicrobatchBytes(spec) - fixed;
   expect(microbatchRows(spec)).toBe(8);

@@ -8,7 +8,7 @@ import { pictureListOf } from '../../src/data/picture-list.js';
 import { KeyedRandom } from '../../src/data/random.js';
 import type { Ledger } from '../../src/ledger/ledger.js';
 import { initialWeights } from '../../src/model/initial.js';
-import { describeModel } from '../../src/model/layout.js';
+import { describeRunModel } from '../../src/model/layout.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import { RunDirectory } from '../../src/run/run-directory.js';
 import { randomCodes } from '../retrieval/brute-force.js';
@@ -31,7 +31,7 @@ export async function makeRun(
     ...overrides,
   ]);
   const { spec } = run;
-  const layout = describeModel({ ...spec.model, bits: spec.bits });
+  const layout = describeRunModel(spec);
   const dataset = await loadDataset(spec.dataset.path);
   const state = RunState.initial(
     spec,

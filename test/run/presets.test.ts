@@ -126,6 +126,19 @@ test('adsh has the schedule and the optimiser of its publication, and records U 
   expect(quick).toMatchObject({ schedule: { iterations: 7 }, sampledOutputs: 'recorded' });
 });
 
+test.each([['preset=paper', 'dataset.kind=nabirds'], ['preset=quick']])(
+  'exchnet has the schedule of the preset, and no γ: %s',
+  (...settings) => {
+    const of = (method: string) =>
+      run(...settings.map((each) => `spec.${each}`), 'spec.bits=12', `spec.method=${method}`).spec;
+    const { loss, ...others } = of('exchnet');
+    const baseline = of('baseline');
+    expect(loss).toEqual({ ...baseline.loss, gamma: 0 });
+    expect(others).toEqual({ ...baseline, method: 'exchnet', loss: undefined });
+    expect(of('exchnet').exchnet).toMatchObject({ parts: 4, margin: 0.4, exchange: 0.5 });
+  },
+);
+
 test.each([
   ['dpsh', { iterations: 150, epochs: 1, batchSize: 128 }],
   ['dsh', { iterations: 280, epochs: 1, batchSize: 200 }],

@@ -313,6 +313,7 @@ export class SimulatedWorker {
         leaf.ownCodes,
         // Nothing where it is empty, so that seeds of other methods keep their numbers.
         ...(leaf.outputGradient.byteLength > 0 ? [leaf.outputGradient] : []),
+        ...(leaf.exchangedParts.byteLength > 0 ? [leaf.exchangedParts] : []),
       );
       const payload = madeUpPayload(tree.rowCount(leaf.index), this.precision, numbers);
       digests.set(leaf.index, payloadDigest(payload));

@@ -40,8 +40,10 @@ const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'src/live': [['view.ts', 'words.ts', 'short-number.ts'], ['serve'], ['*']],
   'src/machine': [['error.ts', 'system-text.ts'], ['devices'], ['*']],
   'src/model': [
-    ['architecture.ts', 'placement.ts'],
+    ['architecture.ts', 'error.ts', 'placement.ts'],
     ['heads'],
+    ['run-layers.ts'],
+    ['exchnet'],
     ['*'],
     ['graph', 'weights'],
     ['any-engine.ts'],

@@ -67,6 +67,7 @@ function contextOf(network: Network, precision: WirePrecision = 'float32'): Grad
     },
     trainLabels: databaseLabels,
     summary: databaseSummary,
+    anchored: null,
     memory: new WorkerGradients(tinyLayout.parameterCount, precision),
   };
 }
@@ -91,6 +92,7 @@ function workOf(tree: ReductionTree, leaves: readonly number[], compared: readon
         anchors: Buffer.from(bytesOf(items)),
         positives: Buffer.from(bytesOf(nextItems(items))),
         ownCodes: Buffer.from(bytesOf(packCodes(gatherCodes(databaseCodes, bits, items), bits))),
+        exchangedParts: Buffer.alloc(0),
         compared: compared.includes(index),
       };
     }),
@@ -198,6 +200,16 @@ describe("a worker's microbatches", () => {
         code: 'WORKER_BAD_WORK',
         exitCode: 76,
         message: 'a batch of 5 rows in 8 microbatches has no microbatch 8 with rows',
+      });
+    }));
+
+  it('that exchange features which did not come are refused', () =>
+    withNetwork(async (network) => {
+      const work = workOf(new ReductionTree(4, 4), [0]);
+      work.leaves[0]!.exchangedParts = Buffer.alloc(4);
+      await expect(nodesOf(contextOf(network), work)).rejects.toMatchObject({
+        code: 'WORKER_BAD_WORK',
+        message: 'microbatch 0 exchanges local features, but the coordinator sent none of the classes',
       });
     }));
 });

@@ -26,7 +26,7 @@ import { SgdOptimizer } from '../training/optimizer.js';
 import { type IterationRecord, RunState, type UntrainedFigures } from '../training/run-state.js';
 import type { CheckpointEvent } from './checkpoint-event.js';
 import { CheckpointPace } from './checkpoint-pace.js';
-import { codeTensors, queryCodesFromTensors } from './code-tensors.js';
+import { anchoredFromTensors, codeTensors, queryCodesFromTensors } from './code-tensors.js';
 import { hashFromTensors } from './hash-tensors.js';
 import { flatVector, parameterTensors, statisticsTensors, weightsFromTensors } from './weight-tensors.js';
 
@@ -283,7 +283,7 @@ export class RunCheckpoints {
     readonly checkpoint: CheckpointState & { history: Omit<Records, 'ledger'> };
     readonly copied: Promise<unknown>;
   } {
-    const { layout, run, dataset, term } = this.options;
+    const { layout, dataset, term } = this.options;
     const { weights, optimizer } = state;
     const parameters = this.copyOf('parameters', weights.parameters);
     const momentum = this.copyOf('momentum', optimizer.buffer);
@@ -311,7 +311,7 @@ export class RunCheckpoints {
           ...statisticsTensors(layout, weights),
         },
         optimizer: parameterTensors(layout, momentum.values),
-        codes: codeTensors(state, run.spec.bits),
+        codes: codeTensors(state, layout),
       },
       history: records,
     };
@@ -342,6 +342,7 @@ export class RunCheckpoints {
       tensors.codes.U!.data as Float32Array,
     );
     state.hash = hashFromTensors(tensors.codes);
+    state.anchored = anchoredFromTensors(tensors.codes);
     state.queryCodes = queryCodesFromTensors(tensors.codes);
     state.position = position;
     state.history = records.iterations;

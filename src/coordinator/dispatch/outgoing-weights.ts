@@ -4,6 +4,7 @@ import type { WirePrecision } from '../../run/training-run.js';
 import { byteLengthOf, bytesOf } from '../../transport/bytes.js';
 import { encodeCoordinatorMessage } from '../../transport/codec.js';
 import type { Range__Output as Range } from '../../transport/generated/fcaenet/v1/Range.js';
+import { chunkBytes } from '../../transport/tensor-stream.js';
 import { wireBytes } from '../../transport/wire-vector.js';
 import { DirectLane } from '../lane/direct-lane.js';
 import { announce, type SentWeights, transferIdOf } from '../lane/encode-weights.js';
@@ -118,21 +119,29 @@ export class OutgoingWeights {
   }
 }
 
-/** What a step needs of V, as a message that is encoded once for all workers. */
+/** What an iteration's steps need of V and of its method's state, as messages that are encoded once for all workers. */
 export interface IterationMessage {
   readonly iteration: number;
-  readonly message: Buffer;
+  readonly messages: readonly Buffer[];
 }
 
 /** Sends the iteration's context to a worker that does not have it yet. */
-export function sendContext(member: Member, { iteration, message }: IterationMessage): void {
+export function sendContext(member: Member, { iteration, messages }: IterationMessage): void {
   if (member.contextIteration === iteration) return;
   member.contextIteration = iteration;
-  void member.outbox.send(message);
+  void member.outbox.sendAll(messages);
 }
 
-/** Encodes what an iteration's steps need of V. */
-export function encodeContext(term: number, iteration: number, summary: CodeSummary): IterationMessage {
+/**
+ * Encodes what an iteration's steps need.
+ * @param anchored local features of the classes, `summary.classCount` times as many; null where none are exchanged
+ */
+export function encodeContext(
+  term: number,
+  iteration: number,
+  summary: CodeSummary,
+  anchored: Float32Array | null = null,
+): IterationMessage {
   const message = encodeCoordinatorMessage({
     term,
     iterationContext: {
@@ -145,5 +154,30 @@ export function encodeContext(term: number, iteration: number, summary: CodeSumm
       classSizes: Buffer.from(bytesOf(summary.classSizes)),
     },
   });
-  return { iteration, message };
+  return {
+    iteration,
+    messages: [message, ...anchoredMessages(term, iteration, summary.classCount, anchored)],
+  };
+}
+
+/** The features of the classes, some classes a message: all of them together may be larger than a message may be. */
+function anchoredMessages(
+  term: number,
+  iteration: number,
+  classCount: number,
+  anchored: Float32Array | null,
+): Buffer[] {
+  if (!anchored) return [];
+  const size = anchored.length / classCount;
+  const atOnce = Math.max(1, Math.floor(chunkBytes / (4 * size)));
+  const messages: Buffer[] = [];
+  for (let firstClass = 0; firstClass < classCount; firstClass += atOnce) {
+    const anchoredFeatures = Buffer.from(
+      bytesOf(anchored.subarray(firstClass * size, (firstClass + atOnce) * size)),
+    );
+    messages.push(
+      encodeCoordinatorMessage({ term, iterationContext: { iteration, firstClass, anchoredFeatures } }),
+    );
+  }
+  return messages;
 }

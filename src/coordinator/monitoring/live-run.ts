@@ -12,7 +12,7 @@ import {
   viewBounds,
   type WorkerView,
 } from '../../live/view.js';
-import { lossesByTerm, lossTerms } from '../../model/loss.js';
+import { lossesByTerm, lossTermsOf } from '../../model/loss.js';
 import type { TrainingRun } from '../../run/training-run.js';
 import type { RunEvent } from '../../transport/events/run-event.js';
 import type { Member } from '../dispatch/member.js';
@@ -45,7 +45,7 @@ export interface LiveRunSources {
 
 /** What is shown of the run that this process coordinates: built from its events and its state. */
 export class LiveRun {
-  private readonly losses = new LossCurve(lossTerms);
+  private readonly losses: LossCurve;
   private readonly pace = new WorkerPace();
   private readonly checkpoints: CheckpointView[] = [];
   private activity: RunView['activity'] = null;
@@ -54,6 +54,7 @@ export class LiveRun {
 
   constructor(private readonly sources: LiveRunSources) {
     const { restoredFrom } = sources;
+    this.losses = new LossCurve(lossTermsOf(sources.run.spec.method));
     if (restoredFrom) {
       this.checkpoints.push({ name: restoredFrom.name, writtenMs: restoredFrom.created.getTime() });
     }
@@ -93,7 +94,10 @@ export class LiveRun {
   view(): RunView {
     const { run, term, state, stepsPerEpoch, remaining, clock } = this.sources;
     const { iteration, epoch, step, globalStep, phase } = state.position;
-    const history = state.history.map((record) => ({ ...record, losses: lossesByTerm(record.losses) }));
+    const history = state.history.map((record) => ({
+      ...record,
+      losses: lossesByTerm(run.spec.method, record.losses),
+    }));
     const events = this.sources.events().filter((event) => event.term <= term);
     const now = this.stateNow(events.at(-1));
     const secondsLeft = remaining.secondsFrom(state.position);

@@ -79,7 +79,7 @@ export class Monitoring {
       (event) => metrics.take(event),
       (event) => live.take(event),
       progressLog({ console, spec: run.spec, state, stepsPerEpoch, remaining }),
-      publishedEvents(state, (body) => events.publish(state.position, body)),
+      publishedEvents(run.spec.method, state, (body) => events.publish(state.position, body)),
       ...(eventFiles
         ? [tensorboardScalars({ spec: run.spec, state }, (event) => eventFiles.write(event), Date.now)]
         : []),

@@ -1,3 +1,4 @@
+import type { Method } from '../../methods/methods.js';
 import { lossesByTerm } from '../../model/loss.js';
 import type { RunEventBody } from '../../transport/events/run-event.js';
 import type { RunState } from '../training/run-state.js';
@@ -5,21 +6,26 @@ import type { CoordinatorEvent, Subscriber } from './coordinator-event.js';
 
 /** Publishes the events of a run's progress. `Coordination` publishes its start and its end. */
 export function publishedEvents(
+  method: Method,
   state: Pick<RunState, 'history'>,
   publish: (body: RunEventBody) => void,
 ): Subscriber {
   return (event) => {
-    const body = bodyOf(event, state);
+    const body = bodyOf(method, event, state);
     if (body) publish(body);
   };
 }
 
 /** The published form of an event; null when it is not published. */
-function bodyOf(event: CoordinatorEvent, state: Pick<RunState, 'history'>): RunEventBody | null {
+function bodyOf(
+  method: Method,
+  event: CoordinatorEvent,
+  state: Pick<RunState, 'history'>,
+): RunEventBody | null {
   switch (event.type) {
     case 'codes.updated': {
       const { iteration, flippedBits, seconds } = event;
-      const losses = lossesByTerm(state.history.at(-1)!.losses);
+      const losses = lossesByTerm(method, state.history.at(-1)!.losses);
       return { type: 'iteration.finished', iteration, losses, flippedBits, seconds };
     }
     case 'evaluated': {

@@ -14,7 +14,10 @@ export function tensorboardScalars(
   {
     spec,
     state,
-  }: { readonly spec: Pick<TrainingRunSpec, 'schedule'>; readonly state: Pick<RunState, 'position'> },
+  }: {
+    readonly spec: Pick<TrainingRunSpec, 'schedule' | 'method'>;
+    readonly state: Pick<RunState, 'position'>;
+  },
   write: (event: FileEvent) => void,
   nowMs: () => number,
 ): Subscriber {
@@ -30,7 +33,7 @@ export function tensorboardScalars(
         const losses = [...event.losses];
         scalars({
           'loss/total': losses.reduce((sum, loss) => sum + loss, 0),
-          ...underName('loss', lossesByTerm(losses)),
+          ...underName('loss', lossesByTerm(spec.method, losses)),
           learning_rate: learningRateAt(spec.schedule, state.position.iteration),
           'speed/images_per_second': event.images / event.seconds,
           'speed/step_seconds': event.seconds,

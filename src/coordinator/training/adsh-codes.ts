@@ -19,7 +19,7 @@ export const adshCodes: CodeMaking = {
       codes: state.codes,
       onBit: spec.operation.debug.objectivePerBit ? objectiveReport(context, sampled) : undefined,
     });
-    return { codes, hash: null, flippedBits, seconds: (clock.nowMs() - started) / 1000 };
+    return { codes, hash: null, anchored: null, flippedBits, seconds: (clock.nowMs() - started) / 1000 };
   },
 
   queryCodes(context, weights, _hash, images, verification) {

@@ -18,6 +18,8 @@ export interface MadeCodes {
   readonly codes: Int8Array;
   /** What makes codes of features; null where the network makes codes. */
   readonly hash: HashFunction | null;
+  /** New local features of the classes, as of `RunState.anchored`; null where there are none. */
+  readonly anchored: Float32Array<ArrayBuffer> | null;
   /** Bits in which they differ from the old ones. */
   readonly flippedBits: number;
   /** Time of making them, without encoding images. */

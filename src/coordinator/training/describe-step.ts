@@ -9,6 +9,7 @@ import { ReductionTree } from '../../reduction/tree.js';
 import type { TrainingRunSpec } from '../../run/training-run.js';
 import { leafImages } from '../../schedule/leaf-images.js';
 import { advance } from '../../schedule/schedule.js';
+import { exchangedParts } from '../../schedule/exchanged-parts.js';
 import { verifiedLeaves } from '../../schedule/verified-leaves.js';
 import { bytesOf } from '../../transport/bytes.js';
 import type { GradientStep } from '../dispatch/gradient-work.js';
@@ -22,6 +23,8 @@ interface StepDescription {
   readonly sampler: TripletSampler;
   /** V `[n, bits]`, ±1 or all 0 */
   readonly codes: Int8Array;
+  /** Whether there are features of the classes that local ones are exchanged for. */
+  readonly exchanges: boolean;
   readonly layout: ModelLayout;
   readonly weights: OutgoingWeights;
   readonly context: IterationMessage | null;
@@ -38,7 +41,7 @@ export interface DescribedStep extends GradientStep {
  * advance.
  */
 export function describeStep(description: StepDescription): DescribedStep {
-  const { spec, term, position, sampler, codes, layout, weights, context, phases } = description;
+  const { spec, term, position, sampler, codes, exchanges, layout, weights, context, phases } = description;
   const { iteration, epoch, step } = position;
   const { microbatches } = spec.schedule;
   const { bits } = spec;
@@ -47,6 +50,7 @@ export function describeStep(description: StepDescription): DescribedStep {
   const words = wordsPerCode(bits);
   const hasCodes = !pairLoss(spec.method) && !isUnset(codes);
   const ownCodes = hasCodes ? packCodes(gatherRows(codes, batch.anchors, bits), bits) : null;
+  const exchanged = exchanges ? exchangedParts(spec, position, batch.anchors) : null;
   const withPositives = usesPositives(spec.method);
   const images = new Map(leafImages(tree, batch, withPositives).map((leaf) => [leaf.index, leaf]));
   const passes = usesErasing(spec.method) ? 2 : 1;
@@ -74,6 +78,7 @@ export function describeStep(description: StepDescription): DescribedStep {
         index,
         anchors: bufferOf(anchors),
         positives: bufferOf(positives),
+        ...(exchanged && { exchangedParts: bufferOf(exchanged.subarray(start, end)) }),
         ...(ownCodes && { ownCodes: bufferOf(ownCodes.subarray(start * words, end * words)) }),
       };
     },

@@ -1,4 +1,4 @@
-import { describeRunModel } from '../../model/layout.js';
+import { describeRunModel, localFeatureCount } from '../../model/layout.js';
 import type { OutgoingWeights } from '../dispatch/outgoing-weights.js';
 import {
   type EncodeContext,
@@ -28,6 +28,33 @@ export async function encodeFeatures(
     verification,
   });
   return new Float32Array(encoded);
+}
+
+/**
+ * Encodes the local features of training images.
+ * @param images positions in the train split
+ * @returns `[images, parts, width]`, in the order of `images`; rejects with the signal's reason when aborted
+ */
+export async function encodeLocalFeatures(
+  context: EncodeContext,
+  weights: OutgoingWeights,
+  images: Uint32Array,
+  verification: EncodeRequest['verification'],
+): Promise<Float32Array<ArrayBuffer>> {
+  const encoded = await encodeOnWorkers(context, weights, {
+    output: 'LOCAL_FEATURES',
+    split: 'TRAIN',
+    images,
+    bytesPerImage: 4 * localFeatureSize(context.spec),
+    implausible: refuseValues('feature', Number.isFinite, 'a finite number'),
+    verification,
+  });
+  return new Float32Array(encoded);
+}
+
+/** Numbers of all local features of one image, where the network has some. */
+export function localFeatureSize(spec: EncodeContext['spec']): number {
+  return localFeatureCount(describeRunModel(spec));
 }
 
 /** Number of pooled features of one image. */

@@ -34,7 +34,7 @@ export const featureCodes: CodeMaking = {
       signal,
     );
     const flippedBits = changedBits(state.codes, codes);
-    return { codes, hash, flippedBits, seconds: (clock.nowMs() - started) / 1000 };
+    return { codes, hash, anchored: null, flippedBits, seconds: (clock.nowMs() - started) / 1000 };
   },
 
   async queryCodes(context, weights, hash, images, verification) {

@@ -13,9 +13,10 @@ export const networkCodes: CodeMaking = {
     const { spec, state, weights } = context;
     const { iteration } = state.position;
     const before = state.codes;
-    if (!evaluationIsDue(spec, iteration)) return { codes: before, hash: null, flippedBits: 0, seconds: 0 };
+    if (!evaluationIsDue(spec, iteration))
+      return { codes: before, hash: null, anchored: null, flippedBits: 0, seconds: 0 };
     const codes = await databaseCodesOfNetwork(context, weights, { iteration, phase: 0 });
-    return { codes, hash: null, flippedBits: changedBits(before, codes), seconds: 0 };
+    return { codes, hash: null, anchored: null, flippedBits: changedBits(before, codes), seconds: 0 };
   },
 
   queryCodes(context, weights, _hash, images, verification) {

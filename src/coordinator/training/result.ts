@@ -72,7 +72,7 @@ export function describeResult(
     codesSha256: codesSha256(state, spec.bits),
     history: state.history.map(({ losses, ...record }) => ({
       ...record,
-      losses: lossesByTerm(losses),
+      losses: lossesByTerm(spec.method, losses),
     })),
   };
 }

@@ -5,7 +5,7 @@ import type { HashFunction } from '../../methods/method.js';
 import { beginsWithoutCodes, storesOutputs } from '../../methods/methods.js';
 import { updateRunningStatistics } from '../../model/batch-norm-moments.js';
 import type { ModelLayout } from '../../model/layout.js';
-import { lossTerms } from '../../model/loss.js';
+import { lossTermsOf } from '../../model/loss.js';
 import type { NodePayload } from '../../reduction/payload.js';
 import type { TrainingRunSpec } from '../../run/training-run.js';
 import { startPosition } from '../../schedule/schedule.js';
@@ -18,7 +18,7 @@ export interface IterationRecord {
   /** Counted from 1. */
   readonly iteration: number;
   readonly learningRate: number;
-  /** Mean over the iteration's steps, by term, in the order of `lossTerms`; empty when it had no steps. */
+  /** Mean over the iteration's steps, by term, in the order of `lossTermsOf`; empty when it had no steps. */
   readonly losses: readonly number[];
   readonly flippedBits: number;
   /** Null when the iteration was not evaluated. */
@@ -44,14 +44,16 @@ export interface UntrainedFigures {
 export class RunState {
   position: RunPosition = startPosition;
   history: IterationRecord[] = [];
-  /** Sums over the current iteration's steps, by term. */
-  lossSums = new Float64Array(lossTerms.length);
+  /** Sums over the current iteration's steps, by term, in the order of `lossTermsOf`. */
+  lossSums = new Float64Array(0);
   /** Seconds of training and evaluation, and trained images, over all processes of the run. */
   seconds = 0;
   images = 0;
   untrained: UntrainedFigures | null = null;
   /** What makes codes of features; null before it is learned, and where the network makes codes. */
   hash: HashFunction | null = null;
+  /** Mean local features of the classes `[classes, parts, width]`; null while no features are exchanged. */
+  anchored: Float32Array<ArrayBuffer> | null = null;
   /**
    * ±1 `[queries, bits]`: codes of the whole test split, of the evaluation that ranked the present V for them. Null when
    * the present V was ranked for none of them or for some.
@@ -79,12 +81,14 @@ export class RunState {
       ? new Int8Array(length)
       : signCodes(Float32Array.from({ length }, (_, i) => random.unit(Purpose.databaseCodes, 0, 0, i) - 0.5));
     const optimizer = new SgdOptimizer(spec.optimizer, new Float32Array(weights.parameters.length), false);
-    return new RunState(
+    const state = new RunState(
       weights,
       optimizer,
       codes,
       new Float32Array(storesOutputs(spec.method) ? length : spec.dataset.sampleSize * spec.bits),
     );
+    state.lossSums = new Float64Array(lossTermsOf(spec.method).length);
+    return state;
   }
 
   /** The parameters and their momentum. A step replaces them. */

@@ -7,7 +7,7 @@ export type TrainingEvent =
   | WorkEvent
   | {
       readonly type: 'step.done';
-      /** By term, in the order of `lossTerms`. */
+      /** By term, in the order of `lossTermsOf`. */
       readonly losses: Float64Array;
       readonly seconds: number;
       /** Seconds of each phase. Their sum is `seconds`. */

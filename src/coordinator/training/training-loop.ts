@@ -131,7 +131,7 @@ export class TrainingLoop {
     const { iteration } = state.position;
     const { schedule } = spec;
     const started = clock.nowMs();
-    const { codes, hash, flippedBits, seconds } = await codeMakingOf(spec.method).databaseCodes({
+    const { codes, hash, anchored, flippedBits, seconds } = await codeMakingOf(spec.method).databaseCodes({
       ...this.evaluationContext(schedule.epochs > 0 ? 'sampled images' : 'database'),
       notify,
       omega: sampler.omega(iteration),
@@ -141,6 +141,7 @@ export class TrainingLoop {
     state.codes = codes;
     state.queryCodes = null;
     state.hash = hash;
+    state.anchored = anchored;
     const steps = sampler.batches() * schedule.epochs;
     state.history.push({
       iteration: iteration + 1,
@@ -241,7 +242,7 @@ export class TrainingLoop {
   private iterationContext(iteration: number): IterationMessage {
     const { dataset, state, spec, sampler, term } = this.options;
     const summary = summaryOfCodes(dataset, state.codes, spec.bits, sampler.omega(iteration));
-    return encodeContext(term, iteration, summary);
+    return encodeContext(term, iteration, summary, state.anchored);
   }
 
   private describe(
@@ -252,7 +253,18 @@ export class TrainingLoop {
     const { spec, state, sampler, layout, term, lane } = this.options;
     this.spare ??= this.vectors();
     const { position, codes, optimizer } = state;
-    const step = { spec, term, position, sampler, codes, layout, weights: this.weights(), context, phases };
+    const step = {
+      spec,
+      term,
+      position,
+      sampler,
+      codes,
+      exchanges: state.anchored !== null,
+      layout,
+      weights: this.weights(),
+      context,
+      phases,
+    };
     const update = new StepUpdate(lane, state.trained, this.spare, optimizer.scalars(learningRate));
     return { ...describeStep(step), update };
   }

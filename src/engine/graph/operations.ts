@@ -3,7 +3,7 @@ import type { Graph, Value, ValueType } from './graph.js';
 
 /** TensorFlow's operations on a graph's values, for what TF.js has no types or operations for. */
 
-type Arithmetic = 'AddV2' | 'Sub' | 'Mul' | 'RealDiv';
+type Arithmetic = 'AddV2' | 'Sub' | 'Mul' | 'RealDiv' | 'Maximum';
 
 function arithmetic(operation: Arithmetic): (a: Value, b: Value) => Value {
   return (a, b) =>
@@ -19,6 +19,7 @@ export const add = arithmetic('AddV2');
 export const subtract = arithmetic('Sub');
 export const multiply = arithmetic('Mul');
 export const divide = arithmetic('RealDiv');
+export const maximum = arithmetic('Maximum');
 
 function broadcast(a: Value, b: Value): number[] {
   return tf.broadcast_util.assertAndGetBroadcastShape([...a.shape], [...b.shape]);

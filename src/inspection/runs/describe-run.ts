@@ -80,7 +80,10 @@ export async function readRunContent(path: string): Promise<RunContent> {
   const position = newest?.manifest?.position;
   const iterations =
     result?.history ??
-    history?.iterations.map((record) => ({ ...record, losses: lossesByTerm(record.losses) })) ??
+    history?.iterations.map((record) => ({
+      ...record,
+      losses: lossesByTerm(run.spec.method, record.losses),
+    })) ??
     [];
   const evaluations = iterations.flatMap(({ iteration, evaluation }) =>
     evaluation ? [{ iteration, mAP: evaluation.mAP }] : [],

@@ -11,8 +11,8 @@ import { addWeights } from './weights.js';
 export const encodeNodes = {
   images: 'images',
   /**
-   * In eval mode u `[rows, bits]`, then the pooled features `[rows, featureWidth]`, one after the other. In train mode
-   * z `[rows, bits]`.
+   * In eval mode u `[rows, bits]`, the pooled features `[rows, featureWidth]` and the local ones, if there are any,
+   * `[parts, rows, featureWidth]`, one after the other. In train mode z `[rows, bits]`.
    */
   outcome: 'outcome',
 } as const;
@@ -46,10 +46,13 @@ export function traceEncode(layout: NetworkLayout, rows: number, form: PictureFo
     bind(network.variables, parameters);
     bind(network.means, means);
     bind(network.variances, variances);
-    const { u, pooled } = network.forwardEval(
+    const { u, pooled, local } = network.forwardEval(
       tracer.tensor(addPictures(graph, encodeNodes.images, rows, form, layout)) as tf.Tensor4D,
     );
-    graph.name(flattened([tracer.value(u), tracer.value(pooled)]), encodeNodes.outcome);
+    graph.name(
+      flattened([u, pooled, ...(local ? [local] : [])].map((tensor) => tracer.value(tensor))),
+      encodeNodes.outcome,
+    );
     network.dispose();
   });
 }

@@ -1,14 +1,16 @@
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Graph, Value } from '../../engine/graph/graph.js';
-import { bitcast, concat, flattened, slice } from '../../engine/graph/operations.js';
+import { bitcast, cast, concat, flattened, slice } from '../../engine/graph/operations.js';
 import { addSums, type Sums } from '../../engine/graph/sums.js';
 import { type Tracer, traceGraph } from '../../engine/graph/trace.js';
 import { type Method, pairLoss, usesErasing, usesPositives } from '../../methods/methods.js';
 import type { WirePrecision } from '../../run/training-run.js';
 import type { ErasingSettings } from '../erasing.js';
 import type { NetworkLayout } from '../layout.js';
+import { withTerms } from '../fcaenet.js';
 import { Network, type TrainingFeatures } from '../network.js';
+import { addExchange } from './exchange.js';
 import { gradientParts, partLength, partValues } from './gradient-parts.js';
 import { addKnownLoss, addLossHead } from './loss-head.js';
 import { addPictures, type PictureForm } from './pictures.js';
@@ -39,7 +41,7 @@ export const microbatchNodes = {
   anchors: (rows: number) => `anchors_${rows}`,
   positives: (rows: number) => `positives_${rows}`,
   /**
-   * Float32: the four losses as halves of float64, u of pass 1, u of pass 2, then per pass the means of every BatchNorm
+   * Float32: the losses as halves of float64, u of pass 1, u of pass 2, then per pass the means of every BatchNorm
    * and the variances of every BatchNorm. A run that gives it makes the gradient the current one of the sums.
    */
   outcome: (rows: number) => `outcome_${rows}`,
@@ -96,7 +98,8 @@ function runPasses(
   const anchors = images(microbatchNodes.anchors(rows));
   const positives = usesPositives(method) && images(microbatchNodes.positives(rows));
   const firstImages = positives ? concat([anchors, positives], 0) : anchors;
-  const first = network.forwardTrain(tracer.tensor(firstImages) as tf.Tensor4D);
+  const exchange = layout.own && addExchange(tracer, layout, rows);
+  const first = network.forwardTrain(tracer.tensor(firstImages) as tf.Tensor4D, exchange);
   const passes = [first];
   if (usesErasing(method)) {
     const mask = addMask(tracer, first, rows, layout, erasing);
@@ -105,7 +108,9 @@ function runPasses(
   const { losses, gradients, by } = addLoss(tracer, method, passes, rows, layout.bits);
   return {
     outcome: [
-      ...losses.map((loss) => bitcast(loss, 'float32', [2])),
+      ...[...losses, ...first.terms.map((term) => cast(tracer.value(term), 'float64'))].map((loss) =>
+        bitcast(loss, 'float32', [2]),
+      ),
       ...by.map((outputs) => tracer.value(outputs)),
       ...passes.flatMap(({ statistics }) => [
         ...statistics.map(({ mean }) => tracer.value(mean)),
@@ -113,7 +118,10 @@ function runPasses(
       ]),
     ],
     counts: passes.map(({ statistics }) => statistics.map(({ count }) => count)),
-    loss: withGradients(by, () => gradients.map((gradient) => tracer.tensor(gradient))),
+    loss: withTerms(
+      withGradients(by, () => gradients.map((gradient) => tracer.tensor(gradient))),
+      first.terms,
+    ),
   };
 }
 

@@ -3,10 +3,12 @@ import type { GraphRuntime } from '../../engine/graph/runtime.js';
 import { GraphSession } from '../../engine/graph/session.js';
 import { usesErasing, usesPositives } from '../../methods/methods.js';
 import type { WirePrecision } from '../../run/training-run.js';
-import type { EncodedImages } from '../encode.js';
+import { byImage, type EncodedImages } from '../encode.js';
 import { checkInput, type GradientInput, type LeafResult } from '../fcaenet.js';
 import type { LeafOutcome } from '../gradient-sums.js';
+import { lossTermCount } from '../loss.js';
 import { momentsOf, type Network, type ReadStatistics } from '../network.js';
+import { exchangeFeeds } from './exchange.js';
 import { encodeNodes, traceEncode, traceTrainingOutputs } from './encode.js';
 import { type GradientPart, gradientParts, readParts } from './gradient-parts.js';
 import { lossHeadFeed, outputGradientFeed } from './loss-head.js';
@@ -18,9 +20,6 @@ import {
 } from './microbatch.js';
 import { pictureFeed, pictureForm } from './pictures.js';
 import { setWeightsSignature, weightFeeds } from './weights.js';
-
-/** Four losses in float64, as float32 words. */
-const lossWords = 8;
 
 /** A loaded graph, and the version of the weights in its variables. */
 interface WeightedGraph {
@@ -77,6 +76,7 @@ export class NetworkGraphs {
       pictureFeed(microbatchNodes.anchors(own), anchors, layout),
       ...(positives ? [pictureFeed(microbatchNodes.positives(own), positives, layout)] : []),
       input.outputGradient ? outputGradientFeed(input.outputGradient, own) : lossHeadFeed(input),
+      ...(input.exchange ? exchangeFeeds(input.exchange, layout, own) : []),
     ];
     const [outcome, masks = null] = session.run(feeds, [
       microbatchNodes.outcome(own),
@@ -95,8 +95,14 @@ export class NetworkGraphs {
   /** `encodeImages` in one call, of normalised images or of bytes. */
   encode(images: Float32Array | Uint8Array, rows: number): EncodedImages {
     const outcome = this.outcomeOf(this.encodings, traceEncode, images, rows, true);
-    const end = rows * this.network.layout.bits;
-    return { u: outcome.slice(0, end), features: outcome.slice(end) };
+    const { layout } = this.network;
+    const [first, second] = [rows * layout.bits, rows * (layout.bits + layout.featureWidth)];
+    const local = outcome.subarray(second);
+    return {
+      u: outcome.slice(0, first),
+      features: outcome.slice(first, second),
+      local: layout.own ? byImage(local, rows, layout) : null,
+    };
   }
 
   /** `trainingOutputsAnywhere` in one call. */
@@ -181,7 +187,8 @@ function readOutcome(
     return part;
   };
   const next = (length: number) => view(length).slice();
-  const losses = new Float64Array(next(lossWords).buffer);
+  // Float64, as float32 words.
+  const losses = new Float64Array(next(2 * lossTermCount(layout)).buffer);
   const u = next(outputSize);
   const positiveU = usesPositives(method) ? next(outputSize) : null;
   const erasedU = usesErasing(method) ? next(outputSize) : null;

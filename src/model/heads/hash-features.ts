@@ -1,5 +1,5 @@
 import type { Tensor2D } from '@tensorflow/tfjs-core';
-import type { NetworkHead } from '../../methods/method.js';
+import type { NetworkHead, TrainedMethod } from '../../methods/method.js';
 import type { HeadInput } from './head-input.js';
 import { pyramidFeatures } from './pyramids.js';
 
@@ -9,6 +9,7 @@ const heads: Readonly<Record<NetworkHead, (input: HeadInput) => Tensor2D>> = {
 };
 
 /** The features that a head gives the hash layer `[rows, width]`. */
-export function hashFeatures(name: NetworkHead, input: HeadInput): Tensor2D {
-  return heads[name](input);
+export function hashFeatures(name: TrainedMethod['head'], input: HeadInput): Tensor2D {
+  // The network has other features for the parts, before this is called.
+  return heads[name as NetworkHead](input);
 }

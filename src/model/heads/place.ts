@@ -1,4 +1,4 @@
-import type { NetworkHead } from '../../methods/method.js';
+import type { NetworkHead, TrainedMethod } from '../../methods/method.js';
 import type { PlacedLayer, PlacementTable } from '../placement.js';
 import { type Stage, stagesOf } from './stages.js';
 
@@ -11,7 +11,7 @@ export interface Branch {
 
 /** What lies between the trunk and the hash layer, with the place of its tensors. `hashFeatures` computes it. */
 export interface PlacedHead {
-  readonly name: NetworkHead;
+  readonly name: TrainedMethod['head'];
   /** Features that it gives the hash layer. */
   readonly width: number;
   readonly branches: readonly Branch[];

@@ -2,6 +2,7 @@ import { quote } from '../../errors.js';
 import { type Backbone, backbones, hasWidthFactor } from '../../run/training-run.js';
 import type { Naming } from '../architecture.js';
 import { ModelError } from '../error.js';
+import { pretrainedName } from '../exchnet/parts.js';
 import type { NetworkWeights } from '../initial.js';
 import { describeNetwork, type NetworkLayout, trunkOf } from '../layout.js';
 import { fromTorchOrder, torchName, torchShape } from '../torch-order.js';
@@ -40,18 +41,22 @@ export function namingOf({ trunk }: NetworkLayout, tensors: Tensors): Naming | '
   return trunk.naming === 'keras' && tensors.has('conv1.weight') ? 'pytorch' : trunk.naming;
 }
 
-/** All tensors that a weight file of this network's trunk must have, in the names and the order that the file uses. */
+/**
+ * All tensors that a weight file of this network's trunk must have, in the names and the order that the file uses. Where
+ * the network has copies of its layers, a tensor goes to several places.
+ */
 export function expectedTensors(layout: NetworkLayout, tensors: Tensors): Expected[] {
   const torch = namingOf(layout, tensors) !== 'keras';
   const nameOf = torch ? torchName : (name: string) => name;
-  const parameters = layout.parameters.slice(0, layout.trunkParts.parameters).map((spec) => ({
+  const { own, trunkParts } = layout;
+  const parameters = layout.parameters.slice(0, own ? -2 : trunkParts.parameters).map((spec) => ({
     name: nameOf(spec.name),
     shape: torch ? torchShape(spec) : spec.shape,
     place: (weights: NetworkWeights, data: Float32Array) =>
       weights.parameters.set(torch ? fromTorchOrder(data, spec) : data, spec.offset),
   }));
   const statistics = layout.batchNorms
-    .slice(0, layout.trunkParts.batchNorms)
+    .slice(0, own ? undefined : trunkParts.batchNorms)
     .flatMap(({ meanName, varianceName, channels, offset }) => [
       {
         name: nameOf(meanName),
@@ -64,7 +69,12 @@ export function expectedTensors(layout: NetworkLayout, tensors: Tensors): Expect
         place: ({ variance }: NetworkWeights, data: Float32Array) => variance.set(data, offset),
       },
     ]);
-  return [...parameters, ...statistics];
+  const all = [...parameters, ...statistics];
+  if (!own) return all;
+  return all.flatMap((tensor) => {
+    const name = pretrainedName(tensor.name);
+    return name === null ? [] : [{ ...tensor, name }];
+  });
 }
 
 /** The backbone that matches a file's tensors best, and how well, from 0 to 1. */
@@ -84,7 +94,8 @@ export function bestCandidate(tensors: Tensors): Candidate & { readonly fit: num
  * @throws ModelError `MODEL_WEIGHTS_BACKBONE` when they match another backbone better or none at all,
  * `MODEL_WEIGHTS_MISSING`, `MODEL_WEIGHTS_SHAPE`, `MODEL_WEIGHTS_EXTRA` naming the first tensor that does not match
  */
-export function checkFit(layout: NetworkLayout, path: string, tensors: Tensors): void {
+export function checkFit(network: NetworkLayout, path: string, tensors: Tensors): void {
+  const layout = network.own ? describeNetwork(network.trunk, anySize) : network;
   const { title } = layout.trunk;
   const own = fitOf(layout, tensors);
   const best = bestCandidate(tensors);

@@ -1,5 +1,5 @@
 import { featureMethod } from '../../methods/methods.js';
-import { lossTerms } from '../../model/loss.js';
+import { lossTermsOf } from '../../model/loss.js';
 import type { Axis } from '../drawing/frame.js';
 import { type Line, lineChart } from '../drawing/line-chart.js';
 import type { Markup } from '../drawing/markup.js';
@@ -11,6 +11,9 @@ const meanings: Readonly<Record<string, string>> = {
   quantisation: 'how far outputs are from −1 and 1',
   positive: 'how far an image’s output is from that of another image of its class',
   augmented: 'how far an image’s output is from that of its erased copy',
+  spatial: 'how far local feature maps of an image lie on one another',
+  channel: 'how far local features of an image have the same channels',
+  alignment: 'how far local features of an image are from those of its class',
 };
 
 /** How mAP and losses changed while the runs trained. */
@@ -29,11 +32,16 @@ export function learningSection(runs: readonly MeasuredRun[]): Section {
       ),
       figures([
         precisionCurve(runs, learning),
-        ...lossTerms.flatMap((term) => lossCurve(runs, learning, term)),
+        ...[...termsOf(learning)].flatMap((term) => lossCurve(runs, learning, term)),
       ]),
     );
   }
   return { id: 'learning', title: 'Learning curves', content };
+}
+
+/** Every term that the loss of one of the runs has. */
+function termsOf(runs: readonly MeasuredRun[]): Set<string> {
+  return new Set(runs.flatMap(({ trained }) => lossTermsOf(trained.spec.method)));
 }
 
 /** Steps of each finished iteration. */

@@ -1,5 +1,5 @@
 import type { RunPosition } from '../../../checkpoint/manifest.js';
-import { lossTerms } from '../../../model/loss.js';
+import { lossTermsOf } from '../../../model/loss.js';
 import type { TrainingRunSpec } from '../../../run/training-run.js';
 import type { EvaluationSchedule } from '../../../schedule/schedule.js';
 import { stepPhases } from '../../dispatch/step-phases.js';
@@ -24,6 +24,7 @@ export interface TrainingSources {
 /** Metrics of training: position, speed and quality. */
 export class TrainingMetrics {
   readonly remaining: RemainingTime;
+  private readonly terms: readonly string[];
   private readonly loss;
   private readonly images;
   private readonly imagesPerSecond;
@@ -42,6 +43,7 @@ export class TrainingMetrics {
   ) {
     const { spec, stepsPerEpoch } = sources;
     const { schedule, method, bits, model } = spec;
+    this.terms = lossTermsOf(method);
     this.remaining = new RemainingTime(spec, stepsPerEpoch);
     instruments
       .gauge('fcaenet_run_info', 'What is trained; always 1.', ['method', 'bits', 'backbone'])
@@ -113,9 +115,9 @@ export class TrainingMetrics {
     }
   }
 
-  /** @param losses by term: similarity, quantisation, positive, augmented */
+  /** @param losses by term, in the order of `lossTermsOf` */
   private stepDone(losses: ArrayLike<number>, seconds: number, images: number): void {
-    lossTerms.forEach((term, index) => {
+    this.terms.forEach((term, index) => {
       this.loss.set({ term }, losses[index]!);
     });
     this.images.inc(images);

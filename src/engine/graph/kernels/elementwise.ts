@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { BatchNormActivation } from '../../batch-norm.js';
 import { reluGradientKernel } from '../../gradients.js';
 import type { Value } from '../graph.js';
-import { add, divide, multiply, subtract } from '../operations.js';
+import { add, divide, maximum, multiply, subtract } from '../operations.js';
 import { floats, floatType, type GraphKernel } from './kernel.js';
 
 function unary(operation: string): (x: Value) => Value {
@@ -41,8 +41,11 @@ export const elementwiseKernels: { readonly [name: string]: GraphKernel } = {
   [tf.Tanh]: fromX(unary('Tanh')),
   [tf.Square]: fromX(unary('Square')),
   [tf.Neg]: fromX(unary('Neg')),
+  [tf.Exp]: fromX(unary('Exp')),
+  [tf.Sqrt]: fromX(unary('Sqrt')),
   [tf.Add]: fromAAndB(add),
   [tf.Sub]: fromAAndB(subtract),
   [tf.Multiply]: fromAAndB(multiply),
   [tf.RealDiv]: fromAAndB(divide),
+  [tf.Maximum]: fromAAndB(maximum),
 };

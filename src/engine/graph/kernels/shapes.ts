@@ -2,10 +2,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import { concat, integers, pad, reduce, reshape, slice } from '../operations.js';
 import { floats, floatType, type GraphKernel } from './kernel.js';
 
-function reduction(operation: 'Sum' | 'Mean'): GraphKernel {
+function reduction(operation: 'Sum' | 'Mean' | 'Max'): GraphKernel {
   return ({ inputs, attrs }) => {
     const { x } = inputs;
-    const axes = tf.util.parseAxisParam(attrs.axis as number[], [...x!.shape]);
+    const axes = tf.util.parseAxisParam((attrs.axis ?? attrs.reductionIndices) as number[], [...x!.shape]);
     return reduce(operation, x!, axes, Boolean(attrs.keepDims));
   };
 }
@@ -15,7 +15,8 @@ const matrixProduct: GraphKernel = ({ inputs, attrs, graph }) => {
   const { transposeA, transposeB } = attrs as { transposeA: boolean; transposeB: boolean };
   const rows = a!.shape.at(transposeA ? -1 : -2)!;
   const columns = b!.shape.at(transposeB ? -2 : -1)!;
-  return graph.one('BatchMatMulV2', [a!, b!], floats([...a!.shape.slice(0, -2), rows, columns]), {
+  const outer = tf.broadcast_util.assertAndGetBroadcastShape(a!.shape.slice(0, -2), b!.shape.slice(0, -2));
+  return graph.one('BatchMatMulV2', [a!, b!], floats([...outer, rows, columns]), {
     attributes: { ...floatType, adj_x: { flag: transposeA }, adj_y: { flag: transposeB } },
   });
 };
@@ -43,6 +44,7 @@ const part: GraphKernel = ({ inputs, attrs }) => {
 export const shapeKernels: { readonly [name: string]: GraphKernel } = {
   [tf.Sum]: reduction('Sum'),
   [tf.Mean]: reduction('Mean'),
+  [tf.Max]: reduction('Max'),
   [tf.BatchMatMul]: matrixProduct,
   [tf.Tile]: tile,
   [tf.Slice]: part,
