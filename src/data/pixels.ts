@@ -1,7 +1,7 @@
 import sharp from 'sharp';
-import { disk } from '../disk/disk.js';
 import { diskWatch } from '../disk/watch.js';
 import { DatasetError } from './error.js';
+import { readPicture } from './picture-file.js';
 
 // Decode on one thread: workers already run one process per core, and their pictures in parallel.
 sharp.concurrency(1);
@@ -35,19 +35,6 @@ export async function decodeImage(
   truncated: TruncatedPictures = 'reject',
 ): Promise<Uint8Array> {
   return decodePixels(await readPicture(file), size, file, truncated);
-}
-
-/**
- * The bytes of a picture's file.
- *
- * @throws DatasetError DATASET_IMAGE_MISSING
- */
-export async function readPicture(file: string): Promise<Buffer> {
-  return disk.readFile(file).catch((cause: NodeJS.ErrnoException) => {
-    throw new DatasetError('DATASET_IMAGE_MISSING', `the image ${file} cannot be read (${cause.code})`, {
-      cause,
-    });
-  });
 }
 
 /**

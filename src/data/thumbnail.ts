@@ -1,6 +1,7 @@
 import sharp from 'sharp';
 import { diskWatch } from '../disk/watch.js';
-import { damagedImage, readPicture } from './pixels.js';
+import { readPicture } from './picture-file.js';
+import { damagedImage } from './pixels.js';
 
 /** The most pixels of a picture that is made small for a page. */
 const mostPixels = 100_000_000;

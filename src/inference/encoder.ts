@@ -1,5 +1,5 @@
 import { requireModestPicture } from '../data/picture-bounds.js';
-import { readPicture } from '../data/pixels.js';
+import { readPicture } from '../data/picture-file.js';
 import type { Picture } from './picture-pixels.js';
 import type { TrainedNetwork } from './trained-network.js';
 

@@ -21,7 +21,7 @@ const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
   'src/coordinator/monitoring': [['coordinator-event.ts', 'remaining-time.ts'], ['metrics'], ['*']],
   'src/data': [
-    ['error.ts', 'random.ts', 'philox.ts', 'pixels.ts'],
+    ['error.ts', 'random.ts', 'philox.ts', 'picture-file.ts', 'pixels.ts'],
     ['layouts', 'synthetic'],
     ['content'],
     ['*'],

@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { NatsSettings } from '../../src/run/training-run.js';
-import { NatsLink, runToken } from '../../src/transport/events/nats-link.js';
+import { NatsLink } from '../../src/transport/events/nats-link.js';
+import { runToken } from '../../src/transport/events/nats-names.js';
 import { NatsServer, natsMissing } from '../kit/nats-server.js';
 import { temporaryDirectory } from '../run/support.js';
 

@@ -1,6 +1,5 @@
 import type { Log } from '../../console/log.js';
 import type { RunDirectory } from '../../run/run-directory.js';
-import { serveNatsControl } from '../../transport/control/nats.js';
 import { serveControlSocket } from '../../transport/control/socket.js';
 import type { NatsLink } from '../../transport/events/nats-link.js';
 import type { Leadership } from './leadership.js';
@@ -19,7 +18,10 @@ export interface ControlServiceOptions {
 export async function openControl(options: ControlServiceOptions): Promise<{ close(): Promise<void> }> {
   const { run, control, directory, leadership, link, log } = options;
   const answer = control.answer.bind(control);
-  if (link !== null) serveNatsControl(link, run, answer, () => leadership.isHeld());
+  if (link !== null) {
+    const { serveNatsControl } = await import('../../transport/control/nats.js');
+    serveNatsControl(link, run, answer, () => leadership.isHeld());
+  }
   try {
     const socket = await serveControlSocket(directory.controlSocket, answer);
     return { close: () => socket.close(leadership.isHeld()) };

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Log } from '../../console/log.js';
 import { disk } from '../../disk/disk.js';
-import { readPicture } from '../pixels.js';
+import { readPicture } from '../picture-file.js';
 import { DigestFile, digestBytes, type FileStamp } from './digest-file.js';
 import { inParallel } from './parallel.js';
 

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import sharp from 'sharp';
 import { DatasetError } from '../../data/error.js';
-import { readPicture } from '../../data/pixels.js';
+import { readPicture } from '../../data/picture-file.js';
 import { thumbnail } from '../../data/thumbnail.js';
 import { diskWatch } from '../../disk/watch.js';
 

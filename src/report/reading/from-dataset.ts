@@ -5,7 +5,7 @@ import { digestMemory } from '../../data/content/digest-pictures.js';
 import { loadDataset } from '../../data/dataset.js';
 import { DatasetError } from '../../data/error.js';
 import { type PictureList, pictureListOf } from '../../data/picture-list.js';
-import { readPicture } from '../../data/pixels.js';
+import { readPicture } from '../../data/picture-file.js';
 import { shortDigest } from '../../errors.js';
 import { unpackCodes, wordsPerCode } from '../../hashing/codes.js';
 import { sayDifferences } from '../../inference/open-encoder.js';

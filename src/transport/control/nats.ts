@@ -1,7 +1,8 @@
 import { connect } from 'nats';
 import type { NatsSettings } from '../../run/training-run.js';
 import { hasNoResponder } from '../events/nats-error.js';
-import { type NatsLink, natsOptions, runToken } from '../events/nats-link.js';
+import { type NatsLink, natsOptions } from '../events/nats-link.js';
+import { runToken } from '../events/nats-names.js';
 import { answerControl, type ControlHandler, controlRefusal, controlTimeoutMs } from './message.js';
 
 function subjectOf(run: string): string {

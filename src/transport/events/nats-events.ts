@@ -1,6 +1,7 @@
 import type { JetStreamClient, JetStreamManager, NatsConnection } from 'nats';
 import { isTooLarge } from './nats-error.js';
-import { type NatsLink, natsTimeoutMs, runToken } from './nats-link.js';
+import type { NatsLink } from './nats-link.js';
+import { natsTimeoutMs, runToken } from './nats-names.js';
 import { compareEvents, parseRunEvent, type RunEvent } from './run-event.js';
 import type { RunEvents } from './run-events.js';
 

@@ -2,7 +2,8 @@ import { type KV, type NatsConnection, nanos, StorageType } from 'nats';
 import * as z from 'zod';
 import { isDead, isSameProcess, ownProcess } from '../../machine/process-name.js';
 import { TransportError } from '../error.js';
-import { type NatsLink, natsTimeoutMs, runToken } from './nats-link.js';
+import type { NatsLink } from './nats-link.js';
+import { natsTimeoutMs, runToken } from './nats-names.js';
 
 const leaseBucket = 'FCAENET_LEASES';
 

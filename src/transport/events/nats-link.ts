@@ -15,9 +15,8 @@ import { type CertificateExpiry, earliestExpiry } from '../certificate-expiry.js
 import { TransportError } from '../error.js';
 import { certificatesIn } from '../tls-files.js';
 import { describeConnectFailure, describeNatsError } from './nats-error.js';
+import { natsTimeoutMs } from './nats-names.js';
 
-/** Time limit of a request to the server. */
-export const natsTimeoutMs = 2_000;
 const largestFileBytes = 1 << 20;
 const retryMs = 250;
 /** Longest interval between two attempts to reach a server that was never reached. */
@@ -192,9 +191,4 @@ export class NatsLink {
       });
     });
   }
-}
-
-/** A run's name as one token of a subject or key. Dots separate tokens, and a run's name contains no `=`. */
-export function runToken(run: string): string {
-  return run.replaceAll('.', '=2E');
 }

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { sha256 } from '../../data/content/digest-pictures.js';
 import { type Dataset, type DatasetSplit, hexOf } from '../../data/dataset.js';
 import { DatasetError } from '../../data/error.js';
-import { readPicture } from '../../data/pixels.js';
+import { readPicture } from '../../data/picture-file.js';
 import type { KeyedRandom } from '../../data/random.js';
 import {
   packPicture,
