@@ -45,7 +45,7 @@ describe.skipIf(stallingDiskMissing !== '')(
         .map((line) => JSON.parse(line));
     }
 
-    test('leaves an operation without answer until another is queued', async () => {
+    test.concurrent('leaves an operation without answer until another is queued', async () => {
       expect(
         await linesOf(`
         const { answer } = await withoutWakeUp(() => stat('/tmp'));
@@ -55,7 +55,7 @@ describe.skipIf(stallingDiskMissing !== '')(
       ).toEqual(['no answer', 'answered']);
     });
 
-    test('is told of and mended where the operation is watched', async () => {
+    test.concurrent('is told of and mended where the operation is watched', async () => {
       expect(
         await linesOf(`
         const { disk } = await import(${JSON.stringify(built('disk.js'))});

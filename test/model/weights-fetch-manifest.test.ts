@@ -81,7 +81,7 @@ test('a manifest and its shards become one file, which is not fetched again', as
   const progress: [number, number | undefined][] = [];
   const onProgress = (done: number, total: number | undefined) => progress.push([done, total]);
   expect(await fetchManifestWeights(weights, target, { onProgress })).toBe(true);
-  expect(readFileSync(target)).toEqual(bytes);
+  expect(readFileSync(target).equals(bytes)).toBe(true);
   expect(readdirSync(dirname(target))).toEqual(['x.safetensors']);
   const total = [...files].reduce((sum, [name, { length }]) => sum + (name === 'model.json' ? 0 : length), 0);
   expect(progress.at(-1)).toEqual([total, total]);
@@ -100,13 +100,11 @@ test('what was cut off goes on with what had come', async () => {
     code: 'MODEL_WEIGHTS_FETCH',
     message: `${new URL('shard7', partly)} cannot be downloaded: the server answered 404.`,
   });
-  expect([existsSync(target), readFileSync(`${target}.partial/shard6`)]).toEqual([
-    false,
-    files.get('shard6'),
-  ]);
+  const shard6 = readFileSync(`${target}.partial/shard6`);
+  expect([existsSync(target), shard6.equals(files.get('shard6')!)]).toEqual([false, true]);
   writeFileSync(`${target}.partial/shard7`, shard7.subarray(0, 10));
   await fetchManifestWeights(published(await serve(files), bytes), target);
-  expect(readFileSync(target)).toEqual(bytes);
+  expect(readFileSync(target).equals(bytes)).toBe(true);
 });
 
 test('other weights than published are thrown away', async () => {

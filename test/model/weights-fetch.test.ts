@@ -60,7 +60,7 @@ test('a download gets its name when it is whole, and is not repeated', async () 
     onProgress: (done, total) => progress.push([done, total]),
   });
   expect(fetched).toBe(true);
-  expect(readFileSync(target)).toEqual(content);
+  expect(readFileSync(target).equals(content)).toBe(true);
   expect(existsSync(`${target}.partial`)).toBe(false);
   expect(progress.at(-1)).toEqual([100_000, 100_000]);
   expect(await fetchWeights(published(url), target)).toBe(false);
@@ -77,7 +77,7 @@ test('a connection that breaks leaves what came, and the next call goes on from 
   });
   expect(existsSync(target)).toBe(false);
   await fetchWeights(published(url), target);
-  expect(readFileSync(target)).toEqual(content);
+  expect(readFileSync(target).equals(content)).toBe(true);
   expect(ranges[1]).toMatch(/^bytes=[1-9]\d*-$/);
 });
 
@@ -90,7 +90,7 @@ test('a server that cannot go on is asked for all of it', async () => {
     code: 'MODEL_WEIGHTS_FETCH',
   });
   await fetchWeights(published(url), target);
-  expect(readFileSync(target)).toEqual(content);
+  expect(readFileSync(target).equals(content)).toBe(true);
 });
 
 test('what is whole already but unnamed needs no more bytes', async () => {
@@ -98,7 +98,7 @@ test('what is whole already but unnamed needs no more bytes', async () => {
   writeFileSync(`${target}.partial`, content);
   const { url } = await serve(whole);
   await fetchWeights(published(url), target);
-  expect(readFileSync(target)).toEqual(content);
+  expect(readFileSync(target).equals(content)).toBe(true);
 });
 
 test('other bytes than published are thrown away', async () => {
@@ -187,7 +187,7 @@ test('the proxy that the environment names is asked, but not for hosts of no_pro
   const proxy = await behindProxy({ 'weights.invalid:80': place }, '127.0.0.1');
   const target = path();
   await fetchWeights(published('http://weights.invalid/weights.pth'), target);
-  expect(readFileSync(target)).toEqual(content);
+  expect(readFileSync(target).equals(content)).toBe(true);
   expect(proxy.asked).toEqual(['weights.invalid:80']);
   await fetchWeights(published(url), path());
   expect(ranges).toHaveLength(2);

@@ -171,9 +171,11 @@ test('an address that others can reach, without certificates', async () => {
 test('a worker with another dataset is refused with both fingerprints, and the run goes on', async () => {
   const root = await copyOfData('other');
   await writeFile(join(root, 'images', '001.Kind', '0.jpg'), await jpegPicture(99, 44));
-  const coordinator = new CommandLine(['coordinator', small.runFile, '--set', 'metadata.name=guarded'], {
-    cwd: small.folder,
-  });
+  const short = ['metadata.name=guarded', 'spec.schedule.iterations=1', 'spec.schedule.decayAfter=[]'];
+  const coordinator = new CommandLine(
+    ['coordinator', small.runFile, ...short.flatMap((setting) => ['--set', setting])],
+    { cwd: small.folder },
+  );
   const { address } = await coordinator.line('waiting for workers');
   const worker = (data: string) =>
     runCommandLine(['worker', '--connect', String(address), '--data', data, '--cache', 'cache'], {

@@ -44,8 +44,10 @@ test.each([
 });
 
 test('a run says how many open files it needs, and ends well with so many', async () => {
+  const short = ['spec.schedule.iterations=1', 'spec.schedule.decayAfter=[]'];
+  const flags = short.flatMap((setting) => ['--set', setting]);
   const train = (limit: number) =>
-    runCommandLine(['train', 'run.yaml', '--workers', '2', '--resume=auto'], {
+    runCommandLine(['train', 'run.yaml', '--workers', '2', '--resume=auto', ...flags], {
       cwd: small.folder,
       within: withOpenFiles(limit),
     });
