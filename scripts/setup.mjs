@@ -61,7 +61,7 @@ function installSystemPackages({ did, found }) {
   const other = otherEngine();
   if (other === undefined) {
     throw new SetupError(
-      `No engine can run here: install ${hasProgram('apt-get') ? 'what it needs by ' : ''}${advice}${obstacle}, ` +
+      `no engine can run here: install ${hasProgram('apt-get') ? 'what it needs by ' : ''}${advice}${obstacle}, ` +
         'or npm install --no-save --save-prod @tensorflow/tfjs-node, then try again.',
       69,
     );

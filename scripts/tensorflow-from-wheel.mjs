@@ -44,7 +44,7 @@ export function installTensorflow({ gpu, log }) {
   ]) {
     if (!hasProgram(program)) {
       throw new SetupError(
-        `The engine tensorflow needs ${program} to be set up: run \`apt-get install ${name}\`.`,
+        `the engine tensorflow needs ${program} to be set up: run \`apt-get install ${name}\`.`,
         69,
       );
     }
@@ -90,7 +90,7 @@ function downloadWheels({ requirements, cached, size, log }) {
       ],
       {
         failure:
-          'The wheels of TensorFlow cannot be installed with pip (`apt-get install python3-pip`); see above.',
+          'the wheels of TensorFlow cannot be installed with pip (`apt-get install python3-pip`); see above.',
       },
     );
     // The Python part of the wheel, most of its files, is not needed.

@@ -69,14 +69,14 @@ export async function readState(
     if (manifest[field] !== expected[field]) {
       throw new CheckpointError(
         'CHECKPOINT_FOREIGN',
-        `The ${field} is ${manifest[field]}, expected ${expected[field]}.`,
+        `the ${field} is ${manifest[field]}, expected ${expected[field]}.`,
       );
     }
   }
   const read = async (name: string) => {
     const file = manifest.files.find((candidate) => candidate.name === name);
     if (file === undefined)
-      throw new CheckpointError('CHECKPOINT_DAMAGED', `The manifest does not name ${name}.`);
+      throw new CheckpointError('CHECKPOINT_DAMAGED', `the manifest does not name ${name}.`);
     return readHashed(disk, join(directory, name), file);
   };
   const group = async (name: (typeof groupNames)[number]) => {

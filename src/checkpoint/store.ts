@@ -141,7 +141,7 @@ export class CheckpointStore {
     const reasons = rejected.map(({ name, reason }) => `${name}: ${reason.replace(/\.$/, '')}`).join('; ');
     throw new CheckpointError(
       'CHECKPOINT_NONE_USABLE',
-      `None of ${rejected.length} checkpoints in ${this.directory} can be used (${reasons}).`,
+      `none of ${rejected.length} checkpoints in ${this.directory} can be used (${reasons}).`,
       { exitCode: foreign === rejected.length ? ExitCode.badConfiguration : ExitCode.badData },
     );
   }
@@ -187,7 +187,7 @@ export class CheckpointStore {
         if (!isUnanswered || number === patienceSeconds.length) {
           throw new CheckpointError(
             'CHECKPOINT_WRITE',
-            `Checkpoint ${name} cannot be written: ${reasonOf(error)}.`,
+            `checkpoint ${name} cannot be written: ${reasonOf(error)}.`,
             { exitCode: isUnanswered ? error.exitCode : ExitCode.cannotCreate, cause: error },
           );
         }

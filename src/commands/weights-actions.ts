@@ -28,7 +28,7 @@ export async function convertWeightsFile(path: string, output: string): Promise<
   if (extname(output) !== '.safetensors') {
     throw new ModelError(
       'MODEL_WEIGHTS_FORMAT',
-      `The output is ${output}, expected a name that ends in .safetensors.`,
+      `the output is ${output}, expected a name that ends in .safetensors.`,
       {
         exitCode: ExitCode.usage,
       },
@@ -89,7 +89,7 @@ function folderAt(url: string, output: string | undefined): Source {
     throw fail(`${quote(url)} is not a URL, expected one such as https://models.example/cub-48.`);
   }
   if (output === undefined) {
-    throw fail(`Weights of a URL need --output, the folder that ${quote(url)} is downloaded to.`);
+    throw fail(`weights of a URL need --output, the folder that ${quote(url)} is downloaded to.`);
   }
   return { path: output, fetch: (options) => fetchPublishedFolder(url, output, options) };
 }

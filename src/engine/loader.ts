@@ -34,12 +34,12 @@ const starters: { [Name in EngineName]: Starter } = {
 export async function loadEngine(name: 'auto' | EngineName, options: EngineOptions): Promise<Engine> {
   const { threads } = options;
   if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
-    throw new EngineError('ENGINE_THREADS', `The number of threads is ${threads}, expected 1 to 1024.`);
+    throw new EngineError('ENGINE_THREADS', `the number of threads is ${threads}, expected 1 to 1024.`);
   }
   if (name !== 'auto' && !Object.hasOwn(starters, name)) {
     throw new EngineError(
       'ENGINE_NAME',
-      `There is no engine '${name}': use auto, ${engineNames.join(', ')}.`,
+      `there is no engine '${name}': use auto, ${engineNames.join(', ')}.`,
     );
   }
   const { addonPath } = options;
@@ -61,7 +61,7 @@ export async function loadEngine(name: 'auto' | EngineName, options: EngineOptio
   if (failures.length === 1) {
     throw failures[0];
   }
-  throw new EngineError('ENGINE_UNAVAILABLE', `No engine can run here: ${reasonsOf(failures)}.`, {
+  throw new EngineError('ENGINE_UNAVAILABLE', `no engine can run here: ${reasonsOf(failures)}.`, {
     cause: new AggregateError(failures),
   });
 }

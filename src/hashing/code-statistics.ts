@@ -18,7 +18,7 @@ export interface CodeStatistics {
 export function codeStatistics(codes: Int8Array, bits: number): CodeStatistics {
   checkBits(bits);
   const rows = Math.floor(codes.length / bits);
-  checkLength('A matrix of codes', codes.length, rows * bits);
+  checkLength('a matrix of codes', codes.length, rows * bits);
   const sums = new Float64Array(bits);
   const products = new Float64Array(bits * bits);
   const seen = new Set<string>();

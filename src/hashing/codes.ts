@@ -13,7 +13,7 @@ export function wordsPerCode(bits: number): number {
 export function packCodes(codes: Int8Array, bits: number): Uint32Array {
   const words = wordsPerCode(bits);
   const count = Math.floor(codes.length / bits);
-  checkLength('A matrix of codes', codes.length, count * bits);
+  checkLength('a matrix of codes', codes.length, count * bits);
   const packed = new Uint32Array(count * words);
   let source = 0;
   for (let row = 0; row < count; row++) {
@@ -31,7 +31,7 @@ export function packCodes(codes: Int8Array, bits: number): Uint32Array {
 /** Inverse of `packCodes`: ±1 codes `[count, bits]`. */
 export function unpackCodes(packed: Uint32Array, count: number, bits: number): Int8Array {
   const words = wordsPerCode(bits);
-  checkLength('A matrix of packed codes', packed.length, count * words);
+  checkLength('a matrix of packed codes', packed.length, count * words);
   const codes = new Int8Array(count * bits);
   let target = 0;
   for (let row = 0; row < count; row++) {

@@ -16,7 +16,7 @@ export function softRatio(rowLabels: Int32Array, columnClassSizes: Int32Array): 
   if (dissimilar === 0) {
     throw new HashingError(
       'HASHING_ONE_CLASS',
-      `All ${similar} pairs of sampled and database items are of one class, expected at least two classes.`,
+      `all ${similar} pairs of sampled and database items are of one class, expected at least two classes.`,
     );
   }
   return similar / dissimilar;
@@ -61,7 +61,7 @@ export function summarizeCodes(input: {
   checkBits(bits);
   checkLabels(labels, classCount);
   const databaseSize = labels.length;
-  checkLength('A matrix of database codes', codes.length, databaseSize * bits);
+  checkLength('a matrix of database codes', codes.length, databaseSize * bits);
 
   const classSums = new Float64Array(classCount * bits);
   for (let row = 0, source = 0; row < databaseSize; row++) {
@@ -147,8 +147,8 @@ export function similarityHead(summary: CodeSummary, input: HeadRows & { batchRo
 export function similaritySums(summary: CodeSummary, rows: HeadRows): HeadResult {
   const { bits, gram } = summary;
   const { u, labels, ownCodes, gamma } = rows;
-  checkLength('A matrix of outputs', u.length, labels.length * bits);
-  checkLength('A matrix of own codes', ownCodes.length, labels.length * bits);
+  checkLength('a matrix of outputs', u.length, labels.length * bits);
+  checkLength('a matrix of own codes', ownCodes.length, labels.length * bits);
   const { targets, constants } = rowTargets(summary, labels);
 
   const gradient = new Float64Array(u.length);

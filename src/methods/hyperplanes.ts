@@ -4,7 +4,7 @@ import type { Matrix } from './matrix.js';
 /** Mean of features `[n, dimension]`, in float64 `[1, dimension]`. */
 export function featureMean(features: Float32Array, dimension: number): Matrix {
   const rows = Math.floor(features.length / dimension);
-  checkLength('A matrix of features', features.length, rows * dimension);
+  checkLength('a matrix of features', features.length, rows * dimension);
   const mean = new Float64Array(dimension);
   for (let i = 0; i < features.length; i++) mean[i % dimension]! += features[i]!;
   return { rows: 1, columns: dimension, data: mean.map((sum) => sum / rows) };
@@ -35,8 +35,8 @@ export function centredRows(features: Float32Array, mean: Matrix, first: number,
 export function projections(features: Float32Array, mean: Matrix, normals: Matrix): Matrix {
   const { columns } = mean;
   const rows = Math.floor(features.length / columns);
-  checkLength('A matrix of features', features.length, rows * columns);
-  checkLength('A matrix of normals', normals.data.length, normals.rows * columns);
+  checkLength('a matrix of features', features.length, rows * columns);
+  checkLength('a matrix of normals', normals.data.length, normals.rows * columns);
   const data = new Float64Array(rows * normals.rows);
   for (let row = 0; row < rows; row++) {
     const { data: centred } = centredRows(features, mean, row, 1);

@@ -56,7 +56,7 @@ export async function evaluateRetrieval(
   const { queryLabels, databaseLabels, classCount } = input;
   const queries = queryLabels.length;
   if (queries === 0)
-    throw new RetrievalError('RETRIEVAL_EMPTY', 'There are 0 queries, expected at least one.');
+    throw new RetrievalError('RETRIEVAL_EMPTY', 'there are 0 queries, expected at least one.');
   const figures = await queryFigures(input, signal);
   return {
     queries,
@@ -75,12 +75,12 @@ export async function queryFigures(
 ): Promise<QueryFigures> {
   const { queryCodes, queryLabels, bits } = input;
   const queries = queryLabels.length;
-  checkLength('A matrix of packed query codes', queryCodes.length, queries * wordsPerCode(bits));
+  checkLength('a matrix of packed query codes', queryCodes.length, queries * wordsPerCode(bits));
   for (const k of input.precisionAt) {
     if (!Number.isInteger(k) || k < 1) {
       throw new RetrievalError(
         'RETRIEVAL_PRECISION_AT',
-        `Precision at ${k} is not defined, expected a k of at least 1.`,
+        `precision at ${k} is not defined, expected a k of at least 1.`,
       );
     }
   }

@@ -70,8 +70,8 @@ test('where no checkpoint can be used, one sentence names each with its reason',
     code: 'CHECKPOINT_NONE_USABLE',
     exitCode: 65,
     message:
-      `None of 2 checkpoints in ${directory} can be used (${nameOf(2)}: history.json has 0 bytes, expected ${size}; ` +
-      `${nameOf(1)}: The trainingHash is another-run, expected hash-of-this-run).`,
+      `none of 2 checkpoints in ${directory} can be used (${nameOf(2)}: history.json has 0 bytes, expected ${size}; ` +
+      `${nameOf(1)}: the trainingHash is another-run, expected hash-of-this-run).`,
   });
 });
 

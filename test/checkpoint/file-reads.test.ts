@@ -120,7 +120,7 @@ test('a file of which the manifest says nothing is not read', async () => {
   const files = manifest.files.filter(({ name }) => name !== 'optimizer.safetensors');
   await expect(readState(disk, path, { ...manifest, files }, thisRun)).rejects.toMatchObject({
     code: 'CHECKPOINT_DAMAGED',
-    message: 'The manifest does not name optimizer.safetensors.',
+    message: 'the manifest does not name optimizer.safetensors.',
   });
 });
 

@@ -111,7 +111,7 @@ test('a header longer than the format allows is refused before it is read', () =
   const bytes = new Uint8Array(100_000_010);
   new DataView(bytes.buffer).setBigUint64(0, 100_000_001n, true);
   expect(() => decodeSafetensors(bytes, 'f')).toThrow(
-    'Tensor file f: it is not in safetensors format, or cut off: its first 8 bytes announce a header of 100000001 bytes, expected at most 100000000.',
+    'tensor file f: it is not in safetensors format, or cut off: its first 8 bytes announce a header of 100000001 bytes, expected at most 100000000.',
   );
 });
 
@@ -224,7 +224,7 @@ describe('a wrong file is refused by name', () => {
     expect(() => decodeSafetensors(bytes, 'weights.safetensors')).toThrow(
       expect.objectContaining({
         code: 'CHECKPOINT_SAFETENSORS',
-        message: `Tensor file weights.safetensors: ${what}`,
+        message: `tensor file weights.safetensors: ${what}`,
       }),
     );
   });
@@ -233,10 +233,10 @@ describe('a wrong file is refused by name', () => {
 test('a file that is longer or shorter than its tensors is refused', () => {
   const whole = Buffer.concat(encodeSafetensors(tensors));
   expect(() => decodeSafetensors(Buffer.concat([whole, Buffer.alloc(1)]), 'f')).toThrow(
-    'Tensor file f: its tensors end at byte 54, expected 55.',
+    'tensor file f: its tensors end at byte 54, expected 55.',
   );
   expect(() => decodeSafetensors(whole.subarray(0, whole.length - 1), 'f')).toThrow(
-    'Tensor file f: tensor codes ends at byte 54 of 53.',
+    'tensor file f: tensor codes ends at byte 54 of 53.',
   );
 });
 
@@ -255,17 +255,17 @@ test.each([
   [
     'of another shape',
     { w: { shape: [3], data: new Float32Array(2) } },
-    'Tensor w of shape [3] has 2 elements, expected 3.',
+    'tensor w of shape [3] has 2 elements, expected 3.',
   ],
   [
     'of a name that the format uses',
     { __metadata__: { shape: [1], data: new Float32Array(1) } },
-    'A tensor has the name __metadata__, expected a name that the safetensors format does not use itself.',
+    'a tensor has the name __metadata__, expected a name that the safetensors format does not use itself.',
   ],
   [
     'of a type that the format does not have',
     { w: { shape: [1], data: new Uint16Array(1) } },
-    'A Uint16Array has no type in a tensor file, expected one of F64, F32, I64, I32, I8, U8.',
+    'a Uint16Array has no type in a tensor file, expected one of F64, F32, I64, I32, I8, U8.',
   ],
 ])('a tensor %s is not written', (_, map, message) => {
   expect(() => encodeSafetensors(map as Record<string, Tensor>)).toThrow(

@@ -196,9 +196,9 @@ test.each([
   [
     'trainingHash',
     { trainingHash: 'another-run' },
-    'The trainingHash is another-run, expected hash-of-this-run',
+    'the trainingHash is another-run, expected hash-of-this-run',
   ],
-  ['arithmetic version', { arithmeticVersion: 2 }, 'The arithmeticVersion is 2, expected 1'],
+  ['arithmetic version', { arithmeticVersion: 2 }, 'the arithmeticVersion is 2, expected 1'],
 ])('a checkpoint of another %s is passed over', async (_, change, reason) => {
   await store.save(stateAt(1), { best: false });
   await store.save(stateAt(2, change), { best: false });
@@ -213,7 +213,7 @@ test('where nothing can be used, the error says why', async () => {
     expect.objectContaining({
       code: 'CHECKPOINT_NONE_USABLE',
       exitCode: 78,
-      message: expect.stringMatching(/None of 1 checkpoints .* another-run, expected hash-of-this-run\)\.$/),
+      message: expect.stringMatching(/none of 1 checkpoints .* another-run, expected hash-of-this-run\)\.$/),
     }),
   );
   await store.save(stateAt(3), { best: false });
@@ -272,7 +272,7 @@ test('a directory that cannot be made or read is an error of one sentence', asyn
     expect.objectContaining({
       code: 'CHECKPOINT_WRITE',
       exitCode: 73,
-      message: expect.stringContaining(`Checkpoint ${nameOf(1)} cannot be written: `),
+      message: expect.stringContaining(`checkpoint ${nameOf(1)} cannot be written: `),
     }),
   );
   await expect(store.loadNewest(thisRun)).rejects.toThrow(

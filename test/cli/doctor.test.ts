@@ -27,7 +27,7 @@ const runs: Finding = {
 const fails: Finding = {
   engine: 'tensorflow',
   runs: false,
-  reason: 'Engine tensorflow cannot run: install it',
+  reason: 'engine tensorflow cannot run: install it',
 };
 
 test('the table has a row for every engine, and the mends below', () => {
@@ -37,7 +37,7 @@ test('the table has a row for every engine, and the mends below', () => {
       'onednn          123.5      400.0  tfjs 4, oneDNN 2  avx2          Some processor',
       'tensorflow          -          -  cannot run        -             -',
       '',
-      'Engine tensorflow cannot run: install it.',
+      'engine tensorflow cannot run: install it.',
       '',
     ].join('\n'),
   );
@@ -54,13 +54,13 @@ test('the engine that is asked for must run; of auto, any', () => {
   requireEngine('auto', [runs, fails]);
   requireEngine('onednn', [runs, fails]);
   expect(() => requireEngine('tensorflow', [runs, fails])).toThrow(
-    'Engine tensorflow cannot run: install it',
+    'engine tensorflow cannot run: install it',
   );
   expect(() => requireEngine('auto', [fails])).toThrow(
-    'no engine can run here: Engine tensorflow cannot run: install it',
+    'no engine can run here: engine tensorflow cannot run: install it',
   );
   expect(() => requireEngine('auto', [fails, { ...runs, engine: 'webgpu' }])).toThrow(
-    'engine auto finds none to run here, but webgpu runs if --set spec.engine.name=webgpu names it: Engine tensorflow',
+    'engine auto finds none to run here, but webgpu runs if --set spec.engine.name=webgpu names it: engine tensorflow',
   );
 });
 
@@ -95,7 +95,7 @@ test('doctor measures the engines of this machine, lists the GPUs that its drive
     { encoding: 'utf8', env: machine.environment },
   );
   machine.remove();
-  const failure = /^fcaenet: Engine tensorflow cannot run because neither [^\n]*\.\n$/;
+  const failure = /^fcaenet: engine tensorflow cannot run because neither [^\n]*\.\n$/;
   expect([status, stderr]).toEqual(hasTfjsNode ? [0, ''] : [69, expect.stringMatching(failure)]);
   const { engines, devices } = JSON.parse(stdout) as { engines: Finding[]; devices: DevicesFinding };
   expect(devices).toMatchObject({
@@ -113,7 +113,7 @@ test('doctor measures the engines of this machine, lists the GPUs that its drive
       if (finding.engine !== 'tensorflow') expect(share).toBeNull();
       else expect(share! > 0 && share! < 1).toBe(true);
     } else {
-      expect(finding.reason).toMatch(/^Engine \w+ cannot run because .*: (run|install) /);
+      expect(finding.reason).toMatch(/^engine \w+ cannot run because .*: (run|install) /);
     }
   }
 });

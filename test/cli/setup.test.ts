@@ -42,7 +42,7 @@ test.each(['setup.mjs', 'start.mjs'])(
   (script) => {
     const { status, stderr } = setUp(script, {});
     expect(stderr).toMatch(
-      /^fcaenet: No engine can run here: install your system’s packages of g\+\+[^\n]*, or npm install --no-save --save-prod @tensorflow\/tfjs-node, then try again\.\n$/,
+      /^fcaenet: no engine can run here: install your system’s packages of g\+\+[^\n]*, or npm install --no-save --save-prod @tensorflow\/tfjs-node, then try again\.\n$/,
     );
     expect(status).toBe(69);
   },
@@ -70,7 +70,7 @@ describe('the Node that runs it', () => {
     const { status, stderr } = setUp('setup.mjs', {}, [], [`--import=data:text/javascript,${pretend}`]);
     const refusal = `fcaenet: Node is v${version}, but must be 20.19 or newer, or 22.12 or newer.\n`;
     expect(status).toBe(69);
-    if (isAccepted) expect(stderr).toMatch(/^fcaenet: No engine can run here/);
+    if (isAccepted) expect(stderr).toMatch(/^fcaenet: no engine can run here/);
     else expect(stderr).toBe(refusal);
   });
 });
@@ -82,7 +82,7 @@ test.skipIf(!isRoot)(
     const { status, stderr } = setUp('setup.mjs', { 'apt-get': apt });
     expect(stderr).toMatch(
       new RegExp(
-        `^fcaenet: No engine can run here: install what it needs by sudo apt-get install -y --no-install-recommends ${missing} \\(apt-get could not: Unable to locate package g\\+\\+\\), or npm install [^\\n]*, then try again\\.\\n$`,
+        `^fcaenet: no engine can run here: install what it needs by sudo apt-get install -y --no-install-recommends ${missing} \\(apt-get could not: Unable to locate package g\\+\\+\\), or npm install [^\\n]*, then try again\\.\\n$`,
       ),
     );
     expect(status).toBe(69);
@@ -97,11 +97,11 @@ test.skipIf(!isRoot)('lists of packages that cannot be renewed are no obstacle (
 test('TensorFlow without a compiler or Python says what to install', () => {
   expect(setUp('tensorflow-from-wheel.mjs', {})).toMatchObject({
     status: 69,
-    stderr: 'fcaenet: The engine tensorflow needs g++ to be set up: run `apt-get install g++`.\n',
+    stderr: 'fcaenet: the engine tensorflow needs g++ to be set up: run `apt-get install g++`.\n',
   });
   expect(setUp('tensorflow-from-wheel.mjs', { 'g++': '' })).toMatchObject({
     status: 69,
-    stderr: 'fcaenet: The engine tensorflow needs python3 to be set up: run `apt-get install python3-pip`.\n',
+    stderr: 'fcaenet: the engine tensorflow needs python3 to be set up: run `apt-get install python3-pip`.\n',
   });
 });
 
@@ -138,7 +138,7 @@ test('TensorFlow whose wheel cannot be had leaves nothing behind', () => {
     'g++': '',
     python3: 'echo "No module named pip" >&2; exit 1',
   });
-  expect(stderr).toMatch(/\nfcaenet: The wheels of TensorFlow cannot be installed with pip [^\n]*\n$/);
+  expect(stderr).toMatch(/\nfcaenet: the wheels of TensorFlow cannot be installed with pip [^\n]*\n$/);
   expect(status).toBe(1);
   expect(spawnSync('ls', ['-A', join(root, '.cache/fcaenet')], { encoding: 'utf8' }).stdout).toBe('');
 });

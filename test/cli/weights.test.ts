@@ -64,7 +64,7 @@ test('weights check names the tensor that does not fit', () => {
   writeFileSync(path, torchZip(tensors));
   const { status, stderr } = fcaenet('check', path);
   expect(stderr).toBe(
-    `fcaenet: Tensor layer1.0.bn1.bias in ${path} has shape [32], expected [64] for resnet18.\n`,
+    `fcaenet: tensor layer1.0.bn1.bias in ${path} has shape [32], expected [64] for resnet18.\n`,
   );
   expect(status).toBe(65);
 });
@@ -73,11 +73,11 @@ test('weights convert refuses another format, weights fetch another name', () =>
   const output = join(temporaryDirectory(), 'r.pth');
   expect(fcaenet('convert', 'absent.pth', output)).toMatchObject({
     status: 64,
-    stderr: `fcaenet: The output is ${output}, expected a name that ends in .safetensors.\n`,
+    stderr: `fcaenet: the output is ${output}, expected a name that ends in .safetensors.\n`,
   });
   const { status, stderr } = fcaenet('fetch', 'resnet51');
   expect(stderr).toMatch(
-    /^fcaenet: There are no published weights "resnet51", expected one of mobilenet_v1-0\.25-imagenet1k, [^\n]*\n$/,
+    /^fcaenet: there are no published weights "resnet51", expected one of mobilenet_v1-0\.25-imagenet1k, [^\n]*\n$/,
   );
   expect([status, existsSync('resnet51')]).toEqual([65, false]);
 });

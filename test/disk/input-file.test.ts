@@ -90,7 +90,7 @@ test.each([
   ['estimate endless', 66, 'the run file endless is not a file but a device'],
   ['worker --connect 127.0.0.1:1 --data . --join-token-file pipe', 78, `the join token file pipe ${refused}`],
   ['doctor --kube pipe', 66, `the manifests pipe ${refused}`],
-  ['weights check pipe.pth', 66, `Weights pipe.pth ${refused}`],
+  ['weights check pipe.pth', 66, `weights pipe.pth ${refused}`],
   ['dataset check data', 66, `the list images.txt of the dataset data ${refused}`],
 ])('fcaenet %s ends with one sentence', (command, exitCode, sentence) => {
   const { status, stderr } = shell(

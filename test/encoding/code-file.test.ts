@@ -32,7 +32,7 @@ test.each([
   [
     'no NumPy file',
     Buffer.from('path,code\n0,1\n'),
-    /^The code file codes\.npy is not in NumPy format, expected what "fcaenet encode --format npy" writes\.$/,
+    /^the code file codes\.npy is not in NumPy format, expected what "fcaenet encode --format npy" writes\.$/,
   ],
   [
     'another code length',

@@ -29,7 +29,7 @@ describe('TensorFlow for GPUs on a machine without one', () => {
         code: 'ENGINE_UNAVAILABLE',
         exitCode: 69,
         message:
-          'Engine tensorflow cannot run because @tensorflow/tfjs-node-gpu finds no GPU: run `nvidia-smi` to see ' +
+          'engine tensorflow cannot run because @tensorflow/tfjs-node-gpu finds no GPU: run `nvidia-smi` to see ' +
           'whether there is a driver for CUDA 12, or set CUDA_VISIBLE_DEVICES=-1 to compute on the processor.',
       }),
     );

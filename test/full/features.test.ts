@@ -59,7 +59,7 @@ test('features that vary in fewer directions than the codes have bits end the ru
     cwd: small.folder,
   });
   expect(stderr).toBe(
-    'fcaenet: The features of the 32 training images vary in 31 directions, but itq needs 40, as many as the codes have bits.\n',
+    'fcaenet: the features of the 32 training images vary in 31 directions, but itq needs 40, as many as the codes have bits.\n',
   );
   expect(exitCode).toBe(65);
 });

@@ -153,7 +153,7 @@ describe('a weight file', () => {
     await expect(inspectWeights(path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_BACKBONE',
       message: expect.stringContaining(
-        `Weights ${path} contain no tensor of a known backbone, but "encoder.weight" and 0 others, expected resnet18`,
+        `weights ${path} contain no tensor of a known backbone, but "encoder.weight" and 0 others, expected resnet18`,
       ),
     });
   });

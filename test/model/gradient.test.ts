@@ -122,12 +122,12 @@ describe('the gradient of a microbatch', () => {
   });
 
   it.each([
-    ['fcaenet', null, 'MODEL_POSITIVES', 'Method fcaenet needs positives and got none.'],
+    ['fcaenet', null, 'MODEL_POSITIVES', 'method fcaenet needs positives and got none.'],
     [
       'baseline',
       tinyInput('esrl', rows).positives,
       'MODEL_POSITIVES',
-      'Method baseline got positives it does not use.',
+      'method baseline got positives it does not use.',
     ],
     ['esrl', new Float32Array(7), 'MODEL_SHAPE', 'A batch of positives has 7 elements, expected '],
   ] as const)('of %s refuses positives that do not fit', async (method, positives, code, text) => {

@@ -50,7 +50,7 @@ describe.each([
   it('is refused where a tensor that is used is not of float32', async () => {
     await expect(read(write(tensors), () => false)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_DTYPE',
-      message: expect.stringContaining('Tensor bn.num_batches_tracked in '),
+      message: expect.stringContaining('tensor bn.num_batches_tracked in '),
     });
   });
 

@@ -115,7 +115,7 @@ test('other weights than published are thrown away', async () => {
   await expect(fetchManifestWeights(published(await serve(files), bytes), target)).rejects.toMatchObject({
     code: 'MODEL_WEIGHTS_DIGEST',
     message: expect.stringMatching(
-      /^The backbone of http\S+ has SHA-256 \w+, expected \w+; nothing was kept\.$/,
+      /^the backbone of http\S+ has SHA-256 \w+, expected \w+; nothing was kept\.$/,
     ),
   });
   expect(readdirSync(dirname(target))).toEqual([]);

@@ -150,7 +150,7 @@ test('the digests agree with the names that torchvision checks by', () => {
   expect(() => findPublished('resnet51')).toThrow(
     expect.objectContaining({
       code: 'MODEL_WEIGHTS_NAME',
-      message: expect.stringMatching(/^There are no published weights "resnet51", expected one of /),
+      message: expect.stringMatching(/^there are no published weights "resnet51", expected one of /),
     }),
   );
 });

@@ -65,16 +65,16 @@ test('many equal codes are ranked by row', () => {
 
 test('a database without codes, of another length, and one that does not fit into the memory', () => {
   expect(() => new NearestIndex(new Uint32Array(0), 0, 48)).toThrow(
-    failure('RETRIEVAL_EMPTY', 'The database has 0 items, expected at least one.'),
+    failure('RETRIEVAL_EMPTY', 'the database has 0 items, expected at least one.'),
   );
   expect(() => new NearestIndex(new Uint32Array(3), 2, 48)).toThrow(
-    failure('RETRIEVAL_SHAPE', /^A database of packed codes has 3 elements, expected 4/),
+    failure('RETRIEVAL_SHAPE', /^a database of packed codes has 3 elements, expected 4/),
   );
   const huge = { length: 2 * 800_000_000 } as Uint32Array;
   expect(() => new NearestIndex(huge, 800_000_000, 48)).toThrow(
     failure(
       'RETRIEVAL_TOO_LARGE',
-      'The database has 800000000 codes of 48 bits, expected at most 715816720: an index is limited to 4 GiB.',
+      'the database has 800000000 codes of 48 bits, expected at most 715816720: an index is limited to 4 GiB.',
     ),
   );
 });

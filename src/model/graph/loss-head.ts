@@ -101,7 +101,7 @@ export function addLossHead(graph: Graph, outputs: OutputValues, rows: number, b
 export function lossHeadFeed(input: LossInput): Feed {
   const { batchRows, summary, gamma, alpha, beta, labels, ownCodes } = input;
   const { bits, databaseSize, gram } = summary;
-  checkLength('A matrix of own codes', ownCodes.length, labels.length * bits);
+  checkLength('a matrix of own codes', ownCodes.length, labels.length * bits);
   const { targets, constants } = rowTargets(summary, labels);
   const constant = constants.reduce((sum, value) => sum + value, 0);
   const values = new Float64Array(scalarCount + gram.length + targets.length + ownCodes.length);

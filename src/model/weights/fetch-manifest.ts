@@ -56,7 +56,7 @@ export async function fetchManifestWeights(
     await disk.remove(folder);
     throw new ModelError(
       'MODEL_WEIGHTS_DIGEST',
-      `The backbone of ${url} has SHA-256 ${actual}, expected ${sha256}; nothing was kept.`,
+      `the backbone of ${url} has SHA-256 ${actual}, expected ${sha256}; nothing was kept.`,
     );
   }
   await writing(path, async () => {

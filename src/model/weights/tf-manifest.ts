@@ -65,7 +65,7 @@ export async function readTfManifest(path: string): Promise<StoredTensors> {
     if (position !== bytes.length) {
       throw new ModelError(
         'MODEL_WEIGHTS_MANIFEST',
-        `Shards ${group.paths.join(', ')} of ${path} hold ${bytes.length} bytes, expected ${position}.`,
+        `shards ${group.paths.join(', ')} of ${path} hold ${bytes.length} bytes, expected ${position}.`,
       );
     }
   }
@@ -95,7 +95,7 @@ export async function readWeights(path: string): Promise<Buffer> {
   try {
     return await disk.readInput(path);
   } catch (cause) {
-    throw new ModelError('MODEL_WEIGHTS_UNREADABLE', `Weights ${path} ${whyUnread(cause)}.`, {
+    throw new ModelError('MODEL_WEIGHTS_UNREADABLE', `weights ${path} ${whyUnread(cause)}.`, {
       cause,
       exitCode: ExitCode.missingInput,
     });
