@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { exportedFiles } from '../../src/export/export-run.js';
-import { figuresOf } from '../inference/figures.js';
 import { CommandLine, runCommandLine } from '../kit/command-line.js';
 import { failure } from '../kit/failure.js';
 import { type SmallRun, smallRun } from '../kit/small-run.js';
@@ -17,6 +16,7 @@ test('a network of its own gives the bits of one worker on three, after an inter
   const train = (name: string, workers: number) => [
     ...['train', small.runFile, '--workers', String(workers), '--set', `metadata.name=${name}`],
     ...['--set', 'spec.method=exchnet', '--set', 'spec.schedule.iterations=2'],
+    ...['--set', 'spec.schedule.epochs=1', '--set', 'spec.schedule.decayAfter=[1]'],
   ];
   const run = async (...args: string[]) => {
     const { exitCode, stderr, lines } = await runCommandLine(args, { cwd: small.folder });
@@ -24,12 +24,11 @@ test('a network of its own gives the bits of one worker on three, after an inter
     return lines;
   };
   await run(...train('one', 1));
-  const compared = ['--set', 'spec.operation.verification.rate=1'];
-  const first = new CommandLine([...train('three', 3), ...compared], { cwd: small.folder });
+  const first = new CommandLine(train('three', 3), { cwd: small.folder });
   await first.line('evaluated');
   first.kill('SIGINT');
   expect(await first.ended).toMatchObject({ exitCode: 75 });
-  await run(...train('three', 3), ...compared, '--resume');
+  await run(...train('three', 3), '--resume');
   const [one, three] = [await small.result('one'), await small.result('three')];
   const { weightsSha256, codesSha256, history } = one;
   expect(three).toMatchObject({ weightsSha256, codesSha256, history });
@@ -44,7 +43,5 @@ test('a network of its own gives the bits of one worker on three, after an inter
       /has the method exchnet, whose network has layers behind the backbone that --format onnx cannot hold; .*$/,
     ),
   );
-  const { mAP, tieAveragedMAP } = one;
-  expect(await figuresOf(small, 'three')).toEqual({ mAP, tieAveragedMAP });
   expect((await run('audit', 'runs/three')).at(-1)).toMatchObject({ weightsSha256, codesSha256 });
 });
