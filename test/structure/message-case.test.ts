@@ -20,6 +20,6 @@ test('the sentence of an error begins with a small letter: the program’s name 
 
 test('a capital is found, also behind a condition, and a name is none', () => {
   expect(capitalised("throw new RunError('RUN_LOST', 'The run is lost')")).toEqual(['The']);
-  expect(capitalised("fail(\n 'RUN_LOST',\n code === 1 ? `weights are lost` : 'x')")).toEqual(['Weights']);
+  expect(capitalised("fail(\n 'RUN_LOST',\n code === 1 ? `Weights are lost` : 'x')")).toEqual(['Weights']);
   expect(capitalised("new ModelError('MODEL_SHAPE', `BatchNorm moments`)")).toEqual([]);
 });
