@@ -142,6 +142,7 @@ function prepare(rows, imageSize) {
       anchors: bytes(indices),
       positives: bytes(indices),
       ownCodes: bytes(packCodes(databaseCodes.subarray(0, rows * bits), bits)),
+      exchangedParts: Buffer.alloc(0),
       compared: false,
     })),
   };
