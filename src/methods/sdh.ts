@@ -1,7 +1,7 @@
-import { CholeskyDecomposition, Matrix as LibraryMatrix } from 'ml-matrix';
 import { centredRows, featureMean, signs } from './hyperplanes.js';
 import { gram, type Matrix, times, transposed, transposedTimes, zeros } from './matrix.js';
 import type { FeatureHashing, FeatureTraining } from './method.js';
+import { ridgeSolver } from './ridge.js';
 
 /**
  * Supervised discrete hashing (Shen, Shen, Liu and Shen, 2015): codes B `[n, bits]` from which a linear classifier W
@@ -109,24 +109,13 @@ function classifierOf(codes: Matrix, labels: Int32Array, classCount: number, lam
       sums.data[k * classCount + label]! += codes.data[row * codes.columns + k]!;
     }
   });
-  return solverOf(gram(codes), lambda)(sums);
+  return ridgeSolver(gram(codes), lambda)(sums);
 }
 
 /** P = (φᵀφ + δI)⁻¹ φᵀB `[anchors + 1, bits]`, as a function of B: the first factor is always the same. */
 function ridge(kernel: Matrix, delta: number): (codes: Matrix) => Matrix {
-  const solve = solverOf(gram(kernel), delta);
+  const solve = ridgeSolver(gram(kernel), delta);
   return (codes) => solve(transposedTimes(kernel, codes));
-}
-
-/** Solves (A + weight·I) X = right for a symmetric A that is not negative. */
-function solverOf({ rows, columns, data }: Matrix, weight: number): (right: Matrix) => Matrix {
-  const matrix = LibraryMatrix.from1DArray(rows, columns, data);
-  for (let i = 0; i < rows; i++) matrix.set(i, i, matrix.get(i, i) + weight);
-  const decomposition = new CholeskyDecomposition(matrix);
-  return (right) => {
-    const solved = decomposition.solve(LibraryMatrix.from1DArray(right.rows, right.columns, right.data));
-    return { ...right, data: Float64Array.from(solved.to1DArray()) };
-  };
 }
 
 /** Rows whose distances to the anchors are computed at a time. */

@@ -10,7 +10,7 @@ export type SampledOutputs = (typeof sampledOutputs)[number];
 
 /**
  * V before the first step: as the publication of the method has it, random signs or 0 (method 6.12), or a code for each
- * class, from the mean of its features.
+ * class, from the mean of its features, to which the hash layer of a pretrained network is fitted.
  */
 export const firstCodes = ['published', 'class-means'] as const;
 export type FirstCodes = (typeof firstCodes)[number];

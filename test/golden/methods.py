@@ -5,7 +5,7 @@
 Inputs are generated from names, as support.ts does. NumPy's eigenvalue and singular value decompositions and its solver
 take the place of the project's; spectral hashing multiplies the eigenfunctions of all directions, as its authors'
 program does; SDH forms every matrix. ITQ's cases also have the codes of the classes' mean features, moved apart by the
-objective itself. Made with NumPy 2.4.
+objective itself, and the linear map that is nearest to them. Made with NumPy 2.4.
 """
 
 import json
@@ -102,7 +102,13 @@ def itq(X, Q, y, c, prefix):
         R = procrustes(V.T @ B)
         errors.append(((B - V @ R) ** 2).sum())
     means = np.array([X[y == k].mean(axis=0) for k in range(y.max() + 1)]).astype(np.float32)
-    return V @ R, (Q - mean) @ P @ R, {"errors": errors, "class_codes": rows(separate((means - mean) @ P @ R))}
+    B = separate((means - mean) @ P @ R)
+    # Least squares with δ|W|² as further rows; the column of ones has no weight there.
+    X1 = np.hstack([X, np.ones((len(X), 1))])
+    delta = 0.1 * ((X - mean) ** 2).sum() / X.shape[1]
+    extra = np.hstack([np.sqrt(delta) * np.eye(X.shape[1]), np.zeros((X.shape[1], 1))])
+    solution = np.linalg.lstsq(np.vstack([X1, extra]), np.vstack([B[y], np.zeros((X.shape[1], c))]), rcond=None)[0]
+    return V @ R, (Q - mean) @ P @ R, {"errors": errors, "class_codes": rows(B), "class_code_map": solution.tolist()}
 
 
 def separate(projected):

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { separateCodes } from '../../src/hashing/class-codes.js';
+import { classCodeMap } from '../../src/methods/class-code-map.js';
 import { classMeans } from '../../src/methods/class-means.js';
 import { gaussians } from '../../src/methods/gaussian.js';
 import { projections } from '../../src/methods/hyperplanes.js';
@@ -27,6 +28,8 @@ interface MethodsGolden {
     modes?: [direction: number, number: number][];
     errors?: number[];
     class_codes?: string[];
+    /** W, and b below it. */
+    class_code_map?: number[][];
     objectives?: number[];
   }[];
 }
@@ -97,6 +100,13 @@ test.each(named('itq'))('$prefix: codes of the classes’ mean features, moved a
   const start = hashing.hash(hashing.learn(given), means);
   const codes = await separateCodes(start, golden.c, new AbortController().signal);
   expect(codes).toEqual(codesFromStrings(golden.class_codes!));
+});
+
+test.each(named('itq'))('$prefix: the linear map that is nearest to the codes of the classes', (golden) => {
+  const { features, labels } = training(golden, settings);
+  const codes = codesFromStrings(golden.class_codes!);
+  const { weight, bias } = classCodeMap(features, golden.d, labels, codes, golden.c);
+  expect(relativeError([...weight, ...bias], golden.class_code_map!.flat())).toBeLessThan(1e-6);
 });
 
 test.each(named('sdh'))('$prefix: the objective after each update falls', async (golden) => {

@@ -3,6 +3,7 @@ import { MethodError } from '../../methods/error.js';
 import type { FeatureTraining, HashFunction } from '../../methods/method.js';
 import { featureMethod, type Method } from '../../methods/methods.js';
 import { methodRandom } from './method-random.js';
+import type { StartOutcome, StartTask } from './start-task.js';
 
 /** Codes to make from features. */
 export interface FeatureTask {
@@ -36,27 +37,32 @@ export async function makeFeatureCodes({
   return { hash: known, codes: hashing.hash(known, features) };
 }
 
+type OutcomeOf<Task> = Task extends FeatureTask ? FeatureOutcome : StartOutcome;
+
 /** What the thread answers: an outcome, or the code and sentence of a MethodError. */
 export type FeatureAnswer =
-  | { readonly outcome: FeatureOutcome }
+  | { readonly outcome: FeatureOutcome | StartOutcome }
   | { readonly code: string; readonly message: string };
 
 /**
- * The same in a thread of its own, because it takes minutes on a large dataset, in which a coordinator must renew its
- * lease. The features are moved to the thread.
- * @throws what `makeFeatureCodes` throws, and the signal's reason when aborted
+ * The same, or `makeStart`, in a thread of its own, because it takes minutes on a large dataset, in which a coordinator
+ * must renew its lease. The features are moved to the thread.
+ * @throws what these throw, and the signal's reason when aborted
  */
-export async function inFeatureThread(task: FeatureTask, signal: AbortSignal): Promise<FeatureOutcome> {
+export async function inFeatureThread<Task extends FeatureTask | StartTask>(
+  task: Task,
+  signal: AbortSignal,
+): Promise<OutcomeOf<Task>> {
   signal.throwIfAborted();
   const thread = new Worker(new URL('./feature-thread.js', import.meta.url), {
     workerData: task,
     transferList: [task.features.buffer],
   });
   const over = new AbortController();
-  return new Promise<FeatureOutcome>((resolve, reject) => {
+  return new Promise<OutcomeOf<Task>>((resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { signal: over.signal });
     thread.once('message', (answer: FeatureAnswer) => {
-      if ('outcome' in answer) resolve(answer.outcome);
+      if ('outcome' in answer) resolve(answer.outcome as OutcomeOf<Task>);
       else reject(new MethodError(answer.code as `METHOD_${string}`, answer.message));
     });
     thread.once('error', reject);

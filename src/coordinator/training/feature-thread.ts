@@ -1,10 +1,13 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { MethodError } from '../../methods/error.js';
-import { type FeatureAnswer, makeFeatureCodes } from './feature-task.js';
+import { type FeatureAnswer, type FeatureTask, makeFeatureCodes } from './feature-task.js';
+import { makeStart, type StartTask } from './start-task.js';
 
-/** The thread that makes codes of features. Its data is a FeatureTask; it sends one FeatureAnswer. */
+/** The thread that makes codes of features. Its data is a FeatureTask or a StartTask; it sends one FeatureAnswer. */
 
-const answer: FeatureAnswer = await makeFeatureCodes(workerData).then(
+const task = workerData as FeatureTask | StartTask;
+const making = 'method' in task ? makeFeatureCodes(task) : makeStart(task);
+const answer: FeatureAnswer = await making.then(
   (outcome) => ({ outcome }),
   (error) => {
     // The class of an error does not survive its way out of a thread.

@@ -1,6 +1,7 @@
 import type { RunPosition } from '../../checkpoint/manifest.js';
 import { KeyedRandom, Purpose } from '../../data/random.js';
 import { signCodes } from '../../hashing/codes.js';
+import type { LinearMap } from '../../methods/class-code-map.js';
 import type { HashFunction } from '../../methods/method.js';
 import { beginsWithoutCodes, storesOutputs } from '../../methods/methods.js';
 import { updateRunningStatistics } from '../../model/batch-norm-moments.js';
@@ -102,6 +103,13 @@ export class RunState {
     buffer.set(this.optimizer.buffer);
     this.weights = { ...this.weights, parameters };
     this.optimizer.buffer = buffer;
+  }
+
+  /** Replaces the hash layer's weight and bias, the last of the parameters, in place. */
+  setHashLayer({ weight, bias }: LinearMap): void {
+    const { parameters } = this.weights;
+    parameters.set(bias, parameters.length - bias.length);
+    parameters.set(weight, parameters.length - bias.length - weight.length);
   }
 
   /**

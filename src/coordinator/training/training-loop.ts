@@ -19,7 +19,7 @@ import { summaryOfCodes } from './adsh-codes.js';
 import { codeMakingOf } from './code-making-of.js';
 import { type DescribedStep, describeStep } from './describe-step.js';
 import { evaluateCodes } from './evaluation.js';
-import { classMeanCodes } from './first-codes.js';
+import { classMeanStart } from './first-codes.js';
 import { pairStep } from './pair-step.js';
 import type { RunState } from './run-state.js';
 import type { TrainingEvent } from './training-event.js';
@@ -73,7 +73,7 @@ export class TrainingLoop {
     const { spec, state } = this.options;
     state.moveTo(this.vectors());
     if (state.untrained === null && spec.operation.evaluation.untrained) await this.measureUntrained();
-    if (spec.firstCodes === 'class-means' && isUnset(state.codes)) await this.makeFirstCodes();
+    if (spec.firstCodes === 'class-means' && isUnset(state.codes)) await this.makeStart();
     while (state.position.iteration < spec.schedule.iterations) {
       if (state.position.phase === 'train') {
         if (spec.schedule.epochs > 0) await this.trainEpochs();
@@ -203,12 +203,17 @@ export class TrainingLoop {
     notify({ type: 'untrained.measured', figures: state.untrained });
   }
 
-  private async makeFirstCodes(): Promise<void> {
-    const { state, clock, notify } = this.options;
+  private async makeStart(): Promise<void> {
+    const { spec, state, clock, notify } = this.options;
     await this.options.beforeStep();
     const started = clock.nowMs();
     const context = { ...this.evaluationContext('features of the classes'), notify };
-    state.codes = await classMeanCodes(context, this.weights());
+    const { codes, hashLayer } = await classMeanStart(context, this.weights());
+    // Workers may still read the memory of the weights that they have encoded with.
+    state.moveTo(this.vectors());
+    // An untrained network has other features once batch normalisation sees batches, so its hash layer stays.
+    if (spec.model.weights !== null) state.setHashLayer(hashLayer);
+    state.codes = codes;
     state.seconds += (clock.nowMs() - started) / 1000;
   }
 
@@ -226,8 +231,10 @@ export class TrainingLoop {
   /** The weights as they are now. */
   private weights(): OutgoingWeights {
     const { term, state, spec, lane } = this.options;
-    const { position, weights } = state;
-    return new OutgoingWeights(term, position.globalStep, weights, spec.wire.precision, lane);
+    const { position, weights, codes } = state;
+    // A start from the features changes the weights before the first step.
+    const changes = Number(spec.firstCodes === 'class-means' && !isUnset(codes));
+    return new OutgoingWeights(term, position.globalStep + changes, weights, spec.wire.precision, lane);
   }
 
   /** Records the step's samples and gradient in the ledger. Call it before the state changes. */
