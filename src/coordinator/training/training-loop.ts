@@ -3,7 +3,7 @@ import type { Dataset } from '../../data/dataset.js';
 import type { TripletSampler } from '../../data/sampler.js';
 import { isUnset, unpackCodes } from '../../hashing/codes.js';
 import type { Ledger } from '../../ledger/ledger.js';
-import { imagesPerAnchor, pairLoss } from '../../methods/methods.js';
+import { imagesPerAnchor, networkHead, pairLoss } from '../../methods/methods.js';
 import type { ModelLayout } from '../../model/layout.js';
 import type { TrainingRunSpec } from '../../run/training-run.js';
 import { advance, evaluationIsDue, learningRateAt } from '../../schedule/schedule.js';
@@ -212,7 +212,7 @@ export class TrainingLoop {
     // Workers may still read the memory of the weights that they have encoded with.
     state.moveTo(this.vectors());
     // An untrained network has other features once batch normalisation sees batches, so its hash layer stays.
-    if (spec.model.weights !== null) state.setHashLayer(hashLayer);
+    if (spec.model.weights !== null && networkHead(spec.method) === 'pooled') state.setHashLayer(hashLayer);
     state.codes = codes;
     state.seconds += (clock.nowMs() - started) / 1000;
   }
