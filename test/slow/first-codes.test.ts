@@ -46,7 +46,7 @@ test('features that vary in fewer directions than the codes have bits end the ru
     cwd: small.folder,
   });
   expect(stderr).toBe(
-    'fcaenet: spec.firstCodes is class-means, but needs itq. The features of the 32 training images vary in 31 directions, but itq needs 40, as many as the codes have bits.\n',
+    'fcaenet: spec.firstCodes is class-means, which needs itq: the features of the 32 training images vary in 31 directions, but itq needs 40, as many as the codes have bits.\n',
   );
   expect(exitCode).toBe(65);
 });

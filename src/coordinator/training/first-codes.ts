@@ -25,6 +25,6 @@ export async function classMeanStart(
   const task = { features, dimension: featureDimension(spec), labels, classCount, bits: spec.bits };
   return inFeatureThread(task, signal).catch((error) => {
     if (!(error instanceof MethodError)) throw error;
-    throw new MethodError('METHOD_RANK', `spec.firstCodes is class-means, but needs itq. ${error.message}`);
+    throw new MethodError('METHOD_RANK', `spec.firstCodes is class-means, which needs itq: ${error.message}`);
   });
 }
