@@ -125,12 +125,15 @@ function theOneThatGoesOn(): RunDirectory {
       if (runName.test(name)) unreadable.push(error);
     }
   }
-  if (goingOn.length === 1) return goingOn[0]!;
+  // A killed coordinator leaves its socket behind. The lock of one that did not run for long looks abandoned.
+  const active = goingOn.filter(({ isLocked }) => isLocked);
+  if (active.length === 1) return active[0]!;
+  if (active.length === 0 && goingOn.length === 1) return goingOn[0]!;
   if (goingOn.length === 0 && unreadable.length > 0) throw unreadable[0];
-  const found = goingOn.map(({ path }) => basename(path)).join(', ');
+  const found = active.map(({ path }) => basename(path)).join(', ');
   throw new TransportError(
     'TRANSPORT_CONTROL_UNREACHABLE',
-    goingOn.length === 0
+    active.length === 0
       ? `no run is active in ${runsDirectory}; name one elsewhere with --run`
       : `several runs are active in ${runsDirectory} (${found}); name one with --run`,
   );

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
@@ -132,6 +132,11 @@ test('a run that goes on names the checkpoint from which it does, and watch says
     checkpoint: { name, ageSeconds: expect.any(Number) },
   });
   expect((checkpoint as { ageSeconds: number }).ageSeconds).toBeGreaterThan(0);
+  // What a killed coordinator of another run has left is no active run.
+  const left = join(run.folder, 'runs', 'left');
+  mkdirSync(left);
+  writeFileSync(join(left, 'control.sock'), '');
+  expect(await askRun(run.folder, 'status')).toMatchObject({ run: 'again' });
 
   // A coordinator that is killed says nothing.
   const watch = new CommandLine(['watch', 'again'], { cwd: run.folder });
