@@ -38,9 +38,9 @@ async function endWell(commands: readonly CommandLine[]): Promise<void> {
 }
 
 test('the workers of train are one worker among others, and a lost device and an interruption leave the bits', async () => {
-  const expected = await trainedAlone(small, 'one', 2);
+  const expected = await trainedAlone(small, 'one', 4);
   const port = await freePort();
-  const settings = settingsOf('together', 2, ['spec.operation.membership.minWorkers=2']);
+  const settings = settingsOf('together', 4, ['spec.operation.membership.minWorkers=2']);
   const first = train(port, settings);
   const other = elsewhere(port, 'elsewhere');
   const tooFew = 'this command starts only 1 worker of 2 processes, but the run waits until 2 have joined';
