@@ -19,7 +19,7 @@ export async function separateCodes(
 ): Promise<Int8Array<ArrayBuffer>> {
   checkBits(bits);
   const classes = Math.floor(start.length / bits);
-  checkLength('A matrix of class codes', start.length, classes * bits);
+  checkLength('a matrix of class codes', start.length, classes * bits);
   const codes = Int8Array.from(start);
   let hasChanged = classes > 1;
   while (hasChanged) {

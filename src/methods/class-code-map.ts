@@ -30,7 +30,7 @@ export function classCodeMap(
   classCodes: Int8Array,
   bits: number,
 ): LinearMap {
-  checkLength('A matrix of features', features.length, labels.length * dimension);
+  checkLength('a matrix of features', features.length, labels.length * dimension);
   const mean = featureMean(features, dimension);
   const gram = zeros(dimension, dimension);
   const products = zeros(dimension, bits);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { separateCodes } from '../../src/hashing/class-codes.js';
 import { classCodeMap } from '../../src/methods/class-code-map.js';
-import { classMeans } from '../../src/methods/class-means.js';
+import { ClassFeatureSums } from '../../src/methods/class-feature-means.js';
 import { gaussians } from '../../src/methods/gaussian.js';
 import { projections } from '../../src/methods/hyperplanes.js';
 import { findRotation, nearestOrthogonal } from '../../src/methods/itq.js';
@@ -96,8 +96,9 @@ test.each(named('itq'))('$prefix: the quantisation error after each iteration fa
 test.each(named('itq'))('$prefix: codes of the classes’ mean features, moved apart', async (golden) => {
   const hashing = await featureMethod('itq')!.load();
   const given = training(golden, settings);
-  const means = classMeans(given.features, golden.d, given.labels, golden.K);
-  const start = hashing.hash(hashing.learn(given), means);
+  const sums = new ClassFeatureSums(golden.d, golden.K);
+  sums.add(given.features, given.labels);
+  const start = hashing.hash(hashing.learn(given), sums.means());
   const codes = await separateCodes(start, golden.c, new AbortController().signal);
   expect(codes).toEqual(codesFromStrings(golden.class_codes!));
 });

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { atMost } from '../../clock.js';
 import type { Log } from '../../console/log.js';
 import type { Dataset } from '../../data/dataset.js';
 import { drawGallery, type GalleryRow } from '../../data/gallery-picture.js';
@@ -54,13 +55,8 @@ export class TensorboardGallery {
   };
 
   /** Waits until what was begun is written, but not for a disk that does not answer. */
-  async close(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, patienceMs);
-    });
-    await Promise.race([this.drawing, late]);
-    clearTimeout(timer);
+  close(): Promise<void> {
+    return atMost(patienceMs, this.drawing);
   }
 
   /** @param queryCodes ±1 `[queries, bits]` */

@@ -12,22 +12,15 @@ import {
  * @param images positions in the split
  * @returns `[images, dimension]`, in the order of `images`; rejects with the signal's reason when aborted
  */
-export async function encodeFeatures(
+export function encodeFeatures(
   context: EncodeContext,
   weights: OutgoingWeights,
   split: EncodeRequest['split'],
   images: Uint32Array,
   verification: EncodeRequest['verification'],
 ): Promise<Float32Array<ArrayBuffer>> {
-  const encoded = await encodeOnWorkers(context, weights, {
-    output: 'FEATURES',
-    split,
-    images,
-    bytesPerImage: 4 * featureDimension(context.spec),
-    implausible: refuseValues('feature', Number.isFinite, 'a finite number'),
-    verification,
-  });
-  return new Float32Array(encoded);
+  const request = { output: 'FEATURES', split, images, verification } as const;
+  return encodeFloats(context, weights, request, featureDimension(context.spec));
 }
 
 /**
@@ -35,19 +28,26 @@ export async function encodeFeatures(
  * @param images positions in the train split
  * @returns `[images, parts, width]`, in the order of `images`; rejects with the signal's reason when aborted
  */
-export async function encodeLocalFeatures(
+export function encodeLocalFeatures(
   context: EncodeContext,
   weights: OutgoingWeights,
   images: Uint32Array,
   verification: EncodeRequest['verification'],
 ): Promise<Float32Array<ArrayBuffer>> {
+  const request = { output: 'LOCAL_FEATURES', split: 'TRAIN', images, verification } as const;
+  return encodeFloats(context, weights, request, localFeatureSize(context.spec));
+}
+
+async function encodeFloats(
+  context: EncodeContext,
+  weights: OutgoingWeights,
+  request: Pick<EncodeRequest, 'output' | 'split' | 'images' | 'verification'>,
+  numbersPerImage: number,
+): Promise<Float32Array<ArrayBuffer>> {
   const encoded = await encodeOnWorkers(context, weights, {
-    output: 'LOCAL_FEATURES',
-    split: 'TRAIN',
-    images,
-    bytesPerImage: 4 * localFeatureSize(context.spec),
+    ...request,
+    bytesPerImage: 4 * numbersPerImage,
     implausible: refuseValues('feature', Number.isFinite, 'a finite number'),
-    verification,
   });
   return new Float32Array(encoded);
 }

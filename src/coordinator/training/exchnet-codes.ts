@@ -1,3 +1,4 @@
+import { ClassFeatureSums } from '../../methods/class-feature-means.js';
 import { anchorsAreMade } from '../../schedule/schedule.js';
 import { adshCodes } from './adsh-codes.js';
 import type { CodeMaking, CodesContext } from './code-making.js';
@@ -26,9 +27,7 @@ export const exchnetCodes: CodeMaking = {
 async function classFeatures(context: CodesContext): Promise<Float32Array<ArrayBuffer>> {
   const { spec, dataset, weights, state, notify } = context;
   const { labels } = dataset.train;
-  const size = localFeatureSize(spec);
-  const sums = new Float64Array(dataset.classNames.length * size);
-  const counts = new Int32Array(dataset.classNames.length);
+  const sums = new ClassFeatureSums(localFeatureSize(spec), dataset.classNames.length);
   for (let start = 0, job = 0; start < labels.length; start += imagesAtOnce, job++) {
     const count = Math.min(imagesAtOnce, labels.length - start);
     const images = Uint32Array.from({ length: count }, (_, i) => start + i);
@@ -37,11 +36,7 @@ async function classFeatures(context: CodesContext): Promise<Float32Array<ArrayB
     // Phases 0 and 1 of an iteration are the sampled images and the queries.
     const verification = { iteration: state.position.iteration, phase: 2 + job };
     const features = await encodeLocalFeatures({ ...context, onProgress }, weights, images, verification);
-    images.forEach((image, i) => {
-      const label = labels[image]!;
-      counts[label]!++;
-      for (let k = 0; k < size; k++) sums[label * size + k]! += features[i * size + k]!;
-    });
+    sums.add(features, labels.subarray(start, start + count));
   }
-  return Float32Array.from(sums, (sum, i) => sum / Math.max(1, counts[Math.floor(i / size)]!));
+  return sums.means();
 }

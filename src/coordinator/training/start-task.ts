@@ -1,6 +1,6 @@
 import { separateCodes } from '../../hashing/class-codes.js';
 import { classCodeMap, type LinearMap } from '../../methods/class-code-map.js';
-import { classMeans } from '../../methods/class-means.js';
+import { ClassFeatureSums } from '../../methods/class-feature-means.js';
 import { itq } from '../../methods/itq.js';
 import { publishedSettings } from '../../methods/settings.js';
 import { methodRandom } from './method-random.js';
@@ -35,8 +35,9 @@ export async function makeStart(task: StartTask): Promise<StartOutcome> {
   const { features, dimension, labels, classCount, bits } = task;
   const random = methodRandom(seedOfRotation);
   const hash = itq.learn({ ...task, settings: publishedSettings, random });
-  const means = classMeans(features, dimension, labels, classCount);
-  const ofClasses = await separateCodes(itq.hash(hash, means), bits, new AbortController().signal);
+  const sums = new ClassFeatureSums(dimension, classCount);
+  sums.add(features, labels);
+  const ofClasses = await separateCodes(itq.hash(hash, sums.means()), bits, new AbortController().signal);
   const codes = new Int8Array(labels.length * bits);
   labels.forEach((label, image) => {
     codes.set(ofClasses.subarray(label * bits, (label + 1) * bits), image * bits);

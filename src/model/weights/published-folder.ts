@@ -76,16 +76,16 @@ export function parsePublishedManifest(source: string, text: Buffer): PublishedM
 /**
  * Reads the weights that a manifest names, and compares them with its digest.
  * @param path of `weights.json`
- * @returns the path of the safetensors file, and its bytes
+ * @returns the path of the safetensors file, its bytes and their SHA-256
  * @throws ModelError `MODEL_WEIGHTS_UNREADABLE`, `MODEL_WEIGHTS_MANIFEST`, `MODEL_WEIGHTS_DIGEST` when the file is not
  * the one that was published
  */
-export async function readPublished(path: string): Promise<{ path: string; bytes: Buffer }> {
+export async function readPublished(path: string): Promise<{ path: string; bytes: Buffer; sha256: string }> {
   const { file } = parsePublishedManifest(path, await readWeights(path));
   const weights = join(dirname(path), file.name);
   const bytes = await readWeights(weights);
   const actual = createHash('sha256').update(bytes).digest('hex');
-  if (actual === file.sha256) return { path: weights, bytes };
+  if (actual === file.sha256) return { path: weights, bytes, sha256: actual };
   throw new ModelError(
     'MODEL_WEIGHTS_DIGEST',
     `${weights} has SHA-256 ${actual}, but ${quote(basename(path))} beside it says ${file.sha256}: one of the two was changed or is incomplete.`,

@@ -92,16 +92,17 @@ async function isDirectory(path: string): Promise<boolean> {
 }
 
 async function readSafetensorsWeights(path: string): Promise<StoredTensors> {
-  return tensorsIn(await readWeights(path), path);
+  const bytes = await readWeights(path);
+  return { tensors: tensorsIn(bytes, path), sha256: createHash('sha256').update(bytes).digest('hex') };
 }
 
 /** @throws ModelError the errors of `readPublished` and of safetensors files */
 async function readPublishedTensors(manifest: string): Promise<StoredTensors> {
-  const { path, bytes } = await readPublished(manifest);
-  return tensorsIn(bytes, path);
+  const { path, bytes, sha256 } = await readPublished(manifest);
+  return { tensors: tensorsIn(bytes, path), sha256 };
 }
 
-function tensorsIn(bytes: Buffer, path: string): StoredTensors {
+function tensorsIn(bytes: Buffer, path: string): Map<string, StoredTensor> {
   const tensors = new Map<string, StoredTensor>();
   const file = decodeSafetensors(bytes, path);
   for (const [name, { shape, data }] of Object.entries(file.tensors)) {
@@ -118,5 +119,5 @@ function tensorsIn(bytes: Buffer, path: string): StoredTensors {
       );
     }
   }
-  return { tensors, sha256: createHash('sha256').update(bytes).digest('hex') };
+  return tensors;
 }
