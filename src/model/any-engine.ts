@@ -118,7 +118,7 @@ export async function encodeImagesAnywhere(
   count: number,
 ): Promise<EncodedImages> {
   const { height, width } = network.layout;
-  checkElements('A batch of images', given.length, count * height * width * 3);
+  checkElements('a batch of images', given.length, count * height * width * 3);
   const oneCall = graphs(network);
   if (oneCall) return oneCall.encode(given, count);
   const images = normalizedImages(network, given);
@@ -147,7 +147,7 @@ export async function trainingOutputsAnywhere(
   count: number,
 ): Promise<Float32Array<ArrayBuffer>> {
   const { height, width } = network.layout;
-  checkElements('A batch of images', given.length, count * height * width * 3);
+  checkElements('a batch of images', given.length, count * height * width * 3);
   const oneCall = graphs(network);
   if (oneCall) return oneCall.trainingOutputs(given, count);
   const images = normalizedImages(network, given);

@@ -26,7 +26,7 @@ export function attentionMap(
 
 /** Mean over the channels of `[height, width, channels]`. */
 export function channelMean(features: Float32Array, map: Size, channels: number): Float64Array<ArrayBuffer> {
-  checkElements('A feature map', features.length, map.height * map.width * channels);
+  checkElements('a feature map', features.length, map.height * map.width * channels);
   const mean = new Float64Array(map.height * map.width);
   for (let pixel = 0, source = 0; pixel < mean.length; pixel++) {
     let sum = 0;

@@ -20,7 +20,7 @@ export interface EncodedImages {
  */
 export function encodeImages(network: Network, images: Float32Array, count: number): EncodedImages {
   const { height, width } = network.layout;
-  checkElements('A batch of images', images.length, count * height * width * 3);
+  checkElements('a batch of images', images.length, count * height * width * 3);
   let encoded: EncodedImages;
   tf.tidy(() => {
     const { u, pooled, local } = network.forwardEval(tf.tensor4d(images, [count, height, width, 3]));

@@ -19,7 +19,7 @@ export function erasingMask(
   erasing: ErasingSettings,
 ): Uint8Array<ArrayBuffer> {
   const { height, width } = image;
-  checkElements('An attention map', attention.length, height * width);
+  checkElements('an attention map', attention.length, height * width);
   const hot = new Uint8Array(attention.length);
   for (const pixel of hottestPixels(attention, erasing.regions)) hot[pixel] = 1;
 

@@ -235,15 +235,15 @@ function joined(first: Float32Array, second: Float32Array): Float32Array {
 /** Throws what `computeGradient` throws. */
 export function checkInput(network: Network, input: GradientInput<Float32Array | Uint8Array>): void {
   const { layout } = network;
-  if (input.gradient) checkElements('A gradient', input.gradient.length, layout.parameterCount);
+  if (input.gradient) checkElements('a gradient', input.gradient.length, layout.parameterCount);
   const { anchors, positives, labels, method, outputGradient, exchange } = input;
   const elements = labels.length * layout.height * layout.width * 3;
-  checkElements('A batch of anchors', anchors.length, elements);
+  checkElements('a batch of anchors', anchors.length, elements);
   if (usesPositives(method) !== (positives !== null)) {
     const problem = positives ? 'got positives it does not use' : 'needs positives and got none';
     throw new ModelError('MODEL_POSITIVES', `method ${method} ${problem}.`);
   }
-  if (positives) checkElements('A batch of positives', positives.length, elements);
+  if (positives) checkElements('a batch of positives', positives.length, elements);
   if ((layout.own !== null) !== (exchange !== undefined)) {
     const problem = exchange
       ? 'got an exchange of features it does not have'
@@ -252,6 +252,6 @@ export function checkInput(network: Network, input: GradientInput<Float32Array |
   }
   if (exchange) checkExchange(exchange, [layout.own!.parts, labels.length, layout.featureWidth]);
   if (outputGradient) {
-    checkElements('A gradient by outputs', outputGradient.length, labels.length * layout.bits);
+    checkElements('a gradient by outputs', outputGradient.length, labels.length * layout.bits);
   }
 }

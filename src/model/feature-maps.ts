@@ -17,7 +17,7 @@ export async function featureMapsOf(
   count: number,
 ): Promise<FeatureMaps> {
   const { height, width, trunk } = network.layout;
-  checkElements('A batch of images', pixels.length, count * height * width * 3);
+  checkElements('a batch of images', pixels.length, count * height * width * 3);
   const featureMap = tf.tidy(() => {
     const images = imageTensor(network, normalizeImages(pixels, trunk.preprocessing));
     return network.forwardEval(images).featureMap as Tensor4D;

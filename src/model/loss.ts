@@ -88,7 +88,7 @@ function distance(
   weight: number,
   total: Float64Array,
 ): { term: number; gradient: Float32Array<ArrayBuffer> } {
-  checkElements('The second branch of a triplet', other.length, u.length);
+  checkElements('the second branch of a triplet', other.length, u.length);
   const gradient = new Float32Array(u.length);
   let sum = 0;
   for (let i = 0; i < u.length; i++) {

@@ -89,9 +89,9 @@ export class Network {
   /** Copies these weights, in layout order. */
   setWeights(weights: WireWeights): void {
     const own = this.weights;
-    checkElements('A parameter vector', weights.parameters.length, own.parameters.length);
-    checkElements('A vector of running means', weights.mean.length, own.mean.length);
-    checkElements('A vector of running variances', weights.variance.length, own.variance.length);
+    checkElements('a parameter vector', weights.parameters.length, own.parameters.length);
+    checkElements('a vector of running means', weights.mean.length, own.mean.length);
+    checkElements('a vector of running variances', weights.variance.length, own.variance.length);
     if (weights.parameters instanceof Uint16Array) widen(weights.parameters, own.parameters);
     else own.parameters.set(weights.parameters);
     own.mean.set(weights.mean);

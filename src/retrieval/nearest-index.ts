@@ -63,7 +63,7 @@ export class NearestIndex {
     const { kernel, size, bits } = this;
     const words = wordsPerCode(bits);
     checkLength(
-      'A matrix of packed query codes',
+      'a matrix of packed query codes',
       queries.length,
       Math.max(row + 1, queries.length / words) * words,
     );

@@ -137,7 +137,7 @@ describe('a microbatch of exchnet', () => {
     [undefined, 'a network of method exchnet needs an exchange and got none.'],
     [
       { ...inputOf(0, null).exchange, kept: new Float32Array(2) },
-      'The exchange of a microbatch has 2 elements, expected ',
+      'the exchange of a microbatch has 2 elements, expected ',
     ],
   ])('refuses an exchange that does not fit', (exchange, message) =>
     withNetwork(async (network) => {

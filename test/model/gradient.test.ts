@@ -85,7 +85,7 @@ describe('the gradient of a microbatch', () => {
     const outputGradient = new Float32Array(3);
     await expect(gradientOf({ ...tinyPairInput('dsh', rows), outputGradient })).rejects.toMatchObject({
       code: 'MODEL_SHAPE',
-      message: `A gradient by outputs has 3 elements, expected ${rows * bits}.`,
+      message: `a gradient by outputs has 3 elements, expected ${rows * bits}.`,
     });
   });
 
@@ -129,7 +129,7 @@ describe('the gradient of a microbatch', () => {
       'MODEL_POSITIVES',
       'method baseline got positives it does not use.',
     ],
-    ['esrl', new Float32Array(7), 'MODEL_SHAPE', 'A batch of positives has 7 elements, expected '],
+    ['esrl', new Float32Array(7), 'MODEL_SHAPE', 'a batch of positives has 7 elements, expected '],
   ] as const)('of %s refuses positives that do not fit', async (method, positives, code, text) => {
     await expect(gradientOf({ ...tinyInput(method, rows), positives })).rejects.toMatchObject({
       code,
@@ -142,7 +142,7 @@ describe('the gradient of a microbatch', () => {
     expect(() => network.setWeights(weights)).toThrow(
       expect.objectContaining({
         code: 'MODEL_SHAPE',
-        message: `A vector of running means has 3 elements, expected ${tinyLayout.statisticsCount}.`,
+        message: `a vector of running means has 3 elements, expected ${tinyLayout.statisticsCount}.`,
       }),
     );
   });

@@ -77,6 +77,6 @@ export function checkExchange(
   shape: readonly [parts: number, rows: number, featureWidth: number],
 ): void {
   const elements = shape.reduce((product, extent) => product * extent, 1);
-  checkElements('The anchored features of a microbatch', anchors.length, elements);
-  checkElements('The exchange of a microbatch', kept.length, elements);
+  checkElements('the anchored features of a microbatch', anchors.length, elements);
+  checkElements('the exchange of a microbatch', kept.length, elements);
 }
