@@ -12,6 +12,8 @@ import { type CellState, stateOf } from './cell-state.js';
 export interface PlannedRun {
   readonly run: string;
   readonly state: CellState['kind'];
+  /** Why the state is `failed`, as a sentence; null in every other state. */
+  readonly reason: string | null;
   readonly steps: number;
   readonly trainedImages: number;
   readonly encodedImages: number;
@@ -30,9 +32,11 @@ export function planRuns(
     const work = countWork(spec, counts);
     const seconds = speed && computeSeconds(spec, work, speed, localWorkerCount(cell.run));
     const { steps, trainedImages, encodedImages } = work;
+    const state = stateOf(cell);
     return {
       run: cell.name,
-      state: stateOf(cell).kind,
+      state: state.kind,
+      reason: state.kind === 'failed' ? state.sentence : null,
       steps,
       trainedImages,
       encodedImages,
@@ -41,7 +45,10 @@ export function planRuns(
   });
 }
 
-/** `--plan`: a table on a terminal, otherwise a JSON line for each run and one for the sum of those without a result. */
+/**
+ * `--plan`: a table on a terminal with the reasons of failed runs below, otherwise a JSON line for each run and one for the
+ * sum of those without a result. A failed run is not counted: it does not run before its reason is gone.
+ */
 export async function showPlan(console: Console, runs: readonly PlannedRun[]): Promise<void> {
   const missing = runs.filter(({ state }) => state === 'absent' || state === 'begun');
   const sum = (value: (run: PlannedRun) => number) => missing.reduce((total, run) => total + value(run), 0);
@@ -58,11 +65,17 @@ export async function showPlan(console: Console, runs: readonly PlannedRun[]): P
   }
   const numbers = ['steps', 'images trained', 'images encoded', 'time'];
   const columns = ['run', 'state', ...numbers].map((title) => ({ title, isNumber: numbers.includes(title) }));
-  const figures = ({ steps, trainedImages, encodedImages, seconds }: Omit<PlannedRun, 'run' | 'state'>) => [
+  const figures = ({
+    steps,
+    trainedImages,
+    encodedImages,
+    seconds,
+  }: Omit<PlannedRun, 'run' | 'state' | 'reason'>) => [
     ...[steps, trainedImages, encodedImages].map((count) => count.toLocaleString('en-GB')),
     readableDuration(seconds),
   ];
   const rows = runs.map((run) => [run.run, run.state, ...figures(run)]);
   const last = [`${missing.length} of ${runs.length} to run`, '', ...figures(total)];
   await print(formatTable(columns, [...rows, last]));
+  for (const { run, reason } of runs) if (reason !== null) console.log.warn(`${run}: ${reason}`);
 }
