@@ -51,19 +51,17 @@ export async function evaluateRun(
       `the newest checkpoint of ${options.runDirectory} was written before ${lacks}, so there are no codes to evaluate; --resume goes on`,
     );
   }
-  let task: ProgressTask | null = null;
-  const onProgress = (done: number, total: number) => {
-    task ??= console.startTask({ name: 'queries', total, unit: 'images' });
-    task.update(done);
-    if (done === total) task.finish();
-  };
   return withLocalWorkers({ run, dataset, origin, what: 'evaluation', console }, async (surroundings) => {
     const { globalStep: step } = state.position;
     const weights = new OutgoingWeights(0, step, state.weights, spec.wire.precision);
-    const context = { ...surroundings, spec, dataset, term: 0, onProgress };
+    const contextOf = (split: string) => {
+      return { ...surroundings, spec, dataset, term: 0, onProgress: shownProgress(console, split) };
+    };
     // Those of the checkpoint may be of older weights.
-    if (networkMakesDatabase(spec.method)) state.codes = await databaseCodesOfNetwork(context, weights, null);
-    const { report, queryCodes } = await evaluateCodes(context, weights, state, null, null);
+    if (networkMakesDatabase(spec.method)) {
+      state.codes = await databaseCodesOfNetwork(contextOf('database'), weights, null);
+    }
+    const { report, queryCodes } = await evaluateCodes(contextOf('queries'), weights, state, null, null);
     const [database, queries] = [dataset.train.labels, dataset.test.labels];
     const { bits } = spec;
     const classCount = dataset.classNames.length;
@@ -76,4 +74,14 @@ export async function evaluateRun(
     const shares = nearestClasses(nearest, queries, database, classCount);
     return { step, report, classes: classFigures(report.perClassAP, queries, shares, dataset.classNames) };
   });
+}
+
+/** Shows how many images of a split have their codes. */
+function shownProgress(console: Console, split: string): (done: number, total: number) => void {
+  let task: ProgressTask | null = null;
+  return (done, total) => {
+    task ??= console.startTask({ name: split, total, unit: 'images' });
+    task.update(done);
+    if (done === total) task.finish();
+  };
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { networkMakesDatabase } from '../../src/methods/methods.js';
 import { CommandLine, runCommandLine } from '../kit/command-line.js';
 import { type SmallRun, smallRun } from '../kit/small-run.js';
 
@@ -27,7 +28,7 @@ async function train(name: string, method: string, workers: number, settings: re
   return result(name);
 }
 
-describe.each(['adsh', 'dpsh', 'dsh', 'hashnet', 'fph', 'exchnet'])(
+describe.each(['adsh', 'dpsh', 'dsh', 'hashnet', 'fph', 'exchnet'] as const)(
   '%s gives the bits of one worker',
   (method) => {
     let one: Awaited<ReturnType<typeof result>>;
@@ -80,6 +81,8 @@ describe.each(['adsh', 'dpsh', 'dsh', 'hashnet', 'fph', 'exchnet'])(
       expect(audit.at(-1)).toMatchObject({ weightsSha256, codesSha256, samples: 20 });
       const evaluation = await finished('evaluate', `runs/${method}-1`, '--workers', '1');
       expect(evaluation.find(({ message }) => message === 'evaluated')).toMatchObject({ mAP });
+      const tasks = new Set(evaluation.map(({ task }) => task));
+      expect(tasks.has('database')).toBe(networkMakesDatabase(method));
       await finished('estimate', small.runFile, ...flags('estimated', method));
     });
   },

@@ -7,7 +7,7 @@ import type { MeasuredRun } from '../reading/measured-run.js';
 import { figure, figures, type LegendEntry, notice, paragraph, type Section } from './parts.js';
 
 const meanings: Readonly<Record<string, string>> = {
-  similarity: 'how far outputs and database codes are from the similarity of their classes',
+  similarity: 'how far outputs are from the similarity of the images’ classes',
   quantisation: 'how far outputs are from −1 and 1',
   positive: 'how far an image’s output is from that of another image of its class',
   augmented: 'how far an image’s output is from that of its erased copy',
