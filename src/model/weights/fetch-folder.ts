@@ -50,7 +50,7 @@ export async function fetchPublishedFolder(
   }
   const weights = join(folder, file.name);
   const weightsUrl = new URL(file.name, source);
-  await download(weightsUrl.href, weights, { onProgress, signal, mostBytes: file.bytes });
+  await download(weightsUrl.href, weights, { onProgress, signal, wholeBytes: file.bytes });
   const actual = await digestOf(weights);
   if (actual !== file.sha256) {
     await disk.remove(folder);

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { dirname } from 'node:path';
-import { EnvHttpProxyAgent, interceptors, request } from 'undici';
+import { EnvHttpProxyAgent } from 'undici';
 import { disk } from '../../disk/disk.js';
 import { ExitCode } from '../../errors.js';
 import { ModelError } from '../error.js';
 import type { PublishedWeights } from './catalogue.js';
+import { requestFollowing } from './redirects.js';
 
 export interface FetchOptions {
   /** Called with the bytes so far and the total bytes; undefined when the server does not say. */
@@ -19,7 +20,6 @@ const silenceMs = 60_000;
  * (https://github.com/nodejs/undici/issues/5360). So they are many, and `fetch`, which lets none wait, is not used.
  */
 const waitingBytes = 64 * 2 ** 20;
-const mostRedirects = 10;
 
 /**
  * Downloads published weights to `path`, unless the right file is already there. The bytes go to `path.partial` first,
@@ -66,7 +66,7 @@ export async function holdsPublished(path: string, { sha256 }: PublishedWeights)
 
 /**
  * Appends the missing part of a file to `partial`.
- * @param limits `mostBytes`: the largest file that is accepted
+ * @param limits `mostBytes`: the largest file that is accepted; `wholeBytes`: the file's size, where it is known
  * @throws ModelError `MODEL_WEIGHTS_FETCH`
  */
 export async function download(
@@ -75,8 +75,9 @@ export async function download(
   {
     onProgress = () => {},
     signal,
-    mostBytes = Number.POSITIVE_INFINITY,
-  }: FetchOptions & { readonly mostBytes?: number },
+    wholeBytes,
+    mostBytes = wholeBytes ?? Number.POSITIVE_INFINITY,
+  }: FetchOptions & { readonly mostBytes?: number; readonly wholeBytes?: number },
 ): Promise<void> {
   const fail = (reason: string, cause?: unknown) =>
     new ModelError('MODEL_WEIGHTS_FETCH', `${url} cannot be downloaded: ${reason}.`, {
@@ -91,19 +92,20 @@ export async function download(
   );
   const proxies = openProxies(fail);
   try {
-    const { statusCode, headers, body } = await request(url, {
-      dispatcher: proxies.compose(interceptors.redirect({ maxRedirections: mostRedirects })),
+    const options = {
+      dispatcher: proxies,
       highWaterMark: waitingBytes,
       signal: signal ? AbortSignal.any([signal, silence.signal]) : silence.signal,
       // Uncompressed: a compressed transfer could not be continued.
       headers: { 'accept-encoding': 'identity', ...(already > 0 && { range: `bytes=${already}-` }) },
-    });
+    };
+    const { statusCode, headers, body } = await requestFollowing(url, options, fail);
     // The file is already complete. Its digest decides.
     if (statusCode === 416 && already > 0) return;
     if (statusCode !== 200 && statusCode !== 206) throw fail(`the server answered ${statusCode}`);
     const begin = statusCode === 206 ? already : 0;
     const length = headers['content-length'];
-    const total = length === undefined ? undefined : begin + Number(length);
+    const total = length === undefined ? wholeBytes : begin + Number(length);
     let done = begin;
     const file = await disk.open(partial, begin > 0 ? 'a' : 'w');
     try {
