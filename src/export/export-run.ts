@@ -10,7 +10,7 @@ import { encodeOnnxNetwork } from './graph/onnx.js';
 import { encodeTfjsNetwork } from './graph/tfjs.js';
 import { modelCardFile } from './model-card.js';
 import { type ExportedNetwork, stateDictionary } from './network.js';
-import { networkOfRun, refuseOwnLayers } from './network-of-run.js';
+import { networkOfRun } from './network-of-run.js';
 
 const networkFiles: Readonly<
   Record<Exclude<ExportFormat, 'faiss' | 'npy'>, (network: ExportedNetwork) => ExportedFile[]>
@@ -47,12 +47,7 @@ export async function exportedFiles(
     if (format === 'faiss') return faissFiles(codes!);
     if (format === 'npy') return arrayFiles(codes!);
     const remedy = `--format ${format} needs a method that trains the network, and faiss and npy export the codes`;
-    const network = networkOfRun(run, remedy);
-    if (format === 'onnx' || format === 'tfjs') {
-      const others = 'safetensors and torch export its tensors, and faiss and npy the codes';
-      refuseOwnLayers(run, `--format ${format} cannot hold`, others);
-    }
-    return networkFiles[format](network);
+    return networkFiles[format](networkOfRun(run, remedy));
   });
   // Two formats may have the same table.
   const unique = [...new Map(files.map((file) => [file.name, file])).values()];

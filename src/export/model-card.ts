@@ -1,7 +1,16 @@
 import type { PictureList } from '../data/picture-list.js';
 import type { TrainedRun } from '../inference/trained-run.js';
-import { featureMethod } from '../methods/methods.js';
+import type { TrainedMethod } from '../methods/method.js';
+import {
+  featureMethod,
+  learnsDatabase,
+  type Method,
+  networkMakesDatabase,
+  pairLoss,
+} from '../methods/methods.js';
+import { type MethodSettings, methodSettings } from '../methods/settings.js';
 import { describePreprocessing } from '../model/preprocess.js';
+import type { TrainingRunSpec } from '../run/training-run.js';
 import { version } from '../run/version.js';
 import type { ExportedFile } from './files.js';
 
@@ -75,9 +84,12 @@ export function cardSections(run: TrainedRun, pictures: PictureList | null): str
             'learning rate',
             `${schedule.learningRate}, times ${schedule.decayFactor} after iterations ${schedule.decayAfter.join(', ') || 'none'}`,
           ],
-          ['γ, α, β', `${spec.loss.gamma}, ${spec.loss.alpha}, ${spec.loss.beta}`],
+          ...(pairLoss(spec.method) === null
+            ? [['γ, α, β', `${spec.loss.gamma}, ${spec.loss.alpha}, ${spec.loss.beta}`]]
+            : []),
         ] as [string, string][])
       : []),
+    ...ownSettings(spec),
     ['seed', String(spec.seed)],
     ['checkpoint', `${run.checkpoint}, after ${run.step} steps`],
     ['trained by', `fcaenet ${run.version ?? '(version not recorded)'}, exported by ${version}`],
@@ -99,8 +111,8 @@ export function cardSections(run: TrainedRun, pictures: PictureList | null): str
           ],
         ];
   return [
-    `${layout.trunk.title} with a hash layer: it gives an image a code of ${spec.bits} bits. Images of the same fine-grained`,
-    'class should have codes with a small Hamming distance.',
+    `${layout.trunk.title} with ${isTrained ? behindTrunk[layout.head.name] : 'a hash function of its features'}: it gives an image a code of`,
+    `${spec.bits} bits. Images of the same fine-grained class should have codes with a small Hamming distance.`,
     '',
     '## Data',
     '',
@@ -117,10 +129,34 @@ export function cardSections(run: TrainedRun, pictures: PictureList | null): str
     '## Limits',
     '',
     '- The figures are of the test split of the dataset above. Images of other cameras, places or classes were not measured.',
-    '- The database has codes of the training images, which the method learned. Codes of other images come from the network.',
+    `- ${sourceOfCodes(spec.method)}`,
     '- A code says nothing about whether an image belongs to any of the classes.',
     '- Another engine computes outputs with other rounding. A bit whose output is next to 0 may differ.',
   ];
+}
+
+const behindTrunk: Readonly<Record<TrainedMethod['head'], string>> = {
+  pooled: 'a hash layer',
+  pyramids: 'two pyramids of features and a hash layer',
+  parts: 'branches of local features and a hash layer',
+};
+
+/** What a run file may set for the method alone. */
+function ownSettings(spec: TrainingRunSpec): [string, string][] {
+  const group = Object.keys(methodSettings).find((name) => name === spec.method);
+  if (group === undefined) return [];
+  const settings = Object.entries(spec[group as keyof MethodSettings]);
+  const text = settings.map(([name, value]) => `${name} ${value}`).join(', ');
+  return [[`settings of ${group}`, text]];
+}
+
+function sourceOfCodes(method: Method): string {
+  if (learnsDatabase(method)) {
+    return 'The database has codes of the training images, which the method learned. Codes of other images come from the network.';
+  }
+  return networkMakesDatabase(method)
+    ? 'The codes of the training images and of all others come from the network.'
+    : 'The codes of all images come from a hash function that was learned from features of the training images.';
 }
 
 function fitting(crop: 'none' | 'random-resized', imageSize: number): string {

@@ -29,6 +29,7 @@ export function networkOfRun(run: TrainedRun, remedy: string): ExportedNetwork {
     metadata: {
       run: run.name,
       checkpoint: run.checkpoint,
+      method: spec.method,
       backbone: spec.model.backbone,
       width: String(spec.model.width),
       bits: String(spec.bits),
@@ -36,22 +37,4 @@ export function networkOfRun(run: TrainedRun, remedy: string): ExportedNetwork {
       preprocessing: describePreprocessing(layout.trunk.preprocessing),
     },
   };
-}
-
-/**
- * Rejects a network with layers between the backbone and the hash layer.
- * @param refusal what is not possible with these layers: the end of a clause
- * @param remedy what to do instead: the end of the error's sentence
- * @throws ExportError `EXPORT_METHOD`
- */
-export function refuseOwnLayers(
-  { spec, layout, directory }: TrainedRun,
-  refusal: string,
-  remedy: string,
-): void {
-  if (layout.head.name === 'pooled') return;
-  throw new ExportError(
-    'EXPORT_METHOD',
-    `${directory} has the method ${spec.method}, whose network has layers behind the backbone that ${refusal}; ${remedy}`,
-  );
 }

@@ -11,7 +11,7 @@ import { RunDirectory } from '../run/run-directory.js';
 import { ExportError } from './error.js';
 import type { ExportedFile } from './files.js';
 import { stateDictionary } from './network.js';
-import { networkOfRun, refuseOwnLayers } from './network-of-run.js';
+import { networkOfRun } from './network-of-run.js';
 import { publishedCard } from './published-card.js';
 import { missingFiles, writeFiles } from './write.js';
 
@@ -75,7 +75,6 @@ function publishedFiles(
   license: string,
 ): { files: ExportedFile[]; manifest: PublishedManifest } {
   const network = networkOfRun(run, 'publish a run of a method that trains the network');
-  refuseOwnLayers(run, 'published weights cannot hold', 'export --format safetensors writes its tensors');
   const pieces = encodeSafetensors(stateDictionary(network), { ...network.metadata, format: 'pt' });
   const digest = createHash('sha256');
   for (const piece of pieces) digest.update(piece);

@@ -24,7 +24,7 @@ export function publishedCard(
     `# ${run.name}`,
     '',
     ...cardSections(run, pictures),
-    '- A run that starts from these weights takes the backbone. Its hash layer starts untrained.',
+    '- A run that starts from these weights takes the backbone. The layers behind it start as without these weights.',
     '',
     '## How to use',
     '',
@@ -72,44 +72,64 @@ function metadataOf({ name, spec, evaluated }: TrainedRun, license: string): obj
   };
 }
 
-function usage({ spec, layout }: TrainedRun, file: string): string[] {
-  const { backbone, imageSize } = spec.model;
-  const isResnet = layout.trunk.naming === 'torchvision';
-  const fence = '```';
+function usage(run: TrainedRun, file: string): string[] {
+  const { model } = run.spec;
   return [
-    `The input is ${imageSize} × ${imageSize} pixels, prepared as the table above says. Bit k of a code is 1 where output k is 0 or`,
+    `The input is ${model.imageSize} × ${model.imageSize} pixels, prepared as the table above says. Bit k of a code is 1 where output k is 0 or`,
     'more. Compare codes by their Hamming distance.',
     '',
-    ...(isResnet
-      ? [
-          'With torchvision:',
-          '',
-          `${fence}python`,
-          'from safetensors.torch import load_file',
-          `from torchvision.models import ${backbone}`,
-          '',
-          `network = ${backbone}(num_classes=${spec.bits})`,
-          `network.load_state_dict(load_file("${file}"))`,
-          'network.eval()',
-          'bits = network(images) >= 0  # images: float32 [n, 3, height, width], normalised',
-          fence,
-        ]
-      : [
-          `\`safetensors.torch.load_file("${file}")\` reads the tensors in PyTorch. They have the names of Keras's layers and`,
-          "PyTorch's shapes. torchvision has no MobileNetV1. The documentation of fcaenet has a module for them on its page",
-          '“Use it from Python”.',
-        ]),
+    ...usageInPyTorch(run, file),
     '',
     `With fcaenet, to start a run from the backbone (this folder has \`${manifestName}\`):`,
     '',
     `${fence}yaml`,
     'spec:',
     '  model:',
-    `    backbone: ${backbone}`,
-    ...(isResnet ? [] : [`    width: ${spec.model.width}`]),
+    `    backbone: ${model.backbone}`,
+    ...(isResnet(run) ? [] : [`    width: ${model.width}`]),
     '    weights: path/of/this/folder',
     fence,
   ];
+}
+
+const fence = '```';
+
+function usageInPyTorch(run: TrainedRun, file: string): string[] {
+  const { bits, method, model } = run.spec;
+  const reads = `\`safetensors.torch.load_file("${file}")\` reads the tensors in PyTorch.`;
+  const names = isResnet(run)
+    ? "Those of the backbone have torchvision's names."
+    : "They have the names of Keras's layers and PyTorch's shapes.";
+  if (run.layout.head.name !== 'pooled') {
+    return [
+      `${reads} ${names}`,
+      `The network of \`${method}\` has layers behind the backbone. The documentation of fcaenet says on its page “Export” what`,
+      'they compute.',
+    ];
+  }
+  if (!isResnet(run)) {
+    return [
+      `${reads} ${names}`,
+      'torchvision has no MobileNetV1. The documentation of fcaenet has a module for it on its page “Use it from Python”.',
+    ];
+  }
+  return [
+    'With torchvision:',
+    '',
+    `${fence}python`,
+    'from safetensors.torch import load_file',
+    `from torchvision.models import ${model.backbone}`,
+    '',
+    `network = ${model.backbone}(num_classes=${bits})`,
+    `network.load_state_dict(load_file("${file}"))`,
+    'network.eval()',
+    'bits = network(images) >= 0  # images: float32 [n, 3, height, width], normalised',
+    fence,
+  ];
+}
+
+function isResnet({ layout }: TrainedRun): boolean {
+  return layout.trunk.naming === 'torchvision';
 }
 
 function round(value: number): number {

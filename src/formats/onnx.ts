@@ -59,7 +59,7 @@ message TensorShapeProto {
 export const onnxModel = protobuf.parse(source, { keepCase: true }).root.lookupType('ModelProto');
 
 /** Numbers of element types. */
-const onnxTypes = { float32: 1, uint8: 2, int64: 7 } as const;
+export const onnxTypes = { float32: 1, uint8: 2, int64: 7 } as const;
 export type OnnxType = keyof typeof onnxTypes;
 
 export interface OnnxNode {

@@ -48,11 +48,17 @@ const smallResnet: Trunk = {
   ],
 };
 
-/** A network of each family. */
-export const exportedLayouts: Readonly<Record<'resnet' | 'mobilenet', NetworkLayout>> = {
+const mobilenet = trunkOf('mobilenet_v1', 0.25);
+const threeParts = { parts: 3, terms: [] };
+
+/** A network of each family, and of each head. */
+export const exportedLayouts = {
   resnet: describeNetwork(smallResnet, size),
-  mobilenet: describeNetwork(trunkOf('mobilenet_v1', 0.25), size),
-};
+  mobilenet: describeNetwork(mobilenet, size),
+  pyramids: describeNetwork(mobilenet, size, 'pyramids'),
+  parts: describeNetwork(smallResnet, size, threeParts),
+  'parts of a MobileNet': describeNetwork(mobilenet, size, threeParts),
+} as const satisfies Readonly<Record<string, NetworkLayout>>;
 
 /** A network with weights that no layer hides. */
 export function exportedNetwork(layout: NetworkLayout): ExportedNetwork {

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { onnxModel } from '../../src/formats/onnx.js';
+import { onnxModel, onnxTypes } from '../../src/formats/onnx.js';
 
 interface Attribute {
   readonly name: string;
@@ -16,7 +16,12 @@ interface Node {
 interface Model {
   readonly graph: {
     readonly node: readonly Node[];
-    readonly initializer: readonly { name: string; dims: number[]; raw_data: Uint8Array }[];
+    readonly initializer: readonly {
+      name: string;
+      dims: number[];
+      data_type: number;
+      raw_data: Uint8Array;
+    }[];
     readonly input: readonly { name: string }[];
     readonly output: readonly { name: string }[];
   };
@@ -30,8 +35,11 @@ export function runOnnx(bytes: Uint8Array, images: tf.Tensor4D): Record<string, 
     arrays: true,
   }) as Model;
   const values = new Map<string, tf.Tensor>([[graph.input[0]!.name, images]]);
-  for (const { name, dims, raw_data } of graph.initializer) {
-    values.set(name, tf.tensor(new Float32Array(Uint8Array.from(raw_data).buffer), dims));
+  for (const { name, dims, data_type, raw_data } of graph.initializer) {
+    const { buffer } = Uint8Array.from(raw_data);
+    const isInteger = data_type === onnxTypes.int64;
+    const data = isInteger ? Array.from(new BigInt64Array(buffer), Number) : new Float32Array(buffer);
+    values.set(name, tf.tensor(data, dims));
   }
   for (const node of graph.node) {
     const inputs = node.input.map((name) => values.get(name)!);
@@ -83,6 +91,19 @@ const operators: Readonly<Record<string, Operator>> = {
     return toNchw(tf.maxPool(padded, kernel_shape!.ints[0]!, strides!.ints[0]!, 'valid'));
   },
   GlobalAveragePool: ([x]) => tf.mean(x!, [2, 3], true),
+  Slice: ([x, starts, ends, axes]) => {
+    const [begin, size] = [x!.shape.map(() => 0), [...x!.shape]];
+    const [from, to] = [starts!.dataSync(), ends!.dataSync()];
+    axes!.dataSync().forEach((axis, index) => {
+      begin[axis] = from[index]!;
+      size[axis] = to[index]! - from[index]!;
+    });
+    return tf.slice(x!, begin, size);
+  },
+  Concat: (inputs, { axis }) => tf.concat(inputs, axis!.i),
+  Reshape: ([x, shape]) => tf.reshape(x!, [...shape!.dataSync()]),
+  MatMul: ([x, y]) => tf.matMul(x!, y!),
+  ReduceSum: ([x, axes], { keepdims }) => tf.sum(x!, [...axes!.dataSync()], keepdims!.i === 1),
   Flatten: ([x]) => tf.reshape(x!, [x!.shape[0]!, -1]),
   Gemm: ([x, weight, bias], { transB }) =>
     tf.add(tf.matMul(x as tf.Tensor2D, weight as tf.Tensor2D, false, transB!.i === 1), bias!),

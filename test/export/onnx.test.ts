@@ -1,10 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { encodeOnnxNetwork } from '../../src/export/graph/onnx.js';
+import { networkOperations } from '../../src/export/graph/operations.js';
 import { encodeImages } from '../../src/model/encode.js';
 import { Network } from '../../src/model/network.js';
 import { normalizeImages } from '../../src/model/preprocess.js';
 import { relativeError } from '../golden/support.js';
+import { failure } from '../kit/failure.js';
 import { useEngine } from '../model/engine.js';
 import { exportedLayouts, exportedNetwork, exportedPictures } from './networks.js';
 import { runOnnx } from './onnx-interpreter.js';
@@ -32,3 +34,15 @@ test.each(Object.entries(exportedLayouts))(
     expect(Array.from(outputs.bits!.dataSync())).toEqual(Array.from(u, (value) => Number(value >= 0)));
   },
 );
+
+test('a network with a tensor that the graph does not take is refused', () => {
+  const { parameters, ...rest } = exportedLayouts.resnet;
+  const own = { ...parameters[0]!, name: 'attention.weight' };
+  const layout = { ...rest, parameters: [...parameters.slice(0, -2), own, ...parameters.slice(-2)] };
+  expect(() => networkOperations(layout)).toThrow(
+    failure(
+      'EXPORT_METHOD',
+      'the network has the tensor attention.weight of a layer that the formats onnx and tfjs cannot hold; safetensors and torch export its tensors',
+    ),
+  );
+});

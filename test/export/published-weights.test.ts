@@ -43,6 +43,29 @@ test.each(backbones)('the exported network of %s is read back bit for bit', asyn
   });
 });
 
+test.each([
+  ['pyramids', 'pyramids'],
+  ['branches of parts', { parts: 2, terms: [] }],
+] as const)(
+  'a run starts from the backbone of an exported network that has %s behind it',
+  async (_, head) => {
+    const settings = { backbone: 'mobilenet_v1', width: 0.25, bits: 12, imageSize: 64 } as const;
+    const own = describeModel(settings, head);
+    const weights = weightsOf(own);
+    const path = join(temporaryDirectory(), 'network.safetensors');
+    const pieces = encodeSafetensors(stateDictionary({ layout: own, weights, metadata: {} }));
+    for (const piece of pieces) writeFileSync(path, piece, { flag: 'a' });
+    for (const layout of [describeModel(settings), own]) {
+      const read = await load(layout, path);
+      const { offset } = layout.parameters[layout.trunkParts.parameters]!;
+      expect(isEqual(read.parameters.subarray(0, offset), weights.parameters.subarray(0, offset))).toBe(true);
+    }
+    const { values } = await inspectWeights(path);
+    const trunk = describeModel(settings);
+    expect(values).toBe(trunk.parameters.at(-2)!.offset + 2 * trunk.statisticsCount);
+  },
+);
+
 test('a folder of published weights with another file than its manifest says is refused', async () => {
   const folder = join(temporaryDirectory(), 'published');
   mkdirSync(folder);

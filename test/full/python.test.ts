@@ -37,9 +37,11 @@ async function answer(program: string, ...args: string[]): Promise<unknown> {
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'fcaenet-python-'));
   await command('dataset', 'make', 'data/synthetic', '--species', '4', '--train', '8', '--test', '4');
-  for (const [name, backbone] of [
-    ['quick', 'mobilenet_v1'],
-    ['resnet', 'resnet18'],
+  for (const [name, backbone, method] of [
+    ['quick', 'mobilenet_v1', 'fcaenet'],
+    ['resnet', 'resnet18', 'fcaenet'],
+    ['fph', 'mobilenet_v1', 'fph'],
+    ['exchnet', 'resnet18', 'exchnet'],
   ] as const) {
     const run = {
       apiVersion: 'fcaenet.dev/v1',
@@ -47,6 +49,7 @@ beforeAll(async () => {
       metadata: { name },
       spec: {
         preset: 'quick',
+        method,
         bits: 12,
         dataset: { path: 'data/synthetic', sampleSize: 16 },
         model: { backbone, ...(backbone === 'resnet18' && { width: 1 }) },
@@ -73,7 +76,7 @@ describe('docs/python.md', () => {
   }
 });
 
-describe.each(['quick', 'resnet'])('the network of %s', (name) => {
+describe.each(['quick', 'resnet', 'fph', 'exchnet'])('the network of %s', (name) => {
   test.skipIf(withoutPackages)(`has the bits of fcaenet in ONNX Runtime${withoutPackages}`, async () => {
     const run = await readTrainedRun(inFolder('runs', name));
     const network = await TrainedNetwork.load(run);
@@ -98,7 +101,9 @@ describe.each(['quick', 'resnet'])('the network of %s', (name) => {
     expect((checked as { equal: number }).equal).toBeGreaterThanOrEqual(0.999);
     expect((checked as { difference: number }).difference).toBeLessThan(1e-4);
   });
+});
 
+describe.each(['quick', 'resnet'])('the network of %s', (name) => {
   test.skipIf(withoutTorch)(`is the same in PyTorch, by the program of the page${withoutTorch}`, async () => {
     const program = programs.find((each) => each.program.includes(`runs/${name}/export/network.pt`))!.program;
     const checked = await answer(`${program}\n${torchCheck}`, name);

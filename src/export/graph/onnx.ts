@@ -5,7 +5,8 @@ import { scalings } from '../../model/preprocess.js';
 import { torchShape, toTorchOrder } from '../../model/torch-order.js';
 import { version } from '../../run/version.js';
 import { type ExportedNetwork, valuesOf } from '../network.js';
-import { type NetworkOperation, networkInput, networkOperations, networkOutput } from './operations.js';
+import { type Extents, type NetworkOperation, networkInput, networkOutput } from './operation.js';
+import { networkOperations } from './operations.js';
 
 /** Of 2022: runtimes since ONNX Runtime 1.14 have it, and no operation below has changed since. */
 const operatorSet = 18;
@@ -118,6 +119,26 @@ class Writer {
       case 'add':
         this.node('Add', name, [input, operation.other]);
         break;
+      case 'multiply':
+        this.node('Mul', name, [input, operation.other]);
+        break;
+      case 'slice': {
+        const { begin, size } = operation;
+        const [from, extents] = [channelsFirst(begin), channelsFirst(size)];
+        const ends = from.map((first, axis) => first + extents[axis]!);
+        this.node('Slice', name, [
+          input,
+          this.integers(`${name}.starts`, from),
+          this.integers(`${name}.ends`, ends),
+          this.integers('channelsHeightAndWidth', [1, 2, 3]),
+        ]);
+        break;
+      }
+      case 'concatenate':
+        this.node('Concat', name, [input, ...operation.others], {
+          axis: operation.along === 'rows' ? 0 : 1,
+        });
+        break;
       case 'mean':
         this.node('GlobalAveragePool', `${name}.pooled`, [input]);
         this.node('Flatten', name, [`${name}.pooled`]);
@@ -127,6 +148,9 @@ class Writer {
           transB: 1,
         });
         break;
+      case 'denseOverParts':
+        this.denseOverParts(operation);
+        break;
     }
   }
 
@@ -134,6 +158,19 @@ class Writer {
     this.node('GreaterOrEqual', 'signs', [networkOutput, this.scalar('zero', 0)]);
     // 2 is uint8.
     this.node('Cast', 'bits', ['signs'], { to: 2 });
+  }
+
+  private denseOverParts(operation: NetworkOperation & { readonly kind: 'denseOverParts' }): void {
+    const { name, input, parts, width, weight, bias } = operation;
+    const values = valuesOf(this.network, weight);
+    const byPart = this.constant(weight.name, values, [parts, width, bias.size]);
+    const shape = this.integers(`${name}.shape`, [parts, -1, width]);
+    this.node('Reshape', `${name}.parts`, [input, shape]);
+    this.node('MatMul', `${name}.products`, [`${name}.parts`, byPart]);
+    this.node('ReduceSum', `${name}.sum`, [`${name}.products`, this.integers('parts.axis', [0])], {
+      keepdims: 0,
+    });
+    this.node('Add', name, [`${name}.sum`, this.parameter(bias)]);
   }
 
   private node(
@@ -150,12 +187,21 @@ class Writer {
   }
 
   private scalar(name: string, value: number): string {
-    if (this.initializers.some((each) => each.name === name)) return name;
     return this.constant(name, Float32Array.of(value), []);
   }
 
-  private constant(name: string, data: Float32Array, shape: readonly number[]): string {
-    this.initializers.push({ name, shape, data });
+  private integers(name: string, values: readonly number[]): string {
+    return this.constant(name, BigInt64Array.from(values, BigInt), [values.length]);
+  }
+
+  /** Operations may share a constant: those of one name are equal. */
+  private constant(name: string, data: OnnxTensor['data'], shape: readonly number[]): string {
+    if (!this.initializers.some((each) => each.name === name)) this.initializers.push({ name, shape, data });
     return name;
   }
+}
+
+/** Of a map's axes. */
+function channelsFirst({ height, width, channels }: Extents): number[] {
+  return [channels, height, width];
 }

@@ -9,7 +9,8 @@ import { statisticsOf } from '../../model/placement.js';
 import { normalizeImages } from '../../model/preprocess.js';
 import { version } from '../../run/version.js';
 import { type ExportedNetwork, valuesOf } from '../network.js';
-import { type NetworkOperation, networkInput, networkOperations, networkOutput } from './operations.js';
+import { type Extents, type NetworkOperation, networkInput, networkOutput } from './operation.js';
+import { networkOperations } from './operations.js';
 
 /**
  * A network as the files of a TensorFlow.js graph model. Its input `images` is int32 `[n, height, width, 3]`, RGB bytes, as
@@ -118,6 +119,28 @@ class Writer {
       case 'add':
         this.node('AddV2', name, [input, operation.other], { T: float });
         break;
+      case 'multiply':
+        this.node('Mul', name, [input, operation.other], { T: float });
+        break;
+      case 'slice': {
+        const { begin, size } = operation;
+        const axes = [
+          this.axes(`${name}.begin`, [0, ...channelsLast(begin)], [4]),
+          this.axes(`${name}.size`, [-1, ...channelsLast(size)], [4]),
+        ];
+        this.node('Slice', name, [input, ...axes], { T: float, Index: { type: 'int32' } });
+        break;
+      }
+      case 'concatenate': {
+        const inputs = [input, ...operation.others];
+        const axis = operation.along === 'rows' ? 0 : 1;
+        this.node('ConcatV2', name, [...inputs, this.axes(`${operation.along}.axis`, [axis], [])], {
+          T: float,
+          N: { integer: inputs.length },
+          Tidx: { type: 'int32' },
+        });
+        break;
+      }
       case 'mean':
         this.node('Mean', name, [input, this.axes('heightAndWidth', [1, 2], [2])], {
           T: float,
@@ -135,6 +158,9 @@ class Writer {
         this.node('AddV2', name, [product, this.parameter(operation.bias)], { T: float });
         break;
       }
+      case 'denseOverParts':
+        this.denseOverParts(operation);
+        break;
     }
   }
 
@@ -160,6 +186,24 @@ class Writer {
     });
   }
 
+  private denseOverParts(operation: NetworkOperation & { readonly kind: 'denseOverParts' }): void {
+    const { name, input, parts, width, weight, bias } = operation;
+    const byPart = this.constant(weight.name, valuesOf(this.network, weight), [parts, width, bias.size]);
+    const shape = this.axes(`${name}.shape`, [parts, -1, width], [3]);
+    this.node('Reshape', `${name}.parts`, [input, shape], { T: float, Tshape: { type: 'int32' } });
+    this.node('BatchMatMulV2', `${name}.products`, [`${name}.parts`, byPart], {
+      T: float,
+      adj_x: { flag: false },
+      adj_y: { flag: false },
+    });
+    this.node('Sum', `${name}.sum`, [`${name}.products`, this.axes('parts.axis', [0], [1])], {
+      T: float,
+      Tidx: { type: 'int32' },
+      keep_dims: { flag: false },
+    });
+    this.node('AddV2', name, [`${name}.sum`, this.parameter(bias)], { T: float });
+  }
+
   private node(
     operator: string,
     name: string,
@@ -177,8 +221,14 @@ class Writer {
     return this.constant(name, Int32Array.from(values), shape);
   }
 
+  /** Operations may share a constant: those of one name are equal. */
   private constant(name: string, data: TfjsConstant['data'], shape: readonly number[]): string {
-    this.constants.push({ name, data, shape });
+    if (!this.constants.some((each) => each.name === name)) this.constants.push({ name, data, shape });
     return name;
   }
+}
+
+/** Of a map's axes. */
+function channelsLast({ height, width, channels }: Extents): number[] {
+  return [height, width, channels];
 }

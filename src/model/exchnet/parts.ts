@@ -90,6 +90,11 @@ export function pretrainedName(name: string): string | null {
   return name.slice(prefix.length);
 }
 
+/** Whether a tensor of a network's file belongs to a branch of ExchNet, by its name. */
+export function isOfParts(name: string): boolean {
+  return Object.values(prefixes).some((prefix) => name.startsWith(prefix));
+}
+
 function strides(layer: Layer): boolean {
   return layer.kind === 'residual' ? layer.main.some(strides) : layer.stride > 1;
 }

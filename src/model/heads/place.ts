@@ -24,6 +24,14 @@ type PlaceHead = (
   channels: number,
 ) => Omit<PlacedHead, 'name'>;
 
+/** Names of the convolutions of the horizontal pyramid. */
+const pyramidNames = ['pyramid1', 'pyramid2'] as const;
+
+/** Whether a tensor of a network's file belongs to a head, by its name. */
+export function isOfHead(name: string): boolean {
+  return pyramidNames.some((own) => name.startsWith(`${own}.`) || name.startsWith(`${own}_bn.`));
+}
+
 const heads: Readonly<Record<NetworkHead, PlaceHead>> = {
   pooled: (_table, _trunk, channels) => ({ width: channels, branches: [] }),
   pyramids: placePyramids,
@@ -57,8 +65,8 @@ function placePyramids(table: PlacementTable, trunk: readonly PlacedLayer[]): Om
   return {
     width: deep.channels + deepest.channels + 5 * filters,
     branches: [
-      projected(largest, 'pyramid1', 3, 2),
-      projected(large, 'pyramid2', 1, 1),
+      projected(largest, pyramidNames[0], 3, 2),
+      projected(large, pyramidNames[1], 1, 1),
       { from: deep.end, layers: [] },
     ],
   };

@@ -2,7 +2,8 @@ import { quote } from '../../errors.js';
 import { type Backbone, backbones, hasWidthFactor } from '../../run/training-run.js';
 import type { Naming } from '../architecture.js';
 import { ModelError } from '../error.js';
-import { pretrainedName } from '../exchnet/parts.js';
+import { isOfParts, pretrainedName } from '../exchnet/parts.js';
+import { isOfHead } from '../heads/place.js';
 import type { NetworkWeights } from '../initial.js';
 import { describeNetwork, type NetworkLayout, trunkOf } from '../layout.js';
 import { fromTorchOrder, torchName, torchShape } from '../torch-order.js';
@@ -28,9 +29,13 @@ export interface Candidate {
 /** Settings of the hash layer and the picture size, which do not affect a trunk's file. */
 const anySize = { bits: 1, height: 32, width: 32 };
 
-/** Tensors of a backbone's file that are not part of the trunk: the classifier, and a counter of PyTorch. */
+/**
+ * Tensors of a backbone's file that are not part of the trunk: the classifier, a counter of PyTorch, and the layers that
+ * a method's network has behind the trunk.
+ */
 export function isIgnored(name: string): boolean {
-  return name.startsWith('fc.') || name.startsWith('conv_preds/') || name.endsWith('.num_batches_tracked');
+  const isClassifier = name.startsWith('fc.') || name.startsWith('conv_preds/');
+  return isClassifier || name.endsWith('.num_batches_tracked') || isOfHead(name) || isOfParts(name);
 }
 
 /**
