@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256OfPieces } from '../checkpoint/pieces-sha256.js';
 import { encodeSafetensors } from '../checkpoint/safetensors.js';
 import { withConsole } from '../console/console.js';
 import { onInterrupt } from '../console/interrupt.js';
@@ -76,8 +76,6 @@ function publishedFiles(
 ): { files: ExportedFile[]; manifest: PublishedManifest } {
   const network = networkOfRun(run, 'publish a run of a method that trains the network');
   const pieces = encodeSafetensors(stateDictionary(network), { ...network.metadata, format: 'pt' });
-  const digest = createHash('sha256');
-  for (const piece of pieces) digest.update(piece);
   const { backbone, width, imageSize } = run.spec.model;
   const manifest: PublishedManifest = {
     format: 'fcaenet-weights',
@@ -92,7 +90,7 @@ function publishedFiles(
     file: {
       name: weightsFile,
       bytes: pieces.reduce((sum, { length }) => sum + length, 0),
-      sha256: digest.digest('hex'),
+      sha256: sha256OfPieces(pieces),
     },
   };
   const card = publishedCard(run, readPictureList(RunDirectory.at(run.directory)), weightsFile, license);

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { checkBits, checkLength } from './error.js';
 
 /**
@@ -8,15 +7,11 @@ import { checkBits, checkLength } from './error.js';
  *
  * which is the objective of ADSH (method 10) where all images of a class have its code, as U and in V, and all classes
  * are of one size. Two classes with equal codes would stay equal: the loss and the V-step move both alike. Every number
- * is an integer below 2^53, so all machines give the same bits. Other events are handled after each class.
+ * is an integer below 2^53, so all machines give the same bits.
  * @param start ±1 `[classes, bits]`, not changed
- * @returns ±1 `[classes, bits]`; rejects with the signal's reason when aborted
+ * @returns ±1 `[classes, bits]`
  */
-export async function separateCodes(
-  start: Int8Array,
-  bits: number,
-  signal: AbortSignal,
-): Promise<Int8Array<ArrayBuffer>> {
+export function separateCodes(start: Int8Array, bits: number): Int8Array<ArrayBuffer> {
   checkBits(bits);
   const classes = Math.floor(start.length / bits);
   checkLength('a matrix of class codes', start.length, classes * bits);
@@ -26,8 +21,6 @@ export async function separateCodes(
     hasChanged = false;
     for (let own = 0; own < classes; own++) {
       if (separateOne(codes, own, bits)) hasChanged = true;
-      await setImmediate();
-      signal.throwIfAborted();
     }
   }
   return codes;

@@ -4,6 +4,7 @@ import { findDevices } from '../machine/devices/find.js';
 import { type NamedDevices, selectDevices } from '../machine/devices/select.js';
 import { filesPerLocalWorker, requireOpenFiles, startingFiles } from '../machine/open-files.js';
 import { placesOn, planWorkers, type WorkerPlace } from '../processes/plan.js';
+import type { TrainingRun } from '../run/training-run.js';
 import { type WorkOptions, work } from '../worker/command.js';
 import { HubRun } from './hub-run.js';
 
@@ -26,7 +27,7 @@ export async function workOnDevices({ on, ...options }: HubOptions): Promise<voi
   const given = on === 'planned' ? null : await placesFor(on, log);
   await work(
     { ...options, hidesGpus: false },
-    async (ingredients) => HubRun.prepare(ingredients, given ?? (await planWorkers(ingredients.run)).places),
+    async (ingredients) => HubRun.prepare(ingredients, given ?? (await plannedPlaces(ingredients.run))),
     log,
   );
 }
@@ -36,8 +37,19 @@ async function placesFor(
   log: ReturnType<typeof openConsole>['log'],
 ): Promise<readonly WorkerPlace[]> {
   const places = 'processes' in on ? onProcessors(on.processes) : await onGpus(on.devices, log);
-  requireOpenFiles(startingFiles + filesPerLocalWorker * places.length, 'a worker of several processes');
+  requireFilesFor(places);
   return places;
+}
+
+/** What the run file says of the coordinator's own machine. */
+async function plannedPlaces(run: TrainingRun): Promise<readonly WorkerPlace[]> {
+  const { places } = await planWorkers(run);
+  requireFilesFor(places);
+  return places;
+}
+
+function requireFilesFor({ length }: readonly WorkerPlace[]): void {
+  requireOpenFiles(startingFiles + filesPerLocalWorker * length, 'a worker of several processes');
 }
 
 function onProcessors(count: number): readonly WorkerPlace[] {

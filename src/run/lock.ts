@@ -133,19 +133,24 @@ function create(path: string, content: string): { file: number | undefined; nowM
   let isCreated = false;
   try {
     writeSync(file, content);
-    linkSync(temporary, path);
-    isCreated = true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
-      throw error;
-    }
+    const { mtimeMs: nowMs } = fstatSync(file);
+    isCreated = linkIfAbsent(temporary, path);
+    return { file: isCreated ? file : undefined, nowMs };
   } finally {
+    if (!isCreated) closeSync(file);
     rmSync(temporary, { force: true });
   }
-  const nowMs = fstatSync(file).mtimeMs;
-  if (isCreated) return { file, nowMs };
-  closeSync(file);
-  return { file: undefined, nowMs };
+}
+
+/** Gives a file a second name. Returns false when the name is taken. */
+function linkIfAbsent(file: string, name: string): boolean {
+  try {
+    linkSync(file, name);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
 }
 
 /** Identifies the file or folder at a path; undefined when there is none. */

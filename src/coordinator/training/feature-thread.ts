@@ -6,8 +6,8 @@ import { makeStart, type StartTask } from './start-task.js';
 /** The thread that makes codes of features. Its data is a FeatureTask or a StartTask; it sends one FeatureAnswer. */
 
 const task = workerData as FeatureTask | StartTask;
-const making = 'method' in task ? makeFeatureCodes(task) : makeStart(task);
-const answer: FeatureAnswer = await making.then(
+const make = async () => ('method' in task ? makeFeatureCodes(task) : makeStart(task));
+const answer: FeatureAnswer = await make().then(
   (outcome) => ({ outcome }),
   (error) => {
     // The class of an error does not survive its way out of a thread.

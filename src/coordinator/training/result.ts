@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import * as z from 'zod';
+import { sha256OfPieces } from '../../checkpoint/pieces-sha256.js';
 import type { Dataset } from '../../data/dataset.js';
 import { ExitCode, shorten } from '../../errors.js';
 import { packCodes } from '../../hashing/codes.js';
@@ -15,16 +15,12 @@ import type { RunState } from './run-state.js';
 /** SHA-256 (hex) of parameters, running means and running variances: little-endian float32, in the layout's order. */
 export function weightsSha256(state: RunState): string {
   const { parameters, mean, variance } = state.weights;
-  const hash = createHash('sha256');
-  for (const part of [parameters, mean, variance]) hash.update(bytesOf(part));
-  return hash.digest('hex');
+  return sha256OfPieces([parameters, mean, variance].map(bytesOf));
 }
 
 /** SHA-256 (hex) of the packed database codes: little-endian uint32 words, row by row. */
 export function codesSha256(state: RunState, bits: number): string {
-  return createHash('sha256')
-    .update(bytesOf(packCodes(state.codes, bits)))
-    .digest('hex');
+  return sha256OfPieces([bytesOf(packCodes(state.codes, bits))]);
 }
 
 /** What `result.json` holds: the outcome of a finished run. */

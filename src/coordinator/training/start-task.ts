@@ -31,13 +31,13 @@ export interface StartOutcome {
  * classes' mean features are moved apart.
  * @throws MethodError METHOD_RANK
  */
-export async function makeStart(task: StartTask): Promise<StartOutcome> {
+export function makeStart(task: StartTask): StartOutcome {
   const { features, dimension, labels, classCount, bits } = task;
   const random = methodRandom(seedOfRotation);
   const hash = itq.learn({ ...task, settings: publishedSettings, random });
   const sums = new ClassFeatureSums(dimension, classCount);
   sums.add(features, labels);
-  const ofClasses = await separateCodes(itq.hash(hash, sums.means()), bits, new AbortController().signal);
+  const ofClasses = separateCodes(itq.hash(hash, sums.means()), bits);
   const codes = new Int8Array(labels.length * bits);
   labels.forEach((label, image) => {
     codes.set(ofClasses.subarray(label * bits, (label + 1) * bits), image * bits);

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
+import { sha256OfPieces } from '../../checkpoint/pieces-sha256.js';
 import { disk } from '../../disk/disk.js';
 import { writePieces } from '../../disk/whole-file.js';
 import { quote } from '../../errors.js';
@@ -49,9 +49,7 @@ export async function fetchManifestWeights(
     doneBytes += shardBytes;
   }
   const { pieces } = await convertWeights(manifest, { source: name });
-  const digest = createHash('sha256');
-  for (const piece of pieces) digest.update(piece);
-  const actual = digest.digest('hex');
+  const actual = sha256OfPieces(pieces);
   if (actual !== sha256) {
     await disk.remove(folder);
     throw new ModelError(
