@@ -93,9 +93,12 @@ function keepalive(silenceMs: number) {
   return { 'grpc.keepalive_time_ms': everyMs, 'grpc.keepalive_timeout_ms': silenceMs - everyMs };
 }
 
+/** Bytes that a worker may send ahead of a peer's reading. */
+export const peerReceiveWindow = 4 << 20;
+
 /** Channel settings of both sides. */
 export const peerChannelOptions = {
   ...channelOptions,
   ...keepalive(peerSilenceMs),
-  'grpc-node.flow_control_window': 4 << 20,
+  'grpc-node.flow_control_window': peerReceiveWindow,
 } as const;

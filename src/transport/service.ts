@@ -78,6 +78,9 @@ export const TrainingClientType = grpc.makeClientConstructor(
   options?: grpc.ClientOptions,
 ) => TrainingClient;
 
+/** Bytes that a worker may send ahead of the coordinator's reading, and the other way round. */
+export const receiveWindow = 8 << 20;
+
 /**
  * Channel settings of both sides. Messages have a size limit: a chunk is 1 MiB and other messages are much smaller.
  * Keepalive detects a connection that was cut silently. It must be longer than a microbatch, during which a worker does
@@ -88,8 +91,8 @@ export const channelOptions = {
   'grpc.max_send_message_length': 4 << 20,
   'grpc.keepalive_time_ms': 10_000,
   'grpc.keepalive_timeout_ms': 30_000,
-  // With the default window of 64 KiB, at most 64 KiB can be sent per round trip.
-  'grpc-node.flow_control_window': 8 << 20,
+  // With the default window of 64 KiB, at most 64 KiB can be sent per round trip. Servers need `ReceiveWindows` for it.
+  'grpc-node.flow_control_window': receiveWindow,
   // Web proxies from the environment usually do not reach private machines.
   'grpc.enable_http_proxy': 0,
 } as const;

@@ -8,7 +8,8 @@ import { WorkerPool } from '../../src/coordinator/dispatch/pool.js';
 import type { WorkEvent } from '../../src/coordinator/dispatch/work-event.js';
 import { payloadBytes } from '../../src/reduction/payload.js';
 import { readTrainingRun } from '../../src/run/read.js';
-import { protocolVersion } from '../../src/transport/service.js';
+import { ReceiveWindows } from '../../src/transport/receive-windows.js';
+import { protocolVersion, receiveWindow } from '../../src/transport/service.js';
 import { admissionOf } from '../kit/admission.js';
 import { describedStep, identity, payload, ScriptedWorker, shape, tree } from '../kit/scripted-worker.js';
 import { TcpProxy } from '../kit/tcp-proxy.js';
@@ -67,15 +68,20 @@ afterEach(async () => {
 
 describe('admission', () => {
   test('a worker is joining until its identity fits, then ready', async () => {
+    const widen = vi.spyOn(ReceiveWindows.prototype, 'widen');
     const scripted = worker();
     scripted.hello();
     const welcome = await scripted.next('welcome');
     expect(welcome).toMatchObject({ run: 'quick', slot: 0, classCount: 2 });
     expect(JSON.parse(welcome.runFile)).toEqual(JSON.parse(JSON.stringify(run)));
     expect([pool.count('joining'), pool.count('ready')]).toEqual([1, 0]);
+    // It may send little ahead before it is a member.
+    expect(widen).not.toHaveBeenCalled();
     scripted.send({ ready: { identity, device: 'cpu', deterministic: true } });
     await scripted.next('admitted');
     expect([pool.count('joining'), pool.count('ready')]).toEqual([0, 1]);
+    expect(widen).toHaveBeenCalledExactlyOnceWith(pool.all()[0]!.stream.getPeer(), receiveWindow);
+    widen.mockRestore();
     scripted.leave();
     await once(pool, 'gone');
     expect([pool.count('ready'), pool.count('gone')]).toEqual([0, 1]);

@@ -4,7 +4,8 @@ import type { Log } from '../../console/log.js';
 import type { Identity } from '../../identity/identity.js';
 import { formatAddress, parseAddress } from '../../run/address.js';
 import type { Finish } from '../../transport/generated/fcaenet/v1/Finish.js';
-import { channelOptions, coordinatorService } from '../../transport/service.js';
+import { ReceiveWindows } from '../../transport/receive-windows.js';
+import { channelOptions, coordinatorService, receiveWindow } from '../../transport/service.js';
 import { coordinatorPaths, noTraffic } from '../dispatch/data-path.js';
 import type { LocalWorkerMemory } from '../dispatch/local-worker-memory.js';
 import type { WorkerStream } from '../dispatch/member.js';
@@ -56,6 +57,8 @@ export class CoordinatorServer {
     this.workerLogs = new WorkerLogs(log, () => clock.nowMs());
     // The listener ends TLS, so that gRPC only gets connections of workers.
     const connections = this.server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
+    const windows = new ReceiveWindows(this.server);
+    pool.on('ready', ({ stream }) => windows.widen(stream.getPeer(), receiveWindow));
     this.listener = new WorkerListener({
       tls: protection.tls,
       limits: options.limits ?? handshakeLimits,

@@ -4,7 +4,13 @@ import * as grpc from '@grpc/grpc-js';
 import { TransportError } from '../../transport/error.js';
 import type { PeerMessage__Output } from '../../transport/generated/fcaenet/v1/PeerMessage.js';
 import type { PeerReceipt } from '../../transport/generated/fcaenet/v1/PeerReceipt.js';
-import { damageOfPeer, peerChannelOptions, peeringService } from '../../transport/peering.js';
+import {
+  damageOfPeer,
+  peerChannelOptions,
+  peeringService,
+  peerReceiveWindow,
+} from '../../transport/peering.js';
+import { ReceiveWindows } from '../../transport/receive-windows.js';
 import { checkHello, checkSender } from './hello.js';
 import type { Peer, PeerIdentity } from './identity.js';
 
@@ -56,6 +62,7 @@ export class PeerServer {
   private peers: ReadonlyMap<number, Peer> = new Map();
   private readonly connected = new Set<number>();
   private readonly strangers = new Set<Stranger>();
+  private readonly windows: ReceiveWindows;
 
   private constructor(
     private readonly options: PeerServerOptions,
@@ -71,6 +78,7 @@ export class PeerServer {
             true,
           ),
     );
+    this.windows = new ReceiveWindows(this.server);
     listener.maxConnections = mostConnections;
     listener.on('connection', (socket) => {
       socket.setNoDelay(true);
@@ -154,6 +162,7 @@ export class PeerServer {
         const peer = this.peers.get(member) ?? (await this.introduced(member));
         checkSender(peer, stream.getAuthContext().sslPeerCertificate?.raw, identity);
         accept = receiver(member);
+        this.windows.widen(stream.getPeer(), peerReceiveWindow);
       }
     } finally {
       clearTimeout(late);

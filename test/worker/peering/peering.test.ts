@@ -3,12 +3,13 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ChannelCredentials, type ClientWritableStream } from '@grpc/grpc-js';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { ReductionTree } from '../../../src/reduction/tree.js';
 import { bytesOf } from '../../../src/transport/bytes.js';
 import { makeCertificates, tlsFilesIn } from '../../../src/transport/certificates.js';
 import type { PeerMessage } from '../../../src/transport/generated/fcaenet/v1/PeerMessage.js';
-import { peeringClient } from '../../../src/transport/peering.js';
+import { peeringClient, peerReceiveWindow } from '../../../src/transport/peering.js';
+import { ReceiveWindows } from '../../../src/transport/receive-windows.js';
 import { protocolVersion } from '../../../src/transport/service.js';
 import { readTlsFiles, type TlsMaterial } from '../../../src/transport/tls-files.js';
 import type { Peer } from '../../../src/worker/peering/identity.js';
@@ -105,6 +106,7 @@ describe.each(['plain text', 'TLS'])('over %s', (kind) => {
   const security = () => (kind === 'TLS' ? tls : null);
 
   test('gradients and weights are exchanged, and no message goes through the coordinator', async () => {
+    const widen = vi.spyOn(ReceiveWindows.prototype, 'widen');
     for (const member of [1, 2]) await open({ member, tls: security() });
     introduce();
     for (const step of [0, 1, 2]) {
@@ -121,6 +123,8 @@ describe.each(['plain text', 'TLS'])('over %s', (kind) => {
     expect([second!.receivedBytes, first!.receivedBytes]).toEqual([first!.sentBytes, second!.sentBytes]);
     // The gradients of the last step are still held.
     expect(workers.map(({ released }) => released.length)).toEqual([2, 2]);
+    expect(widen.mock.calls.map(([, bytes]) => bytes)).toEqual([peerReceiveWindow, peerReceiveWindow]);
+    widen.mockRestore();
   });
 
   test('a sender that the coordinator names later waits', async () => {
