@@ -1,4 +1,5 @@
 import { Argument, type Command } from 'commander';
+import { paperBits } from '../experiments/paper-figures.js';
 import { type Ablation, ablations } from '../experiments/variants.js';
 import {
   addExperimentOptions,
@@ -26,9 +27,10 @@ export function registerAblate(program: Command, ablate: (options: AblateOptions
     .command('ablate')
     .description('train with parts of the method left out, or with other erased regions, and compare')
     .addArgument(
-      new Argument('<what>', 'SREM and ESRL (Table 2), number of regions (3), or their size (4)').choices(
-        ablations,
-      ),
+      new Argument(
+        '<what>',
+        'parts of the method (Table 2), number of erased regions (Table 3), or their size (Table 4)',
+      ).choices(ablations),
     )
     .argument('<RUN.yaml>', 'the run file')
     .option(
@@ -36,7 +38,11 @@ export function registerAblate(program: Command, ablate: (options: AblateOptions
       'of regions or size: other values than the paper’s; the others are compared with the first',
       listOf(wholeNumber(1, 1_048_576)),
     );
-  addExperimentOptions(command, 'ablations');
+  addExperimentOptions(command, {
+    bits: `${paperBits.join(',')} for components, else the run file’s`,
+    equal: 'steps,images for components, else steps',
+    folder: 'ablations/WHAT',
+  });
   addExamples(command, [
     'npx fcaenet ablate components examples/food101-24bit.yaml --plan',
     'npx fcaenet ablate regions examples/food101-24bit.yaml --seeds 5',

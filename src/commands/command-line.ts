@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help, type Option } from 'commander';
 import { askForJson } from '../console/form.js';
 import { print } from '../console/output.js';
 import { version } from '../run/version.js';
@@ -13,13 +13,21 @@ export function createProgram(): Command {
     .version(version)
     .exitOverride()
     .configureOutput({ writeOut: (text) => void print(text), writeErr: () => {}, outputError: () => {} })
-    .configureHelp({ showGlobalOptions: true });
+    .configureHelp({ showGlobalOptions: true, optionDescription: describeOption });
   return addExamples(program, [
     'npx fcaenet dataset make data/synthetic',
-    'npx fcaenet train examples/quick.yaml --workers 2',
-    'npx fcaenet evaluate runs/quick',
+    'npx fcaenet train examples/quick.yaml --set metadata.name=first',
+    'npx fcaenet evaluate runs/first',
     'npx fcaenet train --help',
   ]);
+}
+
+/** An option in the help. A default that only says that the option was left out is not shown. */
+function describeOption(option: Option): string {
+  const value: unknown = option.defaultValue;
+  const isNothing = value === false || (Array.isArray(value) && value.length === 0);
+  const shown = isNothing ? Object.assign(Object.create(option), { defaultValue: undefined }) : option;
+  return Help.prototype.optionDescription.call(new Help(), shown);
 }
 
 /**

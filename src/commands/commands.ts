@@ -56,29 +56,36 @@ export interface CommandActions {
 }
 
 export function registerCommands(program: Command, actions: CommandActions): void {
+  program.commandsGroup('Train:');
+  registerStart(program, actions.start);
   registerTrain(program, actions.train);
   registerCoordinator(program, actions.coordinate);
   registerWorker(program, actions.worker);
+  program.commandsGroup('Before a run:');
+  registerDataset(program, actions.dataset);
+  registerWeights(program, actions.weights);
+  registerEstimate(program, actions.estimate);
+  registerDoctor(program, actions.doctor);
+  registerCerts(program, actions.makeCerts);
+  program.commandsGroup('During a run:');
+  registerWatch(program, actions.watch);
+  registerControl(program, actions.control);
+  program.commandsGroup('After a run:');
   registerEvaluate(program, actions.evaluate);
+  registerReport(program, actions.report);
+  registerAudit(program, actions.audit);
+  registerRuns(program, actions.runs);
+  registerUi(program, actions.showUi);
+  program.commandsGroup('Use the network and the codes:');
   registerEncode(program, actions.encode);
   registerSearch(program, actions.search);
   registerServe(program, actions.serve);
-  registerEstimate(program, actions.estimate);
+  registerExport(program, actions.export);
+  program.commandsGroup('Many runs:');
   registerTable(program, actions.table);
   registerAblate(program, actions.ablate);
   registerTune(program, actions.tune);
-  registerAudit(program, actions.audit);
-  registerExport(program, actions.export);
-  registerReport(program, actions.report);
-  registerRuns(program, actions.runs);
-  registerUi(program, actions.showUi);
-  registerDataset(program, actions.dataset);
-  registerStart(program, actions.start);
-  registerWatch(program, actions.watch);
-  registerControl(program, actions.control);
-  registerCerts(program, actions.makeCerts);
-  registerWeights(program, actions.weights);
-  registerDoctor(program, actions.doctor);
+  program.commandsGroup('This program:').helpCommand(true);
   registerCompletion(program, actions.completion);
   addJsonOption(program);
 }

@@ -76,7 +76,10 @@ export function registerDataset(program: Command, actions: DatasetActions): void
   const check = dataset
     .command('check')
     .description('recognise a dataset, count its pictures and report faults')
-    .argument('<DIR>', 'CUB-200-2011, FGVC-Aircraft, NABirds, VegFru or Food-101 as downloaded and unpacked')
+    .argument(
+      '<DIR>',
+      'CUB-200-2011, FGVC-Aircraft, NABirds, VegFru or Food-101 as downloaded and unpacked, or your own pictures in the layout of CUB-200-2011',
+    )
     .option('--deep', 'read and decode every picture', false)
     .option('--subset', 'accept other counts than those of the published dataset', false)
     .option(

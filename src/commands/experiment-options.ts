@@ -47,11 +47,22 @@ export interface ExperimentFlags extends Pick<RunFileOptions, 'workers' | 'devic
   readonly imagesPerSecond?: number;
 }
 
-/** @param folder of outputs, for the help */
-export function addExperimentOptions(command: Command, folder: string): void {
+/** What an experiment takes for options that are left out, in words for the help. */
+export interface ExperimentDefaults {
+  readonly bits: string;
+  readonly equal: string;
+  /** Folder of outputs, without the run file's name. */
+  readonly folder: string;
+}
+
+export function addExperimentOptions(command: Command, { bits, equal, folder }: ExperimentDefaults): void {
   command
     .option('--data <dir>', 'the dataset, if it is not the run file’s')
-    .option('--bits <lengths>', 'code lengths with commas between them', listOf(wholeNumber(1, 64)))
+    .option(
+      '--bits <lengths>',
+      `code lengths with commas between them (default: ${bits})`,
+      listOf(wholeNumber(1, 64)),
+    )
     .option(
       '--seeds <count>',
       'runs of each method and code length; the first has the run file’s seed, the next ones the numbers behind it',
@@ -60,7 +71,7 @@ export function addExperimentOptions(command: Command, folder: string): void {
     )
     .option(
       '--equal <what>',
-      'compare at equal steps, equal images, or none, with commas between them (docs/comparison.md)',
+      `compare at equal steps, equal images, or none, with commas between them (docs/comparison.md; default: ${equal})`,
       listOf(nameOf(equalities, 'equality')),
     )
     .option('--output <dir>', `folder of tables and runs (default: ${folder}/NAME, with the run file’s name)`)

@@ -24,7 +24,7 @@ export function registerRuns(program: Command, actions: RunsActions): void {
   const runs = program.command('runs').description('list the runs in a folder, or compare two');
   const list = runs
     .command('list', { isDefault: true })
-    .description('state, position and mean average precision of each run')
+    .description('state, position and mean average precision of each run; the default')
     .argument('[DIR]', 'the folder that holds the runs', defaultOperation.runsDirectory);
   addExamples(list, ['npx fcaenet runs', 'npx fcaenet runs list /data/runs']);
   list.action((folder: string) => actions.list(folder));

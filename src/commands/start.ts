@@ -14,7 +14,7 @@ export function registerStart(program: Command, start: (options: StartOptions) =
   const command = program
     .command('start')
     .description('demonstration: make a synthetic dataset, train on it with two workers, print the result')
-    .option('--data <dir>', 'train on this folder in the layout of CUB-200-2011 instead')
+    .option('--data <dir>', 'train on this dataset instead')
     .option('--set <path=value>', 'change a setting of examples/quick.yaml; may be repeated', collect, []);
   addWorkersOption(command, `worker processes (default: ${startWorkers})`);
   addExamples(command, ['npm start', 'npm start -- --data data/CUB_200_2011']);

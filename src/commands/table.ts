@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { paperBits } from '../experiments/paper-figures.js';
 import { type Method, methods } from '../methods/methods.js';
 import {
   addExperimentOptions,
@@ -30,7 +31,11 @@ export function registerTable(program: Command, table: (options: TableOptions) =
       'methods with commas between them; the others are compared with the first (default: those of the paper)',
       listOf(nameOf(methods, 'method')),
     );
-  addExperimentOptions(command, 'tables');
+  addExperimentOptions(command, {
+    bits: paperBits.join(','),
+    equal: 'steps,images, and none if a method has a schedule of its own',
+    folder: 'tables',
+  });
   addExamples(command, [
     'npx fcaenet table examples/cub-24bit.yaml --methods fcaenet,baseline,itq --plan',
     'npx fcaenet table examples/cub-24bit.yaml --bits 12,24 --seeds 5 --output tables/cub',

@@ -23,7 +23,7 @@ export function registerTrain(program: Command, train: (options: TrainOptions) =
   addRunFileOptions(command);
   addTrainingWorkersOptions(command);
   addExamples(command, [
-    'npx fcaenet train examples/quick.yaml --workers 2',
+    'npx fcaenet train examples/quick.yaml --set metadata.name=first',
     'npx fcaenet train examples/cub.yaml --set metadata.name=short-codes --set spec.bits=12',
     'npx fcaenet train examples/cub-24bit.yaml --devices 0,2',
     'npx fcaenet train examples/cub.yaml --set spec.dataset.path=/data/birds --resume=auto',

@@ -46,7 +46,12 @@ export function registerTune(program: Command, tune: (options: TuneOptions) => P
     .command('tune')
     .description('search settings on a part of the train split; the test split is not used')
     .argument('<RUN.yaml>', 'the run file')
-    .option('--trials <count>', 'settings to try; the first are the run file’s own', wholeNumber(2, 999), 20)
+    .option(
+      '--trials <count>',
+      'settings to try, of which trial 0 has the run file’s own',
+      wholeNumber(2, 999),
+      20,
+    )
     .option(
       '--search <kind>',
       'random: every trial in full; halving: short runs first, longer ones for the best third',

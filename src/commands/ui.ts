@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { UiOptions } from '../inspection/ui/show-ui.js';
 import { defaultOperation } from '../run/presets.js';
 import { addExamples, wholeNumber } from './options.js';
@@ -15,7 +15,11 @@ export function registerUi(program: Command, showUi: (options: UiOptions) => Pro
       'the folder that holds the runs, or one run’s directory',
       defaultOperation.runsDirectory,
     )
-    .option('--port <port>', 'port on 127.0.0.1 (default: a free one)', wholeNumber(0, 65_535), 0);
+    .addOption(
+      new Option('--port <port>', 'port on 127.0.0.1')
+        .argParser(wholeNumber(0, 65_535))
+        .default(0, 'a free one'),
+    );
   addExamples(command, ['npx fcaenet ui', 'npx fcaenet ui /data/runs --port 9465']);
   command.action((folder: string, { port }: { port: number }) => showUi({ folder, port }));
 }

@@ -57,21 +57,22 @@ function pair(name: string, value: string): string {
   return value.startsWith(`${name} `) ? value : `${name} ${value}`;
 }
 
-/** The words of a camelCase name: `imagesPerSecond` becomes `images per second`, and `mAP` stays. */
+/** The words of a camelCase name: `imagesPerSecond` becomes `images per second`, `tieAveragedMAP` `tie averaged mAP`. */
 function inWords(name: string): string {
   return name
     .replace(/([a-z0-9])([A-Z])(?=[a-z])/g, (_, before, letter) => `${before} ${letter.toLowerCase()}`)
-    .replace(/([a-z]{2})([A-Z]{2})/g, '$1 $2');
+    .replace(/([a-z]{2})([A-Z]{2})/g, '$1 $2')
+    .replace(/ MAP$/, ' mAP');
 }
 
 /**
  * Formats a field's value for people. Numbers, also inside lists and maps, get at most four significant digits.
- * Members of a list are separated by blanks, those of a map by semicolons.
+ * Members of a list are separated by blanks, those of a map by semicolons. An empty list is `none`.
  */
 export function readable(value: unknown): string {
   if (typeof value === 'number' && !Number.isInteger(value)) return String(Number(value.toPrecision(4)));
   if (typeof value !== 'object' || value === null) return String(value);
-  if (Array.isArray(value)) return value.map(readable).join(' ');
+  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map(readable).join(' ');
   return Object.entries(value)
     .map(([name, each]) => `${inWords(name)}: ${readable(each)}`)
     .join('; ');

@@ -57,19 +57,26 @@ export interface TrainedRun {
 }
 
 /**
+ * The run directory at a path, for reading.
+ * @throws InferenceError INFERENCE_NO_RUN
+ */
+export function directoryOfRun(path: string): RunDirectory {
+  const directory = RunDirectory.at(path);
+  if (directory.isRun) return directory;
+  throw new InferenceError(
+    'INFERENCE_NO_RUN',
+    `${path} is not the directory of a run: it has no run.yaml, expected a directory such as runs/quick`,
+  );
+}
+
+/**
  * Reads what a finished, interrupted or running run has learned. Changes nothing in its directory, and needs neither
  * its dataset nor an engine.
  * @throws InferenceError INFERENCE_NO_RUN, INFERENCE_NO_CHECKPOINT; RunFileError; CheckpointError when no checkpoint
  * can be used
  */
 export async function readTrainedRun(path: string, choice: CheckpointChoice = 'last'): Promise<TrainedRun> {
-  const directory = RunDirectory.at(path);
-  if (!directory.isRun) {
-    throw new InferenceError(
-      'INFERENCE_NO_RUN',
-      `${path} is not the directory of a run: it has no run.yaml, expected a directory such as runs/quick`,
-    );
-  }
+  const directory = directoryOfRun(path);
   const run = readTrainingRun(directory.runFile);
   const { spec } = run;
   const layout = describeRunModel(spec);

@@ -1,9 +1,9 @@
 import type { Log } from '../console/log.js';
 import { codesSha256, readResult, weightsSha256 } from '../coordinator/training/result.js';
+import { directoryOfRun } from '../inference/trained-run.js';
 import { LedgerError } from '../ledger/error.js';
 import { readLedger } from '../ledger/reader.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
-import { RunDirectory } from '../run/run-directory.js';
 import { runSampler } from '../schedule/run-sampler.js';
 import { readAsInspected } from './local-fleet.js';
 import { proveSamples } from './prove.js';
@@ -36,7 +36,7 @@ export async function auditRun(options: {
   readonly data: string | undefined;
   readonly log: Log;
 }): Promise<AuditSummary> {
-  const directory = RunDirectory.at(options.runDirectory);
+  const directory = directoryOfRun(options.runDirectory);
   const run = readAsInspected(directory, { data: options.data, workers: undefined });
   const { spec } = run;
   const { dataset, checkpoints } = await openRecordedRun(directory, run, options.log);

@@ -5,11 +5,11 @@ import { CoordinatorError } from '../coordinator/error.js';
 import { evaluateCodes } from '../coordinator/training/evaluation.js';
 import { databaseCodesOfNetwork } from '../coordinator/training/network-codes.js';
 import { isUnset, packCodes } from '../hashing/codes.js';
+import { directoryOfRun } from '../inference/trained-run.js';
 import { featureMethod, networkMakesDatabase } from '../methods/methods.js';
 import { nearestClasses } from '../retrieval/confusions.js';
 import type { RetrievalReport } from '../retrieval/evaluate.js';
 import { nearestItems } from '../retrieval/nearest.js';
-import { RunDirectory } from '../run/run-directory.js';
 import { type ClassFigure, classFigures, countedNeighbours } from './class-figures.js';
 import { type InspectionOptions, readAsInspected, withLocalWorkers } from './local-fleet.js';
 import { openRecordedRun } from './recorded-run.js';
@@ -29,7 +29,7 @@ export async function evaluateRun(
   options: EvaluateRunOptions,
 ): Promise<{ step: number; report: RetrievalReport; classes: ClassFigure[] }> {
   const { console } = options;
-  const directory = RunDirectory.at(options.runDirectory);
+  const directory = directoryOfRun(options.runDirectory);
   const run = readAsInspected(directory, options);
   const { spec } = run;
   const { dataset, checkpoints } = await openRecordedRun(directory, run, console.log);

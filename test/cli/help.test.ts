@@ -40,26 +40,19 @@ const commands = allCommands(program)
 
 test('the commands are those that the documentation names', () => {
   expect(commands.map((path) => path.join(' '))).toEqual([
+    'start',
     'train',
     'coordinator',
     'worker',
-    'evaluate',
-    'encode',
-    'search',
-    'serve',
-    'estimate',
-    'table',
-    'ablate',
-    'tune',
-    'audit',
-    'export',
-    'report',
-    'runs list',
-    'runs compare',
-    'ui',
     'dataset make',
     'dataset check',
-    'start',
+    'weights check',
+    'weights convert',
+    'weights fetch',
+    'weights publish',
+    'estimate',
+    'doctor',
+    'certs make',
     'watch',
     'status',
     'pause',
@@ -67,12 +60,19 @@ test('the commands are those that the documentation names', () => {
     'checkpoint',
     'stop',
     'drain',
-    'certs make',
-    'weights check',
-    'weights convert',
-    'weights fetch',
-    'weights publish',
-    'doctor',
+    'evaluate',
+    'report',
+    'audit',
+    'runs list',
+    'runs compare',
+    'ui',
+    'encode',
+    'search',
+    'serve',
+    'export',
+    'table',
+    'ablate',
+    'tune',
     'completion',
   ]);
 });
@@ -82,6 +82,21 @@ test.each(commands)('%s %s has help with examples', async (...path) => {
   const text = printed.map(({ options }) => String(options[0])).join('');
   expect(text).toContain(`Usage: fcaenet ${path.filter(Boolean).join(' ')}`);
   expect(text).toMatch(/Examples:\n {2}\$ np[mx] /);
+});
+
+test.each(commands)('%s %s names no empty default, and one default for each option', async (...path) => {
+  const printed = await parseCommandLine(...path.filter(Boolean), '--help');
+  const text = printed.map(({ options }) => String(options[0])).join('');
+  expect(text).not.toMatch(/default: (\[\]|false)/);
+  expect(text.replace(/\s+/g, ' ')).not.toMatch(/\(default: [^)]*\) \(default: /);
+});
+
+test('the commands are in groups', async () => {
+  const [printed] = await parseCommandLine('--help');
+  const text = String(printed?.options[0]);
+  expect(text).toMatch(/Train:\n {2}start /);
+  expect(text).toMatch(/Many runs:\n {2}table /);
+  expect(text).not.toContain('\nCommands:');
 });
 
 test('dataset make names the default of every option', async () => {

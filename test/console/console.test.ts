@@ -106,10 +106,12 @@ test('a person sees warnings and errors named as such', () => {
   const log = textLog({ write: (text) => lines.push(text) });
   log.info('plain');
   log.warn('careful', { count: 3, share: 1 / 3, list: [1, 0.12345678] });
+  log.info('measured', { tieAveragedMAP: 0.5, loneClasses: [] });
   log.error('broken');
   expect(lines).toEqual([
     'plain\n',
     'warning: careful  (count 3, share 0.3333, list 1 0.1235)\n',
+    'measured  (tie averaged mAP 0.5, lone classes none)\n',
     'error: broken\n',
   ]);
 });
@@ -136,7 +138,7 @@ test('a terminal shows names in words, lists and maps without braces, and no emp
   log.info('worker log', { fields: { imagesPerSecond: 3, names: ['a', 'b'] }, secondsLeft: null });
   await new Promise(setImmediate);
   expect(stripVTControlCharacters(text())).toBe(
-    'evaluated  (mAP 0.5, tie averaged MAP 0.25, precision at 1: 0.1235; 10: 0.5)\n' +
+    'evaluated  (mAP 0.5, tie averaged mAP 0.25, precision at 1: 0.1235; 10: 0.5)\n' +
       'worker log  (fields images per second: 3; names: a b, seconds left null)\n',
   );
 });

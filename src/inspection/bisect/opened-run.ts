@@ -2,11 +2,11 @@ import type { Log } from '../../console/log.js';
 import type { RunCheckpoints } from '../../coordinator/checkpoints/run-checkpoints.js';
 import type { Dataset } from '../../data/dataset.js';
 import type { Identity } from '../../identity/identity.js';
+import { directoryOfRun } from '../../inference/trained-run.js';
 import type { LedgerStep } from '../../ledger/entry.js';
 import { readLedger } from '../../ledger/reader.js';
 import { describeRunModel, type ModelLayout } from '../../model/layout.js';
 import { checkDatasetFit } from '../../run/dataset-fit.js';
-import { RunDirectory } from '../../run/run-directory.js';
 import type { TrainingRun } from '../../run/training-run.js';
 import { type InspectionOptions, readAsInspected } from '../local-fleet.js';
 import { openRecordedRun } from '../recorded-run.js';
@@ -35,7 +35,7 @@ export async function openRun(
   globalStep: number,
   options: InspectionOptions & { readonly log: Log },
 ): Promise<OpenedRun> {
-  const directory = RunDirectory.at(path);
+  const directory = directoryOfRun(path);
   const run = readAsInspected(directory, options);
   const { dataset, checkpoints } = await openRecordedRun(directory, run, options.log);
   checkDatasetFit(run, { format: dataset.format, trainCount: dataset.train.labels.length });

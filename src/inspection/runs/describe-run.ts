@@ -5,10 +5,10 @@ import { readersFence } from '../../coordinator/leadership/leadership.js';
 import { type RunResult, readResult } from '../../coordinator/training/result.js';
 import type { IterationRecord, UntrainedFigures } from '../../coordinator/training/run-state.js';
 import { disk } from '../../disk/disk.js';
+import { directoryOfRun } from '../../inference/trained-run.js';
 import { lossesByTerm } from '../../model/loss.js';
 import { undefinedIfAbsent } from '../../run/presence.js';
 import { readTrainingRun } from '../../run/read.js';
-import { RunDirectory } from '../../run/run-directory.js';
 import type { TrainingRun } from '../../run/training-run.js';
 
 /**
@@ -68,7 +68,7 @@ interface History {
 
 /** Reads a run's directory. Throws the errors of reading its run file. */
 export async function readRunContent(path: string): Promise<RunContent> {
-  const directory = RunDirectory.at(path);
+  const directory = directoryOfRun(path);
   const run = readTrainingRun(directory.runFile);
   const result = readResult(directory);
   const entries = await new CheckpointStore(directory.checkpoints, {
