@@ -31,6 +31,8 @@ export interface ScheduleOutcome {
   /** Faults that happened; one whose step came too late did not. */
   readonly happened: readonly Fault[];
   readonly restarts: number;
+  /** Most workers that exchanged gradients, of those seen after each checkpoint. */
+  readonly exchanging: number;
   readonly seconds: number;
 }
 
@@ -55,7 +57,8 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleOut
   );
 
   const nats = faults.some(({ kind }) => kind === 'nats-stop') ? await NatsServer.start() : null;
-  const settings = nats ? [...options.settings, `spec.operation.nats.url=${nats.url}`] : options.settings;
+  const settings = [...options.settings, 'spec.operation.metrics=127.0.0.1:0'];
+  if (nats) settings.push(`spec.operation.nats.url=${nats.url}`);
   /** One after another: what is stopped already cannot be stopped. */
   let outages = Promise.resolve();
   const stopNats = (durationMs: number) => {
@@ -76,12 +79,19 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleOut
     else if (fault.kind === 'nats-stop') stopNats(fault.durationMs);
     else places[fault.worker]!.apply(fault);
   };
+  let exchanging = 0;
+  const lookAtExchange = async (metrics: string) => {
+    exchanging = Math.max(exchanging, await exchangingIn(metrics));
+  };
   const start = (): CommandLine => {
+    let metrics = '';
     const flags = [`metadata.name=${name}`, ...settings].flatMap((setting) => ['--set', setting]);
     const process = new CommandLine(['coordinator', runFile, '--resume=auto', ...flags], { cwd: folder });
-    process.onLine(({ message, address, name: checkpoint }) => {
+    process.onLine(({ message, address, url, name: checkpoint }) => {
+      if (message === 'metrics') metrics = String(url);
       if (message === 'waiting for workers') for (const place of places) place.coordinatorAt(String(address));
       if (message !== 'checkpoint written') return;
+      void lookAtExchange(metrics);
       const done = Number(String(checkpoint).split('-').at(-1));
       /** Two of a kind at one moment would be one: the second finds nothing left to disturb. */
       const kinds = new Set<string>();
@@ -122,8 +132,18 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleOut
     audit: [audit.exitCode, audit.stderr],
     happened,
     restarts: coordinator.restarts + places.reduce((sum, place) => sum + place.restarts, 0),
+    exchanging,
     seconds: (performance.now() - started) / 1000,
   };
+}
+
+/** Workers that exchange gradients now; 0 where the coordinator has ended meanwhile. */
+async function exchangingIn(metrics: string): Promise<number> {
+  const text = await fetch(metrics).then(
+    (reply) => reply.text(),
+    () => '',
+  );
+  return Number(/^fcaenet_exchange_workers(?:{[^}]*})? (\S+)$/m.exec(text)?.[1] ?? 0);
 }
 
 /** From now on a write past this size fails in the middle of a file, as on a full disk. */
