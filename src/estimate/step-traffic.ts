@@ -71,7 +71,7 @@ export class StepTraffic {
     this.payload = { layout, passes, precision };
     const momentBytes = Float64Array.BYTES_PER_ELEMENT * momentBlocks(layout, passes).at(-1)!;
     this.vectorBytes = wireBytes(precision, parameterCount) + momentBytes;
-    const owned = rangesOfOwners(parameterCount, wireBytes(precision, 1), fleet.workers);
+    const owned = rangesOfOwners(parameterCount, fleet.workers);
     // Moments have a range for each worker.
     this.ranges = owned.length + fleet.workers;
     const statistics = wireBytes('float32', layout.statisticsCount);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { cutRanges, rangesOfBlocks } from '../../src/coordinator/exchange/ranges.js';
+import { cutRanges, rangesOfBlocks, rangesOfOwners } from '../../src/coordinator/exchange/ranges.js';
 
 test.each([
   [10, 1, [[0, 10]]],
@@ -23,6 +23,17 @@ test.each([
   [0, 2, []],
 ])('%d elements in %d ranges', (length, count, expected) => {
   expect(cutRanges(length, count).map(({ start, end }) => [start, end])).toEqual(expected);
+});
+
+test.each([
+  ['a short vector', 1_000, 3, 3],
+  ['a usual one', 11_200_000, 4, 88],
+  ['a long one', 1_000_000_000, 2, 128],
+])('%s has as many ranges for each owner, in turns', (_, length, owners, count) => {
+  const ranges = rangesOfOwners(length, owners);
+  expect(ranges).toHaveLength(count);
+  expect(ranges.map(({ owner }) => owner)).toEqual(ranges.map((_, place) => place % owners));
+  expect(ranges.at(-1)!.range.end).toBe(length);
 });
 
 test('ranges of blocks have whole blocks, all of them once', () => {

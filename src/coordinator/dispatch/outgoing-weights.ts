@@ -84,7 +84,7 @@ export class OutgoingWeights {
   }
 
   /** Bytes of a word. */
-  get wordBytes(): number {
+  private get wordBytes(): number {
     return wireBytes(this.precision, 1);
   }
 

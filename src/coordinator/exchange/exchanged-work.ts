@@ -83,7 +83,7 @@ export class ExchangedWork extends GradientWork {
     const words = blocks.at(-1)!;
     const { buffer } = this.pool.memory.take(wordBytes * words);
     const ranges = [
-      ...rangesOfOwners(parameterCount, wordBytes, members.length).map(({ range }) => range),
+      ...rangesOfOwners(parameterCount, members.length).map(({ range }) => range),
       ...rangesOfBlocks(blocks, members.length),
     ];
     this.sums = new RangeSums(

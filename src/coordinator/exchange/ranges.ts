@@ -16,17 +16,20 @@ export interface RangeOfOwner {
   readonly owner: number;
 }
 
-/** Bytes of a range for which sending and adding overlap well, and the most ranges of one owner. */
-const usualBytes = 2 << 20;
-const mostRangesEach = 16;
+/**
+ * Usual elements of a range, and the most ranges of one owner. A range goes over four cables, one after the other. While the
+ * first one of a step does, and the last one, other cables have nothing to carry: short ranges keep them busy. But each
+ * costs the coordinator and its owner some messages.
+ */
+const usualElements = 1 << 17;
+const mostRangesEach = 64;
 
 /**
  * Cuts a vector into ranges that owners get in turn. An owner has several where they are long, so that one is sent while
  * another is added.
- * @param length elements of `elementBytes` bytes
  */
-export function rangesOfOwners(length: number, elementBytes: number, owners: number): RangeOfOwner[] {
-  const each = Math.ceil((length * elementBytes) / (owners * usualBytes));
+export function rangesOfOwners(length: number, owners: number): RangeOfOwner[] {
+  const each = Math.ceil(length / (owners * usualElements));
   const count = owners * Math.max(1, Math.min(each, mostRangesEach));
   return cutRanges(length, count).map((range, index) => ({ range, owner: index % owners }));
 }

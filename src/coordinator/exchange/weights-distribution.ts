@@ -57,7 +57,7 @@ export class WeightsDistribution {
     participants.tell(members);
     if (ahead?.version === version) this.finish(ahead, weights, members);
     else {
-      const owned = rangesOfOwners(weights.words, weights.wordBytes, members.length);
+      const owned = rangesOfOwners(weights.words, members.length);
       const plan = owned.map(({ range, owner }) => ({ range, owner: members[owner]! }));
       const told = this.planOf(version, plan);
       tell(told, members);

@@ -22,6 +22,8 @@ interface Reduction {
 export class StepExchange {
   /** Null before the first plan. */
   private plan: readonly OwnedElements[] | null = null;
+  /** This worker's of the plan. */
+  private own: readonly OwnedElements[] = [];
   /** Own ranges of every plan: a later plan may name one again, and whoever sent its parts does not send them twice. */
   private readonly everOwn = new Set<string>();
   private readonly held = new Map<string, { readonly node: TreeNode; readonly gradient: WireVector }>();
@@ -56,6 +58,7 @@ export class StepExchange {
 
   follow(plan: readonly OwnedElements[]): void {
     this.plan = plan;
+    this.own = plan.filter(({ owner }) => owner === this.self);
     for (const range of this.own) this.everOwn.add(rangeKey(range));
     this.send();
     this.add();
@@ -88,7 +91,7 @@ export class StepExchange {
   /** Keeps the bytes of a part that is wanted. */
   receive(sender: number, node: TreeNode, range: ElementRange, bytes: Uint8Array): void {
     this.parts.set(partKey(sender, node, range), elementsOf(bytes, this.vector.precision));
-    this.add();
+    if (this.own.some(({ start, end }) => start === range.start && end === range.end)) this.addRange(range);
   }
 
   /** Sends what the plan asks for and the peers have not got. */
@@ -118,28 +121,26 @@ export class StepExchange {
     for (const { buffer } of this.parts.values()) this.memory.give(buffer);
   }
 
-  private get own(): readonly OwnedElements[] {
-    return (this.plan ?? []).filter(({ owner }) => owner === this.self);
-  }
-
   /** Adds the ranges whose parts are all there. */
   private add(): void {
+    for (const { start, end } of this.own) this.addRange({ start, end });
+  }
+
+  /** Adds a range whose parts are all there. */
+  private addRange(range: ElementRange): void {
     if (!this.reduction) return;
     const { attempt, tree, nodes, sinceMs } = this.reduction;
-    for (const { start, end } of this.own) {
-      const range = { start, end };
-      if (this.summed.get(rangeKey(range)) === attempt) continue;
-      const parts = new Map<string, WireVector>();
-      for (const { node, member } of nodes) {
-        const part = this.partOf(member, node, range);
-        if (part) parts.set(nodeKey(node), part);
-      }
-      if (parts.size < nodes.length) continue;
-      const sum = sumOfNodes(tree, parts, this.memory, this.vector.adderOf(range));
-      this.summed.set(rangeKey(range), attempt);
-      const reduceSeconds = (this.clock.nowMs() - sinceMs) / 1000;
-      this.output.sum({ position: this.position, range, attempt, reduceSeconds, sum });
+    if (this.summed.get(rangeKey(range)) === attempt) return;
+    const parts = new Map<string, WireVector>();
+    for (const { node, member } of nodes) {
+      const part = this.partOf(member, node, range);
+      if (!part) return;
+      parts.set(nodeKey(node), part);
     }
+    const sum = sumOfNodes(tree, parts, this.memory, this.vector.adderOf(range));
+    this.summed.set(rangeKey(range), attempt);
+    const reduceSeconds = (this.clock.nowMs() - sinceMs) / 1000;
+    this.output.sum({ position: this.position, range, attempt, reduceSeconds, sum });
   }
 
   private partOf(member: number, node: TreeNode, range: ElementRange): WireVector | undefined {
