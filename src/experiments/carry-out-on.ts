@@ -45,6 +45,7 @@ export async function carryOutOn(
       remaining.begin(cell.name, performance.now());
       show(cell.name);
       let hasFinished = false;
+      let goesOn = true;
       try {
         await runCell(console, cell, resumeCommand, (share) => {
           remaining.progress(share);
@@ -53,11 +54,15 @@ export async function carryOutOn(
         hasFinished = true;
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
-        if (!isInterrupted(error)) log.error('run failed', { run: cell.name, reason });
+        goesOn = !isInterrupted(error);
+        if (goesOn) log.error('run failed', { run: cell.name, reason });
         throw error;
       } finally {
         remaining.end(hasFinished, performance.now());
-        ended += 1;
+        if (goesOn) {
+          ended += 1;
+          show(cell.name);
+        }
       }
     },
   });
