@@ -5,6 +5,7 @@ import { readTrainingRun } from '../run/read.js';
 import { RunDirectory } from '../run/run-directory.js';
 import { trainingDifferences } from '../run/training-hash.js';
 import type { TrainingRun } from '../run/training-run.js';
+import { wrongField } from '../run/wrong-field.js';
 import { type Cell, directoryOf } from './cell.js';
 import { keptFileOf, readKeptResult } from './kept-result.js';
 
@@ -56,10 +57,10 @@ function stateOfDirectory(cell: Cell): CellState {
 function usable(result: RunResult, file: string): CellState {
   const { error } = readFields.safeParse(result);
   if (error === undefined) return { kind: 'finished', result };
-  const { path: field, message } = error.issues[0]!;
+  const { field, is } = wrongField(result, error.issues);
   return {
     kind: 'failed',
-    sentence: `the result ${file} has no usable ${field.join('.')} (${message}); delete the file, and the same command writes it again`,
+    sentence: `the result ${file} is damaged: its field ${field} is ${is}; delete the file, and the same command writes it again`,
   };
 }
 

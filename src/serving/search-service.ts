@@ -4,6 +4,7 @@ import { thumbnail } from '../data/thumbnail.js';
 import { type FcaenetError, quote } from '../errors.js';
 import { packedCodesOfBytes } from '../formats/code-bytes.js';
 import type { Encoder } from '../inference/encoder.js';
+import { wrongField } from '../run/wrong-field.js';
 import { type Found, hexOfCode, mostNearest, type Searcher } from '../search/searcher.js';
 import type { ServingMetrics } from './metrics.js';
 import { Refusal } from './refusal.js';
@@ -50,15 +51,12 @@ export class SearchService {
   searchCode(text: string): Promise<SearchAnswer> {
     const { bits } = this.searcher.database;
     const digits = 2 * Math.ceil(bits / 8);
-    const request = codeRequest.safeParse(parsed(text));
+    const sent = parsed(text);
+    const request = codeRequest.safeParse(sent);
     if (!request.success) {
-      const { path, message } = request.error.issues[0]!;
-      const field = path.length === 0 ? 'the body' : `the field ${quote(path.map(String).join('.'))}`;
-      throw new Refusal(
-        400,
-        'bad_request',
-        `${field} is wrong (${message}), expected {"code": "…", "top": ${usualTop}}`,
-      );
+      const { field, is } = wrongField(sent, request.error.issues);
+      const what = field === '' ? 'the body' : `the field ${quote(field)}`;
+      throw new Refusal(400, 'bad_request', `${what} is ${is}, expected {"code": "…", "top": ${usualTop}}`);
     }
     const { code, top } = request.data;
     if (code.length !== digits) {

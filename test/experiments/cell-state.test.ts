@@ -59,8 +59,8 @@ test('operational settings may differ, the paths of weights and dataset may not'
 
 test.each([
   ['no JSON', '{', 'is damaged'],
-  ['no mAP', { mAP: null }, 'has no usable mAP'],
-  ['steps that are no number', { steps: 'x' }, 'has no usable steps'],
+  ['no mAP', { mAP: null }, 'its field mAP is null (Invalid'],
+  ['steps that are no number', { steps: 'x' }, 'its field steps is "x" (Invalid'],
 ])('a result with %s is a sentence, not a figure', (_, change, sentence) => {
   const [cell] = cells as [Cell];
   writeFinished(cell, typeof change === 'string' ? {} : resultOf(cell, 0.5, change));

@@ -84,7 +84,7 @@ test.each([
 
 test.each([
   ['a mAP that is text', { mAP: 'high' }, 'is damaged: its field mAP is "high"'],
-  ['no mAP', { mAP: null }, 'has no usable mAP'],
+  ['no mAP', { mAP: null }, 'its field mAP is null (Invalid'],
 ])('a kept result with %s is a sentence', (_, change, sentence) => {
   keepResult(cell, resultOf(cell, 0.5));
   writeFileSync(keptFileOf(cell), JSON.stringify({ ...kept(), result: { ...kept().result, ...change } }));

@@ -153,7 +153,15 @@ test.each([
   ['', '{"code":', { 'content-type': 'application/json' }, 'the body is "{\\"code\\":", expected JSON'],
   [
     ...['', '{"code":"zz"}', { 'content-type': 'application/json' }],
-    'the field "code" is wrong (expected hexadecimal digits), expected {"code": "…", "top": 10}',
+    'the field "code" is "zz" (expected hexadecimal digits), expected {"code": "…", "top": 10}',
+  ],
+  [
+    ...['', '{"code":"0102","top":1.5}', { 'content-type': 'application/json' }],
+    'the field "top" is 1.5 (Invalid input: expected int, received number), expected {"code": "…", "top": 10}',
+  ],
+  [
+    ...['', `{"code":${'['.repeat(20_000)}${']'.repeat(20_000)}}`, { 'content-type': 'application/json' }],
+    'the field "code" is a list (Invalid input: expected string, received array), expected {"code": "…", "top": 10}',
   ],
   [
     ...['', '{"code":"010203"}', { 'content-type': 'application/json' }],

@@ -1,13 +1,14 @@
 import * as z from 'zod';
 import { sha256OfPieces } from '../../checkpoint/pieces-sha256.js';
 import type { Dataset } from '../../data/dataset.js';
-import { ExitCode, shorten } from '../../errors.js';
+import { ExitCode } from '../../errors.js';
 import { packCodes } from '../../hashing/codes.js';
 import type { Identity } from '../../identity/identity.js';
 import { lossesByTerm } from '../../model/loss.js';
 import { RunFileError } from '../../run/error.js';
 import type { RunDirectory } from '../../run/run-directory.js';
 import type { TrainingRun } from '../../run/training-run.js';
+import { wrongField } from '../../run/wrong-field.js';
 import { bytesOf } from '../../transport/bytes.js';
 import type { Traffic } from '../../transport/service.js';
 import type { RunState } from './run-state.js';
@@ -119,18 +120,10 @@ export function readResult(directory: RunDirectory): RunResult | null {
 export function checkedResult(found: unknown, file: string, remedy: string): RunResult {
   const { success, error } = resultSchema.safeParse(found);
   if (success) return found as RunResult;
-  const { path, message } = error.issues[0]!;
-  const value: unknown = path.reduce<unknown>(
-    (inside, key) => (inside as Record<PropertyKey, unknown>)[key],
-    found,
-  );
-  const field = path.map((key, at) =>
-    typeof key === 'number' ? `[${key}]` : `${at > 0 ? '.' : ''}${String(key)}`,
-  );
-  const told = value === undefined ? 'missing' : shorten(JSON.stringify(value), 40);
+  const { field, is } = wrongField(found, error.issues);
   throw new RunFileError(
     'RUN_RESULT_DAMAGED',
-    `the result ${file} is damaged: its field ${field.join('')} is ${told} (${message}); ${remedy}`,
+    `the result ${file} is damaged: its field ${field} is ${is}; ${remedy}`,
     ExitCode.badData,
   );
 }
