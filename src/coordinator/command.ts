@@ -28,12 +28,14 @@ export async function trainOn(console: Console, run: TrainingRun, resume: Resume
 /**
  * Carries out a run with workers of this machine.
  * @param resumeCommand the command line that continues it after an interruption
+ * @param onAsked called when the run is asked to stop
  */
 export async function trainLocally(
   console: Console,
   run: TrainingRun,
   resume: ResumeMode,
   resumeCommand: string,
+  onAsked = () => {},
 ): Promise<Carried> {
   const givenToken = readJoinToken(null, process.env);
   const localWorkers = await chooseWorkerPlaces(run, console.log);
@@ -50,6 +52,7 @@ export async function trainLocally(
     joinToken,
     resumeCommand,
     farewellSeconds: 0,
+    onAsked,
   });
 }
 

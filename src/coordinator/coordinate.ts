@@ -48,6 +48,8 @@ export interface CoordinateOptions {
    * `shortFarewellSeconds` if the run had finished earlier, and not at all otherwise.
    */
   readonly farewellSeconds: number | null;
+  /** Called when the run is asked to stop. It may finish or fail before it does. */
+  readonly onAsked?: () => void;
 }
 
 /** Longer than the longest time between two connection attempts of a worker. */
@@ -84,10 +86,10 @@ export async function coordinate(options: CoordinateOptions): Promise<Carried> {
     joinToken: options.joinToken,
   };
   requireProtection(run.spec.operation.listen, protection);
-  const interruption = new Interruption();
+  const interruption = new Interruption(options.onAsked);
   const restoreSignals = onInterrupt((signal) => {
     log.info('stopping', { signal });
-    interruption.interrupt(interrupted(options, null));
+    interruption.ask(interrupted(options, null));
   });
   let term = 0;
   const tell = (finish: Finish, seconds: number) =>

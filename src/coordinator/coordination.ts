@@ -279,7 +279,7 @@ export class Coordination {
         this.throwContradiction();
         return checkpoints.saveAndWait(state, this.origin, ledger, monitoring.notify);
       },
-      stop: () => interruption.interrupt(interrupted(null)),
+      stop: () => interruption.ask(interrupted(null)),
       drain: (worker) => fleet.pool.drain(worker),
       onPaused: () => monitoring.notify({ type: 'paused', isPaused: true }),
       onContinued: () => monitoring.notify({ type: 'paused', isPaused: false }),

@@ -4,12 +4,21 @@ import type { FcaenetError } from '../errors.js';
 export class Interruption {
   private readonly controller = new AbortController();
 
+  /** @param onAsked called when somebody asks the run to stop, also when it fails already */
+  constructor(private readonly onAsked: () => void = () => {}) {}
+
   get signal(): AbortSignal {
     return this.controller.signal;
   }
 
   get error(): FcaenetError | null {
     return this.signal.aborted ? (this.signal.reason as FcaenetError) : null;
+  }
+
+  /** Interrupts because somebody asks for it: a signal, or `fcaenet stop`. */
+  ask(error: FcaenetError): void {
+    this.onAsked();
+    this.interrupt(error);
   }
 
   interrupt(error: FcaenetError): void {

@@ -11,8 +11,10 @@ export interface Surroundings {
    * @throws FcaenetError when it fails or is interrupted
    */
   readonly run: (cell: Cell) => Promise<void>;
-  /** Whether an error of a run means that the user wants everything to stop. */
-  readonly isInterruption: (error: unknown) => boolean;
+  /** Whether no other run shall begin after a run that failed with this error. */
+  readonly endsAll: (error: unknown) => boolean;
+  /** Aborted when the user wants everything to stop. Its reason is the error where the run had finished before. */
+  readonly signal: AbortSignal;
   /** Called at the beginning, and after each run, with all states. */
   readonly onStates: (states: ReadonlyMap<Cell, CellState>) => void;
 }
@@ -21,11 +23,12 @@ export interface Surroundings {
  * Runs or resumes, one after the other, every cell that has no result. A run that fails is recorded, and the next one
  * starts.
  * @returns the state of every cell
- * @throws the error of an interrupted run, and errors that are no sentence for a user
+ * @throws the error of a run that was interrupted or ends everything, the reason of the signal, and errors that are no
+ * sentence for a user
  */
 export async function carryOut(
   cells: readonly Cell[],
-  { look, run, isInterruption, onStates }: Surroundings,
+  { look, run, endsAll, signal, onStates }: Surroundings,
 ): Promise<ReadonlyMap<Cell, CellState>> {
   const states = new Map(cells.map((cell) => [cell, look(cell)]));
   onStates(states);
@@ -34,6 +37,7 @@ export async function carryOut(
     if (kind === 'finished' || kind === 'failed') continue;
     states.set(cell, await outcomeOf(cell));
     onStates(states);
+    signal.throwIfAborted();
   }
   return states;
 
@@ -41,7 +45,7 @@ export async function carryOut(
     try {
       await run(cell);
     } catch (error) {
-      if (isInterruption(error) || !(error instanceof FcaenetError)) throw error;
+      if (signal.aborted || endsAll(error) || !(error instanceof FcaenetError)) throw error;
       return { kind: 'failed', sentence: error.message };
     }
     const state = look(cell);

@@ -3,16 +3,23 @@ import type { ProgressTask, TaskDescription } from '../console/progress.js';
 import { trainLocally } from '../coordinator/command.js';
 import type { Cell } from './cell.js';
 
+/** What a run of an experiment tells. */
+export interface CellWatch {
+  /** Called with the share of its steps that is done. */
+  readonly onShare: (share: number) => void;
+  /** Called when it is asked to stop. It may finish or fail before it does. */
+  readonly onAsked: () => void;
+}
+
 /**
  * Carries out the run of a cell in this process with local workers, from its newest checkpoint if there is one.
- * @param onShare called with the share of its steps that is done
  * @throws the errors of a run
  */
 export async function runCell(
   console: Console,
   { run }: Cell,
   resumeCommand: string,
-  onShare: (share: number) => void,
+  { onShare, onAsked }: CellWatch,
 ): Promise<void> {
   const watched: Console = {
     log: console.log,
@@ -24,7 +31,7 @@ export async function runCell(
     // The console belongs to the experiment.
     close: () => {},
   };
-  const { result, farewell } = await trainLocally(watched, run, 'auto', resumeCommand);
+  const { result, farewell } = await trainLocally(watched, run, 'auto', resumeCommand, onAsked);
   const { mAP, seconds } = result;
   console.log.info('run finished', { run: result.run, mAP, seconds });
   await farewell();

@@ -45,7 +45,12 @@ export async function carryOutExperiment(experiment: Experiment, runsNothing = f
   try {
     const summary = write(
       !runsNothing && plan.cells.some(isMissing)
-        ? await carryOutOn(console, name, plan.cells, await fittingCounts(plan), write)
+        ? await carryOutOn(console, plan.cells, await fittingCounts(plan), {
+            name,
+            onStates: write,
+            // The others are figures of their own.
+            endsAll: () => false,
+          })
         : new Map(plan.cells.map((cell) => [cell, stateOf(cell)])),
     );
     console.log.info(`${name} written`, {

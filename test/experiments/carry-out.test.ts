@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { DiskError } from '../../src/disk/error.js';
 import { carryOut } from '../../src/experiments/carry-out.js';
+import { interruptedAfterRun, isOfDisk } from '../../src/experiments/carry-out-on.js';
 import type { Cell } from '../../src/experiments/cell.js';
 import type { CellState } from '../../src/experiments/cell-state.js';
 import { ExperimentError } from '../../src/experiments/error.js';
@@ -11,15 +13,18 @@ const interruption = new ExperimentError('EXPERIMENT_X', 'stopped');
 
 /** A machine on which runs end as told. */
 function world(begin: Readonly<Record<string, CellState>> = {}, fail: Readonly<Record<string, Error>> = {}) {
+  const stop = new AbortController();
   const states = new Map<string, CellState>(Object.entries(begin));
   const ran: string[] = [];
   const seen: string[] = [];
   return {
     ran,
     seen,
+    stop,
     surroundings: {
       look: ({ name }: Cell) => states.get(name) ?? { kind: 'absent' as const },
-      isInterruption: (error: unknown) => error === interruption,
+      endsAll: (error: unknown) => error === interruption,
+      signal: stop.signal,
       onStates: (all: ReadonlyMap<Cell, CellState>) => {
         seen.push([...all.values()].map(({ kind }) => kind[0]).join(''));
       },
@@ -64,6 +69,41 @@ test('a directory that cannot be used is not run', async () => {
   });
   await carryOut(cells, surroundings);
   expect(ran).not.toContain('fcaenet-12bit-seed5');
+});
+
+describe('a stop that is asked for while a run ends', () => {
+  const failed = new ExperimentError('EXPERIMENT_X', 'it cannot be');
+
+  test.each([
+    ['finishes', interruption, {}, 'ffaa'],
+    ['fails', failed, { 'baseline-12bit-seed5': failed }, 'faaa'],
+  ])('ends everything when that run %s', async (_, error, fail, last) => {
+    const { surroundings, stop, ran, seen } = world({}, fail);
+    const run = (cell: Cell) => {
+      if (cell === cells[1]) stop.abort(interruption);
+      return surroundings.run(cell);
+    };
+    await expect(carryOut(cells, { ...surroundings, run })).rejects.toBe(error);
+    expect(ran).toEqual(['fcaenet-12bit-seed5', 'baseline-12bit-seed5']);
+    expect(seen.at(-1)).toBe(last);
+  });
+});
+
+test('an experiment that was interrupted between two runs says how it goes on', () => {
+  expect(interruptedAfterRun('table', 'npx fcaenet table a.yaml')).toMatchObject({
+    code: 'EXPERIMENT_INTERRUPTED',
+    message: 'the table was interrupted when a run had just finished; `npx fcaenet table a.yaml` goes on',
+    exitCode: 75,
+  });
+});
+
+test('a disk that takes no more files is recognised by what caused the error', () => {
+  const full = Object.assign(new Error('no space left'), { code: 'ENOSPC' });
+  expect(isOfDisk(new ExperimentError('EXPERIMENT_X', 'not written', undefined, { cause: full }))).toBe(true);
+  expect(isOfDisk(new DiskError('write', 'a', 3))).toBe(true);
+  const other = Object.assign(new Error('not there'), { code: 'ENOENT' });
+  expect(isOfDisk(new ExperimentError('EXPERIMENT_X', 'not read', undefined, { cause: other }))).toBe(false);
+  expect(isOfDisk('ENOSPC')).toBe(false);
 });
 
 test('an interruption ends everything, and so does what is no sentence', async () => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -8,6 +8,7 @@ import { drawHoldOut } from '../../src/experiments/tune/hold-out.js';
 import { planTuning, type TuneOptions, tune } from '../../src/experiments/tune/tune.js';
 import { writeHoldOut } from '../../src/experiments/tune/write-hold-out.js';
 import { overridesOf, readTunedSettings } from '../../src/experiments/tuned-file.js';
+import { acquireLock } from '../../src/run/lock.js';
 import {
   type DatasetFiles,
   smallAircraft,
@@ -89,26 +90,34 @@ const options = (changes: Partial<TuneOptions> = {}, set: readonly string[] = []
 };
 
 /** Runs of trials, as if they had been carried out: their settings are those of tune.json. */
-function finishTrials(figures: readonly (number | null)[], changes: readonly string[] = []): void {
+function finishTrials(figures: readonly number[]): void {
   const { trials } = JSON.parse(readFileSync(join(output, 'tune.json'), 'utf8'));
   for (const { trial, rung, iterations, settings } of trials) {
     const name = `trial${String(trial).padStart(3, '0')}-rung${rung + 1}`;
     const run = resolve([
       ...[`spec.dataset.path=${join(output, 'hold-out')}`, 'spec.dataset.sampleSize=9'],
       ...[`spec.operation.runsDirectory=${join(output, 'runs')}`, `metadata.name=${name}`],
-      ...[`spec.schedule.iterations=${iterations}`, ...overridesOf(settings), ...changes],
+      ...[`spec.schedule.iterations=${iterations}`, ...overridesOf(settings)],
     ]);
     const cell: Cell = { name, run, isTuned: false };
-    const mAP = figures[trial]!;
-    writeFinished(cell, resultOf(cell, mAP ?? 0, mAP === null ? { mAP: null } : {}));
+    writeFinished(cell, resultOf(cell, figures[trial]!));
   }
 }
 
+const operation = () => [
+  `spec.operation.cache.directory=${join(folder, 'cache')}`,
+  'spec.operation.devices=none',
+];
+/** Settings with which no run can start: others on the network could join. */
+const refused = () => [...operation(), 'spec.operation.listen=0.0.0.0:0'];
+
 /** Writes tune.json with the trials that a search has planned: a search whose runs cannot start fails in each. */
 async function planTrials(): Promise<void> {
-  const set = [`spec.operation.cache.directory=${join(folder, 'cache')}`, 'spec.operation.listen=0.0.0.0:0'];
-  await expect(tune(options({}, set))).rejects.toMatchObject({ code: 'EXPERIMENT_NO_TRIAL' });
+  await expect(tune(options({}, refused()))).rejects.toMatchObject({ code: 'EXPERIMENT_NO_TRIAL' });
 }
+
+/** The directory of a trial's run in the first rung. */
+const runOf = (trial: number) => join(output, 'runs', `trial00${trial}-rung1`);
 
 describe('a search', () => {
   test('takes finished trials, and chooses the best', async () => {
@@ -135,18 +144,48 @@ describe('a search', () => {
   test('leaves out a trial that failed', async () => {
     await writeFiles(data(), cub());
     await planTrials();
-    finishTrials([0.2, null, 0.3]);
-    await tune(options());
+    finishTrials([0.2, 0.4, 0.3]);
+    rmSync(runOf(1), { recursive: true });
+    await tune(options({}, refused()));
     expect(JSON.parse(readFileSync(join(output, 'tune.json'), 'utf8')).chosen).toMatchObject({ trial: 2 });
   });
 
   test('without a single result ends with a sentence (EXPERIMENT_NO_TRIAL)', async () => {
     await writeFiles(data(), cub());
-    await planTrials();
-    finishTrials([null, null, null]);
-    await expect(tune(options())).rejects.toThrow(
+    await expect(tune(options({}, refused()))).rejects.toThrow(
       `no trial of the search in ${output} has a result, but one needs it to choose; the first failed: `,
     );
+  });
+
+  test('does not choose without a trial that another process carries out', async () => {
+    await writeFiles(data(), cub());
+    await planTrials();
+    finishTrials([0.2, 0.4, 0.3]);
+    rmSync(join(runOf(1), 'result.json'));
+    const lock = acquireLock(join(runOf(1), 'lock'), runOf(1), 30);
+    await expect(tune(options({}, operation()))).rejects.toEqual(
+      failure('RUN_LOCKED', /trial001-rung1 is in use by process/),
+    );
+    lock.release();
+    expect(JSON.parse(readFileSync(join(output, 'tune.json'), 'utf8')).chosen).toBeNull();
+  });
+
+  test('does not choose without a trial whose result is damaged, or of other images', async () => {
+    await writeFiles(data(), cub());
+    await planTrials();
+    finishTrials([0.2, 0.4, 0.3]);
+    await tune(options());
+    const chosen = readFileSync(join(output, 'tune.json'), 'utf8');
+    for (const [damage, sentence] of [
+      [{ mAP: null }, /trial001-rung1.*its field mAP is null/],
+      [{ dataset: { path: 'data', fingerprint: 'f', classes: 3, train: 9, test: 3 } }, /read other images/],
+    ] as const) {
+      const file = join(runOf(1), 'result.json');
+      writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), ...damage }));
+      await expect(tune(options())).rejects.toEqual(failure('EXPERIMENT_TRIAL_UNUSABLE', sentence));
+      expect(readFileSync(join(output, 'tune.json'), 'utf8')).toBe(chosen);
+      finishTrials([0.2, 0.4, 0.3]);
+    }
   });
 
   test('with other options in the same folder is refused (EXPERIMENT_SEARCH_DIFFERS)', async () => {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type Console, openConsole } from '../../console/console.js';
 import { type ListedDataset, listDataset } from '../../data/dataset.js';
 import { KeyedRandom } from '../../data/random.js';
-import { ExitCode } from '../../errors.js';
+import { ExitCode, type FcaenetError, isPermanent } from '../../errors.js';
 import { givenSpeed } from '../../estimate/duration.js';
 import type { DatasetCounts } from '../../estimate/work.js';
 import { checkDatasetFit } from '../../run/dataset-fit.js';
@@ -12,7 +12,7 @@ import type { TrainingRun } from '../../run/training-run.js';
 import { version } from '../../run/version.js';
 import { carryOutOn } from '../carry-out-on.js';
 import type { Cell } from '../cell.js';
-import { otherSettings, withOneDataset } from '../cell-state.js';
+import { otherSettings, stateOf, withOneDataset } from '../cell-state.js';
 import { ExperimentError } from '../error.js';
 import { planRuns, showPlan } from '../show-plan.js';
 import { overridesOf, readTunedDocument, tunedText } from '../tuned-file.js';
@@ -41,8 +41,9 @@ export interface TuneOptions {
 /**
  * `fcaenet tune`: searches settings on a hold-out of the train split, and writes `tune.json`. Images of the test split
  * are never opened.
- * @throws ExperimentError EXPERIMENT_NOTHING_TO_TUNE, EXPERIMENT_SEARCH_DIFFERS, EXPERIMENT_HOLD_OUT, EXPERIMENT_NO_TRIAL;
- * the errors of the dataset, and of a run that is interrupted
+ * @throws ExperimentError EXPERIMENT_NOTHING_TO_TUNE, EXPERIMENT_SEARCH_DIFFERS, EXPERIMENT_TRIAL_UNUSABLE,
+ * EXPERIMENT_HOLD_OUT, EXPERIMENT_NO_TRIAL;
+ * the errors of the dataset, and of a run that is interrupted or fails for a reason that may pass
  */
 export async function tune(options: TuneOptions): Promise<void> {
   const console = openConsole('beside');
@@ -206,10 +207,15 @@ class Tuning {
     const [{ rung, iterations }] = runs as readonly [TrialRun];
     const cells = runs.map((run) => this.cellOf(run, counts));
     for (const { run } of cells) checkDatasetFit(run, { format: 'cub', trainCount: counts.train });
-    // With other settings every trial would fail, and the search would forget what it has chosen.
-    const sentence = otherSettings(cells[0]!);
-    if (sentence !== null) {
+    // Without such a trial the search would choose another one, and forget what it has chosen.
+    for (const cell of cells) {
+      const sentence = otherSettings(cell);
+      if (sentence === null) continue;
       throw new ExperimentError('EXPERIMENT_SEARCH_DIFFERS', sentence, ExitCode.cannotCreate);
+    }
+    for (const state of withOneDataset(new Map(cells.map((cell) => [cell, stateOf(cell)]))).values()) {
+      if (state.kind !== 'failed') continue;
+      throw new ExperimentError('EXPERIMENT_TRIAL_UNUSABLE', state.sentence, ExitCode.badData);
     }
     this.console.log.info('rung of the search', {
       number: rung + 1,
@@ -218,20 +224,24 @@ class Tuning {
       iterations,
     });
     const before = this.outcomes.length;
-    await carryOutOn(this.console, 'search', cells, counts, (found) => {
-      const states = withOneDataset(found);
-      this.outcomes.length = before;
-      for (const [index, run] of runs.entries()) {
-        const state = states.get(cells[index]!)!;
-        const result = state.kind === 'finished' ? state.result : null;
-        this.outcomes.push({
-          ...run,
-          mAP: result?.mAP ?? null,
-          seconds: result?.seconds ?? null,
-          sentence: state.kind === 'failed' ? state.sentence : null,
-        });
-      }
-      this.write(counts, null);
+    await carryOutOn(this.console, cells, counts, {
+      name: 'search',
+      endsAll: mayPass,
+      onStates: (found) => {
+        const states = withOneDataset(found);
+        this.outcomes.length = before;
+        for (const [index, run] of runs.entries()) {
+          const state = states.get(cells[index]!)!;
+          const result = state.kind === 'finished' ? state.result : null;
+          this.outcomes.push({
+            ...run,
+            mAP: result?.mAP ?? null,
+            seconds: result?.seconds ?? null,
+            sentence: state.kind === 'failed' ? state.sentence : null,
+          });
+        }
+        this.write(counts, null);
+      },
     });
     return this.outcomes.slice(before);
   }
@@ -269,6 +279,14 @@ class Tuning {
     };
     writeInto(output, { 'tune.json': tunedText(document) });
   }
+}
+
+/**
+ * Whether the reason of a run's failure may be gone when it is carried out again, such as another process that holds it.
+ * Without that trial the search would choose as if its settings were bad.
+ */
+function mayPass({ exitCode }: FcaenetError): boolean {
+  return !isPermanent(exitCode) || exitCode === ExitCode.inputOutput;
 }
 
 function namesToVary({ run, vary, search: _ }: TuneOptions): readonly DimensionName[] {
