@@ -25,7 +25,8 @@ export function isPermanent(exitCode: number | null): boolean {
 }
 
 /**
- * Base of every error that a user can meet. The message is one sentence that names the value and what was expected.
+ * Base of every error that a user can meet. The message is one sentence that names the value and what was expected,
+ * without a full stop, which the program adds where it prints the message.
  * `code` is stable and machine-readable (`AREA_WHAT`). The cause stays attached and is never sent to a peer.
  */
 export class FcaenetError extends Error {

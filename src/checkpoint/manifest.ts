@@ -72,27 +72,27 @@ export function decodeManifest(text: string): CheckpointManifest {
   try {
     raw = JSON.parse(text);
   } catch (error) {
-    throw new CheckpointError('CHECKPOINT_MANIFEST', `the manifest is ${quote(text)}, expected JSON.`, {
+    throw new CheckpointError('CHECKPOINT_MANIFEST', `the manifest is ${quote(text)}, expected JSON`, {
       cause: error,
     });
   }
   if (typeof raw !== 'object' || raw === null) {
     throw new CheckpointError(
       'CHECKPOINT_MANIFEST',
-      `the manifest is ${quote(text)}, expected a JSON object.`,
+      `the manifest is ${quote(text)}, expected a JSON object`,
     );
   }
   const { digest: _, ...content } = raw as Record<string, unknown>;
   if (serialize(content) !== text) {
     throw new CheckpointError(
       'CHECKPOINT_MANIFEST',
-      'the manifest has other bytes than its digest, expected those that were written.',
+      'the manifest has other bytes than its digest, expected those that were written',
     );
   }
   if (content.formatVersion !== currentFormatVersion) {
     throw new CheckpointError(
       'CHECKPOINT_FOREIGN',
-      `the formatVersion is ${String(content.formatVersion)}, expected ${currentFormatVersion}.`,
+      `the formatVersion is ${String(content.formatVersion)}, expected ${currentFormatVersion}`,
     );
   }
   return checked(content);
@@ -104,7 +104,7 @@ function checked(content: object): CheckpointManifest {
   const issue = parsed.error.issues[0]!;
   throw new CheckpointError(
     'CHECKPOINT_MANIFEST',
-    `the manifest's ${issue.path.map(String).join('.')} is wrong (${issue.message}).`,
+    `the manifest's ${issue.path.map(String).join('.')} is wrong (${issue.message})`,
     { cause: parsed.error },
   );
 }

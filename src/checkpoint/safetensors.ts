@@ -54,7 +54,7 @@ function typeOf(data: TensorArray): keyof typeof arrayTypes {
   }
   throw new CheckpointError(
     'CHECKPOINT_SAFETENSORS',
-    `a ${data.constructor.name} has no type in a tensor file, expected one of ${Object.keys(arrayTypes).join(', ')}.`,
+    `a ${data.constructor.name} has no type in a tensor file, expected one of ${Object.keys(arrayTypes).join(', ')}`,
   );
 }
 
@@ -78,13 +78,13 @@ export function encodeSafetensors(tensors: TensorMap, metadata: Record<string, s
     if (name === '__metadata__') {
       throw new CheckpointError(
         'CHECKPOINT_SAFETENSORS',
-        `a tensor has the name ${name}, expected a name that the safetensors format does not use itself.`,
+        `a tensor has the name ${name}, expected a name that the safetensors format does not use itself`,
       );
     }
     if (elementCount(shape) !== data.length) {
       throw new CheckpointError(
         'CHECKPOINT_SAFETENSORS',
-        `tensor ${name} of shape [${shape}] has ${data.length} elements, expected ${elementCount(shape)}.`,
+        `tensor ${name} of shape [${shape}] has ${data.length} elements, expected ${elementCount(shape)}`,
       );
     }
     const end = offset + data.byteLength;
@@ -107,7 +107,7 @@ export function encodeSafetensors(tensors: TensorMap, metadata: Record<string, s
  */
 export function decodeSafetensors(bytes: Uint8Array, file: string): TensorFile {
   const fail = (what: string, cause?: unknown) =>
-    new CheckpointError('CHECKPOINT_SAFETENSORS', `tensor file ${file}: ${what}.`, { cause });
+    new CheckpointError('CHECKPOINT_SAFETENSORS', `tensor file ${file}: ${what}`, { cause });
   if (bytes.length < 8) throw fail(`it has ${bytes.length} bytes, expected at least 8`);
   const headerBytes = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
   const available = Math.min(bytes.length - 8, maxHeaderBytes);

@@ -69,14 +69,14 @@ export async function readState(
     if (manifest[field] !== expected[field]) {
       throw new CheckpointError(
         'CHECKPOINT_FOREIGN',
-        `the ${field} is ${manifest[field]}, expected ${expected[field]}.`,
+        `the ${field} is ${manifest[field]}, expected ${expected[field]}`,
       );
     }
   }
   const read = async (name: string) => {
     const file = manifest.files.find((candidate) => candidate.name === name);
     if (file === undefined)
-      throw new CheckpointError('CHECKPOINT_DAMAGED', `the manifest does not name ${name}.`);
+      throw new CheckpointError('CHECKPOINT_DAMAGED', `the manifest does not name ${name}`);
     return readHashed(disk, join(directory, name), file);
   };
   const group = async (name: (typeof groupNames)[number]) => {
@@ -107,7 +107,7 @@ export async function readState(
 async function readHashed(disk: Disk, path: string, expected: ManifestFile): Promise<Buffer> {
   const { name, bytes: size, sha256 } = expected;
   const damaged = (what: string, cause?: unknown) =>
-    new CheckpointError('CHECKPOINT_DAMAGED', `${name} ${what}.`, { cause });
+    new CheckpointError('CHECKPOINT_DAMAGED', `${name} ${what}`, { cause });
   const file = await disk.open(path, 'r').catch((error) => {
     throw damaged(`cannot be read: ${reasonOf(error)}`, error);
   });
@@ -141,7 +141,7 @@ async function readPart(disk: Disk, directory: string, name: string): Promise<Bu
   try {
     return await disk.readFile(join(directory, name));
   } catch (error) {
-    throw new CheckpointError('CHECKPOINT_DAMAGED', `${name} cannot be read: ${reasonOf(error)}.`, {
+    throw new CheckpointError('CHECKPOINT_DAMAGED', `${name} cannot be read: ${reasonOf(error)}`, {
       cause: error,
     });
   }

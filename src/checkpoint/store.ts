@@ -141,7 +141,7 @@ export class CheckpointStore {
     const reasons = rejected.map(({ name, reason }) => `${name}: ${reason.replace(/\.$/, '')}`).join('; ');
     throw new CheckpointError(
       'CHECKPOINT_NONE_USABLE',
-      `none of ${rejected.length} checkpoints in ${this.directory} can be used (${reasons}).`,
+      `none of ${rejected.length} checkpoints in ${this.directory} can be used (${reasons})`,
       { exitCode: foreign === rejected.length ? ExitCode.badConfiguration : ExitCode.badData },
     );
   }
@@ -187,7 +187,7 @@ export class CheckpointStore {
         if (!isUnanswered || number === patienceSeconds.length) {
           throw new CheckpointError(
             'CHECKPOINT_WRITE',
-            `checkpoint ${name} cannot be written: ${reasonOf(error)}.`,
+            `checkpoint ${name} cannot be written: ${reasonOf(error)}`,
             { exitCode: isUnanswered ? error.exitCode : ExitCode.cannotCreate, cause: error },
           );
         }
@@ -261,7 +261,7 @@ export class CheckpointStore {
 
 function unreadable(path: string, cause: NodeJS.ErrnoException): Error {
   if (cause instanceof DiskError) return cause;
-  return new CheckpointError('CHECKPOINT_READ', `${path} cannot be read: ${cause.message}.`, {
+  return new CheckpointError('CHECKPOINT_READ', `${path} cannot be read: ${cause.message}`, {
     exitCode: ExitCode.inputOutput,
     cause,
   });

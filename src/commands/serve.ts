@@ -95,7 +95,7 @@ function tlsOf({ tlsCertificate: certificate, tlsKey: key }: ServeFlags): ServeO
   if (certificate === undefined && key === undefined) return undefined;
   throw new UsageError(
     certificate === undefined
-      ? '--tls-key needs --tls-certificate too.'
-      : '--tls-certificate needs --tls-key too.',
+      ? '--tls-key needs --tls-certificate too'
+      : '--tls-certificate needs --tls-key too',
   );
 }

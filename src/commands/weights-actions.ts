@@ -28,7 +28,7 @@ export async function convertWeightsFile(path: string, output: string): Promise<
   if (extname(output) !== '.safetensors') {
     throw new ModelError(
       'MODEL_WEIGHTS_FORMAT',
-      `the output is ${output}, expected a name that ends in .safetensors.`,
+      `the output is ${output}, expected a name that ends in .safetensors`,
       {
         exitCode: ExitCode.usage,
       },
@@ -86,10 +86,10 @@ function folderAt(url: string, output: string | undefined): Source {
   const fail = (message: string) =>
     new ModelError('MODEL_WEIGHTS_NAME', message, { exitCode: ExitCode.usage });
   if (!URL.canParse(url)) {
-    throw fail(`${quote(url)} is not a URL, expected one such as https://models.example/cub-48.`);
+    throw fail(`${quote(url)} is not a URL, expected one such as https://models.example/cub-48`);
   }
   if (output === undefined) {
-    throw fail(`weights of a URL need --output, the folder that ${quote(url)} is downloaded to.`);
+    throw fail(`weights of a URL need --output, the folder that ${quote(url)} is downloaded to`);
   }
   return { path: output, fetch: (options) => fetchPublishedFolder(url, output, options) };
 }
@@ -110,11 +110,11 @@ async function writeNew(path: string, pieces: readonly Uint8Array[]): Promise<vo
     const { code, syscall } = cause as NodeJS.ErrnoException;
     // A file in the place of a folder exists, too.
     throw code === 'EEXIST' && syscall === 'link'
-      ? new ModelError('MODEL_WEIGHTS_EXISTS', `${path} exists already.`, {
+      ? new ModelError('MODEL_WEIGHTS_EXISTS', `${path} exists already`, {
           cause,
           exitCode: ExitCode.cannotCreate,
         })
-      : new ModelError('MODEL_WEIGHTS_WRITE', `${path} cannot be written (${code}).`, {
+      : new ModelError('MODEL_WEIGHTS_WRITE', `${path} cannot be written (${code})`, {
           cause,
           exitCode: ExitCode.cannotCreate,
         });

@@ -34,13 +34,10 @@ const starters: { [Name in EngineName]: Starter } = {
 export async function loadEngine(name: 'auto' | EngineName, options: EngineOptions): Promise<Engine> {
   const { threads } = options;
   if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
-    throw new EngineError('ENGINE_THREADS', `the number of threads is ${threads}, expected 1 to 1024.`);
+    throw new EngineError('ENGINE_THREADS', `the number of threads is ${threads}, expected 1 to 1024`);
   }
   if (name !== 'auto' && !Object.hasOwn(starters, name)) {
-    throw new EngineError(
-      'ENGINE_NAME',
-      `there is no engine '${name}': use auto, ${engineNames.join(', ')}.`,
-    );
+    throw new EngineError('ENGINE_NAME', `there is no engine '${name}': use auto, ${engineNames.join(', ')}`);
   }
   const { addonPath } = options;
   const choice = chooseEngine(name, await machineEngines(name, addonPath === undefined ? {} : { addonPath }));
@@ -61,7 +58,7 @@ export async function loadEngine(name: 'auto' | EngineName, options: EngineOptio
   if (failures.length === 1) {
     throw failures[0];
   }
-  throw new EngineError('ENGINE_UNAVAILABLE', `no engine can run here: ${reasonsOf(failures)}.`, {
+  throw new EngineError('ENGINE_UNAVAILABLE', `no engine can run here: ${reasonsOf(failures)}`, {
     cause: new AggregateError(failures),
   });
 }
@@ -78,5 +75,5 @@ function describeChoice(
 }
 
 function reasonsOf(failures: readonly EngineError[]): string {
-  return failures.map((failure) => failure.message.replace(/\.$/, '')).join('; ');
+  return failures.map(({ message }) => message).join('; ');
 }

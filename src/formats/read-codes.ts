@@ -8,7 +8,7 @@ import { FormatError } from './error.js';
  * @throws FormatError `FORMAT_CODE_FILE`
  */
 export function readNpyCodes(bytes: Uint8Array, bits: number, file: string): Uint8Array {
-  const fail = (what: string) => new FormatError('FORMAT_CODE_FILE', `the code file ${file} ${what}.`);
+  const fail = (what: string) => new FormatError('FORMAT_CODE_FILE', `the code file ${file} ${what}`);
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   if (bytes.length < 12 || text.toString('latin1', 0, 6) !== '\x93NUMPY') {
     throw fail('is not in NumPy format, expected what "fcaenet encode --format npy" writes');

@@ -55,7 +55,7 @@ export function updateDatabaseCodes(
   const { codes, labels, bits, omega, u, onBit } = input;
   const rows = labels.length;
   checkBits(bits);
-  if (rows === 0) throw new HashingError('HASHING_EMPTY', 'the database has 0 rows, expected at least one.');
+  if (rows === 0) throw new HashingError('HASHING_EMPTY', 'the database has 0 rows, expected at least one');
   checkLabels(labels, input.classCount);
   checkOmega(omega, rows);
   checkLength('a matrix of database codes', codes.length, rows * bits);
@@ -105,14 +105,14 @@ function checkFinite(u: Float32Array, gram: Float64Array, bits: number): void {
   for (let k = 0; k < bits; k++) {
     if (Number.isFinite(gram[k * bits + k]!)) continue;
     const i = u.findIndex((value) => !Number.isFinite(value));
-    throw new HashingError('HASHING_NOT_FINITE', `output ${i} is ${u[i]!}, expected a finite number.`);
+    throw new HashingError('HASHING_NOT_FINITE', `output ${i} is ${u[i]!}, expected a finite number`);
   }
 }
 
 function checkOmega(omega: Int32Array, rows: number): void {
   for (const row of omega) {
     if (row < 0 || row >= rows) {
-      throw new HashingError('HASHING_ROW', `sampled row ${row} is not in a database of ${rows} rows.`);
+      throw new HashingError('HASHING_ROW', `sampled row ${row} is not in a database of ${rows} rows`);
     }
   }
 }

@@ -12,14 +12,14 @@ export class HashingError extends FcaenetError {
 /** Throws `HASHING_SHAPE` unless `what` has `expected` elements. */
 export function checkLength(what: string, actual: number, expected: number): void {
   if (actual !== expected) {
-    throw new HashingError('HASHING_SHAPE', `${what} has ${actual} elements, expected ${expected}.`);
+    throw new HashingError('HASHING_SHAPE', `${what} has ${actual} elements, expected ${expected}`);
   }
 }
 
 /** Throws `HASHING_BITS` unless `bits` is an integer in 1..64. */
 export function checkBits(bits: number): void {
   if (!Number.isInteger(bits) || bits < 1 || bits > 64) {
-    throw new HashingError('HASHING_BITS', `code length is ${bits}, expected an integer from 1 to 64.`);
+    throw new HashingError('HASHING_BITS', `code length is ${bits}, expected an integer from 1 to 64`);
   }
 }
 
@@ -30,7 +30,7 @@ export function checkLabels(labels: Int32Array, classCount: number): void {
     if (label < 0 || label >= classCount) {
       throw new HashingError(
         'HASHING_LABEL',
-        `label ${label} of row ${i} is not a class in 0..${classCount - 1}.`,
+        `label ${label} of row ${i} is not a class in 0..${classCount - 1}`,
       );
     }
   }

@@ -16,7 +16,7 @@ export function softRatio(rowLabels: Int32Array, columnClassSizes: Int32Array): 
   if (dissimilar === 0) {
     throw new HashingError(
       'HASHING_ONE_CLASS',
-      `all ${similar} pairs of sampled and database items are of one class, expected at least two classes.`,
+      `all ${similar} pairs of sampled and database items are of one class, expected at least two classes`,
     );
   }
   return similar / dissimilar;

@@ -12,6 +12,6 @@ export class MethodError extends FcaenetError {
 /** Throws `METHOD_SHAPE` unless `what` has `expected` elements. */
 export function checkLength(what: string, actual: number, expected: number): void {
   if (actual !== expected) {
-    throw new MethodError('METHOD_SHAPE', `${what} has ${actual} elements, expected ${expected}.`);
+    throw new MethodError('METHOD_SHAPE', `${what} has ${actual} elements, expected ${expected}`);
   }
 }

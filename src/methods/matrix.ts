@@ -142,6 +142,6 @@ function addRows(
 
 function checkInner(left: number, right: number): void {
   if (left !== right) {
-    throw new MethodError('METHOD_SHAPE', `a product joins ${left} and ${right} elements, expected as many.`);
+    throw new MethodError('METHOD_SHAPE', `a product joins ${left} and ${right} elements, expected as many`);
   }
 }

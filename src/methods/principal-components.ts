@@ -65,7 +65,7 @@ export function allPrincipalComponents(
   if (found.components.rows < count) {
     throw new MethodError(
       'METHOD_RANK',
-      `the features of the ${features.length / dimension} training images vary in ${found.components.rows} directions, but ${method} needs ${count}, as many as the codes have bits.`,
+      `the features of the ${features.length / dimension} training images vary in ${found.components.rows} directions, but ${method} needs ${count}, as many as the codes have bits`,
     );
   }
   return found;

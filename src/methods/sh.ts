@@ -16,7 +16,7 @@ export const sh: FeatureHashing = {
     if (components.rows === 0) {
       throw new MethodError(
         'METHOD_RANK',
-        `the features of the ${features.length / dimension} training images vary in 0 directions, but sh needs at least one.`,
+        `the features of the ${features.length / dimension} training images vary in 0 directions, but sh needs at least one`,
       );
     }
     const box = boxOf(projections(features, mean, components));

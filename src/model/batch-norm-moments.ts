@@ -30,7 +30,7 @@ export function mergeMoments(
   if (left.passes !== right.passes) {
     throw new ModelError(
       'MODEL_MOMENTS',
-      `BatchNorm moments of ${left.passes} and ${right.passes} passes cannot be merged.`,
+      `BatchNorm moments of ${left.passes} and ${right.passes} passes cannot be merged`,
     );
   }
   const counts = new Float64Array(left.counts.length);
@@ -127,7 +127,7 @@ function checkMoments(layout: NetworkLayout, moments: BatchNormMoments): void {
   ) {
     throw new ModelError(
       'MODEL_MOMENTS',
-      `BatchNorm moments of ${mean.length} channels in ${passes} passes do not fit, expected ${statistics}.`,
+      `BatchNorm moments of ${mean.length} channels in ${passes} passes do not fit, expected ${statistics}`,
     );
   }
 }

@@ -16,6 +16,6 @@ export class ModelError extends FcaenetError {
 /** Throws `MODEL_SHAPE` unless `what` has `expected` elements. */
 export function checkElements(what: string, actual: number, expected: number): void {
   if (actual !== expected) {
-    throw new ModelError('MODEL_SHAPE', `${what} has ${actual} elements, expected ${expected}.`);
+    throw new ModelError('MODEL_SHAPE', `${what} has ${actual} elements, expected ${expected}`);
   }
 }

@@ -241,14 +241,14 @@ export function checkInput(network: Network, input: GradientInput<Float32Array |
   checkElements('a batch of anchors', anchors.length, elements);
   if (usesPositives(method) !== (positives !== null)) {
     const problem = positives ? 'got positives it does not use' : 'needs positives and got none';
-    throw new ModelError('MODEL_POSITIVES', `method ${method} ${problem}.`);
+    throw new ModelError('MODEL_POSITIVES', `method ${method} ${problem}`);
   }
   if (positives) checkElements('a batch of positives', positives.length, elements);
   if ((layout.own !== null) !== (exchange !== undefined)) {
     const problem = exchange
       ? 'got an exchange of features it does not have'
       : 'needs an exchange and got none';
-    throw new ModelError('MODEL_SHAPE', `a network of method ${method} ${problem}.`);
+    throw new ModelError('MODEL_SHAPE', `a network of method ${method} ${problem}`);
   }
   if (exchange) checkExchange(exchange, [layout.own!.parts, labels.length, layout.featureWidth]);
   if (outputGradient) {

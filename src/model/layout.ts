@@ -141,7 +141,7 @@ function checkRange(name: string, value: number, from: number, to: number, allow
   if (!allowed || !(value >= from && value <= to)) {
     throw new ModelError(
       'MODEL_SETTINGS',
-      `model ${name} is ${value}, expected a number from ${from} to ${to}.`,
+      `model ${name} is ${value}, expected a number from ${from} to ${to}`,
     );
   }
 }

@@ -12,6 +12,6 @@ export class RetrievalError extends FcaenetError {
 /** Throws `RETRIEVAL_SHAPE` unless `what` has `expected` elements. */
 export function checkLength(what: string, actual: number, expected: number): void {
   if (actual !== expected) {
-    throw new RetrievalError('RETRIEVAL_SHAPE', `${what} has ${actual} elements, expected ${expected}.`);
+    throw new RetrievalError('RETRIEVAL_SHAPE', `${what} has ${actual} elements, expected ${expected}`);
   }
 }

@@ -56,7 +56,7 @@ export async function evaluateRetrieval(
   const { queryLabels, databaseLabels, classCount } = input;
   const queries = queryLabels.length;
   if (queries === 0)
-    throw new RetrievalError('RETRIEVAL_EMPTY', 'there are 0 queries, expected at least one.');
+    throw new RetrievalError('RETRIEVAL_EMPTY', 'there are 0 queries, expected at least one');
   const figures = await queryFigures(input, signal);
   return {
     queries,
@@ -80,7 +80,7 @@ export async function queryFigures(
     if (!Number.isInteger(k) || k < 1) {
       throw new RetrievalError(
         'RETRIEVAL_PRECISION_AT',
-        `precision at ${k} is not defined, expected a k of at least 1.`,
+        `precision at ${k} is not defined, expected a k of at least 1`,
       );
     }
   }

@@ -44,7 +44,7 @@ export class HammingIndex {
     this.size = labels.length;
     checkLength('a database of packed codes', codes.length, labels.length * words);
     if (labels.length === 0) {
-      throw new RetrievalError('RETRIEVAL_EMPTY', 'the database has 0 items, expected at least one.');
+      throw new RetrievalError('RETRIEVAL_EMPTY', 'the database has 0 items, expected at least one');
     }
     this.members = membersOfClasses(labels, classCount);
     const capacity = this.members.reduce((most, { length }) => Math.max(most, length), 0);

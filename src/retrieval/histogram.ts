@@ -37,7 +37,7 @@ export async function histogramRetrieval(input: {
   if (databaseLabels.length === 0 || queryLabels.length === 0) {
     throw new RetrievalError(
       'RETRIEVAL_EMPTY',
-      'there are no queries or no database items, expected at least one of each.',
+      'there are no queries or no database items, expected at least one of each',
     );
   }
   const { columns, pixels } = await histogramColumns(input.databaseHistograms, databaseLabels.length);
@@ -108,7 +108,7 @@ function checkHistogram(histogram: Uint32Array, pixels: number): void {
   if (histogram.length !== histogramBins || found !== pixels) {
     throw new RetrievalError(
       'RETRIEVAL_HISTOGRAM',
-      `a colour histogram has ${histogram.length} bins and ${found} pixels, expected ${histogramBins} bins and ${pixels} pixels.`,
+      `a colour histogram has ${histogram.length} bins and ${found} pixels, expected ${histogramBins} bins and ${pixels} pixels`,
     );
   }
 }
@@ -116,6 +116,6 @@ function checkHistogram(histogram: Uint32Array, pixels: number): void {
 function countError(what: string, found: number, expected: number): RetrievalError {
   return new RetrievalError(
     'RETRIEVAL_SHAPE',
-    `the ${what} has ${found > expected ? `more than ${expected}` : found} histograms, expected ${expected}, one for each label.`,
+    `the ${what} has ${found > expected ? `more than ${expected}` : found} histograms, expected ${expected}, one for each label`,
   );
 }

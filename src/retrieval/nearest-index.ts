@@ -30,13 +30,13 @@ export class NearestIndex {
     const words = wordsPerCode(bits);
     checkLength('a database of packed codes', codes.length, size * words);
     if (size === 0) {
-      throw new RetrievalError('RETRIEVAL_EMPTY', 'the database has 0 items, expected at least one.');
+      throw new RetrievalError('RETRIEVAL_EMPTY', 'the database has 0 items, expected at least one');
     }
     const bytes = (bits + 7) >>> 3;
     if (size > mostCodes(bytes)) {
       throw new RetrievalError(
         'RETRIEVAL_TOO_LARGE',
-        `the database has ${size} codes of ${bits} bits, expected at most ${mostCodes(bytes)}: an index is limited to 4 GiB.`,
+        `the database has ${size} codes of ${bits} bits, expected at most ${mostCodes(bytes)}: an index is limited to 4 GiB`,
       );
     }
     this.kernel = createNearestKernel(size, bytes);

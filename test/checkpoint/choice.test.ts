@@ -71,7 +71,7 @@ test('where no checkpoint can be used, one sentence names each with its reason',
     exitCode: 65,
     message:
       `none of 2 checkpoints in ${directory} can be used (${nameOf(2)}: history.json has 0 bytes, expected ${size}; ` +
-      `${nameOf(1)}: the trainingHash is another-run, expected hash-of-this-run).`,
+      `${nameOf(1)}: the trainingHash is another-run, expected hash-of-this-run)`,
   });
 });
 
@@ -143,7 +143,7 @@ test('a folder that cannot be read is named with the system’s reason', async (
   await expect(store.loadNewest(thisRun)).rejects.toMatchObject({
     code: 'CHECKPOINT_READ',
     exitCode: 74,
-    message: `${directory} cannot be read: ENOTDIR: not a directory, scandir '${directory}'.`,
+    message: `${directory} cannot be read: ENOTDIR: not a directory, scandir '${directory}'`,
     cause: { code: 'ENOTDIR' },
   });
 });

@@ -89,7 +89,7 @@ test.each([
       name: 'CheckpointError',
       code: 'CHECKPOINT_MANIFEST',
       message: expect.stringMatching(
-        new RegExp(`^the manifest's ${place.replaceAll('.', String.raw`\.`)} is wrong \\(.+\\)\\.$`),
+        new RegExp(`^the manifest's ${place.replaceAll('.', String.raw`\.`)} is wrong \\(.+\\)$`),
       ),
       cause: expect.objectContaining({ issues: expect.any(Array) }),
     }),
@@ -97,11 +97,11 @@ test.each([
 });
 
 test.each([
-  ['no JSON', '{', 'the manifest is "{", expected JSON.'],
-  ['a number', '5', 'the manifest is "5", expected a JSON object.'],
-  ['null', 'null', 'the manifest is "null", expected a JSON object.'],
-  ['no digest', '{}', 'the manifest has other bytes than its digest, expected those that were written.'],
-  ['a list', '[]', 'the manifest has other bytes than its digest, expected those that were written.'],
+  ['no JSON', '{', 'the manifest is "{", expected JSON'],
+  ['a number', '5', 'the manifest is "5", expected a JSON object'],
+  ['null', 'null', 'the manifest is "null", expected a JSON object'],
+  ['no digest', '{}', 'the manifest has other bytes than its digest, expected those that were written'],
+  ['a list', '[]', 'the manifest has other bytes than its digest, expected those that were written'],
 ])('a manifest that is %s is refused', (_, text, message) => {
   expect(() => decodeManifest(text)).toThrow(
     expect.objectContaining({ code: 'CHECKPOINT_MANIFEST', message }),
@@ -115,6 +115,6 @@ test('the cause of text that is no JSON stays attached', () => {
 test('another format version is foreign', () => {
   const text = encodeManifest({ ...manifest, formatVersion: currentFormatVersion + 1 });
   expect(() => decodeManifest(text)).toThrow(
-    expect.objectContaining({ code: 'CHECKPOINT_FOREIGN', message: 'the formatVersion is 3, expected 2.' }),
+    expect.objectContaining({ code: 'CHECKPOINT_FOREIGN', message: 'the formatVersion is 3, expected 2' }),
   );
 });

@@ -213,7 +213,7 @@ test('where nothing can be used, the error says why', async () => {
     expect.objectContaining({
       code: 'CHECKPOINT_NONE_USABLE',
       exitCode: 78,
-      message: expect.stringMatching(/none of 1 checkpoints .* another-run, expected hash-of-this-run\)\.$/),
+      message: expect.stringMatching(/none of 1 checkpoints .* another-run, expected hash-of-this-run\)$/),
     }),
   );
   await store.save(stateAt(3), { best: false });

@@ -32,17 +32,17 @@ test.each([
   [
     'no NumPy file',
     Buffer.from('path,code\n0,1\n'),
-    /^the code file codes\.npy is not in NumPy format, expected what "fcaenet encode --format npy" writes\.$/,
+    /^the code file codes\.npy is not in NumPy format, expected what "fcaenet encode --format npy" writes$/,
   ],
   [
     'another code length',
     file('npy', new Uint8Array(6), 24, ['a', 'b']),
-    /has codes of 3 bytes, but the run has 12 bits, expected 2 bytes\.$/,
+    /has codes of 3 bytes, but the run has 12 bits, expected 2 bytes$/,
   ],
   [
     'cut off',
     file('npy', new Uint8Array(4), 12, ['a', 'b']).subarray(0, -1),
-    /has 3 bytes of codes, expected 4 for 2 codes of 2 bytes\.$/,
+    /has 3 bytes of codes, expected 4 for 2 codes of 2 bytes$/,
   ],
   [
     'other numbers',
@@ -50,7 +50,7 @@ test.each([
       file('npy', new Uint8Array(4), 12, ['a', 'b']).toString('latin1').replace('|u1', '<f4'),
       'latin1',
     ),
-    /has the header .*<f4.*, expected rows of unsigned bytes\.$/,
+    /has the header .*<f4.*, expected rows of unsigned bytes$/,
   ],
 ])('a code file that is %s', (_, bytes, message) => {
   expect(() => readNpyCodes(bytes, 12, 'codes.npy')).toThrow(failure('FORMAT_CODE_FILE', message));

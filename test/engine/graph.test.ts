@@ -36,11 +36,11 @@ describe('tracing', () => {
     ).toThrow(
       expect.objectContaining({
         code: 'ENGINE_GRAPH',
-        message: 'a TensorFlow graph cannot hold reading a value.',
+        message: 'a TensorFlow graph cannot hold reading a value',
       }),
     );
     expect(() => traceGraph(() => tf.tensor([1], [1], 'int32'))).toThrow(
-      expect.objectContaining({ message: 'a TensorFlow graph cannot hold values of type int32.' }),
+      expect.objectContaining({ message: 'a TensorFlow graph cannot hold values of type int32' }),
     );
     expect(tf.getBackend()).toBe('cpu');
     expect(tf.memory().numTensors).toBe(before);

@@ -28,7 +28,7 @@ test('onednn without built kernels names the missing file and the command', asyn
   expect(error.code).toBe('ENGINE_UNAVAILABLE');
   expect(error.message).toBe(
     `engine onednn cannot run because its native kernels are not built (${addonPath} is missing): ` +
-      'run `apt-get install libdnnl-dev g++ && npm run setup`.',
+      'run `apt-get install libdnnl-dev g++ && npm run setup`',
   );
 });
 
@@ -50,7 +50,7 @@ test('onednn on a processor without AVX2 says so, and names another engine', asy
   const error = await failure(loadEngine('onednn', { threads: 1, addonPath }));
   expect(error.message).toBe(
     `engine onednn cannot run because its native kernels cannot run (${refusal}): ` +
-      'run `npm run setup:tensorflow` to compute with TensorFlow instead.',
+      'run `npm run setup:tensorflow` to compute with TensorFlow instead',
   );
 });
 
@@ -74,13 +74,13 @@ test.skipIf(hasTensorflow)(
 test.each([0, 1.5, Number.NaN])('%s threads are refused', async (threads) => {
   const error = await failure(loadEngine('onednn', { threads }));
   expect(error.code).toBe('ENGINE_THREADS');
-  expect(error.message).toBe(`the number of threads is ${threads}, expected 1 to 1024.`);
+  expect(error.message).toBe(`the number of threads is ${threads}, expected 1 to 1024`);
 });
 
 test('an unknown name is refused', async () => {
   const error = await failure(loadEngine('cpu' as 'auto', { threads: 1 }));
   expect(error.code).toBe('ENGINE_NAME');
-  expect(error.message).toBe("there is no engine 'cpu': use auto, onednn, tensorflow, webgpu.");
+  expect(error.message).toBe("there is no engine 'cpu': use auto, onednn, tensorflow, webgpu");
 });
 
 test('auto takes onednn and describes it', async () => {

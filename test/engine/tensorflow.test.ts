@@ -30,7 +30,7 @@ describe('TensorFlow for GPUs on a machine without one', () => {
         exitCode: 69,
         message:
           'engine tensorflow cannot run because @tensorflow/tfjs-node-gpu finds no GPU: run `nvidia-smi` to see ' +
-          'whether there is a driver for CUDA 12, or set CUDA_VISIBLE_DEVICES=-1 to compute on the processor.',
+          'whether there is a driver for CUDA 12, or set CUDA_VISIBLE_DEVICES=-1 to compute on the processor',
       }),
     );
     expect(() => refuseWithoutGpu(forGpus, false, '3')).toThrow(

@@ -27,7 +27,7 @@ function refused(code: string, message: string): Error {
 }
 
 test.each([0, 65, 1.5, Number.NaN])('a code length of %s is refused', (bits) => {
-  const error = refused('HASHING_BITS', `code length is ${bits}, expected an integer from 1 to 64.`);
+  const error = refused('HASHING_BITS', `code length is ${bits}, expected an integer from 1 to 64`);
   expect(() => wordsPerCode(bits)).toThrow(error);
   expect(() => summarizeCodes({ ...database, bits })).toThrow(error);
   expect(() => updateDatabaseCodes({ ...database, bits })).toThrow(error);
@@ -41,37 +41,37 @@ const shapes: [string, () => unknown, string][] = [
   [
     'packed codes',
     () => unpackCodes(new Uint32Array(3), 2, 48),
-    'a matrix of packed codes has 3 elements, expected 4.',
+    'a matrix of packed codes has 3 elements, expected 4',
   ],
   [
     'codes that are no whole number of rows',
     () => packCodes(new Int8Array(7), 3),
-    'a matrix of codes has 7 elements, expected 6.',
+    'a matrix of codes has 7 elements, expected 6',
   ],
   [
     'codes of another number of rows than labels',
     () => summarizeCodes({ ...database, labels: Int32Array.of(0) }),
-    'a matrix of database codes has 6 elements, expected 2.',
+    'a matrix of database codes has 6 elements, expected 2',
   ],
   [
     'codes of another number of rows in a sweep',
     () => updateDatabaseCodes({ ...database, codes: new Int8Array(4) }),
-    'a matrix of database codes has 4 elements, expected 6.',
+    'a matrix of database codes has 4 elements, expected 6',
   ],
   [
     'outputs of another number of rows than sampled ones',
     () => updateDatabaseCodes({ ...database, u: Float32Array.of(0.5) }),
-    'a matrix of outputs has 1 elements, expected 2.',
+    'a matrix of outputs has 1 elements, expected 2',
   ],
   [
     'outputs of another number of rows than labels',
     () => similarityHead(summarizeCodes(database), { ...rows, u: new Float32Array(4) }),
-    'a matrix of outputs has 4 elements, expected 2.',
+    'a matrix of outputs has 4 elements, expected 2',
   ],
   [
     'own codes of another number of rows than labels',
     () => similarityHead(summarizeCodes(database), { ...rows, ownCodes: new Int8Array(1) }),
-    'a matrix of own codes has 1 elements, expected 2.',
+    'a matrix of own codes has 1 elements, expected 2',
   ],
 ];
 test.each(shapes)('a matrix of a wrong size is refused: %s', (_, act, message) => {
@@ -80,7 +80,7 @@ test.each(shapes)('a matrix of a wrong size is refused: %s', (_, act, message) =
 
 test.each([-1, 2])('label %i of two classes is refused', (label) => {
   const labels = Int32Array.of(0, 1, label);
-  const error = refused('HASHING_LABEL', `label ${label} of row 2 is not a class in 0..1.`);
+  const error = refused('HASHING_LABEL', `label ${label} of row 2 is not a class in 0..1`);
   expect(() => summarizeCodes({ ...database, labels })).toThrow(error);
   expect(() => updateDatabaseCodes({ ...database, labels })).toThrow(error);
   expect(() => rowTargets(summarizeCodes(database), labels)).toThrow(error);
@@ -88,7 +88,7 @@ test.each([-1, 2])('label %i of two classes is refused', (label) => {
 });
 
 test.each([-1, 3])('sampled row %i of a database of three is refused', (row) => {
-  const error = refused('HASHING_ROW', `sampled row ${row} is not in a database of 3 rows.`);
+  const error = refused('HASHING_ROW', `sampled row ${row} is not in a database of 3 rows`);
   const omega = Int32Array.of(row);
   expect(() => updateDatabaseCodes({ ...database, omega })).toThrow(error);
   expect(() => adshObjective({ ...database, omega })).toThrow(error);
@@ -100,7 +100,7 @@ test.each([
   [1, Number.NEGATIVE_INFINITY],
 ])('output %i of %s is refused', (at, value) => {
   expect(() => updateDatabaseCodes({ ...database, u: database.u.with(at, value) })).toThrow(
-    refused('HASHING_NOT_FINITE', `output ${at} is ${value}, expected a finite number.`),
+    refused('HASHING_NOT_FINITE', `output ${at} is ${value}, expected a finite number`),
   );
 });
 
@@ -112,7 +112,7 @@ test('the largest and the smallest finite outputs are taken', () => {
 test('an empty database is refused', () => {
   const empty = { ...database, labels: new Int32Array(0), codes: new Int8Array(0) };
   expect(() => updateDatabaseCodes(empty)).toThrow(
-    refused('HASHING_EMPTY', 'the database has 0 rows, expected at least one.'),
+    refused('HASHING_EMPTY', 'the database has 0 rows, expected at least one'),
   );
 });
 
@@ -120,7 +120,7 @@ test('a database of one class has no ratio', () => {
   expect(() => softRatio(Int32Array.of(0, 0), Int32Array.of(3))).toThrow(
     refused(
       'HASHING_ONE_CLASS',
-      'all 6 pairs of sampled and database items are of one class, expected at least two classes.',
+      'all 6 pairs of sampled and database items are of one class, expected at least two classes',
     ),
   );
 });

@@ -56,7 +56,7 @@ test('aᵀ·a is that of the definition, also as a sum over parts', () => {
 test('factors that do not fit are refused', () => {
   const error = expect.objectContaining({
     code: 'METHOD_SHAPE',
-    message: 'a product joins 3 and 2 elements, expected as many.',
+    message: 'a product joins 3 and 2 elements, expected as many',
   });
   expect(() => times(zeros(2, 3), zeros(2, 3))).toThrow(error);
   expect(() => transposedTimes(zeros(3, 1), zeros(2, 1))).toThrow(error);

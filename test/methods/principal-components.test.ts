@@ -112,7 +112,7 @@ test('itq refuses features that vary in fewer directions than the codes have bit
     expect.objectContaining({
       code: 'METHOD_RANK',
       message:
-        'the features of the 3 training images vary in 2 directions, but itq needs 3, as many as the codes have bits.',
+        'the features of the 3 training images vary in 2 directions, but itq needs 3, as many as the codes have bits',
     }),
   );
   expect(itq.learn({ ...few, bits: 2 }).normals).toMatchObject({ rows: 2, columns: 4 });
@@ -124,7 +124,7 @@ test('sh takes more bits of fewer directions, but refuses equal features', async
   expect(() => sh.learn({ ...few, features: new Float32Array(12).fill(1) })).toThrow(
     expect.objectContaining({
       code: 'METHOD_RANK',
-      message: 'the features of the 3 training images vary in 0 directions, but sh needs at least one.',
+      message: 'the features of the 3 training images vary in 0 directions, but sh needs at least one',
     }),
   );
 });

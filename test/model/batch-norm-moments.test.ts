@@ -80,7 +80,7 @@ describe('BatchNorm moments', () => {
     expect(() => mergeMoments(layout, momentsOf([pass]), momentsOf([pass, pass]))).toThrow(
       expect.objectContaining({
         code: 'MODEL_MOMENTS',
-        message: 'BatchNorm moments of 1 and 2 passes cannot be merged.',
+        message: 'BatchNorm moments of 1 and 2 passes cannot be merged',
       }),
     );
   });
@@ -92,7 +92,7 @@ describe('BatchNorm moments', () => {
     expect(() => updateRunningStatistics(other, statistics, statistics, moments)).toThrow(
       expect.objectContaining({
         code: 'MODEL_MOMENTS',
-        message: `BatchNorm moments of ${channels} channels in 1 passes do not fit, expected ${other.statisticsCount}.`,
+        message: `BatchNorm moments of ${channels} channels in 1 passes do not fit, expected ${other.statisticsCount}`,
       }),
     );
   });

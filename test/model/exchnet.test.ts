@@ -134,7 +134,7 @@ describe('a microbatch of exchnet', () => {
     }));
 
   it.each([
-    [undefined, 'a network of method exchnet needs an exchange and got none.'],
+    [undefined, 'a network of method exchnet needs an exchange and got none'],
     [
       { ...inputOf(0, null).exchange, kept: new Float32Array(2) },
       'the exchange of a microbatch has 2 elements, expected ',

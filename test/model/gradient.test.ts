@@ -85,7 +85,7 @@ describe('the gradient of a microbatch', () => {
     const outputGradient = new Float32Array(3);
     await expect(gradientOf({ ...tinyPairInput('dsh', rows), outputGradient })).rejects.toMatchObject({
       code: 'MODEL_SHAPE',
-      message: `a gradient by outputs has 3 elements, expected ${rows * bits}.`,
+      message: `a gradient by outputs has 3 elements, expected ${rows * bits}`,
     });
   });
 
@@ -122,12 +122,12 @@ describe('the gradient of a microbatch', () => {
   });
 
   it.each([
-    ['fcaenet', null, 'MODEL_POSITIVES', 'method fcaenet needs positives and got none.'],
+    ['fcaenet', null, 'MODEL_POSITIVES', 'method fcaenet needs positives and got none'],
     [
       'baseline',
       tinyInput('esrl', rows).positives,
       'MODEL_POSITIVES',
-      'method baseline got positives it does not use.',
+      'method baseline got positives it does not use',
     ],
     ['esrl', new Float32Array(7), 'MODEL_SHAPE', 'a batch of positives has 7 elements, expected '],
   ] as const)('of %s refuses positives that do not fit', async (method, positives, code, text) => {
@@ -142,7 +142,7 @@ describe('the gradient of a microbatch', () => {
     expect(() => network.setWeights(weights)).toThrow(
       expect.objectContaining({
         code: 'MODEL_SHAPE',
-        message: `a vector of running means has 3 elements, expected ${tinyLayout.statisticsCount}.`,
+        message: `a vector of running means has 3 elements, expected ${tinyLayout.statisticsCount}`,
       }),
     );
   });

@@ -58,10 +58,10 @@ describe('the layout of the model', () => {
   });
 
   it.each([
-    [{ width: 0.2 }, 'model width is 0.2, expected a number from 0.25 to 1.'],
-    [{ bits: 65 }, 'model bits is 65, expected a number from 1 to 64.'],
-    [{ bits: 0 }, 'model bits is 0, expected a number from 1 to 64.'],
-    [{ imageSize: 31.5 }, 'model imageSize is 31.5, expected a number from 32 to 4096.'],
+    [{ width: 0.2 }, 'model width is 0.2, expected a number from 0.25 to 1'],
+    [{ bits: 65 }, 'model bits is 65, expected a number from 1 to 64'],
+    [{ bits: 0 }, 'model bits is 0, expected a number from 1 to 64'],
+    [{ imageSize: 31.5 }, 'model imageSize is 31.5, expected a number from 32 to 4096'],
   ])('refuses what is out of range: %j', (change, text) => {
     const settings = { backbone: 'mobilenet_v1', width: 1, bits, imageSize: 128, ...change } as const;
     expect(() => describeModel(settings)).toThrow(

@@ -67,7 +67,7 @@ describe.each([
   it('is refused where a tensor reaches behind its storage', async () => {
     const wrong = new Map([['w', { shape: [3], strides: [2], data: new Float32Array(4) }]]);
     await expect(read(write(wrong))).rejects.toMatchObject({
-      message: expect.stringMatching(/tensor w reaches to element 4 of 4\.$/),
+      message: expect.stringMatching(/tensor w reaches to element 4 of 4$/),
     });
   });
 });
@@ -78,7 +78,7 @@ it.each([
   [
     'calls another function',
     zipOf(pickle.call('os system', pickle.text('true'))),
-    /its pickle names os\.system, expected only named tensors\.$/,
+    /its pickle names os\.system, expected only named tensors$/,
   ],
   [
     'names a class of another kind',
@@ -88,27 +88,27 @@ it.each([
   [
     'holds an opcode that tensors do not need',
     zipOf(Buffer.from('(i__builtin__\neval\n')),
-    /its pickle contains the opcode 0x69 at byte 3, which is not needed for named tensors\.$/,
+    /its pickle contains the opcode 0x69 at byte 3, which is not needed for named tensors$/,
   ],
   [
     'calls a storage',
     zipOf(pickle.call('torch FloatStorage', pickle.integer(1))),
-    /its pickle calls torch\.FloatStorage in a way that does not make a tensor\.$/,
+    /its pickle calls torch\.FloatStorage in a way that does not make a tensor$/,
   ],
-  ['is one number', zipOf(pickle.integer(3)), /they are not a dictionary of tensors\.$/],
+  ['is one number', zipOf(pickle.integer(3)), /they are not a dictionary of tensors$/],
   [
     'holds something else beside the tensors',
     zipOf(pickle.dictionary([[pickle.text('epoch'), pickle.integer(3)]])),
-    /the entry epoch is not a tensor\.$/,
+    /the entry epoch is not a tensor$/,
   ],
   [
     'lacks a storage',
     zipOf(
       pickle.dictionary([[pickle.text('w'), tensorPickle({ shape: [1], data: new Float32Array(1) }, '0')]]),
     ),
-    /the storage of w has no bytes, expected 4\.$/,
+    /the storage of w has no bytes, expected 4$/,
   ],
-  ['takes from an empty stack', zipOf(Buffer.from('R')), /its pickle takes from an empty stack\.$/],
+  ['takes from an empty stack', zipOf(Buffer.from('R')), /its pickle takes from an empty stack$/],
   ['recalls what it never stored', zipOf(Buffer.from('h\x05', 'latin1')), /its pickle reads value 5, which/],
   [
     'is of another protocol',
@@ -118,17 +118,17 @@ it.each([
   [
     'is an archive without a pickle',
     storedZip([['a/b', Buffer.from('x')]]),
-    /holds 0 files data\.pkl, expected 1\.$/,
+    /holds 0 files data\.pkl, expected 1$/,
   ],
   [
     'is a compressed archive',
     storedZip([['a/data.pkl', Buffer.from('x')]], { method: 8 }),
-    /a\/data\.pkl in its archive is compressed, expected stored files\.$/,
+    /a\/data\.pkl in its archive is compressed, expected stored files$/,
   ],
   [
     'has a wrong checksum',
     storedZip([['a/data.pkl', Buffer.from('x')]], { checksumOffset: 1 }),
-    /a\/data\.pkl in its archive has a wrong checksum\.$/,
+    /a\/data\.pkl in its archive has a wrong checksum$/,
   ],
   [
     'holds a file twice',
@@ -136,9 +136,9 @@ it.each([
       ['a/b', Buffer.from('x')],
       ['a/b', Buffer.from('y')],
     ]),
-    /contains a\/b twice\.$/,
+    /contains a\/b twice$/,
   ],
-  ['is text', Buffer.from('hello'), /it is neither an archive nor a pickle\.$/],
+  ['is text', Buffer.from('hello'), /it is neither an archive nor a pickle$/],
 ])('a file that %s is refused with the reason', async (_what, bytes, message) => {
   await expect(read(bytes)).rejects.toMatchObject({
     code: 'MODEL_WEIGHTS_TORCH',

@@ -20,7 +20,7 @@ describe('weight files that do not fit', () => {
     const path = await writeManifest(tensors);
     await expect(load(mobilenet, path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_MISSING',
-      message: `weights ${path} do not contain the tensor conv_pw_3_bn/moving_mean of mobilenet_v1 of width 0.25.`,
+      message: `weights ${path} do not contain the tensor conv_pw_3_bn/moving_mean of mobilenet_v1 of width 0.25`,
     });
   });
 
@@ -30,7 +30,7 @@ describe('weight files that do not fit', () => {
     const path = await writeSafetensors(tensors);
     await expect(load(resnet, path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_EXTRA',
-      message: `weights ${path} contain the tensor layer4.2.conv1.weight, which resnet18 does not have.`,
+      message: `weights ${path} contain the tensor layer4.2.conv1.weight, which resnet18 does not have`,
     });
   });
 
@@ -40,7 +40,7 @@ describe('weight files that do not fit', () => {
     const path = await writeSafetensors(tensors);
     await expect(load(resnet, path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_SHAPE',
-      message: `tensor layer2.0.downsample.0.weight in ${path} has shape [1,1,64,128], expected [128,64,1,1] for resnet18.`,
+      message: `tensor layer2.0.downsample.0.weight in ${path} has shape [1,1,64,128], expected [128,64,1,1] for resnet18`,
     });
   });
 
@@ -58,7 +58,7 @@ describe('weight files that do not fit', () => {
     const path = await write(tensorsOf(other));
     await expect(load(layout, path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_BACKBONE',
-      message: `weights ${path} belong to the backbone ${actual}, expected ${expected}.`,
+      message: `weights ${path} belong to the backbone ${actual}, expected ${expected}`,
     });
   });
 
@@ -68,7 +68,7 @@ describe('weight files that do not fit', () => {
     const path = await writeTorch(tensors);
     await expect(load(resnet, path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_VALUE',
-      message: `tensor bn1.running_var in ${path} has the value NaN at element 3, expected a finite number.`,
+      message: `tensor bn1.running_var in ${path} has the value NaN at element 3, expected a finite number`,
     });
   });
 
@@ -78,7 +78,7 @@ describe('weight files that do not fit', () => {
     );
     await expect(load(resnet, path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_BACKBONE',
-      message: `weights ${path} contain no tensor of the backbone resnet18, but "encoder.weight" and 0 others.`,
+      message: `weights ${path} contain no tensor of the backbone resnet18, but "encoder.weight" and 0 others`,
     });
   });
 
@@ -87,7 +87,7 @@ describe('weight files that do not fit', () => {
     const path = await writeSafetensors(tensors, 'I32');
     await expect(load(resnet, path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_DTYPE',
-      message: `tensor conv1.weight in ${path} is of type I32, expected F32, F16 or BF16.`,
+      message: `tensor conv1.weight in ${path} is of type I32, expected F32, F16 or BF16`,
     });
   });
 
@@ -95,18 +95,18 @@ describe('weight files that do not fit', () => {
     const path = join(folder, 'nowhere');
     await expect(load(resnet, path)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_UNREADABLE',
-      message: `weights ${path} do not exist: create them with \`fcaenet weights fetch\` or \`weights convert\` (docs/weights.md).`,
+      message: `weights ${path} do not exist: create them with \`fcaenet weights fetch\` or \`weights convert\` (docs/weights.md)`,
     });
     const belowFile = join(await writeSafetensors(tensorsOf(resnet)), 'weights.pth');
     await expect(load(resnet, belowFile)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_UNREADABLE',
-      message: `weights ${belowFile} cannot be read (ENOTDIR).`,
+      message: `weights ${belowFile} cannot be read (ENOTDIR)`,
     });
     const manifest = await writeManifest(tensorsOf(mobilenet));
     await rm(join(manifest, 'shard3'));
     await expect(load(mobilenet, manifest)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_UNREADABLE',
-      message: `weights ${join(manifest, 'shard3')} cannot be read (ENOENT).`,
+      message: `weights ${join(manifest, 'shard3')} cannot be read (ENOENT)`,
     });
   });
 
@@ -127,7 +127,7 @@ describe('weight files that do not fit', () => {
     await writeFile(join(manifest, 'shard0'), shard.subarray(0, shard.length - 4));
     await expect(load(mobilenet, manifest)).rejects.toMatchObject({
       code: 'MODEL_WEIGHTS_MANIFEST',
-      message: `shards shard0 of ${join(manifest, 'model.json')} hold ${shard.length - 4} bytes, expected ${shard.length}.`,
+      message: `shards shard0 of ${join(manifest, 'model.json')} hold ${shard.length - 4} bytes, expected ${shard.length}`,
     });
   });
 

@@ -73,7 +73,7 @@ test('a connection that breaks leaves what came, and the next call goes on from 
   await expect(fetchWeights(published(url), target)).rejects.toMatchObject({
     code: 'MODEL_WEIGHTS_FETCH',
     exitCode: 69,
-    message: expect.stringMatching(/^http.*weights\.pth cannot be downloaded: [^\n]+\.$/),
+    message: expect.stringMatching(/^http.*weights\.pth cannot be downloaded: [^\n]+$/),
   });
   expect(existsSync(target)).toBe(false);
   await fetchWeights(published(url), target);
@@ -106,7 +106,7 @@ test('other bytes than published are thrown away', async () => {
   const { url } = await serve((_request, response) => void response.end('something else'));
   await expect(fetchWeights(published(url), target)).rejects.toMatchObject({
     code: 'MODEL_WEIGHTS_DIGEST',
-    message: expect.stringContaining(`expected ${sha256}; nothing was kept.`),
+    message: expect.stringContaining(`expected ${sha256}; nothing was kept`),
   });
   expect([existsSync(target), existsSync(`${target}.partial`)]).toEqual([false, false]);
 });
@@ -115,7 +115,7 @@ test('a refusal names the status', async () => {
   const { url } = await serve((_request, response) => void response.writeHead(404).end());
   await expect(fetchWeights(published(url), path())).rejects.toMatchObject({
     code: 'MODEL_WEIGHTS_FETCH',
-    message: `${url} cannot be downloaded: the server answered 404.`,
+    message: `${url} cannot be downloaded: the server answered 404`,
   });
 });
 
@@ -124,7 +124,7 @@ test('a server that is not there is named', async () => {
   await expect(fetchWeights(published(url), path())).rejects.toMatchObject({
     code: 'MODEL_WEIGHTS_FETCH',
     message: expect.stringMatching(
-      /^http:\/\/127\.0\.0\.1:9\/weights\.pth cannot be downloaded: [^\n]+; set https_proxy if this network has a proxy, or run the same command on another machine and copy \S+ from there\.$/,
+      /^http:\/\/127\.0\.0\.1:9\/weights\.pth cannot be downloaded: [^\n]+; set https_proxy if this network has a proxy, or run the same command on another machine and copy \S+ from there$/,
     ),
   });
 });
@@ -163,7 +163,7 @@ test('a place that cannot be written is named before anything is asked for', asy
   await expect(fetchWeights(published(url), target)).rejects.toMatchObject({
     code: 'MODEL_WEIGHTS_WRITE',
     exitCode: 73,
-    message: `${target} cannot be written (ENOTDIR).`,
+    message: `${target} cannot be written (ENOTDIR)`,
   });
   expect(ranges).toHaveLength(0);
 });
@@ -212,6 +212,6 @@ test('a proxy that is no URL is named', async () => {
   const url = 'https://weights.invalid/weights.pth';
   await expect(fetchWeights(published(url), path())).rejects.toMatchObject({
     code: 'MODEL_WEIGHTS_FETCH',
-    message: `${url} cannot be downloaded: https_proxy or http_proxy is not a URL, expected one such as http://proxy.example:3128.`,
+    message: `${url} cannot be downloaded: https_proxy or http_proxy is not a URL, expected one such as http://proxy.example:3128`,
   });
 });

@@ -165,17 +165,17 @@ test.each([
   [
     'RETRIEVAL_EMPTY',
     { queryCodes: new Uint32Array(0), queryLabels: new Int32Array(0) },
-    'there are 0 queries, expected at least one.',
+    'there are 0 queries, expected at least one',
   ],
   [
     'RETRIEVAL_EMPTY',
     { databaseCodes: new Uint32Array(0), databaseLabels: new Int32Array(0) },
-    'the database has 0 items, expected at least one.',
+    'the database has 0 items, expected at least one',
   ],
   [
     'RETRIEVAL_PRECISION_AT',
     { precisionAt: [0] },
-    'precision at 0 is not defined, expected a k of at least 1.',
+    'precision at 0 is not defined, expected a k of at least 1',
   ],
   ['HASHING_BITS', { bits: 65 }, '65'],
 ])('%s: %o', async (code, change, text) => {

@@ -61,7 +61,7 @@ test.each([
   [
     'RETRIEVAL_HISTOGRAM',
     { queryHistograms: [colorHistogram(new Uint8Array(9))] },
-    'a colour histogram has 512 bins and 3 pixels, expected 512 bins and 4 pixels.',
+    'a colour histogram has 512 bins and 3 pixels, expected 512 bins and 4 pixels',
   ],
   ['RETRIEVAL_HISTOGRAM', { databaseHistograms: [Uint32Array.of(4)] }, '1 bins'],
   ['RETRIEVAL_SHAPE', { databaseHistograms: [] }, '0 histograms, expected 1'],
@@ -71,7 +71,7 @@ test.each([
   [
     'RETRIEVAL_EMPTY',
     { queryHistograms: [], queryLabels: new Int32Array(0) },
-    'there are no queries or no database items, expected at least one of each.',
+    'there are no queries or no database items, expected at least one of each',
   ],
 ])('%s', async (code, change, text) => {
   const labels = new Int32Array(1);

@@ -65,7 +65,7 @@ test('many equal codes are ranked by row', () => {
 
 test('a database without codes, of another length, and one that does not fit into the memory', () => {
   expect(() => new NearestIndex(new Uint32Array(0), 0, 48)).toThrow(
-    failure('RETRIEVAL_EMPTY', 'the database has 0 items, expected at least one.'),
+    failure('RETRIEVAL_EMPTY', 'the database has 0 items, expected at least one'),
   );
   expect(() => new NearestIndex(new Uint32Array(3), 2, 48)).toThrow(
     failure('RETRIEVAL_SHAPE', /^a database of packed codes has 3 elements, expected 4/),
@@ -74,7 +74,7 @@ test('a database without codes, of another length, and one that does not fit int
   expect(() => new NearestIndex(huge, 800_000_000, 48)).toThrow(
     failure(
       'RETRIEVAL_TOO_LARGE',
-      'the database has 800000000 codes of 48 bits, expected at most 715816720: an index is limited to 4 GiB.',
+      'the database has 800000000 codes of 48 bits, expected at most 715816720: an index is limited to 4 GiB',
     ),
   );
 });

@@ -83,7 +83,7 @@ test('a database of another dataset, another code length, without paths, with ot
   await expect(open({ database: codes }, { layout: { bits: 48 } })).rejects.toEqual(
     failure(
       'FORMAT_CODE_FILE',
-      /codes\.npy has codes of 2 bytes, but the run has 48 bits, expected 6 bytes\.$/,
+      /codes\.npy has codes of 2 bytes, but the run has 48 bits, expected 6 bytes$/,
     ),
   );
   await expect(open({ database: join(folder, 'none.npy') })).rejects.toEqual(

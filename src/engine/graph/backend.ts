@@ -116,5 +116,5 @@ export class GraphBackend extends tf.KernelBackend {
 
 /** Model code did something that no graph can hold. */
 function notTraced(what: string): EngineError {
-  return new EngineError('ENGINE_GRAPH', `a TensorFlow graph cannot hold ${what}.`);
+  return new EngineError('ENGINE_GRAPH', `a TensorFlow graph cannot hold ${what}`);
 }

@@ -69,7 +69,7 @@ const rebuild = 'run `apt-get install libdnnl-dev g++ && npm run setup`';
 const anotherEngine = 'run `npm run setup:tensorflow` to compute with TensorFlow instead';
 
 function unavailable(reason: string, cause?: unknown, remedy = rebuild): EngineError {
-  return new EngineError('ENGINE_UNAVAILABLE', `engine onednn cannot run because ${reason}: ${remedy}.`, {
+  return new EngineError('ENGINE_UNAVAILABLE', `engine onednn cannot run because ${reason}: ${remedy}`, {
     cause,
   });
 }

@@ -82,7 +82,7 @@ export function refuseWithoutGpu(
   throw new EngineError(
     'ENGINE_UNAVAILABLE',
     `engine tensorflow cannot run because ${name} finds no GPU${visibleDevices === undefined ? '' : ` among CUDA_VISIBLE_DEVICES=${visibleDevices}`}: ` +
-      'run `nvidia-smi` to see whether there is a driver for CUDA 12, or set CUDA_VISIBLE_DEVICES=-1 to compute on the processor.',
+      'run `nvidia-smi` to see whether there is a driver for CUDA 12, or set CUDA_VISIBLE_DEVICES=-1 to compute on the processor',
   );
 }
 
@@ -104,7 +104,7 @@ async function loadPackage(): Promise<string> {
     : `its addon cannot be loaded (${firstLine(failures.find((failure) => (failure as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND'))})`;
   throw new EngineError(
     'ENGINE_UNAVAILABLE',
-    `engine tensorflow cannot run because ${reason}: run \`npm run setup:tensorflow\`, or where storage.googleapis.com can be reached \`npm install --no-save --save-prod ${packages[1]}\`.`,
+    `engine tensorflow cannot run because ${reason}: run \`npm run setup:tensorflow\`, or where storage.googleapis.com can be reached \`npm install --no-save --save-prod ${packages[1]}\``,
     { cause: new AggregateError(failures) },
   );
 }

@@ -67,7 +67,7 @@ async function loadPackages(): Promise<void> {
 }
 
 function unavailable(reason: string, remedy: string, cause?: unknown): EngineError {
-  return new EngineError('ENGINE_UNAVAILABLE', `engine webgpu cannot run because ${reason}: ${remedy}.`, {
+  return new EngineError('ENGINE_UNAVAILABLE', `engine webgpu cannot run because ${reason}: ${remedy}`, {
     cause,
   });
 }

@@ -62,7 +62,7 @@ export function findPublished(name: string): PublishedWeights {
     const names = publishedWeights.map((weights) => weights.name).join(', ');
     throw new ModelError(
       'MODEL_WEIGHTS_NAME',
-      `there are no published weights ${quote(name)}, expected one of ${names}.`,
+      `there are no published weights ${quote(name)}, expected one of ${names}`,
     );
   }
   return found;

@@ -107,13 +107,13 @@ export function checkFit(network: NetworkLayout, path: string, tensors: Tensors)
   if (own === 0 && best.fit === 0) {
     throw new ModelError(
       'MODEL_WEIGHTS_BACKBONE',
-      `weights ${path} contain no tensor of the backbone ${title}, ${instead(tensors)}.`,
+      `weights ${path} contain no tensor of the backbone ${title}, ${instead(tensors)}`,
     );
   }
   if (best.fit > own) {
     throw new ModelError(
       'MODEL_WEIGHTS_BACKBONE',
-      `weights ${path} belong to the backbone ${best.layout.trunk.title}, expected ${title}.`,
+      `weights ${path} belong to the backbone ${best.layout.trunk.title}, expected ${title}`,
     );
   }
   checkTensors(layout, path, tensors);
@@ -143,20 +143,20 @@ function checkTensors(layout: NetworkLayout, path: string, tensors: Tensors): vo
     if (!tensor) {
       throw new ModelError(
         'MODEL_WEIGHTS_MISSING',
-        `weights ${path} do not contain the tensor ${name} of ${title}.`,
+        `weights ${path} do not contain the tensor ${name} of ${title}`,
       );
     }
     if (!sameShape(tensor.shape, shape)) {
       throw new ModelError(
         'MODEL_WEIGHTS_SHAPE',
-        `tensor ${name} in ${path} has shape [${tensor.shape}], expected [${shape}] for ${title}.`,
+        `tensor ${name} in ${path} has shape [${tensor.shape}], expected [${shape}] for ${title}`,
       );
     }
     const unusable = tensor.data.findIndex((value) => !Number.isFinite(value));
     if (unusable >= 0) {
       throw new ModelError(
         'MODEL_WEIGHTS_VALUE',
-        `tensor ${name} in ${path} has the value ${tensor.data[unusable]} at element ${unusable}, expected a finite number.`,
+        `tensor ${name} in ${path} has the value ${tensor.data[unusable]} at element ${unusable}, expected a finite number`,
       );
     }
   }
@@ -165,7 +165,7 @@ function checkTensors(layout: NetworkLayout, path: string, tensors: Tensors): vo
     if (!known.has(name) && !isIgnored(name)) {
       throw new ModelError(
         'MODEL_WEIGHTS_EXTRA',
-        `weights ${path} contain the tensor ${name}, which ${title} does not have.`,
+        `weights ${path} contain the tensor ${name}, which ${title} does not have`,
       );
     }
   }

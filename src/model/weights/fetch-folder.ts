@@ -44,7 +44,7 @@ export async function fetchPublishedFolder(
   if (!(await isAbsent(path))) {
     await disk.remove(folder);
     if (await holds(path, text, file)) return false;
-    throw new ModelError('MODEL_WEIGHTS_EXISTS', `${path} exists and differs from the published weights.`, {
+    throw new ModelError('MODEL_WEIGHTS_EXISTS', `${path} exists and differs from the published weights`, {
       exitCode: ExitCode.cannotCreate,
     });
   }
@@ -56,7 +56,7 @@ export async function fetchPublishedFolder(
     await disk.remove(folder);
     throw new ModelError(
       'MODEL_WEIGHTS_DIGEST',
-      `${weightsUrl.href} has SHA-256 ${actual}, expected ${file.sha256}; nothing was kept.`,
+      `${weightsUrl.href} has SHA-256 ${actual}, expected ${file.sha256}; nothing was kept`,
     );
   }
   await writing(path, async () => {

@@ -35,7 +35,7 @@ export async function fetchManifestWeights(
     if (basename(shard) !== shard) {
       throw new ModelError(
         'MODEL_WEIGHTS_MANIFEST',
-        `${url} names the shard ${quote(shard)}, expected a file beside it.`,
+        `${url} names the shard ${quote(shard)}, expected a file beside it`,
       );
     }
     let shardBytes = 0;
@@ -54,7 +54,7 @@ export async function fetchManifestWeights(
     await disk.remove(folder);
     throw new ModelError(
       'MODEL_WEIGHTS_DIGEST',
-      `the backbone of ${url} has SHA-256 ${actual}, expected ${sha256}; nothing was kept.`,
+      `the backbone of ${url} has SHA-256 ${actual}, expected ${sha256}; nothing was kept`,
     );
   }
   await writing(path, async () => {

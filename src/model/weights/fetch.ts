@@ -45,7 +45,7 @@ export async function fetchWeights(
     await disk.remove(partial);
     throw new ModelError(
       'MODEL_WEIGHTS_DIGEST',
-      `${url} has SHA-256 ${actual}, expected ${sha256}; nothing was kept.`,
+      `${url} has SHA-256 ${actual}, expected ${sha256}; nothing was kept`,
     );
   }
   await writing(path, () => disk.rename(partial, path));
@@ -59,7 +59,7 @@ export async function fetchWeights(
 export async function holdsPublished(path: string, { sha256 }: PublishedWeights): Promise<boolean> {
   if ((await bytesIn(path)) === undefined) return false;
   if ((await digestOf(path)) === sha256) return true;
-  throw new ModelError('MODEL_WEIGHTS_EXISTS', `${path} exists and differs from the published weights.`, {
+  throw new ModelError('MODEL_WEIGHTS_EXISTS', `${path} exists and differs from the published weights`, {
     exitCode: ExitCode.cannotCreate,
   });
 }
@@ -80,7 +80,7 @@ export async function download(
   }: FetchOptions & { readonly mostBytes?: number; readonly wholeBytes?: number },
 ): Promise<void> {
   const fail = (reason: string, cause?: unknown) =>
-    new ModelError('MODEL_WEIGHTS_FETCH', `${url} cannot be downloaded: ${reason}.`, {
+    new ModelError('MODEL_WEIGHTS_FETCH', `${url} cannot be downloaded: ${reason}`, {
       cause,
       exitCode: ExitCode.unavailable,
     });
@@ -186,7 +186,7 @@ export async function writing(path: string, action: () => Promise<unknown>): Pro
 function unwritable(path: string, cause: unknown): ModelError {
   return new ModelError(
     'MODEL_WEIGHTS_WRITE',
-    `${path} cannot be written (${(cause as NodeJS.ErrnoException).code}).`,
+    `${path} cannot be written (${(cause as NodeJS.ErrnoException).code})`,
     {
       cause,
       exitCode: ExitCode.cannotCreate,

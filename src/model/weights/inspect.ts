@@ -70,7 +70,7 @@ async function inspect(path: string): Promise<Inspected> {
   if (fit === 0) {
     throw new ModelError(
       'MODEL_WEIGHTS_BACKBONE',
-      `weights ${path} contain no tensor of a known backbone, ${instead(tensors)}, expected ${describeBackbones()}.`,
+      `weights ${path} contain no tensor of a known backbone, ${instead(tensors)}, expected ${describeBackbones()}`,
     );
   }
   checkFit(layout, path, tensors);

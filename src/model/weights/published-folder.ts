@@ -51,13 +51,9 @@ export type PublishedManifest = z.infer<typeof manifestSchema>;
  */
 export function parsePublishedManifest(source: string, text: Buffer): PublishedManifest {
   const fail = (reason: string, cause?: unknown) =>
-    new ModelError(
-      'MODEL_WEIGHTS_MANIFEST',
-      `${source} is not a manifest of published weights (${reason}).`,
-      {
-        cause,
-      },
-    );
+    new ModelError('MODEL_WEIGHTS_MANIFEST', `${source} is not a manifest of published weights (${reason})`, {
+      cause,
+    });
   if (text.length > largestManifestBytes) {
     throw fail(`it has ${text.length} bytes, expected at most ${largestManifestBytes}`);
   }
@@ -88,6 +84,6 @@ export async function readPublished(path: string): Promise<{ path: string; bytes
   if (actual === file.sha256) return { path: weights, bytes, sha256: actual };
   throw new ModelError(
     'MODEL_WEIGHTS_DIGEST',
-    `${weights} has SHA-256 ${actual}, but ${quote(basename(path))} beside it says ${file.sha256}: one of the two was changed or is incomplete.`,
+    `${weights} has SHA-256 ${actual}, but ${quote(basename(path))} beside it says ${file.sha256}: one of the two was changed or is incomplete`,
   );
 }

@@ -72,7 +72,7 @@ function formatOf(path: string): WeightsFormat {
   if (found) return found[1];
   throw new ModelError(
     'MODEL_WEIGHTS_FORMAT',
-    `weights ${path} have an unknown format, expected a folder with weights.json or model.json, or a name that ends in ${formats.map(([ending]) => ending).join(', ')}.`,
+    `weights ${path} have an unknown format, expected a folder with weights.json or model.json, or a name that ends in ${formats.map(([ending]) => ending).join(', ')}`,
   );
 }
 
@@ -84,8 +84,8 @@ async function isDirectory(path: string): Promise<boolean> {
     throw new ModelError(
       'MODEL_WEIGHTS_UNREADABLE',
       code === 'ENOENT'
-        ? `weights ${path} do not exist: create them with \`fcaenet weights fetch\` or \`weights convert\` (docs/weights.md).`
-        : `weights ${path} cannot be read (${code}).`,
+        ? `weights ${path} do not exist: create them with \`fcaenet weights fetch\` or \`weights convert\` (docs/weights.md)`
+        : `weights ${path} cannot be read (${code})`,
       { cause, exitCode: ExitCode.missingInput },
     );
   }
@@ -115,7 +115,7 @@ function tensorsIn(bytes: Buffer, path: string): Map<string, StoredTensor> {
     } else {
       throw new ModelError(
         'MODEL_WEIGHTS_DTYPE',
-        `tensor ${name} in ${path} is of type ${type}, expected F32, F16 or BF16.`,
+        `tensor ${name} in ${path} is of type ${type}, expected F32, F16 or BF16`,
       );
     }
   }

@@ -65,7 +65,7 @@ export async function readTfManifest(path: string): Promise<StoredTensors> {
     if (position !== bytes.length) {
       throw new ModelError(
         'MODEL_WEIGHTS_MANIFEST',
-        `shards ${group.paths.join(', ')} of ${path} hold ${bytes.length} bytes, expected ${position}.`,
+        `shards ${group.paths.join(', ')} of ${path} hold ${bytes.length} bytes, expected ${position}`,
       );
     }
   }
@@ -84,7 +84,7 @@ export function parseManifest(path: string, text: Buffer): z.infer<typeof manife
         : String((cause as Error).message);
     throw new ModelError(
       'MODEL_WEIGHTS_MANIFEST',
-      `${path} is not a TF.js manifest of float32 weights (${reason}).`,
+      `${path} is not a TF.js manifest of float32 weights (${reason})`,
       { cause },
     );
   }
@@ -95,7 +95,7 @@ export async function readWeights(path: string): Promise<Buffer> {
   try {
     return await disk.readInput(path);
   } catch (cause) {
-    throw new ModelError('MODEL_WEIGHTS_UNREADABLE', `weights ${path} ${whyUnread(cause)}.`, {
+    throw new ModelError('MODEL_WEIGHTS_UNREADABLE', `weights ${path} ${whyUnread(cause)}`, {
       cause,
       exitCode: ExitCode.missingInput,
     });

@@ -52,7 +52,7 @@ export async function readTorchFile(
 ): Promise<StoredTensors> {
   const bytes = await readWeights(path);
   const fail: Fail = (reason) =>
-    new ModelError('MODEL_WEIGHTS_TORCH', `weights ${path} are not a readable PyTorch file: ${reason}.`);
+    new ModelError('MODEL_WEIGHTS_TORCH', `weights ${path} are not a readable PyTorch file: ${reason}`);
   const { value, storages } = isZip(bytes) ? readZipped(bytes, fail) : readLegacy(bytes, fail);
   if (!(value instanceof Map)) throw fail('they are not a dictionary of tensors');
   const tensors = new Map<string, StoredTensor>();
@@ -64,7 +64,7 @@ export async function readTorchFile(
     if (type === undefined) {
       throw new ModelError(
         'MODEL_WEIGHTS_DTYPE',
-        `tensor ${name} in ${path} has the type ${tensor.storage.type}, expected ${Object.keys(floatTypes).join(', ')}.`,
+        `tensor ${name} in ${path} has the type ${tensor.storage.type}, expected ${Object.keys(floatTypes).join(', ')}`,
       );
     }
     tensors.set(name, { shape: tensor.shape, data: gather(name, tensor, type, storages, fail), type });

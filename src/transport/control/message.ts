@@ -56,7 +56,7 @@ async function replyTo(text: string, handler: ControlHandler): Promise<ControlRe
     return await handler(request);
   } catch (error) {
     const code = error instanceof FcaenetError ? error.code : 'CONTROL_FAILED';
-    return controlRefusal(code, (error as Error).message.replace(/\.$/, ''));
+    return controlRefusal(code, (error as Error).message);
   }
 }
 
