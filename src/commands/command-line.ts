@@ -22,12 +22,16 @@ export function createProgram(): Command {
   ]);
 }
 
-/** An option in the help. A default that only says that the option was left out is not shown. */
+/**
+ * An option in the help, with `(required)` where the command needs it. A default that only says that the option was left
+ * out is not shown.
+ */
 function describeOption(option: Option): string {
   const value: unknown = option.defaultValue;
   const isNothing = value === false || (Array.isArray(value) && value.length === 0);
   const shown = isNothing ? Object.assign(Object.create(option), { defaultValue: undefined }) : option;
-  return Help.prototype.optionDescription.call(new Help(), shown);
+  const text = Help.prototype.optionDescription.call(new Help(), shown);
+  return option.mandatory ? `${text} (required)` : text;
 }
 
 /**

@@ -91,6 +91,15 @@ test.each(commands)('%s %s names no empty default, and one default for each opti
   expect(text.replace(/\s+/g, ' ')).not.toMatch(/\(default: [^)]*\) \(default: /);
 });
 
+test('the help of worker says which options it needs', async () => {
+  const [printed] = await parseCommandLine('worker', '--help');
+  const text = String(printed?.options[0]).replace(/\s+/g, ' ');
+  expect(text.match(/--[\w-]+ <[^>]+>(?= [^<]*?\(required\))/g)).toEqual([
+    '--connect <host:port>',
+    '--data <dir>',
+  ]);
+});
+
 test('the commands are in groups', async () => {
   const [printed] = await parseCommandLine('--help');
   const text = String(printed?.options[0]);
