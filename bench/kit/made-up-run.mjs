@@ -61,9 +61,10 @@ export class MadeUpRun {
    * Starts a run, waits for its first steps and pauses it.
    * @param {string} folder has the dataset `data`; the run's files go there, too
    * @param {{ name: string, members: number, way: string, backbone: string, width: number, microbatches: number,
-   *   computeMs: number, listen: string, within?: (member: number | null) => string[], tls?: string }} settings
+   *   computeMs: number, listen: string, within?: (member: number | null) => string[], tls?: string,
+   *   minWorkers?: number }} settings
    *   `microbatches` is that of each member; `within` gives the command that runs the coordinator (null) or a member in
-   *   its place; `tls` is a folder of `fcaenet certs make`
+   *   its place; `tls` is a folder of `fcaenet certs make`; `minWorkers`, else all members, must be there for work
    */
   static async start(folder, settings) {
     const run = new MadeUpRun(folder, settings);
@@ -78,7 +79,7 @@ export class MadeUpRun {
 
   constructor(folder, settings) {
     this.folder = folder;
-    this.settings = { within: () => [], ...settings };
+    this.settings = { within: () => [], minWorkers: settings.members, ...settings };
     this.sizes = sizesOf(settings);
     this.microbatches = settings.members * settings.microbatches;
     this.pausesFile = join(folder, `${settings.name}.pauses`);
@@ -87,40 +88,51 @@ export class MadeUpRun {
 
   async open() {
     const { folder, pausesFile } = this;
-    const { name, members, tls, within, computeMs } = this.settings;
+    const { name, members, within } = this.settings;
     const file = join(folder, `${name}.json`);
     // JSON is YAML.
     writeFileSync(file, JSON.stringify(this.runFile()));
-    const token = tls ? ['--join-token-file', join(tls, 'join-token')] : [];
-    this.coordinator = new RunProcess(['coordinator', file, ...token], folder, within(null), {
+    this.coordinator = new RunProcess(['coordinator', file, ...this.token], folder, within(null), {
       ...preload('./watch-pauses.mjs'),
       BENCH_PAUSES: pausesFile,
     });
     this.url = (await this.coordinator.line('metrics')).url;
-    const { address } = await this.coordinator.line('waiting for workers');
-    const protection = tls ? tlsFlags(join(tls, 'worker')) : [];
-    for (let member = 0; member < members; member++) {
-      const args = [
-        'worker',
-        '--connect',
-        address,
-        '--data',
-        'data',
-        '--cache',
-        'cache',
-        '--name',
-        `m${member}`,
-      ];
-      const patience = ['--connect-timeout', '600'];
-      this.members.push(
-        new RunProcess([...args, ...patience, ...protection, ...token], folder, within(member), {
-          ...preload('./made-up/preload.mjs'),
-          MADE_UP_COMPUTE_MS: String(computeMs),
-        }),
-      );
-    }
+    this.address = (await this.coordinator.line('waiting for workers')).address;
+    for (let member = 0; member < members; member++) this.members.push(this.startMember(member));
     await this.until(async () => (await this.steps()) >= warmUpSteps);
     await this.pause();
+  }
+
+  startMember(member) {
+    const { tls, within, computeMs } = this.settings;
+    const args = [
+      'worker',
+      '--connect',
+      this.address,
+      '--data',
+      'data',
+      '--cache',
+      'cache',
+      '--name',
+      `m${member}`,
+    ];
+    const protection = tls ? tlsFlags(join(tls, 'worker')) : [];
+    const flags = ['--connect-timeout', '600', ...protection, ...this.token];
+    return new RunProcess([...args, ...flags], this.folder, within(member), {
+      ...preload('./made-up/preload.mjs'),
+      MADE_UP_COMPUTE_MS: String(computeMs),
+    });
+  }
+
+  /** Starts a member again, when the process has ended that was it. */
+  async restartMember(member) {
+    await this.members[member].ended;
+    this.members[member] = this.startMember(member);
+  }
+
+  get token() {
+    const { tls } = this.settings;
+    return tls ? ['--join-token-file', join(tls, 'join-token')] : [];
   }
 
   runFile() {
@@ -148,7 +160,7 @@ export class MadeUpRun {
         cache: { directory: 'cache' },
         checkpoint: { everySteps: null },
         evaluation: { untrained: false },
-        membership: { minWorkers: this.settings.members },
+        membership: { minWorkers: this.settings.minWorkers },
         // What is computed twice then is computed twice because a member was late.
         verification: { rate: 0 },
         exchange: way === 'off' ? 'off' : 'auto',
