@@ -37,7 +37,7 @@ export async function makeFolder(path: string, system: typeof promises): Promise
         const found = await system.stat(path).catch((reason: NodeJS.ErrnoException) => {
           throw reason.code === 'ENOENT' ? error : reason;
         });
-        if (!found.isDirectory()) throw error;
+        if (!found.isDirectory()) throw inTheWay(path);
         return [];
       },
     );
@@ -57,6 +57,13 @@ function isWithoutParent(error: unknown, path: string): boolean {
 /** False when the folder was there before. Throws `error` when it was not, or why it cannot be looked at. */
 function isFolder(error: unknown, path: string): false {
   const found = statSync(path, { throwIfNoEntry: false });
-  if (!found?.isDirectory()) throw error;
+  if (found === undefined) throw error;
+  if (!found.isDirectory()) throw inTheWay(path);
   return false;
+}
+
+/** The system says EEXIST of a file in the place of a folder, and a user would read that the folder is there. */
+function inTheWay(path: string): NodeJS.ErrnoException {
+  const code = 'ENOTDIR';
+  return Object.assign(new Error(`${code}: not a directory, mkdir '${path}'`), { code, path });
 }

@@ -1,7 +1,9 @@
 import { dirname, join } from 'node:path';
 import { disk } from '../disk/disk.js';
+import { otherEncoding } from '../disk/encoding.js';
 import { readInputFile, whyUnread } from '../disk/input-file.js';
 import { quote } from '../errors.js';
+import { isAbsent } from '../run/presence.js';
 import { EncodingError } from './error.js';
 
 /** Endings of files that are taken from a folder. A list may name files with others. */
@@ -57,6 +59,7 @@ async function picturesBelow(root: string): Promise<string[]> {
     for (const entry of await disk.entries(join(root, folder))) {
       if (entry.name.startsWith('.')) continue;
       const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
+      if (entry.name.includes('\ufffd')) await requireItsName(root, path);
       if (entry.isDirectory()) folders.push(path);
       // A link to a folder is not followed: it may lead back.
       else if (isPicture(entry.name) && (entry.isFile() || (await isLinkedFile(join(root, path))))) {
@@ -65,6 +68,15 @@ async function picturesBelow(root: string): Promise<string[]> {
     }
   }
   return found.sort((a, b) => (a < b ? -1 : 1));
+}
+
+/** Node shows bytes that are not UTF-8 as U+FFFD, and then nothing is there by that name. */
+async function requireItsName(root: string, path: string): Promise<void> {
+  if (!(await isAbsent(join(root, path)))) return;
+  throw new EncodingError(
+    'ENCODING_LIST_INVALID',
+    `the name ${quote(path)} below ${root} is not UTF-8, but paths are written as UTF-8: rename it`,
+  );
 }
 
 function isPicture(name: string): boolean {
@@ -92,8 +104,16 @@ function linesOf(path: string): string[] {
       `the list ${path} is not a text file, expected a path in each line; for one picture make a list of one line`,
     );
   }
+  const encoding = otherEncoding(bytes);
+  if (encoding !== undefined) {
+    throw new EncodingError(
+      'ENCODING_LIST_INVALID',
+      `the list ${path} is ${encoding} but must be UTF-8: save it as UTF-8`,
+    );
+  }
   return bytes
     .toString('utf8')
+    .replace(/^\ufeff/, '')
     .split('\n')
     .map((line) => line.replace(/\r$/, ''))
     .filter((line) => line !== '');

@@ -48,7 +48,6 @@ export async function serve(options: ServeOptions): Promise<void> {
   });
   const tls = files ? readTlsFiles({ ...files, authority: files.certificate }) : null;
   const { log } = openConsole('beside');
-  const interrupted = new Promise<void>((resolve) => void onInterrupt(() => resolve()));
   const run = await readTrainedRun(options.runDirectory, options.checkpoint);
   sayRejected(run, log);
   const searcher = new Searcher(await openDatabase(run, options, log));
@@ -56,6 +55,8 @@ export async function serve(options: ServeOptions): Promise<void> {
     ...{ runDirectory: run.directory, checkpoint: run.checkpoint, engine: options.engine ?? null },
     ...{ processes: workers, timeoutMs: limits.encodeMs, restarts: true, mostPixels: limits.pixels },
   });
+  // Until here a signal ends this process at once: the processes that encode may end by the same signal.
+  const interrupted = new Promise<void>((resolve) => void onInterrupt(() => resolve()));
   try {
     sayDifferences(differences, log);
     const { perClient, waiting } = limits;

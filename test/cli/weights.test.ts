@@ -49,7 +49,7 @@ test('weights check says what a file is of; convert writes it once, into a folde
   const inside = join(source, 'in-a-file.safetensors');
   expect(fcaenet('convert', source, inside)).toMatchObject({
     status: 73,
-    stderr: `fcaenet: ${inside} cannot be written (EEXIST).\n`,
+    stderr: `fcaenet: ${inside} cannot be written (ENOTDIR).\n`,
   });
   expect([readdirSync(folder).sort(), readdirSync(join(folder, 'made'))]).toEqual([
     ['made', 'r.pth'],

@@ -50,7 +50,7 @@ test('the values that were filled in stay, and the list of runs is replaced', ()
 test('a file in the place of the folder of runs is an error with its path', () => {
   writeFileSync(join(folder, 'cells'), '');
   expect(() => writeManifests(folder, 'space', cells)).toThrow(
-    `the folder ${join(folder, 'cells')} cannot be written (EEXIST), but needs room for files and runs`,
+    `the folder ${join(folder, 'cells')} cannot be written (ENOTDIR), but needs room for files and runs`,
   );
 });
 

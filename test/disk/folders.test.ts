@@ -24,7 +24,7 @@ describe.each([
   test('a file in the way is an error', async () => {
     const file = join(root, `${name}.txt`);
     writeFileSync(file, 'x');
-    await expect(make(file)).rejects.toMatchObject({ code: 'EEXIST' });
+    await expect(make(file)).rejects.toMatchObject({ code: 'ENOTDIR' });
     await expect(make(join(file, 'a', 'b'))).rejects.toMatchObject({ code: 'ENOTDIR' });
   });
 

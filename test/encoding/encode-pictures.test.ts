@@ -214,3 +214,30 @@ test('no pictures, no list, no text', async () => {
     ),
   );
 });
+
+test('a list of pictures may begin with a byte order mark, but must be UTF-8', async () => {
+  const list = join(folder, 'marked.txt');
+  await writeFile(list, '\ufeffa.jpg\r\nb\u00e9.jpg\r\n');
+  expect((await listPictures(list)).paths).toEqual(['a.jpg', 'b\u00e9.jpg']);
+  await writeFile(list, Buffer.from('b\u00e9.jpg\n', 'latin1'));
+  await expect(listPictures(list)).rejects.toEqual(
+    failure(
+      'ENCODING_LIST_INVALID',
+      /marked\.txt is in another encoding, perhaps Latin-1, but must be UTF-8: save/,
+    ),
+  );
+});
+
+test.each(['file', 'folder'])('a %s whose name is not UTF-8 is refused with its name', async (kind) => {
+  const name = Buffer.concat([Buffer.from(join(folder, `latin-${kind}`, 'a')), Buffer.from([0xe9])]);
+  await mkdir(join(folder, `latin-${kind}`));
+  if (kind === 'folder') await mkdir(name);
+  else await writeFile(Buffer.concat([name, Buffer.from('.jpg')]), '');
+  await expect(listPictures(join(folder, `latin-${kind}`))).rejects.toEqual(
+    failure('ENCODING_LIST_INVALID', /^the name "a\ufffd(?:\.jpg)?" below .* is not UTF-8, but paths are/),
+  );
+  // A name may have the character itself.
+  await mkdir(join(folder, `odd-${kind}`));
+  await writeFile(join(folder, `odd-${kind}`, '\ufffd.jpg'), '');
+  expect((await listPictures(join(folder, `odd-${kind}`))).paths).toEqual(['\ufffd.jpg']);
+});
