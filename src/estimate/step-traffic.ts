@@ -106,7 +106,10 @@ export class StepTraffic {
   /** What a step sends and receives besides, where the loss is over pairs: images, and outputs of each microbatch. */
   pairing(rows: number): Traffic {
     const messages = this.leavesOf(rows) * messageBytes;
-    return { sentBytes: messages + 4 * rows, receivedBytes: 2 * messages + 4 * rows * this.spec.bits };
+    return {
+      sentBytes: messages + 4 * rows,
+      receivedBytes: 2 * messages + 4 * rows * this.payload.layout.outputs,
+    };
   }
 
   /**
@@ -200,7 +203,8 @@ export class StepTraffic {
   private workBytes(tree: ReductionTree, leaves: readonly number[], next: ReductionTree): number {
     const { method, bits } = this.spec;
     const imagesPerRow = usesPositives(method) ? 2 : 1;
-    const rowBytes = 4 * (imagesPerRow + (pairLoss(method) ? bits : wordsPerCode(bits)));
+    const rowBytes =
+      4 * (imagesPerRow + (pairLoss(method) ? this.payload.layout.outputs : wordsPerCode(bits)));
     const leafTags = 10;
     const own = sum(leaves, (leaf) => leafTags + tree.rowCount(leaf) * rowBytes);
     const ahead = sum(leaves, (leaf) => next.rowCount(leaf) * 4 * imagesPerRow);

@@ -15,7 +15,7 @@ export interface PaperMethod {
 export const paperBits = [12, 24, 32, 48] as const;
 
 /**
- * The columns of Table 1 of FCAENet (arXiv 2110.04479), by the name that the method has or would have in `spec.method`.
+ * The columns of Table 1 of FCAENet (arXiv 2110.04479), by the name of the method in `spec.method`.
  * The paper copies those of ExchNet from Cui et al., ECCV 2020.
  */
 export const paperMethods = {

@@ -138,6 +138,7 @@ export function cardSections(run: TrainedRun, pictures: PictureList | null): str
 const behindTrunk: Readonly<Record<TrainedMethod['head'], string>> = {
   pooled: 'a hash layer',
   pyramids: 'two pyramids of features and a hash layer',
+  saliency: 'an attention network before it and a hash layer',
   parts: 'branches of local features and a hash layer',
 };
 

@@ -24,7 +24,7 @@ export function publishedCard(
     `# ${run.name}`,
     '',
     ...cardSections(run, pictures),
-    '- A run that starts from these weights takes the backbone. The layers behind it start as without these weights.',
+    '- A run that starts from these weights takes the backbone. Its other layers start as without these weights.',
     '',
     '## How to use',
     '',
@@ -103,7 +103,7 @@ function usageInPyTorch(run: TrainedRun, file: string): string[] {
   if (run.layout.head.name !== 'pooled') {
     return [
       `${reads} ${names}`,
-      `The network of \`${method}\` has layers behind the backbone. The documentation of fcaenet says on its page “Export” what`,
+      `The network of \`${method}\` has layers besides the backbone. The documentation of fcaenet says on its page “Export” what`,
       'they compute.',
     ];
   }

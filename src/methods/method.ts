@@ -2,10 +2,10 @@ import type { Matrix } from './matrix.js';
 import type { MethodSettings } from './settings.js';
 
 /**
- * What makes the features that the hash layer takes of the backbone's maps: the mean of the last map, or the two pyramids
- * of FPH.
+ * What makes the features that the hash layer takes of the backbone's maps: the mean of the last map, the two pyramids of
+ * FPH, or the mean of the last map of DaSH's attended picture.
  */
-export type NetworkHead = 'pooled' | 'pyramids';
+export type NetworkHead = 'pooled' | 'pyramids' | 'saliency';
 
 /** A method that trains the network: what passes through it, what the loss takes, and how codes are made. */
 export interface TrainedMethod {
@@ -59,7 +59,10 @@ export interface PairLoss {
 
 /** A batch, and what its loss may depend on. */
 export interface PairBatch {
-  /** z = W f + b: values of the hash layer before tanh, in train mode `[rows, bits]` */
+  /**
+   * z = W f + b: values of the hash layer before tanh, in train mode `[rows, bits]`; with the head `saliency`
+   * `[rows, 2 · bits]`, those of the attended picture and then those of the whole one
+   */
   readonly outputs: Float32Array;
   /** Positions in the train split `[rows]` */
   readonly images: Int32Array;
@@ -83,7 +86,7 @@ export interface PairLossResult {
   readonly similarity: number;
   /** Part of the loss for outputs that are far from ±1. */
   readonly quantisation: number;
-  /** Derivatives of the loss by the outputs `[rows, bits]` */
+  /** Derivatives of the loss by the outputs, of their shape */
   readonly gradient: Float64Array;
 }
 

@@ -1,4 +1,5 @@
 import { adsh } from './adsh.js';
+import { dash } from './dash.js';
 import { dpsh } from './dpsh.js';
 import { dsh } from './dsh.js';
 import { exchnet } from './exchnet.js';
@@ -33,6 +34,7 @@ const table = {
   dsh,
   hashnet,
   fph,
+  dash,
   exchnet,
   lsh: { kind: 'features', load: async () => (await import('./lsh.js')).lsh },
   sh: { kind: 'features', load: async () => (await import('./sh.js')).sh },
@@ -63,6 +65,11 @@ export function networkHead(method: Method): TrainedMethod['head'] {
 /** Terms of the loss that the method's network adds to ADSH's. */
 export function ownTerms(method: Method): readonly string[] {
   return trainedMethod(method)?.terms ?? [];
+}
+
+/** Codes that the network makes of an image in training: with an attention network, also that of the whole picture. */
+export function codesPerImage(method: Method): number {
+  return networkHead(method) === 'saliency' ? 2 : 1;
 }
 
 /** Whether the method compares anchors with positives. */
@@ -117,7 +124,7 @@ export function publishedTraining(method: Method): PublishedTraining | null {
 
 /** Images that pass forward and backward for one anchor. */
 export function imagesPerAnchor(method: Method): number {
-  return 1 + Number(usesPositives(method)) + Number(usesErasing(method));
+  return codesPerImage(method) + Number(usesPositives(method)) + Number(usesErasing(method));
 }
 
 /** Rows for each anchor in the forward pass that has the fewest; erased anchors have a pass of their own. */

@@ -38,6 +38,15 @@ export const methodSettings = {
      */
     margin: { published: 0.25, least: 0, most: 1, isWhole: false },
   },
+  /** The project's values: those of the publication could not be read. */
+  dash: {
+    /** λ: the weight of the saliency loss. */
+    saliency: { published: 1, least: 0, most: 1e6, isWhole: false },
+    /** m / bits: by how much attended pictures are to be nearer or farther than whole ones. */
+    margin: { published: 0.1, least: 0, most: 4, isWhole: false },
+    /** η: the weight of the distance between outputs and their signs. */
+    eta: { published: 0.01, least: 0, most: 1e6, isWhole: false },
+  },
   exchnet: {
     /** M: attention maps, and so local features. */
     parts: { published: 4, least: 2, most: 16, isWhole: true },

@@ -139,7 +139,7 @@ export async function encodeImagesAnywhere(
  * z = W f + b of a microbatch in train mode, on any engine: what a loss over pairs takes. Where no graph is run, z has
  * the bits that the microbatch's gradient is computed from.
  * @param given normalised images, or bytes `[count, height, width, 3]`
- * @returns `[count, bits]`
+ * @returns `[count, outputs]`
  */
 export async function trainingOutputsAnywhere(
   network: Network,

@@ -8,6 +8,7 @@ import { type ErasingSettings, eraseImage, erasingMask } from './erasing.js';
 import { checkElements, ModelError } from './error.js';
 import { checkExchange, type Exchange, exchangeTensors } from './exchnet/exchange.js';
 import type { ExchangeTensors } from './exchnet/local-features.js';
+import type { NetworkLayout } from './layout.js';
 import { computeLoss, type LossInput, lossTerms } from './loss.js';
 import { type Features, type Network, readMoments } from './network.js';
 
@@ -28,7 +29,7 @@ export interface KnownLossInput<Images extends Float32Array | Uint8Array = Float
   extends Microbatch<Images> {
   /** Classes `[rows]` */
   readonly labels: Int32Array;
-  /** Derivatives of the batch's loss by z, the hash layer's values before tanh `[rows, bits]` */
+  /** Derivatives of the batch's loss by z, the hash layer's values before tanh `[rows, outputs]` */
   readonly outputGradient: Float32Array<ArrayBuffer>;
 }
 
@@ -146,7 +147,8 @@ export function lossOfOutputs(
 ): Pick<LeafResult, 'u' | 'positiveU' | 'erasedU' | 'losses'> & { readonly gradients: Float32Array[] } {
   if (input.outputGradient) {
     const losses = new Float64Array(lossTerms.length);
-    return { u: first, positiveU: null, erasedU: null, losses, gradients: [input.outputGradient] };
+    const u = codeColumns(first, layout);
+    return { u, positiveU: null, erasedU: null, losses, gradients: [input.outputGradient] };
   }
   const outputSize = input.labels.length * layout.bits;
   const u = first.slice(0, outputSize);
@@ -160,6 +162,20 @@ export function lossOfOutputs(
     losses: Float64Array.of(...losses, ...own),
     gradients: gradients.erased ? [firstGradient, gradients.erased] : [firstGradient],
   };
+}
+
+/** Of the outputs of each image in training, those that its code is made of `[rows, bits]` */
+export function codeColumns(
+  outputs: Float32Array<ArrayBuffer>,
+  layout: Pick<NetworkLayout, 'bits' | 'outputs'>,
+): Float32Array<ArrayBuffer> {
+  if (layout.outputs === layout.bits) return outputs;
+  const codes = new Float32Array((outputs.length / layout.outputs) * layout.bits);
+  for (let row = 0; row * layout.bits < codes.length; row++) {
+    const begin = row * layout.outputs;
+    codes.set(outputs.subarray(begin, begin + layout.bits), row * layout.bits);
+  }
+  return codes;
 }
 
 /** Puts a loss computed outside the engine on the tape, with its gradients by `u`. Nobody reads its value. */
@@ -252,6 +268,6 @@ export function checkInput(network: Network, input: GradientInput<Float32Array |
   }
   if (exchange) checkExchange(exchange, [layout.own!.parts, labels.length, layout.featureWidth]);
   if (outputGradient) {
-    checkElements('a gradient by outputs', outputGradient.length, labels.length * layout.bits);
+    checkElements('a gradient by outputs', outputGradient.length, labels.length * layout.outputs);
   }
 }

@@ -31,6 +31,8 @@ export interface ModelSettings {
 export interface NetworkLayout {
   readonly trunk: Trunk;
   readonly bits: number;
+  /** Values of z of an image in training: `bits` of each code that the network makes of it. */
+  readonly outputs: number;
   /** Input size in pixels. */
   readonly height: number;
   readonly width: number;
@@ -107,12 +109,13 @@ export function describeNetwork(
   const head: PlacedHead =
     typeof headSettings === 'string'
       ? placeHead(headSettings, table, layers, channels)
-      : { name: 'parts', width: own!.hashWidth, branches: [] };
+      : { name: 'parts', width: own!.hashWidth, branches: [], attention: null };
   table.add('fc.weight', 'hashWeight', [head.width, size.bits]);
   table.add('fc.bias', 'hashBias', [size.bits]);
   return {
     trunk,
     ...size,
+    outputs: size.bits * (head.attention ? 2 : 1),
     layers,
     head,
     own,

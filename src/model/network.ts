@@ -12,8 +12,9 @@ import {
   localFeatures,
 } from './exchnet/local-features.js';
 import { hashFeatures } from './heads/hash-features.js';
+import { attended } from './heads/saliency.js';
 import type { NetworkWeights } from './initial.js';
-import type { NetworkLayout, PlacedFilterLayer } from './layout.js';
+import type { NetworkLayout, PlacedFilterLayer, PlacedLayer } from './layout.js';
 import { type ApplyFilter, runLayers, runTrunk } from './run-layers.js';
 import type { WireWeights } from './wire-weights.js';
 
@@ -23,9 +24,9 @@ export interface Features {
   readonly featureMap: Tensor4D;
   /** Its mean over height and width `[rows, featureWidth]` */
   readonly pooled: Tensor2D;
-  /** z = W f + b `[rows, bits]` */
+  /** z = W f + b `[rows, bits]`; in train mode `[rows, outputs]` */
   readonly linear: Tensor2D;
-  /** u = tanh(z) `[rows, bits]` (equation 2) */
+  /** u = tanh(z), of its shape (equation 2) */
   readonly u: Tensor2D;
   /** Local features before an exchange `[parts, rows, featureWidth]`; null where the network has none. */
   readonly local: Tensor3D | null;
@@ -114,7 +115,7 @@ export class Network {
       terms = result.terms;
       return result.features;
     };
-    const features = this.forward(images, exchanged, (layer, x, shortcut) => {
+    const apply: ApplyFilter = (layer, x, shortcut) => {
       const filtered = convolve(layer, x, variables[layer.filter] as unknown as Tensor4D);
       const scale = variables[layer.scale] as unknown as Tensor1D;
       const offset = variables[layer.offset] as unknown as Tensor1D;
@@ -124,15 +125,21 @@ export class Network {
       statistics[layer.statistics] = { count: filtered.size / mean.size, mean, variance };
       filtered.dispose();
       return output;
-    });
-    return { ...features, statistics, terms };
+    };
+    const { attention } = layout.head;
+    if (!attention) return { ...this.forward(images, exchanged, apply), statistics, terms };
+    // A BatchNorm batch of their own: statistics that stay are those of attended pictures, which evaluation sees.
+    const whole = this.forward(images, exchanged, apply);
+    const { linear, ...features } = this.forward(this.attended(attention, images, apply), exchanged, apply);
+    const outputs = tf.concat<Tensor2D>([linear, whole.linear], 1);
+    return { ...features, linear: outputs, u: tf.tanh(outputs), statistics, terms };
   }
 
   /** Eval mode: every BatchNorm normalises with its running statistics. */
   forwardEval(images: Tensor4D): Features {
     const { layout, variables, means, variances } = this;
     const own = ({ pooled }: LocalFeatures) => pooled;
-    return this.forward(images, own, (layer, x, shortcut) => {
+    const apply: ApplyFilter = (layer, x, shortcut) => {
       const filtered = convolve(layer, x, variables[layer.filter] as unknown as Tensor4D);
       const normalised = tf.batchNorm(
         filtered,
@@ -150,7 +157,9 @@ export class Network {
       }
       if (layer.activation === 'none') return normalised;
       return disposing(normalised, layer.activation === 'relu' ? tf.relu : tf.relu6);
-    });
+    };
+    const { attention } = layout.head;
+    return this.forward(attention ? this.attended(attention, images, apply) : images, own, apply);
   }
 
   /** Has `release` called when the network is disposed. */
@@ -176,6 +185,10 @@ export class Network {
       refresh(own.variances[index]!, weights.variance, offset);
     });
     return own;
+  }
+
+  private attended(layers: readonly PlacedLayer[], images: Tensor4D, apply: ApplyFilter): Tensor4D {
+    return attended(images, runLayers(layers, images, apply));
   }
 
   /** @param exchanged what the hash layer takes of the local features, where the network has some */

@@ -42,6 +42,7 @@ export function resolveTrainingRun(written: WrittenRun): TrainingRun {
       dsh: { ...preset.dsh, ...given.dsh },
       hashnet: { ...preset.hashnet, ...given.hashnet },
       fph: { ...preset.fph, ...given.fph },
+      dash: { ...preset.dash, ...given.dash },
       exchnet: { ...preset.exchnet, ...given.exchnet },
       itq: { ...preset.itq, ...given.itq },
       sdh: { ...preset.sdh, ...given.sdh },

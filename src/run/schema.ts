@@ -174,6 +174,7 @@ const spec = group({
   dsh: methodGroup(methodSettings.dsh),
   hashnet: methodGroup(methodSettings.hashnet),
   fph: methodGroup(methodSettings.fph),
+  dash: methodGroup(methodSettings.dash),
   exchnet: methodGroup(methodSettings.exchnet),
   itq: methodGroup(methodSettings.itq),
   sdh: methodGroup(methodSettings.sdh),

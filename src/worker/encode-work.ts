@@ -19,13 +19,13 @@ export interface EncodeContext {
 
 /** Bytes of one image's output. */
 export function bytesPerEncodedImage(output: EncodeWork__Output['output'], layout: ModelLayout): number {
-  const { bits, featureWidth } = layout;
+  const { bits, outputs, featureWidth } = layout;
   const words = {
     CODES: wordsPerCode(bits),
     OUTPUTS: bits,
     FEATURES: featureWidth,
     COLOR_HISTOGRAM: histogramBins,
-    TRAINING: bits,
+    TRAINING: outputs,
     LOCAL_FEATURES: localFeatureCount(layout),
   };
   return 4 * words[output];

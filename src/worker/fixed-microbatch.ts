@@ -1,7 +1,7 @@
 import { type KeyedRandom, Purpose } from '../data/random.js';
 import { signCodes } from '../hashing/codes.js';
 import { summarizeCodes } from '../hashing/similarity.js';
-import { pairLoss, usesPositives } from '../methods/methods.js';
+import { codesPerImage, pairLoss, usesPositives } from '../methods/methods.js';
 import { exchangeOf } from '../model/exchnet/exchange.js';
 import type { GradientInput } from '../model/fcaenet.js';
 import { describeRunModel } from '../model/layout.js';
@@ -30,7 +30,7 @@ export function fixedMicrobatch(
     erasing: spec.erasing,
   };
   if (pairLoss(spec.method)) {
-    const length = rows * spec.bits;
+    const length = rows * spec.bits * codesPerImage(spec.method);
     const noise = (_: unknown, i: number) => (random.unit(Purpose.probe, 0, 0, i) - 0.5) / rows;
     return { ...shared, outputGradient: Float32Array.from({ length }, noise) };
   }

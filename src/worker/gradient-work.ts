@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { unpackCodes } from '../hashing/codes.js';
 import type { CodeSummary } from '../hashing/similarity.js';
-import { beginsWithoutCodes, pairLoss } from '../methods/methods.js';
+import { beginsWithoutCodes, codesPerImage, pairLoss } from '../methods/methods.js';
 import { computeGradientAnywhere, gradientSumsInEngine } from '../model/any-engine.js';
 import { exchangeOf } from '../model/exchnet/exchange.js';
 import type { GradientInput } from '../model/fcaenet.js';
@@ -182,7 +182,7 @@ async function loadLeaf(
   const positives =
     leaf.positives.byteLength > 0 ? indices(leaf.positives, 'the positives of a microbatch') : null;
   const head = pairLoss(spec.method)
-    ? { outputGradient: outputGradientOf(leaf, rows, spec.bits), ownCodes: null }
+    ? { outputGradient: outputGradientOf(leaf, rows, spec.bits * codesPerImage(spec.method)), ownCodes: null }
     : { outputGradient: null, ownCodes: ownCodesOf(leaf, rows, spec) };
   const views = viewsOfRows(spec.augmentation, position, anchors);
   // Both at once: they are independent reads.
@@ -199,8 +199,8 @@ async function loadLeaf(
   };
 }
 
-function outputGradientOf(leaf: Leaf__Output, rows: number, bits: number): Float32Array<ArrayBuffer> {
-  return arrayFrom(Float32Array, leaf.outputGradient, 'the output gradient of a microbatch', rows * bits);
+function outputGradientOf(leaf: Leaf__Output, rows: number, outputs: number): Float32Array<ArrayBuffer> {
+  return arrayFrom(Float32Array, leaf.outputGradient, 'the output gradient of a microbatch', rows * outputs);
 }
 
 /**

@@ -56,6 +56,7 @@ export const exportedLayouts = {
   resnet: describeNetwork(smallResnet, size),
   mobilenet: describeNetwork(mobilenet, size),
   pyramids: describeNetwork(mobilenet, size, 'pyramids'),
+  saliency: describeNetwork(mobilenet, size, 'saliency'),
   parts: describeNetwork(smallResnet, size, threeParts),
   'parts of a MobileNet': describeNetwork(mobilenet, size, threeParts),
 } as const satisfies Readonly<Record<string, NetworkLayout>>;

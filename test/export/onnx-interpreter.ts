@@ -68,6 +68,8 @@ const operators: Readonly<Record<string, Operator>> = {
   Mul: ([x, y]) => tf.mul(x!, y!),
   Sub: ([x, y]) => tf.sub(x!, y!),
   Add: ([x, y]) => tf.add(x!, y!),
+  Div: ([x, y]) => tf.div(x!, y!),
+  Sqrt: ([x]) => tf.sqrt(x!),
   Relu: ([x]) => tf.relu(x!),
   Tanh: ([x]) => tf.tanh(x!),
   Clip: ([x, low, high]) => tf.minimum(tf.maximum(x!, low!), high!),
@@ -103,6 +105,7 @@ const operators: Readonly<Record<string, Operator>> = {
   Concat: (inputs, { axis }) => tf.concat(inputs, axis!.i),
   Reshape: ([x, shape]) => tf.reshape(x!, [...shape!.dataSync()]),
   MatMul: ([x, y]) => tf.matMul(x!, y!),
+  ReduceMean: ([x, axes], { keepdims }) => tf.mean(x!, [...axes!.dataSync()], keepdims!.i === 1),
   ReduceSum: ([x, axes], { keepdims }) => tf.sum(x!, [...axes!.dataSync()], keepdims!.i === 1),
   Flatten: ([x]) => tf.reshape(x!, [x!.shape[0]!, -1]),
   Gemm: ([x, weight, bias], { transB }) =>

@@ -28,7 +28,7 @@ async function train(name: string, method: string, workers: number, settings: re
   return result(name);
 }
 
-describe.each(['adsh', 'dpsh', 'dsh', 'hashnet', 'fph', 'exchnet'] as const)(
+describe.each(['adsh', 'dpsh', 'dsh', 'hashnet', 'fph', 'dash', 'exchnet'] as const)(
   '%s gives the bits of one worker',
   (method) => {
     let one: Awaited<ReturnType<typeof result>>;

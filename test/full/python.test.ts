@@ -41,6 +41,7 @@ beforeAll(async () => {
     ['quick', 'mobilenet_v1', 'fcaenet'],
     ['resnet', 'resnet18', 'fcaenet'],
     ['fph', 'mobilenet_v1', 'fph'],
+    ['dash', 'mobilenet_v1', 'dash'],
     ['exchnet', 'resnet18', 'exchnet'],
   ] as const) {
     const run = {
@@ -76,7 +77,7 @@ describe('docs/python.md', () => {
   }
 });
 
-describe.each(['quick', 'resnet', 'fph', 'exchnet'])('the network of %s', (name) => {
+describe.each(['quick', 'resnet', 'fph', 'dash', 'exchnet'])('the network of %s', (name) => {
   test.skipIf(withoutPackages)(`has the bits of fcaenet in ONNX Runtime${withoutPackages}`, async () => {
     const run = await readTrainedRun(inFolder('runs', name));
     const network = await TrainedNetwork.load(run);

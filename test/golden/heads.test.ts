@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { NetworkHead } from '../../src/methods/method.js';
-import { computeGradientAnywhere, encodeImagesAnywhere } from '../../src/model/any-engine.js';
+import {
+  computeGradientAnywhere,
+  encodeImagesAnywhere,
+  trainingOutputsAnywhere,
+} from '../../src/model/any-engine.js';
 import type { Trunk } from '../../src/model/architecture.js';
 import { describeNetwork } from '../../src/model/layout.js';
 import { Network } from '../../src/model/network.js';
@@ -57,20 +61,29 @@ describe.each(golden.cases)('a network with the head $head', ({ head, prefix, z,
   });
   afterAll(() => network.dispose());
 
-  it('has the outputs and the derivatives of every parameter of the derivation', async () => {
+  it('has the outputs and the derivatives by the parameters of the derivation', async () => {
     const leaf = await computeGradientAnywhere(network, {
       method: 'dsh',
       anchors: images,
       positives: null,
       erasing: { regions: 1, size: 1 },
       labels: new Int32Array(rows),
-      outputGradient: Float32Array.from(values(`${prefix}/G`, [rows, bits], 1)),
+      outputGradient: Float32Array.from(values(`${prefix}/G`, [rows, layout.outputs], 1)),
     });
-    expect(relativeError(leaf.u, z)).toBeLessThan(1e-5);
+    const outputs = await trainingOutputsAnywhere(network, images, rows);
+    expect(relativeError(outputs, z)).toBeLessThan(1e-5);
+    const codes = z.filter((_, index) => index % layout.outputs < bits);
+    expect(relativeError(leaf.u, codes)).toBeLessThan(1e-5);
     expect(layout.parameters.map(({ name }) => name).sort()).toEqual(Object.keys(gradients).sort());
     for (const spec of layout.parameters) {
-      const found = inTorchOrder(leaf.gradient, spec);
-      expect(relativeError(found, gradients[spec.name]!), spec.name).toBeLessThan(1e-4);
+      const stride = Math.max(1, Math.floor(spec.size / 24));
+      const found = inTorchOrder(leaf.gradient, spec).filter((_, index) => index % stride === 0);
+      const expected = gradients[spec.name]!;
+      // The attention of DaSH does not depend on the offset of its last layer.
+      const error = expected.some(Boolean)
+        ? relativeError(found, expected)
+        : Math.max(...found.map(Math.abs));
+      expect(error, spec.name).toBeLessThan(1e-4);
     }
   });
 

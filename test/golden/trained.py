@@ -15,6 +15,7 @@ ETA = 10.0
 ALPHA, MARGIN = 0.01, 2.0
 SIGMOID, STEPS, GROWTH, POWER = 10.0, 200, 0.005, 0.5
 FPH_MARGIN = 0.25
+LAMBDA, DASH_MARGIN, DASH_ETA = 1.0, 0.1, 0.01
 
 
 def softplus(x):
@@ -116,11 +117,46 @@ def fph(z, images, y, U, c):
     return checked(loss, z)
 
 
+def dash(z, images, y, U, c):
+    """Ordered pairs of attended and whole pictures; those of each kind weigh 1 together."""
+    b = len(z)
+    same = (y[images][:, None] == y[images][None, :]).astype(float)
+    others = 1 - np.eye(b)
+    weights = same * others / (same * others).sum() + (1 - same) / (1 - same).sum()
+    sign = 2 * same - 1
+
+    def squares(h):
+        return ((h[:, None, :] - h[None, :, :]) ** 2).sum(axis=2)
+
+    bar = squares(np.tanh(z[:, c:]))
+
+    def loss(z):
+        gradient = np.zeros_like(z)
+        similarity = 0.0
+        for part in (slice(0, c), slice(c, 2 * c)):
+            h = np.tanh(z[:, part])
+            theta = h @ h.T / 2
+            similarity += (weights * (softplus(theta) - same * theta)).sum() / 2
+            slope = weights * (1 / (1 + np.exp(-theta)) - same) / 2
+            gradient[:, part] = slope @ h * (1 - h**2)
+        h = np.tanh(z[:, :c])
+        violation = DASH_MARGIN * c + sign * (squares(h) - bar)
+        similarity += LAMBDA * (weights * np.maximum(violation, 0)).sum() / c
+        pull = LAMBDA * weights * sign * (violation > 0) / c
+        saliency = 4 * (pull[:, :, None] * (h[:, None, :] - h[None, :, :])).sum(axis=1)
+        signs = np.where(h >= 0, 1.0, -1.0)
+        quantisation = DASH_ETA * ((h - signs) ** 2).sum() / (b * c)
+        gradient[:, :c] += (saliency + 2 * DASH_ETA * (h - signs) / (b * c)) * (1 - h**2)
+        return (similarity, quantisation), gradient
+
+    return checked(loss, z)
+
+
 def pairs(method, c, scale, step=0):
     prefix, n, b, K = f"T/{method}-{c}-{step}", 40, 12, 4
     y = ints(prefix + "/labels", n, K)
     images = np.array(pick(prefix + "/images", n, b))
-    z = values(prefix + "/z", (b, c), scale).astype(np.float64)
+    z = values(prefix + "/z", (b, c * (2 if method == "dash" else 1)), scale).astype(np.float64)
     U = values(prefix + "/U", (n, c), scale).astype(np.float64)
     more = (step,) if method == "hashnet" else ()
     (similarity, quantisation), gradient = globals()[method](z, images, y, U, c, *more)
@@ -184,5 +220,5 @@ def adsh(c):
 if __name__ == "__main__":
     cases = [pairs("dpsh", 6, 3), pairs("dpsh", 20, 2), pairs("dsh", 6, 2.5), pairs("dsh", 20, 1.5)]
     cases += [pairs("hashnet", 6, 1), pairs("hashnet", 20, 0.75, 398), pairs("hashnet", 20, 0.75, 399)]
-    cases += [pairs("fph", 6, 2), pairs("fph", 20, 2)]
+    cases += [pairs("fph", 6, 2), pairs("fph", 20, 2), pairs("dash", 6, 2), pairs("dash", 20, 1)]
     print(json.dumps({"pairs": cases, "adsh": [adsh(6), adsh(20)]}))

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { updateDatabaseCodes } from '../../src/hashing/adsh.js';
 import { similarityHead, softRatio, summarizeCodes } from '../../src/hashing/similarity.js';
-import { type Method, pairLoss } from '../../src/methods/methods.js';
+import { codesPerImage, type Method, pairLoss, storesOutputs } from '../../src/methods/methods.js';
 import { publishedSettings } from '../../src/methods/settings.js';
 import { classSizes, codesFromStrings, gather, ints, pick, relativeError, values } from './support.js';
 
@@ -64,10 +64,10 @@ test.each(golden.pairs)('$prefix: loss over pairs and its gradient', (golden) =>
   const { method, prefix, n, batch, K, c, scale, step } = golden;
   const labels = ints(`${prefix}/labels`, n, K);
   const images = pick(`${prefix}/images`, n, batch);
-  const outputs = values(`${prefix}/z`, [batch, c], scale);
-  const stored = values(`${prefix}/U`, [n, c], scale);
+  const outputs = values(`${prefix}/z`, [batch, c * codesPerImage(method)], scale);
+  const stored = storesOutputs(method) ? values(`${prefix}/U`, [n, c], scale) : null;
   images.forEach((image, row) => {
-    stored.set(outputs.subarray(row * c, (row + 1) * c), image * c);
+    stored?.set(outputs.subarray(row * c, (row + 1) * c), image * c);
   });
   const found = pairLoss(method)!.compute({
     outputs,

@@ -144,6 +144,7 @@ test.each([
   ['dsh', { iterations: 280, epochs: 1, batchSize: 200 }],
   ['hashnet', { iterations: 72, epochs: 1, batchSize: 72 }],
   ['fph', { iterations: 100, epochs: 1, batchSize: 128 }],
+  ['dash', { iterations: 100, epochs: 1, batchSize: 128 }],
 ])('%s goes through the whole published train split in each of its iterations', (method, schedule) => {
   for (const [kind, { train }] of Object.entries(officialCounts)) {
     const { spec } = run(
@@ -162,6 +163,7 @@ test.each([
   ['dpsh', 0.005],
   ['hashnet', 0.1],
   ['fph', 0.1],
+  ['dash', 0.1],
 ])('the quick preset trains %s with a learning rate of %f', (method, learningRate) => {
   expect(run(`spec.method=${method}`).spec.schedule).toMatchObject({ iterations: 7, learningRate });
 });

@@ -35,14 +35,14 @@ export async function pairStep(
 ): Promise<PairedStep> {
   const { spec, dataset } = context;
   const { tree, weights, term, position, verified, strict } = described;
-  const { bits } = spec;
+  const { bits, outputs: width } = described.shape.layout;
   const bytes = await runEncodeJob(
     {
       term,
       output: 'TRAINING',
       split: 'TRAIN',
       images: Uint32Array.from(anchors),
-      bytesPerImage: 4 * bits,
+      bytesPerImage: 4 * width,
       weights,
       verified: tree.leaves.flatMap((leaf, batch) => (verified.includes(leaf) ? [batch] : [])),
       strict,
@@ -70,7 +70,7 @@ export async function pairStep(
   losses.set([result.similarity, result.quantisation]);
   const leaf = (index: number) => {
     const { start, end } = tree.rowsOf(index);
-    const outputGradient = Buffer.from(bytesOf(gradient.subarray(start * bits, end * bits)));
+    const outputGradient = Buffer.from(bytesOf(gradient.subarray(start * width, end * width)));
     return { ...described.leaf(index), outputGradient };
   };
   return { leaf, losses };

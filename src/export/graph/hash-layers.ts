@@ -12,20 +12,20 @@ type AddHashLayer = (walk: Walk, maps: readonly Maps[], layout: NetworkLayout) =
 
 /** For each head of a network. */
 export const hashLayers: Readonly<Record<TrainedMethod['head'], AddHashLayer>> = {
-  pooled: (walk, maps, layout) =>
-    walk.add({
-      kind: 'dense',
-      name: hash,
-      input: meanOf(walk, maps.at(-1)!, features),
-      ...tensorsOf(layout),
-    }),
+  pooled: addPooled,
   pyramids: addPyramids,
+  saliency: addPooled,
   parts: addParts,
 };
 
 /** Names of operations. */
 const hash = 'hash';
 const features = 'features';
+
+function addPooled(walk: Walk, maps: readonly Maps[], layout: NetworkLayout): string {
+  const input = meanOf(walk, maps.at(-1)!, features);
+  return walk.add({ kind: 'dense', name: hash, input, ...tensorsOf(layout) });
+}
 
 /** The features of both pyramids of FPH, as `pyramidFeatures` computes them, and the hash layer on them. */
 function addPyramids(walk: Walk, maps: readonly Maps[], layout: NetworkLayout): string {

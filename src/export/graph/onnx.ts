@@ -1,4 +1,5 @@
 import { encodeOnnx, type OnnxNode, type OnnxTensor } from '../../formats/onnx.js';
+import { contrast, varianceFloor } from '../../model/heads/saliency.js';
 import type { ParameterSpec } from '../../model/layout.js';
 import { statisticsOf } from '../../model/placement.js';
 import { scalings } from '../../model/preprocess.js';
@@ -134,6 +135,25 @@ class Writer {
         ]);
         break;
       }
+      case 'attention':
+        this.attention(name, input);
+        break;
+      case 'enlarge': {
+        const { side, height, width } = operation;
+        const cells = this.integers(`${name}.cells`, [-1, height, 1, width, 1]);
+        const squares = this.constant(`${name}.squares`, new Float32Array(side * side).fill(1), [
+          1,
+          1,
+          side,
+          1,
+          side,
+        ]);
+        const pixels = this.integers(`${name}.pixels`, [-1, 1, height * side, width * side]);
+        this.node('Reshape', `${name}.values`, [input, cells]);
+        this.node('Mul', `${name}.repeated`, [`${name}.values`, squares]);
+        this.node('Reshape', name, [`${name}.repeated`, pixels]);
+        break;
+      }
       case 'concatenate':
         this.node('Concat', name, [input, ...operation.others], {
           axis: operation.along === 'rows' ? 0 : 1,
@@ -158,6 +178,21 @@ class Writer {
     this.node('GreaterOrEqual', 'signs', [networkOutput, this.scalar('zero', 0)]);
     // 2 is uint8.
     this.node('Cast', 'bits', ['signs'], { to: 2 });
+  }
+
+  private attention(name: string, input: string): void {
+    const axes = this.integers('heightAndWidth', [2, 3]);
+    this.node('ReduceMean', `${name}.mean`, [input, axes], { keepdims: 1 });
+    this.node('Sub', `${name}.centred`, [input, `${name}.mean`]);
+    this.node('Mul', `${name}.squares`, [`${name}.centred`, `${name}.centred`]);
+    this.node('ReduceMean', `${name}.variance`, [`${name}.squares`, axes], { keepdims: 1 });
+    const floor = this.scalar('varianceFloor', varianceFloor);
+    this.node('Add', `${name}.floored`, [`${name}.variance`, floor]);
+    this.node('Sqrt', `${name}.deviation`, [`${name}.floored`]);
+    this.node('Div', `${name}.standardised`, [`${name}.centred`, `${name}.deviation`]);
+    this.node('Mul', `${name}.scaled`, [`${name}.standardised`, this.scalar('contrast', contrast)]);
+    this.node('Tanh', `${name}.tanh`, [`${name}.scaled`]);
+    this.node('Add', name, [`${name}.tanh`, this.scalar('one', 1)]);
   }
 
   private denseOverParts(operation: NetworkOperation & { readonly kind: 'denseOverParts' }): void {

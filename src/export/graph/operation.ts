@@ -51,6 +51,10 @@ export type NetworkOperation =
   | (Common & { readonly kind: 'add' | 'multiply'; readonly other: string })
   /** A part of a map: `size` of it, behind `begin` of each axis. */
   | (Common & { readonly kind: 'slice'; readonly begin: Extents; readonly size: Extents })
+  /** 1 + tanh(x̂ / 4) of a map of one channel, where x̂ has mean 0 and variance 1 in each picture. */
+  | (Common & { readonly kind: 'attention' })
+  /** Each value of a map of `height` × `width` and one channel becomes a square. */
+  | (Common & { readonly kind: 'enlarge' } & Readonly<Record<'side' | 'height' | 'width', number>>)
   /** Rows of several inputs one after the other, or their features side by side. */
   | (Common & {
       readonly kind: 'concatenate';

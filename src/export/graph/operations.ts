@@ -1,5 +1,6 @@
 import type { NetworkLayout } from '../../model/layout.js';
 import { ExportError } from '../error.js';
+import { attendedPicture } from './attended-picture.js';
 import { hashLayers } from './hash-layers.js';
 import { type NetworkOperation, networkInput, networkOutput } from './operation.js';
 import { Walk } from './walk.js';
@@ -12,7 +13,9 @@ import { Walk } from './walk.js';
 export function networkOperations(layout: NetworkLayout): NetworkOperation[] {
   const { height, width, layers, head } = layout;
   const walk = new Walk(layout);
-  const maps = walk.layersOneByOne(layers, { name: networkInput, height, width, channels: 3 });
+  const picture = { name: networkInput, height, width, channels: 3 };
+  const seen = head.attention ? attendedPicture(walk, head.attention, picture) : picture;
+  const maps = walk.layersOneByOne(layers, seen);
   const hash = hashLayers[head.name](walk, maps, layout);
   walk.add({ kind: 'tanh', name: networkOutput, input: hash });
   checkComplete(layout, walk.operations);

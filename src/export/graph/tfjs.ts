@@ -4,6 +4,7 @@ import {
   type TfjsConstant,
   type TfjsNode,
 } from '../../formats/tfjs-graph.js';
+import { contrast, varianceFloor } from '../../model/heads/saliency.js';
 import type { ParameterSpec } from '../../model/layout.js';
 import { statisticsOf } from '../../model/placement.js';
 import { normalizeImages } from '../../model/preprocess.js';
@@ -131,6 +132,20 @@ class Writer {
         this.node('Slice', name, [input, ...axes], { T: float, Index: { type: 'int32' } });
         break;
       }
+      case 'attention':
+        this.attention(name, input);
+        break;
+      case 'enlarge': {
+        const { side, height, width } = operation;
+        const cells = this.axes(`${name}.cells`, [-1, height, 1, width, 1], [5]);
+        const ones = new Float32Array(side * side).fill(1);
+        const squares = this.constant(`${name}.squares`, ones, [1, 1, side, 1, side]);
+        const pixels = this.axes(`${name}.pixels`, [-1, height * side, width * side, 1], [4]);
+        this.node('Reshape', `${name}.values`, [input, cells], { T: float, Tshape: { type: 'int32' } });
+        this.node('Mul', `${name}.repeated`, [`${name}.values`, squares], { T: float });
+        this.node('Reshape', name, [`${name}.repeated`, pixels], { T: float, Tshape: { type: 'int32' } });
+        break;
+      }
       case 'concatenate': {
         const inputs = [input, ...operation.others];
         const axis = operation.along === 'rows' ? 0 : 1;
@@ -168,6 +183,28 @@ class Writer {
     const zero = this.constant('zero', Float32Array.of(0), []);
     this.node('GreaterEqual', 'signs', [networkOutput, zero], { T: float });
     this.node('Cast', 'bits', ['signs'], { DstT: { type: 'int32' } });
+  }
+
+  private attention(name: string, input: string): void {
+    const scalar = (label: string, value: number) => this.constant(label, Float32Array.of(value), []);
+    const one = (operator: string, label: string, inputs: readonly string[]) =>
+      this.node(operator, `${name}${label}`, inputs, { T: float });
+    const mean = (label: string, of: string) =>
+      this.node('Mean', `${name}${label}`, [of, this.axes('heightAndWidth', [1, 2], [2])], {
+        T: float,
+        Tidx: { type: 'int32' },
+        keep_dims: { flag: true },
+      });
+    mean('.mean', input);
+    one('Sub', '.centred', [input, `${name}.mean`]);
+    one('Mul', '.squares', [`${name}.centred`, `${name}.centred`]);
+    mean('.variance', `${name}.squares`);
+    one('AddV2', '.floored', [`${name}.variance`, scalar('varianceFloor', varianceFloor)]);
+    one('Sqrt', '.deviation', [`${name}.floored`]);
+    one('RealDiv', '.standardised', [`${name}.centred`, `${name}.deviation`]);
+    one('Mul', '.scaled', [`${name}.standardised`, scalar('contrast', contrast)]);
+    one('Tanh', '.tanh', [`${name}.scaled`]);
+    one('AddV2', '', [`${name}.tanh`, scalar('one', 1)]);
   }
 
   private convolution({ name, input, ...rest }: NetworkOperation & { readonly kind: 'convolution' }): void {

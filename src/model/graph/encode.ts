@@ -12,7 +12,7 @@ export const encodeNodes = {
   images: 'images',
   /**
    * In eval mode u `[rows, bits]`, the pooled features `[rows, featureWidth]` and the local ones, if there are any,
-   * `[parts, rows, featureWidth]`, one after the other. In train mode z `[rows, bits]`.
+   * `[parts, rows, featureWidth]`, one after the other. In train mode z `[rows, outputs]`.
    */
   outcome: 'outcome',
 } as const;

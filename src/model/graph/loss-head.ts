@@ -21,7 +21,7 @@ const lossHeadScope = (rows: number) => `loss_head_${rows}`;
 /** Weight of similarity and quantisation, γ, weights of the distances to positive and erased, Σ of the constants. */
 const scalarCount = 5;
 
-/** Placeholder of the derivatives of a known loss by z, float32 `[rows, bits]`. */
+/** Placeholder of the derivatives of a known loss by z, float32 `[rows, outputs]`. */
 const outputGradientName = (rows: number) => `output_gradient_${rows}`;
 
 /** Outputs of some rows as values of the graph, each `[rows, bits]`; null where the method has no such branch. */
@@ -121,9 +121,9 @@ export function lossHeadFeed(input: LossInput): Feed {
 export function addKnownLoss(
   graph: Graph,
   rows: number,
-  bits: number,
+  outputs: number,
 ): { readonly losses: readonly Value[]; readonly gradient: Value } {
-  const gradient = graph.placeholder(outputGradientName(rows), 'float32', [rows, bits]);
+  const gradient = graph.placeholder(outputGradientName(rows), 'float32', [rows, outputs]);
   return { losses: lossTerms.map(() => double(graph, 0)), gradient };
 }
 

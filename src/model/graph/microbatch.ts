@@ -105,7 +105,7 @@ function runPasses(
     const mask = addMask(tracer, first, rows, layout, erasing);
     passes.push(network.forwardTrain(tracer.tensor(addErasing(anchors, mask)) as tf.Tensor4D));
   }
-  const { losses, gradients, by } = addLoss(tracer, method, passes, rows, layout.bits);
+  const { losses, gradients, by } = addLoss(tracer, method, passes, rows, layout);
   return {
     outcome: [
       ...[...losses, ...first.terms.map((term) => cast(tracer.value(term), 'float64'))].map((loss) =>
@@ -131,10 +131,10 @@ function addLoss(
   method: Method,
   passes: readonly TrainingFeatures[],
   rows: number,
-  bits: number,
+  { bits, outputs: outputCount }: NetworkLayout,
 ): { readonly losses: readonly Value[]; readonly gradients: readonly Value[]; readonly by: Tensor2D[] } {
   if (pairLoss(method)) {
-    const { losses, gradient } = addKnownLoss(graph, rows, bits);
+    const { losses, gradient } = addKnownLoss(graph, rows, outputCount);
     return { losses, gradients: [gradient], by: passes.map(({ linear }) => linear) };
   }
   const by = passes.map(({ u }) => u);

@@ -4,7 +4,7 @@ import { GraphSession } from '../../engine/graph/session.js';
 import { usesErasing, usesPositives } from '../../methods/methods.js';
 import type { WirePrecision } from '../../run/training-run.js';
 import { byImage, type EncodedImages } from '../encode.js';
-import { checkInput, type GradientInput, type LeafResult } from '../fcaenet.js';
+import { checkInput, codeColumns, type GradientInput, type LeafResult } from '../fcaenet.js';
 import type { LeafOutcome } from '../gradient-sums.js';
 import { lossTermCount } from '../loss.js';
 import { momentsOf, type Network, type ReadStatistics } from '../network.js';
@@ -175,7 +175,7 @@ export interface ComputedLeaf {
 
 function readOutcome(
   { layout }: Network,
-  { method, labels }: Input,
+  { method, labels, outputGradient }: Input,
   outcome: Float32Array<ArrayBuffer>,
   counts: readonly (readonly number[])[],
 ): Omit<LeafOutcome, 'masks'> {
@@ -189,7 +189,7 @@ function readOutcome(
   const next = (length: number) => view(length).slice();
   // Float64, as float32 words.
   const losses = new Float64Array(next(2 * lossTermCount(layout)).buffer);
-  const u = next(outputSize);
+  const u = outputGradient ? codeColumns(next(labels.length * layout.outputs), layout) : next(outputSize);
   const positiveU = usesPositives(method) ? next(outputSize) : null;
   const erasedU = usesErasing(method) ? next(outputSize) : null;
   const passes = counts.map((countsOfPass): ReadStatistics[] => {

@@ -6,6 +6,7 @@ import { pyramidFeatures } from './pyramids.js';
 const heads: Readonly<Record<NetworkHead, (input: HeadInput) => Tensor2D>> = {
   pooled: ({ pooled }) => pooled,
   pyramids: pyramidFeatures,
+  saliency: ({ pooled }) => pooled,
 };
 
 /** The features that a head gives the hash layer `[rows, width]`. */

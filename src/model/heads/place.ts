@@ -1,10 +1,11 @@
 import type { NetworkHead, TrainedMethod } from '../../methods/method.js';
+import type { ConvolutionLayer } from '../architecture.js';
 import type { PlacedLayer, PlacementTable } from '../placement.js';
 import { type Stage, stagesOf } from './stages.js';
 
 /** Layers of a head behind a layer of the trunk. */
 export interface Branch {
-  /** Index of the trunk's layer whose output it takes. */
+  /** Index of the trunk's layer whose output they take. */
   readonly from: number;
   readonly layers: readonly PlacedLayer[];
 }
@@ -15,6 +16,8 @@ export interface PlacedHead {
   /** Features that it gives the hash layer. */
   readonly width: number;
   readonly branches: readonly Branch[];
+  /** Layers that make a map of one channel of the picture, by which it is multiplied; null where the trunk sees it whole. */
+  readonly attention: readonly PlacedLayer[] | null;
 }
 
 /** Gives the tensors of a head their places. */
@@ -27,14 +30,20 @@ type PlaceHead = (
 /** Names of the convolutions of the horizontal pyramid. */
 const pyramidNames = ['pyramid1', 'pyramid2'] as const;
 
+/** Names of the convolutions of the attention network of DaSH. */
+const attentionNames = ['attention1', 'attention2', 'attention3', 'attention4'] as const;
+
 /** Whether a tensor of a network's file belongs to a head, by its name. */
 export function isOfHead(name: string): boolean {
-  return pyramidNames.some((own) => name.startsWith(`${own}.`) || name.startsWith(`${own}_bn.`));
+  return [...pyramidNames, ...attentionNames].some(
+    (own) => name.startsWith(`${own}.`) || name.startsWith(`${own}_bn.`),
+  );
 }
 
 const heads: Readonly<Record<NetworkHead, PlaceHead>> = {
-  pooled: (_table, _trunk, channels) => ({ width: channels, branches: [] }),
+  pooled: (_table, _trunk, channels) => ({ width: channels, branches: [], attention: null }),
   pyramids: placePyramids,
+  saliency: placeSaliency,
 };
 
 /**
@@ -69,5 +78,25 @@ function placePyramids(table: PlacementTable, trunk: readonly PlacedLayer[]): Om
       projected(large, pyramidNames[1], 1, 1),
       { from: deep.end, layers: [] },
     ],
+    attention: null,
   };
+}
+
+/** Channels of the attention network of DaSH. Each layer but the last halves the map. */
+const attentionChannels = [16, 32, 32, 1] as const;
+
+/** DaSH: a small fully convolutional network makes an attention map of an eighth of the picture's side. */
+function placeSaliency(
+  table: PlacementTable,
+  _trunk: readonly PlacedLayer[],
+  channels: number,
+): Omit<PlacedHead, 'name'> {
+  const layers = attentionChannels.map((filters, index): ConvolutionLayer => {
+    const name = attentionNames[index]!;
+    const common = { kind: 'convolution', name, batchNorm: `${name}_bn`, filters } as const;
+    return filters === 1
+      ? { ...common, kernel: 1, stride: 1, padding: 0, activation: 'none' }
+      : { ...common, kernel: 3, stride: 2, padding: 1, activation: 'relu' };
+  });
+  return { width: channels, branches: [], attention: table.place(layers, 3).layers };
 }
