@@ -11,6 +11,7 @@ import { collectGarbageLessOften } from '../machine/garbage-collection.js';
 import { announceExpiry } from '../transport/certificate-expiry.js';
 import { diallingOf } from '../transport/credentials.js';
 import { TransportError } from '../transport/error.js';
+import { closeLostConnections } from '../transport/lost-connections.js';
 import { protocolVersion } from '../transport/service.js';
 import type { TlsMaterial } from '../transport/tls-files.js';
 import { retryDelayMs } from './back-off.js';
@@ -77,11 +78,13 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   collectGarbageLessOften();
   const { cache, prepareRun, signal } = options;
   const workerCache = new WorkerCache({ dataset, cache, prepareRun, log, signal });
+  const stopClosingLost = closeLostConnections();
   const endAnnouncements = announceExpiry(options.tls === null ? [] : [options.tls.expiry], log);
   try {
     await new Worker(options, dataset.fingerprint, workerCache, log).run();
   } finally {
     endAnnouncements();
+    stopClosingLost();
     await workerCache.close();
   }
 }

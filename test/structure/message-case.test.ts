@@ -41,6 +41,7 @@ test('the sentence of an error ends without a full stop: the program adds it whe
 
 test('a full stop is found, also in a choice and behind a value, and one inside is none', () => {
   expect(stopped("new RunError('RUN_LOST', 'it is lost.')")).toEqual(["'it is lost.'"]);
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is source text.
   expect(stopped("fail(\n 'RUN_LOST',\n code === 1 ? `a.` : `b ${list.join('.')}`)")).toEqual(['`a.`']);
   expect(stopped('new UsageError(isKey ? "x" : `y`)')).toEqual([]);
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is source text.

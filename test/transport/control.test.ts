@@ -85,7 +85,7 @@ test('a client that comes when all places are taken is told that the coordinator
 
 test('what the handler throws is answered, with its code when it has one', async () => {
   const { ask } = await serve(async ({ command }) => {
-    if (command === 'pause') throw new TransportError('TRANSPORT_UNREACHABLE', 'nobody is there.');
+    if (command === 'pause') throw new TransportError('TRANSPORT_UNREACHABLE', 'nobody is there');
     throw new Error('something broke');
   });
   expect(await ask('{"command":"pause"}')).toEqual({

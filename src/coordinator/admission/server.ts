@@ -4,6 +4,7 @@ import type { Log } from '../../console/log.js';
 import type { Identity } from '../../identity/identity.js';
 import { formatAddress, parseAddress } from '../../run/address.js';
 import type { Finish } from '../../transport/generated/fcaenet/v1/Finish.js';
+import { closeLostConnections } from '../../transport/lost-connections.js';
 import { ReceiveWindows } from '../../transport/receive-windows.js';
 import { channelOptions, coordinatorService, receiveWindow } from '../../transport/service.js';
 import { coordinatorPaths, noTraffic } from '../dispatch/data-path.js';
@@ -48,6 +49,7 @@ export class CoordinatorServer {
   private readonly listener: WorkerListener;
   private readonly streams: WorkerStreams;
   private stopBeating = () => {};
+  private stopClosingLost = () => {};
 
   constructor(private readonly options: CoordinatorServerOptions) {
     const { admission, pool, log, onIdentity, protection } = options;
@@ -107,6 +109,7 @@ export class CoordinatorServer {
     // The run file's schema has checked the form.
     const { host, port } = parseAddress(address)!;
     const bound = await this.listener.listen(host, port);
+    this.stopClosingLost = closeLostConnections();
     this.stopBeating = this.clock.every(heartbeatMs, () => this.streams.beat());
     return formatAddress(host, bound);
   }
@@ -117,6 +120,7 @@ export class CoordinatorServer {
    */
   async close(finish: Finish): Promise<void> {
     this.stopBeating();
+    this.stopClosingLost();
     this.listener.close();
     await atMost(disconnectMs, this.streams.finish(finish));
     const closed = new Promise<void>((resolve) => this.server.tryShutdown(() => resolve()));

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../../clock.js';
 import type { TreeNode } from '../../reduction/tree.js';
 import type { Position__Output } from '../../transport/generated/fcaenet/v1/Position.js';
+import { closeLostConnections } from '../../transport/lost-connections.js';
 import type { Traffic } from '../../transport/service.js';
 import { TransferMemory } from '../../transport/transfer-memory.js';
 import type { WireVector } from '../../transport/wire-vector.js';
@@ -61,6 +62,7 @@ export class Peering {
   /** Weights that the rest of the worker reads. */
   private readonly lent = new Set<ArrayBufferLike>();
   private server: PeerServer | null = null;
+  private stopClosingLost = () => {};
 
   private constructor(
     private readonly options: PeeringOptions,
@@ -121,6 +123,7 @@ export class Peering {
       },
       onRefused: (reason) => output.refused(reason),
     });
+    peering.stopClosingLost = closeLostConnections();
     return peering;
   }
 
@@ -160,6 +163,7 @@ export class Peering {
     this.exchange.close();
     this.links.close();
     this.server!.close();
+    this.stopClosingLost();
   }
 
   private readonly receiver = (member: number) => {
