@@ -45,8 +45,8 @@ describe('what may not be looked at is named, with an exit code that asks for no
     [['train', 'closed/run.yaml'], 66, 'the run file closed/run.yaml cannot be read (EACCES)'],
     [['train', 'circle'], 66, 'the run file circle cannot be read (ELOOP)'],
     [['weights', 'check', 'closed/weights.safetensors'], 66, 'cannot be read (EACCES)'],
-    [['evaluate', 'closed-runs/quick'], 66, 'closed-runs/quick/run.yaml cannot be read (EACCES)'],
-    [['audit', 'closed-runs/quick'], 66, 'closed-runs/quick/run.yaml cannot be read (EACCES)'],
+    [['evaluate', 'closed-runs/quick'], 66, 'the run directory closed-runs/quick cannot be read (EACCES)'],
+    [['audit', 'closed-runs/quick'], 66, 'the run directory closed-runs/quick cannot be read (EACCES)'],
     [['runs', 'list', 'closed'], 66, 'the folder of runs closed cannot be read (EACCES)'],
     [['status', '--run', 'closed/inside'], 66, 'the run directory closed/inside cannot be read (EACCES)'],
     [

@@ -2,7 +2,7 @@ import { readdirSync, readlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { acquireLock } from '../../src/run/lock.js';
-import { temporaryDirectory } from './support.js';
+import { temporaryDirectory } from '../run/support.js';
 
 vi.mock('node:fs', async (original) => {
   const fs = await original<typeof import('node:fs')>();
