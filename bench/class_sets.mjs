@@ -108,19 +108,19 @@ async function outputOf(command, args) {
 }
 
 const schedule = (options, classes) => ({
-  bits: Number(options.bits),
-  width: Number(options.width),
-  imageSize: Number(options['image-size']),
+  bits: numberOf(options, 'bits'),
+  width: numberOf(options, 'width'),
+  imageSize: numberOf(options, 'image-size'),
   gamma: 200,
   // Whole batches: the last of an epoch would have other microbatches.
   sampleSize:
-    batchSize * Math.max(1, Math.floor((Number(options['samples-per-class']) * classes) / batchSize)),
-  iterations: Number(options.iterations),
-  epochs: Number(options.epochs),
+    batchSize * Math.max(1, Math.floor((numberOf(options, 'samples-per-class') * classes) / batchSize)),
+  iterations: numberOf(options, 'iterations'),
+  epochs: numberOf(options, 'epochs'),
   batchSize,
   microbatches: 8,
-  learningRate: Number(options['learning-rate']),
-  decayAfter: [Math.round(0.75 * Number(options.iterations))],
+  learningRate: numberOf(options, 'learning-rate'),
+  decayAfter: [Math.round(0.75 * numberOf(options, 'iterations'))],
   momentum: 0.9,
   weightDecay: 1e-5,
 });

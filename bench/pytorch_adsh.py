@@ -87,17 +87,21 @@ def outputs_of(network, pictures):
     return torch.cat([network(prepared(part)) for part in pictures.split(128)])
 
 
+def softening(classes, sampled, class_sizes):
+    """r of the softened similarity matrix: its similar pairs, divided by the others."""
+    own = torch.bincount(classes[sampled], minlength=len(class_sizes))
+    similar = (own * class_sizes).sum().item()
+    return similar / (len(sampled) * len(classes) - similar)
+
+
 def similarity_to_classes(classes, summed, total, ratio):
     """Rows of Sᵀ U: (1 + r) times the sum of the outputs of the own class, less r times that of all."""
     return (1 + ratio) * summed[classes] - ratio * total
 
 
-def v_step(codes, classes, sampled, outputs, gamma, class_count):
-    """One sweep over the bits: V_k ← sign(c Sᵀ U_k + γ Ū_k − V̂ Û ᵀ U_k), softened S (ADSH, equation 10)."""
+def v_step(codes, classes, sampled, outputs, gamma, class_count, ratio):
+    """One sweep over the bits: V_k ← sign(c Sᵀ U_k + γ Ū_k − V̂ Ûᵀ U_k), S softened by `ratio` (ADSH, equation 10)."""
     bits = codes.shape[1]
-    own = torch.bincount(classes[sampled], minlength=class_count)
-    similar = (own * torch.bincount(classes, minlength=class_count)).sum().item()
-    ratio = similar / (len(sampled) * len(classes) - similar)
     summed = torch.zeros(class_count, bits).index_add_(0, classes[sampled], outputs)
     q = bits * similarity_to_classes(classes, summed, outputs.sum(0), ratio)
     q[sampled] += gamma * outputs
@@ -137,9 +141,7 @@ def main():
     class_sizes = torch.bincount(classes, minlength=class_count)
     for iteration in range(1, settings["iterations"] + 1):
         sampled = torch.randperm(images)[: settings["sampleSize"]]
-        own = torch.bincount(classes[sampled], minlength=class_count)
-        similar = (own * class_sizes).sum().item()
-        ratio = similar / (len(sampled) * images - similar)
+        ratio = softening(classes, sampled, class_sizes)
         gram = codes.T @ codes
         # Rows of S V and Σⱼ Sᵢⱼ², which are those of the image's class
         summed = torch.zeros(class_count, bits).index_add_(0, classes, codes)
@@ -160,7 +162,7 @@ def main():
                     quantisation = gamma * (u - codes[rows]).square().sum()
                     ((similarity + quantisation) / (len(batch) * images)).backward()
                 optimizer.step()
-        codes = v_step(codes, classes, sampled, outputs_of(network, pictures[sampled]), gamma, class_count)
+        codes = v_step(codes, classes, sampled, outputs_of(network, pictures[sampled]), gamma, class_count, ratio)
         if iteration in settings["decayAfter"]:
             for group in optimizer.param_groups:
                 group["lr"] *= 0.1

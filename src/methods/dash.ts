@@ -1,4 +1,4 @@
-import { overPairs, type PairLoss, type TrainedMethod } from './method.js';
+import { assumedTraining, overPairs, type PairLoss, type TrainedMethod } from './method.js';
 import { likelihood } from './pair-likelihood.js';
 
 /**
@@ -94,26 +94,9 @@ function squaredDistance(values: Float64Array, i: number, j: number, bits: numbe
   return sum;
 }
 
-/**
- * The publication's schedule could not be read. This one is the project's: an epoch of the whole train split in each
- * iteration, for a network that begins pretrained.
- */
 export const dash = {
   ...overPairs,
+  ...assumedTraining,
   head: 'saliency',
   pairs: loss,
-  published: {
-    wholeSplit: true,
-    sampledOutputs: 'recorded',
-    schedule: {
-      iterations: 100,
-      epochs: 1,
-      batchSize: 128,
-      learningRate: 0.01,
-      decayAfter: [50, 80],
-      decayFactor: 0.1,
-    },
-    optimizer: { momentum: 0.9, weightDecay: 5e-4 },
-  },
-  quickLearningRate: 0.1,
 } as const satisfies TrainedMethod;

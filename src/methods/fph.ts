@@ -1,4 +1,4 @@
-import { overPairs, type PairLoss, type TrainedMethod } from './method.js';
+import { assumedTraining, overPairs, type PairLoss, type TrainedMethod } from './method.js';
 
 /**
  * Feature pyramid hashing (Yang, Geng, Lai, Pan and Yin, 2019): a triplet ranking loss over the codes
@@ -68,26 +68,9 @@ function squaredDistances(values: Float64Array, rows: number, bits: number): Flo
   return squares;
 }
 
-/**
- * The publication's schedule could not be read. This one is the project's: an epoch of the whole train split in each
- * iteration, for a network that begins pretrained.
- */
 export const fph = {
   ...overPairs,
+  ...assumedTraining,
   head: 'pyramids',
   pairs: loss,
-  published: {
-    wholeSplit: true,
-    sampledOutputs: 'recorded',
-    schedule: {
-      iterations: 100,
-      epochs: 1,
-      batchSize: 128,
-      learningRate: 0.01,
-      decayAfter: [50, 80],
-      decayFactor: 0.1,
-    },
-    optimizer: { momentum: 0.9, weightDecay: 5e-4 },
-  },
-  quickLearningRate: 0.1,
 } as const satisfies TrainedMethod;

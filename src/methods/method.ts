@@ -48,6 +48,27 @@ export const overPairs = {
 } as const;
 
 /**
+ * Training with a loss over pairs where the publication's schedule could not be read. It is the project's: an epoch of the whole train split in each
+ * iteration, for a network that begins pretrained.
+ */
+export const assumedTraining = {
+  published: {
+    wholeSplit: true,
+    sampledOutputs: 'recorded',
+    schedule: {
+      iterations: 100,
+      epochs: 1,
+      batchSize: 128,
+      learningRate: 0.01,
+      decayAfter: [50, 80],
+      decayFactor: 0.1,
+    },
+    optimizer: { momentum: 0.9, weightDecay: 5e-4 },
+  },
+  quickLearningRate: 0.1,
+} as const;
+
+/**
  * A loss over pairs of images. Its value and gradient depend on the outputs of a whole batch, so not on who computes
  * which microbatch. Sums are in float64, in the order of the rows.
  */

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,24 +7,7 @@ import { fetchPublishedFolder } from '../../src/model/weights/fetch-folder.js';
 import { mayLead } from '../../src/model/weights/redirects.js';
 import { failure } from '../kit/failure.js';
 import { temporaryDirectory } from '../run/support.js';
-
-const content = Buffer.alloc(5000, 'weights');
-const manifest = {
-  format: 'fcaenet-weights',
-  formatVersion: 1,
-  name: 'cub',
-  backbone: 'resnet18',
-  width: 1,
-  bits: 48,
-  imageSize: 224,
-  preprocessing: 'RGB',
-  license: 'unknown',
-  file: {
-    name: 'model.safetensors',
-    bytes: content.length,
-    sha256: createHash('sha256').update(content).digest('hex'),
-  },
-};
+import { content, manifest } from './published-folder.js';
 
 async function serve(host: string, answer: RequestListener): Promise<string> {
   const server = createServer(answer);
