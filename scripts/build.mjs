@@ -3,7 +3,7 @@
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { digest, root, run, runScript, stamp, stopwatch } from './lib.mjs';
+import { alone, digest, root, run, runScript, stamp, stopwatch } from './lib.mjs';
 
 const generated = 'src/transport/generated';
 const tool = (name) => join(root, 'node_modules', '.bin', name);
@@ -63,5 +63,5 @@ export function build({ log }) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  await runScript(() => build({ log: console.log }));
+  await runScript(() => alone(() => build({ log: console.log })));
 }

@@ -2,7 +2,9 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -26,6 +28,37 @@ export async function runScript(body) {
     console.error(`fcaenet: ${error.message}`);
     process.exit(error.exitCode);
   }
+}
+
+/**
+ * Runs `body` while no other script builds in this tree: a second one waits, and then finds what the first has built. The
+ * lock is the name of a socket, which the kernel frees when the process ends in any way.
+ */
+export async function alone(body) {
+  const name = `\0fcaenet-build-${createHash('sha256').update(root).digest('hex')}`;
+  let server = await listen(name);
+  if (server === null) console.error('fcaenet: waiting for another process that builds in this folder.');
+  while (server === null) {
+    await sleep(100);
+    server = await listen(name);
+  }
+  try {
+    return await body();
+  } finally {
+    server.close();
+  }
+}
+
+/** @returns null while another process has the name */
+function listen(name) {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', ({ code }) => {
+      if (code === 'EADDRINUSE') resolve(null);
+      else reject(new SetupError(`the socket that locks ${root} cannot be made (${code}).`, 69));
+    });
+    server.listen(name, () => resolve(server));
+  });
 }
 
 /** Runs a program and returns its output. The output is only shown when the program fails. */

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
-import { root, run, runScript, stopwatch } from './lib.mjs';
+import { alone, root, run, runScript, stopwatch } from './lib.mjs';
 
 const lists = ['python-packages.txt', 'python-torch.txt'].map((name) => join(root, 'scripts', name));
 
@@ -49,5 +49,5 @@ function installPackages() {
 if (process.argv.includes('--list')) {
   console.log(JSON.stringify({ python: python() }));
 } else {
-  await runScript(installPackages);
+  await runScript(() => alone(installPackages));
 }

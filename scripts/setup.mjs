@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { hasProgram, root, run, runScript, SetupError, stopwatch } from './lib.mjs';
+import { alone, hasProgram, root, run, runScript, SetupError, stopwatch } from './lib.mjs';
 
 /** By major version; of later ones any. As in package.json's `engines`, which is what the packages ask for. */
 const oldestMinor = { 20: 19, 22: 12 };
@@ -141,6 +141,10 @@ export async function setup({ quiet }) {
   };
   checkNode();
   report.found(`Node ${process.versions.node}`);
+  await alone(() => install(report));
+}
+
+async function install(report) {
   const native = installSystemPackages(report);
   installPackages(report);
   if (native) {

@@ -3,11 +3,16 @@
 import { rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { digest, root, run, runScript, stamp } from './lib.mjs';
+import { alone, digest, root, run, runScript, stamp } from './lib.mjs';
 
 const folder = join(root, '.cache/simulation');
 
-await runScript(() => {
+await runScript(() => alone(compile));
+if (!process.argv.includes('--build')) {
+  await import(pathToFileURL(join(folder, 'test/simulation/main.js')).href);
+}
+
+function compile() {
   const sources = stamp('.cache/simulation/.sources');
   const value = digest([
     'src',
@@ -24,7 +29,4 @@ await runScript(() => {
   // The compiled sources read these from beside src/, as the ones in src/ and dist/ do.
   for (const name of ['proto', 'package.json']) symlinkSync(join(root, name), join(folder, name));
   sources.write(value);
-});
-if (!process.argv.includes('--build')) {
-  await import(pathToFileURL(join(folder, 'test/simulation/main.js')).href);
 }
