@@ -7,6 +7,7 @@ import { parseJson } from '../run/parse-json.js';
 import { isThere } from '../run/presence.js';
 import { differencesOfSettings, trainingSettings } from '../run/training-hash.js';
 import type { Cell } from './cell.js';
+import { hasItsDigest, textWithDigest } from './document-digest.js';
 import { ExperimentError } from './error.js';
 import { writeInto } from './write-into.js';
 
@@ -35,7 +36,7 @@ export function keepResult(cell: Cell, result: RunResult): void {
   const { path: _, ...dataset } = result.dataset;
   const document = { kind, settings: trainingSettings(cell.run), result: { ...result, dataset } };
   writeInto(keptFolderOf(cell.run.spec.operation.runsDirectory), {
-    [`${cell.name}.json`]: `${JSON.stringify(document, null, 2)}\n`,
+    [`${cell.name}.json`]: textWithDigest(document),
   });
 }
 
@@ -47,11 +48,12 @@ export function readKeptResult(cell: Cell): RunResult | null {
   const file = keptFileOf(cell);
   if (!isThere(file)) return null;
   const remedy = 'delete the file, and the table runs it again';
-  const { success, data } = schema.safeParse(parseJson(textOf(file)));
-  if (!success) {
+  const parsed = parseJson(textOf(file));
+  const { success, data } = schema.safeParse(parsed);
+  if (!success || !hasItsDigest(parsed as object)) {
     throw new ExperimentError(
       'EXPERIMENT_RESULT_DAMAGED',
-      `${file} is damaged: it must be a result as fcaenet table keeps it; ${remedy}`,
+      `${file} is damaged or was changed: it must be a result as fcaenet table keeps it; ${remedy}`,
       ExitCode.badData,
     );
   }

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { readInputFile, whyUnread } from '../disk/input-file.js';
 import { ExitCode } from '../errors.js';
 import { type Method, methods } from '../methods/methods.js';
 import { parseJson } from '../run/parse-json.js';
 import type { TrainingRun } from '../run/training-run.js';
+import { hasItsDigest, textWithDigest } from './document-digest.js';
 import { ExperimentError } from './error.js';
 import type { TunedSettings } from './plan-grid.js';
 
@@ -42,8 +42,7 @@ export type TunedDocument = z.output<typeof schema>;
 
 /** The text of `tune.json`: the document with its digest, by which a damaged or changed file is recognised. */
 export function tunedText(document: Omit<TunedDocument, 'kind'>): string {
-  const whole = { kind, ...document };
-  return `${JSON.stringify({ ...whole, sha256: digestOf(whole) }, null, 2)}\n`;
+  return textWithDigest({ kind, ...document });
 }
 
 /**
@@ -64,10 +63,7 @@ export function readTunedDocument(path: string): TunedDocument {
   }
   const parsed = parseJson(text);
   const { success, data } = schema.safeParse(parsed);
-  if (success) {
-    const { sha256, ...document } = parsed as Record<string, unknown>;
-    if (sha256 === digestOf(document)) return data;
-  }
+  if (success && hasItsDigest(parsed as object)) return data;
   throw new ExperimentError(
     'EXPERIMENT_TUNED_DAMAGED',
     `${path} is damaged or was changed: it must be a tune.json as fcaenet tune has written it`,
@@ -105,8 +101,4 @@ export function requireTunedFor({ source, method, bits }: TunedSettings, { spec 
     'EXPERIMENT_TUNED_OTHER',
     `${source} was tuned for ${method} at ${bits} bits, but the run has ${spec.method} at ${spec.bits} bits`,
   );
-}
-
-function digestOf(document: object): string {
-  return createHash('sha256').update(JSON.stringify(document)).digest('hex');
 }

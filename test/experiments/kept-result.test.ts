@@ -1,9 +1,10 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Cell, directoryOf } from '../../src/experiments/cell.js';
 import { stateOf } from '../../src/experiments/cell-state.js';
+import { hasItsDigest, textWithDigest } from '../../src/experiments/document-digest.js';
 import { keepResult, keptFileOf } from '../../src/experiments/kept-result.js';
 import { trainingSettings } from '../../src/run/training-hash.js';
 import { plan, resolve, resultOf, writeFinished } from './support.js';
@@ -17,6 +18,11 @@ beforeEach(() => {
 afterEach(() => rmSync(output, { recursive: true }));
 
 const kept = () => JSON.parse(readFileSync(keptFileOf(cell), 'utf8'));
+/** Keeps it as a program with these changes would have. */
+const keepChanged = (changes: object) => {
+  const { sha256: _, ...document } = kept();
+  writeFileSync(keptFileOf(cell), textWithDigest({ ...document, ...changes }));
+};
 const withSettings = (...settings: string[]): Cell => ({
   ...cell,
   run: resolve([
@@ -33,6 +39,7 @@ test('a kept result has the settings of its run and no path', () => {
     kind: 'fcaenet result',
     settings: trainingSettings(cell.run),
     result: { ...resultOf(cell, 0.5), dataset },
+    sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
   });
 });
 
@@ -65,7 +72,7 @@ test('a kept result of other settings does not count, and the sentence names the
 test('a result that was kept before a setting came counts where the setting is as it was', () => {
   keepResult(cell, resultOf(cell, 0.5));
   const { 'spec.firstCodes': _, ...settings } = kept().settings;
-  writeFileSync(keptFileOf(cell), JSON.stringify({ ...kept(), settings }));
+  keepChanged({ settings });
   expect(stateOf(cell)).toMatchObject({ kind: 'finished' });
   expect(stateOf(withSettings('spec.firstCodes=class-means'))).toMatchObject({
     kind: 'failed',
@@ -74,8 +81,8 @@ test('a result that was kept before a setting came counts where the setting is a
 });
 
 test.each([
-  ['no JSON', '{', 'is damaged: it must be a result as fcaenet table keeps it'],
-  ['another document', '{"kind":"fcaenet search"}', 'is damaged: it must be a result'],
+  ['no JSON', '{', 'is damaged or was changed: it must be a result as fcaenet table keeps it'],
+  ['another document', '{"kind":"fcaenet search"}', 'is damaged or was changed'],
 ])('%s is a sentence, not a figure (EXPERIMENT_RESULT_DAMAGED)', (_, text, sentence) => {
   mkdirSync(dirname(keptFileOf(cell)));
   writeFileSync(keptFileOf(cell), text);
@@ -83,11 +90,44 @@ test.each([
 });
 
 test.each([
+  ['a figure that was edited', (text: string) => text.replace('"mAP": 0.5', '"mAP": 0.9')],
+  ['a setting that was edited', (text: string) => text.replace(/"spec.seed": \d+/, '"spec.seed": 77')],
+  ['a field that was removed', (text: string) => text.replace(/ {4}"steps": \d+,\n/, '')],
+  ['no digest', (text: string) => text.replace(/,\s*"sha256": "[0-9a-f]{64}"/, '')],
+])('a kept result with %s does not count (EXPERIMENT_RESULT_DAMAGED)', (_, edit) => {
+  keepResult(cell, resultOf(cell, 0.5));
+  const text = readFileSync(keptFileOf(cell), 'utf8');
+  writeFileSync(keptFileOf(cell), edit(text));
+  expect(readFileSync(keptFileOf(cell), 'utf8')).not.toBe(text);
+  expect(stateOf(cell)).toEqual({
+    kind: 'failed',
+    sentence: `${keptFileOf(cell)} is damaged or was changed: it must be a result as fcaenet table keeps it; delete the file, and the table runs it again`,
+  });
+});
+
+test.each([
+  ['another line end of an editor', (text: string) => text.replaceAll('\n', '\r\n')],
+  ['other spaces', (text: string) => JSON.stringify(JSON.parse(text))],
+])('a kept result with %s counts', (_, edit) => {
+  keepResult(cell, resultOf(cell, 0.5));
+  writeFileSync(keptFileOf(cell), edit(readFileSync(keptFileOf(cell), 'utf8')));
+  expect(stateOf(cell)).toMatchObject({ kind: 'finished', result: { mAP: 0.5 } });
+});
+
+test('the results of cub50 are as the table kept them', () => {
+  const folder = 'results/cub50/results';
+  const changed = readdirSync(folder).filter(
+    (name) => !hasItsDigest(JSON.parse(readFileSync(join(folder, name), 'utf8'))),
+  );
+  expect(changed).toEqual([]);
+});
+
+test.each([
   ['a mAP that is text', { mAP: 'high' }, 'is damaged: its field mAP is "high"'],
   ['no mAP', { mAP: null }, 'its field mAP is null (Invalid'],
 ])('a kept result with %s is a sentence', (_, change, sentence) => {
   keepResult(cell, resultOf(cell, 0.5));
-  writeFileSync(keptFileOf(cell), JSON.stringify({ ...kept(), result: { ...kept().result, ...change } }));
+  keepChanged({ result: { ...kept().result, ...change } });
   expect(stateOf(cell)).toMatchObject({ kind: 'failed', sentence: expect.stringContaining(sentence) });
 });
 
