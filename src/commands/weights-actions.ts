@@ -44,9 +44,7 @@ export async function fetchPublishedWeights(name: string, { output }: FetchWeigh
   const { path, fetch } = /^https?:/i.test(name) ? folderAt(name, output) : listed(name, output);
   const console = openConsole('beside');
   const leave = new AbortController();
-  const restoreSignals = onInterrupt(() =>
-    leave.abort(new Error('interrupted; run the command again to continue')),
-  );
+  const restoreSignals = onInterrupt(() => leave.abort());
   let task: ProgressTask | undefined;
   try {
     const downloaded = await fetch({

@@ -65,6 +65,7 @@ test('other bytes than the manifest says, more of them, and a manifest of someth
   await expect(fetchPublishedFolder(await serve(longer), folder)).rejects.toEqual(
     failure('MODEL_WEIGHTS_FETCH', 'it has more than 5000 bytes, the most that are expected'),
   );
+  expect(readdirSync(`${folder}.partial`)).toEqual(['weights.json']);
   const outside = { ...manifest, file: { ...manifest.file, name: '../../x' } };
   await expect(fetchPublishedFolder(await serve(content, outside), folder)).rejects.toEqual(
     failure('MODEL_WEIGHTS_MANIFEST', /weights\.json is not a manifest of published weights \(file\.name: /),
@@ -72,4 +73,14 @@ test('other bytes than the manifest says, more of them, and a manifest of someth
   await expect(fetchPublishedFolder(await serve(content, {}), folder)).rejects.toEqual(
     failure('MODEL_WEIGHTS_MANIFEST', /\(format: /),
   );
+  expect(existsSync(`${folder}.partial`)).toBe(false);
+});
+
+test('a page in the place of the manifest costs nothing of the weights that have come', async () => {
+  mkdirSync(`${folder}.partial`, { recursive: true });
+  writeFileSync(join(`${folder}.partial`, 'model.safetensors'), content.subarray(0, 3000));
+  await expect(fetchPublishedFolder(await serve(content, {}), folder)).rejects.toEqual(
+    failure('MODEL_WEIGHTS_MANIFEST', /\(format: /),
+  );
+  expect(readdirSync(`${folder}.partial`)).toEqual(['model.safetensors']);
 });

@@ -121,6 +121,29 @@ test('other weights than published are thrown away', async () => {
   expect(readdirSync(dirname(target))).toEqual([]);
 });
 
+test.each([
+  ['manifest', 'model.json'],
+  ['shard', 'shard2'],
+])('a page of the network in the place of the %s is not kept for the next call', async (_, name) => {
+  const files = manifestFiles();
+  const bytes = await expected(files);
+  const target = join(temporaryDirectory(), 'x.safetensors');
+  const page = await serve(new Map([...files, [name, Buffer.from('<html>sign in</html>')]]));
+  await expect(fetchManifestWeights(published(page, bytes), target)).rejects.toMatchObject({
+    code: 'MODEL_WEIGHTS_MANIFEST',
+  });
+  expect(readdirSync(dirname(target))).toEqual([]);
+  await fetchManifestWeights(published(await serve(files), bytes), target);
+  expect(readFileSync(target).equals(bytes)).toBe(true);
+});
+
+test('a server that is not there leaves nothing', async () => {
+  const target = join(temporaryDirectory(), 'x.safetensors');
+  const weights = published('http://127.0.0.1:9/model.json', Buffer.alloc(0));
+  await expect(fetchManifestWeights(weights, target)).rejects.toMatchObject({ code: 'MODEL_WEIGHTS_FETCH' });
+  expect(readdirSync(dirname(target))).toEqual([]);
+});
+
 test('a shard that lies elsewhere is refused', async () => {
   const model = { weightsManifest: [{ paths: ['../outside'], weights: [] }] };
   const url = await serve(new Map([['model.json', Buffer.from(JSON.stringify(model))]]));

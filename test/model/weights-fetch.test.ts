@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { EventEmitter, once } from 'node:events';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { findPublished, type PublishedWeights, publishedWeights } from '../../src/model/weights/catalogue.js';
 import { fetchWeights } from '../../src/model/weights/fetch.js';
@@ -79,6 +80,54 @@ test('a connection that breaks leaves what came, and the next call goes on from 
   await fetchWeights(published(url), target);
   expect(readFileSync(target).equals(content)).toBe(true);
   expect(ranges[1]).toMatch(/^bytes=[1-9]\d*-$/);
+});
+
+/** Sends the first half, and the rest when `goOn` is called. */
+function halting() {
+  const events = new EventEmitter();
+  const begun = once(events, 'begun');
+  const answer: Answer = (_request, response) => {
+    response.writeHead(200, { 'content-length': content.length });
+    response.write(content.subarray(0, 50_000), () => events.emit('begun'));
+    events.once('rest', () => response.end(content.subarray(50_000)));
+  };
+  return { answer, begun, goOn: () => events.emit('rest') };
+}
+
+test('a second download to the same place is refused while the first goes on (RUN_LOCKED)', async () => {
+  const target = path();
+  const { answer, begun, goOn } = halting();
+  const { url, ranges } = await serve(answer);
+  const first = fetchWeights(published(url), target);
+  await begun;
+  await expect(fetchWeights(published(url), target)).rejects.toMatchObject({
+    code: 'RUN_LOCKED',
+    exitCode: 73,
+    message: expect.stringContaining(`${target} is in use by process ${process.pid} on `),
+  });
+  goOn();
+  expect(await first).toBe(true);
+  expect([readdirSync(dirname(target)), ranges.length]).toEqual([['weights.pth'], 1]);
+  expect(readFileSync(target).equals(content)).toBe(true);
+});
+
+test('a download that is interrupted keeps what came (MODEL_WEIGHTS_INTERRUPTED)', async () => {
+  const target = path();
+  const { answer, begun, goOn } = halting();
+  const { url } = await serve(answer, whole);
+  const leave = new AbortController();
+  const onProgress = () => leave.abort();
+  const interrupted = fetchWeights(published(url), target, { onProgress, signal: leave.signal });
+  await expect(interrupted).rejects.toMatchObject({
+    code: 'MODEL_WEIGHTS_INTERRUPTED',
+    exitCode: 75,
+    message: `the download of ${url} was interrupted; the same command goes on`,
+  });
+  await begun;
+  goOn();
+  expect(readdirSync(dirname(target))).toEqual(['weights.pth.partial']);
+  await fetchWeights(published(url), target);
+  expect(readFileSync(target).equals(content)).toBe(true);
 });
 
 test('a server that cannot go on is asked for all of it', async () => {

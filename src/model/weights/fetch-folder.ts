@@ -1,9 +1,9 @@
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { disk } from '../../disk/disk.js';
 import { ExitCode } from '../../errors.js';
 import { isAbsent } from '../../run/presence.js';
 import { ModelError } from '../error.js';
-import { digestOf, download, type FetchOptions, writing } from './fetch.js';
+import { digestOf, download, type FetchOptions, fetchingInto, orWithout, writing } from './fetch.js';
 import { largestManifestBytes, manifestName, parsePublishedManifest } from './published-folder.js';
 import { readWeights } from './tf-manifest.js';
 
@@ -28,19 +28,28 @@ export function manifestUrl(url: string): URL {
 export async function fetchPublishedFolder(
   url: string,
   path: string,
-  { onProgress = () => {}, signal }: FetchOptions = {},
+  options: FetchOptions = {},
 ): Promise<boolean> {
   const source = manifestUrl(url);
-  const folder = `${path}.partial`;
-  const manifest = join(folder, manifestName);
-  await writing(folder, async () => {
-    await disk.makeFolder(folder);
-    // It may have changed since an earlier call.
-    await disk.remove(manifest);
+  let isNew = false;
+  await fetchingInto(path, async (folder) => {
+    isNew = await fetchInto(folder, path, source, options);
   });
+  return isNew;
+}
+
+async function fetchInto(
+  folder: string,
+  path: string,
+  source: URL,
+  { onProgress, signal }: FetchOptions,
+): Promise<boolean> {
+  const manifest = join(folder, manifestName);
+  // It may have changed since an earlier call.
+  await writing(folder, () => disk.remove(manifest));
   await download(source.href, manifest, { signal, mostBytes: largestManifestBytes });
   const text = await readWeights(manifest);
-  const { file } = parsePublishedManifest(source.href, text);
+  const { file } = await orWithout(manifest, () => parsePublishedManifest(source.href, text));
   if (!(await isAbsent(path))) {
     await disk.remove(folder);
     if (await holds(path, text, file)) return false;
@@ -59,10 +68,7 @@ export async function fetchPublishedFolder(
       `${weightsUrl.href} has SHA-256 ${actual}, expected ${file.sha256}; nothing was kept`,
     );
   }
-  await writing(path, async () => {
-    await disk.makeFolder(dirname(path));
-    await disk.rename(folder, path);
-  });
+  await writing(path, () => disk.rename(folder, path));
   return true;
 }
 

@@ -1,11 +1,11 @@
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { sha256OfPieces } from '../../checkpoint/pieces-sha256.js';
 import { disk } from '../../disk/disk.js';
 import { writePieces } from '../../disk/whole-file.js';
 import { quote } from '../../errors.js';
 import { ModelError } from '../error.js';
 import type { PublishedWeights } from './catalogue.js';
-import { download, type FetchOptions, holdsPublished, writing } from './fetch.js';
+import { download, type FetchOptions, fetchingInto, holdsPublished, orWithout, writing } from './fetch.js';
 import { convertWeights } from './inspect.js';
 import { parseManifest, readWeights } from './tf-manifest.js';
 
@@ -18,26 +18,27 @@ import { parseManifest, readWeights } from './tf-manifest.js';
 export async function fetchManifestWeights(
   published: PublishedWeights,
   path: string,
-  { onProgress = () => {}, signal }: FetchOptions = {},
+  options: FetchOptions = {},
 ): Promise<boolean> {
   if (await holdsPublished(path, published)) return false;
-  const { name, url, sha256 } = published;
-  const folder = `${path}.partial`;
+  await fetchingInto(path, (folder) => fetchInto(folder, path, published, options));
+  return true;
+}
+
+async function fetchInto(
+  folder: string,
+  path: string,
+  { name, url, sha256 }: PublishedWeights,
+  { onProgress = () => {}, signal }: FetchOptions,
+): Promise<void> {
   const manifest = join(folder, basename(new URL(url).pathname));
-  await writing(folder, () => disk.makeFolder(folder));
   await download(url, manifest, { signal });
-  const { weightsManifest } = parseManifest(manifest, await readWeights(manifest));
+  const text = await readWeights(manifest);
+  const { weightsManifest } = await orWithout(manifest, () => readShards(url, manifest, text));
   const totalBytes =
     4 * sum(weightsManifest.flatMap(({ weights }) => weights.map(({ shape }) => product(shape))));
   let doneBytes = 0;
   for (const shard of weightsManifest.flatMap(({ paths }) => paths)) {
-    // The server chooses this path, so it must not lead out of the folder.
-    if (basename(shard) !== shard) {
-      throw new ModelError(
-        'MODEL_WEIGHTS_MANIFEST',
-        `${url} names the shard ${quote(shard)}, expected a file beside it`,
-      );
-    }
     let shardBytes = 0;
     await download(new URL(shard, url).href, join(folder, shard), {
       signal,
@@ -48,7 +49,7 @@ export async function fetchManifestWeights(
     });
     doneBytes += shardBytes;
   }
-  const { pieces } = await convertWeights(manifest, { source: name });
+  const { pieces } = await orWithout(folder, () => convertWeights(manifest, { source: name }));
   const actual = sha256OfPieces(pieces);
   if (actual !== sha256) {
     await disk.remove(folder);
@@ -59,12 +60,23 @@ export async function fetchManifestWeights(
   }
   await writing(path, async () => {
     const whole = join(folder, 'whole');
-    await disk.makeFolder(dirname(path));
     await writePieces(disk, whole, pieces);
     await disk.rename(whole, path);
     await disk.remove(folder);
   });
-  return true;
+}
+
+function readShards(url: string, manifest: string, text: Buffer) {
+  const parsed = parseManifest(manifest, text);
+  // The server chooses these paths, so they must not lead out of the folder.
+  const outside = parsed.weightsManifest
+    .flatMap(({ paths }) => paths)
+    .find((shard) => basename(shard) !== shard);
+  if (outside === undefined) return parsed;
+  throw new ModelError(
+    'MODEL_WEIGHTS_MANIFEST',
+    `${url} names the shard ${quote(outside)}, expected a file beside it`,
+  );
 }
 
 function sum(values: readonly number[]): number {

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { EnvHttpProxyAgent } from 'undici';
 import { disk } from '../../disk/disk.js';
 import { ExitCode } from '../../errors.js';
+import { whileHeld } from '../../run/held-path.js';
 import { ModelError } from '../error.js';
 import type { PublishedWeights } from './catalogue.js';
 import { requestFollowing } from './redirects.js';
@@ -28,7 +29,9 @@ const waitingBytes = 64 * 2 ** 20;
  * @returns whether anything was downloaded
  * @throws ModelError `MODEL_WEIGHTS_FETCH` when the server cannot be reached, rejects the request, or ends early (the
  * downloaded part is kept), `MODEL_WEIGHTS_DIGEST` for other bytes than published (nothing is kept),
- * `MODEL_WEIGHTS_EXISTS` when `path` contains something else, `MODEL_WEIGHTS_WRITE` when it cannot be written
+ * `MODEL_WEIGHTS_EXISTS` when `path` contains something else, `MODEL_WEIGHTS_WRITE` when it cannot be written,
+ * `MODEL_WEIGHTS_INTERRUPTED` by `signal` (the downloaded part is kept); RunFileError `RUN_LOCKED` while another process
+ * downloads to `path`
  */
 export async function fetchWeights(
   published: PublishedWeights,
@@ -38,18 +41,44 @@ export async function fetchWeights(
   if (await holdsPublished(path, published)) return false;
   const { url, sha256 } = published;
   const partial = `${path}.partial`;
-  await writing(partial, () => disk.makeFolder(dirname(path)));
-  await download(url, partial, { onProgress, signal });
-  const actual = await digestOf(partial);
-  if (actual !== sha256) {
-    await disk.remove(partial);
-    throw new ModelError(
-      'MODEL_WEIGHTS_DIGEST',
-      `${url} has SHA-256 ${actual}, expected ${sha256}; nothing was kept`,
-    );
-  }
-  await writing(path, () => disk.rename(partial, path));
+  await fetching(path, async () => {
+    await download(url, partial, { onProgress, signal });
+    const actual = await digestOf(partial);
+    if (actual !== sha256) {
+      await disk.remove(partial);
+      throw new ModelError(
+        'MODEL_WEIGHTS_DIGEST',
+        `${url} has SHA-256 ${actual}, expected ${sha256}; nothing was kept`,
+      );
+    }
+    await writing(path, () => disk.rename(partial, path));
+  });
   return true;
+}
+
+/**
+ * Does the work of a download to `path` while no other process downloads to it: two would write into one `path.partial`.
+ * @throws ModelError `MODEL_WEIGHTS_WRITE`; RunFileError `RUN_LOCKED`; the errors of the work
+ */
+export async function fetching(path: string, work: () => Promise<void>): Promise<void> {
+  await writing(path, () => disk.makeFolder(dirname(path)));
+  await whileHeld(path, unwritableError, work);
+}
+
+/**
+ * The same with a folder `path.partial`, which is removed where nothing came that a later call can continue.
+ * @param work gets the folder
+ */
+export async function fetchingInto(path: string, work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = `${path}.partial`;
+  await fetching(path, async () => {
+    await writing(folder, () => disk.makeFolder(folder));
+    try {
+      await work(folder);
+    } finally {
+      await disk.removeEmptyFolder(folder).catch(() => {});
+    }
+  });
 }
 
 /**
@@ -67,7 +96,7 @@ export async function holdsPublished(path: string, { sha256 }: PublishedWeights)
 /**
  * Appends the missing part of a file to `partial`.
  * @param limits `mostBytes`: the largest file that is accepted; `wholeBytes`: the file's size, where it is known
- * @throws ModelError `MODEL_WEIGHTS_FETCH`
+ * @throws ModelError `MODEL_WEIGHTS_FETCH`, `MODEL_WEIGHTS_INTERRUPTED`
  */
 export async function download(
   url: string,
@@ -112,7 +141,10 @@ export async function download(
       for await (const chunk of body as AsyncIterable<Buffer>) {
         await file.append(chunk);
         done += chunk.length;
-        if (done > mostBytes) throw fail(`it has more than ${mostBytes} bytes, the most that are expected`);
+        if (done > mostBytes) {
+          await disk.remove(partial);
+          throw fail(`it has more than ${mostBytes} bytes, the most that are expected`);
+        }
         timer.refresh();
         onProgress(done, total);
       }
@@ -123,6 +155,13 @@ export async function download(
     if (total !== undefined && done !== total) throw fail(`it ended after ${done} of ${total} bytes`);
   } catch (error) {
     if (error instanceof ModelError) throw error;
+    if (signal?.aborted === true) {
+      throw new ModelError(
+        'MODEL_WEIGHTS_INTERRUPTED',
+        `the download of ${url} was interrupted; the same command goes on`,
+        { cause: error, exitCode: ExitCode.interrupted },
+      );
+    }
     throw fail(unreachable(reasonOf(error, silence.signal), partial), error);
   } finally {
     clearTimeout(timer);
@@ -167,6 +206,16 @@ async function bytesIn(path: string): Promise<number | undefined> {
   }
 }
 
+/** The value of `read`. Where that fails, what it was read from is removed first, so that a later call gets it again. */
+export async function orWithout<Value>(path: string, read: () => Value): Promise<Awaited<Value>> {
+  try {
+    return await read();
+  } catch (error) {
+    await disk.remove(path);
+    throw error;
+  }
+}
+
 /** SHA-256 of a file's bytes, in hexadecimal. */
 export async function digestOf(path: string): Promise<string> {
   return createHash('sha256')
@@ -184,12 +233,9 @@ export async function writing(path: string, action: () => Promise<unknown>): Pro
 }
 
 function unwritable(path: string, cause: unknown): ModelError {
-  return new ModelError(
-    'MODEL_WEIGHTS_WRITE',
-    `${path} cannot be written (${(cause as NodeJS.ErrnoException).code})`,
-    {
-      cause,
-      exitCode: ExitCode.cannotCreate,
-    },
-  );
+  return unwritableError(`${path} cannot be written (${(cause as NodeJS.ErrnoException).code})`, cause);
+}
+
+function unwritableError(message: string, cause: unknown): ModelError {
+  return new ModelError('MODEL_WEIGHTS_WRITE', message, { cause, exitCode: ExitCode.cannotCreate });
 }
