@@ -1,12 +1,13 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseDocument } from 'yaml';
+import { LineCounter, parseDocument } from 'yaml';
 import { otherEncoding } from '../disk/encoding.js';
 import { readInputFile, whyUnread } from '../disk/input-file.js';
-import { ExitCode, shorten } from '../errors.js';
+import { ExitCode, quote, shorten } from '../errors.js';
 import { checkWrittenRun } from './check.js';
 import { RunFileError } from './error.js';
 import { applyOverrides } from './overrides.js';
+import { repeatedName } from './repeated-name.js';
 import { resolveTrainingRun } from './resolve.js';
 import type { TrainingRun } from './training-run.js';
 
@@ -54,7 +55,8 @@ export function parseTrainingRuns(text: string, path: string): RunFile {
 function parseYaml(text: string, path: string): unknown {
   try {
     // Warnings are for programmers: a list or mapping as a name is refused as any unknown name is.
-    const document = parseDocument(text, { logLevel: 'error' });
+    const lineCounter = new LineCounter();
+    const document = parseDocument(text, { logLevel: 'error', uniqueKeys: false, lineCounter });
     const problem = document.errors[0];
     if (problem?.code === 'MULTIPLE_DOCS') {
       throw new RunFileError(
@@ -64,6 +66,14 @@ function parseYaml(text: string, path: string): unknown {
     }
     if (problem !== undefined) {
       throw problem;
+    }
+    const repeated = repeatedName(document);
+    if (repeated !== null) {
+      const { line, col } = lineCounter.linePos(repeated.offset);
+      throw new RunFileError(
+        'RUN_FILE_SYNTAX',
+        `${path} has the name ${quote(String(repeated.name))} twice in one mapping, the second time at line ${line}, column ${col}`,
+      );
     }
     return document.toJS();
   } catch (cause) {

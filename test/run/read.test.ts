@@ -165,9 +165,32 @@ test('one document may be marked at its beginning and end', () => {
   expect(parseTrainingRun(`---${minimal}...\n`, 'run.yaml')).toEqual(run());
 });
 
-test('two settings of one name are refused', () => {
-  expect(parse('kind: TrainingRun\nkind: TrainingRun').code).toBe('RUN_FILE_SYNTAX');
+test.each([
+  [
+    'kind: TrainingRun\nkind: TrainingRun',
+    '"kind" twice in one mapping, the second time at line 2, column 1',
+  ],
+  [withSpec('{ loss: { alpha: 1, "alpha": 2 } }'), '"alpha" twice in one mapping, the second time at line '],
+  ['a: { <<: 1, <<: 2 }', '"<<" twice in one mapping'],
+])('two settings of one name are refused: %j', (text, sentence) => {
+  expect(parse(text)).toMatchObject({
+    code: 'RUN_FILE_SYNTAX',
+    exitCode: 78,
+    message: expect.stringContaining(`run.yaml has the name ${sentence}`),
+  });
 });
+
+test('one name in two mappings, and a word as a name and as a value, are no repetition', () => {
+  const text = withSpec(
+    '{ preset: quick, dataset: { path: preset }, operation: { cache: { directory: cache } } }',
+  );
+  expect(parseTrainingRun(text, 'run.yaml').spec.dataset.path).toBe('preset');
+});
+
+test('a megabyte of unknown names is refused in seconds, as one is', () => {
+  const names = Array.from({ length: 90_000 }, (_, i) => `k${i}: 1`).join('\n');
+  expect(parse(names).message).toBe('run.yaml: k0 is not a field of a training run');
+}, 20_000);
 
 test.each(['', '- 1', 'text'])('a document that is no mapping (%j) is refused', (text) => {
   expect(parse(text).code).toBe('RUN_FIELD_INVALID');
