@@ -9,9 +9,11 @@ import { runMain } from './console/run-main.js';
 import { requireAddressSpace, startingAddressSpace } from './machine/address-space.js';
 import { fitHeap } from './machine/heap.js';
 import { requireOpenFiles, startingFiles } from './machine/open-files.js';
+import { requireWorkingFolder } from './machine/working-folder.js';
 
 fitHeap(fileURLToPath(import.meta.url));
 runMain(async () => {
+  requireWorkingFolder();
   requireOpenFiles(startingFiles, 'this program');
   requireAddressSpace(startingAddressSpace, 'this program');
   const [{ createProgram, runCommandLine }, { registerCommands }] = await Promise.all([

@@ -1,6 +1,9 @@
 import { type ExitCode, ExitCode as exit, FcaenetError } from '../errors.js';
 
-/** The machine, or this process's share of it, is too small: `MACHINE_OPEN_FILES`, `MACHINE_ADDRESS_SPACE`. */
+/**
+ * The machine, or this process's share of it, is too small (`MACHINE_OPEN_FILES`, `MACHINE_ADDRESS_SPACE`), or its working
+ * folder is gone (`MACHINE_WORKING_FOLDER`).
+ */
 export class MachineError extends FcaenetError {
   override readonly name = 'MachineError';
 

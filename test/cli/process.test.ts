@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { minimal, temporaryDirectory } from '../run/support.js';
 
@@ -47,6 +47,21 @@ test.each([
   expect(stderr).toMatch(sentence);
   expect(status).toBe(code);
 });
+
+test.each([[['runs', 'list']], [['train', 'run.yaml']], [['worker', '--connect', '127.0.0.1:1']]])(
+  '%j in a folder that was removed ends with one sentence (MACHINE_WORKING_FOLDER)',
+  (args) => {
+    const inside = [process.execPath, resolve('dist/cli.js'), ...args].map((each) => `'${each}'`).join(' ');
+    const { status, stderr } = spawnSync('sh', ['-c', `rmdir "$PWD"; exec ${inside}`], {
+      cwd: temporaryDirectory(),
+      encoding: 'utf8',
+    });
+    expect(stderr).toBe(
+      'fcaenet: the working folder cannot be read (ENOENT): it was removed or moved; change to a folder that exists.\n',
+    );
+    expect(status).toBe(78);
+  },
+);
 
 test('a misspelt field in a file is answered with the nearest name', () => {
   const path = join(temporaryDirectory(), 'run.yaml');
