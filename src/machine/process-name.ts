@@ -20,7 +20,7 @@ export function ownProcess(): ProcessName {
     host: hostname(),
     bootId: toldBy(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()),
     pidNamespace: toldBy(() => readlinkSync('/proc/self/ns/pid')),
-    processStart: processStart(process.pid),
+    processStart: statusOf(process.pid)?.start ?? null,
   };
 }
 
@@ -38,22 +38,26 @@ export function isDead(named: ProcessName): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ESRCH';
   }
+  const status = statusOf(named.pid);
+  if (named.processStart === null || status === null) return false;
   // Another process may have the same number now.
-  const start = processStart(named.pid);
-  return named.processStart !== null && start !== null && start !== named.processStart;
+  return status.hasEnded || status.start !== named.processStart;
 }
 
 function isSamePlace(one: ProcessName, other: ProcessName): boolean {
   return one.host === other.host && one.bootId === other.bootId && one.pidNamespace === other.pidNamespace;
 }
 
-function processStart(pid: number): string | null {
+function statusOf(pid: number): { readonly start: string; readonly hasEnded: boolean } | null {
   return toldBy(() => {
     // A container may see the /proc of its machine, where the number belongs to another process.
     if (readlinkSync('/proc/self') !== String(process.pid)) return null;
     const status = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // Field 22. The second field is the name in parentheses, which may contain spaces.
-    return status.slice(status.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+    // Fields 3, 20 and 22. The second field is the name in parentheses, which may contain spaces.
+    const fields = status.slice(status.lastIndexOf(')') + 2).split(' ');
+    // A zombie keeps its number until its parent asks for its exit code, which some first processes of containers never
+    // do. Other threads of it may still end a write.
+    return { start: fields[19]!, hasEnded: fields[0] === 'Z' && Number(fields[17]) <= 1 };
   });
 }
 
