@@ -126,7 +126,10 @@ export interface RunView extends RunSummary {
   readonly activity: { readonly what: string; readonly done: number; readonly total: number } | null;
   /** Estimated time to the end; null when it cannot be estimated. */
   readonly secondsLeft: number | null;
-  /** Of the last step; null before the first of this process. */
+  /**
+   * Training images: of the last step while the run trains, of the whole run once it is finished. Null in every other
+   * state, and before the first step of this process.
+   */
   readonly imagesPerSecond: number | null;
   /** Seconds of training and evaluation over all processes of the run. */
   readonly seconds: number;

@@ -12,10 +12,12 @@ interface ChartProps {
   readonly series: readonly Series[];
   /** Shown instead of a chart without points. */
   readonly empty: string;
+  /** How to read the chart, where its title does not say it. */
+  readonly note?: string | undefined;
 }
 
 /** Curves over a common x. They follow the width of their place and the colour scheme. */
-export function Chart({ title, xLabel, series, empty }: ChartProps) {
+export function Chart({ title, xLabel, series, empty, note }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   /** Whether only a part is shown, which new points must not change. */
@@ -60,6 +62,7 @@ export function Chart({ title, xLabel, series, empty }: ChartProps) {
       ) : (
         <div class="plot" role="img" aria-label={`${title} by ${xLabel}; last values: ${last}`} ref={place} />
       )}
+      {series.length > 0 && note !== undefined && <p class="quiet">{note}</p>}
     </section>
   );
 }

@@ -50,7 +50,17 @@ function Both({ left, right }: { readonly left: RunView; readonly right: RunView
       </section>
       <div class="columns">
         <PrecisionChart series={precision} />
-        <Chart title="Sum of losses" xLabel="step" series={losses} empty="No step is done yet." />
+        <Chart
+          title="Sum of losses"
+          xLabel="step"
+          series={losses}
+          empty="No step is done yet."
+          note={
+            left.method === right.method
+              ? undefined
+              : 'Each method has a loss of its own: compare how the lines fall, not their heights.'
+          }
+        />
       </div>
       <section class="card">
         <h2>Settings that differ</h2>
@@ -72,25 +82,36 @@ interface PairsProps {
 
 function Pairs({ left, right, rows }: PairsProps) {
   return (
-    <div class="scroll">
-      <table>
-        <thead>
-          <tr>
-            <td />
-            <th scope="col">{left.run}</th>
-            <th scope="col">{right.run}</th>
+    <table class="pairs">
+      <thead>
+        <tr>
+          <td />
+          <th scope="col">{left.run}</th>
+          <th scope="col">{right.run}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map(([name, first, second]) => (
+          <tr key={name}>
+            <th scope="row">{breakable(name)}</th>
+            <td>{first}</td>
+            <td>{second}</td>
           </tr>
-        </thead>
-        <tbody>
-          {rows.map(([name, first, second]) => (
-            <tr key={name}>
-              <th scope="row">{name}</th>
-              <td>{first}</td>
-              <td>{second}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** A path of settings, which breaks behind a dot where it does not fit. */
+function breakable(path: string) {
+  return path.split('.').map((part, at, { length }) =>
+    at < length - 1 ? (
+      <>
+        {part}.<wbr />
+      </>
+    ) : (
+      part
+    ),
   );
 }

@@ -1,5 +1,6 @@
 import type { CheckpointView, EventView, RunView } from '../live/view.js';
 import { wordsOfNumber, wordsOfPrecision, wordsOfSeconds } from '../live/words.js';
+import { Scroll } from './scroll.js';
 
 /** The last events, the newest first. */
 export function Events({ events }: { readonly events: readonly EventView[] }) {
@@ -71,7 +72,7 @@ export function Iterations({ view }: { readonly view: RunView }) {
   return (
     <details class="card">
       <summary>Iterations in numbers</summary>
-      <div class="scroll">
+      <Scroll label="Iterations in numbers">
         <table>
           <thead>
             <tr>
@@ -104,7 +105,7 @@ export function Iterations({ view }: { readonly view: RunView }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </details>
   );
 }

@@ -10,7 +10,8 @@ export interface Series {
   readonly y: readonly (number | null)[];
 }
 
-const colours = ['--line-1', '--line-2', '--line-3', '--line-4', '--line-5'];
+/** As many as the sum and the terms of the method that has most. */
+const colours = ['--line-1', '--line-2', '--line-3', '--line-4', '--line-5', '--line-6'];
 
 /**
  * The losses of a run by step, the sum first. Iterations that this coordinator did not train are one point each, at

@@ -14,7 +14,7 @@ const run = readTrainingRun('examples/quick.yaml');
 
 /** A coordinator's run whose sources a test changes. */
 class World {
-  state = { position: startPosition, history: [] as IterationRecord[], seconds: 12.4 };
+  state = { position: startPosition, history: [] as IterationRecord[], seconds: 12.4, images: 0 };
   nowMs = 50_000;
   waiting: Waiting | null = null;
   control: RunStatus['state'] | null = null;
@@ -137,6 +137,44 @@ test('steps and iterations become curves, with the precision of the evaluations'
   expect(view.iterationsDone.map(({ mAP }) => mAP)).toEqual([null, 0.25]);
   expect(view.settings['spec.bits']).toBe(24);
   expect(JSON.stringify(view)).not.toContain(run.spec.dataset.path);
+});
+
+test('the speed is that of the last step while the run trains, and that of the whole run when it is finished', () => {
+  const world = new World();
+  const speed = () => world.live.view().imagesPerSecond;
+  expect(speed()).toBeNull();
+  world.step(1);
+  expect(speed()).toBe(64);
+  for (const [state, expected] of [
+    ['pausing', 64],
+    ['paused', null],
+    ['running', 64],
+    ['stopping', 64],
+  ] as const) {
+    world.control = state;
+    expect(speed(), state).toBe(expected);
+  }
+  world.control = null;
+  world.waiting = { present: 0, needed: 1, since: new Date(0) };
+  expect(speed(), 'waiting').toBeNull();
+  world.waiting = null;
+  world.state.position = { ...startPosition, phase: 'evaluate' };
+  expect(speed(), 'evaluating').toBeNull();
+  Object.assign(world.state, { images: 1_240 });
+  world.happened({ type: 'run.finished', mAP: 0.5 } as RunEventBody);
+  expect(speed(), 'finished').toBe(100);
+});
+
+test('a checkpoint that replaces one of the same step is shown once, the last ten in all', () => {
+  const world = new World();
+  const written = (step: number) =>
+    world.live.take({ type: 'checkpoint.written', name: `step-${step}` } as CoordinatorEvent);
+  for (const step of [64, 128, 128]) written(step);
+  const names = () => world.live.view().checkpoints.map(({ name }) => name);
+  expect(names()).toEqual(['term-000001-step-0000000064', 'step-64', 'step-128']);
+  expect(world.live.view().checkpoints.at(-1)!.writtenMs).toBe(1_800_000_050_000);
+  for (let step = 129; step <= 137; step++) written(step);
+  expect(names()).toEqual(Array.from({ length: 10 }, (_, at) => `step-${128 + at}`));
 });
 
 test('the pace of each worker is that of the last seconds, in images', () => {

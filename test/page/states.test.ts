@@ -102,6 +102,11 @@ test.skipIf(browserMissing)(
     await page.getByRole('button', { name: 'Yes' }).press('Enter');
     await page.getByText('Done.').waitFor();
     expect(asked).toEqual([{ command: 'pause' }, { command: 'drain', worker: '0' }]);
+    await page.keyboard.press('Escape');
+    await page.getByText('Iterations in numbers').press('Enter');
+    await page.keyboard.press('Tab');
+    const table = page.getByRole('region', { name: 'Iterations in numbers' });
+    expect(await table.evaluate((place) => place.matches(':focus')), 'it can be scrolled').toBe(true);
     expect(faults).toEqual([]);
   },
 );
@@ -117,6 +122,30 @@ test.skipIf(browserMissing)(`two runs of a folder are compared${browserMissing}`
   expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
   expect(faults).toEqual([]);
 });
+
+test.skipIf(browserMissing)(
+  `runs of two methods are compared on a phone without cut words, and not by the height of their losses${browserMissing}`,
+  async () => {
+    const settings = {
+      'spec.method': 'exchnet',
+      'spec.schedule.iterations': 12,
+      'spec.exchnet.alignment': 1,
+    };
+    const other = runView({ run: 'cub50-of-another-method', method: 'exchnet', settings });
+    const { page } = await open(new FakePage([runView(), other], 'folder'), 390);
+    const note = page.getByText('Each method has a loss of its own');
+    await page.goto(`${page.url()}#/compare/cub-48bits/cub-48bits`);
+    await page.getByText('All settings that the result depends on are equal.').waitFor();
+    expect(await note.count()).toBe(0);
+    await page.goto(`${page.url().split('#')[0]}#/compare/cub-48bits/cub50-of-another-method`);
+    await note.waitFor();
+    const wide = await page
+      .locator('.pairs th, .pairs td')
+      .evaluateAll((cells) => cells.filter((cell) => cell.scrollWidth > cell.clientWidth + 1).length);
+    expect(wide).toBe(0);
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
+  },
+);
 
 test.skipIf(browserMissing)(
   `many runs keep the comparison within reach, and words whole${browserMissing}`,

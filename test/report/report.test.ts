@@ -7,11 +7,14 @@ import { interruptProcess } from '../../src/console/interrupt.js';
 import { makeReport, type ReportOptions } from '../../src/report/command.js';
 import { failure } from '../kit/failure.js';
 import { type SmallRun, smallRun } from '../kit/small-run.js';
+import { randomCodes } from '../retrieval/brute-force.js';
 import { makeRun } from './made-run.js';
 
 let small: SmallRun;
 let trained: string;
 let features: string;
+/** Of the codes of a small run. */
+const bits = 12;
 /** The report of the trained run. */
 let whole: string;
 const log = { info: () => {}, warn: () => {}, error: () => {} };
@@ -79,6 +82,28 @@ test('two runs share their charts, and a method on features says what it lacks',
   expect(page).toContain('The runs differ in these settings that decide the result:');
   expect(page.match(/<div class="query">/g)!.length).toBe(10);
   expect(page.match(/<ol class="ranked">/g)!.length).toBe(20);
+});
+
+test('a term is drawn for the methods that have it, and losses of different methods are not compared', async () => {
+  const dash = await makeRun(
+    small.runFile,
+    small.folder,
+    ['metadata.name=dash', 'spec.method=dash'],
+    (state) => {
+      state.history = state.history.map((record) => ({ ...record, losses: [3, 2, 0, 0] }));
+      state.codes.set(randomCodes(6, state.codes.length / bits, bits));
+    },
+  );
+  const page = await pageOf({ runDirectories: [trained, dash] });
+  const figureOf = (heading: string) =>
+    page.match(/<figure>.*?<\/figure>/gs)!.find((each) => each.includes(`<h3>${heading}</h3>`))!;
+  expect(figureOf('Loss: quantisation')).toContain('small from 2.00 to 2.00; dash from 2.00 to 2.00');
+  expect(figureOf('Loss: quantisation')).not.toContain('alone');
+  expect(figureOf('Loss: positive')).toContain('small from 1.00 to 1.00.');
+  expect(figureOf('Loss: positive')).toContain('The term is of small alone.');
+  const warning = 'Each method has a loss of its own';
+  expect(page).toContain(warning);
+  expect(whole).not.toContain(warning);
 });
 
 test('a dataset that has moved costs the pictures, and --data gives them back', async () => {

@@ -27,7 +27,7 @@ export interface LiveRunSources {
   readonly run: TrainingRun;
   readonly term: number;
   readonly stepsPerEpoch: number;
-  readonly state: Pick<RunState, 'position' | 'history' | 'seconds'>;
+  readonly state: Pick<RunState, 'position' | 'history' | 'seconds' | 'images'>;
   /** The checkpoint from which the run was resumed; null when it began anew. */
   readonly restoredFrom: { readonly name: string; readonly created: Date } | null;
   /** Must receive each event before this does. */
@@ -47,7 +47,7 @@ export interface LiveRunSources {
 export class LiveRun {
   private readonly losses: LossCurve;
   private readonly pace = new WorkerPace();
-  private readonly checkpoints: CheckpointView[] = [];
+  private checkpoints: readonly CheckpointView[] = [];
   private activity: RunView['activity'] = null;
   private isPreparing = false;
   private lastStep: { readonly images: number; readonly seconds: number } | null = null;
@@ -56,7 +56,7 @@ export class LiveRun {
     const { restoredFrom } = sources;
     this.losses = new LossCurve(lossTermsOf(sources.run.spec.method));
     if (restoredFrom) {
-      this.checkpoints.push({ name: restoredFrom.name, writtenMs: restoredFrom.created.getTime() });
+      this.checkpoints = [{ name: restoredFrom.name, writtenMs: restoredFrom.created.getTime() }];
     }
   }
 
@@ -85,10 +85,15 @@ export class LiveRun {
         this.activity = null;
         break;
       case 'checkpoint.written':
-        this.checkpoints.push({ name: event.name, writtenMs: clock.date().getTime() });
-        if (this.checkpoints.length > viewBounds.checkpoints) this.checkpoints.shift();
+        this.checkpointWritten({ name: event.name, writtenMs: clock.date().getTime() });
         break;
     }
+  }
+
+  /** A checkpoint replaces an earlier one of the same step, such as that before an evaluation. */
+  private checkpointWritten(written: CheckpointView): void {
+    const others = this.checkpoints.filter(({ name }) => name !== written.name);
+    this.checkpoints = [...others, written].slice(-viewBounds.checkpoints);
   }
 
   view(): RunView {
@@ -113,14 +118,14 @@ export class LiveRun {
       position: { epoch, step, globalStep, phase },
       activity: this.activity,
       secondsLeft: secondsLeft === null || isOver(now.state) ? null : Math.round(secondsLeft),
-      imagesPerSecond: this.lastStep && shortNumber(this.lastStep.images / this.lastStep.seconds),
+      imagesPerSecond: this.imagesPerSecond(now.state),
       seconds: Math.round(state.seconds),
       ...precisionOf(history),
       iterationsDone: iterationViews(history),
       losses: this.losses.view(),
       workers: this.workers(clock.nowMs(), clock.date().getTime()),
       events: eventViews(events),
-      checkpoints: [...this.checkpoints],
+      checkpoints: this.checkpoints,
       control: this.sources.control,
     };
   }
@@ -146,6 +151,13 @@ export class LiveRun {
     const isEvaluating = phase === 'evaluate' || (epochs > 0 && epoch >= epochs);
     if (isEvaluating) return { state: 'evaluating', reason: null };
     return { state: epochs === 0 ? 'preparing' : 'training', reason: null };
+  }
+
+  private imagesPerSecond(state: ViewState): number | null {
+    const { images, seconds } = this.sources.state;
+    if (state === 'finished') return images > 0 ? shortNumber(images / seconds) : null;
+    const trains = state === 'training' || state === 'pausing' || state === 'stopping';
+    return trains ? this.lastStep && shortNumber(this.lastStep.images / this.lastStep.seconds) : null;
   }
 
   private waitsFor(state: ViewState): string | null {

@@ -90,6 +90,6 @@ function correlation({ statistics, trained }: MeasuredRun, of: string): Markup {
       [...statistics.correlation],
       marks,
     ),
-    `Each field compares two bits: a blue one says that they are mostly equal, an orange one that they are mostly opposite, a faint one that they are independent. Independent bits carry more. Mean strength of two different bits: ${mean.toFixed(2)}.`,
+    `Each field compares two bits: a blue one says that they are mostly equal, an orange one that they are mostly opposite, a faint one that they are independent. Independent bits carry more. Mean absolute correlation of two different bits: ${mean.toFixed(2)}.`,
   );
 }

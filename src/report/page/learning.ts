@@ -28,7 +28,11 @@ export function learningSection(runs: readonly MeasuredRun[]): Section {
   if (learning.length > 0) {
     content.push(
       paragraph(
-        'A step is one update of the weights. Losses are means over the steps of an iteration; mAP is measured after it.',
+        `A step is one update of the weights. Losses are means over the steps of an iteration; mAP is measured after it.${
+          methodsOf(learning).size > 1
+            ? ' Each method has a loss of its own: compare how the lines fall, not their heights.'
+            : ''
+        }`,
       ),
       figures([
         precisionCurve(runs, learning),
@@ -37,6 +41,14 @@ export function learningSection(runs: readonly MeasuredRun[]): Section {
     );
   }
   return { id: 'learning', title: 'Learning curves', content };
+}
+
+function namesOf(runs: readonly MeasuredRun[]): string {
+  return runs.map(({ name }) => name).join(' and ');
+}
+
+function methodsOf(runs: readonly MeasuredRun[]): Set<string> {
+  return new Set(runs.map(({ trained }) => trained.spec.method));
 }
 
 /** Every term that the loss of one of the runs has. */
@@ -78,18 +90,19 @@ function precisionCurve(runs: readonly MeasuredRun[], learning: readonly Measure
 }
 
 function lossCurve(runs: readonly MeasuredRun[], learning: readonly MeasuredRun[], term: string): Markup[] {
-  const lines = learning.map((run) => ({
+  // A method without the term records zeros.
+  const having = learning.filter(({ content }) => content.iterations.some(({ losses }) => losses[term]));
+  if (having.length === 0) return [];
+  const lines = having.map((run) => ({
     style: runs.indexOf(run),
     marked: true,
     points: run.content.iterations.flatMap(({ iteration, losses }) =>
       losses[term] === undefined ? [] : [[iteration * stepsPerIteration(run), losses[term]] as const],
     ),
   }));
-  // A method without the term records zeros.
-  if (lines.every(({ points }) => points.every(([, loss]) => loss === 0))) return [];
   const ends = lines.map(
     ({ points }, index) =>
-      `${learning[index]!.name} from ${points[0]?.[1].toPrecision(3) ?? '–'} to ${points.at(-1)?.[1].toPrecision(3) ?? '–'}`,
+      `${having[index]!.name} from ${points[0]?.[1].toPrecision(3) ?? '–'} to ${points.at(-1)?.[1].toPrecision(3) ?? '–'}`,
   );
   return [
     figure(
@@ -100,8 +113,8 @@ function lossCurve(runs: readonly MeasuredRun[], learning: readonly MeasuredRun[
         { label: 'mean loss', domain: [0, highest(lines)] },
         lines,
       ),
-      `The term says ${meanings[term]}. Lower is better.`,
-      { legend: legend(runs, learning) },
+      `The term says ${meanings[term]}. Lower is better.${having.length < learning.length ? ` The term is of ${namesOf(having)} alone.` : ''}`,
+      { legend: legend(runs, having) },
     ),
   ];
 }
