@@ -18,6 +18,16 @@ export function writeChecksum(bytes: Buffer): Buffer {
   return bytes;
 }
 
+/** The field with the checksum of a message that is encoded without it, in pieces. */
+export function checksumOf(pieces: readonly Uint8Array[]): Buffer {
+  const field = Buffer.alloc(fieldBytes, tag);
+  field.writeUInt32LE(
+    pieces.reduce((checksum, piece) => crc32(piece, checksum), 0),
+    1,
+  );
+  return field;
+}
+
 /**
  * Checks the checksum of a received message. TLS and TCP protect the bytes on the wire. The checksum protects the rest
  * of the way between the two programs, for example a proxy or a faulty network card.

@@ -1,9 +1,16 @@
 import type { EventEmitter } from 'node:events';
-import type { ServerHttp2Session } from 'node:http2';
+import type { Http2Session, ServerHttp2Session } from 'node:http2';
 import type { Server } from '@grpc/grpc-js';
 
+/** Lets the other side send so many bytes ahead of their reader, on its streams together and on each of them. */
+export function widenWindows(session: Http2Session, bytes: number): void {
+  if (session.destroyed) return;
+  session.settings({ initialWindowSize: bytes });
+  session.setLocalWindowSize(bytes);
+}
+
 /**
- * The receive windows of a server's connections. gRPC takes its option for them in clients only: a server has HTTP/2's 64
+ * The receive windows of a gRPC server's connections. gRPC takes its option for them in clients only: a server has HTTP/2's 64
  * KiB, so that a peer sends at most as much in a round trip.
  */
 export class ReceiveWindows {
@@ -19,14 +26,12 @@ export class ReceiveWindows {
   }
 
   /**
-   * Lets a peer send so many bytes ahead of their reader, on its streams together and on each of them.
+   * As {@link widenWindows}.
    * @param peer ADDRESS:PORT, as gRPC names it; does nothing when it has disconnected
    */
   widen(peer: string, bytes: number): void {
     const session = this.sessions.get(peer);
-    if (!session || session.destroyed) return;
-    session.settings({ initialWindowSize: bytes });
-    session.setLocalWindowSize(bytes);
+    if (session) widenWindows(session, bytes);
   }
 
   private keep(session: ServerHttp2Session): void {

@@ -1,23 +1,23 @@
-import { createSecureContext } from 'node:tls';
-import type { ClientWritableStream } from '@grpc/grpc-js';
-import { ChannelCredentials, status } from '@grpc/grpc-js';
+import type { IncomingHttpHeaders } from 'node:http2';
+import { status } from '@grpc/grpc-js';
 import { type Clock, whileAwake } from '../../clock.js';
-import { oldestTls } from '../../transport/credentials.js';
-import type { PeeringClient } from '../../transport/generated/fcaenet/v1/Peering.js';
 import type { PeerMessage } from '../../transport/generated/fcaenet/v1/PeerMessage.js';
+import { grpcType, statusIn } from '../../transport/grpc-status.js';
+import { keepAlive } from '../../transport/keepalive.js';
 import { Outbox } from '../../transport/outbox.js';
-import { peeringClient } from '../../transport/peering.js';
+import { peeringPath, peerSilenceMs } from '../../transport/peering.js';
 import type { OutgoingPart } from '../exchange/output.js';
 import { messagesOf } from '../exchange/part-messages.js';
-import { isCertificate } from './certificate-hash.js';
+import { dial, type PeerConnection } from './dial.js';
 import { helloTo } from './hello.js';
 import type { Peer, PeerIdentity } from './identity.js';
+import { PeerStream } from './peer-stream.js';
 
 /** How long a link waits for its peer. */
 export interface LinkPatience {
   /** Time limit to connect, in milliseconds as of {@link whileAwake}. */
   readonly connectMs: number;
-  /** As of {@link peeringClient}; its own value where this is absent. */
+  /** As of {@link keepAlive}; {@link peerSilenceMs} where this is absent. */
   readonly silenceMs?: number;
 }
 
@@ -35,8 +35,7 @@ export interface PeerLinkListener {
 
 /** The way to a peer: a stream that stays open as long as both take part. */
 export class PeerLink {
-  private readonly client: PeeringClient;
-  private readonly stream: ClientWritableStream<PeerMessage>;
+  private readonly connection: PeerConnection;
   private readonly outbox: Outbox<PeerMessage>;
   private transfers = 0;
   private isOver = false;
@@ -46,30 +45,30 @@ export class PeerLink {
   constructor(
     peer: Peer,
     identity: PeerIdentity,
-    { connectMs, silenceMs }: LinkPatience,
+    { connectMs, silenceMs = peerSilenceMs }: LinkPatience,
     clock: Clock,
     private readonly listener: PeerLinkListener,
   ) {
-    this.client = peeringClient(
-      peer.address,
-      credentialsFor(peer, identity),
-      identity.tls !== null,
-      silenceMs,
-    );
     this.stopWaiting = whileAwake(clock, connectMs, () =>
       this.lose(`it does not answer at ${peer.address}`, false),
     );
-    this.client.waitForReady(Number.POSITIVE_INFINITY, (error) => {
-      if (error || this.isOver) return;
+    this.connection = dial(peer, identity, (reason) => this.lose(reason, false));
+    const { session } = this.connection;
+    session.once('remoteSettings', () => {
+      if (this.isOver) return;
       this.stopWaiting();
+      keepAlive(session, silenceMs, () => this.lose(`it has not answered for ${silenceMs} ms`, false));
       listener.onConnected();
     });
-    this.stream = this.client.send((error) =>
-      this.lose(error ? error.details : 'it ended the stream', error?.code === status.INVALID_ARGUMENT),
-    );
-    // The call's end says the same.
-    this.stream.on('error', () => {});
-    this.outbox = new Outbox(this.stream);
+    session.once('close', () => this.lose('it ended the connection', false));
+    const stream = session.request({
+      ...{ ':method': 'POST', ':path': peeringPath },
+      ...{ 'content-type': grpcType, te: 'trailers' },
+    });
+    stream.once('response', (headers) => this.end(headers));
+    stream.on('error', ({ message }) => this.lose(message, false));
+    stream.once('close', () => this.lose('it ended the stream', false));
+    this.outbox = new Outbox(new PeerStream(stream, identity.tls !== null));
     void this.outbox.send(helloTo(peer, identity));
   }
 
@@ -83,8 +82,7 @@ export class PeerLink {
     this.isOver = true;
     this.stopWaiting();
     this.outbox.close();
-    this.stream.cancel();
-    this.client.close();
+    this.connection.destroy();
   }
 
   private *counted(messages: Iterable<PeerMessage>): Generator<PeerMessage> {
@@ -94,26 +92,15 @@ export class PeerLink {
     }
   }
 
+  /** The peer answers nothing but that it has ended the stream, and why. */
+  private end(headers: IncomingHttpHeaders): void {
+    const { code, message } = statusIn(headers);
+    this.lose(message, code === status.INVALID_ARGUMENT);
+  }
+
   private lose(reason: string, isRefused: boolean): void {
     if (this.isOver) return;
     this.close();
     this.listener.onLost(reason, isRefused);
   }
-}
-
-/** The certificate must be the peer's, whatever host it names. */
-function credentialsFor(peer: Peer, { tls }: PeerIdentity): ChannelCredentials {
-  if (tls === null) return ChannelCredentials.createInsecure();
-  const context = createSecureContext({
-    cert: tls.certificate,
-    key: tls.key,
-    ca: tls.authority,
-    minVersion: oldestTls,
-  });
-  return ChannelCredentials.createFromSecureContext(context, {
-    checkServerIdentity: (_, { raw }) =>
-      isCertificate(raw, peer.certificateSha256)
-        ? undefined
-        : new Error('it has another certificate, expected the one with which it has joined the run'),
-  });
 }

@@ -1,25 +1,35 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server as TcpServer } from 'node:net';
-import * as grpc from '@grpc/grpc-js';
-import { TransportError } from '../../transport/error.js';
-import type { PeerMessage__Output } from '../../transport/generated/fcaenet/v1/PeerMessage.js';
-import type { PeerReceipt } from '../../transport/generated/fcaenet/v1/PeerReceipt.js';
 import {
-  damageOfPeer,
-  peerChannelOptions,
-  peeringService,
-  peerReceiveWindow,
-} from '../../transport/peering.js';
-import { ReceiveWindows } from '../../transport/receive-windows.js';
+  createSecureServer,
+  createServer,
+  type Http2SecureServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { status } from '@grpc/grpc-js';
+import { oldestTls } from '../../transport/credentials.js';
+import { TransportError } from '../../transport/error.js';
+import { FrameReader, takeFrames } from '../../transport/frames.js';
+import type { PeerMessage__Output } from '../../transport/generated/fcaenet/v1/PeerMessage.js';
+import { type GrpcStatus, headersOfStatus } from '../../transport/grpc-status.js';
+import { keepAlive } from '../../transport/keepalive.js';
+import { decodeFrame, peeringPath, peerReceiveWindow, peerSilenceMs } from '../../transport/peering.js';
+import { widenWindows } from '../../transport/receive-windows.js';
 import { checkHello, checkSender } from './hello.js';
 import type { Peer, PeerIdentity } from './identity.js';
-
-type PeerStream = grpc.ServerReadableStream<PeerMessage__Output, PeerReceipt>;
 
 /** A peer has one stream. HTTP/2 itself refuses more than these on a connection. */
 const mostStreams = 2;
 /** Connections of all peers together. */
 const mostConnections = 1_024;
+/** Bytes of one message. */
+const mostBytes = 4 << 20;
+/** Bytes of the first message of a stream, the hello. */
+const mostHelloBytes = 64 << 10;
 /** A connection without a stream is closed after this time. */
 const idleMs = 60_000;
 
@@ -54,57 +64,26 @@ interface Stranger {
 
 /** Where other workers of the run connect to this one. */
 export class PeerServer {
-  private readonly server = new grpc.Server({
-    ...peerChannelOptions,
-    'grpc.max_concurrent_streams': mostStreams,
-    'grpc.max_connection_idle_ms': idleMs,
-  });
   private peers: ReadonlyMap<number, Peer> = new Map();
   private readonly connected = new Set<number>();
   private readonly strangers = new Set<Stranger>();
-  private readonly windows: ReceiveWindows;
+  private readonly sessions = new Set<ServerHttp2Session>();
 
   private constructor(
     private readonly options: PeerServerOptions,
-    private readonly listener: TcpServer,
+    private readonly server: Http2Server | Http2SecureServer,
   ) {
-    const { tls } = options.identity;
-    const connections = this.server.createConnectionInjector(
-      tls === null
-        ? grpc.ServerCredentials.createInsecure()
-        : grpc.ServerCredentials.createSsl(
-            tls.authority,
-            [{ cert_chain: tls.certificate, private_key: tls.key }],
-            true,
-          ),
-    );
-    this.windows = new ReceiveWindows(this.server);
-    listener.maxConnections = mostConnections;
-    listener.on('connection', (socket) => {
-      socket.setNoDelay(true);
-      connections.injectConnection(socket);
-    });
-    this.server.addService(peeringService(tls !== null), {
-      Send: (stream: PeerStream, answer: grpc.sendUnaryData<PeerReceipt>) => {
-        this.serve(stream).then(
-          () => answer(null, {}),
-          (error) => {
-            if (stream.cancelled) return;
-            const reason = error instanceof Error ? error.message : String(error);
-            options.onRefused(reason);
-            answer({ code: grpc.status.INVALID_ARGUMENT, details: reason });
-          },
-        );
-      },
-    });
+    server.maxConnections = mostConnections;
+    server.on('session', (session) => this.keep(session));
+    server.on('stream', (stream, headers) => this.answer(stream, headers));
   }
 
   /** @throws TransportError TRANSPORT_CANNOT_LISTEN */
   static async listen(options: PeerServerOptions): Promise<PeerServer> {
-    const { host, port } = options;
-    const listener = createServer();
-    const listening = once(listener, 'listening');
-    listener.listen({ ...(host !== null && { host }), port });
+    const { host, port, identity } = options;
+    const server = serverFor(identity, options.limits);
+    const listening = once(server, 'listening');
+    server.listen({ ...(host !== null && { host }), port });
     try {
       await listening;
     } catch (cause) {
@@ -115,11 +94,11 @@ export class PeerServer {
         { cause },
       );
     }
-    return new PeerServer(options, listener);
+    return new PeerServer(options, server);
   }
 
   get port(): number {
-    return (this.listener.address() as AddressInfo).port;
+    return (this.server.address() as AddressInfo).port;
   }
 
   setPeers(peers: ReadonlyMap<number, Peer>): void {
@@ -132,38 +111,81 @@ export class PeerServer {
 
   close(): void {
     for (const { settle } of this.strangers) settle(null);
-    this.listener.close();
-    this.server.forceShutdown();
+    this.server.close();
+    for (const session of this.sessions) session.destroy();
   }
 
-  private async serve(stream: PeerStream): Promise<void> {
-    const { identity, limits, receiver } = this.options;
-    let member: number | null = null;
-    const late = setTimeout(
-      () => stream.destroy(refusal(`a peer said nothing for ${limits.helloMs} ms, expected its hello`)),
-      limits.helloMs,
+  /** Ends a connection that has no stream for a while, or whose peer is silent. */
+  private keep(session: ServerHttp2Session): void {
+    this.sessions.add(session);
+    const end = () => session.destroy();
+    let streams = 0;
+    let idle = setTimeout(end, idleMs);
+    session.on('stream', (stream) => {
+      streams++;
+      clearTimeout(idle);
+      stream.once('close', () => {
+        if (--streams === 0 && !session.destroyed) idle = setTimeout(end, idleMs);
+      });
+    });
+    session.once('close', () => {
+      clearTimeout(idle);
+      this.sessions.delete(session);
+    });
+    // What closes a connection is no fault of this worker.
+    session.on('error', () => {});
+    keepAlive(session, peerSilenceMs, end);
+  }
+
+  private answer(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    stream.on('error', () => {});
+    if (headers[':path'] !== peeringPath) {
+      end(stream, {
+        code: status.UNIMPLEMENTED,
+        message: `a worker has no ${headers[':path']}, expected ${peeringPath}`,
+      });
+      return;
+    }
+    this.serve(stream).then(
+      () => end(stream, { code: status.OK, message: '' }),
+      (error) => {
+        if (stream.closed) return;
+        const message = error instanceof Error ? error.message : String(error);
+        this.options.onRefused(message);
+        end(stream, { code: status.INVALID_ARGUMENT, message });
+      },
     );
+  }
+
+  private async serve(stream: ServerHttp2Stream): Promise<void> {
+    const { identity, limits, receiver } = this.options;
+    const isProtected = identity.tls !== null;
+    const frames = new FrameReader(mostHelloBytes);
+    let member: number | null = null;
+    let late: NodeJS.Timeout | undefined;
+    const isLate = new Promise<never>((_, reject) => {
+      const sentence = `a peer said nothing for ${limits.helloMs} ms, expected its hello`;
+      late = setTimeout(() => reject(refusal(sentence)), limits.helloMs);
+    });
     let accept: ((message: PeerMessage__Output) => Promise<void>) | null = null;
-    try {
-      for await (const message of stream as AsyncIterable<PeerMessage__Output>) {
-        const damage = damageOfPeer(message);
-        if (damage) throw damage;
-        if (accept) {
-          await accept(message);
-          continue;
-        }
-        clearTimeout(late);
-        const hello = checkHello(message.hello, identity);
-        if (this.connected.has(hello.member)) {
-          throw refusal(`member ${hello.member} has opened a second stream, but a peer needs only one`);
-        }
-        this.connected.add(hello.member);
-        member = hello.member;
-        const peer = this.peers.get(member) ?? (await this.introduced(member));
-        checkSender(peer, stream.getAuthContext().sslPeerCertificate?.raw, identity);
-        accept = receiver(member);
-        this.windows.widen(stream.getPeer(), peerReceiveWindow);
+    const take = async (bytes: Buffer) => {
+      const message = decodeFrame(bytes, isProtected);
+      if (accept) return accept(message);
+      clearTimeout(late);
+      const hello = checkHello(message.hello, identity);
+      if (this.connected.has(hello.member)) {
+        throw refusal(`member ${hello.member} has opened a second stream, but a peer needs only one`);
       }
+      this.connected.add(hello.member);
+      member = hello.member;
+      const peer = this.peers.get(member) ?? (await this.introduced(member));
+      checkSender(peer, certificateOf(stream), identity);
+      accept = receiver(member);
+      frames.most = mostBytes;
+      if (stream.session) widenWindows(stream.session, peerReceiveWindow);
+    };
+    try {
+      await Promise.race([takeFrames(stream, frames, take), isLate]);
     } finally {
       clearTimeout(late);
       if (member !== null) this.connected.delete(member);
@@ -185,6 +207,28 @@ export class PeerServer {
     if (peer) return peer;
     throw refusal(`a peer calls itself member ${member}, but the coordinator has named no such member`);
   }
+}
+
+function serverFor({ tls }: PeerIdentity, { helloMs }: PeerLimits): Http2Server | Http2SecureServer {
+  const settings = { settings: { maxConcurrentStreams: mostStreams } };
+  if (tls === null) return createServer(settings);
+  return createSecureServer({
+    ...settings,
+    ...{ cert: tls.certificate, key: tls.key, ca: tls.authority, minVersion: oldestTls },
+    ...{ requestCert: true, rejectUnauthorized: true, handshakeTimeout: helloMs },
+  });
+}
+
+/** Undefined in plain text, and when the connection is gone. */
+function certificateOf({ session }: ServerHttp2Stream): Uint8Array | undefined {
+  return (session?.socket as Partial<TLSSocket> | undefined)?.getPeerCertificate?.().raw;
+}
+
+/** Answers a stream with its end. */
+function end(stream: ServerHttp2Stream, how: GrpcStatus): void {
+  if (stream.destroyed || stream.closed) return;
+  stream.respond(headersOfStatus(how), { endStream: true });
+  stream.close();
 }
 
 function refusal(sentence: string): TransportError {
