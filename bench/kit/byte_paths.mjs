@@ -8,6 +8,7 @@ import * as net from 'node:net';
 import * as nodeTls from 'node:tls';
 import * as grpc from '@grpc/grpc-js';
 import { systemClock } from '../../dist/clock.js';
+import { copyBytes } from '../../dist/transport/bytes.js';
 import { peerReceiveWindow } from '../../dist/transport/peering.js';
 import { ReceiveWindows } from '../../dist/transport/receive-windows.js';
 import { TransferMemory } from '../../dist/transport/transfer-memory.js';
@@ -48,7 +49,7 @@ class Assembly {
   /** @returns bytes that were taken */
   add(piece) {
     const part = piece.subarray(0, this.bytes.byteLength - this.received);
-    this.bytes.set(part, this.received);
+    copyBytes(part, this.bytes, this.received);
     this.received += part.byteLength;
     if (this.received === this.bytes.byteLength) {
       this.received = 0;

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../clock.js';
+import { copyBytes } from './bytes.js';
 import { TransportError } from './error.js';
 import type { Chunk, Chunk__Output } from './generated/fcaenet/v1/Chunk.js';
 import type { Transfer__Output } from './generated/fcaenet/v1/Transfer.js';
@@ -135,7 +136,7 @@ export class TransferReceiver {
         `a chunk covers bytes ${chunk.offset} to ${chunk.offset + chunk.data.byteLength} of transfer ${chunk.transfer}, expected byte ${open.received} of ${open.bytes.byteLength} next`,
       );
     }
-    open.bytes.set(chunk.data, open.received);
+    copyBytes(chunk.data, open.bytes, open.received);
     open.received += chunk.data.byteLength;
     this.movedAtMs = this.clock.nowMs();
     if (open.received === open.bytes.byteLength) {

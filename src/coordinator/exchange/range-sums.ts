@@ -1,4 +1,4 @@
-import { bytesOf } from '../../transport/bytes.js';
+import { bytesOf, copyBytes } from '../../transport/bytes.js';
 import type { WireVector } from '../../transport/wire-vector.js';
 import type { Member } from '../dispatch/member.js';
 import type { OutgoingWeights } from '../dispatch/outgoing-weights.js';
@@ -113,7 +113,7 @@ export class RangeSums {
   take(member: Member, sum: RangeSum, bytes: Uint8Array): void {
     const { update, weights } = this.step;
     const values = this.valuesOf(sum);
-    if (bytes.buffer !== values.buffer) bytesOf(values).set(bytes);
+    if (bytes.buffer !== values.buffer) copyBytes(bytes, bytesOf(values));
     if (!this.gradients.includes(sum)) {
       this.takeMoments(member, sum);
       return;

@@ -1,5 +1,5 @@
 import type { WirePrecision } from '../../run/training-run.js';
-import { bytesOf } from '../../transport/bytes.js';
+import { bytesOf, copyBytes } from '../../transport/bytes.js';
 import { type WireVector, wireBytes, wireVector } from '../../transport/wire-vector.js';
 import type { ElementRange } from './ranges.js';
 
@@ -16,5 +16,5 @@ export function elementsOf(bytes: Uint8Array, precision: WirePrecision): WireVec
 
 /** Puts the wire form of a part of a vector where it belongs. */
 export function readElements(vector: WireVector, { start, end }: ElementRange, bytes: Uint8Array): void {
-  bytesOf(vector.subarray(start, end)).set(bytes);
+  copyBytes(bytes, bytesOf(vector.subarray(start, end)));
 }

@@ -1,5 +1,5 @@
 import { nodeKey, type ReductionTree, type TreeNode } from '../../reduction/tree.js';
-import { bytesOf } from '../../transport/bytes.js';
+import { bytesOf, copyBytes } from '../../transport/bytes.js';
 import type { TransferMemory } from '../../transport/transfer-memory.js';
 import { formatOf, type WireVector } from '../../transport/wire-vector.js';
 import { elementsOf } from './elements.js';
@@ -27,7 +27,7 @@ export function sumOfNodes(
 ): WireVector {
   const copy = (values: WireVector): WireVector => {
     const bytes = memory.take(values.byteLength);
-    bytes.set(bytesOf(values));
+    copyBytes(bytesOf(values), bytes);
     return elementsOf(bytes, formatOf(values));
   };
   const sum = (node: TreeNode): Partial | null => {

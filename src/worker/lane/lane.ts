@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { TreeNode } from '../../reduction/tree.js';
-import { byteLengthOf, bytesOf } from '../../transport/bytes.js';
+import { byteLengthOf, bytesOf, copyBytes } from '../../transport/bytes.js';
 import type { Position__Output } from '../../transport/generated/fcaenet/v1/Position.js';
 import type { WeightsRange__Output } from '../../transport/generated/fcaenet/v1/WeightsRange.js';
 import type { Traffic } from '../../transport/service.js';
@@ -98,7 +98,7 @@ export class Lane {
     const bytes = this.memory.take(byteLengthOf(parts.map(bytesOf)));
     let end = 0;
     for (const part of parts) {
-      bytes.set(bytesOf(part), end);
+      copyBytes(bytesOf(part), bytes, end);
       end += part.byteLength;
     }
     const id = ++this.lastHeld;
