@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
+import type { OutgoingHttpHeaders } from 'node:http2';
 import { status } from '@grpc/grpc-js';
 
 /** The media type of gRPC's streams (`content-type`). */
@@ -19,7 +19,7 @@ export function headersOfStatus({ code, message }: GrpcStatus): OutgoingHttpHead
 }
 
 /** The inverse of {@link headersOfStatus}, with {@link status.UNKNOWN} where headers have no status of gRPC. */
-export function statusIn(headers: IncomingHttpHeaders): GrpcStatus {
+export function statusIn(headers: { readonly [name: string]: unknown }): GrpcStatus {
   const code = Number(headers['grpc-status'] ?? status.UNKNOWN);
   const message = String(headers['grpc-message'] ?? `it answers with HTTP status ${headers[':status']}`);
   try {

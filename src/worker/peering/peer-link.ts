@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http2';
 import { status } from '@grpc/grpc-js';
 import { type Clock, whileAwake } from '../../clock.js';
 import type { PeerMessage } from '../../transport/generated/fcaenet/v1/PeerMessage.js';
@@ -65,7 +64,11 @@ export class PeerLink {
       ...{ ':method': 'POST', ':path': peeringPath },
       ...{ 'content-type': grpcType, te: 'trailers' },
     });
-    stream.once('response', (headers) => this.end(headers));
+    // The peer answers nothing but that it has ended the stream, and why.
+    stream.once('response', (headers) => {
+      const { code, message } = statusIn(headers);
+      this.lose(message, code === status.INVALID_ARGUMENT);
+    });
     stream.on('error', ({ message }) => this.lose(message, false));
     stream.once('close', () => this.lose('it ended the stream', false));
     this.outbox = new Outbox(new PeerStream(stream, identity.tls !== null));
@@ -90,12 +93,6 @@ export class PeerLink {
       if (message.chunk) this.listener.onSent(message.chunk.data!.length);
       yield message;
     }
-  }
-
-  /** The peer answers nothing but that it has ended the stream, and why. */
-  private end(headers: IncomingHttpHeaders): void {
-    const { code, message } = statusIn(headers);
-    this.lose(message, code === status.INVALID_ARGUMENT);
   }
 
   private lose(reason: string, isRefused: boolean): void {

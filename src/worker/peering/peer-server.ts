@@ -30,18 +30,17 @@ const mostConnections = 1_024;
 const mostBytes = 4 << 20;
 /** Bytes of the first message of a stream, the hello. */
 const mostHelloBytes = 64 << 10;
-/** A connection without a stream is closed after this time. */
-const idleMs = 60_000;
-
 /** Time limits of {@link PeerServer}, in milliseconds. */
 export interface PeerLimits {
   /** Until the hello. */
   readonly helloMs: number;
   /** Until the coordinator names the sender of a hello: this worker may read the message only after a microbatch. */
   readonly unknownMs: number;
+  /** Until a connection without a stream is closed. */
+  readonly idleMs: number;
 }
 
-export const peerLimits: PeerLimits = { helloMs: 10_000, unknownMs: 60_000 };
+export const peerLimits: PeerLimits = { helloMs: 10_000, unknownMs: 60_000, idleMs: 60_000 };
 
 export interface PeerServerOptions {
   readonly identity: PeerIdentity;
@@ -117,6 +116,7 @@ export class PeerServer {
 
   /** Ends a connection that has no stream for a while, or whose peer is silent. */
   private keep(session: ServerHttp2Session): void {
+    const { idleMs } = this.options.limits;
     this.sessions.add(session);
     const end = () => session.destroy();
     let streams = 0;

@@ -1,7 +1,10 @@
 import * as grpc from '@grpc/grpc-js';
 import { emptyChecksum, writeChecksum } from '../../../src/transport/checksum.js';
 import { definition } from '../../../src/transport/definition.js';
-import type { PeeringClient, PeeringDefinition } from '../../../src/transport/generated/fcaenet/v1/Peering.js';
+import type {
+  PeeringClient,
+  PeeringDefinition,
+} from '../../../src/transport/generated/fcaenet/v1/Peering.js';
 
 /** What gRPC itself makes of the service between workers, in plain text. */
 export function grpcClient(address: string): PeeringClient {

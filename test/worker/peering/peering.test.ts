@@ -1,22 +1,16 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect } from 'node:http2';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ClientWritableStream } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ReductionTree } from '../../../src/reduction/tree.js';
 import { bytesOf } from '../../../src/transport/bytes.js';
 import { makeCertificates, tlsFilesIn } from '../../../src/transport/certificates.js';
-import type { PeerMessage } from '../../../src/transport/generated/fcaenet/v1/PeerMessage.js';
-import { encodeFrame, peeringPath, peerReceiveWindow } from '../../../src/transport/peering.js';
-import { protocolVersion } from '../../../src/transport/service.js';
 import { readTlsFiles, type TlsMaterial } from '../../../src/transport/tls-files.js';
 import type { Peer } from '../../../src/worker/peering/identity.js';
 import type { PeerPatience } from '../../../src/worker/peering/peer-links.js';
 import { TcpProxy } from '../../kit/tcp-proxy.js';
 import { cut, position, reduceOf } from '../exchange/group.js';
-import { grpcClient } from './grpc-client.js';
 import { ExchangeWorker, type ExchangeWorkerOptions, shape, until } from './worker.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'fcaenet-peering-'));
@@ -300,61 +294,6 @@ describe('a connection', () => {
     expect(workers[0]!.unreachable).toMatchObject([
       { member: 2, reason: expect.stringContaining('checksum') },
     ]);
-  });
-});
-
-describe('a stream', () => {
-  /** What a receiver answers to someone who knows its key and says this. */
-  async function answerTo(say: (stream: ClientWritableStream<PeerMessage>, hello: PeerMessage) => void) {
-    const limits = { helloMs: 200, unknownMs: 200 };
-    const { peering, key, peer } = await open({ member: 2, tls: null, limits });
-    peering.setPeers([{ ...peer, member: 1, address: '127.0.0.1:1' }, peer]);
-    const client = grpcClient(peer.address);
-    const hello = { hello: { protocolVersion, run: 'birds', term: 1, member: 1, key } };
-    const answer = new Promise<string>((resolve) => {
-      say(
-        client.send((error) => resolve(error?.details ?? 'fine')),
-        hello,
-      );
-    });
-    return answer.finally(() => client.close());
-  }
-
-  test('that says nothing ends', async () => {
-    expect(await answerTo(() => {})).toBe('a peer said nothing for 200 ms, expected its hello');
-  });
-
-  test('that begins with another message ends', async () => {
-    const answer = await answerTo((stream) => stream.write({ chunk: { transfer: 1, offset: 0 } }));
-    expect(answer).toBe('a peer sent another message before its hello');
-  });
-
-  test('of another protocol version ends', async () => {
-    const answer = await answerTo((stream, { hello }) =>
-      stream.write({ hello: { ...hello, protocolVersion: 4 } }),
-    );
-    expect(answer).toBe(`a peer speaks protocol version 4, expected ${protocolVersion}`);
-  });
-
-  test('with a message that contradicts the run ends, and the worker does not', async () => {
-    const answer = await answerTo((stream, hello) => {
-      stream.write(hello);
-      stream.write({ weightsRange: { version: 1, range: { start: 5, end: 4 } } });
-    });
-    expect(answer).toBe(`a range of weights names elements 5 to 4, expected a part of ${shape.weightCount}`);
-    expect(workers[0]!.refusals).toEqual([answer]);
-  });
-
-  test('beside another of the same member ends', async () => {
-    const { peering, key, peer } = await open({ member: 2, tls: null });
-    peering.setPeers([{ ...peer, member: 1, address: '127.0.0.1:1' }, peer]);
-    const client = grpcClient(peer.address);
-    const hello = { hello: { protocolVersion, run: 'birds', term: 1, member: 1, key } };
-    const answer = new Promise<string | undefined>((resolve) => {
-      for (let opened = 0; opened < 2; opened++) client.send((error) => resolve(error?.details)).write(hello);
-    });
-    expect(await answer).toBe('member 1 has opened a second stream, but a peer needs only one');
-    client.close();
   });
 });
 

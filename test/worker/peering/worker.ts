@@ -4,7 +4,7 @@ import type { RangeSum } from '../../../src/worker/exchange/output.js';
 import type { ElementRange } from '../../../src/worker/exchange/ranges.js';
 import type { Peer } from '../../../src/worker/peering/identity.js';
 import type { PeerPatience } from '../../../src/worker/peering/peer-links.js';
-import type { PeerLimits } from '../../../src/worker/peering/peer-server.js';
+import { type PeerLimits, peerLimits } from '../../../src/worker/peering/peer-server.js';
 import { Peering } from '../../../src/worker/peering/peering.js';
 
 export const shape = {
@@ -19,7 +19,7 @@ export interface ExchangeWorkerOptions {
   readonly member: number;
   readonly tls: TlsMaterial | null;
   readonly term?: number;
-  readonly limits?: PeerLimits;
+  readonly limits?: Partial<PeerLimits>;
   readonly patience?: Partial<PeerPatience>;
 }
 
@@ -57,7 +57,7 @@ export class ExchangeWorker {
         shape,
         host: '127.0.0.1',
         port: 0,
-        ...(limits && { limits }),
+        limits: { ...peerLimits, ...limits },
         ...(patience && { patience }),
       },
       {
