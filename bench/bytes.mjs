@@ -4,6 +4,7 @@
 // usage: npm run bench:bytes [-- --ways workers,grpc,http2,socket --kib 512 --megabytes 400 --rounds 5]
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { makeCertificates, tlsFilesIn } from '../dist/transport/certificates.js';
@@ -32,16 +33,27 @@ function settingsOf(args) {
   };
 }
 
+const running = new Set();
+process.once('exit', () => {
+  for (const end of running) end.kill('SIGKILL');
+});
+
+/** The environment in which `fcaenet` starts Node: the first line of the program. */
+function environment() {
+  const [firstLine] = readFileSync(join(import.meta.dirname, '..', 'dist', 'cli.js'), 'utf8').split('\n');
+  const settings = [...firstLine.matchAll(/(\w+)=(\d+)/g)].map(([, name, value]) => [name, value]);
+  return { ...process.env, ...Object.fromEntries(settings) };
+}
+
 /** Two processes, one on each end of a way. */
 async function open(way, rangeBytes, files) {
   const start = async (role, port) => {
-    const end = fork(join(import.meta.dirname, 'bytes_end.mjs'), [
-      JSON.stringify({ way, role, rangeBytes, files, port }),
-    ]);
+    const settings = JSON.stringify({ way, role, rangeBytes, files, port });
+    const end = fork(join(import.meta.dirname, 'bytes_end.mjs'), [settings], { env: environment() });
     end.once('exit', (code) => {
       if (code !== null) throw new Error(`the ${role} of ${way} ended with exit code ${code}.`);
     });
-    process.once('exit', () => end.kill('SIGKILL'));
+    running.add(end);
     return { end, said: (await once(end, 'message'))[0] };
   };
   const receiver = await start('receiver', null);

@@ -20,7 +20,8 @@ export class PeerStream {
     this.stream.cork();
     for (const piece of pieces) this.stream.write(piece);
     const isDrained = this.stream.write(last, taken);
-    this.stream.uncork();
+    // A range's announcement and its bytes leave together.
+    process.nextTick(() => this.stream.uncork());
     return isDrained;
   }
 
