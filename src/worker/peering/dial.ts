@@ -28,7 +28,7 @@ export function dial(peer: Peer, { tls }: PeerIdentity, onFailed: (reason: strin
       ? socket
       : connectTls({
           ...{ socket, cert: tls.certificate, key: tls.key, ca: tls.authority, minVersion: oldestTls },
-          ALPNProtocols: ['h2'],
+          ...{ rejectUnauthorized: true, ALPNProtocols: ['h2'] },
           checkServerIdentity: (_, { raw }) =>
             isCertificate(raw, peer.certificateSha256)
               ? undefined
