@@ -5,6 +5,7 @@ import type { ProgressTask } from '../console/progress.js';
 import { disk } from '../disk/disk.js';
 import { type EngineChoiceOptions, openEncoder } from '../inference/open-encoder.js';
 import { type CheckpointChoice, readTrainedRun, type TrainedRun } from '../inference/trained-run.js';
+import { whileHeld } from '../run/held-path.js';
 import { isThere } from '../run/presence.js';
 import { bytesOf } from '../transport/bytes.js';
 import type { CodeFormat } from './code-format.js';
@@ -34,16 +35,34 @@ export interface EncodedPictures {
 /**
  * Writes the codes of pictures that a run has not seen. Interrupted work goes on where it was, and the files get the
  * same bytes.
- * @throws EncodingError; InferenceError; DatasetError for a picture that cannot be read
+ * @throws EncodingError; InferenceError; DatasetError for a picture that cannot be read; RunFileError RUN_LOCKED while another
+ * process encodes to the same file
  */
 export async function encodeRun(options: EncodeRunOptions, console: Console): Promise<EncodedPictures> {
-  const { output, format } = options;
+  const { output } = options;
   if (isThere(output)) {
     throw new EncodingError(
       'ENCODING_OUTPUT_EXISTS',
       `${output} exists already; remove it, or choose another file with --output`,
     );
   }
+  return whileHeld(output, unwritable, () => encodeTo(output, options, console));
+}
+
+function unwritable(sentence: string, cause: unknown): EncodingError {
+  return new EncodingError(
+    'ENCODING_OUTPUT_UNUSABLE',
+    `${sentence}, expected a folder that exists and can be written to`,
+    { cause },
+  );
+}
+
+async function encodeTo(
+  output: string,
+  options: EncodeRunOptions,
+  console: Console,
+): Promise<EncodedPictures> {
+  const { format } = options;
   const journal = `${output}.partial`;
   const stop = new AbortController();
   const restoreSignals = onInterrupt(() => stop.abort());

@@ -173,6 +173,11 @@ test('encode alone goes on after a picture that cannot be read, and a finished f
   await expect(ask()).rejects.toEqual(
     failure('DATASET_IMAGE_DAMAGED', /^the image \S*broken\/165\.jpg \(10 bytes\) cannot be decoded \(/),
   );
+  const first = ask();
+  await expect(ask()).rejects.toEqual(
+    failure('RUN_LOCKED', new RegExp(`broken\\.csv is in use by process ${process.pid} on `)),
+  );
+  await expect(first).rejects.toEqual(failure('DATASET_IMAGE_DAMAGED', '165.jpg'));
   const interrupted = ask();
   interruptProcess('SIGTERM');
   await expect(interrupted).rejects.toEqual(
