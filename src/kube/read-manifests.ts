@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
 import { readInputFile, whyUnread } from '../disk/input-file.js';
+import { quote } from '../errors.js';
+import { repeatedName } from '../run/repeated-name.js';
 import { KubeError } from './error.js';
 import { type Manifest, manifestSchema } from './manifest.js';
 
@@ -17,13 +19,14 @@ export function readManifests(source: string): Manifest[] {
 
 /** The documents of a YAML text; `source` is named in errors. */
 export function parseManifests(text: string, source: string): Manifest[] {
-  const documents = parseAllDocuments(text, { logLevel: 'error' });
-  const problem = documents.flatMap(({ errors }) => errors)[0];
-  if (problem) {
-    const reason = problem.message.split('\n')[0]!.replace(/[.:]$/, '');
-    throw new KubeError('KUBE_MANIFESTS_INVALID', `${source} is not valid YAML: ${reason}`, {
-      cause: problem,
-    });
+  const documents = parseAllDocuments(text, { logLevel: 'error', uniqueKeys: false });
+  const fail = (reason: string, cause?: unknown) =>
+    new KubeError('KUBE_MANIFESTS_INVALID', `${source} is not valid YAML: ${reason}`, { cause });
+  for (const document of documents) {
+    const problem = document.errors[0];
+    if (problem) throw fail(problem.message.split('\n')[0]!.replace(/[.:]$/, ''), problem);
+    const repeated = repeatedName(document);
+    if (repeated !== null) throw fail(`a mapping has the name ${quote(String(repeated.name))} twice`);
   }
   return documents
     .map((document) => document.toJS() as unknown)

@@ -186,6 +186,12 @@ test.each([
   ],
   ['no YAML', 'KUBE_MANIFESTS_INVALID', () => parseManifests('a: [', 'x.yaml'), 'x.yaml is not valid YAML: '],
   [
+    'a name that stands twice',
+    'KUBE_MANIFESTS_INVALID',
+    () => parseManifests('kind: Job\nkind: Service', 'x.yaml'),
+    'x.yaml is not valid YAML: a mapping has the name "kind" twice',
+  ],
+  [
     'no Kubernetes object',
     'KUBE_MANIFESTS_INVALID',
     () => parseManifests('a: 1', 'x.yaml'),
