@@ -13,13 +13,31 @@ export function createProgram(): Command {
     .version(version)
     .exitOverride()
     .configureOutput({ writeOut: (text) => void print(text), writeErr: () => {}, outputError: () => {} })
-    .configureHelp({ showGlobalOptions: true, optionDescription: describeOption });
+    .configureHelp({ showGlobalOptions: true, optionDescription: describeOption })
+    .hook('preAction', (_, command) => requireNothingEmpty(command));
   return addExamples(program, [
     'npx fcaenet dataset make data/synthetic',
     'npx fcaenet train examples/quick.yaml --set metadata.name=first',
     'npx fcaenet evaluate runs/first',
     'npx fcaenet train --help',
   ]);
+}
+
+/**
+ * Refuses an empty argument or value, as of a variable of the shell that is not set: a path would mean this folder to one
+ * command, and no file to another.
+ * @throws CommanderError
+ */
+function requireNothingEmpty(command: Command): void {
+  const fail = (what: string): never =>
+    command.error(`error: ${what} is empty, but must have a value`, { code: 'commander.invalidArgument' });
+  const place = command.args.indexOf('');
+  const last = command.registeredArguments.at(-1);
+  if (place >= 0) fail(`argument '${(command.registeredArguments[place] ?? last)!.name()}'`);
+  for (const option of command.options) {
+    const value: unknown = command.getOptionValue(option.attributeName());
+    if (value === '' || (Array.isArray(value) && value.includes(''))) fail(`the value of '${option.flags}'`);
+  }
 }
 
 /**

@@ -277,6 +277,16 @@ test.each([
   [['certs', 'make', 'd', '--name', 'a:1'], /'a:1' is invalid\. It must be a host name or an IP address/],
   [['certs', 'make', 'd', '--days', '0'], /'0' is invalid\. It must be a whole number from 1 to 3650;/],
   [['dataset'], 'no command is given; --help lists them'],
+  [
+    ['dataset', 'make', ''],
+    "argument 'DIR' is empty, but must have a value; --help lists commands and options",
+  ],
+  [['search', 'runs/a', 'a.jpg', ''], /^argument 'IMAGE' is empty, but must have a value;/],
+  [
+    ['export', 'runs/a', '--format', 'npy', '--output', ''],
+    /^the value of '--output <\S+>' is empty, but must/,
+  ],
+  [['table', quick, '--set-from', 't.json', '--set-from', ''], /^the value of '--set-from <file>' is empty/],
   [['dataset', 'make', 'd', '--species', '21'], /'21' is invalid\. It must be a whole number from 2 to 20;/],
 ])('%j is refused in one sentence with exit code 64', async (args, message) => {
   await expect(parseCommandLine(...args)).rejects.toMatchObject({
