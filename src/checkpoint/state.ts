@@ -54,6 +54,12 @@ export async function readManifest(disk: Disk, directory: string): Promise<Check
   return decodeManifest((await readPart(disk, directory, manifestFile)).toString('utf8'));
 }
 
+/** What a checkpoint is of that has another value than is expected. */
+const otherThan = {
+  trainingHash: 'a run with other settings',
+  arithmeticVersion: 'a version that computes other bits',
+} as const;
+
 /**
  * Reads a checkpoint and checks every byte against its manifest.
  * @throws CheckpointError `CHECKPOINT_FOREIGN` when it belongs to another run or arithmetic; `CHECKPOINT_DAMAGED` or
@@ -69,7 +75,7 @@ export async function readState(
     if (manifest[field] !== expected[field]) {
       throw new CheckpointError(
         'CHECKPOINT_FOREIGN',
-        `the ${field} is ${manifest[field]}, expected ${expected[field]}`,
+        `it is of ${otherThan[field]}: the ${field} is ${manifest[field]}, expected ${expected[field]}`,
       );
     }
   }

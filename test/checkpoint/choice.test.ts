@@ -71,7 +71,7 @@ test('where no checkpoint can be used, one sentence names each with its reason',
     exitCode: 65,
     message:
       `none of 2 checkpoints in ${directory} can be used (${nameOf(2)}: history.json has 0 bytes, expected ${size}; ` +
-      `${nameOf(1)}: the trainingHash is another-run, expected hash-of-this-run)`,
+      `${nameOf(1)}: it is of a run with other settings: the trainingHash is another-run, expected hash-of-this-run)`,
   });
 });
 

@@ -196,9 +196,13 @@ test.each([
   [
     'trainingHash',
     { trainingHash: 'another-run' },
-    'the trainingHash is another-run, expected hash-of-this-run',
+    'it is of a run with other settings: the trainingHash is another-run, expected hash-of-this-run',
   ],
-  ['arithmetic version', { arithmeticVersion: 2 }, 'the arithmeticVersion is 2, expected 1'],
+  [
+    'arithmetic version',
+    { arithmeticVersion: 2 },
+    'it is of a version that computes other bits: the arithmeticVersion is 2, expected 1',
+  ],
 ])('a checkpoint of another %s is passed over', async (_, change, reason) => {
   await store.save(stateAt(1), { best: false });
   await store.save(stateAt(2, change), { best: false });
