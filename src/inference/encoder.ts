@@ -1,5 +1,5 @@
 import { requireModestPicture } from '../data/picture-bounds.js';
-import { readPicture } from '../data/picture-file.js';
+import { readNamedPicture } from '../data/picture-file.js';
 import type { Picture } from './picture-pixels.js';
 import type { TrainedNetwork } from './trained-network.js';
 
@@ -33,7 +33,7 @@ export class LocalEncoder implements Encoder {
   async encode(pictures: readonly PictureSource[]): Promise<Uint32Array<ArrayBuffer>> {
     const read = await Promise.all(
       pictures.map(async (picture) =>
-        typeof picture === 'string' ? { name: picture, bytes: await readPicture(picture) } : picture,
+        typeof picture === 'string' ? { name: picture, bytes: await readNamedPicture(picture) } : picture,
       ),
     );
     const { mostPixels } = this;

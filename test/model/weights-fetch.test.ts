@@ -1,6 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -188,6 +189,19 @@ test('a file of another content is not overwritten', async () => {
   });
   expect(readFileSync(target, 'utf8')).toBe('mine');
   expect(ranges).toHaveLength(0);
+});
+
+test.each([
+  ['folder', (path: string) => mkdirSync(path)],
+  ['named pipe', (path: string) => void execFileSync('mkfifo', [path])],
+])('a %s in the place of the file is refused, not read', async (_, make) => {
+  const target = join(temporaryDirectory(), 'weights.pth');
+  make(target);
+  const { url } = await serve(whole);
+  await expect(fetchWeights(published(url), target)).rejects.toMatchObject({
+    code: 'MODEL_WEIGHTS_EXISTS',
+    message: `${target} exists and differs from the published weights`,
+  });
 });
 
 test('the digests agree with the names that torchvision checks by', () => {

@@ -86,8 +86,9 @@ export async function fetchingInto(path: string, work: (folder: string) => Promi
  * @throws ModelError `MODEL_WEIGHTS_EXISTS` when it has other content
  */
 export async function holdsPublished(path: string, { sha256 }: PublishedWeights): Promise<boolean> {
-  if ((await bytesIn(path)) === undefined) return false;
-  if ((await digestOf(path)) === sha256) return true;
+  const found = await statusOf(path);
+  if (found === undefined) return false;
+  if (found.isFile() && (await digestOf(path)) === sha256) return true;
   throw new ModelError('MODEL_WEIGHTS_EXISTS', `${path} exists and differs from the published weights`, {
     exitCode: ExitCode.cannotCreate,
   });
@@ -113,7 +114,7 @@ export async function download(
       cause,
       exitCode: ExitCode.unavailable,
     });
-  const already = (await bytesIn(partial)) ?? 0;
+  const already = (await statusOf(partial))?.size ?? 0;
   const silence = new AbortController();
   const timer = setTimeout(
     () => silence.abort(new Error(`the server sent nothing for ${silenceMs / 1000} s`)),
@@ -197,9 +198,9 @@ function reasonOf(error: unknown, silence: AbortSignal): string {
     .replace(/\.$/, '');
 }
 
-async function bytesIn(path: string): Promise<number | undefined> {
+async function statusOf(path: string): Promise<Awaited<ReturnType<typeof disk.stat>> | undefined> {
   try {
-    return (await disk.stat(path)).size;
+    return await disk.stat(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw unwritable(path, error);
