@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { diskWatch } from '../disk/watch.js';
 import { DatasetError } from './error.js';
-import { damagedImage } from './pixels.js';
+import { damagedImage, noPicture } from './pixels.js';
 
 /** The first bytes of the formats that strangers may send. Others, such as SVG, are documents that a reader executes. */
 const formats: Readonly<Record<string, (bytes: Buffer) => boolean>> = {
@@ -22,8 +22,7 @@ const leastBytes = 12;
  */
 export async function requireModestPicture(bytes: Buffer, name: string, mostPixels: number): Promise<void> {
   if (bytes.length < leastBytes || !Object.values(formats).some((isFormat) => isFormat(bytes))) {
-    const names = Object.keys(formats).join(', ');
-    throw damagedImage(name, bytes, new Error(`it is no picture, expected one of ${names}`));
+    throw damagedImage(name, bytes, new Error(noPicture));
   }
   const { width, height } = await diskWatch
     .until('decode', name, sharp(bytes, { limitInputPixels: false }).metadata())

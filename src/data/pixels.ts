@@ -66,12 +66,23 @@ export async function decodePixels(
   }
 }
 
+/** What is wrong with a file that is no picture. */
+export const noPicture = 'it is no picture, expected one of JPEG, PNG, WebP, GIF, TIFF, AVIF';
+/** Most pixels that sharp decodes. */
+const mostPixels = 0x3fff ** 2;
+
 /** The error for a picture that does not decode. */
 export function damagedImage(name: string, bytes: Buffer, cause: unknown): DatasetError {
-  const reason = (cause as Error).message.trim().replaceAll(/\s+/g, ' ');
   return new DatasetError(
     'DATASET_IMAGE_DAMAGED',
-    `the image ${name} (${bytes.length} bytes) cannot be decoded (${reason})`,
+    `the image ${name} (${bytes.length} bytes) cannot be decoded (${reasonOf((cause as Error).message)})`,
     { cause },
   );
+}
+
+/** What sharp says, in words that say what was expected. */
+function reasonOf(message: string): string {
+  if (/unsupported image format|buffer is empty/i.test(message)) return noPicture;
+  if (/exceeds pixel limit/i.test(message)) return `it has too many pixels, expected at most ${mostPixels}`;
+  return message.trim().replaceAll(/\s+/g, ' ');
 }

@@ -1,8 +1,8 @@
-import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { requireModestPicture } from '../../src/data/picture-bounds.js';
 import { failure } from '../kit/failure.js';
+import { pngBomb } from './png-bomb.js';
 
 const small = sharp({ create: { width: 20, height: 10, channels: 3, background: '#808080' } });
 
@@ -17,29 +17,8 @@ test.each(['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif'] as const)(
   },
 );
 
-/** A PNG of a few kilobytes that would need gigabytes of memory. */
-function bomb(side: number): Buffer {
-  const chunk = (name: string, data: Buffer) => {
-    const body = Buffer.concat([Buffer.from(name, 'latin1'), data]);
-    const [length, crc] = [Buffer.alloc(4), Buffer.alloc(4)];
-    length.writeUInt32BE(data.length);
-    crc.writeUInt32BE(crc32(body));
-    return Buffer.concat([length, body, crc]);
-  };
-  const head = Buffer.alloc(13);
-  head.writeUInt32BE(side, 0);
-  head.writeUInt32BE(side, 4);
-  head.set([8, 2, 0, 0, 0], 8);
-  return Buffer.concat([
-    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
-    chunk('IHDR', head),
-    chunk('IDAT', deflateSync(Buffer.alloc(1_000_000))),
-    chunk('IEND', Buffer.alloc(0)),
-  ]);
-}
-
 test('a decompression bomb is refused from its head', async () => {
-  const bytes = bomb(60_000);
+  const bytes = pngBomb(60_000);
   expect(bytes.length).toBeLessThan(2000);
   await expect(requireModestPicture(bytes, 'x', 50_000_000)).rejects.toEqual(
     failure(

@@ -2,8 +2,10 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
-import { decodeImage } from '../../src/data/pixels.js';
+import { decodeImage, decodePixels } from '../../src/data/pixels.js';
+import { failure } from '../kit/failure.js';
 import { jpegPicture } from './pictures.js';
+import { pngBomb } from './png-bomb.js';
 import { temporaryFolder } from './support.js';
 
 async function decoded(name: string, content: Uint8Array, size: number): Promise<number[]> {
@@ -160,6 +162,20 @@ describe('decodeImage', () => {
     });
   });
 
+  test.each([
+    [
+      'a file without content',
+      Buffer.alloc(0),
+      'it is no picture, expected one of JPEG, PNG, WebP, GIF, TIFF, AVIF',
+    ],
+    ['words', Buffer.from('words'), 'it is no picture, expected one of JPEG, PNG, WebP, GIF, TIFF, AVIF'],
+    ['a decompression bomb', pngBomb(16_384), 'it has too many pixels, expected at most 268402689'],
+  ])('%s: says what was expected', async (_, bytes, reason) => {
+    await expect(decodePixels(bytes, 16, 'x')).rejects.toEqual(
+      failure('DATASET_IMAGE_DAMAGED', `the image x (${bytes.length} bytes) cannot be decoded (${reason})`),
+    );
+  });
+
   test('fills what a truncated JPEG lacks with grey, where it may', async () => {
     const picture = await jpegPicture(1);
     const file = path.join(await temporaryFolder(), 'short.jpg');
@@ -169,6 +185,13 @@ describe('decodeImage', () => {
     // The first rows are the picture's, the last are grey.
     expect([...filled.subarray(0, 40 * 3 * 8)]).toEqual(whole.slice(0, 40 * 3 * 8));
     expect([...filled.subarray(-12)]).toEqual(new Array(12).fill(128));
+  });
+
+  test('refuses a folder', async () => {
+    const folder = await temporaryFolder();
+    await expect(decodeImage(folder, 16)).rejects.toEqual(
+      failure('DATASET_IMAGE_MISSING', `the image ${folder} is a folder, expected a file`),
+    );
   });
 
   test('refuses a file that is not there', async () => {
