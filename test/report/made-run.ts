@@ -41,7 +41,7 @@ export async function makeRun(
   state.queryCodes = randomCodes(5, dataset.test.labels.length, spec.bits);
   state.position = { iteration: 2, epoch: 0, step: 0, phase: 'train', globalStep: 8 };
   const record = { learningRate: 0.01, losses: [3, 2, 1, 0.5], flippedBits: 4 };
-  const evaluation = { queries: 12, mAP: 0.25, tieAveragedMAP: 0.25, precisionAt: {} };
+  const evaluation = { queries: 12, mAP: 0.25, tieAveragedMAP: 0.125, precisionAt: {} };
   state.history = [
     { ...record, iteration: 1, evaluation: null },
     { ...record, iteration: 2, evaluation },

@@ -70,6 +70,7 @@ test('it shows curves, results, erased regions, classes, codes and events', asyn
       'Workers',
     ]),
   );
+  expect(page.replaceAll('<wbr>', '')).toMatch(/the same, ties averaged<\/t[dh]>\s*<td[^>]*>0\.1250</);
   expect(page).toContain('alt="The image of the class 001.Kind without the regions that SREM erases"');
   expect(page).toMatch(/<li class="(?:right|wrong)"><img/);
   expect(page).toContain('Worker 0 was set aside: it was &lt;late&gt;');
@@ -103,6 +104,8 @@ test('a term is drawn for the methods that have it, and losses of different meth
   expect(figureOf('Loss: positive')).toContain('The term is of small alone.');
   const warning = 'Each method has a loss of its own';
   expect(page).toContain(warning);
+  const saliency = 'The network first multiplies each picture by a saliency map, which is not shown.';
+  expect(page.split(saliency)).toHaveLength(2);
   expect(whole).not.toContain(warning);
 });
 

@@ -43,7 +43,11 @@ export interface RunContent {
   readonly description: RunDescription;
   /** Finished iterations, of the result or else of the newest checkpoint. */
   readonly iterations: readonly FinishedIteration[];
-  readonly evaluations: readonly { readonly iteration: number; readonly mAP: number }[];
+  readonly evaluations: readonly {
+    readonly iteration: number;
+    readonly mAP: number;
+    readonly tieAveragedMAP: number;
+  }[];
   /** Where the newest checkpoint is; null before the first. */
   readonly position: RunPosition | null;
   /** Readable checkpoints, the newest first. */
@@ -86,7 +90,7 @@ export async function readRunContent(path: string): Promise<RunContent> {
     })) ??
     [];
   const evaluations = iterations.flatMap(({ iteration, evaluation }) =>
-    evaluation ? [{ iteration, mAP: evaluation.mAP }] : [],
+    evaluation ? [{ iteration, mAP: evaluation.mAP, tieAveragedMAP: evaluation.tieAveragedMAP }] : [],
   );
   const checkpoints = entries.flatMap(({ name, manifest }) =>
     manifest ? [{ name, writtenMs: Date.parse(manifest.created) }] : [],

@@ -71,6 +71,11 @@ function attentionOf({ trained, name }: MeasuredRun, { pictures, reason }: Atten
   const erased = usesErasing(method)
     ? ` SREM erases squares of ${erasing.size} pixels whose left upper corners are the ${erasing.regions} hottest pixels, and the network learns to give the erased image the same code. The outline is only in these pictures. The maps here use the running statistics of batch normalisation, as for queries; training uses those of each microbatch, so its regions can differ a little.`
     : ` The method ${method} erases nothing, so there are no erased images.`;
+  const { head, own } = trained.layout;
+  const ofMethod =
+    (head.attention
+      ? ' The network first multiplies each picture by a saliency map, which is not shown.'
+      : '') + (own ? ' The attention of the single parts is not shown.' : '');
   const triples = pictures.map(
     ({ picture, input, attention, erased: without, erasedShare }) => markup`
 <figure><div class="triple">
@@ -79,5 +84,5 @@ function attentionOf({ trained, name }: MeasuredRun, { pictures, reason }: Atten
 ${without === null ? null : markup`<div>${pictureOf({ ...picture, uri: without }, `The image of the class ${picture.className} without the regions that SREM erases`)}<span>erased ${percent(erasedShare ?? 0)}</span></div>`}
 </div><figcaption>${breakable(picture.className)}</figcaption></figure>`,
   );
-  return [heading, paragraph(sentence + erased), markup`<div class="attention">${triples}</div>`];
+  return [heading, paragraph(sentence + ofMethod + erased), markup`<div class="attention">${triples}</div>`];
 }

@@ -36,6 +36,7 @@ const lines: readonly (readonly [string, (run: MeasuredRun) => string])[] = [
   ],
   ['network', ({ trained }) => networkOf(trained.spec.model)],
   ['mAP of the last evaluation', ({ content }) => figureOf(content.evaluations.at(-1)?.mAP)],
+  ['the same, ties averaged', ({ content }) => figureOf(content.evaluations.at(-1)?.tieAveragedMAP)],
   [
     'checkpoint shown',
     ({ trained, isBest, content }) =>
