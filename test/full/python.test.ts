@@ -42,7 +42,8 @@ beforeAll(async () => {
     ['resnet', 'resnet18', 'fcaenet'],
     ['fph', 'mobilenet_v1', 'fph'],
     ['dash', 'mobilenet_v1', 'dash'],
-    ['exchnet', 'resnet18', 'exchnet'],
+    ['exchnet', 'mobilenet_v1', 'exchnet'],
+    ['exchnet-resnet', 'resnet18', 'exchnet'],
   ] as const) {
     const run = {
       apiVersion: 'fcaenet.dev/v1',
@@ -66,7 +67,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe('docs/python.md', () => {
-  test('has programs', () => expect(programs.length).toBeGreaterThanOrEqual(5));
+  test('has programs', () => expect(programs.length).toBeGreaterThanOrEqual(6));
 
   for (const [index, { program, without }] of programs.entries()) {
     test.skipIf(without)(`program ${index + 1} runs${without}`, async () => {
@@ -77,36 +78,45 @@ describe('docs/python.md', () => {
   }
 });
 
-describe.each(['quick', 'resnet', 'fph', 'dash', 'exchnet'])('the network of %s', (name) => {
-  test.skipIf(withoutPackages)(`has the bits of fcaenet in ONNX Runtime${withoutPackages}`, async () => {
-    const run = await readTrainedRun(inFolder('runs', name));
-    const network = await TrainedNetwork.load(run);
-    const pictures = JSON.parse(readFileSync(inFolder('runs', name, 'pictures.json'), 'utf8'));
-    const paths = [...pictures.train.paths, ...pictures.test.paths] as string[];
-    const files = await Promise.all(
-      paths.map(async (path) => ({
-        name: path,
-        bytes: await disk.readFile(inFolder('data/synthetic/images', path)),
-      })),
-    );
-    const pixels = await network.pixelsOf(files);
-    const { u } = await network.outputs(pixels, files.length);
-    network.dispose();
-    const { height, width, bits } = run.layout;
-    const write = (file: string, pieces: Uint8Array[]) =>
-      writeFileSync(inFolder(file), Buffer.concat(pieces));
-    write(`${name}-pixels.npy`, encodeNpy(pixels, [files.length, height, width, 3]));
-    write(`${name}-u.npy`, encodeNpy(u, [files.length, bits]));
-    const checked = await answer(onnxCheck, name);
-    expect(checked).toMatchObject({ count: files.length * bits, inputs: ['n', 3, height, width] });
-    expect((checked as { equal: number }).equal).toBeGreaterThanOrEqual(0.999);
-    expect((checked as { difference: number }).difference).toBeLessThan(1e-4);
-  });
-});
+describe.each(['quick', 'resnet', 'fph', 'dash', 'exchnet', 'exchnet-resnet'])(
+  'the network of %s',
+  (name) => {
+    test.skipIf(withoutPackages)(`has the bits of fcaenet in ONNX Runtime${withoutPackages}`, async () => {
+      const run = await readTrainedRun(inFolder('runs', name));
+      const network = await TrainedNetwork.load(run);
+      const pictures = JSON.parse(readFileSync(inFolder('runs', name, 'pictures.json'), 'utf8'));
+      const paths = [...pictures.train.paths, ...pictures.test.paths] as string[];
+      const files = await Promise.all(
+        paths.map(async (path) => ({
+          name: path,
+          bytes: await disk.readFile(inFolder('data/synthetic/images', path)),
+        })),
+      );
+      const pixels = await network.pixelsOf(files);
+      const { u } = await network.outputs(pixels, files.length);
+      network.dispose();
+      const { height, width, bits } = run.layout;
+      const write = (file: string, pieces: Uint8Array[]) =>
+        writeFileSync(inFolder(file), Buffer.concat(pieces));
+      write(`${name}-pixels.npy`, encodeNpy(pixels, [files.length, height, width, 3]));
+      write(`${name}-u.npy`, encodeNpy(u, [files.length, bits]));
+      const checked = await answer(onnxCheck, name);
+      expect(checked).toMatchObject({ count: files.length * bits, inputs: ['n', 3, height, width] });
+      expect((checked as { equal: number }).equal).toBeGreaterThanOrEqual(0.999);
+      expect((checked as { difference: number }).difference).toBeLessThan(1e-4);
+    });
+  },
+);
 
-describe.each(['quick', 'resnet'])('the network of %s', (name) => {
+describe.each([
+  ['quick', 'runs/quick'],
+  ['resnet', 'runs/resnet'],
+  ['fph', 'runs/{method}'],
+  ['dash', 'runs/{method}'],
+  ['exchnet', 'runs/{method}'],
+])('the network of %s', (name, place) => {
   test.skipIf(withoutTorch)(`is the same in PyTorch, by the program of the page${withoutTorch}`, async () => {
-    const program = programs.find((each) => each.program.includes(`runs/${name}/export/network.pt`))!.program;
+    const { program } = programs.find((each) => each.program.includes(`${place}/export/network.pt`))!;
     const checked = await answer(`${program}\n${torchCheck}`, name);
     expect(checked).toMatchObject({ safetensorsAreEqual: true });
     expect((checked as { difference: number }).difference).toBeLessThan(1e-4);
@@ -129,7 +139,10 @@ print(json.dumps({
 }))
 `;
 
-/** Continues a program of the page, which has made `network`, and for a ResNet `mean` and `deviation`. */
+/**
+ * Continues a program of the page, which has made `network`, for a ResNet `mean` and `deviation`, and for other methods their
+ * module.
+ */
 const torchCheck = `
 import json, sys
 import numpy as np
@@ -137,6 +150,8 @@ from safetensors.torch import load_file
 name = sys.argv[1]
 state = torch.load(f"runs/{name}/export/network.pt", weights_only=True)
 other = load_file(f"runs/{name}/export/network.safetensors")
+if name in ["fph", "dash", "exchnet"]:
+    network = Network(state).eval()
 pixels = torch.from_numpy(np.load(f"{name}-pixels.npy")).permute(0, 3, 1, 2).float() / 255
 with torch.no_grad():
     found = torch.tanh(network((pixels - mean) / deviation)) if name == "resnet" else network(2 * pixels - 1)
