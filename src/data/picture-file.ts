@@ -21,7 +21,8 @@ export function readNamedPicture(file: string): Promise<Buffer> {
 }
 
 function orMissing(file: string, bytes: Promise<Buffer>): Promise<Buffer> {
-  return bytes.catch((cause: unknown) => {
-    throw new DatasetError('DATASET_IMAGE_MISSING', `the image ${file} ${whyUnread(cause)}`, { cause });
+  return bytes.catch((cause: NodeJS.ErrnoException) => {
+    const fault = cause.code === 'EISDIR' ? 'is a folder, expected a file' : whyUnread(cause);
+    throw new DatasetError('DATASET_IMAGE_MISSING', `the image ${file} ${fault}`, { cause });
   });
 }

@@ -22,7 +22,7 @@ test('a named pipe, which nobody may ever write to, is refused', async () => {
 
 test.each([
   ['/dev/zero', 'is not a file but a device'],
-  ['/', 'cannot be read (EISDIR)'],
+  ['/', 'is a folder, expected a file'],
   ['/no/such.jpg', 'cannot be read (ENOENT)'],
 ])('%s is refused', async (file, reason) => {
   await expect(readNamedPicture(file)).rejects.toEqual(
