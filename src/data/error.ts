@@ -22,7 +22,8 @@ export type DatasetErrorCode =
   | 'DATASET_FINGERPRINT_DIFFERENT'
   | 'DATASET_SAMPLE_SIZE'
   | 'DATASET_SETTINGS'
-  | 'DATASET_FOLDER_OCCUPIED';
+  | 'DATASET_FOLDER_OCCUPIED'
+  | 'DATASET_FOLDER_UNWRITABLE';
 
 const missingInputCodes: readonly DatasetErrorCode[] = [
   'DATASET_FOLDER_MISSING',
@@ -34,7 +35,8 @@ const missingInputCodes: readonly DatasetErrorCode[] = [
 
 function exitCodeOf(code: DatasetErrorCode): ExitCode {
   if (missingInputCodes.includes(code)) return ExitCode.missingInput;
-  if (code === 'DATASET_FOLDER_OCCUPIED') return ExitCode.cannotCreate;
+  if (code === 'DATASET_FOLDER_OCCUPIED' || code === 'DATASET_FOLDER_UNWRITABLE')
+    return ExitCode.cannotCreate;
   if (code === 'DATASET_SAMPLE_SIZE' || code === 'DATASET_SETTINGS') return ExitCode.badConfiguration;
   return ExitCode.badData;
 }

@@ -4,17 +4,19 @@ import { acquireLock } from './lock.js';
 const leaseSeconds = 30;
 
 /**
- * Does work whose unfinished files lie beside `path`, while no other process of the same path does: a file `path.lock` says
- * which one it is. The folder of `path` must exist.
+ * Does work whose unfinished files lie at or beside `path`, while no other process of the same path does: a file says which
+ * one it is.
  * @param fail makes the error of a sentence that says why the lock cannot be written
+ * @param lockFile of a folder that exists
  * @throws RunFileError RUN_LOCKED, naming the other process
  */
 export async function whileHeld<Value>(
   path: string,
   fail: (sentence: string, cause: unknown) => Error,
   work: () => Promise<Value>,
+  lockFile = `${path}.lock`,
 ): Promise<Value> {
-  const lock = take(path, fail);
+  const lock = take(path, lockFile, fail);
   const renewal = setInterval(() => {
     try {
       lock.renew();
@@ -30,9 +32,9 @@ export async function whileHeld<Value>(
   }
 }
 
-function take(path: string, fail: (sentence: string, cause: unknown) => Error) {
+function take(path: string, lockFile: string, fail: (sentence: string, cause: unknown) => Error) {
   try {
-    return acquireLock(`${path}.lock`, path, leaseSeconds);
+    return acquireLock(lockFile, path, leaseSeconds);
   } catch (cause) {
     if (cause instanceof RunFileError) throw cause;
     throw fail(

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { randomBytes, webcrypto } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
@@ -86,16 +86,22 @@ export async function makeCertificates(options: CertificatesOptions): Promise<vo
     write(files.key, await pemOf(keys.privateKey), 0o600);
     write(files.authority, authority.toString('pem'), 0o644);
   };
+  const tokenFile = join(directory, 'join-token');
+  const made: string[] = [];
   try {
     for (const folder of ['authority', 'coordinator', 'worker']) {
       mkdirSync(join(directory, folder), { mode: 0o700 });
+      made.push(join(directory, folder));
     }
     write(join(directory, 'authority', 'ca.crt'), authority.toString('pem'), 0o644);
     write(join(directory, 'authority', 'ca.key'), await pemOf(authorityKeys.privateKey), 0o600);
     await issue('coordinator', [...new Set([...loopbackNames, ...names])]);
     await issue('worker', ['worker.fcaenet.invalid']);
-    write(join(directory, 'join-token'), makeJoinToken(), 0o600);
+    made.push(tokenFile);
+    write(tokenFile, makeJoinToken(), 0o600);
   } catch (cause) {
+    // Half of them would serve nobody, and the same command would refuse the folder.
+    for (const path of made) rmSync(path, { recursive: true, force: true });
     throw unwritable(directory, cause);
   }
 }

@@ -41,7 +41,7 @@ describe('what may not be looked at is named, with an exit code that asks for no
     [['dataset', 'check', 'closed/inside'], 66, 'the dataset folder closed/inside cannot be read (EACCES)'],
     [['dataset', 'check', 'circle'], 66, 'the dataset folder circle cannot be read (ELOOP)'],
     [['dataset', 'make', 'closed/inside'], 73, 'closed/inside/synthetic.json cannot be read (EACCES)'],
-    [['dataset', 'make', 'read-only/fresh'], 74, 'read-only/fresh cannot be used (EACCES)'],
+    [['dataset', 'make', 'read-only/fresh'], 73, 'read-only/fresh cannot be written (EACCES)'],
     [['train', 'closed/run.yaml'], 66, 'the run file closed/run.yaml cannot be read (EACCES)'],
     [['train', 'circle'], 66, 'the run file circle cannot be read (ELOOP)'],
     [['weights', 'check', 'closed/weights.safetensors'], 66, 'cannot be read (EACCES)'],

@@ -163,6 +163,36 @@ describe('makeSyntheticDataset', () => {
     expect(await readdir(root)).toEqual(['thesis.txt']);
   });
 
+  test('refuses a folder that another process writes (RUN_LOCKED), and finds what that has written', async () => {
+    const root = path.join(await temporaryFolder(), 'birds');
+    let second: Promise<unknown> | null = null;
+    await makeSyntheticDataset(root, small, () => {
+      second ??= makeSyntheticDataset(root, small).catch((error) => error);
+    });
+    expect(await second).toMatchObject({
+      code: 'RUN_LOCKED',
+      message: expect.stringContaining(`${root} is in use by process ${process.pid} on `),
+    });
+    expect(await readdir(root)).not.toContain('synthetic.lock');
+    let drawn = 0;
+    await makeSyntheticDataset(root, small, () => drawn++);
+    expect(drawn).toBe(0);
+  });
+
+  test('a folder that cannot be written is named (DATASET_FOLDER_UNWRITABLE)', async () => {
+    const file = path.join(await temporaryFolder(), 'file');
+    await writeFile(file, '');
+    const inside = path.join(file, 'birds');
+    await expect(makeSyntheticDataset(inside, small)).rejects.toMatchObject({
+      message: expect.stringContaining(inside),
+      exitCode: 73,
+    });
+    await expect(makeSyntheticDataset('/proc/birds', small)).rejects.toMatchObject({
+      code: 'DATASET_FOLDER_UNWRITABLE',
+      message: '/proc/birds cannot be written (ENOENT)',
+    });
+  });
+
   test('refuses a file where the folder should be', async () => {
     const file = path.join(await temporaryFolder(), 'birds');
     await writeFile(file, '');

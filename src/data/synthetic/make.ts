@@ -3,6 +3,8 @@ import sharp from 'sharp';
 import { disk } from '../../disk/disk.js';
 import { whyUnread } from '../../disk/input-file.js';
 import { diskWatch } from '../../disk/watch.js';
+import { FcaenetError } from '../../errors.js';
+import { whileHeld } from '../../run/held-path.js';
 import { isAbsence } from '../../run/presence.js';
 import { DatasetError } from '../error.js';
 import { KeyedRandom } from '../random.js';
@@ -31,7 +33,8 @@ interface Picture {
  * plumage and background, and differ in the colours of five small parts. A folder that already has this dataset is left
  * unchanged. An incomplete or other synthetic dataset is written again.
  * @param onProgress called after each picture
- * @throws DatasetError DATASET_SETTINGS, or DATASET_FOLDER_OCCUPIED for a folder with other content
+ * @throws DatasetError DATASET_SETTINGS, DATASET_FOLDER_OCCUPIED for a folder with other content, or
+ * DATASET_FOLDER_UNWRITABLE; RunFileError RUN_LOCKED while another process writes it
  */
 export async function makeSyntheticDataset(
   directory: string,
@@ -39,17 +42,39 @@ export async function makeSyntheticDataset(
   onProgress?: (done: number, total: number) => void,
 ): Promise<void> {
   checkSettings(settings);
-  const complete = stampText(settings, true);
   const found = await stampOf(directory);
-  if (found === complete) return;
+  if (found === stampText(settings, true)) return;
   if (found === undefined) await requireEmptyFolder(directory);
-  await disk.makeFolder(directory);
+  try {
+    await disk.makeFolder(directory);
+    // In the folder: the one around it may not be writable.
+    const lockFile = path.join(directory, 'synthetic.lock');
+    await whileHeld(directory, unwritable, () => write(directory, settings, onProgress), lockFile);
+  } catch (cause) {
+    if (cause instanceof FcaenetError) throw cause;
+    const { code } = cause as NodeJS.ErrnoException;
+    throw unwritable(`${directory} cannot be written (${code ?? String(cause)})`, cause);
+  }
+}
+
+async function write(
+  directory: string,
+  settings: SyntheticSettings,
+  onProgress: ((done: number, total: number) => void) | undefined,
+): Promise<void> {
+  const complete = stampText(settings, true);
+  // Another process may have finished it before this one had the lock.
+  if ((await stampOf(directory)) === complete) return;
   await disk.writeFile(path.join(directory, stampFile), stampText(settings, false));
   await disk.remove(path.join(directory, 'images'));
   const pictures = plan(settings);
   await writePictures(path.join(directory, 'images'), pictures, settings, onProgress);
   await writeLists(directory, pictures, settings.species);
   await disk.writeFile(path.join(directory, stampFile), complete);
+}
+
+function unwritable(sentence: string, cause: unknown): DatasetError {
+  return new DatasetError('DATASET_FOLDER_UNWRITABLE', sentence, { cause });
 }
 
 /** Whether a folder is a synthetic dataset, which has no official counts. */
