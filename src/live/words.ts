@@ -24,11 +24,11 @@ export function totalSteps({ iterations, epochs, stepsPerEpoch }: RunView): numb
   return iterations * epochs * stepsPerEpoch;
 }
 
-/** Share of the run that is done, from 0 to 1. */
+/** Share of the run that is done, from 0 to 1. Only a finished run has 1: the codes are evaluated after the last step. */
 export function shareDone(view: RunView): number {
   if (view.state === 'finished') return 1;
   const steps = totalSteps(view);
-  return steps > 0 ? Math.min(1, view.position.globalStep / steps) : view.iteration / view.iterations;
+  return Math.min(0.99, steps > 0 ? view.position.globalStep / steps : view.iteration / view.iterations);
 }
 
 /** The position, counted from 1, such as `iteration 3 of 7, epoch 2 of 4, step 5 of 16`. */

@@ -92,6 +92,8 @@ test('the end of this term is the run’s, that of an earlier term is not', () =
   const world = new World();
   world.happened({ type: 'run.failed', code: 'X', reason: 'of old' }, 1);
   expect(world.live.view()).toMatchObject({ state: 'training', reason: null });
+  world.live.take({ type: 'encoding', what: 'queries', done: 5, total: 9 });
+  expect(world.live.view().activity).toEqual({ what: 'queries', done: 5, total: 9 });
   world.happened({ type: 'run.failed', code: 'X', reason: 'the disk is full' });
   world.control = 'stopping';
   world.waiting = { present: 0, needed: 1, since: new Date(0) };
@@ -99,6 +101,7 @@ test('the end of this term is the run’s, that of an earlier term is not', () =
     state: 'failed',
     reason: 'the disk is full',
     waitsFor: null,
+    activity: null,
     secondsLeft: null,
   });
   expect(world.live.view().events.map(({ text }) => text)).toEqual([

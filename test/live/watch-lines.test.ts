@@ -21,6 +21,13 @@ test('a run is shown with its position, figures, workers and events', () => {
   expect(shown).toMatch(/newest first\n09:06:40 {2}checkpoint term-000001-step-0000000192 is written/);
 });
 
+test('a run whose last step is done and whose codes are not yet evaluated is not done', () => {
+  const last = { iteration: 6, position: { epoch: 4, step: 0, globalStep: 448, phase: 'evaluate' } } as const;
+  for (const state of ['evaluating', 'failed', 'interrupted'] as const)
+    expect(text(runView({ ...last, state }))).toContain('99 %   448 of 448 steps');
+  expect(text(viewOfState.finished())).toContain('100 %   448 of 448 steps');
+});
+
 test('it says what a run waits for, why it failed, and that the coordinator is gone', () => {
   expect(text(viewOfState.waiting())).toContain('the run waits for 2 more workers (0 of 2 are there)');
   expect(text(viewOfState.failed())).toContain('the gradient of step 214 is not finite');

@@ -116,7 +116,7 @@ export class LiveRun {
       iteration,
       stepsPerEpoch,
       position: { epoch, step, globalStep, phase },
-      activity: this.activity,
+      activity: isOver(now.state) ? null : this.activity,
       secondsLeft: secondsLeft === null || isOver(now.state) ? null : Math.round(secondsLeft),
       imagesPerSecond: this.imagesPerSecond(now.state),
       seconds: Math.round(state.seconds),
