@@ -29,6 +29,32 @@ export async function digestsOf(small: SmallRun, name: string) {
   return { weightsSha256, codesSha256 };
 }
 
+const certificateOf = (holder: string) => ({
+  certificate: `certs/${holder}/tls.crt`,
+  key: `certs/${holder}/tls.key`,
+  authority: `certs/${holder}/ca.crt`,
+});
+
+/** Makes an authority and certificates, and gives the options with which coordinator and workers use them. */
+export async function mutualTls(small: SmallRun) {
+  const { exitCode, stderr } = await runCommandLine(['certs', 'make', 'certs'], { cwd: small.folder });
+  if (exitCode !== 0) throw new Error(`exit code ${exitCode}: ${stderr}`);
+  const token = ['--join-token-file', 'certs/join-token'];
+  return {
+    coordinator: [
+      ...token,
+      ...Object.entries(certificateOf('coordinator')).flatMap(([name, file]) => [
+        '--set',
+        `spec.operation.tls.${name}=${file}`,
+      ]),
+    ],
+    worker: [
+      ...token,
+      ...Object.entries(certificateOf('worker')).flatMap(([name, file]) => [`--tls-${name}`, file]),
+    ],
+  };
+}
+
 /** A coordinator, and workers that join it, each with the given options. */
 export async function startRun(
   small: SmallRun,
