@@ -1,9 +1,9 @@
-#!/usr/bin/env -S MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=536870912 node
+#!/usr/bin/env -S MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=536870912 node --no-memory-reducer
 // The first line makes the C library keep freed memory instead of returning it. Otherwise messages of a megabyte each,
-// a hundred for a ResNet-50's gradient, would use new pages every time, which costs more than the copy. Imports are
-// loaded before any code runs, so there are almost none: process 1 of a container loses a signal that arrives during
-// loading. The rest is loaded afterwards, and a command's own code when it runs: help and wrong flags answer
-// immediately, and only workers load an engine.
+// a hundred for a ResNet-50's gradient, would use new pages every time, which costs more than the copy. V8's argument is
+// that of src/machine/garbage-collection.ts. Imports are loaded before any code runs, so there are almost none: process 1
+// of a container loses a signal that arrives during loading. The rest is loaded afterwards, and a command's own code when
+// it runs: help and wrong flags answer immediately, and only workers load an engine.
 import { fileURLToPath } from 'node:url';
 import { runMain } from './console/run-main.js';
 import { requireAddressSpace, startingAddressSpace } from './machine/address-space.js';

@@ -7,6 +7,7 @@ import { cudaEnvironment, describeDevice } from '../machine/devices/device.js';
 import { deviceFailure } from '../machine/devices/failure.js';
 import { inheriting } from '../machine/devices/inherited.js';
 import { formatProcessorList } from '../machine/devices/processor-list.js';
+import { noIdleCollections } from '../machine/garbage-collection.js';
 import { heapArguments } from '../machine/heap.js';
 import { boundNode, canBind } from './bound-node.js';
 import type { WorkerPlace } from './plan.js';
@@ -117,7 +118,11 @@ export class WorkerProcesses {
     // The IPC channel tells the worker that its parent is alive: the worker leaves when the channel closes. The process
     // group of its own keeps the terminal's Ctrl-C away from it, because its parent decides when it stops.
     const child = fork(program, ['worker', ...flags], {
-      ...boundNode(this.binds ? processors : null, [...process.execArgv, ...heapArguments()]),
+      ...boundNode(this.binds ? processors : null, [
+        ...process.execArgv,
+        ...heapArguments(),
+        noIdleCollections,
+      ]),
       stdio: ['ignore', output, 'pipe', 'ipc', ...descriptors],
       detached: true,
       env: { ...process.env, ...sharedProcessors, ...environmentAt(place), ...environment },

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import type { GpuDevice } from '../../src/machine/devices/device.js';
+import { noIdleCollections } from '../../src/machine/garbage-collection.js';
 import { placesOn } from '../../src/processes/plan.js';
 import { type WorkerEnding, WorkerProcesses } from '../../src/processes/worker-processes.js';
 import { fakeDevice, fakeUuid } from '../kit/fake-machine.js';
@@ -65,4 +66,16 @@ test('a worker is killed by something else than its GPU: its own last line is th
   const script = `require('fs').writeSync(2, 'fcaenet: something else.\\n'); process.kill(process.pid, 'SIGKILL');`;
   const { ending } = await runUntilIdle([fakeDevice(0)], script);
   expect(ending).toEqual({ exitCode: null, how: 'killed by SIGKILL', sentence: 'something else.' });
+});
+
+test('workers and the program itself start without collections of garbage by the clock', async () => {
+  const file = join(folder, 'arguments.json');
+  await runUntilIdle(
+    [fakeDevice(0)],
+    `require('fs').writeFileSync('${file}', JSON.stringify(process.execArgv)); process.exit(0);`,
+  );
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toContain(noIdleCollections);
+  expect(readFileSync('src/cli.ts', 'utf8').split('\n')[0]).toMatch(
+    new RegExp(` node ${noIdleCollections}$`),
+  );
 });
