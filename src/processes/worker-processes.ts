@@ -119,7 +119,7 @@ export class WorkerProcesses {
     // group of its own keeps the terminal's Ctrl-C away from it, because its parent decides when it stops.
     const child = fork(program, ['worker', ...flags], {
       ...boundNode(this.binds ? processors : null, [
-        ...process.execArgv,
+        ...process.execArgv.filter((argument) => argument !== noIdleCollections),
         ...heapArguments(),
         noIdleCollections,
       ]),
