@@ -5,7 +5,6 @@
 // MobileNetV1 as a TensorFlow.js manifest.
 // usage: npm run bench:class-sets -- --data DIR --weights DIR [--output DIR] [--parts 2,5] [--seeds 5] [--split-seed 0]
 //   [--bits 24 --image-size 128 --samples-per-class 20 --iterations 8 --epochs 3 --learning-rate 0.006] [--first-codes NAME]
-import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -13,6 +12,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { mean, standardDeviation, studentQuantile95 } from '../dist/experiments/statistics.js';
 import { numberOf, numbersOf, OptionError, runBenchmark } from './kit/options.mjs';
+import { requirePython } from './kit/python.mjs';
 import { writeReport } from './kit/report.mjs';
 import { spawnBound } from './kit/spawn.mjs';
 
@@ -47,16 +47,6 @@ const settingsOf = () => {
     throw new OptionError(`--data is ${values.data}, expected a folder with images.txt as of CUB-200-2011.`);
   return values;
 };
-
-function requirePyTorch() {
-  try {
-    execFileSync(python, ['-c', 'import torch, PIL'], { stdio: 'ignore' });
-  } catch {
-    throw new OptionError(
-      `this benchmark needs PyTorch and Pillow, but ${python} cannot import them: name another Python in PYTHON.`,
-    );
-  }
-}
 
 /** Lines of a list of the dataset as pairs of an id and the rest. */
 function pairsOf(folder, name) {
@@ -172,7 +162,7 @@ await runBenchmark(async () => {
   const seeds = numberOf(options, 'seeds');
   if (!(Number.isInteger(seeds) && seeds >= 2))
     throw new OptionError(`--seeds is ${seeds}, expected a whole number of at least 2.`);
-  requirePyTorch();
+  requirePython(python, 'PyTorch and Pillow', 'torch, PIL');
   const total = partCounts.reduce((sum, count) => sum + count, 0) * seeds * 2;
   const began = Date.now();
   let [done, made] = [0, 0];

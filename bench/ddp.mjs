@@ -1,17 +1,21 @@
 // Images per second of a whole run, a coordinator and two workers of one thread over gRPC, against PyTorch's
 // DistributedDataParallel over gloo with two processes of one thread: the same network, batch and image size, in one
 // interleaved run. Ours trains by the method `baseline` on pictures from the cache; PyTorch has one batch in memory.
-// Needs the package python3-torch. On a busy machine the ratio by the processors' time is the one to trust.
+// Needs a Python (PYTHON, or /usr/bin/python3) with PyTorch. On a busy machine the ratio by the processors' time is the one
+// to trust.
 // usage: npm run bench:ddp [-- NETWORK...]
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fcaenet, pausedRun } from './kit/paused-run.mjs';
+import { runBenchmark } from './kit/options.mjs';
+import { requirePython } from './kit/python.mjs';
 import { median, spread, writeReport } from './kit/report.mjs';
 import { stepper } from './kit/stepper.mjs';
 
 const here = import.meta.dirname;
+const python = process.env.PYTHON ?? '/usr/bin/python3';
 const workers = 2;
 const rounds = 5;
 const secondsPerTurn = 4;
@@ -51,7 +55,7 @@ async function compare({ network, batch, size }, folder, data) {
     },
   });
   const theirs = await stepper(
-    '/usr/bin/python3',
+    python,
     [join(here, 'pytorch_ddp.py'), network, String(batch), String(size), String(await freePort())],
     { OMP_NUM_THREADS: '1', OMP_WAIT_POLICY: 'PASSIVE' },
   );
@@ -81,23 +85,38 @@ async function compare({ network, batch, size }, folder, data) {
   };
 }
 
-const wanted = process.argv.slice(2);
-const folder = mkdtempSync(join(tmpdir(), 'fcaenet-bench-'));
-const results = [];
-try {
-  const data = join(folder, 'data');
-  await fcaenet('dataset', 'make', data, '--species', '10', '--train', '30', '--test', '1', '--size', '128');
-  for (const one of cases.filter(({ network }) => !wanted.length || wanted.includes(network))) {
-    const ownFolder = mkdtempSync(join(folder, 'run-'));
-    const result = await compare(one, ownFolder, data);
-    results.push(result);
-    console.log(
-      `${one.network}@${one.size}, ${workers} × b${one.batch}: ${result.imagesPerSecond.toFixed(1)} images/s, ` +
-        `PyTorch DDP ${result.pytorchImagesPerSecond.toFixed(1)}, ratio ${spread(result.ratios)}, ` +
-        `by processor time ${spread(result.processorRatios)}`,
+await runBenchmark(async () => {
+  requirePython(python, 'PyTorch (Debian: python3-torch)', 'torch.distributed');
+  const wanted = process.argv.slice(2);
+  const folder = mkdtempSync(join(tmpdir(), 'fcaenet-bench-'));
+  const results = [];
+  try {
+    const data = join(folder, 'data');
+    await fcaenet(
+      'dataset',
+      'make',
+      data,
+      '--species',
+      '10',
+      '--train',
+      '30',
+      '--test',
+      '1',
+      '--size',
+      '128',
     );
+    for (const one of cases.filter(({ network }) => !wanted.length || wanted.includes(network))) {
+      const ownFolder = mkdtempSync(join(folder, 'run-'));
+      const result = await compare(one, ownFolder, data);
+      results.push(result);
+      console.log(
+        `${one.network}@${one.size}, ${workers} × b${one.batch}: ${result.imagesPerSecond.toFixed(1)} images/s, ` +
+          `PyTorch DDP ${result.pytorchImagesPerSecond.toFixed(1)}, ratio ${spread(result.ratios)}, ` +
+          `by processor time ${spread(result.processorRatios)}`,
+      );
+    }
+    writeReport('ddp', { results });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
-  writeReport('ddp', { results });
-} finally {
-  rmSync(folder, { recursive: true, force: true });
-}
+});

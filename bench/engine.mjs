@@ -1,13 +1,16 @@
-// Training images per second (forward, backward, SGD) and peak memory of the engine `onednn` against Debian's PyTorch,
-// on one thread and on two, in one interleaved run. Needs the package python3-torch. On a busy machine the ratio by the
-// processor's time is the one to trust.
+// Training images per second (forward, backward, SGD) and peak memory of the engine `onednn` against PyTorch, on one thread
+// and on two, in one interleaved run. Needs a Python (PYTHON, or /usr/bin/python3) with PyTorch. On a busy machine the ratio
+// by the processor's time is the one to trust.
 // usage: npm run bench:engine [-- NETWORK...] [--threads=1,2]
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { runBenchmark } from './kit/options.mjs';
+import { requirePython } from './kit/python.mjs';
 import { median, spread, writeReport } from './kit/report.mjs';
 import { stepper } from './kit/stepper.mjs';
 
 const here = import.meta.dirname;
+const python = process.env.PYTHON ?? '/usr/bin/python3';
 const rounds = 5;
 const secondsPerTurn = 1;
 const cases = [
@@ -21,11 +24,7 @@ async function compare({ network, batch, size }, threads) {
   // Threads that spin while they wait would fight with whatever else the machine does, PyTorch's far more than ours.
   const environment = { OMP_NUM_THREADS: String(threads), OMP_WAIT_POLICY: 'PASSIVE' };
   const ours = await stepper(process.execPath, [join(here, 'engine_steps.mjs'), ...settings], environment);
-  const theirs = await stepper(
-    '/usr/bin/python3',
-    [join(here, 'pytorch_engine.py'), ...settings],
-    environment,
-  );
+  const theirs = await stepper(python, [join(here, 'pytorch_engine.py'), ...settings], environment);
   const sides = { ours, theirs };
   const steps = {};
   for (const [name, side] of Object.entries(sides)) {
@@ -61,22 +60,25 @@ async function compare({ network, batch, size }, threads) {
   };
 }
 
-const { values: flags, positionals: wanted } = parseArgs({
-  allowPositionals: true,
-  options: { threads: { type: 'string', default: '1,2' } },
-});
-const results = [];
-for (const one of cases.filter(({ network }) => !wanted.length || wanted.includes(network))) {
-  for (const threads of flags.threads.split(',').map(Number)) {
-    const result = await compare(one, threads);
-    results.push(result);
-    const { ours, theirs } = result.peakBytes;
-    console.log(
-      `${one.network}@${one.size} b${one.batch}, ${threads} ${threads === 1 ? 'thread' : 'threads'}: ` +
-        `${result.imagesPerSecond.toFixed(1)} images/s, PyTorch ${result.pytorchImagesPerSecond.toFixed(1)}, ` +
-        `ratio ${spread(result.ratios)}, by processor time ${spread(result.processorRatios)}, ` +
-        `peak memory ${(ours / 2 ** 20).toFixed(0)} MiB, ratio ${(ours / theirs).toFixed(2)}`,
-    );
+await runBenchmark(async () => {
+  requirePython(python, 'PyTorch (Debian: python3-torch)', 'torch');
+  const { values: flags, positionals: wanted } = parseArgs({
+    allowPositionals: true,
+    options: { threads: { type: 'string', default: '1,2' } },
+  });
+  const results = [];
+  for (const one of cases.filter(({ network }) => !wanted.length || wanted.includes(network))) {
+    for (const threads of flags.threads.split(',').map(Number)) {
+      const result = await compare(one, threads);
+      results.push(result);
+      const { ours, theirs } = result.peakBytes;
+      console.log(
+        `${one.network}@${one.size} b${one.batch}, ${threads} ${threads === 1 ? 'thread' : 'threads'}: ` +
+          `${result.imagesPerSecond.toFixed(1)} images/s, PyTorch ${result.pytorchImagesPerSecond.toFixed(1)}, ` +
+          `ratio ${spread(result.ratios)}, by processor time ${spread(result.processorRatios)}, ` +
+          `peak memory ${(ours / 2 ** 20).toFixed(0)} MiB, ratio ${(ours / theirs).toFixed(2)}`,
+      );
+    }
   }
-}
-writeReport('engine', { results });
+  writeReport('engine', { results });
+});

@@ -6,10 +6,13 @@
 // usage: npm run bench:graph [-- ROWSxSIZE...] [--threads=1] [--rounds=5] [--without=eager]
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { runBenchmark } from './kit/options.mjs';
+import { requirePython } from './kit/python.mjs';
 import { spread, writeReport } from './kit/report.mjs';
 import { stepper } from './kit/stepper.mjs';
 
 const here = import.meta.dirname;
+const python = process.env.PYTHON ?? 'python3';
 /** What the ratios are held against, by rows and size. */
 const bounds = { '2x32': { python: 1.1, eager: 0.62 }, '4x224': { python: 1.05 } };
 
@@ -26,7 +29,7 @@ async function compare(name) {
   const settings = [...name.split('x'), flags.threads];
   const steps = join(here, 'graph_steps.mjs');
   const python = (gradient) =>
-    stepper(process.env.PYTHON ?? 'python3', [join(here, 'tensorflow_graph.py'), ...settings, gradient], {
+    stepper(python, [join(here, 'tensorflow_graph.py'), ...settings, gradient], {
       TF_DETERMINISTIC_OPS: '1',
       TF_CPP_MIN_LOG_LEVEL: '2',
     });
@@ -74,6 +77,9 @@ async function compare(name) {
   return { name, threads: Number(flags.threads), turns, about };
 }
 
-const results = [];
-for (const name of wanted.length > 0 ? wanted : Object.keys(bounds)) results.push(await compare(name));
-writeReport('graph', { results });
+await runBenchmark(async () => {
+  requirePython(python, 'TensorFlow', 'tensorflow');
+  const results = [];
+  for (const name of wanted.length > 0 ? wanted : Object.keys(bounds)) results.push(await compare(name));
+  writeReport('graph', { results });
+});

@@ -4,14 +4,14 @@
 // it does beyond loopback; gloo has none. Needs root, ip and tc, and a Python with PyTorch: PYTHON, or /usr/bin/python3.
 // usage: npm run bench:network [-- --members 2,4,8 --ways off,auto --backbone resnet18 --width 1 --megabits 200
 //   --compute-ms 15 --microbatches 4 --rounds 3 --seconds 5 --steps 2]
-import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { knownWays, MadeUpRun, makeDataset, sizesOf } from './kit/made-up-run.mjs';
 import { Network, requireNetworks } from './kit/networks.mjs';
-import { listOf, membersOf, numberOf, OptionError, runBenchmark } from './kit/options.mjs';
+import { listOf, membersOf, numberOf, runBenchmark } from './kit/options.mjs';
 import { fcaenet } from './kit/paused-run.mjs';
+import { requirePython } from './kit/python.mjs';
 import { median, spread, writeReport } from './kit/report.mjs';
 import { spawnBound } from './kit/spawn.mjs';
 import { stepper } from './kit/stepper.mjs';
@@ -50,16 +50,6 @@ function settingsOf(args) {
     seconds: numberOf(values, 'seconds'),
     steps: numberOf(values, 'steps'),
   };
-}
-
-function requirePyTorch() {
-  try {
-    execFileSync(python, ['-c', 'import torch.distributed'], { stdio: 'ignore' });
-  } catch {
-    throw new OptionError(
-      `this benchmark needs PyTorch, but ${python} cannot import torch: install python3-torch, or name another Python in PYTHON.`,
-    );
-  }
 }
 
 /**
@@ -191,7 +181,7 @@ function sentence(row) {
 await runBenchmark(async () => {
   const settings = settingsOf(process.argv.slice(2));
   requireNetworks();
-  requirePyTorch();
+  requirePython(python, 'PyTorch (Debian: python3-torch)', 'torch.distributed');
   const { parameterSizes, ...sizes } = sizesOf(settings.network);
   const folder = temporaryFolder('network');
   const sizesFile = join(folder, 'sizes.json');

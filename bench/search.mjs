@@ -7,9 +7,12 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { NearestIndex } from '../dist/retrieval/nearest-index.js';
 import { listOf, numberOf, OptionError, runBenchmark } from './kit/options.mjs';
+import { requirePython } from './kit/python.mjs';
 import { median, spread, writeReport } from './kit/report.mjs';
 import { stepper } from './kit/stepper.mjs';
 import { temporaryFolder } from './kit/temporary-folder.mjs';
+
+const python = process.env.PYTHON ?? 'python3';
 
 const queries = 20;
 const queriesPerTurn = 5;
@@ -82,8 +85,8 @@ async function compare(kind, { rows, bits, nearest, rounds }) {
   const sides = {};
   for (const name of ['flat', 'multihash']) {
     const args = [codesFile, queriesFile, String(bytes), String(nearest), name];
-    const python = join(import.meta.dirname, 'search_faiss.py');
-    sides[name] = await stepper(process.env.PYTHON ?? 'python3', [python, ...args], { OMP_NUM_THREADS: '1' });
+    const script = join(import.meta.dirname, 'search_faiss.py');
+    sides[name] = await stepper(python, [script, ...args], { OMP_NUM_THREADS: '1' });
   }
   const abouts = Object.fromEntries(
     Object.entries(sides).map(([name, { about }]) => [name, JSON.parse(about)]),
@@ -135,6 +138,7 @@ function recallOf(distances, expected) {
 }
 
 await runBenchmark(async () => {
+  requirePython(python, 'faiss-cpu', 'faiss');
   const [rows, bits, nearest, rounds] = ['rows', 'bits', 'nearest', 'rounds'].map((name) =>
     numberOf(values, name),
   );
