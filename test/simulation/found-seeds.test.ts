@@ -17,3 +17,7 @@ test('a sum is found to be wrong when its owner was set aside for another one al
   expect(await seedsThatFail(180, 1)).toEqual([]);
   expect(await seedsThatFail(225, 1)).toEqual([]);
 });
+
+test('what a worker would still tell of an exchange when its session is over does not reach its next session', async () => {
+  expect(await seedsThatFail(2140, 1)).toEqual([]);
+});

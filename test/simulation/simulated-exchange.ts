@@ -112,7 +112,7 @@ export class SimulatedPeer {
     precision: WirePrecision,
     private readonly surroundings: PeerSurroundings,
   ) {
-    const { send, sendTensors, onWeights, process } = surroundings;
+    const { onWeights, process } = surroundings;
     this.exchange = new Exchange(
       {
         member,
@@ -128,14 +128,15 @@ export class SimulatedPeer {
         sum: ({ sum, position, range, attempt, reduceSeconds }) => {
           // In bfloat16 the lowest bit is one of a number of 16 bits, too.
           if (surroundings.addsWrong()) bytesOf(sum)[0]! ^= 1;
-          sendTensors([Buffer.from(bytesOf(sum))], (transfer) => ({
+          if (this.isClosed) return;
+          surroundings.sendTensors([Buffer.from(bytesOf(sum))], (transfer) => ({
             exchange: { rangeResult: { position, range, attempt, reduceSeconds, transfer } },
           }));
         },
         weights: onWeights,
         weightsLost: (version) => surroundings.onWeightsLost(version),
         weightsMissing: (version, ranges) =>
-          send({ exchange: { weightsMissing: { version, ranges: [...ranges] } } }),
+          this.tell({ exchange: { weightsMissing: { version, ranges: [...ranges] } } }),
         release: () => {},
       },
       process,
@@ -199,9 +200,9 @@ export class SimulatedPeer {
   }
 
   private sendTo(to: number, link: Link, message: PeerMessage__Output): void {
-    const { process, chance, network, send } = this.surroundings;
+    const { process, chance, network } = this.surroundings;
     if (link.isRelayed) {
-      send({ exchange: { relayed: { member: to, message: serialize(message) } } });
+      this.tell({ exchange: { relayed: { member: to, message: serialize(message) } } });
       return;
     }
     const peer = network.at(link.address);
@@ -217,6 +218,11 @@ export class SimulatedPeer {
     );
   }
 
+  /** A real one's thread ends with its session: what one of its timers sends later does not reach the next session. */
+  private tell(message: WorkerMessage): void {
+    if (!this.isClosed) this.surroundings.send(message);
+  }
+
   /** Nothing is accepted on a way: after a while everything goes through the coordinator. */
   private watch(to: number, link: Link, ms: number): void {
     if (link.isWatched) return;
@@ -225,7 +231,7 @@ export class SimulatedPeer {
       if (this.isClosed) return;
       link.isRelayed = true;
       const peerUnreachable = { member: to, reason: 'nothing is accepted' };
-      this.surroundings.send({ exchange: { peerUnreachable } });
+      this.tell({ exchange: { peerUnreachable } });
       this.exchange.sendAgain(to);
     });
   }
