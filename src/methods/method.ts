@@ -48,8 +48,8 @@ export const overPairs = {
 } as const;
 
 /**
- * Training with a loss over pairs where the publication's schedule could not be read. It is the project's: an epoch of the whole train split in each
- * iteration, for a network that begins pretrained.
+ * Training with a loss over pairs where the publication's schedule could not be read. It is the project's: an epoch of the
+ * whole train split in each iteration, for a network that begins pretrained.
  */
 export const assumedTraining = {
   published: {
