@@ -3,12 +3,13 @@
 // network namespaces of their own, each with a cable of so many megabits per second in each direction. Ours speaks TLS, as
 // it does beyond loopback; gloo has none. Needs root, ip and tc, and a Python with PyTorch: PYTHON, or /usr/bin/python3.
 // usage: npm run bench:network [-- --members 2,4,8 --ways off,auto --backbone resnet18 --width 1 --megabits 200
-//   --compute-ms 15 --microbatches 4 --rounds 3 --seconds 5 --steps 2]
+//   --compute-ms 15 --microbatches 4 --rounds 3 --seconds 5 --steps 2
+//   --congestion-control cubic]
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { knownWays, MadeUpRun, makeDataset, sizesOf } from './kit/made-up-run.mjs';
-import { Network, requireNetworks } from './kit/networks.mjs';
+import { Network, requireNetworks, usualCongestionControl } from './kit/networks.mjs';
 import { listOf, membersOf, numberOf, runBenchmark } from './kit/options.mjs';
 import { fcaenet } from './kit/paused-run.mjs';
 import { requirePython } from './kit/python.mjs';
@@ -36,6 +37,7 @@ function settingsOf(args) {
       rounds: { type: 'string', default: '3' },
       seconds: { type: 'string', default: '5' },
       steps: { type: 'string', default: '2' },
+      'congestion-control': { type: 'string', default: usualCongestionControl },
     },
   });
   const microbatches = numberOf(values, 'microbatches');
@@ -49,6 +51,7 @@ function settingsOf(args) {
     rounds: numberOf(values, 'rounds'),
     seconds: numberOf(values, 'seconds'),
     steps: numberOf(values, 'steps'),
+    congestionControl: values['congestion-control'],
   };
 }
 
@@ -119,10 +122,12 @@ async function compare(folder, network, members, way, theirs, settings) {
     for (let round = 0; round < rounds; round++) {
       const before = traffic(network, members);
       const ours = await run.measure(seconds, steps);
+      // The last step's weights are still on their way, and would take PyTorch's time.
+      await network.quiet();
       const after = traffic(network, members);
       const { clock } = await theirs.run(steps);
       turns.push({
-        ours: ours.seconds / ours.steps,
+        ours: ours.stepSeconds,
         theirs: clock / steps,
         gradients: after.map(
           (bytes, place) => (bytes - before[place]) / ours.steps / run.sizes.gradientBytes,
@@ -180,7 +185,7 @@ function sentence(row) {
 
 await runBenchmark(async () => {
   const settings = settingsOf(process.argv.slice(2));
-  requireNetworks();
+  requireNetworks(settings.congestionControl);
   requirePython(python, 'PyTorch (Debian: python3-torch)', 'torch.distributed');
   const { parameterSizes, ...sizes } = sizesOf(settings.network);
   const folder = temporaryFolder('network');
@@ -190,7 +195,7 @@ await runBenchmark(async () => {
   const results = [];
   let pytorch = '';
   for (const members of settings.memberCounts) {
-    const network = new Network(members + 1, settings.megabits);
+    const network = new Network(members + 1, settings.megabits, settings.congestionControl);
     const certificates = join(folder, `certs-${members}`);
     await fcaenet('certs', 'make', certificates, '--name', network.addressOf(members), '--days', '2');
     const theirs = await startPyTorch(network, members, sizesFile, settings);

@@ -177,25 +177,27 @@ export class MadeUpRun {
   }
 
   /**
-   * Goes on for so long, and at least for so many steps.
-   * @returns what it took: `steps`, and of all of them together `seconds` by the clock, and the coordinator's
-   *   `processorSeconds`, `bytesIn` and `bytesOut` (messages without framing), microbatches that were `computedTwice`, and
-   *   its longest pause of the event loop in milliseconds; `exchanging` is the number of members that exchanged gradients
-   *   in the last step
+   * Goes on for a first step, then for so long, and at least for so many steps.
+   * @returns what it took: `stepSeconds` by the clock, the mean without the first step, for which the weights have
+   *   already arrived; `steps`, all of them, and of all of them together the coordinator's `processorSeconds`, `bytesIn` and
+   *   `bytesOut` (messages without framing), microbatches that were `computedTwice`, and its longest pause of the event
+   *   loop in milliseconds; `exchanging` is the number of members that exchanged gradients in the last step
    */
   async measure(seconds, leastSteps) {
     const before = this.counters();
     await this.longestPauseMs();
     await this.ask('resume');
+    await this.until(async () => (await this.steps()) > before.steps);
+    const timed = this.counters();
     await sleep(1000 * seconds);
-    await this.until(async () => (await this.steps()) >= before.steps + leastSteps - 1);
+    await this.until(async () => (await this.steps()) >= timed.steps + leastSteps - 1);
     await this.pause();
     const longestPauseMs = await this.longestPauseMs();
     const after = this.counters();
     const since = (name) => after[name] - before[name];
     return {
+      stepSeconds: (after.seconds - timed.seconds) / (after.steps - timed.steps),
       steps: since('steps'),
-      seconds: since('seconds'),
       processorSeconds: since('processor'),
       bytesIn: since('received'),
       bytesOut: since('sent'),
