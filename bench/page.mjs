@@ -1,5 +1,5 @@
 // What readers of a run's data cost the run: the time of a step while they ask a thousand times a second, beside that of a
-// step while nobody asks, in turns; and the coordinator's processor time for one answer.
+// step in the turns before and after, while nobody asks; and the coordinator's processor time for the answers.
 // usage: npm run bench:page [-- REQUESTS_PER_SECOND SECONDS_PER_TURN TURNS]
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,13 +8,13 @@ import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fcaenet } from './kit/paused-run.mjs';
-import { median, spread, writeReport } from './kit/report.mjs';
+import { median, medianInterval, spread, writeReport } from './kit/report.mjs';
 import { RunProcess, stepsDone } from './kit/run-process.mjs';
 import { temporaryFolder } from './kit/temporary-folder.mjs';
 
-const [perSecond = 1000, seconds = 10, turns = 5] = process.argv.slice(2).map(Number);
+const [perSecond = 1000, seconds = 10, turns = 9] = process.argv.slice(2).map(Number);
 const name = 'read';
-const loads = ['nobody', 'tagged', 'whole'];
+const loads = ['tagged', 'whole'];
 
 const folder = temporaryFolder('page');
 await fcaenet(
@@ -84,22 +84,30 @@ async function turn(load) {
   };
 }
 
+const quiet = [await turn('nobody')];
 const turnsOf = Object.fromEntries(loads.map((load) => [load, []]));
 for (let number = 0; number < turns; number++) {
-  for (const load of loads) turnsOf[load].push(await turn(load));
+  for (const load of loads) {
+    const asked = await turn(load);
+    const [before, after] = [quiet.at(-1), await turn('nobody')];
+    quiet.push(after);
+    turnsOf[load].push({
+      ...asked,
+      ratio: asked.stepMs / ((before.stepMs + after.stepMs) / 2),
+      moreOfAProcessor: asked.processorShare - (before.processorShare + after.processorShare) / 2,
+    });
+  }
 }
 await run.end('SIGKILL');
-const stepOf = (load) => turnsOf[load].map(({ stepMs }) => stepMs);
+console.log(`nobody  step ${spread(quiet.map(({ stepMs }) => stepMs))} ms`);
 const result = loads.map((load) => {
-  const ratios = stepOf(load).map((stepMs, at) => stepMs / stepOf('nobody')[at]);
-  const answered = median(turnsOf[load].map(({ answeredPerSecond }) => answeredPerSecond));
-  const more = turnsOf[load].map(
-    ({ processorShare }, at) => processorShare - turnsOf.nobody[at].processorShare,
-  );
+  const of = (what) => turnsOf[load].map((each) => each[what]);
+  const interval = medianInterval(of('ratio'));
   console.log(
-    `${load.padEnd(7)} step ${spread(stepOf(load))} ms, as a ratio to nobody ${spread(ratios)}; ` +
-      `${answered.toFixed(0)} answers/s, ${(100 * median(more)).toFixed(1)} % more of a processor`,
+    `${load.padEnd(7)} step ${spread(of('stepMs'))} ms, as a ratio to nobody ${spread(of('ratio'))}` +
+      `${interval ? `, 95 % interval of the median ${interval.map((end) => end.toFixed(3)).join(' to ')}` : ''}; ` +
+      `${median(of('answeredPerSecond')).toFixed(0)} answers/s, ${(100 * median(of('moreOfAProcessor'))).toFixed(1)} % more of a processor`,
   );
-  return { load, stepMs: stepOf(load), ratios, answeredPerSecond: answered, moreOfAProcessor: more };
+  return { load, interval, turns: turnsOf[load] };
 });
-writeReport('page', { perSecond, seconds, load: loadavg(), result });
+writeReport('page', { perSecond, seconds, load: loadavg(), quiet, result });

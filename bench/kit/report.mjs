@@ -15,6 +15,25 @@ export function spread(values) {
   return `${median(values).toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
 }
 
+/**
+ * A 95 % interval of the median of what the values are drawn from, whatever their distribution: the two of them between
+ * which it lies by the signs of their differences (Conover 1999, section 3.2).
+ * @param {number[]} values
+ * @returns {[number, number] | null} null for fewer than six values, which have none
+ */
+export function medianInterval(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const count = sorted.length;
+  // Probability that at most `below` of the values lie below the median.
+  let probability = 0;
+  let below = -1;
+  for (let next = 0.5 ** count; probability + next <= 0.025; next *= (count - below) / (below + 1)) {
+    probability += next;
+    below++;
+  }
+  return below < 0 ? null : [sorted[below], sorted[count - 1 - below]];
+}
+
 /** Writes `bench/results/NAME-DATE.json` with the machine it was measured on, and says so. */
 export function writeReport(name, content) {
   const date = new Date().toISOString();
