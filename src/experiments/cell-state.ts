@@ -85,6 +85,25 @@ export function otherSettings(cell: Cell): string | null {
   return `${path} contains a run with other settings than are asked for: ${differences.join(', ')}; choose another folder with --output`;
 }
 
+/** A sentence for each cell in whose place a run, or a kept result, of other settings lies. */
+export function sentencesOfOthers(cells: readonly Cell[]): readonly string[] {
+  return cells.flatMap((cell) => sentenceOfOther(cell) ?? []);
+}
+
+function sentenceOfOther(cell: Cell): string | null {
+  try {
+    const sentence = otherSettings(cell);
+    if (sentence !== null) return sentence;
+    // A kept result beside a run that has its own does not count.
+    if (stateOfDirectory(cell).kind !== 'finished') readKeptResult(cell);
+    return null;
+  } catch (error) {
+    if (!(error instanceof FcaenetError)) throw error;
+    // What cannot be read is a failure of that run alone.
+    return error.code === 'EXPERIMENT_RESULT_OTHER' ? error.message : null;
+  }
+}
+
 /** The settings that decide the result, and the paths of dataset and weights, which the hash leaves out. */
 function differencesOf(before: TrainingRun, now: TrainingRun): string[] {
   const paths = ({ spec }: TrainingRun) => ({

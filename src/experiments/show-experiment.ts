@@ -6,7 +6,7 @@ import { givenSpeed } from '../estimate/duration.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
 import { carryOutOn } from './carry-out-on.js';
 import type { Cell, Plan } from './cell.js';
-import { type CellState, stateOf, withOneDataset } from './cell-state.js';
+import { type CellState, sentencesOfOthers, stateOf, withOneDataset } from './cell-state.js';
 import { ExperimentError } from './error.js';
 import { keepResult } from './kept-result.js';
 import { writeManifests } from './manifests.js';
@@ -29,11 +29,12 @@ export interface Experiment {
 /**
  * Carries out the runs of an experiment that have no result, and writes its tables after each.
  * @param runsNothing only writes the tables of what is there
- * @throws ExperimentError EXPERIMENT_RUNS_FAILED at the end when runs failed; the errors of the dataset, and of a run
- * that is interrupted
+ * @throws ExperimentError EXPERIMENT_OUTPUT_OTHER before anything is read or written, EXPERIMENT_RUNS_FAILED at the end when
+ * runs failed; the errors of the dataset, and of a run that is interrupted
  */
 export async function carryOutExperiment(experiment: Experiment, runsNothing = false): Promise<void> {
   const { name, heading, plan, paperFigure, output } = experiment;
+  requireOwnFolder(experiment);
   const console = openConsole('beside');
   const write = (states: ReadonlyMap<Cell, CellState>): Summary => {
     const compared = withOneDataset(states);
@@ -84,8 +85,10 @@ export async function planExperiment(
 /**
  * Writes the runs of an experiment that have no result as Jobs for Kubernetes.
  * @param folder of the manifests
+ * @throws ExperimentError EXPERIMENT_OUTPUT_OTHER; the errors of the dataset
  */
 export async function writeExperimentManifests(experiment: Experiment, folder: string): Promise<void> {
+  requireOwnFolder(experiment);
   const console = openConsole('result');
   try {
     await fittingCounts(experiment.plan);
@@ -105,6 +108,17 @@ function namespaceOf(output: string): string {
     .slice(0, 50)
     .replace(/^-+|-+$/g, '');
   return `table-${name}`.replace(/-$/, '');
+}
+
+/** Runs of other settings are another experiment's: its tables would be replaced by ones without its figures. */
+function requireOwnFolder({ name, plan, output }: Experiment): void {
+  const others = sentencesOfOthers(plan.cells);
+  if (others.length === 0) return;
+  throw new ExperimentError(
+    'EXPERIMENT_OUTPUT_OTHER',
+    `${output} is left as it is, because ${others.length} of ${plan.cells.length} runs of this ${name} are there with other settings; the first: ${others[0]}`,
+    ExitCode.cannotCreate,
+  );
 }
 
 function isMissing(cell: Cell): boolean {

@@ -1,16 +1,21 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Cell } from '../../src/experiments/cell.js';
 import type { CellState } from '../../src/experiments/cell-state.js';
 import { figureOfTable1 } from '../../src/experiments/paper-figures.js';
-import { carryOutExperiment } from '../../src/experiments/show-experiment.js';
+import {
+  carryOutExperiment,
+  type Experiment,
+  writeExperimentManifests,
+} from '../../src/experiments/show-experiment.js';
 import { publishedWith, summarise } from '../../src/experiments/summary.js';
 import { tableCsv } from '../../src/experiments/table-csv.js';
 import { writeTable } from '../../src/experiments/table-files.js';
 import { tableMarkdown } from '../../src/experiments/table-markdown.js';
-import { plan, resolve, resultOf, writeFinished } from './support.js';
+import { failure } from '../kit/failure.js';
+import { plan, resultOf, writeFinished } from './support.js';
 
 const heading = {
   title: 'Methods on run',
@@ -139,22 +144,20 @@ describe('in a folder', () => {
     );
   });
 
+  /** A table of one seed at 12 bits in the folder. */
+  const small = (): Experiment => ({
+    name: 'table',
+    heading,
+    plan: plan({ bits: [12], seedCount: 1, equalities: ['steps'], output }),
+    paperFigure: figureOfTable1,
+    output,
+  });
+
   test('a finished table is written without dataset and runs, and a failed run ends it (EXPERIMENT_RUNS_FAILED)', async () => {
-    const finished = plan({ bits: [12], seedCount: 1, equalities: ['steps'], output });
-    const [first, ...others] = finished.cells as [Cell, ...Cell[]];
-    const run = resolve([
-      `metadata.name=${first.name}`,
-      `spec.operation.runsDirectory=${join(output, 'runs')}`,
-    ]);
-    writeFinished({ ...first, run });
+    const experiment = small();
+    const [first, ...others] = experiment.plan.cells as [Cell, ...Cell[]];
+    writeFinished(first, resultOf(first, 0.5, { mAP: null }));
     for (const cell of others) writeFinished(cell);
-    const experiment = {
-      name: 'table',
-      heading,
-      plan: finished,
-      paperFigure: figureOfTable1,
-      output,
-    } as const;
     await expect(carryOutExperiment(experiment)).rejects.toMatchObject({
       code: 'EXPERIMENT_RUNS_FAILED',
       exitCode: 1,
@@ -165,4 +168,30 @@ describe('in a folder', () => {
     await carryOutExperiment(experiment);
     expect(readFileSync(join(output, 'table.md'), 'utf8')).toContain('3 of 3 runs have a result.');
   });
+
+  test.each(['a run', 'a kept result'])(
+    'with %s of other settings the table there is left as it is, and nothing begins (EXPERIMENT_OUTPUT_OTHER)',
+    async (what) => {
+      const experiment = small();
+      for (const cell of experiment.plan.cells) writeFinished(cell);
+      await carryOutExperiment(experiment);
+      const before = readFileSync(join(output, 'table.md'), 'utf8');
+      if (what === 'a kept result') rmSync(join(output, 'runs'), { recursive: true });
+      const overrides = ['spec.schedule.epochs=7'];
+      const other = {
+        ...experiment,
+        plan: plan({ bits: [12], seedCount: 1, equalities: ['steps'], output, overrides }),
+      };
+      const refusal = failure(
+        'EXPERIMENT_OUTPUT_OTHER',
+        /^.* is left as it is, because 2 of 3 runs of this table are there with other settings; the first: .*spec\.schedule\.epochs \(4, now 7\); choose another folder with --output/,
+      );
+      for (const reports of [false, true]) {
+        await expect(carryOutExperiment(other, reports)).rejects.toEqual(refusal);
+      }
+      await expect(writeExperimentManifests(other, join(output, 'manifests'))).rejects.toEqual(refusal);
+      expect(readFileSync(join(output, 'table.md'), 'utf8')).toBe(before);
+      expect(existsSync(join(output, 'manifests'))).toBe(false);
+    },
+  );
 });
