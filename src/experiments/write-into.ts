@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { makeFolderSync } from '../disk/folders.js';
-import { ExitCode } from '../errors.js';
+import { ExitCode, FcaenetError } from '../errors.js';
 import { writeFileAtomic } from '../run/atomic-file.js';
 import { ExperimentError } from './error.js';
 
@@ -13,13 +13,14 @@ export function writeInto(output: string, files: Readonly<Record<string, string>
 
 /**
  * Creates a folder, and writes into it.
- * @throws ExperimentError EXPERIMENT_OUTPUT_UNUSABLE
+ * @throws ExperimentError EXPERIMENT_OUTPUT_UNUSABLE; an error that is a sentence already
  */
 export function writingInto(output: string, write: () => void): void {
   try {
     makeFolderSync(output);
     write();
   } catch (cause) {
+    if (cause instanceof FcaenetError) throw cause;
     const { code } = cause as NodeJS.ErrnoException;
     throw new ExperimentError(
       'EXPERIMENT_OUTPUT_UNUSABLE',

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -213,10 +213,28 @@ describe('a search', () => {
 
   test('whose hold-out cannot be written is refused with the folder', async () => {
     await writeFiles(data(), cub());
-    mkdirSync(join(output, 'hold-out', 'images'), { recursive: true });
+    mkdirSync(output);
+    writeFileSync(join(output, 'hold-out'), '');
     await expect(tune(options())).rejects.toEqual(
-      failure('EXPERIMENT_OUTPUT_UNUSABLE', /out cannot be written \(EINVAL\), but needs room for files/),
+      failure('EXPERIMENT_OUTPUT_UNUSABLE', /out cannot be written \(E[A-Z]+\), but needs room for files/),
     );
+  });
+
+  test('that was copied with its links followed is refused with the file (EXPERIMENT_HOLD_OUT_COPIED)', async () => {
+    await writeFiles(data(), cub());
+    await planTrials();
+    const copy = join(folder, 'copy');
+    cpSync(output, copy, { recursive: true, dereference: true });
+    await expect(tune(options({ output: copy }))).rejects.toEqual(
+      failure(
+        'EXPERIMENT_HOLD_OUT_COPIED',
+        `${join(copy, 'hold-out', 'images')} is no link, but must be one to the images of the dataset: a copy of the folder may have followed it; delete it, and the same command makes the link again`,
+      ),
+    );
+    rmSync(join(copy, 'hold-out', 'images'), { recursive: true });
+    await expect(tune(options({ output: copy }, refused()))).rejects.toMatchObject({
+      code: 'EXPERIMENT_NO_TRIAL',
+    });
   });
 
   test('of settings without effect is refused (EXPERIMENT_NOTHING_TO_TUNE)', async () => {

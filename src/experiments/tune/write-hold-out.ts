@@ -2,8 +2,10 @@ import { readlinkSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ListedDataset } from '../../data/dataset.js';
 import { makeFolderSync } from '../../disk/folders.js';
+import { ExitCode } from '../../errors.js';
 import { writeFileAtomic } from '../../run/atomic-file.js';
 import { undefinedIfAbsent } from '../../run/presence.js';
+import { ExperimentError } from '../error.js';
 
 /** An image of the train split, and whether it is held out. */
 interface HoldOutImage {
@@ -17,6 +19,7 @@ interface HoldOutImage {
  * held-out part. It has lists and links to the folders of images; images of the test split are in no list. VegFru keeps
  * its layout, because its truncated images are treated in their own way; others get the lists of CUB-200-2011.
  * @param held whether each image of the train split is held out
+ * @throws ExperimentError EXPERIMENT_HOLD_OUT_COPIED where something else is in the place of a link
  */
 export function writeHoldOut(folder: string, dataset: ListedDataset, held: readonly boolean[]): void {
   const images = dataset.train.paths.map((path, image) => ({
@@ -66,6 +69,13 @@ function linkedTo(path: string): string | undefined {
   try {
     return readlinkSync(path);
   } catch (error) {
-    return undefinedIfAbsent(error);
+    if ((error as NodeJS.ErrnoException).code !== 'EINVAL') return undefinedIfAbsent(error);
+    // The images themselves would be read, whatever the dataset has become.
+    throw new ExperimentError(
+      'EXPERIMENT_HOLD_OUT_COPIED',
+      `${path} is no link, but must be one to the images of the dataset: a copy of the folder may have followed it; delete it, and the same command makes the link again`,
+      ExitCode.cannotCreate,
+      { cause: error },
+    );
   }
 }
