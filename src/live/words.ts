@@ -1,6 +1,10 @@
 import type { RunView, ViewState } from './view.js';
 
-/** Sentences about a run that the page and the terminal share. */
+/** Sentences about a run that the page shares with the terminal and the report. */
+
+/** Said beside losses of runs with different methods. */
+export const lossesDiffer =
+  'Each method has a loss of its own: compare how the lines fall, not their heights.';
 
 const stateWords: Readonly<Record<ViewState, string>> = {
   waiting: 'waiting for workers',

@@ -1,6 +1,12 @@
 import { useEffect, useMemo } from 'preact/hooks';
 import type { RunView } from '../live/view.js';
-import { wordsOfPosition, wordsOfPrecision, wordsOfSeconds, wordsOfState } from '../live/words.js';
+import {
+  lossesDiffer,
+  wordsOfPosition,
+  wordsOfPrecision,
+  wordsOfSeconds,
+  wordsOfState,
+} from '../live/words.js';
 import { Chart } from './chart.js';
 import { PrecisionChart } from './precision-chart.js';
 import { besideEachOther, differences, lossSeries, precisionSeries } from './series.js';
@@ -55,11 +61,7 @@ function Both({ left, right }: { readonly left: RunView; readonly right: RunView
           xLabel="step"
           series={losses}
           empty="No step is done yet."
-          note={
-            left.method === right.method
-              ? undefined
-              : 'Each method has a loss of its own: compare how the lines fall, not their heights.'
-          }
+          note={left.method === right.method ? undefined : lossesDiffer}
         />
       </div>
       <section class="card">

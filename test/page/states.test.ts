@@ -4,6 +4,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { pageFolder } from '../../src/live/serve/page-files.js';
 import type { ViewState } from '../../src/live/view.js';
+import { lossesDiffer } from '../../src/live/words.js';
 import { browserMissing, faultsOf, startBrowser } from '../kit/browser.js';
 import { FakePage } from '../kit/fake-page.js';
 import { runView, viewOfState } from '../kit/run-views.js';
@@ -133,7 +134,7 @@ test.skipIf(browserMissing)(
     };
     const other = runView({ run: 'cub50-of-another-method', method: 'exchnet', settings });
     const { page } = await open(new FakePage([runView(), other], 'folder'), 390);
-    const note = page.getByText('Each method has a loss of its own');
+    const note = page.getByText(lossesDiffer);
     await page.goto(`${page.url()}#/compare/cub-48bits/cub-48bits`);
     await page.getByText('All settings that the result depends on are equal.').waitFor();
     expect(await note.count()).toBe(0);

@@ -1,3 +1,4 @@
+import { lossesDiffer } from '../../live/words.js';
 import { featureMethod } from '../../methods/methods.js';
 import { lossTermsOf } from '../../model/loss.js';
 import type { Axis } from '../drawing/frame.js';
@@ -29,9 +30,7 @@ export function learningSection(runs: readonly MeasuredRun[]): Section {
     content.push(
       paragraph(
         `A step is one update of the weights. Losses are means over the steps of an iteration; mAP is measured after it.${
-          methodsOf(learning).size > 1
-            ? ' Each method has a loss of its own: compare how the lines fall, not their heights.'
-            : ''
+          methodsOf(learning).size > 1 ? ` ${lossesDiffer}` : ''
         }`,
       ),
       figures([
