@@ -9,6 +9,8 @@ import { inheriting } from '../machine/devices/inherited.js';
 import { formatProcessorList } from '../machine/devices/processor-list.js';
 import { noIdleCollections } from '../machine/garbage-collection.js';
 import { heapArguments } from '../machine/heap.js';
+import { withNodeThreads } from '../machine/node-threads.js';
+import { machineResources } from '../machine/resources.js';
 import { boundNode, canBind } from './bound-node.js';
 import type { WorkerPlace } from './plan.js';
 
@@ -125,7 +127,13 @@ export class WorkerProcesses {
       ]),
       stdio: ['ignore', output, 'pipe', 'ipc', ...descriptors],
       detached: true,
-      env: { ...process.env, ...sharedProcessors, ...environmentAt(place), ...environment },
+      env: {
+        ...this.threadsAt(place),
+        ...process.env,
+        ...sharedProcessors,
+        ...environmentAt(place),
+        ...environment,
+      },
     });
     this.processes.add(child);
     if (device !== null) {
@@ -153,6 +161,14 @@ export class WorkerProcesses {
     child.once('error', ({ message }) =>
       end({ exitCode: ExitCode.failed, how: 'not started', sentence: message }),
     );
+  }
+
+  /** Threads for its share of the processors, on which a process with a GPU decodes images. The user's number counts more. */
+  private threadsAt({ device, processors }: WorkerPlace): NodeJS.ProcessEnv {
+    if (device === null) return {};
+    const all = machineResources().processors;
+    const share = Math.floor(all / this.options.places.length);
+    return withNodeThreads(Math.min(share, processors?.length ?? all));
   }
 
   private ended(place: WorkerPlace, index: number, restarts: number, ending: WorkerEnding): void {

@@ -24,6 +24,7 @@ import { WorkerError } from './error.js';
 import { WorkerGradients } from './gradient-memory.js';
 import { computeGradientWork, type FinishedNode } from './gradient-work.js';
 import { ImageLoader } from './images/loader.js';
+import { parallelDecodes } from './images/parallel-decodes.js';
 import { viewsOfRows } from './images/rows.js';
 import { probeDigest } from './probe.js';
 import { runShape } from './run-shape.js';
@@ -102,6 +103,7 @@ export class WorkerRun implements ComputingRun {
         seed: spec.seed,
         cacheDirectory: cache.directory,
         cacheLimitBytes: cache.limitBytes,
+        parallelDecodes: parallelDecodes(gpu !== null),
       },
       (message) => log.warn(message),
     );

@@ -31,6 +31,7 @@ async function prepare(
     seed: 5,
     cacheDirectory: path.join(await temporaryFolder(), 'cache'),
     cacheLimitBytes: 10 ** 9,
+    parallelDecodes: 2,
   };
   const notices: string[] = [];
   return { options, notices, open: () => Loader.open(options, (message) => notices.push(message)) };

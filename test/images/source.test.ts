@@ -36,6 +36,7 @@ async function prepare(content: (id: number) => Uint8Array = (id) => pictures[id
       seed: 5,
       cacheDirectory,
       cacheLimitBytes: 10 ** 9,
+      parallelDecodes: 2,
       onNotice: (message) => notices.push(message),
       ...change,
     });

@@ -1,9 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import type { GpuDevice } from '../../src/machine/devices/device.js';
 import { noIdleCollections } from '../../src/machine/garbage-collection.js';
+import { machineResources } from '../../src/machine/resources.js';
 import { placesOn } from '../../src/processes/plan.js';
 import { type WorkerEnding, WorkerProcesses } from '../../src/processes/worker-processes.js';
 import { fakeDevice, fakeUuid } from '../kit/fake-machine.js';
@@ -78,4 +79,14 @@ test('workers and the program itself start without collections of garbage by the
   expect(readFileSync('src/cli.ts', 'utf8').split('\n')[0]).toMatch(
     new RegExp(` node ${noIdleCollections}$`),
   );
+});
+
+test('workers on GPUs start with threads to decode on, or with as many as the user says', async () => {
+  const file = join(folder, 'threads');
+  const script = `require('fs').appendFileSync('${file}', process.env.UV_THREADPOOL_SIZE + ' '); process.exit(0);`;
+  await runUntilIdle([fakeDevice(0)], script);
+  vi.stubEnv('UV_THREADPOOL_SIZE', '9');
+  await runUntilIdle([fakeDevice(0)], script);
+  vi.unstubAllEnvs();
+  expect(readFileSync(file, 'utf8')).toBe(`${Math.max(4, machineResources().processors)} 9 `);
 });

@@ -62,7 +62,7 @@ test('outputs have the bits of a worker’s, alone and in batches', async () => 
   network.setWeights(weightsFromWire(new Uint8Array(sent), layout, 'bfloat16'));
   const source = await openImageSource({
     ...{ dataset, split: 'test', imageSize: spec.model.imageSize, augmentation: spec.augmentation },
-    ...{ seed: 0, cacheDirectory: small.folder, cacheLimitBytes: 0, onNotice: () => {} },
+    ...{ seed: 0, cacheDirectory: small.folder, cacheLimitBytes: 0, parallelDecodes: 2, onNotice: () => {} },
   });
   const images = { TRAIN: { source, count: 0 }, TEST: { source, count: pictures.length } };
   const rows = bytesOf(Int32Array.from(pictures.keys()));

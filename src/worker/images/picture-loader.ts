@@ -15,14 +15,8 @@ import {
 import { queryView, trainingView, type ViewKey } from '../../data/views.js';
 import { DiskError } from '../../disk/error.js';
 import { shortDigest } from '../../errors.js';
-import { machineResources } from '../../machine/resources.js';
 import type { Augmentation } from '../../run/training-run.js';
 import type { CacheFile } from './cache-file.js';
-
-/**
- * Pictures decoded in parallel: enough to overlap reading and decoding, few enough to leave the training's core free.
- */
-const parallelDecodes = Math.max(2, Math.min(4, machineResources().processors >> 1));
 
 export interface PictureLoaderOptions {
   readonly dataset: Pick<Dataset, 'imagesRoot' | 'truncatedPictures'>;
@@ -33,6 +27,8 @@ export interface PictureLoaderOptions {
   readonly random: KeyedRandom;
   /** undefined decodes each time */
   readonly cache: CacheFile | undefined;
+  /** pictures that are decoded at the same time, at least 1 */
+  readonly parallelDecodes: number;
   /** called once, when the cache accepts no more images */
   readonly onNotice: (message: string) => void;
 }
@@ -115,7 +111,8 @@ export class PictureLoader {
   }
 
   private async decode(file: string, expected: string): Promise<StoredPicture> {
-    if (this.decodes === parallelDecodes) await new Promise<void>((resume) => this.waiting.push(resume));
+    if (this.decodes === this.options.parallelDecodes)
+      await new Promise<void>((resume) => this.waiting.push(resume));
     else this.decodes += 1;
     try {
       const { form, dataset } = this.options;

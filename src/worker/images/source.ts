@@ -19,6 +19,8 @@ export interface ImageSourceOptions {
   cacheDirectory: string;
   /** limit of all packed files of the folder together; 0 for no cache */
   cacheLimitBytes: number;
+  /** pictures that are decoded at the same time, at least 1 */
+  parallelDecodes: number;
   /** called once, with a sentence, when no cache can be used */
   onNotice: (message: string) => void;
 }
@@ -48,7 +50,8 @@ const prefetchBoundBytes = 256 * 2 ** 20;
 
 /** Opens the pictures of a split in this thread. */
 export async function openImageSource(options: ImageSourceOptions): Promise<ImageSource> {
-  const { dataset, imageSize, augmentation, seed, cacheDirectory, cacheLimitBytes, onNotice } = options;
+  const { dataset, imageSize, augmentation, seed, cacheDirectory, cacheLimitBytes } = options;
+  const { parallelDecodes, onNotice } = options;
   const split = dataset[options.split];
   const form = { crop: augmentation.crop, imageSize };
   const answer = await openInCacheFolder(cacheDirectory, cacheLimitBytes, {
@@ -62,7 +65,7 @@ export async function openImageSource(options: ImageSourceOptions): Promise<Imag
   if ('problem' in answer) onNotice(answer.problem);
   const random = new KeyedRandom(seed);
   return new FetchingSource(
-    new PictureLoader({ dataset, split, form, augmentation, random, cache, onNotice }),
+    new PictureLoader({ dataset, split, form, augmentation, random, cache, parallelDecodes, onNotice }),
     imageSize ** 2 * 3,
   );
 }
