@@ -1,6 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { type ExitCode, FcaenetError } from '../errors.js';
+import { cudaEnvironment, type GpuDevice } from '../machine/devices/device.js';
+import { inheriting } from '../machine/devices/inherited.js';
 import { heapArguments } from '../machine/heap.js';
 import { sharedProcessors } from '../processes/worker-processes.js';
 import type {
@@ -25,6 +27,8 @@ interface Job {
 
 export interface EncoderProcessesOptions extends EncodeProcessOptions {
   readonly processes: number;
+  /** GPUs that compute, one for each process; more processes share them in turn. Empty for the processors. */
+  readonly devices: readonly GpuDevice[];
   /** Time limit of one request, after which its process is killed; null for none. */
   readonly timeoutMs: number | null;
   /** Whether a process that ended is started again. */
@@ -42,7 +46,7 @@ export class EncoderProcesses implements Encoder {
 
   private constructor(private readonly options: EncoderProcessesOptions) {
     this.requests = options.processes * requestsPerProcess;
-    this.members = Array.from({ length: options.processes }, () => this.start());
+    this.members = Array.from({ length: options.processes }, (_, place) => this.start(place));
   }
 
   /**
@@ -92,15 +96,15 @@ export class EncoderProcesses implements Encoder {
     await Promise.all(this.members.map((member) => member.end()));
   }
 
-  private start(): EncoderProcess {
-    const member = new EncoderProcess(this.options, {
+  private start(place: number): EncoderProcess {
+    const { devices } = this.options;
+    const member = new EncoderProcess(this.options, devices[place % devices.length] ?? null, {
       onFree: () => this.dispatch(),
       onEnd: () => {
         if (this.closed || !this.options.restarts) return;
         setTimeout(() => {
           if (this.closed) return;
-          const place = this.members.indexOf(member);
-          this.members[place] = this.start();
+          this.members[place] = this.start(place);
           // A process that cannot load the network ends, and is started again.
           this.members[place]!.ready.then(
             () => this.dispatch(),
@@ -139,13 +143,18 @@ class EncoderProcess {
 
   constructor(
     private readonly options: EncoderProcessesOptions,
+    device: GpuDevice | null,
     private readonly events: { readonly onFree: () => void; readonly onEnd: () => void },
   ) {
     this.child = fork(options.program ?? encodeProgram, [], {
       serialization: 'advanced',
       execArgv: [...process.execArgv, ...heapArguments()],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      env: { ...process.env, ...sharedProcessors },
+      env: {
+        ...process.env,
+        ...sharedProcessors,
+        ...(device && { ...inheriting({ devices: [device], note: null }), ...cudaEnvironment(device) }),
+      },
     });
     this.ready = new Promise((resolve, reject) => {
       this.child.on('message', (answer: EncodeAnswer) => {

@@ -2,6 +2,7 @@ import type { Log } from '../console/log.js';
 import type { EngineName } from '../run/training-run.js';
 import { type Encoder, LocalEncoder } from './encoder.js';
 import { EncoderProcesses } from './encoder-processes.js';
+import { encodingDevices } from './encoding-devices.js';
 import { TrainedNetwork } from './trained-network.js';
 import type { TrainedRun } from './trained-run.js';
 
@@ -50,10 +51,11 @@ async function here(run: TrainedRun, engine: EngineChoiceOptions['engine']) {
   return { encoder: new LocalEncoder(trained), engine: engineName, differences };
 }
 
-function inProcesses(run: TrainedRun, processes: number, engine: EngineChoiceOptions['engine']) {
+async function inProcesses(run: TrainedRun, processes: number, engine: EngineChoiceOptions['engine']) {
   const { directory: runDirectory, checkpoint } = run;
+  const devices = await encodingDevices(run, engine);
   return EncoderProcesses.open({
     ...{ runDirectory, checkpoint, engine: engine ?? null, processes, mostPixels: null },
-    ...{ timeoutMs: null, restarts: false },
+    ...{ timeoutMs: null, restarts: false, devices },
   });
 }

@@ -1,6 +1,7 @@
 import { openConsole } from '../console/console.js';
 import { onInterrupt } from '../console/interrupt.js';
 import { EncoderProcesses } from '../inference/encoder-processes.js';
+import { encodingDevices } from '../inference/encoding-devices.js';
 import { sayDifferences, sayRejected } from '../inference/open-encoder.js';
 import { type CheckpointChoice, readTrainedRun } from '../inference/trained-run.js';
 import { type Address, formatAddress } from '../run/address.js';
@@ -53,7 +54,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   const searcher = new Searcher(await openDatabase(run, options, log));
   const { encoder, differences } = await EncoderProcesses.open({
     ...{ runDirectory: run.directory, checkpoint: run.checkpoint, engine: options.engine ?? null },
-    ...{ processes: workers, timeoutMs: limits.encodeMs, restarts: true, mostPixels: limits.pixels },
+    ...{ processes: workers, devices: await encodingDevices(run, options.engine) },
+    ...{ timeoutMs: limits.encodeMs, restarts: true, mostPixels: limits.pixels },
   });
   // Until here a signal ends this process at once: the processes that encode may end by the same signal.
   const interrupted = new Promise<void>((resolve) => void onInterrupt(() => resolve()));
