@@ -30,15 +30,23 @@ const document = z.looseObject({
     ]),
   ),
   /** Speeds are there where a GPU computes. */
-  devices: z.looseObject({ speeds: z.looseObject({}).nullable() }),
+  devices: z.looseObject({
+    speeds: z.looseObject({ alone: z.array(rate.nullable()), together: rate.nullable() }).nullable(),
+  }),
 });
 
 /**
- * The speed of one worker on the machine where `doctor RUN.yaml --json` printed `path`.
+ * The speed of one device on the machine where `doctor RUN.yaml --json` printed `path`. Of a worker with several GPUs it is
+ * that of each while all compute, where that is slower: they share processors and memory.
+ * @param deviceCount of each worker
  * @throws RunFileError RUN_SPEED_UNREADABLE when the file is not such a document, RUN_SPEED_DIFFERS when it measured
  * another network or microbatch than the run's, or the run's engine did not run
  */
-export async function speedOfDoctor(path: string, spec: TrainingRunSpec): Promise<Speed> {
+export async function speedOfDoctor(
+  path: string,
+  spec: TrainingRunSpec,
+  deviceCount: number,
+): Promise<Speed> {
   const { measured, engines, devices } = read(path);
   const wanted = measuredWork(spec);
   const names = Object.keys(wanted) as (keyof MeasuredWork)[];
@@ -62,8 +70,14 @@ export async function speedOfDoctor(path: string, spec: TrainingRunSpec): Promis
       `${path} has no speed of ${candidates.join(' or ')}, the run's engine, which did not run on that machine`,
     );
   }
-  const { trainedImagesPerSecond, encodedImagesPerSecond } = found;
-  return { trainedImagesPerSecond, encodedImagesPerSecond };
+  const { trainedImagesPerSecond: alone, encodedImagesPerSecond } = found;
+  const { speeds } = devices;
+  const hasShares = found.engine === 'tensorflow' && deviceCount > 1 && speeds?.together != null;
+  const slowdown = hasShares ? Math.min(1, speeds.together! / speeds.alone.length / alone) : 1;
+  return {
+    trainedImagesPerSecond: slowdown * alone,
+    encodedImagesPerSecond: slowdown * encodedImagesPerSecond,
+  };
 }
 
 function read(path: string) {

@@ -30,7 +30,7 @@ export async function showEstimate(run: TrainingRun, devices: number, source: Sp
   try {
     const { source: countsFrom, format, ...counts } = await countsOf(run);
     checkDatasetFit(run, { format, trainCount: counts.train });
-    const speed = await speedFrom(source, console, run);
+    const speed = await speedFrom(source, console, run, devices);
     // How many processors this machine has says nothing of workers with several devices.
     const workers = devices > 1 && run.spec.operation.workers === 'auto' ? [] : [localWorkerCount(run)];
     const estimate = estimateRun(run, counts, workers, devices, speed);
@@ -56,9 +56,10 @@ async function speedFrom(
   { imagesPerSecond, doctor }: SpeedSource,
   console: Console,
   run: TrainingRun,
+  devices: number,
 ): Promise<Speed> {
   if (imagesPerSecond !== undefined) return givenSpeed(imagesPerSecond);
-  return doctor === undefined ? measured(console, run) : speedOfDoctor(doctor, run.spec);
+  return doctor === undefined ? measured(console, run) : speedOfDoctor(doctor, run.spec, devices);
 }
 
 async function measured({ log }: Console, { spec }: TrainingRun): Promise<Speed> {

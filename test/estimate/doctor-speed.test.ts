@@ -26,18 +26,27 @@ const document = (changes: object = {}) => ({
 });
 
 test('is that of TensorFlow where a GPU computes, and of onednn on processors', async () => {
-  expect(await speedOfDoctor(printed(document()), spec)).toEqual(speed(400));
+  expect(await speedOfDoctor(printed(document()), spec, 1)).toEqual(speed(400));
   const onProcessors = document({ devices: { devices: [], speeds: null } });
-  expect(await speedOfDoctor(printed(onProcessors), spec)).toEqual(speed(5));
+  expect(await speedOfDoctor(printed(onProcessors), spec, 1)).toEqual(speed(5));
   const withoutKernels = { ...onProcessors, engines: [failed('onednn'), ran('tensorflow', 3)] };
-  expect(await speedOfDoctor(printed(withoutKernels), spec)).toEqual(speed(3));
+  expect(await speedOfDoctor(printed(withoutKernels), spec, 1)).toEqual(speed(3));
+});
+
+test('of a worker with several GPUs is that of each while all compute, where that is slower', async () => {
+  const together = (sum: number | null) =>
+    printed(document({ devices: { devices: [], speeds: { alone: [400, 390], together: sum } } }));
+  expect(await speedOfDoctor(together(600), spec, 2)).toEqual(speed(300));
+  expect(await speedOfDoctor(together(600), spec, 1)).toEqual(speed(400));
+  expect(await speedOfDoctor(together(820), spec, 2)).toEqual(speed(400));
+  expect(await speedOfDoctor(together(null), spec, 2)).toEqual(speed(400));
 });
 
 test('is that of the engine that the run names', async () => {
   const named = { ...spec, engine: { ...spec.engine, name: 'onednn' as const } };
-  expect(await speedOfDoctor(printed(document()), named)).toEqual(speed(5));
+  expect(await speedOfDoctor(printed(document()), named, 1)).toEqual(speed(5));
   const path = printed(document({ engines: [failed('onednn'), ran('tensorflow', 400)] }));
-  await expect(speedOfDoctor(path, named)).rejects.toMatchObject({
+  await expect(speedOfDoctor(path, named, 1)).rejects.toMatchObject({
     code: 'RUN_SPEED_DIFFERS',
     message: `${path} has no speed of onednn, the run's engine, which did not run on that machine`,
   });
@@ -46,7 +55,7 @@ test('is that of the engine that the run names', async () => {
 test('of another network or microbatch is refused with what differs', async () => {
   const other = { ...measuredWork(spec), backbone: 'mobilenet_v1', rows: 3 };
   const path = printed(document({ measured: other }));
-  await expect(speedOfDoctor(path, spec)).rejects.toMatchObject({
+  await expect(speedOfDoctor(path, spec, 1)).rejects.toMatchObject({
     code: 'RUN_SPEED_DIFFERS',
     message: `${path} measured something else than the run: backbone "mobilenet_v1" (the run has resnet50), rows "3" (the run has 8); measure with doctor RUN.yaml --json`,
   });
@@ -63,7 +72,7 @@ test.each([
   ['JSON of something else', () => printed({ engines: [] }), 'is not what doctor RUN.yaml --json prints'],
 ])('%s is refused', async (_, make, sentence) => {
   const path = make();
-  await expect(speedOfDoctor(path, spec)).rejects.toMatchObject({
+  await expect(speedOfDoctor(path, spec, 1)).rejects.toMatchObject({
     code: 'RUN_SPEED_UNREADABLE',
     message: `${path} ${sentence}`,
   });
