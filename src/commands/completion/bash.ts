@@ -1,15 +1,23 @@
-import { completionHead, quoted, stepCases, valueCases } from './script.js';
+import { argumentCases, completionHead, quoted, stepCases, valueCases } from './script.js';
 import type { CompletedCommand, Values } from './tree.js';
 
 /** The program that bash runs to complete a command line of fcaenet. */
 export function bashScript(commands: readonly CompletedCommand[]): string {
   return `${completionHead('source <(fcaenet completion bash)')}
 _fcaenet() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD - 1]}" place="" i
+  local current="\${COMP_WORDS[COMP_CWORD]}" words=() word="" joins="" place="" count=0 i
   COMPREPLY=()
-  for ((i = 1; i < COMP_CWORD; i++)); do
-    case "$place \${COMP_WORDS[i]}" in
-${commands.flatMap(stepCases).join('\n')}
+  # bash splits words at = and :, as in --format=onnx.
+  for word in "\${COMP_WORDS[@]:0:COMP_CWORD}"; do
+    if [[ $joins || $word == [=:]* ]]; then words[\${#words[@]}-1]+=$word; else words+=("$word"); fi
+    if [[ $word == [=:]* ]]; then joins=1; else joins=""; fi
+  done
+  local previous="\${words[\${#words[@]}-1]}"
+  if [[ $joins ]]; then previous="\${previous%=}"; fi
+  if [[ $current == '=' ]]; then current=""; fi
+  for ((i = 1; i < \${#words[@]}; i++)); do
+    case "$place \${words[i]}" in
+${stepCases(commands).join('\n')}
     esac
   done
   case "$place $previous" in
@@ -23,13 +31,16 @@ complete -F _fcaenet fcaenet
 `;
 }
 
-function command({ path, commands, options, argument }: CompletedCommand): string {
+function command(completed: CompletedCommand): string {
+  const { path, commands, options } = completed;
   const flags = options.flatMap(({ long, short }) => [long, short].filter((flag) => flag !== null));
   const names = commands.map(({ name }) => name);
   const below = [
     ...(names.length > 0 ? [reply({ kind: 'words', words: names })] : []),
-    ...(argument ? [reply(argument)] : []),
-  ].join(' ');
+    argumentCases(completed, reply),
+  ]
+    .filter(Boolean)
+    .join(' ');
   return `    ${quoted(path.join(' '))})
       if [[ $current == -* ]]; then ${reply({ kind: 'words', words: flags })}
       else ${below || ':'}

@@ -16,19 +16,46 @@ export function firstSentence(description: string): string {
   return description.split(/[;:(]/)[0]!.trim();
 }
 
-/** For bash and zsh: the cases that lead from a place on the command line and a word to the command below. */
-export function stepCases({ path, commands }: CompletedCommand): string[] {
-  return commands.map(({ name }) => {
-    const below = [...path, name].join(' ');
-    return `      ${quoted(`${path.join(' ')} ${name}`)}) place=${quoted(below)} ;;`;
+/**
+ * For bash and zsh: the cases of a place on the command line and a word behind it. They lead to the command below, pass over
+ * the value of an option, and count the arguments in `count`.
+ */
+export function stepCases(commands: readonly CompletedCommand[]): string[] {
+  const steps = commands.flatMap(({ path, commands: below }) =>
+    below.map(({ name }) => {
+      const place = [...path, name].join(' ');
+      return `${quoted(`${path.join(' ')} ${name}`)}) place=${quoted(place)} count=0 ;;`;
+    }),
+  );
+  const valued = commands.flatMap(({ path, options }) =>
+    options.flatMap(({ long, short, value }) => (value === null ? [] : patternsOf(path, [long, short]))),
+  );
+  return [...steps, `${valued.join(' | ')}) i=$((i + 1)) ;;`, "*' -'*) ;;", '*) count=$((count + 1)) ;;'].map(
+    (line) => `      ${line}`,
+  );
+}
+
+/** For bash and zsh: what is offered for an argument, by the number of arguments before it. */
+export function argumentCases(
+  { arguments: all, repeatsLast }: CompletedCommand,
+  add: (values: Values) => string,
+): string {
+  if (all.length === 0) return '';
+  const cases = all.map((values, index) => {
+    const isRest = repeatsLast && index === all.length - 1;
+    return `${isRest ? '*' : index}) ${add(values)} ;;`;
   });
+  return `case $count in ${cases.join(' ')} esac;`;
+}
+
+function patternsOf(path: readonly string[], flags: readonly (string | null)[]): string[] {
+  return flags.flatMap((flag) => (flag ? [quoted(`${path.join(' ')} ${flag}`)] : []));
 }
 
 /** For bash and zsh: the cases of a word that follows an option with a value. */
 export function valueCases({ path, options }: CompletedCommand, add: (values: Values) => string): string[] {
   return options.flatMap(({ long, short, value }) => {
     if (value === null) return [];
-    const patterns = [long, short].flatMap((flag) => (flag ? [quoted(`${path.join(' ')} ${flag}`)] : []));
-    return [`    ${patterns.join(' | ')}) ${add(value)} return ;;`];
+    return [`    ${patternsOf(path, [long, short]).join(' | ')}) ${add(value)} return ;;`];
   });
 }

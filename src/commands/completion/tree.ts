@@ -1,5 +1,9 @@
 import type { Argument, Command, Option } from 'commander';
+import { equalities } from '../../experiments/cell.js';
+import { searches } from '../../experiments/tune/rungs.js';
+import { dimensionNames } from '../../experiments/tune/space.js';
 import { exportFormats } from '../../export/formats.js';
+import { methods } from '../../methods/methods.js';
 import { publishedWeights } from '../../model/weights/catalogue.js';
 import { settingPaths } from '../../run/check.js';
 
@@ -23,17 +27,22 @@ export interface CompletedCommand {
   readonly path: readonly string[];
   readonly commands: readonly { readonly name: string; readonly description: string }[];
   readonly options: readonly CompletedOption[];
-  /** What its arguments are. */
-  readonly argument: Values | null;
+  /** What its arguments are, in their order. */
+  readonly arguments: readonly Values[];
+  /** Whether the last argument may be there several times. */
+  readonly repeatsLast: boolean;
 }
 
 /** Words that only the code of a command knows, by the command and the name of the option or argument. */
 function knownWords(): Readonly<Record<string, readonly string[]>> {
   return {
     'export --format': exportFormats,
-    'export --checkpoint': ['last', 'best'],
-    'weights publish --checkpoint': ['last', 'best'],
     'weights fetch NAME': publishedWeights.map(({ name }) => name),
+    '--methods': methods,
+    '--equal': equalities,
+    'tune --search': searches,
+    'tune --vary': dimensionNames,
+    '--checkpoint': ['last', 'best'],
     '--devices': ['all', 'none', 'auto'],
     '--set': settingPaths().map((path) => `${path}=`),
   };
@@ -63,7 +72,7 @@ function describe(
   path: readonly string[],
   words: Readonly<Record<string, readonly string[]>>,
 ): CompletedCommand {
-  const [argument] = command.registeredArguments;
+  const { registeredArguments } = command;
   const name = path.join(' ');
   return {
     path,
@@ -75,7 +84,8 @@ function describe(
       .createHelp()
       .visibleOptions(command)
       .map((option) => optionOf(option, words[`${name} ${option.long}`] ?? words[option.long ?? ''])),
-    argument: argument ? argumentOf(argument, words[`${name} ${argument.name()}`]) : null,
+    arguments: registeredArguments.map((each) => argumentOf(each, words[`${name} ${each.name()}`])),
+    repeatsLast: registeredArguments.at(-1)?.variadic ?? false,
   };
 }
 
@@ -98,7 +108,7 @@ function argumentOf(argument: Argument, words: readonly string[] | undefined): V
 /** What a placeholder such as `dir` or `RUN.yaml` stands for. */
 function valuesOf(placeholder: string, words: readonly string[] | undefined): Values {
   if (words) return { kind: 'words', words };
-  if (/dir$/i.test(placeholder)) return { kind: 'folder' };
-  if (/file|manifests|\.yaml$|\.safetensors$/i.test(placeholder)) return { kind: 'file' };
+  if (/dir$|^run$/i.test(placeholder)) return { kind: 'folder' };
+  if (/file|image|list|manifests|\.yaml$|\.safetensors$/i.test(placeholder)) return { kind: 'file' };
   return { kind: 'text' };
 }

@@ -1,4 +1,4 @@
-import { completionHead, firstSentence, quoted, stepCases, valueCases } from './script.js';
+import { argumentCases, completionHead, firstSentence, quoted, stepCases, valueCases } from './script.js';
 import type { CompletedCommand, Values } from './tree.js';
 
 /** The program that zsh runs to complete a command line of fcaenet. */
@@ -6,11 +6,11 @@ export function zshScript(commands: readonly CompletedCommand[]): string {
   return `#compdef fcaenet
 ${completionHead('source <(fcaenet completion zsh), after compinit')}
 _fcaenet() {
-  local place="" i
+  local place="" count=0 i
   local -a entries
   for ((i = 2; i < CURRENT; i++)); do
     case "$place $words[i]" in
-${commands.flatMap(stepCases).join('\n')}
+${stepCases(commands).join('\n')}
     esac
   done
   case "$place $words[CURRENT-1]" in
@@ -20,18 +20,19 @@ ${commands.flatMap((each) => valueCases(each, add)).join('\n')}
 ${commands.map(command).join('\n')}
   esac
 }
-compdef _fcaenet fcaenet
+# A file of $fpath is loaded when the first word is completed, and must complete it.
+if [[ $funcstack[1] == _fcaenet ]]; then _fcaenet; else compdef _fcaenet fcaenet; fi
 `;
 }
 
-function command({ path, commands, options, argument }: CompletedCommand): string {
+function command(completed: CompletedCommand): string {
+  const { path, commands, options } = completed;
   const flags = options.flatMap(({ long, short, description }) =>
     [long, short].filter((flag) => flag !== null).map((flag) => ({ name: flag, description })),
   );
-  const below = [
-    ...(commands.length > 0 ? [described(commands)] : []),
-    ...(argument ? [add(argument)] : []),
-  ].join(' ');
+  const below = [...(commands.length > 0 ? [described(commands)] : []), argumentCases(completed, add)]
+    .filter(Boolean)
+    .join(' ');
   return `    ${quoted(path.join(' '))})
       if [[ $words[CURRENT] == -* ]]; then ${described(flags)}
       else ${below || ':'}
