@@ -19,6 +19,7 @@ import { bytesOf } from '../../src/transport/bytes.js';
 import type { EncodeWork__Output } from '../../src/transport/generated/fcaenet/v1/EncodeWork.js';
 import { computeEncodeWork } from '../../src/worker/encode-work.js';
 import { openImageSource } from '../../src/worker/images/source.js';
+import { pngBomb } from '../data/png-bomb.js';
 import { figuresOf, queriesOf } from '../inference/figures.js';
 import { CommandLine, runCommandLine } from '../kit/command-line.js';
 import { failure } from '../kit/failure.js';
@@ -241,6 +242,11 @@ test('serve answers as search does, and ends at a signal', async () => {
   expect((await fetch(`${url}${nearest[0]!.thumbnail}`)).headers.get('content-type')).toBe('image/jpeg');
   const text = await fetch(`${url}/v1/search`, { method: 'POST', body: '<svg/>' });
   expect(text.status).toBe(415);
+  const bomb = await fetch(`${url}/v1/search`, { method: 'POST', body: new Uint8Array(pngBomb(60_000)) });
+  expect([bomb.status, await bomb.json()]).toEqual([
+    413,
+    expect.objectContaining({ message: expect.stringMatching(/has 60000 × 60000 pixels, expected at most/) }),
+  ]);
   command.kill('SIGTERM');
   expect(await command.ended).toEqual({ exitCode: 0, signal: null, stderr: '' });
 });
