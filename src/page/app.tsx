@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { RunList } from '../live/view.js';
+import { decoded } from './address.js';
 import { Comparison } from './comparison.js';
 import { RunPage } from './run.js';
 import { RunTable } from './runs.js';
@@ -8,7 +9,7 @@ import { RunTable } from './runs.js';
 export function App() {
   const hash = useHash();
   const [list, failure] = useRunList();
-  const [, place, first, second] = hash.slice(1).split('/').map(decodeURIComponent);
+  const [, place, first, second] = hash.slice(1).split('/').map(decoded);
   if (place === 'compare' && first && second) return <Comparison key={hash} first={first} second={second} />;
   if (place === 'run' && first)
     return <RunPage key={first} name={first} isOneOfMany={list?.server !== 'coordinator'} />;

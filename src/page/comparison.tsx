@@ -14,8 +14,9 @@ import { useRun } from './use-run.js';
 
 /** Two runs: their curves in one chart, and the settings that differ. */
 export function Comparison({ first, second }: { readonly first: string; readonly second: string }) {
-  const left = useRun(first).view;
-  const right = useRun(second).view;
+  const { view: left, link: leftLink } = useRun(first);
+  const { view: right, link: rightLink } = useRun(second);
+  const refused = [leftLink, rightLink].find((link) => link.kind === 'refused');
   useEffect(() => {
     document.title = `${first} and ${second}`;
   }, [first, second]);
@@ -29,7 +30,11 @@ export function Comparison({ first, second }: { readonly first: string; readonly
           {first} and {second}
         </h1>
       </header>
-      {left && right ? <Both left={left} right={right} /> : <p role="status">Loading…</p>}
+      {left && right ? (
+        <Both left={left} right={right} />
+      ) : (
+        <p role="status">{refused ? `The server says: ${refused.sentence}.` : 'Loading…'}</p>
+      )}
     </main>
   );
 }

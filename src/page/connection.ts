@@ -4,6 +4,7 @@ import { isOver, type RunView } from '../live/view.js';
  * How the page gets news of a run.
  * - `live`: by events. `isBack` for some seconds after the coordinator was gone.
  * - `asking`: too many pages are open, so this one asks from time to time.
+ * - `refused`: the server answers, but not with the run, such as one that is not in its folder. The page keeps trying.
  * - `gone`: nobody answers. The page keeps trying.
  * - `ended`: the coordinator ended as it said. A later one may continue the run.
  */
@@ -11,6 +12,7 @@ export type Link =
   | { readonly kind: 'connecting' }
   | { readonly kind: 'live'; readonly isBack: boolean }
   | { readonly kind: 'asking' }
+  | { readonly kind: 'refused'; readonly sentence: string }
   | { readonly kind: 'gone'; readonly sinceMs: number }
   | { readonly kind: 'ended' };
 
@@ -67,7 +69,16 @@ export function follow(path: string, follower: Follower): () => void {
   const ask = async () => {
     const response = await fetch(path).catch(() => null);
     if (isStopped) return;
-    if (!response?.ok) return lost();
+    if (response === null) return lost();
+    if (!response.ok) {
+      // A proxy in front of a coordinator that is gone answers with a page of its own.
+      if (!response.headers.get('content-type')?.startsWith('text/plain')) return lost();
+      const sentence = (await response.text()).trim();
+      if (isStopped) return;
+      become({ kind: 'refused', sentence });
+      retry = setTimeout(open, askEveryMs) as unknown as number;
+      return;
+    }
     heardMs = Date.now();
     take(await response.text());
     become({ kind: 'asking' });

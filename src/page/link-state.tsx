@@ -35,6 +35,8 @@ function wordsOf(
       return link.isBack ? ['good', `The ${server} is back.`] : ['quiet', 'Live'];
     case 'asking':
       return ['quiet', 'Many pages are open, so this one is updated every 5 s.'];
+    case 'refused':
+      return ['bad', `The ${server} says: ${link.sentence}. Trying again…`];
     case 'ended':
       return ['quiet', `The ${server} has ended. This is the last state.`];
     case 'gone':

@@ -42,7 +42,9 @@ export function RunPage({ name, isOneOfMany }: { readonly name: string; readonly
         isRunOver={view !== null && isOver(view.state)}
         server={isOneOfMany ? 'server of this page' : 'coordinator'}
       />
-      {view && <Sections view={view} nowMs={nowMs} isStale={link.kind === 'gone'} />}
+      {view && (
+        <Sections view={view} nowMs={nowMs} isStale={link.kind === 'gone' || link.kind === 'refused'} />
+      )}
     </main>
   );
 }

@@ -1,3 +1,5 @@
+import { decoded } from './address.js';
+
 const key = 'fcaenet-control-token';
 
 /** The control token that the user gave, until the tab is closed. */
@@ -13,6 +15,6 @@ export function rememberToken(token: string): void {
 export function takeTokenFromAddress(): void {
   const token = /^#token=(.+)$/.exec(location.hash)?.[1];
   if (token === undefined) return;
-  rememberToken(decodeURIComponent(token));
+  rememberToken(decoded(token));
   history.replaceState(null, '', location.pathname);
 }

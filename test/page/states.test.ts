@@ -149,6 +149,24 @@ test.skipIf(browserMissing)(
 );
 
 test.skipIf(browserMissing)(
+  `a run that is not in the folder is said to be none, in an address of whatever form, until it is there${browserMissing}`,
+  async () => {
+    const { fake, page, faults } = await open(new FakePage([runView()], 'folder'), 390);
+    const address = page.url();
+    await page.goto(`${address}#/run/of%zz`);
+    await page.getByText('The server of this page says: there is no run "of%zz".').waitFor();
+    await page.goto(`${address}#/compare/cub-48bits/absent`);
+    await page.getByText('The server says: there is no run "absent".').waitFor();
+    await page.goto(`${address}#/run/absent`);
+    await page.getByText('The server of this page says: there is no run "absent". Trying again…').waitFor();
+    fake.views = [runView({ run: 'absent' })];
+    await page.getByText('iteration 4 of 7').waitFor();
+    await page.getByText('Live').waitFor();
+    expect(faults).toEqual([]);
+  },
+);
+
+test.skipIf(browserMissing)(
   `many runs keep the comparison within reach, and words whole${browserMissing}`,
   async () => {
     const long = `a-run-with-a-name-${'of-many-words-'.repeat(5)}end`;
