@@ -47,6 +47,8 @@ async function readAll(loader) {
 async function sources(imageSize) {
   const loaded = await loadDataset(dataset);
   const folder = mkdtempSync(join(tmpdir(), 'fcaenet-pipeline-'));
+  // The thread of a loader keeps no process alive.
+  const alive = setInterval(() => {}, 1000);
   const measured = { decode: [], decodeAlone: [], cached: [], fileAlone: [] };
   const openAt = (name) =>
     ImageLoader.open(
@@ -102,6 +104,7 @@ async function sources(imageSize) {
     );
     await plain.close();
   }
+  clearInterval(alive);
   rmSync(folder, { recursive: true });
   const [decode, decodeAlone, cached, fileAlone] = Object.values(measured).map((values) =>
     Math.round(median(values)),
