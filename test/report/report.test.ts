@@ -109,6 +109,21 @@ test('a term is drawn for the methods that have it, and losses of different meth
   expect(whole).not.toContain(lossesDiffer);
 });
 
+test('the points of a run that is in the middle of an iteration are at the steps of the iterations that are done', async () => {
+  const begun = await makeRun(small.runFile, small.folder, ['metadata.name=halfway'], (state) => {
+    state.position = { ...state.position, epoch: 1, step: 1, globalStep: state.position.globalStep + 3 };
+  });
+  const page = await pageOf({ runDirectories: [trained, begun] });
+  const figure = page
+    .match(/<figure>.*?<\/figure>/gs)!
+    .find((each) => each.includes('<h3>Loss: similarity</h3>'))!;
+  const places = ['s0', 's1'].map((style) =>
+    [...figure.matchAll(new RegExp(`class="dot ${style}"[^>]* cx="([^"]*)"`, 'g'))].map(([, x]) => x),
+  );
+  expect(places[0]).toHaveLength(2);
+  expect(places[1]).toEqual(places[0]);
+});
+
 test('a dataset that has moved costs the pictures, and --data gives them back', async () => {
   const moved = join(small.folder, 'moved');
   await rename(join(small.folder, 'data'), moved);

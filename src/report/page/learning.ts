@@ -55,10 +55,10 @@ function termsOf(runs: readonly MeasuredRun[]): Set<string> {
   return new Set(runs.flatMap(({ trained }) => lossTermsOf(trained.spec.method)));
 }
 
-/** Steps of each finished iteration. */
-function stepsPerIteration({ content }: MeasuredRun): number {
-  const { step, iteration } = content.description;
-  return iteration > 0 ? step / iteration : step;
+/** Optimiser steps of each iteration. */
+function stepsPerIteration({ content: { run } }: MeasuredRun): number {
+  const { dataset, schedule } = run.spec;
+  return schedule.epochs * Math.ceil(dataset.sampleSize / schedule.batchSize);
 }
 
 function precisionCurve(runs: readonly MeasuredRun[], learning: readonly MeasuredRun[]): Markup {
