@@ -25,23 +25,26 @@ const anchors = 'spec.batchNormalisation.runningStatistics=anchors';
 test.each([
   ['three passes that all move the statistics', [positives]],
   ['one of three passes that moves them', [positives, anchors]],
-] as const)('%s give the bits of one worker on two and three, after an interruption', async (title, settings) => {
-  const name = (workers: string) => `${workers}-${settings.length}`;
-  await run(...train(name('one'), 1, ...settings));
-  // Alone it sends its sums to the coordinator; several exchange them.
-  await run(...train(name('two'), 2, ...settings));
-  const first = new CommandLine(train(name('three'), 3, ...settings), { cwd: small.folder });
-  await first.line('evaluated');
-  first.kill('SIGINT');
-  expect(await first.ended).toMatchObject({ exitCode: 75 });
-  await run(...train(name('three'), 3, ...settings), '--resume');
-  const { weightsSha256, codesSha256, history } = await small.result(name('one'));
-  for (const others of ['two', 'three']) {
-    expect(await small.result(name(others)), title).toMatchObject({ weightsSha256, codesSha256, history });
-  }
-  const audit = await run('audit', `runs/${name('three')}`);
-  expect(audit.at(-1)).toMatchObject({ weightsSha256, codesSha256 });
-});
+] as const)(
+  '%s give the bits of one worker on two and three, after an interruption',
+  async (title, settings) => {
+    const name = (workers: string) => `${workers}-${settings.length}`;
+    await run(...train(name('one'), 1, ...settings));
+    // Alone it sends its sums to the coordinator; several exchange them.
+    await run(...train(name('two'), 2, ...settings));
+    const first = new CommandLine(train(name('three'), 3, ...settings), { cwd: small.folder });
+    await first.line('evaluated');
+    first.kill('SIGINT');
+    expect(await first.ended).toMatchObject({ exitCode: 75 });
+    await run(...train(name('three'), 3, ...settings), '--resume');
+    const { weightsSha256, codesSha256, history } = await small.result(name('one'));
+    for (const others of ['two', 'three']) {
+      expect(await small.result(name(others)), title).toMatchObject({ weightsSha256, codesSha256, history });
+    }
+    const audit = await run('audit', `runs/${name('three')}`);
+    expect(audit.at(-1)).toMatchObject({ weightsSha256, codesSha256 });
+  },
+);
 
 test('each setting gives a run other bits; one that its method cannot follow gives none', async () => {
   const digestOf = async (name: string, ...settings: string[]) => {

@@ -103,13 +103,13 @@ function runPasses(tracer: Tracer, network: Network, shape: MicrobatchShape, row
   const anchors = images(microbatchNodes.anchors(rows));
   const given: Partial<Record<Branch, Value>> = { anchor: anchors };
   if (usesPositives(method)) given.positive = images(microbatchNodes.positives(rows));
+  const exchange = layout.own && addExchange(tracer, layout, rows);
   const passes: TrainingFeatures[] = [];
   for (const pass of forwardPasses(shape)) {
     if (pass.includes('erased')) {
       given.erased = addErasing(anchors, addMask(tracer, passes[0]!, rows, layout, erasing));
     }
     const together = joined(pass.map((branch) => given[branch]!));
-    const exchange = layout.own && addExchange(tracer, layout, rows);
     passes.push(network.forwardTrain(tracer.tensor(together) as tf.Tensor4D, exchange));
   }
   const { losses, gradients, by } = addLoss(tracer, shape, passes, rows, layout);
