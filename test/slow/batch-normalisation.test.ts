@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CommandLine, runCommandLine } from '../kit/command-line.js';
+import { digestsOf, settingsOf, startRun, trainedAlone } from '../kit/hubs.js';
 import { type SmallRun, smallRun } from '../kit/small-run.js';
 
 let small: SmallRun;
@@ -8,56 +9,43 @@ beforeAll(async () => {
 });
 afterAll(() => small.remove());
 
-const train = (name: string, workers: number, ...settings: string[]) => [
-  ...['train', small.runFile, '--workers', String(workers), '--set', `metadata.name=${name}`],
-  ...['spec.schedule.iterations=2', 'spec.schedule.epochs=1', ...settings].flatMap((each) => ['--set', each]),
-];
-
-async function run(...args: string[]) {
-  const { exitCode, stderr, lines } = await runCommandLine(args, { cwd: small.folder });
-  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-  return lines;
-}
-
 const positives = 'spec.batchNormalisation.positives=apart';
 const anchors = 'spec.batchNormalisation.runningStatistics=anchors';
+const short = 'spec.schedule.epochs=1';
+const together = 'spec.operation.membership.minWorkers=2';
 
 test.each([
-  ['three passes that all move the statistics', [positives]],
-  ['one of three passes that moves them', [positives, anchors]],
+  ['three passes that all move the statistics', 'every', [short, positives]],
+  ['one of three passes that moves them', 'first', [short, positives, anchors]],
 ] as const)(
-  '%s give the bits of one worker on two and three, after an interruption',
-  async (title, settings) => {
-    const name = (workers: string) => `${workers}-${settings.length}`;
-    await run(...train(name('one'), 1, ...settings));
-    // Alone it sends its sums to the coordinator; several exchange them.
-    await run(...train(name('two'), 2, ...settings));
-    const first = new CommandLine(train(name('three'), 3, ...settings), { cwd: small.folder });
+  '%s: one worker, two machines, and three workers after an interruption have the same bits',
+  async (_, name, settings) => {
+    // It sends sums to the coordinator; several exchange them.
+    const expected = await trainedAlone(small, `${name}-alone`, 2, settings);
+
+    const machines = [['--processes', '2'], []];
+    const run = await startRun(small, settingsOf(`${name}-machines`, 2, [...settings, together]), machines);
+    await run.coordinator.line('workers exchange gradients among themselves');
+    expect(await run.coordinator.ended).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(await digestsOf(small, `${name}-machines`)).toEqual(expected);
+
+    const train = ['train', small.runFile, '--workers', '3', ...settingsOf(`${name}-three`, 2, settings)];
+    const first = new CommandLine(train, { cwd: small.folder });
     await first.line('evaluated');
     first.kill('SIGINT');
     expect(await first.ended).toMatchObject({ exitCode: 75 });
-    await run(...train(name('three'), 3, ...settings), '--resume');
-    const { weightsSha256, codesSha256, history } = await small.result(name('one'));
-    for (const others of ['two', 'three']) {
-      expect(await small.result(name(others)), title).toMatchObject({ weightsSha256, codesSha256, history });
-    }
-    const audit = await run('audit', `runs/${name('three')}`);
-    expect(audit.at(-1)).toMatchObject({ weightsSha256, codesSha256 });
+    const resumed = await runCommandLine([...train, '--resume'], { cwd: small.folder });
+    expect(resumed).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(await digestsOf(small, `${name}-three`)).toEqual(expected);
+    const audit = await runCommandLine(['audit', `runs/${name}-three`], { cwd: small.folder });
+    expect(audit).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(audit.lines.at(-1)).toMatchObject(expected);
   },
 );
 
-test('each setting gives a run other bits; one that its method cannot follow gives none', async () => {
-  const digestOf = async (name: string, ...settings: string[]) => {
-    await run(...train(name, 1, 'spec.schedule.iterations=1', 'spec.schedule.decayAfter=[]', ...settings));
-    return (await small.result(name)).weightsSha256;
-  };
-  const digests = [
-    await digestOf('usual'),
-    await digestOf('apart', positives),
-    await digestOf('anchors', anchors),
-    await digestOf('both', positives, anchors),
-  ];
-  expect(new Set(digests).size).toBe(4);
-  const baseline = await digestOf('baseline', 'spec.method=baseline');
-  expect(await digestOf('baseline-both', 'spec.method=baseline', positives, anchors)).toBe(baseline);
+test('each setting gives a run other bits', async () => {
+  const usual = await trainedAlone(small, 'usual', 1, [short]);
+  const apart = await trainedAlone(small, 'apart', 1, [short, positives]);
+  const moved = await trainedAlone(small, 'anchors', 1, [short, anchors]);
+  expect(new Set([usual, apart, moved].map(({ weightsSha256 }) => weightsSha256)).size).toBe(3);
 });
