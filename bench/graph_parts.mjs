@@ -12,6 +12,7 @@ import { loadEngine } from '../dist/engine/loader.js';
 import { packCodes } from '../dist/hashing/codes.js';
 import { summarizeCodes } from '../dist/hashing/similarity.js';
 import { collectGarbageLessOften } from '../dist/machine/garbage-collection.js';
+import { usualBatchNormalisation } from '../dist/methods/passes.js';
 import { initialWeights } from '../dist/model/initial.js';
 import { describeModel } from '../dist/model/layout.js';
 import { Network } from '../dist/model/network.js';
@@ -127,6 +128,7 @@ function prepare(rows, imageSize) {
       bits,
       loss: { gamma: 200, alpha: 1, beta: 1 },
       erasing: { regions: 50, size: Math.round(imageSize / 7) },
+      batchNormalisation: usualBatchNormalisation,
       augmentation: { crop: 'none', flip: false },
       wire: { precision: 'float32' },
     },

@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { KeyedRandom } from '../dist/data/random.js';
 import { loadEngine } from '../dist/engine/loader.js';
 import { summarizeCodes } from '../dist/hashing/similarity.js';
+import { usualBatchNormalisation } from '../dist/methods/passes.js';
 import { computeGradientAnywhere, gradientSumsInEngine } from '../dist/model/any-engine.js';
 import { computeGradient } from '../dist/model/fcaenet.js';
 import { initialWeights } from '../dist/model/initial.js';
@@ -48,6 +49,7 @@ const input = {
   alpha: 1,
   beta: 1,
   erasing: { regions: 50, size: Math.round(imageSize / 8) },
+  batchNormalisation: usualBatchNormalisation,
   gradient: new Float32Array(layout.parameterCount),
 };
 const calls = { run: 0, tensors: 0 };

@@ -1,6 +1,7 @@
 import { rangesOfOwners } from '../coordinator/exchange/ranges.js';
 import { wordsPerCode } from '../hashing/codes.js';
-import { pairLoss, usesErasing, usesPositives } from '../methods/methods.js';
+import { pairLoss, usesPositives } from '../methods/methods.js';
+import { momentPasses } from '../methods/passes.js';
 import type { ModelLayout } from '../model/layout.js';
 import { momentBlocks } from '../model/packed-moments.js';
 import { outcomeShape, type PayloadShape, payloadBytes } from '../reduction/payload.js';
@@ -67,7 +68,7 @@ export class StepTraffic {
     const { precision } = spec.wire;
     const { parameterCount } = layout;
     this.isExchanged = fleet.workers > 1 && spec.operation.exchange === 'auto';
-    const passes = usesErasing(spec.method) ? 2 : 1;
+    const passes = momentPasses(spec);
     this.payload = { layout, passes, precision };
     const momentBytes = Float64Array.BYTES_PER_ELEMENT * momentBlocks(layout, passes).at(-1)!;
     this.vectorBytes = wireBytes(precision, parameterCount) + momentBytes;

@@ -9,7 +9,7 @@ import type { WorkEvent } from '../coordinator/dispatch/work-event.js';
 import type { WorkSurroundings } from '../coordinator/dispatch/work-surroundings.js';
 import { CoordinatorError } from '../coordinator/error.js';
 import { diskWatch } from '../disk/watch.js';
-import { usesErasing } from '../methods/methods.js';
+import { momentPasses } from '../methods/passes.js';
 import { describeRunModel, type ModelLayout } from '../model/layout.js';
 import type { WorkerPlace } from '../processes/plan.js';
 import type { TrainingRunSpec } from '../run/training-run.js';
@@ -126,7 +126,7 @@ export class HubRun implements ComputingRun {
     const share = shareOf(work, {
       term: hubTerm,
       request: pool.nextRequest(),
-      shape: { layout, passes: usesErasing(spec.method) ? 2 : 1, precision: spec.wire.precision },
+      shape: { layout, passes: momentPasses(spec), precision: spec.wire.precision },
       weights,
       context,
       phases: new StepPhases(systemClock),

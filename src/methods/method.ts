@@ -14,7 +14,7 @@ export interface TrainedMethod {
   readonly head: NetworkHead | 'parts';
   /** Whether anchors are compared with another image of their class. */
   readonly positives: boolean;
-  /** Whether anchors are compared with themselves, the most attended region erased, in a second forward pass. */
+  /** Whether anchors are compared with themselves, the most attended region erased, in a pass of their own. */
   readonly erasing: boolean;
   /**
    * The loss over pairs of images, which the coordinator computes between two passes of a batch; null where a worker

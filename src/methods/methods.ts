@@ -77,7 +77,7 @@ export function usesPositives(method: Method): boolean {
   return trainedMethod(method)?.positives ?? false;
 }
 
-/** Whether the method compares anchors with their erased copies, in a second forward pass. */
+/** Whether the method compares anchors with their erased copies, in a forward pass of their own. */
 export function usesErasing(method: Method): boolean {
   return trainedMethod(method)?.erasing ?? false;
 }
@@ -125,9 +125,4 @@ export function publishedTraining(method: Method): PublishedTraining | null {
 /** Images that pass forward and backward for one anchor. */
 export function imagesPerAnchor(method: Method): number {
   return codesPerImage(method) + Number(usesPositives(method)) + Number(usesErasing(method));
-}
-
-/** Rows for each anchor in the forward pass that has the fewest; erased anchors have a pass of their own. */
-export function leastRowsPerAnchor(method: Method): number {
-  return usesPositives(method) && !usesErasing(method) ? 2 : 1;
 }

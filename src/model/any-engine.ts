@@ -2,7 +2,7 @@ import type { Tensor, TensorContainer } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { graphRuntime } from '../engine/graph/runtime.js';
 import { readsAtOnce, readValues } from '../engine/reading.js';
-import { usesErasing } from '../methods/methods.js';
+import { forwardPasses, momentPasses } from '../methods/passes.js';
 import type { WirePrecision } from '../run/training-run.js';
 import { byImage, type EncodedImages, encodeImages } from './encode.js';
 import { checkElements } from './error.js';
@@ -10,11 +10,12 @@ import type { ExchangeTensors } from './exchnet/local-features.js';
 import {
   checkInput,
   computeGradient,
+  type ErasedAnchors,
   eraseHottest,
   exchangeInEngine,
   type FeatureMaps,
-  firstImages,
   type GradientInput,
+  imagesOfPass,
   imageTensor,
   knownLoss,
   type LeafResult,
@@ -91,23 +92,31 @@ export async function computeGradientAnywhere(
   const input = normalized(network, given);
   if (readsAtOnce()) return computeGradient(network, input);
   checkInput(network, input);
-  const images = firstImages(input);
   const outputsOf = (pass: Features) => outputsOfLoss(pass, input);
   const exchange = () => exchangeInEngine(network, input);
-  const first = await runPass(network, images, outputsOf, exchange);
-  const erasing = usesErasing(input.method) ? eraseHottest(network, first.featureMaps, input) : null;
-  const second = erasing && (await runPass(network, erasing.images, outputsOf, exchange));
-  const { gradients, ...outputs } = lossOfOutputs(network, input, first.u, second?.u ?? null, first.terms);
-  const passes = erasing ? [images, erasing.images] : [images];
+  const images: Float32Array[] = [];
+  const passes: ReadPass[] = [];
+  let erasing: ErasedAnchors | null = null;
+  for (const pass of forwardPasses(input)) {
+    if (pass.includes('erased')) erasing = eraseHottest(network, passes[0]!.featureMaps, input);
+    const own = imagesOfPass(pass, input, erasing);
+    images.push(own);
+    passes.push(await runPass(network, own, outputsOf, exchange));
+  }
+  const values = passes.map(({ u }) => u);
+  const { gradients, ...outputs } = lossOfOutputs(network, input, values, passes[0]!.terms);
   const gradient = await backward(network, input.gradient, () => {
-    const features = passes.map((pass) => network.forwardTrain(imageTensor(network, pass), exchange()));
+    const features = images.map((pass) => network.forwardTrain(imageTensor(network, pass), exchange()));
     return withTerms(knownLoss(features.map(outputsOf), gradients), features[0]!.terms);
   });
   return {
     ...outputs,
     gradient,
     masks: erasing?.masks ?? null,
-    moments: momentsOf(network.layout, second ? [first.statistics, second.statistics] : [first.statistics]),
+    moments: momentsOf(
+      network.layout,
+      passes.slice(0, momentPasses(input)).map(({ statistics }) => statistics),
+    ),
   };
 }
 

@@ -1,12 +1,14 @@
+import type { PassCount } from '../methods/passes.js';
 import { ModelError } from './error.js';
 import type { NetworkLayout } from './layout.js';
 
 /**
- * Moments of every BatchNorm's input over some rows of a batch, for each forward pass. They add up over microbatches
- * (`mergeMoments`), so the running statistics can be updated once for the whole batch.
+ * Moments of every BatchNorm's input over some rows of a batch, for each forward pass that moves the running statistics. They
+ * add up over microbatches (`mergeMoments`), so the statistics can be updated once for the whole
+ * batch.
  */
 export interface BatchNormMoments {
-  readonly passes: 1 | 2;
+  readonly passes: PassCount;
   /** Values per channel `[passes, batchNorms]` */
   readonly counts: Float64Array<ArrayBuffer>;
   /** `[passes, statisticsCount]` */

@@ -1,16 +1,18 @@
 import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { copyValues } from '../engine/copy-values.js';
-import { type Method, usesErasing, usesPositives } from '../methods/methods.js';
+import { type Method, usesPositives } from '../methods/methods.js';
+import { type BatchNormalisation, type ForwardPass, forwardPasses, momentPasses } from '../methods/passes.js';
 import { attentionMap } from './attention.js';
 import type { BatchNormMoments } from './batch-norm-moments.js';
+import { byBranch, ofPass } from './branches.js';
 import { type ErasingSettings, eraseImage, erasingMask } from './erasing.js';
 import { checkElements, ModelError } from './error.js';
 import { checkExchange, type Exchange, exchangeTensors } from './exchnet/exchange.js';
 import type { ExchangeTensors } from './exchnet/local-features.js';
 import type { NetworkLayout } from './layout.js';
 import { computeLoss, type LossInput, lossTerms } from './loss.js';
-import { type Features, type Network, readMoments } from './network.js';
+import { type Features, type Network, readMoments, type TrainingFeatures } from './network.js';
 
 /** One microbatch: some rows of a batch. */
 export type GradientInput<Images extends Float32Array | Uint8Array = Float32Array> =
@@ -40,6 +42,7 @@ interface Microbatch<Images extends Float32Array | Uint8Array> {
   /** The same of the positives where the method uses them, else null. */
   readonly positives: Images | null;
   readonly erasing: ErasingSettings;
+  readonly batchNormalisation: BatchNormalisation;
   /** What local features are exchanged with; absent where the network has none. */
   readonly exchange?: Exchange;
   /** Where to write the gradient `[parameterCount]`; new memory by default. */
@@ -60,14 +63,16 @@ export interface LeafResult {
   readonly masks: Uint8Array<ArrayBuffer> | null;
   /** This microbatch's part of the batch's loss, in the order of `lossTermsOf`; 0 where it is known. */
   readonly losses: Float64Array<ArrayBuffer>;
+  /** Of the passes that move the running statistics. */
   readonly moments: BatchNormMoments;
 }
 
 /**
- * Gradient of the loss for one microbatch. Pass 1 runs [anchors; positives] as ONE BatchNorm batch (only the anchors
- * when the method has no positives). Pass 2 runs the anchors, erased at the highest attention of pass 1. Then the loss
- * is computed in float64, and one backward pass goes through both. Where the loss is known, there is only the backward
- * pass. The result depends only on the weights and the input. No tensor outlives the call.
+ * Gradient of the loss for one microbatch. Pass 1 runs [anchors; positives] as ONE BatchNorm batch: only the anchors
+ * when the method has no positives, or when these are a batch of their own, which runs next. The last pass runs the
+ * anchors, erased at the highest attention of pass 1. Then the loss is computed in float64, and one backward pass goes
+ * through all. Where the loss is known, there is only the backward pass. The result depends only on the weights and the
+ * input. No tensor outlives the call.
  * @throws ModelError `MODEL_SHAPE` when an input's length does not match, `MODEL_POSITIVES` when positives are missing
  * or not used
  */
@@ -95,20 +100,23 @@ function runPasses(
   input: GradientInput,
 ): Omit<LeafResult, 'gradient'> & { readonly loss: Scalar } {
   const exchange = exchangeInEngine(network, input);
-  const first = network.forwardTrain(imageTensor(network, firstImages(input)), exchange);
-  const outputsOf = (pass: Features) => outputsOfLoss(pass, input);
-  const firstU = Float32Array.from(outputsOf(first).dataSync());
-  const erasing = usesErasing(input.method) ? eraseHottest(network, valuesOf(first.featureMap), input) : null;
-  const second = erasing && network.forwardTrain(imageTensor(network, erasing.images));
-  const erasedU = second && Float32Array.from(second.u.dataSync());
-  const own = first.terms.map((term) => term.dataSync()[0]!);
-  const { gradients, ...outputs } = lossOfOutputs(network, input, firstU, erasedU, own);
-  const passes = second ? ([first, second] as const) : ([first] as const);
+  const passes: TrainingFeatures[] = [];
+  let erasing: ErasedAnchors | null = null;
+  for (const pass of forwardPasses(input)) {
+    if (pass.includes('erased')) erasing = eraseHottest(network, valuesOf(passes[0]!.featureMap), input);
+    const images = imageTensor(network, imagesOfPass(pass, input, erasing));
+    passes.push(network.forwardTrain(images, exchange));
+  }
+  const by = passes.map((pass) => outputsOfLoss(pass, input));
+  const values = by.map((outputs) => Float32Array.from(outputs.dataSync()));
+  const { terms } = passes[0]!;
+  const own = terms.map((term) => term.dataSync()[0]!);
+  const { gradients, ...outputs } = lossOfOutputs(network, input, values, own);
   return {
     ...outputs,
     masks: erasing?.masks ?? null,
-    moments: readMoments(network.layout, passes),
-    loss: withTerms(knownLoss(passes.map(outputsOf), gradients), first.terms),
+    moments: readMoments(network.layout, passes.slice(0, momentPasses(input))),
+    loss: withTerms(knownLoss(by, gradients), terms),
   };
 }
 
@@ -117,9 +125,13 @@ export function outputsOfLoss({ linear, u }: Features, { outputGradient }: Gradi
   return outputGradient ? linear : u;
 }
 
-/** What pass 1 is given: the anchors, and behind them the positives where the method uses them. */
-export function firstImages({ anchors, positives }: GradientInput): Float32Array {
-  return positives ? joined(anchors, positives) : anchors;
+/** What a pass is given. @param erasing of the anchors; null before any are erased */
+export function imagesOfPass(
+  pass: ForwardPass,
+  { anchors, positives }: GradientInput,
+  erasing: ErasedAnchors | null,
+): Float32Array {
+  return ofPass(pass, { anchor: anchors, positive: positives, erased: erasing?.images ?? null });
 }
 
 /** What a microbatch exchanges its local features with, as tensors; null where the network has none. */
@@ -132,35 +144,32 @@ export function exchangeInEngine(
 }
 
 /**
- * The loss of both passes, outside the engine.
- * @param first outputs of pass 1 `[rows or twice as many, bits]`
- * @param erasedU outputs of pass 2 `[rows, bits]`, null where the method does not erase
+ * The loss of all passes, outside the engine.
+ * @param outputs of each pass `[rows of its branches, bits]`
  * @param own the terms that the method's own network adds
  * @returns with it the gradients by the outputs of each pass
  */
 export function lossOfOutputs(
   { layout }: Network,
   input: GradientInput,
-  first: Float32Array<ArrayBuffer>,
-  erasedU: Float32Array<ArrayBuffer> | null,
+  outputs: readonly Float32Array<ArrayBuffer>[],
   own: readonly number[],
 ): Pick<LeafResult, 'u' | 'positiveU' | 'erasedU' | 'losses'> & { readonly gradients: Float32Array[] } {
   if (input.outputGradient) {
     const losses = new Float64Array(lossTerms.length);
-    const u = codeColumns(first, layout);
+    const u = codeColumns(outputs[0]!, layout);
     return { u, positiveU: null, erasedU: null, losses, gradients: [input.outputGradient] };
   }
-  const outputSize = input.labels.length * layout.bits;
-  const u = first.slice(0, outputSize);
-  const positiveU = input.positives && first.slice(outputSize);
-  const { losses, gradients } = computeLoss({ anchor: u, positive: positiveU, erased: erasedU }, input);
-  const firstGradient = gradients.positive ? joined(gradients.anchor, gradients.positive) : gradients.anchor;
+  const passes = forwardPasses(input);
+  const { anchor, positive, erased } = byBranch(passes, outputs, input.labels.length * layout.bits);
+  const u = anchor!;
+  const { losses, gradients } = computeLoss({ anchor: u, positive, erased }, input);
   return {
     u,
-    positiveU,
-    erasedU,
+    positiveU: positive,
+    erasedU: erased,
     losses: Float64Array.of(...losses, ...own),
-    gradients: gradients.erased ? [firstGradient, gradients.erased] : [firstGradient],
+    gradients: passes.map((pass) => ofPass(pass, gradients)),
   };
 }
 
@@ -203,12 +212,19 @@ function valuesOf(featureMap: tf.Tensor4D): FeatureMaps {
   return { shape: featureMap.shape, values: featureMap.dataSync<'float32'>() };
 }
 
+export interface ErasedAnchors {
+  /** `[rows, height, width, 3]` */
+  readonly images: Float32Array;
+  /** `[rows, height, width]`, 0 = erased */
+  readonly masks: Uint8Array<ArrayBuffer>;
+}
+
 /** The anchors with SREM's mask, from the attention of their own feature maps. */
 export function eraseHottest(
   network: Network,
   { shape, values }: FeatureMaps,
   input: GradientInput,
-): { images: Float32Array; masks: Uint8Array<ArrayBuffer> } {
+): ErasedAnchors {
   const { height, width } = network.layout;
   const [, mapHeight, mapWidth, channels] = shape;
   const mapSize = mapHeight * mapWidth * channels;
@@ -238,14 +254,6 @@ export function eraseHottest(
 export function imageTensor(network: Network, images: Float32Array): tf.Tensor4D {
   const { height, width } = network.layout;
   return tf.tensor4d(images, [images.length / (height * width * 3), height, width, 3]);
-}
-
-/** One array behind the other. */
-function joined(first: Float32Array, second: Float32Array): Float32Array {
-  const result = new Float32Array(first.length + second.length);
-  result.set(first);
-  result.set(second, first.length);
-  return result;
 }
 
 /** Throws what `computeGradient` throws. */

@@ -1,6 +1,7 @@
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { batchNormAddRelu, batchNormTrain } from '../engine/batch-norm.js';
+import type { PassCount } from '../methods/passes.js';
 import { widen } from '../transport/widen.js';
 import type { BatchNormMoments } from './batch-norm-moments.js';
 import { checkElements } from './error.js';
@@ -247,13 +248,9 @@ export interface ReadStatistics {
 /** For every BatchNorm, in layout order. */
 type ReadPass = readonly ReadStatistics[];
 
-/** Copies the moments of one or two forward passes out of the engine. */
-export function readMoments(
-  layout: NetworkLayout,
-  passes: readonly [TrainingFeatures] | readonly [TrainingFeatures, TrainingFeatures],
-): BatchNormMoments {
-  const [first, second] = passes;
-  return momentsOf(layout, second ? [readPass(first), readPass(second)] : [readPass(first)]);
+/** Copies the moments of some forward passes, one at least, out of the engine. */
+export function readMoments(layout: NetworkLayout, passes: readonly TrainingFeatures[]): BatchNormMoments {
+  return momentsOf(layout, passes.map(readPass));
 }
 
 function readPass({ statistics }: TrainingFeatures): ReadPass {
@@ -264,7 +261,7 @@ function readPass({ statistics }: TrainingFeatures): ReadPass {
   }));
 }
 
-/** The moments of one or two forward passes that were read already. */
+/** The moments of some forward passes, one at least, that were read already. */
 export function momentsOf(layout: NetworkLayout, passes: readonly ReadPass[]): BatchNormMoments {
   const counts = new Float64Array(passes.length * layout.batchNorms.length);
   const mean = new Float64Array(passes.length * layout.statisticsCount);
@@ -278,7 +275,7 @@ export function momentsOf(layout: NetworkLayout, passes: readonly ReadPass[]): B
       for (let i = 0; i < channels; i++) squaredDeviations[begin + i] = layer.variance[i]! * layer.count;
     });
   });
-  return { passes: passes.length === 2 ? 2 : 1, counts, mean, squaredDeviations };
+  return { passes: passes.length as PassCount, counts, mean, squaredDeviations };
 }
 
 /** Returns f(x) and releases x. */

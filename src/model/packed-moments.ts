@@ -1,3 +1,4 @@
+import type { PassCount } from '../methods/passes.js';
 import type { BatchNormMoments } from './batch-norm-moments.js';
 import { mergeChannels } from './batch-norm-moments.js';
 import type { NetworkLayout } from './layout.js';
@@ -26,7 +27,11 @@ export function packMoments(layout: NetworkLayout, moments: BatchNormMoments): F
   return packed;
 }
 
-export function unpackMoments(layout: NetworkLayout, passes: 1 | 2, packed: Float64Array): BatchNormMoments {
+export function unpackMoments(
+  layout: NetworkLayout,
+  passes: PassCount,
+  packed: Float64Array,
+): BatchNormMoments {
   const counts = new Float64Array(passes * layout.batchNorms.length);
   const mean = new Float64Array(passes * layout.statisticsCount);
   const squaredDeviations = new Float64Array(passes * layout.statisticsCount);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { PassCount } from '../methods/passes.js';
 import { type BatchNormMoments, mergeMoments } from '../model/batch-norm-moments.js';
 import type { NetworkLayout } from '../model/layout.js';
 import { lossTermCount } from '../model/loss.js';
@@ -23,8 +24,8 @@ export type NodeOutcome = Omit<NodePayload, 'gradient'>;
 /** What determines the length of a payload, besides its rows. */
 export interface PayloadShape {
   readonly layout: NetworkLayout;
-  /** Forward passes with batch statistics: 2 with erased anchors, else 1. */
-  readonly passes: 1 | 2;
+  /** Forward passes whose moments move the running statistics. */
+  readonly passes: PassCount;
   /** Of the gradient; everything else has one precision. */
   readonly precision: WirePrecision;
 }

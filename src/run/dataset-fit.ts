@@ -1,4 +1,5 @@
-import { featureMethod, leastRowsPerAnchor } from '../methods/methods.js';
+import { featureMethod } from '../methods/methods.js';
+import { leastRowsPerAnchor } from '../methods/passes.js';
 import { RunFileError } from './error.js';
 import type { DatasetKind, TrainingRun } from './training-run.js';
 
@@ -31,7 +32,7 @@ export function checkDatasetFit(run: TrainingRun, found: { format: DatasetKind; 
   const batches = [Math.min(schedule.batchSize, dataset.sampleSize), last].filter((rows) => rows > 0);
   for (const rows of batches) {
     const smallest = smallestLeaf(rows, schedule.microbatches);
-    const values = smallest * leastRowsPerAnchor(method) * side * side;
+    const values = smallest * leastRowsPerAnchor(run.spec) * side * side;
     if (values < 2) {
       throw new RunFileError(
         'RUN_DOES_NOT_FIT_DATASET',

@@ -1,4 +1,5 @@
 import { featureMethod, learnsDatabase, type Method } from '../methods/methods.js';
+import { batchNormalisationOf } from '../methods/passes.js';
 import { RunFileError } from './error.js';
 import { defaultOperation, erasedSize, missing, paperPreset, quickPreset } from './presets.js';
 import type { WrittenRun, WrittenSpec } from './schema.js';
@@ -46,6 +47,10 @@ export function resolveTrainingRun(written: WrittenRun): TrainingRun {
       exchnet: { ...preset.exchnet, ...given.exchnet },
       itq: { ...preset.itq, ...given.itq },
       sdh: { ...preset.sdh, ...given.sdh },
+      batchNormalisation: batchNormalisationOf(method, {
+        ...preset.batchNormalisation,
+        ...given.batchNormalisation,
+      }),
       firstCodes: learnsDatabase(method) ? (given.firstCodes ?? preset.firstCodes) : 'published',
       sampledOutputs: given.sampledOutputs ?? preset.sampledOutputs,
       optimizer: { ...preset.optimizer, ...given.optimizer },

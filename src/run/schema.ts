@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { deviceId } from '../machine/devices/select.js';
 import { methods } from '../methods/methods.js';
+import { positivesBatches, statisticsPasses } from '../methods/passes.js';
 import { methodSettings, type NumberSetting } from '../methods/settings.js';
 import { isNatsUrl, parseAddress } from './address.js';
 import {
@@ -178,6 +179,10 @@ const spec = group({
   exchnet: methodGroup(methodSettings.exchnet),
   itq: methodGroup(methodSettings.itq),
   sdh: methodGroup(methodSettings.sdh),
+  batchNormalisation: group({
+    positives: oneOf(positivesBatches),
+    runningStatistics: oneOf(statisticsPasses),
+  }),
   firstCodes: oneOf(firstCodes),
   sampledOutputs: oneOf(sampledOutputs),
   optimizer: group({

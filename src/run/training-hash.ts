@@ -26,6 +26,8 @@ export function trainingSettings(run: TrainingRun): Record<string, unknown> {
 const laterSettings: Readonly<Record<string, unknown>> = {
   'spec.wire.precision': 'float32',
   'spec.firstCodes': 'published',
+  'spec.batchNormalisation.positives': 'with-anchors',
+  'spec.batchNormalisation.runningStatistics': 'every-pass',
 };
 
 /** SHA-256, in lower-case hexadecimal, of the training settings as JSON with sorted keys. */

@@ -1,4 +1,5 @@
 import type { Method } from '../methods/methods.js';
+import type { BatchNormalisation } from '../methods/passes.js';
 import type { MethodSettings } from '../methods/settings.js';
 
 /**
@@ -102,6 +103,8 @@ export interface TrainingRunSpec extends MethodSettings {
     readonly decayAfter: readonly number[];
     readonly decayFactor: number;
   };
+  /** The usual settings where the method has no such branch. */
+  readonly batchNormalisation: BatchNormalisation;
   /** `published` where no V is learned. */
   readonly firstCodes: FirstCodes;
   readonly sampledOutputs: SampledOutputs;

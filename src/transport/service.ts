@@ -9,7 +9,7 @@ import type { WorkerMessage__Output } from './generated/fcaenet/v1/WorkerMessage
 grpc.setLogVerbosity(grpc.logVerbosity.NONE);
 
 /** Increase it when a change to `proto/` makes old and new peers incompatible. */
-export const protocolVersion = 6;
+export const protocolVersion = 7;
 
 /** Counts the bytes of messages without gRPC framing, and the bytes of tensors that go through shared memory. */
 export interface Traffic {

@@ -28,6 +28,7 @@ export function fixedMicrobatch(
     labels: Int32Array.from({ length: rows }, (_, i) => i % classCount),
     method: spec.method,
     erasing: spec.erasing,
+    batchNormalisation: spec.batchNormalisation,
   };
   if (pairLoss(spec.method)) {
     const length = rows * spec.bits * codesPerImage(spec.method);

@@ -147,12 +147,12 @@ function gradientInput(
   batchRows: number,
   { ownCodes, outputGradient, exchanged, ...loaded }: LoadedLeaf,
 ): GradientInput<Uint8Array> {
-  const { method, erasing, loss } = spec;
+  const { method, erasing, batchNormalisation, loss } = spec;
   const { own, featureWidth } = network.layout;
   const { labels } = loaded;
   const settings = spec.exchnet;
   const exchange = own && exchangeOf({ settings, own, featureWidth, labels, batchRows, exchanged, anchored });
-  const shared = { ...loaded, method, erasing, ...(exchange && { exchange }) };
+  const shared = { ...loaded, method, erasing, batchNormalisation, ...(exchange && { exchange }) };
   if (outputGradient) return { ...shared, outputGradient };
   return { ...shared, ownCodes: ownCodes!, summary: summary!, batchRows, ...loss };
 }

@@ -1,4 +1,4 @@
-import { usesErasing } from '../methods/methods.js';
+import { momentPasses } from '../methods/passes.js';
 import type { ModelLayout } from '../model/layout.js';
 import { momentBlocks, packMoments } from '../model/packed-moments.js';
 import { wireWeightBytes } from '../model/wire-weights.js';
@@ -9,8 +9,9 @@ import type { ComputingRun } from './computing-run.js';
 /** Sizes of what a worker of a run sends and receives. */
 export function runShape(
   layout: ModelLayout,
-  { schedule, wire, method }: TrainingRunSpec,
+  spec: TrainingRunSpec,
 ): Pick<ComputingRun, 'weightBytes' | 'exchangeShape' | 'packMoments'> {
+  const { schedule, wire } = spec;
   const { precision } = wire;
   const weightBytes = wireWeightBytes(layout, precision);
   return {
@@ -18,7 +19,7 @@ export function runShape(
     exchangeShape: {
       precision,
       gradientCount: layout.parameterCount,
-      momentBlocks: momentBlocks(layout, usesErasing(method) ? 2 : 1),
+      momentBlocks: momentBlocks(layout, momentPasses(spec)),
       weightCount: weightBytes / wireBytes(precision, 1),
       microbatches: schedule.microbatches,
     },

@@ -6,12 +6,20 @@ import { runGradientStep } from '../../src/coordinator/dispatch/gradient-step.js
 import type { Member } from '../../src/coordinator/dispatch/member.js';
 import { WorkerPool } from '../../src/coordinator/dispatch/pool.js';
 import type { WorkEvent } from '../../src/coordinator/dispatch/work-event.js';
-import { payloadBytes } from '../../src/reduction/payload.js';
+import { type NodePayload, payloadBytes } from '../../src/reduction/payload.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import { ReceiveWindows } from '../../src/transport/receive-windows.js';
 import { protocolVersion, receiveWindow } from '../../src/transport/service.js';
 import { admissionOf } from '../kit/admission.js';
-import { describedStep, identity, payload, ScriptedWorker, shape, tree } from '../kit/scripted-worker.js';
+import {
+  describedStep,
+  identity,
+  layout,
+  payload,
+  ScriptedWorker,
+  shape,
+  tree,
+} from '../kit/scripted-worker.js';
 import { TcpProxy } from '../kit/tcp-proxy.js';
 
 const run = readTrainingRun('examples/quick.yaml');
@@ -290,6 +298,13 @@ describe('a step', () => {
     return bad;
   };
   const exactBytes = payloadBytes(shape, 8);
+  const withMoreMoments = (): NodePayload => {
+    const { batchNorms, statisticsCount } = layout;
+    const [counts, mean] = [2 * batchNorms.length, 2 * statisticsCount].map(
+      (length) => new Float64Array(length),
+    ) as [Float64Array<ArrayBuffer>, Float64Array<ArrayBuffer>];
+    return { ...payload(8, 1), moments: { passes: 2, counts, mean, squaredDeviations: mean } };
+  };
   test.each<[string, (scripted: ScriptedWorker) => void, string, string]>([
     [
       'a gradient that is not finite',
@@ -302,6 +317,12 @@ describe('a step', () => {
       (scripted) => scripted.answer(tree.root, payload(7, 1)),
       'wrong_length',
       `${exactBytes - 48} bytes are announced, but node 2/0 has ${exactBytes}`,
+    ],
+    [
+      'a node with moments of another number of passes',
+      (scripted) => scripted.answer(tree.root, withMoreMoments()),
+      'wrong_length',
+      `${payloadBytes({ ...shape, passes: 2 }, 8)} bytes are announced, but node 2/0 has ${exactBytes}`,
     ],
     [
       'a node that the tree does not have',

@@ -4,6 +4,8 @@ import { estimateRun } from '../../src/estimate/estimate.js';
 import { commonLineEstimates, describeLines } from '../../src/estimate/lines.js';
 import { estimateTables } from '../../src/estimate/show-estimate.js';
 import { countWork } from '../../src/estimate/work.js';
+import { statisticsPasses } from '../../src/methods/passes.js';
+import { describeRunModel } from '../../src/model/layout.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import { wirePrecisions } from '../../src/run/training-run.js';
 import { run } from '../run/support.js';
@@ -157,6 +159,26 @@ describe('a run’s estimate', () => {
       expect(short![bytes] / long![bytes]).toBeGreaterThan(0.5);
       expect(short![bytes] / long![bytes]).toBeLessThan(0.51);
     }
+  });
+
+  test('moments of one pass instead of three save their bytes in every step', () => {
+    const [three, one] = statisticsPasses.map((passes) => {
+      const { fleets, steps } = estimateRun(
+        run(
+          'spec.batchNormalisation.positives=apart',
+          `spec.batchNormalisation.runningStatistics=${passes}`,
+          'spec.operation.verification.rate=0',
+        ),
+        counts,
+        [1],
+        1,
+        null,
+      );
+      return { steps, received: fleets.find(({ workers }) => workers === 1)!.receivedBytes };
+    });
+    const { batchNorms, statisticsCount } = describeRunModel(run().spec);
+    const ofPass = 8 * (batchNorms.length + 2 * statisticsCount);
+    expect(three!.received - one!.received).toBe(2 * ofPass * one!.steps);
   });
 
   test('a line suffices up to a tenth of the time of computing', () => {

@@ -5,6 +5,7 @@ import { KeyedRandom } from '../../src/data/random.js';
 import { loadEngine } from '../../src/engine/loader.js';
 import { signCodes } from '../../src/hashing/codes.js';
 import { summarizeCodes } from '../../src/hashing/similarity.js';
+import { usualBatchNormalisation } from '../../src/methods/passes.js';
 import { computeGradient } from '../../src/model/fcaenet.js';
 import { initialWeights } from '../../src/model/initial.js';
 import { describeModel } from '../../src/model/layout.js';
@@ -61,6 +62,7 @@ test('5,000 steps of a small network leave memory and tensors as they were', asy
       alpha: 1,
       beta: 1,
       erasing: { regions: 3, size: 8 },
+      batchNormalisation: usualBatchNormalisation,
       gradient,
     });
     optimizer.step(weights.parameters, gradient, 1e-4);

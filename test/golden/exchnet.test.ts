@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { summarizeCodes } from '../../src/hashing/similarity.js';
 import { ownTerms } from '../../src/methods/methods.js';
+import { usualBatchNormalisation } from '../../src/methods/passes.js';
 import { publishedSettings } from '../../src/methods/settings.js';
 import { computeGradientAnywhere } from '../../src/model/any-engine.js';
 import { exchangeOf } from '../../src/model/exchnet/exchange.js';
@@ -55,6 +56,7 @@ function inputOf(golden: Golden, layout: NetworkLayout): GradientInput {
     positives: null,
     labels,
     erasing: { regions: 1, size: 1 },
+    batchNormalisation: usualBatchNormalisation,
     ownCodes: gatherCodes(codes, c, Int32Array.from(labels.keys())),
     summary: summarizeCodes({
       codes,

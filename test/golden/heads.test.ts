@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { NetworkHead } from '../../src/methods/method.js';
+import { usualBatchNormalisation } from '../../src/methods/passes.js';
 import {
   computeGradientAnywhere,
   encodeImagesAnywhere,
@@ -67,6 +68,7 @@ describe.each(golden.cases)('a network with the head $head', ({ head, prefix, z,
       anchors: images,
       positives: null,
       erasing: { regions: 1, size: 1 },
+      batchNormalisation: usualBatchNormalisation,
       labels: new Int32Array(rows),
       outputGradient: Float32Array.from(values(`${prefix}/G`, [rows, layout.outputs], 1)),
     });

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { SgdOptimizer } from '../../src/coordinator/training/optimizer.js';
 import { summarizeCodes } from '../../src/hashing/similarity.js';
+import { usualBatchNormalisation } from '../../src/methods/passes.js';
 import { computeGradientAnywhere, encodeImagesAnywhere } from '../../src/model/any-engine.js';
 import { updateRunningStatistics } from '../../src/model/batch-norm-moments.js';
 import { describeNetwork, trunkOf } from '../../src/model/layout.js';
@@ -77,6 +78,7 @@ describe.each(names)('one FCAENet step of %s', (name) => {
       alpha: golden.alpha,
       beta: golden.beta,
       erasing: { regions: golden.k, size: golden.s },
+      batchNormalisation: usualBatchNormalisation,
     });
 
     const masks = Array.from({ length: rows }, (_, row) =>

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SgdOptimizer } from '../../src/coordinator/training/optimizer.js';
 import { summarizeCodes } from '../../src/hashing/similarity.js';
+import { usualBatchNormalisation } from '../../src/methods/passes.js';
 import { computeGradientAnywhere } from '../../src/model/any-engine.js';
 import { updateRunningStatistics } from '../../src/model/batch-norm-moments.js';
 import type { NetworkWeights } from '../../src/model/initial.js';
@@ -67,6 +68,7 @@ describe('SGD steps of small networks', () => {
         alpha: 0,
         beta: 0,
         erasing: { regions: 0, size: 1 },
+        batchNormalisation: usualBatchNormalisation,
       });
       expect(relativeError(leaf.u, step.u.flat())).toBeLessThan(tolerance);
       const loss = leaf.losses.reduce((sum, term) => sum + term, 0);

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { PassCount } from '../../src/methods/passes.js';
 import {
   type BatchNormMoments,
   mergeMoments,
@@ -30,7 +31,7 @@ function momentsOf(passes: readonly Rows[]): BatchNormMoments {
     }
   });
   const counts = passes.flatMap((rows) => layout.batchNorms.map(() => rows.length));
-  return { passes: passes.length as 1 | 2, counts: Float64Array.from(counts), mean, squaredDeviations };
+  return { passes: passes.length as PassCount, counts: Float64Array.from(counts), mean, squaredDeviations };
 }
 
 const row = fc.array(fc.integer({ min: -1000, max: 1000 }), { minLength: channels, maxLength: channels });
@@ -54,14 +55,14 @@ describe('BatchNorm moments', () => {
 
   it("update running statistics by PyTorch's rule, pass after pass", () => {
     fc.assert(
-      fc.property(rows, rows, (first, second) => {
+      fc.property(fc.array(rows, { minLength: 1, maxLength: 3 }), (passes) => {
         const mean = new Float32Array(channels).fill(0.5);
         const variance = new Float32Array(channels).fill(2);
-        updateRunningStatistics(layout, mean, variance, momentsOf([first, second]));
+        updateRunningStatistics(layout, mean, variance, momentsOf(passes));
         for (let channel = 0; channel < channels; channel++) {
           let runningMean = 0.5;
           let runningVariance = 2;
-          for (const pass of [first, second]) {
+          for (const pass of passes) {
             const average = pass.reduce((sum, values) => sum + values[channel]!, 0) / pass.length;
             const unbiased =
               pass.reduce((sum, values) => sum + (values[channel]! - average) ** 2, 0) / (pass.length - 1);
@@ -75,12 +76,16 @@ describe('BatchNorm moments', () => {
     );
   });
 
-  it('refuse to merge one pass with two', () => {
+  it.each([
+    [1, 2],
+    [3, 1],
+  ])('refuse to merge those of %i passes with those of %i', (left, right) => {
     const pass = [new Array(channels).fill(1), new Array(channels).fill(2)];
-    expect(() => mergeMoments(layout, momentsOf([pass]), momentsOf([pass, pass]))).toThrow(
+    const ofPasses = (count: number) => momentsOf(new Array(count).fill(pass));
+    expect(() => mergeMoments(layout, ofPasses(left), ofPasses(right))).toThrow(
       expect.objectContaining({
         code: 'MODEL_MOMENTS',
-        message: 'BatchNorm moments of 1 and 2 passes cannot be merged',
+        message: `BatchNorm moments of ${left} and ${right} passes cannot be merged`,
       }),
     );
   });

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { methods, pairLoss } from '../../src/methods/methods.js';
+import { type Method, methods, pairLoss } from '../../src/methods/methods.js';
+import { type BatchNormalisation, usualBatchNormalisation } from '../../src/methods/passes.js';
 import { computeGradientAnywhere, trainingOutputsAnywhere } from '../../src/model/any-engine.js';
 import type { AdshInput, GradientInput, LeafResult } from '../../src/model/fcaenet.js';
 import { computeLoss } from '../../src/model/loss.js';
@@ -49,6 +50,49 @@ describe('the gradient of a microbatch', () => {
     expect(leaf.losses[2]! > 0).toBe(images === 2);
     expect(leaf.losses[3]! > 0).toBe(passes === 2);
   });
+
+  const withSettings = (method: Method, settings: Partial<BatchNormalisation>) =>
+    gradientOf({
+      ...tinyInput(method, rows),
+      batchNormalisation: { ...usualBatchNormalisation, ...settings },
+    });
+
+  it.each(['esrl', 'fcaenet'] as const)(
+    'of %s with positives apart has the anchors of baseline',
+    async (method) => {
+      const { u, masks, moments } = await withSettings(method, { positives: 'apart' });
+      const baseline = await gradientOf(tinyInput('baseline', rows));
+      expect(relativeError(u, baseline.u)).toBeLessThan(1e-6);
+      if (masks) expect(masks).toEqual((await gradientOf(tinyInput('srem', rows))).masks);
+      const passes = method === 'fcaenet' ? 3 : 2;
+      expect(moments.passes).toBe(passes);
+      const layers = tinyLayout.batchNorms.length;
+      const counts = Array.from({ length: passes }, (_, pass) => moments.counts[pass * layers]);
+      expect(counts).toEqual(Array(passes).fill(rows * 48));
+      const anchors = moments.mean.subarray(0, tinyLayout.statisticsCount);
+      expect(relativeError(anchors, baseline.moments.mean)).toBeLessThan(1e-6);
+    },
+  );
+
+  it.each(['with-anchors', 'apart'] as const)(
+    'keeps the moments of the anchors’ pass alone where the others move no statistics (%s)',
+    async (positives) => {
+      const all = await withSettings('fcaenet', { positives });
+      const { moments, ...others } = await withSettings('fcaenet', {
+        positives,
+        runningStatistics: 'anchors',
+      });
+      const { moments: every, ...same } = all;
+      expect(others).toEqual(same);
+      const { statisticsCount: channels, batchNorms } = tinyLayout;
+      expect(moments).toEqual({
+        passes: 1,
+        counts: every.counts.slice(0, batchNorms.length),
+        mean: every.mean.slice(0, channels),
+        squaredDeviations: every.squaredDeviations.slice(0, channels),
+      });
+    },
+  );
 
   const ofPairs = methods.filter((method) => pairLoss(method));
   const others = methods.filter((method) => !pairLoss(method));

@@ -6,6 +6,7 @@ import { bitcast } from '../../src/engine/graph/operations.js';
 import { type GraphRuntime, graphRuntime } from '../../src/engine/graph/runtime.js';
 import { GraphSession } from '../../src/engine/graph/session.js';
 import { loadEngine } from '../../src/engine/loader.js';
+import { positivesBatches, statisticsPasses, usualBatchNormalisation } from '../../src/methods/passes.js';
 import {
   computeGradientAnywhere,
   encodeImagesAnywhere,
@@ -65,8 +66,13 @@ describe.skipIf(!hasTensorflow)(`a microbatch as one TensorFlow graph${withoutTe
     (method) =>
       withNetwork(async (network) => {
         for (const count of [rows, rows - 1]) {
-          const input = tinyInput(method, count);
-          expectNear(await computeGradientAnywhere(network, input), computeGradient(network, input));
+          for (const positives of positivesBatches) {
+            for (const runningStatistics of statisticsPasses) {
+              const batchNormalisation = { positives, runningStatistics };
+              const input = { ...tinyInput(method, count), batchNormalisation };
+              expectNear(await computeGradientAnywhere(network, input), computeGradient(network, input));
+            }
+          }
         }
       }),
   );
@@ -177,6 +183,8 @@ describe.skipIf(!hasTensorflow)(`a microbatch as one TensorFlow graph${withoutTe
     expect(await hashOf({ ...tinyInput('fcaenet', rows), gamma: 1 })).toBe(hash);
     expect(await hashOf(tinyInput('fcaenet', rows - 1))).not.toBe(hash);
     expect(await hashOf(tinyInput('srem', rows))).not.toBe(hash);
+    const apart = { ...usualBatchNormalisation, positives: 'apart' } as const;
+    expect(await hashOf({ ...tinyInput('fcaenet', rows), batchNormalisation: apart })).not.toBe(hash);
   });
 
   it('leaves nothing in TensorFlow when its network is disposed', async () => {

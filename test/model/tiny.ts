@@ -1,5 +1,6 @@
 import { type CodeSummary, softRatio, summarizeCodes } from '../../src/hashing/similarity.js';
 import { type Method, usesPositives } from '../../src/methods/methods.js';
+import { usualBatchNormalisation } from '../../src/methods/passes.js';
 import type { AdshInput, KnownLossInput } from '../../src/model/fcaenet.js';
 import { describeNetwork, type NetworkLayout } from '../../src/model/layout.js';
 import { goldenWeights, tinyTrunks } from '../golden/networks.js';
@@ -59,5 +60,6 @@ function tinyMicrobatch(method: Method, rows: number) {
     positives: usesPositives(method) ? tinyImages('tiny/xp', rows) : null,
     labels: gather(databaseLabels, items),
     erasing: { regions: 6, size: 4 },
+    batchNormalisation: usualBatchNormalisation,
   };
 }

@@ -41,6 +41,14 @@ test('one row is enough where the last map has more pixels, or the positive shar
   checkDatasetFit(run(...tiny, 'spec.dataset.sampleSize=392', 'spec.method=esrl'), birds);
 });
 
+test('one row is not enough where the positive has a batch of its own', () => {
+  const apart = [...tiny, 'spec.method=esrl', 'spec.batchNormalisation.positives=apart'];
+  checkDatasetFit(run(...apart, 'spec.dataset.sampleSize=400'), birds);
+  expect(() => checkDatasetFit(run(...apart, 'spec.dataset.sampleSize=392'), birds)).toThrow(
+    'gives one with 1 value per BatchNorm channel',
+  );
+});
+
 test('a method on features fits every dataset', () => {
   checkDatasetFit(run(...tiny, 'spec.dataset.sampleSize=392', 'spec.method=itq'), birds);
   checkDatasetFit(run('spec.method=sdh'), { format: 'cub', trainCount: 4 });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { officialCounts } from '../../src/data/layouts/layouts.js';
+import { usualBatchNormalisation } from '../../src/methods/passes.js';
 import { publishedSettings } from '../../src/methods/settings.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import type { TrainingRun } from '../../src/run/training-run.js';
@@ -51,6 +52,7 @@ test('the paper preset is the paper’s own settings', () => {
       decayFactor: 0.1,
     },
     ...publishedSettings,
+    batchNormalisation: usualBatchNormalisation,
     firstCodes: 'published',
     sampledOutputs: 'encoded',
     optimizer: { momentum: 0.9, weightDecay: 1e-5 },
@@ -80,6 +82,7 @@ test('the quick preset is a run of minutes', () => {
       decayFactor: 0.1,
     },
     ...publishedSettings,
+    batchNormalisation: usualBatchNormalisation,
     firstCodes: 'published',
     sampledOutputs: 'encoded',
     optimizer: { momentum: 0.9, weightDecay: 1e-5 },
@@ -181,6 +184,23 @@ test('a method that learns no V has no other first V, whatever the run file says
   expect(['dpsh', 'dsh', 'hashnet', 'lsh', 'sdh'].map(firstCodes)).toEqual(Array(5).fill('published'));
 });
 
+test('a method without positives or without a second pass shares batch normalisation in one way, whatever the run file says', () => {
+  const of = (method: string) =>
+    run(
+      `spec.method=${method}`,
+      'spec.batchNormalisation.positives=apart',
+      'spec.batchNormalisation.runningStatistics=anchors',
+    ).spec.batchNormalisation;
+  const asked = { positives: 'apart', runningStatistics: 'anchors' };
+  expect(['fcaenet', 'esrl'].map(of)).toEqual([asked, asked]);
+  expect(of('srem')).toEqual({ ...asked, positives: 'with-anchors' });
+  expect(['baseline', 'adsh', 'dsh', 'dash', 'exchnet', 'itq'].map(of)).toEqual(
+    Array(6).fill(usualBatchNormalisation),
+  );
+  const joined = run('spec.method=esrl', 'spec.batchNormalisation.runningStatistics=anchors');
+  expect(joined.spec.batchNormalisation).toEqual(usualBatchNormalisation);
+});
+
 test.each(['lsh', 'sh', 'itq', 'sdh'])('%s trains no network, whatever the run file says', (method) => {
   const { schedule, dataset } = run(
     'spec.preset=paper',
@@ -249,6 +269,7 @@ test('examples/cub.yaml is the schedule whose figures are published', () => {
       decayFactor: 0.1,
     },
     ...publishedSettings,
+    batchNormalisation: usualBatchNormalisation,
     firstCodes: 'published',
     sampledOutputs: 'encoded',
     optimizer: { momentum: 0.9, weightDecay: 1e-5 },

@@ -50,6 +50,12 @@ test.each([
   ['method', 'fcaent', `"fcaent", but must be one of ${methods.join(', ')}; did you mean fcaenet?`],
   ['dataset.sampleSize', '0', '0, but must be a whole number from 1 to 1000000000'],
   ['dataset.path', '', '"", but must be a path'],
+  ['batchNormalisation.positives', 'alone', '"alone", but must be one of with-anchors, apart'],
+  [
+    'batchNormalisation.runningStatistics',
+    'anchor',
+    '"anchor", but must be one of every-pass, anchors; did you mean anchors?',
+  ],
   ['model.backbone', 'vgg', '"vgg", but must be one of mobilenet_v1, resnet18, resnet50'],
   ['model.width', '0.1', '0.1, but must be a number from 0.25 to 1'],
   ['model.imageSize', '31', '31, but must be a whole number from 32 to 1024'],

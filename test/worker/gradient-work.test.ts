@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadEngine } from '../../src/engine/loader.js';
 import { packCodes } from '../../src/hashing/codes.js';
+import { usualBatchNormalisation } from '../../src/methods/passes.js';
 import { computeGradientAnywhere } from '../../src/model/any-engine.js';
 import { Network } from '../../src/model/network.js';
 import { mergePayloads, type NodePayload, payloadDigest } from '../../src/reduction/payload.js';
@@ -36,6 +37,7 @@ const settings = {
   alpha: 3,
   beta: 5,
   erasing: { regions: 6, size: 4 },
+  batchNormalisation: usualBatchNormalisation,
 } as const;
 
 /** Pictures by their positions, whatever is asked. */
@@ -48,13 +50,14 @@ function picturesOf(indices: Int32Array): Uint8Array<ArrayBuffer> {
 }
 
 function contextOf(network: Network, precision: WirePrecision = 'float32'): GradientContext {
-  const { method, erasing, ...loss } = settings;
+  const { method, erasing, batchNormalisation, ...loss } = settings;
   return {
     network,
     spec: {
       method,
       bits,
       erasing,
+      batchNormalisation,
       loss,
       augmentation: { crop: 'none', flip: false },
       wire: { precision },

@@ -3,7 +3,8 @@ import { KeyedRandom } from '../../data/random.js';
 import type { TripletSampler } from '../../data/sampler.js';
 import { isUnset, packCodes, wordsPerCode } from '../../hashing/codes.js';
 import { batchSha256 } from '../../ledger/entry.js';
-import { pairLoss, usesErasing, usesPositives } from '../../methods/methods.js';
+import { pairLoss, usesPositives } from '../../methods/methods.js';
+import { momentPasses } from '../../methods/passes.js';
 import type { ModelLayout } from '../../model/layout.js';
 import { ReductionTree } from '../../reduction/tree.js';
 import type { TrainingRunSpec } from '../../run/training-run.js';
@@ -53,12 +54,11 @@ export function describeStep(description: StepDescription): DescribedStep {
   const exchanged = exchanges ? exchangedParts(spec, position, batch.anchors) : null;
   const withPositives = usesPositives(spec.method);
   const images = new Map(leafImages(tree, batch, withPositives).map((leaf) => [leaf.index, leaf]));
-  const passes = usesErasing(spec.method) ? 2 : 1;
   return {
     term,
     position: { iteration, epoch, step },
     tree,
-    shape: { layout, passes, precision: spec.wire.precision },
+    shape: { layout, passes: momentPasses(spec), precision: spec.wire.precision },
     weights,
     context,
     phases,

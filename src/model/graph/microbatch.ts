@@ -4,7 +4,14 @@ import type { Graph, Value } from '../../engine/graph/graph.js';
 import { bitcast, cast, concat, flattened, slice } from '../../engine/graph/operations.js';
 import { addSums, type Sums } from '../../engine/graph/sums.js';
 import { type Tracer, traceGraph } from '../../engine/graph/trace.js';
-import { type Method, pairLoss, usesErasing, usesPositives } from '../../methods/methods.js';
+import { type Method, pairLoss, usesPositives } from '../../methods/methods.js';
+import {
+  type BatchNormalisation,
+  type Branch,
+  type ForwardPass,
+  forwardPasses,
+  momentPasses,
+} from '../../methods/passes.js';
 import type { WirePrecision } from '../../run/training-run.js';
 import type { ErasingSettings } from '../erasing.js';
 import type { NetworkLayout } from '../layout.js';
@@ -12,7 +19,7 @@ import { withTerms } from '../fcaenet.js';
 import { Network, type TrainingFeatures } from '../network.js';
 import { addExchange } from './exchange.js';
 import { gradientParts, partLength, partValues } from './gradient-parts.js';
-import { addKnownLoss, addLossHead } from './loss-head.js';
+import { addKnownLoss, addLossHead, type OutputValues } from './loss-head.js';
 import { addPictures, type PictureForm } from './pictures.js';
 import { addAttention, addErasing, addErasingMask } from './srem.js';
 import { addWeights } from './weights.js';
@@ -23,6 +30,7 @@ export interface MicrobatchShape {
   readonly rows: readonly number[];
   readonly method: Method;
   readonly erasing: ErasingSettings;
+  readonly batchNormalisation: BatchNormalisation;
   readonly form: PictureForm;
   /** To which gradients and sums are rounded. */
   readonly precision: WirePrecision;
@@ -30,7 +38,7 @@ export interface MicrobatchShape {
 
 export interface MicrobatchGraph {
   readonly graph: Graph;
-  /** Values per channel that each BatchNorm sees, for each pass, by the number of rows. */
+  /** Values per channel that each BatchNorm sees, for each pass that moves the statistics, by the number of rows. */
   readonly counts: ReadonlyMap<number, readonly (readonly number[])[]>;
   /** Of the gradients, whose values are those of `gradientParts`. */
   readonly sums: Sums;
@@ -41,8 +49,9 @@ export const microbatchNodes = {
   anchors: (rows: number) => `anchors_${rows}`,
   positives: (rows: number) => `positives_${rows}`,
   /**
-   * Float32: the losses as halves of float64, u of pass 1, u of pass 2, then per pass the means of every BatchNorm
-   * and the variances of every BatchNorm. A run that gives it makes the gradient the current one of the sums.
+   * Float32: the losses as halves of float64, u of each pass, then for each pass that moves the running statistics the
+   * means of every BatchNorm and the variances of every BatchNorm. A run that gives it makes the gradient the current
+   * one of the sums.
    */
   outcome: (rows: number) => `outcome_${rows}`,
   /** Boolean `[rows, height, width]`, where the method erases. */
@@ -50,7 +59,7 @@ export const microbatchNodes = {
 } as const;
 
 /**
- * `computeGradient` as one graph: both passes, attention and erasing, the loss, and the backward pass through both. The
+ * `computeGradient` as one graph: all passes, attention and erasing, the loss, and the backward pass through them. The
  * gradient stays in TensorFlow.
  */
 export function traceMicrobatch(layout: NetworkLayout, shape: MicrobatchShape): MicrobatchGraph {
@@ -86,41 +95,41 @@ export function traceMicrobatch(layout: NetworkLayout, shape: MicrobatchShape): 
   return { graph, counts, sums: sums! };
 }
 
-function runPasses(
-  tracer: Tracer,
-  network: Network,
-  { method, erasing, form }: MicrobatchShape,
-  rows: number,
-) {
+function runPasses(tracer: Tracer, network: Network, shape: MicrobatchShape, rows: number) {
   const { graph } = tracer;
   const { layout } = network;
+  const { method, erasing, form } = shape;
   const images = (name: string) => addPictures(graph, name, rows, form, layout);
   const anchors = images(microbatchNodes.anchors(rows));
-  const positives = usesPositives(method) && images(microbatchNodes.positives(rows));
-  const firstImages = positives ? concat([anchors, positives], 0) : anchors;
+  const given: Partial<Record<Branch, Value>> = { anchor: anchors };
+  if (usesPositives(method)) given.positive = images(microbatchNodes.positives(rows));
   const exchange = layout.own && addExchange(tracer, layout, rows);
-  const first = network.forwardTrain(tracer.tensor(firstImages) as tf.Tensor4D, exchange);
-  const passes = [first];
-  if (usesErasing(method)) {
-    const mask = addMask(tracer, first, rows, layout, erasing);
-    passes.push(network.forwardTrain(tracer.tensor(addErasing(anchors, mask)) as tf.Tensor4D));
+  const passes: TrainingFeatures[] = [];
+  for (const pass of forwardPasses(shape)) {
+    if (pass.includes('erased')) {
+      given.erased = addErasing(anchors, addMask(tracer, passes[0]!, rows, layout, erasing));
+    }
+    const together = joined(pass.map((branch) => given[branch]!));
+    passes.push(network.forwardTrain(tracer.tensor(together) as tf.Tensor4D, exchange));
   }
-  const { losses, gradients, by } = addLoss(tracer, method, passes, rows, layout);
+  const { losses, gradients, by } = addLoss(tracer, shape, passes, rows, layout);
+  const { terms } = passes[0]!;
+  const moving = passes.slice(0, momentPasses(shape));
   return {
     outcome: [
-      ...[...losses, ...first.terms.map((term) => cast(tracer.value(term), 'float64'))].map((loss) =>
+      ...[...losses, ...terms.map((term) => cast(tracer.value(term), 'float64'))].map((loss) =>
         bitcast(loss, 'float32', [2]),
       ),
       ...by.map((outputs) => tracer.value(outputs)),
-      ...passes.flatMap(({ statistics }) => [
+      ...moving.flatMap(({ statistics }) => [
         ...statistics.map(({ mean }) => tracer.value(mean)),
         ...statistics.map(({ variance }) => tracer.value(variance)),
       ]),
     ],
-    counts: passes.map(({ statistics }) => statistics.map(({ count }) => count)),
+    counts: moving.map(({ statistics }) => statistics.map(({ count }) => count)),
     loss: withTerms(
       withGradients(by, () => gradients.map((gradient) => tracer.tensor(gradient))),
-      first.terms,
+      terms,
     ),
   };
 }
@@ -128,22 +137,42 @@ function runPasses(
 /** The losses, and the gradients by some outputs of the passes. */
 function addLoss(
   { graph, value }: Tracer,
-  method: Method,
+  shape: MicrobatchShape,
   passes: readonly TrainingFeatures[],
   rows: number,
   { bits, outputs: outputCount }: NetworkLayout,
 ): { readonly losses: readonly Value[]; readonly gradients: readonly Value[]; readonly by: Tensor2D[] } {
-  if (pairLoss(method)) {
+  if (pairLoss(shape.method)) {
     const { losses, gradient } = addKnownLoss(graph, rows, outputCount);
     return { losses, gradients: [gradient], by: passes.map(({ linear }) => linear) };
   }
   const by = passes.map(({ u }) => u);
-  const [both, erased = null] = by.map(value) as [Value, Value?];
-  const part = (index: number) => slice(both, [index * rows, 0], [rows, bits]);
-  const outputs = { anchor: part(0), positive: usesPositives(method) ? part(1) : null, erased };
+  const branches = forwardPasses(shape);
+  const outputs = outputsByBranch(branches, by.map(value), rows, bits);
   const { losses, gradients } = addLossHead(graph, outputs, rows, bits);
-  const first = gradients.positive ? concat([gradients.anchor, gradients.positive], 0) : gradients.anchor;
-  return { losses, gradients: gradients.erased ? [first, gradients.erased] : [first], by };
+  return { losses, gradients: branches.map((pass) => joined(pass.map((branch) => gradients[branch]!))), by };
+}
+
+/** Of the outputs of each pass those of each branch. */
+function outputsByBranch(
+  passes: readonly ForwardPass[],
+  outputs: readonly Value[],
+  rows: number,
+  bits: number,
+): OutputValues {
+  const found: Partial<Record<Branch, Value>> = {};
+  passes.forEach((pass, index) => {
+    const whole = outputs[index]!;
+    pass.forEach((branch, place) => {
+      // Pass 1 is always cut, also where nothing is behind the anchors: the graph's hash is part of a run's identity.
+      found[branch] = index === 0 ? slice(whole, [place * rows, 0], [rows, bits]) : whole;
+    });
+  });
+  return { anchor: found.anchor!, positive: found.positive ?? null, erased: found.erased ?? null };
+}
+
+function joined(values: readonly Value[]): Value {
+  return values.length === 1 ? values[0]! : concat(values, 0);
 }
 
 function addMask(

@@ -66,9 +66,9 @@ export class NetworkGraphs {
     const { network } = this;
     const { layout } = network;
     checkInput(network, input);
-    const { method, erasing, anchors, positives } = input;
+    const { method, erasing, batchNormalisation, anchors, positives } = input;
     const own = input.labels.length;
-    const shape = { method, erasing, rows, form: pictureForm(anchors), precision };
+    const shape = { method, erasing, batchNormalisation, rows, form: pictureForm(anchors), precision };
     const graph = this.microbatchGraph(shape);
     const { session, counts } = graph;
     this.lastMicrobatchSha256 = session.sha256;
