@@ -258,7 +258,8 @@ describe('an audit', () => {
   test('of a run that was killed says how far it got', async () => {
     const audit = await runCommandLine(['audit', killed], { cwd: small.folder });
     expect(audit.stderr).toMatch(
-      /^fcaenet: the ledger ends [^\n]+ of the run's 12 steps\.\n$|middle of line/,
+      // It depends on the machine's speed at which of its last moments the run was killed.
+      /^fcaenet: (the ledger ends [^\n]+ of the run's 12 steps|the newest checkpoint has \d of the run's 3 iterations)\.\n$|middle of line/,
     );
     expect(audit.exitCode).toBe(ExitCode.badData);
   });
