@@ -28,7 +28,7 @@ const { values: flags, positionals: wanted } = parseArgs({
 async function compare(name) {
   const settings = [...name.split('x'), flags.threads];
   const steps = join(here, 'graph_steps.mjs');
-  const python = (gradient) =>
+  const inPython = (gradient) =>
     stepper(python, [join(here, 'tensorflow_graph.py'), ...settings, gradient], {
       TF_DETERMINISTIC_OPS: '1',
       TF_CPP_MIN_LOG_LEVEL: '2',
@@ -36,9 +36,9 @@ async function compare(name) {
   const own = (side) => stepper(process.execPath, [steps, side, ...settings], {});
   const sides = {
     graph: await own('graph'),
-    python: await python('array'),
+    python: await inPython('array'),
     left: await own('left'),
-    'python, left': await python('tensor'),
+    'python, left': await inPython('tensor'),
     ...(flags.without === 'eager' ? {} : { eager: await own('eager') }),
   };
   for (const side of Object.values(sides)) await side.run(2);
