@@ -114,8 +114,8 @@ test.each([
   expect(stateOf(cell)).toMatchObject({ kind: 'finished', result: { mAP: 0.5 } });
 });
 
-test('the results of cub50 are as the table kept them', () => {
-  const folder = 'results/cub50/results';
+test.each(readdirSync('results'))('the results of %s are as the table kept them', (name) => {
+  const folder = join('results', name, 'results');
   const changed = readdirSync(folder).filter(
     (name) => !hasItsDigest(JSON.parse(readFileSync(join(folder, name), 'utf8'))),
   );
