@@ -4,8 +4,7 @@ import type { NetworkLayout } from './layout.js';
 
 /**
  * Moments of every BatchNorm's input over some rows of a batch, for each forward pass that moves the running statistics. They
- * add up over microbatches (`mergeMoments`), so the statistics can be updated once for the whole
- * batch.
+ * add up over microbatches (`mergeMoments`), so the statistics can be updated once for the whole batch.
  */
 export interface BatchNormMoments {
   readonly passes: PassCount;

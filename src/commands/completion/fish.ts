@@ -1,4 +1,4 @@
-import { completionHead, firstSentence } from './script.js';
+import { completionHead, firstSentence, valuedFlags } from './script.js';
 import type { CompletedCommand, CompletedOption, Values } from './tree.js';
 
 /** The commands that teach fish to complete a command line of fcaenet. */
@@ -16,7 +16,7 @@ function __fcaenet_at
     end
     switch "$place $word"
 ${commands.flatMap(steps).join('\n')}
-      case ${commands.flatMap(valued).join(' ')}
+      case ${commands.flatMap(valuedFlags).map(inFish).join(' ')}
         set skips yes
       case '* -*'
       case '*'
@@ -36,15 +36,6 @@ function steps({ path, commands }: CompletedCommand): string[] {
     const below = [...path, name].join(' ');
     return `      case ${inFish(`${path.join(' ')} ${name}`)}\n        set place ${inFish(below)}\n        set count 0`;
   });
-}
-
-/** The options behind which a word is no argument. */
-function valued({ path, options }: CompletedCommand): string[] {
-  return options.flatMap(({ long, short, value }) =>
-    value === null
-      ? []
-      : [long, short].flatMap((flag) => (flag ? [inFish(`${path.join(' ')} ${flag}`)] : [])),
-  );
 }
 
 function command({ path, commands, options, ...completed }: CompletedCommand): string[] {

@@ -1,5 +1,5 @@
 import { version } from '../../run/version.js';
-import type { CompletedCommand, Values } from './tree.js';
+import type { CompletedCommand, CompletedOption, Values } from './tree.js';
 
 /** The first lines of a script. */
 export function completionHead(how: string): string {
@@ -27,9 +27,7 @@ export function stepCases(commands: readonly CompletedCommand[]): string[] {
       return `${quoted(`${path.join(' ')} ${name}`)}) place=${quoted(place)} count=0 ;;`;
     }),
   );
-  const valued = commands.flatMap(({ path, options }) =>
-    options.flatMap(({ long, short, value }) => (value === null ? [] : patternsOf(path, [long, short]))),
-  );
+  const valued = commands.flatMap(valuedFlags).map(quoted);
   return [...steps, `${valued.join(' | ')}) i=$((i + 1)) ;;`, "*' -'*) ;;", '*) count=$((count + 1)) ;;'].map(
     (line) => `      ${line}`,
   );
@@ -48,14 +46,20 @@ export function argumentCases(
   return `case $count in ${cases.join(' ')} esac;`;
 }
 
-function patternsOf(path: readonly string[], flags: readonly (string | null)[]): string[] {
-  return flags.flatMap((flag) => (flag ? [quoted(`${path.join(' ')} ${flag}`)] : []));
+/** The flags of options with a value, each behind the place of its command: a word behind them is no argument. */
+export function valuedFlags({ path, options }: CompletedCommand): string[] {
+  return options.filter(({ value }) => value !== null).flatMap((option) => flagsAt(path, option));
+}
+
+function flagsAt(path: readonly string[], { long, short }: CompletedOption): string[] {
+  return [long, short].flatMap((flag) => (flag ? [`${path.join(' ')} ${flag}`] : []));
 }
 
 /** For bash and zsh: the cases of a word that follows an option with a value. */
 export function valueCases({ path, options }: CompletedCommand, add: (values: Values) => string): string[] {
-  return options.flatMap(({ long, short, value }) => {
-    if (value === null) return [];
-    return [`    ${patternsOf(path, [long, short]).join(' | ')}) ${add(value)} return ;;`];
+  return options.flatMap((option) => {
+    if (option.value === null) return [];
+    const patterns = flagsAt(path, option).map(quoted);
+    return [`    ${patterns.join(' | ')}) ${add(option.value)} return ;;`];
   });
 }
