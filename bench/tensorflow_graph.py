@@ -55,7 +55,13 @@ class Network:
     def normalised(self, layer, x, stride, statistics):
         filters, scale, offset = layer
         margin = (filters.shape[0] - 1) // 2
-        padding = [[0, 0], [margin, margin], [margin, margin], [0, 0]] if margin else "VALID"
+        # By name as in the graph, where a name is the same: TensorFlow is slower with padding in numbers.
+        if margin == 0:
+            padding = "VALID"
+        elif stride == 1:
+            padding = "SAME"
+        else:
+            padding = [[0, 0], [margin, margin], [margin, margin], [0, 0]]
         x = tf.nn.conv2d(x, filters, stride, padding)
         y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=x, scale=scale, offset=offset, mean=[], variance=[], epsilon=1e-5, is_training=True

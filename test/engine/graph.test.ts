@@ -1,6 +1,7 @@
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { registerGradients } from '../../src/engine/gradients.js';
 import { Graph } from '../../src/engine/graph/graph.js';
 import { add, reduce } from '../../src/engine/graph/operations.js';
 import { type GraphRuntime, graphRuntime } from '../../src/engine/graph/runtime.js';
@@ -12,6 +13,7 @@ import { hasTensorflow, withoutTensorflow } from '../kit/tensorflow.js';
 describe('tracing', () => {
   beforeAll(async () => {
     await tf.setBackend('cpu');
+    registerGradients();
   });
 
   test('writes operations in their order, with the inputs and attributes of TensorFlow', () => {
@@ -28,6 +30,37 @@ describe('tracing', () => {
     ]);
     expect(graph.nodes[0]!.attributes).toEqual({ dtype: { type: 'float32' }, shape: { shape: [2, 3] } });
   });
+
+  test.each([
+    [7, 1, 'SAME'],
+    [7, 2, 'SAME'],
+    [8, 1, 'SAME'],
+    [8, 2, 'EXPLICIT'],
+  ])(
+    "names a convolution's padding of 1 where TensorFlow's own is equal: %i pixels, stride %i",
+    (size, stride, padding) => {
+      const graph = traceGraph(({ graph, tensor, value }) => {
+        const input = (name: string, shape: number[]) => tensor(graph.placeholder(name, 'float32', shape));
+        const x = input('x', [1, size, size, 1]) as tf.Tensor4D;
+        const filter = input('filter', [3, 3, 1, 1]) as tf.Tensor4D;
+        const rows = Math.ceil(size / stride);
+        const convolution = (images: tf.Tensor, weights: tf.Tensor) =>
+          tf.conv2d(images as tf.Tensor4D, weights as tf.Tensor4D, stride, 1, 'NHWC', 1, 'floor');
+        const [dx, dFilter] = tf.grads(convolution)([x, filter], input('dy', [1, rows, rows, 1]));
+        graph.name(value(dx!), 'dx');
+        graph.name(value(dFilter!), 'dFilter');
+      });
+      const paddings = graph.nodes
+        .filter(({ operation }) => operation.startsWith('Conv2D'))
+        .map(({ operation, attributes }) => [operation, attributes.padding]);
+      expect(paddings.sort()).toEqual(
+        ['Conv2D', 'Conv2DBackpropFilter', 'Conv2DBackpropInput'].map((operation) => [
+          operation,
+          { text: padding },
+        ]),
+      );
+    },
+  );
 
   test('is refused where a value is read, and leaves the backend and no tensor behind', () => {
     const before = tf.memory().numTensors;
