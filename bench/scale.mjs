@@ -66,6 +66,7 @@ async function measure(folder, members, way, { network, computeMs, microbatches,
       peakBytes: run.peakBytes(),
       memberPeakBytes: Math.max(...run.members.map((member) => run.peakBytes(member))),
       longestPauseMs: measured.longestPauseMs,
+      longestOwnPauseMs: measured.longestOwnPauseMs,
       computedTwice: measured.computedTwice,
     };
   } finally {
@@ -79,7 +80,8 @@ function sentence(row) {
     `${row.members} members, exchange ${row.way} (used by ${row.exchanging}): ${row.stepSeconds.toFixed(3)} s a step ` +
     `(${row.computeSeconds.toFixed(3)} s of it computing); coordinator: ${row.gradientsIn.toFixed(3)} gradients in, ` +
     `${row.weightsOut.toFixed(3)} weights out, ${row.processorSeconds.toFixed(3)} s of processor, ` +
-    `${mib(row.peakBytes)}, longest pause ${row.longestPauseMs.toFixed(0)} ms, ` +
+    `${mib(row.peakBytes)}, longest pause ${row.longestPauseMs.toFixed(0)} ms ` +
+    `(${row.longestOwnPauseMs.toFixed(0)} ms without waiting for a processor), ` +
     `${row.computedTwice} microbatches computed twice in ${row.steps} steps`
   );
 }

@@ -180,19 +180,19 @@ export class MadeUpRun {
    * Goes on for a first step, then for so long, and at least for so many steps.
    * @returns what it took: `stepSeconds` by the clock, the mean without the first step, for which the weights have
    *   already arrived; `steps`, all of them, and of all of them together the coordinator's `processorSeconds`, `bytesIn` and
-   *   `bytesOut` (messages without framing), microbatches that were `computedTwice`, and its longest pause of the event
-   *   loop in milliseconds; `exchanging` is the number of members that exchanged gradients in the last step
+   *   `bytesOut` (messages without framing), microbatches that were `computedTwice`, and `longestPauseMs` and
+   *   `longestOwnPauseMs` of its event loop; `exchanging` is the number of members that exchanged gradients in the last step
    */
   async measure(seconds, leastSteps) {
     const before = this.counters();
-    await this.longestPauseMs();
+    await this.longestPauses();
     await this.ask('resume');
     await this.until(async () => (await this.steps()) > before.steps);
     const timed = this.counters();
     await sleep(1000 * seconds);
     await this.until(async () => (await this.steps()) >= timed.steps + leastSteps - 1);
     await this.pause();
-    const longestPauseMs = await this.longestPauseMs();
+    const pauses = await this.longestPauses();
     const after = this.counters();
     const since = (name) => after[name] - before[name];
     return {
@@ -202,7 +202,8 @@ export class MadeUpRun {
       bytesIn: since('received'),
       bytesOut: since('sent'),
       computedTwice: since('answered') - this.microbatches * since('steps'),
-      longestPauseMs,
+      longestPauseMs: pauses.longest,
+      longestOwnPauseMs: pauses.own,
       exchanging: after.exchanging,
     };
   }
@@ -290,12 +291,12 @@ export class MadeUpRun {
     };
   }
 
-  /** Since the last call. */
-  async longestPauseMs() {
+  /** Since the last call, in milliseconds: what ./watch-pauses.mjs writes. */
+  async longestPauses() {
     rmSync(this.pausesFile, { force: true });
     this.coordinator.child.kill('SIGUSR2');
     await this.until(async () => existsSync(this.pausesFile));
-    return Number(readFileSync(this.pausesFile, 'utf8'));
+    return JSON.parse(readFileSync(this.pausesFile, 'utf8'));
   }
 }
 
