@@ -23,7 +23,7 @@ export function App() {
     );
   }
   if (list.server === 'coordinator') return <RunPage name={list.runs[0]!.run} isOneOfMany={false} />;
-  return <RunTable list={list} />;
+  return <RunTable list={list} failure={failure} />;
 }
 
 function useHash(): string {
@@ -31,9 +31,23 @@ function useHash(): string {
   useEffect(() => {
     const changed = () => setHash(location.hash);
     addEventListener('hashchange', changed);
+    // It may have changed since it was read.
+    changed();
     return () => removeEventListener('hashchange', changed);
   }, []);
   return hash;
+}
+
+/** The list of runs, or a sentence that says why there is none. */
+async function askForRuns(): Promise<RunList | string> {
+  try {
+    const response = await fetch('/api/runs');
+    if (response.ok) return (await response.json()) as RunList;
+    return `The server of this page says: ${(await response.text()).trim()}.`;
+  } catch {
+    // The server may also end in the middle of an answer.
+    return 'The server of this page is gone.';
+  }
 }
 
 /** The list of runs, asked for every 3 s, and why it cannot be had now. */
@@ -44,15 +58,15 @@ function useRunList(): [RunList | null, string | null] {
     let timer = 0;
     let isOver = false;
     const ask = async () => {
-      const response = await fetch('/api/runs').catch(() => null);
+      const found = await askForRuns();
       if (isOver) return;
-      if (response?.ok) {
-        const found = (await response.json()) as RunList;
+      if (typeof found === 'string') setFailure(`${found} Trying again…`);
+      else {
         setList(found);
         setFailure(null);
         // A coordinator has one run, whose events come by themselves.
         if (found.server === 'coordinator') return;
-      } else setFailure(response ? await response.text() : 'Nobody answers. Trying again…');
+      }
       timer = setTimeout(ask, 3_000) as unknown as number;
     };
     void ask();

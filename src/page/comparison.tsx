@@ -8,15 +8,17 @@ import {
   wordsOfState,
 } from '../live/words.js';
 import { Chart } from './chart.js';
+import { LinkState } from './link-state.js';
 import { PrecisionChart } from './precision-chart.js';
 import { besideEachOther, differences, lossSeries, precisionSeries } from './series.js';
 import { useRun } from './use-run.js';
 
 /** Two runs: their curves in one chart, and the settings that differ. */
 export function Comparison({ first, second }: { readonly first: string; readonly second: string }) {
-  const { view: left, link: leftLink } = useRun(first);
+  const { view: left, link: leftLink, nowMs } = useRun(first);
   const { view: right, link: rightLink } = useRun(second);
   const refused = [leftLink, rightLink].find((link) => link.kind === 'refused');
+  const gone = [leftLink, rightLink].find((link) => link.kind === 'gone');
   useEffect(() => {
     document.title = `${first} and ${second}`;
   }, [first, second]);
@@ -30,8 +32,11 @@ export function Comparison({ first, second }: { readonly first: string; readonly
           {first} and {second}
         </h1>
       </header>
+      {gone && <LinkState link={gone} nowMs={nowMs} isRunOver={false} server="server of this page" />}
       {left && right ? (
-        <Both left={left} right={right} />
+        <div class={gone ? 'stale' : ''}>
+          <Both left={left} right={right} />
+        </div>
       ) : (
         <p role="status">{refused ? `The server says: ${refused.sentence}.` : 'Loading…'}</p>
       )}
@@ -65,7 +70,11 @@ function Both({ left, right }: { readonly left: RunView; readonly right: RunView
           title="Sum of losses"
           xLabel="step"
           series={losses}
-          empty="No step is done yet."
+          empty={
+            left.epochs === 0 && right.epochs === 0
+              ? 'These methods train no network.'
+              : 'No step is done yet.'
+          }
           note={left.method === right.method ? undefined : lossesDiffer}
         />
       </div>

@@ -2,8 +2,14 @@ import { useState } from 'preact/hooks';
 import type { RunList } from '../live/view.js';
 import { wordsOfPrecision, wordsOfState } from '../live/words.js';
 
+interface RunTableProps {
+  readonly list: RunList;
+  /** Why the list is not the present one; null where it is. */
+  readonly failure: string | null;
+}
+
 /** The runs of a folder. Two can be chosen, to be compared. */
-export function RunTable({ list }: { readonly list: RunList }) {
+export function RunTable({ list, failure }: RunTableProps) {
   const [chosen, setChosen] = useState<readonly string[]>([]);
   const toggle = (run: string) =>
     setChosen(chosen.includes(run) ? chosen.filter((each) => each !== run) : [...chosen, run].slice(-2));
@@ -14,10 +20,15 @@ export function RunTable({ list }: { readonly list: RunList }) {
       <header>
         <h1>Runs</h1>
       </header>
+      {failure !== null && (
+        <p class="link bad" role="status">
+          {failure} Below is the last list that is known.
+        </p>
+      )}
       {list.runs.length === 0 ? (
         <p class="empty">There is no run in this folder yet. A run that starts in it appears here.</p>
       ) : (
-        <section class="card">
+        <section class={failure === null ? 'card' : 'card stale'}>
           <table class="runs">
             <thead>
               <tr>

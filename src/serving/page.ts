@@ -108,7 +108,7 @@ async function search(picture) {
       token.focus();
     }
     if (!response.ok) throw new Error(answer.message);
-    say(answer.nearest.length + ' nearest pictures. Code ' + answer.code + ', ' + answer.bits + ' bits.');
+    say('Nearest pictures: ' + answer.nearest.length + '. Code ' + answer.code + ', ' + answer.bits + ' bits.');
     found.replaceChildren(...answer.nearest.map(item));
   } catch (error) {
     if (turn !== asked) return;

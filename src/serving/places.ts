@@ -18,11 +18,11 @@ export class Places {
     const own = this.ofClients.get(client) ?? 0;
     const later = { 'retry-after': '1' };
     if (own >= perClient) {
-      const message = `this address has ${own} requests at once, at most ${perClient} are taken; try again later`;
+      const message = `this address has ${own} of at most ${perClient} requests at once; try again later`;
       throw new Refusal(429, 'client_limit', message, later);
     }
     if (this.taken >= most) {
-      const message = `the server has ${this.taken} requests, at most ${most} are taken; try again later`;
+      const message = `the server has ${this.taken} of at most ${most} requests; try again later`;
       throw new Refusal(503, 'queue_full', message, later);
     }
     this.taken++;

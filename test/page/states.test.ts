@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { LossCurve } from '../../src/live/loss-curve.js';
 import { pageFolder } from '../../src/live/serve/page-files.js';
 import type { ViewState } from '../../src/live/view.js';
 import { lossesDiffer } from '../../src/live/words.js';
@@ -145,6 +146,40 @@ test.skipIf(browserMissing)(
       .evaluateAll((cells) => cells.filter((cell) => cell.scrollWidth > cell.clientWidth + 1).length);
     expect(wide).toBe(0);
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
+  },
+);
+
+test.skipIf(browserMissing)(
+  `the list and a comparison say that their server is gone, keep what is known, and go on${browserMissing}`,
+  async () => {
+    const { fake, page } = await open(new FakePage([runView(), runView({ run: 'other' })], 'folder'), 390);
+    const gone = page.getByText('The server of this page is gone.');
+    await page.getByRole('link', { name: 'other' }).waitFor();
+    fake.vanish();
+    await gone.waitFor();
+    expect(await page.getByRole('link', { name: 'other' }).count(), 'the last list stays').toBe(1);
+    await fake.start();
+    await gone.waitFor({ state: 'detached' });
+    await page.goto(`${page.url().split('#')[0]}#/compare/cub-48bits/other`);
+    const equal = page.getByText('All settings that the result depends on are equal.');
+    await equal.waitFor();
+    fake.vanish();
+    await gone.waitFor();
+    expect(await equal.count(), 'the last state stays').toBe(1);
+    await fake.start();
+    await gone.waitFor({ state: 'detached' });
+  },
+);
+
+test.skipIf(browserMissing)(
+  `two methods that train no network are compared without a promise of steps${browserMissing}`,
+  async () => {
+    const without = { epochs: 0, losses: new LossCurve([]).view(), iterationsDone: [] };
+    const views = ['itq', 'lsh'].map((method) => runView({ ...without, run: method, method }));
+    const { page } = await open(new FakePage(views, 'folder'), 1280);
+    await page.goto(`${page.url()}#/compare/itq/lsh`);
+    await page.getByText('These methods train no network.').waitFor();
+    expect(await page.getByText('No step is done yet.').count()).toBe(0);
   },
 );
 

@@ -278,7 +278,7 @@ test('too many searches of one address, and of all', async () => {
   await expect.poll(() => full.encoder.waiting.length).toBe(1);
   expect(await answerOf(await post(`${full.url}/v1/search`, 'x'))).toEqual([
     503,
-    { reason: 'queue_full', message: 'the server has 1 requests, at most 1 are taken; try again later' },
+    { reason: 'queue_full', message: 'the server has 1 of at most 1 requests; try again later' },
   ]);
   full.encoder.waiting[0]!();
   await one;
@@ -357,7 +357,7 @@ test.skipIf(browserMissing)(`a page takes a picture that is dropped on it${brows
     await page.dispatchEvent('#drop', 'drop', { dataTransfer });
   };
   await drop('owl.jpg', 'a picture');
-  await page.getByText('4 nearest pictures. Code 0100, 12 bits.').waitFor();
+  await page.getByText('Nearest pictures: 4. Code 0100, 12 bits.').waitFor();
   expect(await page.locator('#found li').count()).toBe(4);
   expect(await page.getByLabel('Drop a picture here').inputValue()).toMatch(/owl\.jpg$/);
   await drop('notes.txt', 'no picture');

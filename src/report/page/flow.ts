@@ -33,7 +33,7 @@ function flowOf(name: string, flow: RunFlow): Markup[] {
   const most = Math.max(...workers.map(([, count]) => count));
   return [
     paragraph(
-      `The run began at ${begun.slice(0, 16).replace('T', ' ')} UTC and was last heard of ${readableDuration(seconds)} later. ${coordinators}, and ${checkpoints} checkpoints were written. ${trouble}`,
+      `The run began at ${begun.slice(0, 16).replace('T', ' ')} UTC and was last heard of ${readableDuration(seconds)} later. ${coordinators}, and ${checkpoints === 1 ? 'one checkpoint was' : `${checkpoints} checkpoints were`} written. ${trouble}`,
     ),
     figures([
       figure(

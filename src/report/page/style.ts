@@ -5,7 +5,7 @@ export const style = `
 @media (prefers-color-scheme:dark){:root{--page:#0d1117;--text:#f0f6fc;--quiet:#9198a1;--line:#3d444d;--panel:#151b23;
 --s0:#4493f8;--s1:#f0883e;--s2:#3fb950;--s3:#ab7df8;--right:#3fb950;--wrong:#f85149}}
 *{box-sizing:border-box}
-body{margin:0;background:var(--page);color:var(--text);font:15px/1.5 system-ui,sans-serif}
+body{margin:0;background:var(--page);color:var(--text);font:15px/1.5 system-ui,sans-serif;overflow-wrap:break-word}
 main,header,footer{max-width:1240px;margin:0 auto;padding:0 16px}
 header{padding-top:24px}
 footer{padding-bottom:32px;color:var(--quiet);font-size:13px}
