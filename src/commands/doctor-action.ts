@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { type ExecFileException, execFile } from 'node:child_process';
 import { print } from '../console/output.js';
 import { formatTable } from '../console/table.js';
 import { EngineError } from '../engine/error.js';
@@ -93,10 +93,9 @@ export function report(findings: readonly Finding[]): string {
 }
 
 /** Speed of the engine `tensorflow` on one GPU, in a process that sees no other. */
-async function speedOn(device: GpuDevice, runArguments: readonly string[]): Promise<WorkerSpeed | null> {
+async function speedOn(device: GpuDevice, runArguments: readonly string[]): Promise<Finding> {
   const environment = { ...cudaEnvironment(device), ...inheriting({ devices: [device], note: null }) };
-  const finding = await examine('tensorflow', runArguments, environment);
-  return finding.runs ? finding : null;
+  return examine('tensorflow', runArguments, environment);
 }
 
 /** Measures one engine in its own process. */
@@ -117,12 +116,23 @@ function examine(
           return;
         }
         const sentence = /^fcaenet: (.*?)\.?$/m.exec(stderr)?.[1];
-        const ended = error.signal ? `ended by ${error.signal}` : `ended with exit code ${error.code}`;
-        const reason = sentence ?? `Engine ${engine} cannot run because its process ${ended}`;
-        resolve({ engine, runs: false, reason });
+        resolve({ engine, runs: false, reason: sentence ?? withoutSentence(engine, error) });
       },
     );
   });
+}
+
+/** Why an engine was not measured whose process said nothing. */
+export function withoutSentence(
+  engine: EngineName,
+  { killed, signal, code }: Pick<ExecFileException, 'killed' | 'signal' | 'code'>,
+): string {
+  // Only `examine` itself kills the process, and then other programs may have had the processors.
+  if (killed) {
+    return `Engine ${engine} was not measured because its process was not ready after ${patienceMs / 1000} s; a machine with idle processors may be faster`;
+  }
+  const ended = signal ? `was ended by ${signal}` : `ended with exit code ${code}`;
+  return `Engine ${engine} cannot run because its process ${ended}`;
 }
 
 /** The network for measurements without a run file: that of the preset `quick`. */

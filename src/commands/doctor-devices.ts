@@ -7,6 +7,11 @@ import type { WorkerSpeed } from '../worker/measure-speed.js';
 /** What is measured of the worker on one GPU. */
 export type DeviceSpeed = Pick<WorkerSpeed, 'trainedImagesPerSecond' | 'outsideGraphs'>;
 
+/** The speed on one GPU, or why there is none. */
+export type DeviceMeasurement =
+  | ({ readonly runs: true } & DeviceSpeed)
+  | { readonly runs: false; readonly reason: string };
+
 /** Speeds of the workers on some GPUs; null for a GPU on which the measurement failed. */
 export interface DeviceSpeeds {
   /** Trained images per second of each GPU alone, in the order of the choice. */
@@ -20,6 +25,8 @@ export interface DeviceSpeeds {
     /** Of each GPU while all compute. Then the workers also share the processors. */
     readonly together: readonly (number | null)[];
   };
+  /** Why measurements failed, each reason once for a GPU. */
+  readonly failures: readonly string[];
 }
 
 /** What doctor finds of the GPUs. */
@@ -34,12 +41,12 @@ export interface DevicesFinding extends FoundDevices {
 
 /**
  * Examines the GPUs, and measures those on which the engine would compute: each alone, then all at the same time.
- * @param measure the speed of a worker on one GPU; null where it fails
+ * @param measure the speed of a worker on one GPU
  */
 export async function examineDevices(
   wanted: 'auto' | EngineName,
   machine: MachineEngines,
-  measure: (device: GpuDevice) => Promise<DeviceSpeed | null>,
+  measure: (device: GpuDevice) => Promise<DeviceMeasurement>,
 ): Promise<DevicesFinding> {
   const { devices, note } = machine.found;
   const choice = chooseEngine(wanted, machine);
@@ -54,9 +61,9 @@ export async function examineDevices(
 
 async function speedsOf(
   devices: readonly GpuDevice[],
-  measure: (device: GpuDevice) => Promise<DeviceSpeed | null>,
+  measure: (device: GpuDevice) => Promise<DeviceMeasurement>,
 ): Promise<DeviceSpeeds> {
-  const alone: (DeviceSpeed | null)[] = [];
+  const alone: DeviceMeasurement[] = [];
   for (const device of devices) alone.push(await measure(device));
   const atOnce = devices.length === 1 ? alone : await Promise.all(devices.map(measure));
   return {
@@ -65,11 +72,15 @@ async function speedsOf(
       .map(rateOf)
       .reduce((sum, rate) => (sum === null || rate === null ? null : sum + rate), 0),
     outsideGraphs: { alone: alone.map(shareOf), together: atOnce.map(shareOf) },
+    failures: devices.flatMap((device, place) => {
+      const failed = [alone[place]!, atOnce[place]!].flatMap((each) => (each.runs ? [] : [each.reason]));
+      return [...new Set(failed)].map((reason) => `GPU ${device.index} was not measured: ${reason}`);
+    }),
   };
 }
 
-const rateOf = (speed: DeviceSpeed | null) => speed?.trainedImagesPerSecond ?? null;
-const shareOf = (speed: DeviceSpeed | null) => speed?.outsideGraphs ?? null;
+const rateOf = (found: DeviceMeasurement) => (found.runs ? found.trainedImagesPerSecond : null);
+const shareOf = (found: DeviceMeasurement) => (found.runs ? found.outsideGraphs : null);
 
 /** The table of the GPUs, whether TensorFlow's libraries fit their driver, and the choice. */
 export function devicesReport({ devices, note, obstacles, choice, speeds }: DevicesFinding): string {
@@ -88,6 +99,7 @@ export function devicesReport({ devices, note, obstacles, choice, speeds }: Devi
       : [
           `Trained images/s of each GPU alone: ${speeds.alone.map(shownRate).join(', ')}; all at once: ${shownRate(speeds.together)}.\n`,
           `Share of the time outside the graphs of each GPU alone: ${shownShares(speeds.outsideGraphs.alone)}; all at once: ${shownShares(speeds.outsideGraphs.together)}.\n`,
+          ...speeds.failures.map((sentence) => `${sentence}.\n`),
         ];
   return [
     formatTable(columns, devices.map(rowOf)),

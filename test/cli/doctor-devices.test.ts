@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { type DeviceSpeed, devicesReport, examineDevices } from '../../src/commands/doctor-devices.js';
+import { type DeviceMeasurement, devicesReport, examineDevices } from '../../src/commands/doctor-devices.js';
 import { findDevices } from '../../src/machine/devices/find.js';
 import { type FakeGpu, FakeMachine, fakeUuid } from '../kit/fake-machine.js';
 
@@ -20,14 +20,18 @@ const mixed: readonly FakeGpu[] = [
   { name: 'Tesla K80', memoryMebibytes: 11441, computeCapability: '3.7', driver: '470.199.02' },
 ];
 
-async function finding(measure: () => Promise<DeviceSpeed | null>) {
+async function finding(measure: () => Promise<DeviceMeasurement>) {
   const found = await findDevices(machineWith(mixed).search);
   return examineDevices('auto', { found, hasTensorflowForGpus: true, hasOnednn: true }, measure);
 }
 
 test('GPUs are listed with what decides whether they can be used, and measured alone and together', async () => {
   let measured = 0;
-  const speed = (rate: number) => ({ trainedImagesPerSecond: 100 * rate, outsideGraphs: rate / 80 });
+  const speed = (rate: number) => ({
+    runs: true as const,
+    trainedImagesPerSecond: 100 * rate,
+    outsideGraphs: rate / 80,
+  });
   const found = await finding(async () => speed(++measured));
   expect(found.speeds!.outsideGraphs).toEqual({ alone: [0.0125, 0.025], together: [0.0375, 0.05] });
   expect(devicesReport(found)).toBe(
@@ -48,9 +52,11 @@ test('GPUs are listed with what decides whether they can be used, and measured a
   );
 });
 
-test('a GPU on which the measurement fails is told, and there is no sum', async () => {
-  expect(devicesReport(await finding(async () => null))).toContain(
+test('a GPU on which the measurement fails is told with the reason, and there is no sum', async () => {
+  const reason = 'TensorFlow cannot load libcudnn.so.9';
+  expect(devicesReport(await finding(async () => ({ runs: false, reason })))).toContain(
     'Trained images/s of each GPU alone: failed, failed; all at once: failed.\n' +
-      'Share of the time outside the graphs of each GPU alone: failed, failed; all at once: failed, failed.\n',
+      'Share of the time outside the graphs of each GPU alone: failed, failed; all at once: failed, failed.\n' +
+      `GPU 0 was not measured: ${reason}.\nGPU 1 was not measured: ${reason}.\n`,
   );
 });

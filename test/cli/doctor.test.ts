@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { type Finding, report, requireEngine } from '../../src/commands/doctor-action.js';
+import { type Finding, report, requireEngine, withoutSentence } from '../../src/commands/doctor-action.js';
 import type { DevicesFinding } from '../../src/commands/doctor-devices.js';
 import { missingFiles } from '../../src/commands/doctor-files.js';
 import { readTrainingRun } from '../../src/run/read.js';
@@ -47,6 +47,18 @@ test('the share of time outside the graphs is said of an engine that runs graphs
   expect(report([runs])).not.toContain('graphs');
   expect(report([runs, { ...runs, engine: 'tensorflow', outsideGraphs: 0.0123 }])).toMatch(
     /\n\nEngine tensorflow spends 1\.2 % of the time of training outside its graphs\.\n$/,
+  );
+});
+
+test('a process that ends without a sentence is told by what ended it: doctor’s time limit, a signal, its own code', () => {
+  expect(withoutSentence('onednn', { killed: true, signal: 'SIGKILL' })).toBe(
+    'Engine onednn was not measured because its process was not ready after 180 s; a machine with idle processors may be faster',
+  );
+  expect(withoutSentence('onednn', { killed: false, signal: 'SIGILL' })).toBe(
+    'Engine onednn cannot run because its process was ended by SIGILL',
+  );
+  expect(withoutSentence('onednn', { killed: false, code: 3 })).toBe(
+    'Engine onednn cannot run because its process ended with exit code 3',
   );
 });
 
