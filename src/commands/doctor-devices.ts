@@ -104,7 +104,11 @@ export function devicesReport({ devices, note, obstacles, choice, speeds }: Devi
   return [
     formatTable(columns, devices.map(rowOf)),
     '\n',
-    ...devices.map(({ index }, place) => `GPU ${index}: ${fits[place]}.\n`),
+    ...[...new Set(fits)].map((sentence) => {
+      const same = devices.filter((_device, place) => fits[place] === sentence).map(({ index }) => index);
+      // Slices of one GPU have its number.
+      return `GPU ${[...new Set(same)].join(', ')}: ${sentence}.\n`;
+    }),
     ...notes,
     ...rates,
     chosen,

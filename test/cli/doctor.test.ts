@@ -52,7 +52,10 @@ test('the share of time outside the graphs is said of an engine that runs graphs
 
 test('a process that ends without a sentence is told by what ended it: doctor’s time limit, a signal, its own code', () => {
   expect(withoutSentence('onednn', { killed: true, signal: 'SIGKILL' })).toBe(
-    'Engine onednn was not measured because its process was not ready after 180 s; a machine with idle processors may be faster',
+    'Engine onednn was not measured because its process was not ready after 180 s; processors that are busy may be the cause: try again later',
+  );
+  expect(withoutSentence('tensorflow', { killed: true, signal: 'SIGKILL' })).toContain(
+    'or a GPU newer than the kernels, which its driver compiles once: try again later',
   );
   expect(withoutSentence('onednn', { killed: false, signal: 'SIGILL' })).toBe(
     'Engine onednn cannot run because its process was ended by SIGILL',
