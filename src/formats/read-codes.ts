@@ -15,6 +15,7 @@ export function readNpyCodes(bytes: Uint8Array, bits: number, file: string): Uin
   }
   const start = bytes[6] === 1 ? 10 : 12;
   const end = start + (bytes[6] === 1 ? text.readUInt16LE(8) : text.readUInt32LE(8));
+  if (bytes.length < end) throw fail(`has ${bytes.length} bytes, but its header alone has ${end}`);
   const header = text.toString('latin1', start, Math.min(end, start + 1000));
   const shape = /'shape': \((\d+), (\d+)\)/.exec(header);
   if (!/'descr': '\|u1'/.test(header) || !/'fortran_order': False/.test(header) || shape === null) {

@@ -45,6 +45,11 @@ test.each([
     /has 3 bytes of codes, expected 4 for 2 codes of 2 bytes$/,
   ],
   [
+    'cut off in its header',
+    file('npy', new Uint8Array(4), 12, ['a', 'b']).subarray(0, 100),
+    /has 100 bytes, but its header alone has 128$/,
+  ],
+  [
     'other numbers',
     Buffer.from(
       file('npy', new Uint8Array(4), 12, ['a', 'b']).toString('latin1').replace('|u1', '<f4'),

@@ -108,6 +108,7 @@ test.each([
     'nvidia-smi failed: "Failed to initialize NVML: Driver/library version mismatch"',
   ],
   ['exit 9', 'nvidia-smi failed: exit code 9'],
+  ['kill -SEGV $$', 'nvidia-smi failed: a signal ended it'],
   ["echo 'No devices were found'; exit 6", 'nvidia-smi failed: "No devices were found"'],
   ['exit 0', 'no GPU of NVIDIA is found'],
 ])('a driver whose program does `%s` has no devices, and its words are kept', async (program, note) => {

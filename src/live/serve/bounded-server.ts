@@ -2,6 +2,16 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { type Address, formatAddress } from '../../run/address.js';
 
+/** How long a client may take. */
+interface Patience {
+  /** To send a whole request. */
+  readonly requestMs: number;
+  /** Without taking any of an answer. */
+  readonly unreadMs: number;
+}
+
+const usualPatience: Patience = { requestMs: 5000, unreadMs: 30_000 };
+
 /** An HTTP server with bounds on time, headers and connections. */
 export class BoundedServer {
   private constructor(
@@ -18,10 +28,20 @@ export class BoundedServer {
   static async listen(
     { host, port }: Address,
     answer: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
+    { requestMs, unreadMs }: Patience = usualPatience,
   ): Promise<BoundedServer> {
     const server = createServer(
-      { maxHeaderSize: 8192, headersTimeout: 5000, requestTimeout: 5000, keepAliveTimeout: 30_000 },
+      {
+        ...{ maxHeaderSize: 8192, headersTimeout: requestMs, requestTimeout: requestMs },
+        keepAliveTimeout: 30_000,
+        // Node looks every 30 s if it is not told. Silent connections would keep all others out for that long.
+        connectionsCheckingInterval: Math.min(1000, requestMs),
+      },
       (request, response) => {
+        // A control request may be answered later than this: then nothing is there that is not read.
+        response.setTimeout(unreadMs, () => {
+          if (response.writableLength > 0) response.destroy();
+        });
         // Whoever has closed the connection while the answer was made gets none.
         response.on('error', () => response.destroy());
         answer(request, response).catch(() => response.destroy());

@@ -168,5 +168,6 @@ function hungAfter(timeoutMs: number): string {
 
 function said(output: string, exitCode: number | null): string {
   const line = output.split('\n').find((each) => each.trim() !== '');
-  return line === undefined ? `exit code ${exitCode}` : `"${printable(line.trim().slice(0, 300))}"`;
+  if (line === undefined) return exitCode === null ? 'a signal ended it' : `exit code ${exitCode}`;
+  return `"${printable(line.trim().slice(0, 300))}"`;
 }
