@@ -201,9 +201,10 @@ function watchAddon() {
   backend.binding = own;
 }
 
-// V8 compiles what runs often, and one step at full size may take minutes.
+// V8 compiles what has run often, on its helper threads: all of it only after some hundred microbatches, of which a run has
+// thousands. At full size they may take an hour.
 const small = prepare(2, 32);
-for (let i = 0; i < 8; i++) await small.step();
+for (let i = 0; i < 50; i++) await small.step();
 small.network.dispose();
 const { step, network } = prepare(rows, imageSize);
 await step();
