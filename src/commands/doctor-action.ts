@@ -129,11 +129,9 @@ export function withoutSentence(
 ): string {
   // Only `examine` itself kills the process, and then other programs may have had the processors.
   if (killed) {
-    const later =
-      engine === 'tensorflow'
-        ? 'processors that are busy may be the cause, or a GPU newer than the kernels, which its driver compiles once: try again later'
-        : 'processors that are busy may be the cause: try again later';
-    return `Engine ${engine} was not measured because its process was not ready after ${patienceMs / 1000} s; ${later}`;
+    const orNew =
+      engine === 'tensorflow' ? ', or a GPU newer than the kernels, which its driver compiles once' : '';
+    return `Engine ${engine} was not measured because its process was not ready after ${patienceMs / 1000} s; processors that are busy may be the cause${orNew}: try again later`;
   }
   const ended = signal ? `was ended by ${signal}` : `ended with exit code ${code}`;
   return `Engine ${engine} cannot run because its process ${ended}`;

@@ -1,14 +1,10 @@
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Console } from '../../src/console/console.js';
 import { makeReport } from '../../src/report/command.js';
 import { browserMissing, faultsOf, startBrowser } from '../kit/browser.js';
 import { type SmallRun, smallRun } from '../kit/small-run.js';
-import { makeRun } from './made-run.js';
-
-const log = { info: () => {}, warn: () => {}, error: () => {} };
-const console = { log, startTask: () => ({ update: () => {}, finish: () => {} }) } as unknown as Console;
+import { makeRun, quietConsole } from './made-run.js';
 
 let small: SmallRun;
 let browser: Browser;
@@ -24,7 +20,7 @@ beforeAll(async () => {
   ];
   for (const runDirectories of [runs.slice(0, 1), runs]) {
     const output = join(small.folder, `report-${runDirectories.length}.html`);
-    reports.push((await makeReport({ runDirectories, data: undefined, output }, console)).file);
+    reports.push((await makeReport({ runDirectories, data: undefined, output }, quietConsole)).file);
   }
 });
 afterAll(async () => {

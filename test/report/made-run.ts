@@ -1,6 +1,7 @@
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../src/clock.js';
+import type { Console } from '../../src/console/console.js';
 import { RunCheckpoints } from '../../src/coordinator/checkpoints/run-checkpoints.js';
 import { RunState } from '../../src/coordinator/training/run-state.js';
 import { loadDataset } from '../../src/data/dataset.js';
@@ -12,6 +13,14 @@ import { describeRunModel } from '../../src/model/layout.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import { RunDirectory } from '../../src/run/run-directory.js';
 import { randomCodes } from '../retrieval/brute-force.js';
+
+const log = { info: () => {}, warn: () => {}, error: () => {} };
+
+/** A console that shows nothing. */
+export const quietConsole = {
+  log,
+  startTask: () => ({ update: () => {}, finish: () => {} }),
+} as unknown as Console;
 
 /**
  * Writes the directory of a run that trained nothing: initial weights, random codes, two iterations of history, one of
@@ -56,7 +65,7 @@ export async function makeRun(
     layout,
     term: 1,
     fence: { check: () => {}, accepts: () => true },
-    log: { info: () => {}, warn: () => {}, error: () => {} },
+    log,
     clock: systemClock,
   });
   const ledger = { sync: async () => 'f'.repeat(64) } as unknown as Ledger;

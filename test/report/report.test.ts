@@ -9,7 +9,7 @@ import { makeReport, type ReportOptions } from '../../src/report/command.js';
 import { failure } from '../kit/failure.js';
 import { type SmallRun, smallRun } from '../kit/small-run.js';
 import { randomCodes } from '../retrieval/brute-force.js';
-import { makeRun } from './made-run.js';
+import { makeRun, quietConsole } from './made-run.js';
 
 let small: SmallRun;
 let trained: string;
@@ -18,8 +18,6 @@ let features: string;
 const bits = 12;
 /** The report of the trained run. */
 let whole: string;
-const log = { info: () => {}, warn: () => {}, error: () => {} };
-const console = { log, startTask: () => ({ update: () => {}, finish: () => {} }) } as unknown as Console;
 
 beforeAll(async () => {
   small = await smallRun();
@@ -32,7 +30,7 @@ afterAll(() => small.remove());
 async function pageOf(options: Partial<ReportOptions>, name = 'report.html'): Promise<string> {
   const output = join(small.folder, name);
   const runDirectories = [trained];
-  const { file } = await makeReport({ runDirectories, data: undefined, output, ...options }, console);
+  const { file } = await makeReport({ runDirectories, data: undefined, output, ...options }, quietConsole);
   return readFile(file, 'utf8');
 }
 
@@ -157,7 +155,7 @@ test('a run of an earlier version needs its dataset', async () => {
 test('a signal ends it, and nothing is written', async () => {
   const output = join(small.folder, 'interrupted.html');
   const interrupting = {
-    ...console,
+    ...quietConsole,
     startTask: () => {
       interruptProcess('SIGTERM');
       return { update: () => {}, finish: () => {} };
@@ -172,7 +170,7 @@ test('a signal ends it, and nothing is written', async () => {
 test('a report that is too large is not written', async () => {
   const output = join(small.folder, 'large.html');
   await expect(
-    makeReport({ runDirectories: [trained], data: undefined, output }, console, 1000),
+    makeReport({ runDirectories: [trained], data: undefined, output }, quietConsole, 1000),
   ).rejects.toEqual(
     failure(
       'REPORT_TOO_LARGE',
