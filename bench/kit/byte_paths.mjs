@@ -92,7 +92,10 @@ const workers = {
     return { member, address: `127.0.0.1:${port}`, key, certificateSha256 };
   },
   async receive({ tls, take }) {
-    const memory = new TransferMemory(keptRanges, (byteLength) => new SharedArrayBuffer(byteLength));
+    const memory = new TransferMemory(
+      { arrays: keptRanges },
+      (byteLength) => new SharedArrayBuffer(byteLength),
+    );
     const kept = [];
     const exchange = {
       namedWeights: ({ version, range }) => ({ kind: 'weights', version, range }),

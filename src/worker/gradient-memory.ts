@@ -18,7 +18,7 @@ export class WorkerGradients implements GradientMemory {
     private readonly length: number,
     private readonly precision: WirePrecision,
   ) {
-    this.memory = new TransferMemory(keptArrays[precision]);
+    this.memory = new TransferMemory({ arrays: keptArrays[precision] });
   }
 
   take(): Float32Array<ArrayBuffer> {

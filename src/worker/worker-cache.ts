@@ -17,7 +17,7 @@ export interface WorkerCacheOptions extends Omit<RunIngredients, 'run'> {
  */
 export class WorkerCache {
   /** Where received weights are assembled. */
-  readonly transfers = new TransferMemory(keptTransfers);
+  readonly transfers = new TransferMemory({ arrays: keptTransfers });
   private prepared: { readonly key: string; readonly run: ComputingRun } | null = null;
   private leader: { readonly run: string; readonly term: number } | null = null;
 

@@ -35,7 +35,7 @@ beforeEach(() => {
     instanceId: 'i',
     session: 1,
     stream: stream as unknown as WorkerStream,
-    memory: new TransferMemory(0),
+    memory: new TransferMemory({ arrays: 0 }),
     clock,
     line: pool.line,
     sharedMemory: null,

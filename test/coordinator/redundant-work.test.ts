@@ -123,7 +123,7 @@ function worker(): Member {
       write: () => true,
       end: () => {},
     } as unknown as WorkerStream,
-    memory: new TransferMemory(0),
+    memory: new TransferMemory({ arrays: 0 }),
     clock,
     line: pool.line,
     sharedMemory: null,

@@ -101,11 +101,11 @@ interface Link {
 /** The exchange of one session of a simulated worker: the real state, on simulated connections. */
 export class SimulatedPeer {
   private readonly exchange: Exchange;
-  private readonly memory = new TransferMemory<ArrayBufferLike>(4);
+  private readonly memory = new TransferMemory<ArrayBufferLike>({ arrays: 4 });
   private isClosed = false;
   private readonly links = new Map<number, Link>();
   private readonly queues = new Map<string, Queue>();
-  private readonly fromCoordinator = new TransferReceiver(new TransferMemory(0));
+  private readonly fromCoordinator = new TransferReceiver(new TransferMemory({ arrays: 0 }));
 
   constructor(
     private readonly member: number,

@@ -91,7 +91,7 @@ export class SimulatedWorker {
   private context = '';
   /** Of the run that it was welcomed to. */
   private precision: WirePrecision = 'float32';
-  private receiver = new TransferReceiver(new TransferMemory(0));
+  private receiver = new TransferReceiver(new TransferMemory({ arrays: 0 }));
   private readonly tasks: Task[] = [];
   private isBusy = false;
   private idleSinceMs = 0;
@@ -180,7 +180,7 @@ export class SimulatedWorker {
     this.lost.clear();
     this.closePeer();
     this.tellOfWeights();
-    this.receiver = new TransferReceiver(new TransferMemory(0));
+    this.receiver = new TransferReceiver(new TransferMemory({ arrays: 0 }));
     const { process, chance } = this.surroundings;
     process.after(chance.between(10, 400), () => this.dial());
   }

@@ -7,7 +7,7 @@ import { TransferMemory } from '../../src/transport/transfer-memory.js';
 const exactly = (bytes: number) => ({ least: bytes, most: bytes });
 
 function send(parts: Uint8Array[], mangle: (chunk: { offset: number; data: Buffer }) => object = (c) => c) {
-  const receiver = new TransferReceiver(new TransferMemory(1));
+  const receiver = new TransferReceiver(new TransferMemory({ arrays: 1 }));
   const received: Uint8Array[] = [];
   const byteLength = byteLengthOf(parts);
   receiver.begin({ id: 7, byteLength, sharedOffset: 0 }, exactly(byteLength), 'a tensor', (bytes) =>
@@ -47,7 +47,7 @@ describe('a transfer', () => {
   });
 
   test('is refused by its announced length before anything is allocated', () => {
-    const receiver = new TransferReceiver(new TransferMemory(1));
+    const receiver = new TransferReceiver(new TransferMemory({ arrays: 1 }));
     expect(() =>
       receiver.begin(
         { id: 1, byteLength: 2 ** 40, sharedOffset: 0 },
@@ -60,7 +60,7 @@ describe('a transfer', () => {
   });
 
   test('is refused while another is open', () => {
-    const receiver = new TransferReceiver(new TransferMemory(1));
+    const receiver = new TransferReceiver(new TransferMemory({ arrays: 1 }));
     receiver.begin({ id: 1, byteLength: 8, sharedOffset: 0 }, exactly(8), 'a set of weights', () => {});
     expect(() =>
       receiver.begin({ id: 2, byteLength: 8, sharedOffset: 0 }, exactly(8), 'a set of weights', () => {}),

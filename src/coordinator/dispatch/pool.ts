@@ -95,7 +95,7 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
 
   /** Where received transfers are assembled, readable by threads. The code that sums them gives the memory back. */
   readonly memory = new TransferMemory<ArrayBufferLike>(
-    keptResults,
+    { arrays: keptResults },
     (byteLength) => new SharedArrayBuffer(byteLength),
   );
   /** Estimates how long answers take. */

@@ -32,7 +32,7 @@ export interface LaneListener {
 /** Exchanges gradients and weights with other workers, in a thread of its own. */
 export class Lane {
   private readonly memory = new TransferMemory<SharedArrayBuffer>(
-    keptGradients,
+    { arrays: keptGradients },
     (byteLength) => new SharedArrayBuffer(byteLength),
   );
   private readonly held = new Map<number, SharedArrayBuffer>();

@@ -4,7 +4,7 @@ import type { Position__Output } from '../../transport/generated/fcaenet/v1/Posi
 import { closeLostConnections } from '../../transport/lost-connections.js';
 import type { Traffic } from '../../transport/service.js';
 import { TransferMemory } from '../../transport/transfer-memory.js';
-import type { WireVector } from '../../transport/wire-vector.js';
+import { type WireVector, wireBytes } from '../../transport/wire-vector.js';
 import { Exchange, type ExchangeShape } from '../exchange/exchange.js';
 import type { ExchangeOutput, RangeSum } from '../exchange/output.js';
 import { PartReceiver } from '../exchange/part-receiver.js';
@@ -13,8 +13,11 @@ import { PeerLinks, type PeerPatience, peerPatience } from './peer-links.js';
 import { type PeerLimits, PeerServer, peerLimits } from './peer-server.js';
 import { RelayedParts } from './relayed-parts.js';
 
-/** Unused arrays that are kept for received parts: as many as a step of 64 microbatches needs. */
-const keptArrays = 64;
+/**
+ * Unused memory that is kept, in sets of weights: one for a version that was released, and one for the parts and sums of a
+ * step, which are together about as long as a gradient where each worker holds one node.
+ */
+const keptWeights = 2;
 
 export interface PeeringOptions {
   readonly identity: PeerIdentity;
@@ -50,10 +53,7 @@ export interface PeeringOutput extends Pick<ExchangeOutput, 'weightsMissing' | '
 /** A worker's part in the exchange, with its connections to the other workers. */
 export class Peering {
   readonly exchange: Exchange;
-  private readonly memory = new TransferMemory<SharedArrayBuffer>(
-    keptArrays,
-    (byteLength) => new SharedArrayBuffer(byteLength),
-  );
+  private readonly memory: TransferMemory<SharedArrayBuffer>;
   private readonly links: PeerLinks;
   private readonly relayed: RelayedParts;
   private readonly gradients = new Set<ArrayBufferLike>();
@@ -69,6 +69,10 @@ export class Peering {
     private readonly output: PeeringOutput,
   ) {
     const { identity, shape, clock = systemClock } = options;
+    this.memory = new TransferMemory(
+      { bytes: keptWeights * wireBytes(shape.precision, shape.weightCount) },
+      (byteLength) => new SharedArrayBuffer(byteLength),
+    );
     this.links = new PeerLinks({
       identity,
       clock,

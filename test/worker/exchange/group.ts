@@ -30,7 +30,7 @@ export class GroupMember {
   readonly lost: number[] = [];
   readonly released = new Set<ArrayBufferLike>();
   readonly inputs: Input[] = [];
-  readonly memory = new TransferMemory<ArrayBufferLike>(64);
+  readonly memory = new TransferMemory<ArrayBufferLike>({ arrays: 64 });
   readonly exchange: Exchange;
   readonly receivers = new Map<number, PartReceiver>();
 
