@@ -1,5 +1,5 @@
+import { crc32c } from '@node-rs/crc32';
 import protobuf from 'protobufjs';
-import { crc32c } from './crc32c.js';
 
 /**
  * TensorBoard's event file: messages in TensorFlow's record format. A record is the number of its bytes as uint64, the masked

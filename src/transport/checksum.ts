@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { crc32 } from '@node-rs/crc32';
 import { TransportError } from './error.js';
 
 /** Field 15 of a message, fixed32. It is encoded last and takes five bytes. */

@@ -1,5 +1,5 @@
+import { crc32c } from '@node-rs/crc32';
 import { expect, test } from 'vitest';
-import { crc32c } from '../../src/formats/crc32c.js';
 import { encodeEvent, type FileEvent, readEvents } from '../../src/formats/event-file.js';
 
 test('the checksum has the values of RFC 3720', () => {

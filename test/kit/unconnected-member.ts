@@ -16,7 +16,7 @@ export function unconnectedMember(
     instanceId: 'i',
     session: 1,
     stream: { on: () => {}, write: () => true } as unknown as WorkerStream,
-    memory: new TransferMemory(0),
+    memory: new TransferMemory({ arrays: 0 }),
     clock: systemClock,
     line: { received: new LinePace(), sent: new LinePace() },
     sharedMemory: null,
