@@ -6,17 +6,16 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { makeCertificates, tlsFilesIn } from '../dist/transport/certificates.js';
 import { bytePaths } from './kit/byte_paths.mjs';
-import { listOf, numberOf, runBenchmark } from './kit/options.mjs';
+import { listOf, numberOf, optionsOf, runBenchmark } from './kit/options.mjs';
 import { median, spread, writeReport } from './kit/report.mjs';
 import { temporaryFolder } from './kit/temporary-folder.mjs';
 
 const names = Object.keys(bytePaths);
 
 function settingsOf(args) {
-  const { values } = parseArgs({
+  const { values } = optionsOf({
     args,
     options: {
       ways: { type: 'string', default: names.join() },

@@ -9,9 +9,8 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { mean, standardDeviation, studentQuantile95 } from '../dist/experiments/statistics.js';
-import { numberOf, numbersOf, OptionError, runBenchmark } from './kit/options.mjs';
+import { numberOf, numbersOf, OptionError, optionsOf, runBenchmark } from './kit/options.mjs';
 import { requirePython } from './kit/python.mjs';
 import { writeReport } from './kit/report.mjs';
 import { spawnBound } from './kit/spawn.mjs';
@@ -21,7 +20,7 @@ const python = process.env.PYTHON ?? 'python3';
 const batchSize = 64;
 
 const settingsOf = () => {
-  const { values } = parseArgs({
+  const { values } = optionsOf({
     options: {
       data: { type: 'string' },
       weights: { type: 'string' },

@@ -3,8 +3,7 @@
 // by the processor's time is the one to trust.
 // usage: npm run bench:engine [-- NETWORK...] [--threads=1,2]
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { runBenchmark } from './kit/options.mjs';
+import { optionsOf, runBenchmark } from './kit/options.mjs';
 import { requirePython } from './kit/python.mjs';
 import { median, spread, writeReport } from './kit/report.mjs';
 import { stepper } from './kit/stepper.mjs';
@@ -62,7 +61,7 @@ async function compare({ network, batch, size }, threads) {
 
 await runBenchmark(async () => {
   requirePython(python, 'PyTorch (Debian: python3-torch)', 'torch');
-  const { values: flags, positionals: wanted } = parseArgs({
+  const { values: flags, positionals: wanted } = optionsOf({
     allowPositionals: true,
     options: { threads: { type: 'string', default: '1,2' } },
   });

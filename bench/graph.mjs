@@ -5,8 +5,7 @@
 // `npm run setup:tensorflow`, and a Python (PYTHON, or python3) that has TensorFlow of the version in scripts/tensorflow-cpu.txt.
 // usage: npm run bench:graph [-- ROWSxSIZE...] [--threads=1] [--rounds=5] [--without=eager]
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { runBenchmark } from './kit/options.mjs';
+import { optionsOf, runBenchmark } from './kit/options.mjs';
 import { requirePython } from './kit/python.mjs';
 import { spread, writeReport } from './kit/report.mjs';
 import { stepper } from './kit/stepper.mjs';
@@ -16,7 +15,7 @@ const python = process.env.PYTHON ?? 'python3';
 /** What the ratios are held against, by rows and size. */
 const bounds = { '2x32': { python: 1.1, eager: 0.62 }, '4x224': { python: 1.05 } };
 
-const { values: flags, positionals: wanted } = parseArgs({
+const { values: flags, positionals: wanted } = optionsOf({
   allowPositionals: true,
   options: {
     threads: { type: 'string', default: '1' },

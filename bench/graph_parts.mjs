@@ -5,7 +5,6 @@
 // `npm run setup:tensorflow`.
 // usage: npm run bench:graph-parts [-- ROWSxSIZE] [--leaves=4] [--rounds=1] [--threads=1]
 import { closeSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import { KeyedRandom } from '../dist/data/random.js';
 import { loadEngine } from '../dist/engine/loader.js';
@@ -21,10 +20,11 @@ import { bytesOf } from '../dist/transport/bytes.js';
 import { openSharedMemory, SharedWriter } from '../dist/transport/shared-memory.js';
 import { WorkerGradients } from '../dist/worker/gradient-memory.js';
 import { computeGradientWork } from '../dist/worker/gradient-work.js';
+import { optionsOf } from './kit/options.mjs';
 import { median, spread, writeReport } from './kit/report.mjs';
 import { processorMs, ThreadTimes } from './kit/thread-times.mjs';
 
-const { values: flags, positionals } = parseArgs({
+const { values: flags, positionals } = optionsOf({
   allowPositionals: true,
   options: {
     leaves: { type: 'string', default: '4' },

@@ -6,10 +6,17 @@
 //   --compute-ms 15 --microbatches 4 --moments 0.2,0.5,0.8]
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { MadeUpRun, makeDataset, sizesOf } from './kit/made-up-run.mjs';
 import { Network, requireNetworks } from './kit/networks.mjs';
-import { listOf, membersOf, numberOf, numbersOf, OptionError, runBenchmark } from './kit/options.mjs';
+import {
+  listOf,
+  membersOf,
+  numberOf,
+  numbersOf,
+  OptionError,
+  optionsOf,
+  runBenchmark,
+} from './kit/options.mjs';
 import { fcaenet } from './kit/paused-run.mjs';
 import { median, writeReport } from './kit/report.mjs';
 import { temporaryFolder } from './kit/temporary-folder.mjs';
@@ -21,7 +28,7 @@ const lookEveryMs = 5;
 const patienceMs = 300_000;
 
 function settingsOf(args) {
-  const { values } = parseArgs({
+  const { values } = optionsOf({
     args,
     options: {
       members: { type: 'string', default: '4' },

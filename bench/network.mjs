@@ -7,10 +7,9 @@
 //   --congestion-control cubic]
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { knownWays, MadeUpRun, makeDataset, sizesOf } from './kit/made-up-run.mjs';
 import { Network, requireNetworks, usualCongestionControl } from './kit/networks.mjs';
-import { listOf, membersOf, numberOf, runBenchmark } from './kit/options.mjs';
+import { listOf, membersOf, numberOf, optionsOf, runBenchmark } from './kit/options.mjs';
 import { fcaenet } from './kit/paused-run.mjs';
 import { requirePython } from './kit/python.mjs';
 import { median, spread, writeReport } from './kit/report.mjs';
@@ -24,7 +23,7 @@ const port = 7400;
 const warmUpSteps = 2;
 
 function settingsOf(args) {
-  const { values } = parseArgs({
+  const { values } = optionsOf({
     args,
     options: {
       members: { type: 'string', default: '2,4,8' },

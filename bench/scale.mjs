@@ -5,9 +5,8 @@
 // usage: npm run bench:scale [-- --members 1,2,4,8,16 --ways off,auto --backbone resnet50 --width 1 --compute-ms 15
 //   --microbatches 4 --seconds 10 --steps 3]
 import { freemem } from 'node:os';
-import { parseArgs } from 'node:util';
 import { knownWays, MadeUpRun, makeDataset, sizesOf } from './kit/made-up-run.mjs';
-import { listOf, membersOf, numberOf, OptionError, runBenchmark } from './kit/options.mjs';
+import { listOf, membersOf, numberOf, OptionError, optionsOf, runBenchmark } from './kit/options.mjs';
 import { writeReport } from './kit/report.mjs';
 import { temporaryFolder } from './kit/temporary-folder.mjs';
 
@@ -15,7 +14,7 @@ import { temporaryFolder } from './kit/temporary-folder.mjs';
 const memberBytes = (gradientBytes) => 130e6 + 4 * gradientBytes;
 
 function settingsOf(args) {
-  const { values } = parseArgs({
+  const { values } = optionsOf({
     args,
     options: {
       members: { type: 'string', default: '1,2,4,8,16' },

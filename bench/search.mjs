@@ -4,9 +4,8 @@
 // usage: npm run bench:search [-- --rows=10000000] [--bits=48] [--nearest=100] [--rounds=7] [--codes=random,classes]
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { NearestIndex } from '../dist/retrieval/nearest-index.js';
-import { listOf, numberOf, OptionError, runBenchmark } from './kit/options.mjs';
+import { listOf, numberOf, OptionError, optionsOf, runBenchmark } from './kit/options.mjs';
 import { requirePython } from './kit/python.mjs';
 import { median, spread, writeReport } from './kit/report.mjs';
 import { stepper } from './kit/stepper.mjs';
@@ -20,7 +19,7 @@ const queriesPerTurn = 5;
 const flipped = 0.08;
 const classes = 555;
 
-const { values } = parseArgs({
+const { values } = optionsOf({
   options: {
     rows: { type: 'string', default: '10000000' },
     bits: { type: 'string', default: '48' },

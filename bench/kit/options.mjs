@@ -1,7 +1,17 @@
 // Lists and numbers on a benchmark's command line.
+import { parseArgs } from 'node:util';
 
 /** A wrong option: one sentence without a stack trace. */
 export class OptionError extends Error {}
+
+/** As `parseArgs`; of options that it does not know only the sentence is shown. */
+export function optionsOf(config) {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    return endWith(error);
+  }
+}
 
 /**
  * @param {Record<string, string>} values of the options
@@ -46,7 +56,11 @@ export async function runBenchmark(body) {
     await body();
   } catch (error) {
     if (!(error instanceof OptionError)) throw error;
-    console.error(error.message);
-    process.exit(64);
+    endWith(error);
   }
+}
+
+function endWith({ message }) {
+  console.error(message);
+  process.exit(64);
 }
