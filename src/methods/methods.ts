@@ -102,9 +102,9 @@ export function learnsDatabase(method: Method): boolean {
   return trainedMethod(method)?.databaseCodes === 'learned';
 }
 
-/** Whether V is 0 before the method's first database codes are made, as published; else it is random. */
-export function beginsWithoutCodes(method: Method): boolean {
-  return trainedMethod(method)?.firstCodes === 'zero';
+/** V before the method's first database codes are made, as published. */
+export function publishedFirstCodes(method: Method): TrainedMethod['firstCodes'] {
+  return trainedMethod(method)?.firstCodes ?? 'random';
 }
 
 /** The method's learning rate with the preset `quick`; null for the preset's own. */

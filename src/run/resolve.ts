@@ -1,4 +1,5 @@
-import { featureMethod, learnsDatabase, type Method } from '../methods/methods.js';
+import { firstCodesOf } from '../methods/first-codes.js';
+import { featureMethod, type Method } from '../methods/methods.js';
 import { batchNormalisationOf } from '../methods/passes.js';
 import { RunFileError } from './error.js';
 import { defaultOperation, erasedSize, missing, paperPreset, quickPreset } from './presets.js';
@@ -51,7 +52,7 @@ export function resolveTrainingRun(written: WrittenRun): TrainingRun {
         ...preset.batchNormalisation,
         ...given.batchNormalisation,
       }),
-      firstCodes: learnsDatabase(method) ? (given.firstCodes ?? preset.firstCodes) : 'published',
+      firstCodes: firstCodesOf(method, given.firstCodes ?? preset.firstCodes),
       sampledOutputs: given.sampledOutputs ?? preset.sampledOutputs,
       optimizer: { ...preset.optimizer, ...given.optimizer },
       wire: { ...preset.wire, ...given.wire },

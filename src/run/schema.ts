@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { deviceId } from '../machine/devices/select.js';
+import { firstCodes } from '../methods/first-codes.js';
 import { methods } from '../methods/methods.js';
 import { positivesBatches, statisticsPasses } from '../methods/passes.js';
 import { methodSettings, type NumberSetting } from '../methods/settings.js';
@@ -9,7 +10,6 @@ import {
   crops,
   datasetKinds,
   engineNames,
-  firstCodes,
   sampledOutputs,
   wirePrecisions,
 } from './training-run.js';

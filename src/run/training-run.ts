@@ -1,3 +1,4 @@
+import type { FirstCodes } from '../methods/first-codes.js';
 import type { Method } from '../methods/methods.js';
 import type { BatchNormalisation } from '../methods/passes.js';
 import type { MethodSettings } from '../methods/settings.js';
@@ -8,13 +9,6 @@ import type { MethodSettings } from '../methods/settings.js';
  */
 export const sampledOutputs = ['encoded', 'recorded'] as const;
 export type SampledOutputs = (typeof sampledOutputs)[number];
-
-/**
- * V before the first step: as the publication of the method has it, random signs or 0 (method 6.12), or a code for each
- * class, from the mean of its features, to which the hash layer of a pretrained network is fitted.
- */
-export const firstCodes = ['published', 'class-means'] as const;
-export type FirstCodes = (typeof firstCodes)[number];
 
 /** Backbones, each with whether its channel counts have a factor, `spec.model.width`. */
 const widthFactors = { mobilenet_v1: true, resnet18: false, resnet50: false } as const;
@@ -105,7 +99,7 @@ export interface TrainingRunSpec extends MethodSettings {
   };
   /** The usual settings where the method has no such branch. */
   readonly batchNormalisation: BatchNormalisation;
-  /** `published` where no V is learned. */
+  /** `published` where no V is learned, and for `adsh` and `exchnet` instead of `zero`. */
   readonly firstCodes: FirstCodes;
   readonly sampledOutputs: SampledOutputs;
   readonly optimizer: {

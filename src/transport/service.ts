@@ -8,8 +8,11 @@ import type { WorkerMessage__Output } from './generated/fcaenet/v1/WorkerMessage
 // gRPC's own lines on stderr would repeat our message. Every failure also reaches us as an error.
 grpc.setLogVerbosity(grpc.logVerbosity.NONE);
 
-/** Increase it when a change to `proto/` makes old and new peers incompatible. */
-export const protocolVersion = 7;
+/**
+ * Increase it when old and new peers do not understand each other: after such a change to `proto/`, and for a value of a
+ * setting that a worker must follow.
+ */
+export const protocolVersion = 8;
 
 /** Counts the bytes of messages without gRPC framing, and the bytes of tensors that go through shared memory. */
 export interface Traffic {

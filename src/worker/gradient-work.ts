@@ -1,7 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import { unpackCodes } from '../hashing/codes.js';
 import type { CodeSummary } from '../hashing/similarity.js';
-import { beginsWithoutCodes, codesPerImage, pairLoss } from '../methods/methods.js';
+import { beginsWithoutCodes } from '../methods/first-codes.js';
+import { codesPerImage, pairLoss } from '../methods/methods.js';
 import { computeGradientAnywhere, gradientSumsInEngine } from '../model/any-engine.js';
 import { exchangeOf } from '../model/exchnet/exchange.js';
 import type { GradientInput } from '../model/fcaenet.js';
@@ -222,9 +223,10 @@ function exchangedOf(
   return arrayFrom(Uint32Array, exchangedParts, 'the exchange of a microbatch', rows);
 }
 
-/** The rows' own codes `[rows, bits]`; 0 before the first V-step of a method that begins with V = 0. */
-function ownCodesOf(leaf: Leaf__Output, rows: number, { method, bits }: TrainingRunSpec): Int8Array {
+/** The rows' own codes `[rows, bits]`; 0 before the first V-step of a run that begins with V = 0. */
+function ownCodesOf(leaf: Leaf__Output, rows: number, spec: TrainingRunSpec): Int8Array {
   const packed = arrayFrom(Uint32Array, leaf.ownCodes, 'the codes of a microbatch');
-  const isUnset = packed.length === 0 && beginsWithoutCodes(method);
+  const { bits } = spec;
+  const isUnset = packed.length === 0 && beginsWithoutCodes(spec);
   return isUnset ? new Int8Array(rows * bits) : unpackCodes(packed, rows, bits);
 }

@@ -21,10 +21,15 @@ const settings = [
 
 /** The step at a position of a run with 20 images of two classes: batches of 8 and 4 rows. */
 function describe(position: object, ...more: string[]) {
-  return describeExchanging(false, position, ...more);
+  return describeWith({ exchanges: false, code: 1 }, position, ...more);
 }
 
-function describeExchanging(exchanges: boolean, position: object, ...more: string[]) {
+/** @param code every number of V */
+function describeWith(
+  { exchanges, code }: { exchanges: boolean; code: number },
+  position: object,
+  ...more: string[]
+) {
   const { spec } = run(...settings, ...more);
   const labels = Int32Array.from({ length: 20 }, (_, i) => i % 2);
   const sampler = new TripletSampler({
@@ -39,7 +44,7 @@ function describeExchanging(exchanges: boolean, position: object, ...more: strin
     term: 1,
     position: { ...startPosition, ...position },
     sampler,
-    codes: new Int8Array(20 * spec.bits).fill(1),
+    codes: new Int8Array(20 * spec.bits).fill(code),
     exchanges,
     layout: describeRunModel(spec),
     weights: new OutgoingWeights(1, 0, { parameters: none, mean: none, variance: none }, 'float32'),
@@ -74,11 +79,19 @@ test('names nothing after the last step', () => {
 
 test('names the parts that each row exchanges, once there are features of the classes', () => {
   const settings = ['spec.method=exchnet', 'spec.dataset.sampleSize=12'];
-  const { step, sampler, spec } = describeExchanging(true, { epoch: 0 }, ...settings);
+  const { step, sampler, spec } = describeWith({ exchanges: true, code: 1 }, { epoch: 0 }, ...settings);
   const { anchors } = sampler.batch(0, 0, 0);
   const all = exchangedParts(spec, { iteration: 0, epoch: 0 }, anchors);
   const { start, end } = step.tree.rowsOf(1);
   const sent = step.leaf(1).exchangedParts as Buffer;
   expect(arrayFrom(Uint32Array, sent, 'the exchange')).toEqual(all.slice(start, end));
   expect(describe({}, ...settings).step.leaf(1).exchangedParts).toBeUndefined();
+});
+
+test('sends each row’s own code, and none while V is 0', () => {
+  const ofCodes = (code: number) =>
+    describeWith({ exchanges: false, code }, {}, 'spec.firstCodes=zero').step.leaf(1).ownCodes;
+  const sent = arrayFrom(Uint32Array, ofCodes(1) as Buffer, 'the codes');
+  expect([...sent]).toEqual([0xffffff, 0xffffff]);
+  expect(ofCodes(0)).toBeUndefined();
 });

@@ -178,10 +178,14 @@ test('a loss over pairs on a dataset of unknown size asks for the number of trai
 });
 
 test('a method that learns no V has no other first V, whatever the run file says', () => {
-  const firstCodes = (method: string) =>
-    run(`spec.method=${method}`, 'spec.firstCodes=class-means').spec.firstCodes;
-  expect(['baseline', 'fcaenet', 'adsh'].map(firstCodes)).toEqual(Array(3).fill('class-means'));
-  expect(['dpsh', 'dsh', 'hashnet', 'lsh', 'sdh'].map(firstCodes)).toEqual(Array(5).fill('published'));
+  for (const asked of ['class-means', 'zero']) {
+    const firstCodes = (method: string) =>
+      run(`spec.method=${method}`, `spec.firstCodes=${asked}`).spec.firstCodes;
+    expect(['baseline', 'srem', 'esrl', 'fcaenet'].map(firstCodes)).toEqual(Array(4).fill(asked));
+    expect(['dpsh', 'dsh', 'hashnet', 'lsh', 'sdh'].map(firstCodes)).toEqual(Array(5).fill('published'));
+    const ofOthers = asked === 'zero' ? 'published' : asked;
+    expect(['adsh', 'exchnet'].map(firstCodes)).toEqual([ofOthers, ofOthers]);
+  }
 });
 
 test('a method without positives or without a second pass shares batch normalisation in one way, whatever the run file says', () => {

@@ -33,6 +33,7 @@ test.each([
   ['spec.schedule.microbatches=8', 'spec.schedule.microbatches (4, now 8)'],
   ['spec.schedule.decayAfter=[3]', 'spec.schedule.decayAfter ([5], now [3])'],
   ['spec.optimizer.momentum=0', 'spec.optimizer.momentum (0.9, now 0)'],
+  ['spec.firstCodes=zero', 'spec.firstCodes ("published", now "zero")'],
   ['spec.firstCodes=class-means', 'spec.firstCodes ("published", now "class-means")'],
   [
     'spec.batchNormalisation.positives=apart',
@@ -73,6 +74,12 @@ test('the settings of a method count for its own runs only', () => {
   const longer = run('spec.method=itq', 'spec.itq.iterations=60', 'spec.sdh.nu=1');
   expect(trainingDifferences(itq, longer)).toEqual(['spec.itq.iterations (50, now 60)']);
   expect(trainingHash(run('spec.itq.iterations=60', 'spec.sdh.nu=1'))).toBe(trainingHash(run()));
+});
+
+test('adsh is one run with V = 0 as published and as the run file says', () => {
+  const zero = run('spec.method=adsh', 'spec.firstCodes=zero');
+  expect(trainingHash(zero)).toBe(trainingHash(run('spec.method=adsh')));
+  expect(trainingDifferences(run('spec.method=adsh'), zero)).toEqual([]);
 });
 
 test('a preset and the same values written out are one run', () => {

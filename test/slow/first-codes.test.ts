@@ -16,14 +16,20 @@ beforeAll(async () => {
 });
 afterAll(() => small.remove());
 
-const train = (name: string, workers: number, ...flags: string[]) => [
-  ...['train', small.runFile, '--set', `metadata.name=${name}`, '--set', 'spec.firstCodes=class-means'],
+const trainFrom = (firstCodes: string, name: string, workers: number, ...flags: string[]) => [
+  ...['train', small.runFile, '--set', `metadata.name=${name}`, '--set', `spec.firstCodes=${firstCodes}`],
   ...['--workers', String(workers), ...flags],
 ];
+const train = (name: string, workers: number, ...flags: string[]) =>
+  trainFrom('class-means', name, workers, ...flags);
+
+async function finish(args: readonly string[]) {
+  const { exitCode, stderr } = await runCommandLine(args, { cwd: small.folder });
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+}
 
 async function digests(name: string, workers: number, ...flags: string[]) {
-  const { exitCode, stderr } = await runCommandLine(train(name, workers, ...flags), { cwd: small.folder });
-  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  await finish(train(name, workers, ...flags));
   const { weightsSha256, codesSha256 } = await small.result(name);
   return { weightsSha256, codesSha256 };
 }
@@ -50,3 +56,34 @@ test('features that vary in fewer directions than the codes have bits end the ru
   );
   expect(exitCode).toBe(65);
 });
+
+test.each(['baseline', 'fcaenet'])(
+  '%s from V = 0 gives the bits of one worker on two, after an interruption before the first V-step',
+  async (method) => {
+    const settings = [
+      `spec.method=${method}`,
+      'spec.schedule.iterations=2',
+      'spec.schedule.epochs=4',
+      'spec.schedule.decayAfter=[1]',
+    ].flatMap((setting) => ['--set', setting]);
+    const zero = (name: string, workers: number) => trainFrom('zero', name, workers, ...settings);
+    const [one, two] = [`${method}-one`, `${method}-two`];
+    await finish(zero(one, 1));
+    const first = new CommandLine(zero(two, 2), { cwd: small.folder });
+    await first.line('checkpoint written');
+    first.kill('SIGINT');
+    expect(await first.ended).toMatchObject({ exitCode: 75 });
+    const early = await runCommandLine(['evaluate', `runs/${two}`], { cwd: small.folder });
+    expect(early.stderr).toContain('was written before its first V-step, so there are no codes to evaluate');
+    await finish([...zero(two, 2), '--resume']);
+
+    const { weightsSha256, codesSha256, history } = await small.result(one);
+    expect(await small.result(two)).toMatchObject({ weightsSha256, codesSha256, history });
+    const [begun, learned] = history;
+    // c² n / K · (1 + r), where r = 1 / (K − 1): 12 bits, and K = 4 classes of one size. No output changes it.
+    expect(begun!.losses.similarity).toBeCloseTo(48, 9);
+    expect(begun!.flippedBits).toBe(32 * 12);
+    expect(learned!.losses.similarity).not.toBeCloseTo(48, 1);
+    await finish(['audit', `runs/${two}`]);
+  },
+);

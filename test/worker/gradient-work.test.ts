@@ -2,6 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadEngine } from '../../src/engine/loader.js';
 import { packCodes } from '../../src/hashing/codes.js';
+import { summarizeCodes } from '../../src/hashing/similarity.js';
+import type { FirstCodes } from '../../src/methods/first-codes.js';
 import { usualBatchNormalisation } from '../../src/methods/passes.js';
 import { computeGradientAnywhere } from '../../src/model/any-engine.js';
 import { Network } from '../../src/model/network.js';
@@ -111,12 +113,24 @@ async function nodesOf(context: GradientContext, work: GradientWork__Output): Pr
   return nodes;
 }
 
+const noCodes = new Int8Array(databaseCodes.length);
+
+/** V, and what the loss needs of it. */
+const databases = {
+  ofSigns: { codes: databaseCodes, summary: databaseSummary },
+  ofZeros: {
+    codes: noCodes,
+    summary: summarizeCodes({ ...databaseSummary, codes: noCodes, labels: databaseLabels }),
+  },
+};
+
 /** A microbatch by itself. */
 async function leafPayload(
   network: Network,
   tree: ReductionTree,
   leaf: number,
   precision: WirePrecision,
+  { codes, summary } = databases.ofSigns,
 ): Promise<NodePayload> {
   const items = itemsOf(tree, leaf);
   const { gradient, u, losses, moments } = await computeGradientAnywhere(network, {
@@ -124,8 +138,8 @@ async function leafPayload(
     anchors: picturesOf(items),
     positives: picturesOf(nextItems(items)),
     labels: items.map((item) => databaseLabels[item]!),
-    ownCodes: gatherCodes(databaseCodes, bits, items),
-    summary: databaseSummary,
+    ownCodes: gatherCodes(codes, bits, items),
+    summary,
     batchRows: tree.batchRows,
   });
   return { gradient: precision === 'float32' ? gradient : bfloat16Of(gradient), u, losses, moments };
@@ -137,12 +151,13 @@ async function expectedNodes(
   tree: ReductionTree,
   leaves: readonly number[],
   precision: WirePrecision = 'float32',
+  database = databases.ofSigns,
 ) {
   const reduction = new StepReduction<NodePayload>(tree, (left, right) =>
     mergePayloads(tinyLayout, left, right),
   );
   for (const index of leaves) {
-    reduction.fill({ level: 0, index }, await leafPayload(network, tree, index, precision));
+    reduction.fill({ level: 0, index }, await leafPayload(network, tree, index, precision, database));
   }
   return tree.cover(leaves).map((node) => ({ node, payload: reduction.take(node)! }));
 }
@@ -193,6 +208,46 @@ describe("a worker's microbatches", () => {
       expect(compared!.leafDigests).toEqual([{ index: 2, sha256: payloadDigest(compared!.payload) }]);
       expect(other!.leafDigests).toEqual([]);
     }));
+
+  /** Work without codes of a run with this first V. */
+  const withoutCodes = (network: Network, tree: ReductionTree, firstCodes: FirstCodes) => {
+    const { spec, ...rest } = contextOf(network);
+    const { summary } = databases.ofZeros;
+    const work = workOf(tree, every(tree));
+    for (const leaf of work.leaves) leaf.ownCodes = Buffer.alloc(0);
+    return nodesOf({ ...rest, spec: { ...spec, firstCodes }, summary }, work);
+  };
+
+  it('have V = 0 where none is sent and the run begins so: only quantisation and distances depend on outputs', () =>
+    withNetwork(async (network) => {
+      const tree = new ReductionTree(8, 4);
+      const nodes = await withoutCodes(network, tree, 'zero');
+      const expected = await expectedNodes(network, tree, every(tree), 'float32', databases.ofZeros);
+      expect(nodes.map(({ node, payload }) => ({ node, payload }))).toEqual(expected);
+
+      const { losses, u } = nodes[0]!.payload;
+      const { databaseSize, classSizes, ratio } = databaseSummary;
+      const [similarity, quantisation] = losses;
+      const scale = tree.batchRows * databaseSize;
+      const squares = u.reduce((sum, value) => sum + value ** 2, 0);
+      expect(quantisation).toBeCloseTo((settings.gamma * squares) / scale, 6);
+      // Every product of codes is 0, so the term is the sum over what they should be: c for one class, else −c r.
+      const wanted = every(tree)
+        .flatMap((leaf) => [...itemsOf(tree, leaf)])
+        .map((item) => classSizes[databaseLabels[item]!]!)
+        .reduce((sum, size) => sum + bits ** 2 * (size + (databaseSize - size) * ratio ** 2), 0);
+      expect(similarity).toBeCloseTo(wanted / scale, 6);
+    }));
+
+  it.each(['published', 'class-means'] as const)(
+    'are refused where none is sent and the run does not begin so: %s',
+    (firstCodes) =>
+      withNetwork(async (network) => {
+        await expect(withoutCodes(network, new ReductionTree(8, 4), firstCodes)).rejects.toMatchObject({
+          code: 'HASHING_SHAPE',
+        });
+      }),
+  );
 
   it('that the batch does not have are refused', () =>
     withNetwork(async (network) => {

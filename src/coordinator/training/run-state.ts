@@ -2,8 +2,9 @@ import type { RunPosition } from '../../checkpoint/manifest.js';
 import { KeyedRandom, Purpose } from '../../data/random.js';
 import { signCodes } from '../../hashing/codes.js';
 import type { LinearMap } from '../../methods/class-code-map.js';
+import { beginsWithoutCodes } from '../../methods/first-codes.js';
 import type { HashFunction } from '../../methods/method.js';
-import { beginsWithoutCodes, storesOutputs } from '../../methods/methods.js';
+import { storesOutputs } from '../../methods/methods.js';
 import { updateRunningStatistics } from '../../model/batch-norm-moments.js';
 import type { ModelLayout } from '../../model/layout.js';
 import { lossTermsOf } from '../../model/loss.js';
@@ -73,11 +74,11 @@ export class RunState {
     readonly u: Float32Array,
   ) {}
 
-  /** The state before the first step: these weights, no momentum, V as published (method 6.12), or not made yet. */
+  /** The state before the first step: these weights, no momentum, V random (method 6.12), 0, or not made yet. */
   static initial(spec: TrainingRunSpec, weights: FlatWeights, databaseSize: number): RunState {
     const random = new KeyedRandom(spec.seed);
     const length = databaseSize * spec.bits;
-    const isUnset = spec.firstCodes === 'class-means' || beginsWithoutCodes(spec.method);
+    const isUnset = spec.firstCodes === 'class-means' || beginsWithoutCodes(spec);
     const codes = isUnset
       ? new Int8Array(length)
       : signCodes(Float32Array.from({ length }, (_, i) => random.unit(Purpose.databaseCodes, 0, 0, i) - 0.5));
