@@ -94,8 +94,10 @@ class Steps {
 }
 
 /** Kills a member at some part of a step, and starts it again afterwards. */
-async function killOne(run, moment, { computeMs, microbatches }) {
+async function killOne(run, members, moment, { computeMs, microbatches }) {
   const steps = new Steps(run);
+  // Three of four members take twice as long, and a member that has joined takes part from some later step on.
+  await run.until(async () => run.counters().exchanging === members);
   const usualMs = await steps.usual();
   const begun = await steps.next();
   await sleep(moment * usualMs);
@@ -159,7 +161,7 @@ await runBenchmark(async () => {
         });
         await run.ask('resume');
         for (const moment of settings.moments) {
-          const trial = await killOne(run, moment, settings);
+          const trial = await killOne(run, members, moment, settings);
           results.push({ members, way, ...trial });
           console.log(sentence(members, way, trial));
         }
