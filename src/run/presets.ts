@@ -42,7 +42,7 @@ export function paperPreset(written: WrittenSpec): PresetSpec {
     batchNormalisation: usualBatchNormalisation,
     firstCodes: 'published',
     sampledOutputs: published?.sampledOutputs ?? 'encoded',
-    optimizer: published?.optimizer ?? { momentum: 0.9, weightDecay: 1e-5 },
+    optimizer: { ...(published?.optimizer ?? { momentum: 0.9, weightDecay: 1e-5 }), maxGradientNorm: null },
     wire: { precision: 'float32' },
     engine: { name: 'auto', threadsPerMicrobatch: 1 },
   };
@@ -72,7 +72,7 @@ export function quickPreset(written: WrittenSpec): PresetSpec {
     batchNormalisation: usualBatchNormalisation,
     firstCodes: 'published',
     sampledOutputs: publishedTraining(method)?.sampledOutputs ?? 'encoded',
-    optimizer: { momentum: 0.9, weightDecay: 1e-5 },
+    optimizer: { momentum: 0.9, weightDecay: 1e-5, maxGradientNorm: null },
     wire: { precision: 'float32' },
     engine: { name: 'auto', threadsPerMicrobatch: 1 },
   };

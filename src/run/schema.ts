@@ -191,6 +191,7 @@ const spec = group({
       .min(0, 'a number from 0 to below 1')
       .lt(1, 'a number from 0 to below 1'),
     weightDecay: numberFrom(0, 1),
+    maxGradientNorm: numberFrom(1e-6, 1e6).nullable(),
   }),
   wire: group({ precision: oneOf(wirePrecisions) }),
   engine: group({ name: oneOf(['auto', ...engineNames]), threadsPerMicrobatch: wholeNumber(1, 256) }),

@@ -28,6 +28,7 @@ const laterSettings: Readonly<Record<string, unknown>> = {
   'spec.firstCodes': 'published',
   'spec.batchNormalisation.positives': 'with-anchors',
   'spec.batchNormalisation.runningStatistics': 'every-pass',
+  'spec.optimizer.maxGradientNorm': null,
 };
 
 /** SHA-256, in lower-case hexadecimal, of the training settings as JSON with sorted keys. */

@@ -105,6 +105,8 @@ export interface TrainingRunSpec extends MethodSettings {
   readonly optimizer: {
     readonly momentum: number;
     readonly weightDecay: number;
+    /** Euclidean norm to which a longer gradient of a batch is clipped; null for none. */
+    readonly maxGradientNorm: number | null;
   };
   readonly wire: {
     /**

@@ -25,7 +25,12 @@ test('every sample says of which run it is', async () => {
   expect((await lines()).filter((line) => !line.includes('run="birds"'))).toEqual([]);
 });
 
-const stepDone = (seconds: number, images: number, losses = [0, 0, 0, 0]): CoordinatorEvent => ({
+const stepDone = (
+  seconds: number,
+  images: number,
+  losses = [0, 0, 0, 0],
+  gradientNorm: number | null = null,
+): CoordinatorEvent => ({
   type: 'step.done',
   losses: Float64Array.from(losses),
   seconds,
@@ -38,6 +43,7 @@ const stepDone = (seconds: number, images: number, losses = [0, 0, 0, 0]): Coord
     updating: 0.125 * seconds,
   },
   images,
+  gradientNorm,
 });
 const codesUpdated = (flippedBits: number, seconds: number, encodingSeconds: number): CoordinatorEvent => ({
   type: 'codes.updated',
@@ -373,4 +379,11 @@ describe('names', () => {
     const wrong = all().filter(({ name, type }) => name.endsWith('_total') !== (String(type) === 'counter'));
     expect(wrong.map(({ name }) => name)).toEqual([]);
   });
+});
+
+test('the gradient has a norm where it may be clipped', async () => {
+  metrics.take(stepDone(1, 64));
+  expect((await scrape()).filter((line) => line.startsWith('fcaenet_gradient_norm'))).toEqual([]);
+  metrics.take(stepDone(1, 64, [0, 0, 0, 0], 12.5));
+  expect(await scrape()).toContain('fcaenet_gradient_norm 12.5');
 });

@@ -35,7 +35,14 @@ function logged() {
     state.position = { iteration, epoch: 0, step: 0, phase: 'train', globalStep };
     remaining.stepDone(seconds);
     const phases = { pairing: 0, sending: 0, computing: seconds, waiting: 0, reducing: 0, updating: 0 };
-    notify({ type: 'step.done', losses: Float64Array.of(1, 2, 3, 4), seconds, phases, images: 64 });
+    notify({
+      type: 'step.done',
+      losses: Float64Array.of(1, 2, 3, 4),
+      seconds,
+      phases,
+      images: 64,
+      gradientNorm: null,
+    });
   };
   return { notify, shown, step, remaining };
 }

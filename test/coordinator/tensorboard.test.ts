@@ -103,7 +103,14 @@ test('a step has its losses by term, the learning rate and its speed', () => {
     () => 2000,
   );
   const phases = { pairing: 0, sending: 0, computing: 2, waiting: 0, reducing: 0, updating: 0 };
-  take({ type: 'step.done', losses: Float64Array.of(1, 2, 3, 4), seconds: 2, phases, images: 64 });
+  take({
+    type: 'step.done',
+    losses: Float64Array.of(1, 2, 3, 4),
+    seconds: 2,
+    phases,
+    images: 64,
+    gradientNorm: 7,
+  });
   expect(written).toEqual([
     {
       seconds: 2,
@@ -117,6 +124,7 @@ test('a step has its losses by term, the learning rate and its speed', () => {
           'loss/positive': 3,
           'loss/augmented': 4,
           learning_rate: expect.closeTo(0.001),
+          gradient_norm: 7,
           'speed/images_per_second': 32,
           'speed/step_seconds': 2,
         },

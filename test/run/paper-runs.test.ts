@@ -28,7 +28,7 @@ const table: readonly [
     'optimiser',
     'SGD, momentum 0.9, weight decay 1e-5, initial lr 1e-3, batch 64',
     (_, { optimizer, schedule }) => {
-      expect(optimizer).toEqual({ momentum: 0.9, weightDecay: 1e-5 });
+      expect(optimizer).toEqual({ momentum: 0.9, weightDecay: 1e-5, maxGradientNorm: null });
       expect(schedule).toMatchObject({ learningRate: 1e-3, batchSize: 64 });
     },
   ],

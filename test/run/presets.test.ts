@@ -55,7 +55,7 @@ test('the paper preset is the paper’s own settings', () => {
     batchNormalisation: usualBatchNormalisation,
     firstCodes: 'published',
     sampledOutputs: 'encoded',
-    optimizer: { momentum: 0.9, weightDecay: 1e-5 },
+    optimizer: { momentum: 0.9, weightDecay: 1e-5, maxGradientNorm: null },
     wire: { precision: 'float32' },
     engine: { name: 'auto', threadsPerMicrobatch: 1 },
     operation,
@@ -85,7 +85,7 @@ test('the quick preset is a run of minutes', () => {
     batchNormalisation: usualBatchNormalisation,
     firstCodes: 'published',
     sampledOutputs: 'encoded',
-    optimizer: { momentum: 0.9, weightDecay: 1e-5 },
+    optimizer: { momentum: 0.9, weightDecay: 1e-5, maxGradientNorm: null },
     wire: { precision: 'float32' },
     engine: { name: 'auto', threadsPerMicrobatch: 1 },
     operation,
@@ -123,7 +123,7 @@ test('adsh has the schedule and the optimiser of its publication, and records U 
     loss: { gamma: 200 },
     schedule: { iterations: 50, epochs: 3, batchSize: 64, learningRate: 0.001, decayAfter: [11, 21, 31, 41] },
     sampledOutputs: 'recorded',
-    optimizer: { momentum: 0, weightDecay: 5e-4 },
+    optimizer: { momentum: 0, weightDecay: 5e-4, maxGradientNorm: null },
   });
   const quick = run('spec.method=adsh').spec;
   expect(quick).toMatchObject({ schedule: { iterations: 7 }, sampledOutputs: 'recorded' });
@@ -276,7 +276,7 @@ test('examples/cub.yaml is the schedule whose figures are published', () => {
     batchNormalisation: usualBatchNormalisation,
     firstCodes: 'published',
     sampledOutputs: 'encoded',
-    optimizer: { momentum: 0.9, weightDecay: 1e-5 },
+    optimizer: { momentum: 0.9, weightDecay: 1e-5, maxGradientNorm: null },
     wire: { precision: 'float32' },
     engine: { name: 'auto', threadsPerMicrobatch: 1 },
     operation,

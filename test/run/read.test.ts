@@ -73,6 +73,7 @@ test.each([
   ['schedule.decayAfter', '[6, 3]', '[6,3], but must be an increasing list of at most 100 iterations'],
   ['schedule.decayFactor', '2', '2, but must be a number from 0.000001 to 1'],
   ['optimizer.momentum', '1', '1, but must be a number from 0 to below 1'],
+  ['optimizer.maxGradientNorm', '0', '0, but must be a number from 0.000001 to 1000000'],
   ['optimizer.weightDecay', '2', '2, but must be a number from 0 to 1'],
   ['engine.threadsPerMicrobatch', '0', '0, but must be a whole number from 1 to 256'],
   ['operation.workers', '0', '0, but must be a whole number from 1 to 1024 or auto'],

@@ -82,6 +82,19 @@ describe('workers that exchange gradients give the bits of one worker', () => {
     await started.coordinator.line('workers exchange gradients among themselves');
   });
 
+  test('with gradients that are clipped', async () => {
+    // Most gradients of this run are longer, and some are not.
+    const clipped = ['spec.optimizer.maxGradientNorm=20'];
+    const train = ['train', small.runFile, '--workers', '1', ...settingsOf('clipped-one', clipped)];
+    const { exitCode, stderr } = await runCommandLine(train, { cwd: small.folder });
+    expect([exitCode, stderr]).toEqual([0, '']);
+    const started = await run('clipped', 2, clipped);
+    await endOf(started);
+    expect(await digests('clipped')).toEqual(await digests('clipped-one'));
+    expect(await digests('clipped')).not.toEqual(expected);
+    await started.coordinator.line('workers exchange gradients among themselves');
+  });
+
   test('when one of them is killed', async () => {
     const started = await run('killed', 3, ['spec.operation.membership.minWorkers=2']);
     await started.coordinator.line('workers exchange gradients among themselves');

@@ -120,7 +120,8 @@ export class RangeSums {
     }
     const computing = {};
     sum.computing = computing;
-    update.advance(sum.range.start, values, weights.following(sum.range)).then(
+    const sending = update.isRangewise ? weights.following(sum.range) : null;
+    update.advance(sum.range.start, values, sending).then(
       (messages) => {
         if (this.isOver || sum.computing !== computing) return;
         sum.computing = null;
@@ -130,7 +131,7 @@ export class RangeSums {
         }
         sum.isDone = true;
         this.hash();
-        this.listener.computed(sum, messages);
+        if (sending) this.listener.computed(sum, messages);
       },
       (error) => this.listener.failed(error),
     );

@@ -1,6 +1,6 @@
 import type { WireVector } from '../../transport/wire-vector.js';
 import type { Advance, Advanced, Lane, Sending } from './lane.js';
-import { advance, encode, VectorDigest } from './lane-work.js';
+import { advance, encode, euclideanNorm, VectorDigest } from './lane-work.js';
 
 /** A lane in the caller's thread: for vectors that are too short for a thread, and for simulations. */
 export class DirectLane implements Lane {
@@ -24,6 +24,10 @@ export class DirectLane implements Lane {
 
   async copy(from: Float32Array, into: Float32Array): Promise<void> {
     into.set(from);
+  }
+
+  async norm(vector: WireVector): Promise<number> {
+    return euclideanNorm(vector);
   }
 
   hash(vector: WireVector, begins: boolean): void {

@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { KnownMemory, type Place } from './known-memory.js';
-import { advance, encode, VectorDigest } from './lane-work.js';
+import { advance, encode, euclideanNorm, VectorDigest } from './lane-work.js';
 import type { LaneMessage, LaneRequest } from './requests.js';
 
 /** A thread of a lane. A request that fails ends it. */
@@ -35,6 +35,9 @@ function answer(request: LaneRequest): void {
     case 'copy':
       floatsAt(request.into).set(floatsAt(request.from));
       port.postMessage(null);
+      break;
+    case 'norm':
+      port.postMessage(euclideanNorm(memory.vectorAt(request.vector)));
       break;
     case 'hash':
       digest.add(memory.vectorAt(request.vector), request.begins);

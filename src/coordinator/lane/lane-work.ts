@@ -2,12 +2,14 @@ import { createHash } from 'node:crypto';
 import { wireWeightParts } from '../../model/wire-weights.js';
 import { isFiniteVector } from '../../reduction/gradient-vectors.js';
 import { bytesOf } from '../../transport/bytes.js';
+import { widen } from '../../transport/widen.js';
 import type { WireVector } from '../../transport/wire-vector.js';
 import { encodeWeights } from './encode-weights.js';
 import type { Advance, Advanced, Sending } from './lane.js';
 import { sgdStep } from './sgd.js';
 
 const none = new Float32Array(0);
+const blockElements = 8192;
 
 /** As `Lane.advance`, at once. */
 export function advance({ from, into, gradient, scalars, sending }: Advance): Advanced {
@@ -24,6 +26,22 @@ export function encode(
 ): Buffer[] {
   const [bytes] = wireWeightParts({ parameters, mean: none, variance: none }, precision);
   return encodeWeights(sent, [bytes!, ...statistics]);
+}
+
+/**
+ * The square root of the sum of squares, in float64 and in the order of the elements. So it does not depend on the ranges in which
+ * a gradient came.
+ */
+export function euclideanNorm(vector: WireVector): number {
+  let sum = 0;
+  const widened = vector instanceof Uint16Array ? new Float32Array(blockElements) : null;
+  for (let start = 0; start < vector.length; start += blockElements) {
+    const block = vector.subarray(start, start + blockElements);
+    const values = widened ? widened.subarray(0, block.length) : (block as Float32Array);
+    if (widened) widen(block as Uint16Array, values);
+    for (let i = 0; i < values.length; i++) sum += values[i]! * values[i]!;
+  }
+  return Math.sqrt(sum);
 }
 
 /** The digest of vectors that come one after the other. */

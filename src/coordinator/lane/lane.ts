@@ -43,6 +43,8 @@ export interface Lane {
     statistics: readonly Uint8Array[],
   ): Promise<readonly Buffer[]>;
   copy(from: Float32Array, into: Float32Array): Promise<void>;
+  /** As `euclideanNorm`. */
+  norm(vector: WireVector): Promise<number>;
   /**
    * Adds a vector to the digest.
    * @param begins whether it is the first one of a new digest

@@ -21,6 +21,7 @@ export type LaneRequest =
       readonly statistics: readonly Uint8Array[];
     }
   | { readonly kind: 'copy'; readonly from: Place; readonly into: Place }
+  | { readonly kind: 'norm'; readonly vector: Place }
   | { readonly kind: 'hash'; readonly vector: Place; readonly begins: boolean }
   | { readonly kind: 'digest' };
 

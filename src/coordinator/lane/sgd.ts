@@ -5,7 +5,7 @@ import { type BlockOperands, type Code, FloatBlocks } from '../../wasm/float-blo
 import { op } from '../../wasm/module.js';
 
 const [parameterBlock, bufferBlock, gradientBlock] = [0, 1, 2] as const;
-const [rateScalar, decayScalar, momentumScalar] = [0, 1, 2] as const;
+const [rateScalar, decayScalar, scaleScalar, momentumScalar] = [0, 1, 2, 3] as const;
 
 /** Pushes four elements of a vector as floats. */
 type Load = (operands: BlockOperands, vector: number) => Code;
@@ -16,11 +16,11 @@ const gradientLoads: Readonly<Record<WirePrecision, Load>> = {
   bfloat16: loadBfloat16,
 };
 
-/** d = g + λp */
+/** d = s·g + λp */
 function decayed(operands: BlockOperands, loadGradient: Load) {
   const { load, scalar } = operands;
   return [
-    ...loadGradient(operands, gradientBlock),
+    ...[...loadGradient(operands, gradientBlock), ...scalar(scaleScalar), op.multiplyFloats],
     ...[...scalar(decayScalar), ...load(parameterBlock), op.multiplyFloats],
     op.addFloats,
   ];
@@ -40,7 +40,7 @@ const blocks = new FloatBlocks(
   Object.entries(gradientLoads).flatMap(([format, loadGradient]) => [
     {
       name: `first ${format}`,
-      scalars: 2,
+      scalars: 3,
       body: (operands) => [
         ...operands.store(bufferBlock, decayed(operands, loadGradient)),
         ...moved(operands),
@@ -48,7 +48,7 @@ const blocks = new FloatBlocks(
     },
     {
       name: `next ${format}`,
-      scalars: 3,
+      scalars: 4,
       body: (operands) => {
         const { load, store, scalar } = operands;
         const kept = [...scalar(momentumScalar), ...load(bufferBlock), op.multiplyFloats];
@@ -69,12 +69,14 @@ export interface TrainedVectors {
 export interface SgdScalars {
   readonly learningRate: number;
   readonly weightDecay: number;
+  /** What the gradient is multiplied by: less than 1 where it is clipped. 1 changes no bit. */
+  readonly gradientScale: number;
   /** Null in the first step, which sets the buffer to its gradient. */
   readonly momentum: number | null;
 }
 
 /**
- * One step of SGD with momentum, in PyTorch's form (dampening 0): d = g + λp; b = d on the first step, else μb + d;
+ * One step of SGD with momentum, in PyTorch's form (dampening 0): d = s·g + λp; b = d on the first step, else μb + d;
  * p = p − lr·b. Every operation rounds to float32, and no two operations are fused. So the result does not depend on the
  * machine.
  * @param from before the step
@@ -84,14 +86,14 @@ export interface SgdScalars {
 export function sgdStep(
   from: TrainedVectors,
   gradient: WireVector,
-  { learningRate, weightDecay, momentum }: SgdScalars,
+  { learningRate, weightDecay, gradientScale, momentum }: SgdScalars,
   into: TrainedVectors,
 ): void {
   blocks.run(
     `${momentum === null ? 'first' : 'next'} ${formatOf(gradient)}`,
     [from.parameters, from.buffer, gradient],
     [parameterBlock, bufferBlock],
-    [learningRate, weightDecay, ...(momentum === null ? [] : [momentum])],
+    [learningRate, weightDecay, gradientScale, ...(momentum === null ? [] : [momentum])],
     [into.parameters, into.buffer],
   );
 }

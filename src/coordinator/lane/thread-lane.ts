@@ -56,6 +56,11 @@ export class ThreadLane implements Lane {
     await arithmetic.ask({ kind: 'copy', from: arithmetic.placeOf(from), into: arithmetic.placeOf(into) });
   }
 
+  async norm(vector: WireVector): Promise<number> {
+    const { arithmetic } = this;
+    return (await arithmetic.ask({ kind: 'norm', vector: arithmetic.placeOf(vector) })) as number;
+  }
+
   hash(vector: WireVector, begins: boolean): void {
     const { digests } = this;
     void digests.ask({ kind: 'hash', vector: digests.placeOf(vector), begins });

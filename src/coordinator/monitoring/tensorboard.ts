@@ -35,6 +35,7 @@ export function tensorboardScalars(
           'loss/total': losses.reduce((sum, loss) => sum + loss, 0),
           ...underName('loss', lossesByTerm(spec.method, losses)),
           learning_rate: learningRateAt(spec.schedule, state.position.iteration),
+          ...(event.gradientNorm !== null && { gradient_norm: event.gradientNorm }),
           'speed/images_per_second': event.images / event.seconds,
           'speed/step_seconds': event.seconds,
         });

@@ -33,7 +33,8 @@ export class SgdOptimizer {
 
   /** What the next step computes with. */
   scalars(learningRate: number): SgdScalars {
-    return { learningRate, weightDecay: this.weightDecay, momentum: this.started ? this.momentum : null };
+    const { weightDecay, momentum, started } = this;
+    return { learningRate, weightDecay, gradientScale: 1, momentum: started ? momentum : null };
   }
 
   /** Takes the momentum buffer `[parameters]` that a step has made elsewhere. */

@@ -13,6 +13,8 @@ export type TrainingEvent =
       /** Seconds of each phase. Their sum is `seconds`. */
       readonly phases: Readonly<Record<StepPhase, number>>;
       readonly images: number;
+      /** Euclidean norm of the batch's gradient before it was clipped; null where gradients are not clipped. */
+      readonly gradientNorm: number | null;
     }
   /** The V-step's objective after one bit. Only with `operation.debug.objectivePerBit`. */
   | {

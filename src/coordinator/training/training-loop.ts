@@ -107,6 +107,7 @@ export class TrainingLoop {
       const summed = await this.options.runStep(description, this.surroundings());
       const sum = paired ? { ...summed, losses: paired.losses } : summed;
       const gradientSha256 = sum.gradientSha256 ?? (await description.update.whole(sum.gradient));
+      const gradientNorm = await description.update.clip(sum.gradient);
       await this.options.beforeFinishing(state.position.globalStep + 1);
       // There is no await between recording, applying and advancing. So a checkpoint always has ledger and state of the
       // same step.
@@ -119,7 +120,14 @@ export class TrainingLoop {
       const images = positions.length * imagesPerAnchor(spec.method);
       state.seconds += seconds;
       state.images += images;
-      notify({ type: 'step.done', losses: sum.losses, seconds, phases: phases.seconds(), images });
+      notify({
+        type: 'step.done',
+        losses: sum.losses,
+        seconds,
+        phases: phases.seconds(),
+        images,
+        gradientNorm,
+      });
       pool.memory.give(sum.gradient.buffer);
       if (this.options.checkpointIsDue(state.position.globalStep)) await this.options.checkpoint();
     }
@@ -272,7 +280,14 @@ export class TrainingLoop {
       context,
       phases,
     };
-    const update = new StepUpdate(lane, state.trained, this.spare, optimizer.scalars(learningRate));
+    const { maxGradientNorm } = spec.optimizer;
+    const update = new StepUpdate(
+      lane,
+      state.trained,
+      this.spare,
+      optimizer.scalars(learningRate),
+      maxGradientNorm,
+    );
     return { ...describeStep(step), update };
   }
 

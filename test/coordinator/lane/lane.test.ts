@@ -37,7 +37,7 @@ function advanceOn(lane: Lane, gradient = filled(lane, 3)): Advance {
     from: { parameters: filled(lane, 1), buffer: filled(lane, 2) },
     into: { parameters: filled(lane, 0), buffer: filled(lane, 0) },
     gradient,
-    scalars: { learningRate: 0.1, weightDecay: 1e-5, momentum: 0.9 },
+    scalars: { learningRate: 0.1, weightDecay: 1e-5, gradientScale: 1, momentum: 0.9 },
     sending: { sent: { term: 1, version: 5, part: { range, forward: true } }, precision: 'float32' },
   };
 }
@@ -57,6 +57,7 @@ test('a thread computes, sends and hashes what the same thread does, bit for bit
     const copy = new Float32Array(lane.allocate(4 * length));
     await lane.copy(into.parameters, copy);
     results.push({
+      norm: await lane.norm(advance.gradient),
       vectors: [from.parameters, into.parameters, into.buffer, copy].map((each) => sha256(bytesOf(each))),
       messages: messages!.map(sha256),
       digest: await lane.digest(),

@@ -29,6 +29,7 @@ export class TrainingMetrics {
   private readonly images;
   private readonly imagesPerSecond;
   private readonly stepSeconds;
+  private readonly gradientNorm;
   private readonly phaseSeconds;
   private readonly flippedBits;
   private readonly vStepSeconds;
@@ -72,6 +73,10 @@ export class TrainingMetrics {
       'phase',
       stepPhases,
     );
+    this.gradientNorm = instruments.lateGauge(
+      'fcaenet_gradient_norm',
+      'Euclidean norm of the last batch’s gradient before it was clipped.',
+    );
     this.flippedBits = instruments.lateGauge(
       'fcaenet_flipped_bits',
       'Bits of the database codes that the last V-step changed.',
@@ -99,6 +104,7 @@ export class TrainingMetrics {
       case 'step.done':
         this.stepDone(event.losses, event.seconds, event.images);
         for (const phase of stepPhases) this.phaseSeconds.inc({ phase }, event.phases[phase]);
+        if (event.gradientNorm !== null) this.gradientNorm.set(event.gradientNorm);
         break;
       case 'encoding':
         this.progressed();
