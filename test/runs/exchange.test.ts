@@ -83,7 +83,7 @@ describe('workers that exchange gradients give the bits of one worker', () => {
   });
 
   test('with gradients that are clipped', async () => {
-    // Most gradients of this run are longer, and some are not.
+    // Some gradients of this run are longer: its bits are others than without the bound.
     const clipped = ['spec.optimizer.maxGradientNorm=20'];
     const train = ['train', small.runFile, '--workers', '1', ...settingsOf('clipped-one', clipped)];
     const { exitCode, stderr } = await runCommandLine(train, { cwd: small.folder });
