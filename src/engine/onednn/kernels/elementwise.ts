@@ -1,6 +1,10 @@
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import { reluGradientKernel } from '../../gradients.js';
 import type { Addon } from '../addon.js';
+import type { OnednnBackend, Output } from '../backend.js';
 import { areFloats, type NativeKernel, sameShape } from './kernel.js';
+import { copyStrided, stridesOf } from './strided-copy.js';
 
 function relu(limit: number): NativeKernel {
   return ({ inputs, backend }) => {
@@ -28,30 +32,48 @@ interface BinaryNatives {
   readonly rows?: (addon: Addon) => Addon['addRows'];
 }
 
-/** Arithmetic on operands of the same shape, or with a second operand that repeats along the first's leading axes. */
+/** Arithmetic. An operand that repeats in another way than along the leading axes of the first is written out before. */
 function binary(natives: BinaryNatives, scalar: (a: number, b: number) => number): NativeKernel {
   return ({ inputs, backend }) => {
     const a = inputs.a!;
     const b = inputs.b!;
-    const equal = sameShape(a.shape, b.shape);
-    const trailing = a.shape.slice(a.shape.length - b.shape.length);
-    if (!areFloats(a, b) || !(equal || (a.shape.length > b.shape.length && sameShape(trailing, b.shape)))) {
+    if (!areFloats(a, b)) {
       return undefined;
     }
-    const [left, right] = [backend.floats(a), backend.floats(b)];
-    const { info, values } = backend.output(a.shape);
-    const native = equal ? natives.equal : natives.rows;
+    const shape = tf.backend_util.assertAndGetBroadcastShape(a.shape, b.shape);
+    const trailing = shape.slice(shape.length - b.shape.length);
+    const rows = sameShape(a.shape, shape) && sameShape(trailing, b.shape);
+    const spread = rows ? [] : [a, b].filter((operand) => !sameShape(operand.shape, shape));
+    const written = new Map(spread.map((operand) => [operand, writtenOut(operand, shape, backend)]));
+    const [left, right] = [a, b].map(
+      (operand) => written.get(operand)?.values ?? backend.floats(operand),
+    ) as [Float32Array, Float32Array];
+    const { info, values } = backend.output(shape);
+    const native = left.length === right.length ? natives.equal : natives.rows;
     if (native && right.length > 0) {
       native(backend.addon)(left, right, values);
-      return info;
-    }
-    for (let start = 0; start < values.length; start += right.length) {
-      for (let i = 0; i < right.length; i++) {
-        values[start + i] = scalar(left[start + i]!, right[i]!);
+    } else {
+      for (let start = 0; start < values.length; start += right.length) {
+        for (let i = 0; i < right.length; i++) {
+          values[start + i] = scalar(left[start + i]!, right[i]!);
+        }
       }
     }
+    for (const copy of written.values()) backend.disposeData(copy.info.dataId);
     return info;
   };
+}
+
+/** The values of a tensor, repeated along the axes that `shape` has besides its own, or where it has one value. */
+function writtenOut(tensor: TensorInfo, shape: number[], backend: OnednnBackend): Output {
+  const output = backend.output(shape);
+  const added = shape.length - tensor.shape.length;
+  const own = stridesOf(tensor.shape);
+  const strides = shape.map((_size, axis) =>
+    (tensor.shape[axis - added] ?? 1) === 1 ? 0 : own[axis - added]!,
+  );
+  copyStrided(shape, backend.floats(tensor), strides, output.values, stridesOf(shape));
+  return output;
 }
 
 const addN: NativeKernel = ({ inputs, backend }) => {

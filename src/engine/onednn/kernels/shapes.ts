@@ -1,6 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { areFloats, type NativeKernel, sizeOf } from './kernel.js';
+import { copyStrided, copyTransposed, offsetOf, stridesOf } from './strided-copy.js';
 
 const identity: NativeKernel = ({ inputs, backend }) => {
   const x = inputs.x!;
@@ -33,27 +34,35 @@ const slice: NativeKernel = ({ inputs, attrs, backend }) => {
   }
   tf.slice_util.assertParamsValid(x, begin, size);
   const y = backend.output(size);
-  const source = backend.floats(x);
-  const strides = tf.util.computeStrides(x.shape).concat(1);
-  // Complete trailing axes are one contiguous range.
-  let axis = size.length - 1;
-  while (axis > 0 && size[axis] === x.shape[axis]) {
-    axis--;
+  const strides = stridesOf(x.shape);
+  const source = backend.floats(x).subarray(offsetOf(begin, strides));
+  copyStrided(size, source, strides, y.values, stridesOf(size));
+  return y.info;
+};
+
+const pad: NativeKernel = ({ inputs, attrs, backend }) => {
+  const x = inputs.x!;
+  const paddings = attrs.paddings as unknown as readonly [number, number][];
+  if (!areFloats(x)) {
+    return undefined;
   }
-  const run = axis < 0 ? 1 : size[axis]! * strides[axis]!;
-  let written = 0;
-  const copy = (depth: number, offset: number) => {
-    if (depth >= axis) {
-      const start = axis < 0 ? offset : offset + begin[axis]! * strides[axis]!;
-      y.values.set(source.subarray(start, start + run), written);
-      written += run;
-      return;
-    }
-    for (let i = 0; i < size[depth]!; i++) {
-      copy(depth + 1, offset + (begin[depth]! + i) * strides[depth]!);
-    }
-  };
-  copy(0, 0);
+  const y = backend.output(x.shape.map((size, axis) => paddings[axis]![0] + size + paddings[axis]![1]));
+  y.values.fill(attrs.constantValue as number);
+  const strides = stridesOf(y.info.shape);
+  const before = paddings.map(([begin]) => begin);
+  const target = y.values.subarray(offsetOf(before, strides));
+  copyStrided(x.shape, backend.floats(x), stridesOf(x.shape), target, strides);
+  return y.info;
+};
+
+const transpose: NativeKernel = ({ inputs, attrs, backend }) => {
+  const x = inputs.x!;
+  const order = attrs.perm as number[];
+  if (!areFloats(x)) {
+    return undefined;
+  }
+  const y = backend.output(order.map((axis) => x.shape[axis]!));
+  copyTransposed(x.shape, backend.floats(x), order, y.values);
   return y.info;
 };
 
@@ -118,6 +127,8 @@ export const shapeKernels: { [name: string]: NativeKernel } = {
   Reshape: reshape,
   Cast: cast,
   Slice: slice,
+  PadV2: pad,
+  Transpose: transpose,
   Concat: concat,
   Tile: tile,
 };
