@@ -165,6 +165,16 @@ const learning: Section = {
       },
       series(byRun(of('fcaenet_flipped_bits')), 'flipped bits'),
     ).min(0),
+    lines(
+      {
+        title: 'Gradient norm',
+        description:
+          'Length of the last batch’s gradient before it is clipped. One that is far above the others can saturate codes for the rest of a run that does not clip.',
+        unit: 'none',
+        empty: 'spec.optimizer.maxGradientNorm is not set',
+      },
+      series(byRun(of('fcaenet_gradient_norm')), 'norm'),
+    ).scaleDistribution(new ScaleDistributionConfigBuilder().type(ScaleDistribution.Log).log(10)),
   ],
 };
 
