@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { firstFew } from '../console/first-few.js';
 import { type Disk, type DiskOf, diskWithPatience } from '../disk/disk.js';
 import { DiskError } from '../disk/error.js';
 import { ExitCode } from '../errors.js';
@@ -138,10 +139,10 @@ export class CheckpointStore {
         rejected.push({ name, globalStep, reason: reasonOf(error) });
       }
     }
-    const reasons = rejected.map(({ name, reason }) => `${name}: ${reason.replace(/\.$/, '')}`).join('; ');
+    const reasons = rejected.map(({ name, reason }) => `${name}: ${reason.replace(/\.$/, '')}`);
     throw new CheckpointError(
       'CHECKPOINT_NONE_USABLE',
-      `none of ${rejected.length} checkpoints in ${this.directory} can be used (${reasons})`,
+      `none of ${rejected.length} checkpoints in ${this.directory} can be used (${firstFew(reasons, '; ')})`,
       { exitCode: foreign === rejected.length ? ExitCode.badConfiguration : ExitCode.badData },
     );
   }

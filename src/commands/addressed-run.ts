@@ -1,4 +1,5 @@
 import { basename, join } from 'node:path';
+import { firstFew } from '../console/first-few.js';
 import { quote, shorten } from '../errors.js';
 import { namesIn } from '../run/presence.js';
 import { defaultOperation } from '../run/presets.js';
@@ -130,7 +131,7 @@ function theOneThatGoesOn(): RunDirectory {
   if (active.length === 1) return active[0]!;
   if (active.length === 0 && goingOn.length === 1) return goingOn[0]!;
   if (goingOn.length === 0 && unreadable.length > 0) throw unreadable[0];
-  const found = active.map(({ path }) => basename(path)).join(', ');
+  const found = firstFew(active.map(({ path }) => basename(path)));
   throw new TransportError(
     'TRANSPORT_CONTROL_UNREACHABLE',
     active.length === 0

@@ -1,4 +1,5 @@
 import { CheckpointStore } from '../checkpoint/store.js';
+import { firstFew } from '../console/first-few.js';
 import { queryCodesFromTensors } from '../coordinator/checkpoints/code-tensors.js';
 import { hashFromTensors } from '../coordinator/checkpoints/hash-tensors.js';
 import type { Records } from '../coordinator/checkpoints/run-checkpoints.js';
@@ -96,7 +97,7 @@ export async function readTrainedRun(path: string, choice: CheckpointChoice = 'l
       'INFERENCE_NO_CHECKPOINT',
       name === 'last'
         ? `${path} has no checkpoint yet, so there is no trained network to use`
-        : `${path} has no checkpoint ${name}; expected last, best or one of ${(await store.list()).map((entry) => entry.name).join(', ')}`,
+        : `${path} has no checkpoint ${name}; expected last, best or one of ${firstFew((await store.list()).map((entry) => entry.name))}`,
     );
   }
   const { state, rejected } = loaded;

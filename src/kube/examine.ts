@@ -1,3 +1,4 @@
+import { firstFew } from '../console/first-few.js';
 import { FcaenetError } from '../errors.js';
 import { parseTrainingRun } from '../run/read.js';
 import type { TrainingRun } from '../run/training-run.js';
@@ -55,8 +56,8 @@ function checkCells(cells: readonly CellJob[], manifests: readonly Manifest[]): 
   const name = 'run files';
   const runs = cells.map((cell) => ({ cell, run: readRun(manifests, cell.spec) }));
   const wrong = runs.flatMap(({ cell, run }) => ('error' in run ? [`Job ${cell.name}: ${run.error}`] : []));
-  if (wrong.length > 0) return { name, ok: false, text: wrong.join('; ') };
-  const text = runs.flatMap(({ run }) => ('run' in run ? [run.run.metadata.name] : [])).join(', ');
+  if (wrong.length > 0) return { name, ok: false, text: firstFew(wrong, '; ') };
+  const text = firstFew(runs.flatMap(({ run }) => ('run' in run ? [run.run.metadata.name] : [])));
   return {
     name,
     ok: true,
@@ -93,7 +94,7 @@ function checkValues(manifests: readonly Manifest[]): KubeCheck[] {
   const missing = missingValues(manifests).map(({ value, mark, expected, places }) => ({
     name: value,
     ok: false,
-    text: `replace ${mark} in ${places.join(', ')} with ${expected}`,
+    text: `replace ${mark} in ${firstFew(places)} with ${expected}`,
   }));
   return missing.length > 0 ? missing : [{ name: 'values', ok: true, text: 'all are filled in' }];
 }

@@ -12,16 +12,18 @@ import { trainingHash } from '../../src/run/training-hash.js';
 import { find, kubectlMissing, kustomize } from '../kit/kubernetes/kustomize.js';
 import { PublishedSchemas, schemasMissing } from '../kit/kubernetes/schemas.js';
 
-const { cells } = planGrid({
-  variants: methodVariants(['fcaenet', 'lsh']),
-  bits: [12],
-  seedCount: 2,
-  equalities: ['steps'],
-  output: 'out',
-  tuned: [],
-  overrides: ['spec.dataset.path=/data/CUB_200_2011'],
-  resolve: readTrainingRuns('examples/cub-24bit.yaml'),
-});
+const cellsOf = (seedCount: number) =>
+  planGrid({
+    variants: methodVariants(['fcaenet', 'lsh']),
+    bits: [12],
+    seedCount,
+    equalities: ['steps'],
+    output: 'out',
+    tuned: [],
+    overrides: ['spec.dataset.path=/data/CUB_200_2011'],
+    resolve: readTrainingRuns('examples/cub-24bit.yaml'),
+  }).cells;
+const cells = cellsOf(2);
 
 let folder: string;
 beforeEach(() => {
@@ -114,6 +116,15 @@ describe.skipIf(kubectlMissing !== '')(`kubectl kustomize${kubectlMissing}`, () 
     ]);
     expect(checks[1]!.text).toBe(
       '4 runs of a table: fcaenet-12bit-seed0, fcaenet-12bit-seed1, lsh-12bit-seed0, lsh-12bit-seed1',
+    );
+  });
+
+  test('names the first of the Jobs in which a value is missing, and how many there are', () => {
+    writeManifests(folder, 'space', cellsOf(8));
+    const values = examineManifests(kustomize(folder)).find(({ name }) => name === 'image')!;
+    const named = Array.from({ length: 5 }, (_, seed) => `Job cell-fcaenet-12bit-seed${seed}`);
+    expect(values.text).toBe(
+      `replace FILL-IN-IMAGE in ${named.join(', ')} and 11 more with an image of deploy/image/Dockerfile that the cluster can pull`,
     );
   });
 
