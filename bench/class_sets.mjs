@@ -5,6 +5,7 @@
 // MobileNetV1 as a TensorFlow.js manifest.
 // usage: npm run bench:class-sets -- --data DIR --weights DIR [--output DIR] [--parts 2,5] [--seeds 5] [--split-seed 0]
 //   [--bits 24 --image-size 128 --samples-per-class 20 --iterations 8 --epochs 3 --learning-rate 0.006] [--first-codes NAME]
+//   [--statistics-momentum 0.1]
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -36,6 +37,7 @@ const settingsOf = () => {
       epochs: { type: 'string', default: '3' },
       'learning-rate': { type: 'string', default: '0.006' },
       'first-codes': { type: 'string', default: 'published' },
+      'statistics-momentum': { type: 'string', default: '0.1' },
     },
   });
   for (const name of ['data', 'weights']) {
@@ -123,6 +125,7 @@ const sides = {
       bits,
       seed,
       firstCodes: options['first-codes'],
+      batchNormalisation: { momentum: numberOf(options, 'statistics-momentum') },
       dataset: { path: root, sampleSize },
       model: { backbone: 'mobilenet_v1', width, imageSize, weights: options.weights },
       loss: { gamma },
@@ -206,5 +209,10 @@ await runBenchmark(async () => {
       );
     }
   }
-  writeReport('class-sets', { firstCodes: options['first-codes'], results });
+  const firstCodes = options['first-codes'];
+  writeReport('class-sets', {
+    firstCodes,
+    statisticsMomentum: numberOf(options, 'statistics-momentum'),
+    results,
+  });
 });

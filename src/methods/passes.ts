@@ -18,6 +18,12 @@ export const usualBatchNormalisation: BatchNormalisation = {
   runningStatistics: 'every-pass',
 };
 
+/**
+ * Share that a batch has in the running statistics after it, where a run says nothing else: PyTorch's default of `momentum`.
+ * After k batches, (1 − momentum)^k is left of the statistics before them.
+ */
+export const usualStatisticsMomentum = 0.1;
+
 /** Images of a microbatch, one for each row: anchors, their positives, or the anchors with erased regions. */
 export type Branch = 'anchor' | 'positive' | 'erased';
 

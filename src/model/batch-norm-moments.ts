@@ -84,13 +84,14 @@ export function mergeChannels(
  * @param mean running means `[statisticsCount]`
  * @param variance running variances `[statisticsCount]`
  * @param moments of the whole batch; every BatchNorm has at least two values per channel
+ * @param momentum above 0, at most 1
  */
 export function updateRunningStatistics(
   layout: NetworkLayout,
   mean: Float32Array,
   variance: Float32Array,
   moments: BatchNormMoments,
-  momentum = 0.1,
+  momentum: number,
 ): void {
   checkMoments(layout, moments);
   forEachLayer(layout, moments.passes, (layer, begin, end) => {

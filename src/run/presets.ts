@@ -1,5 +1,5 @@
 import { featureMethod, presetGamma, publishedTraining, quickLearningRate } from '../methods/methods.js';
-import { usualBatchNormalisation } from '../methods/passes.js';
+import { usualBatchNormalisation, usualStatisticsMomentum } from '../methods/passes.js';
 import { publishedSettings } from '../methods/settings.js';
 import { RunFileError } from './error.js';
 import type { WrittenSpec } from './schema.js';
@@ -39,7 +39,7 @@ export function paperPreset(written: WrittenSpec): PresetSpec {
       ...published?.schedule,
     },
     ...publishedSettings,
-    batchNormalisation: usualBatchNormalisation,
+    batchNormalisation: { ...usualBatchNormalisation, momentum: usualStatisticsMomentum },
     firstCodes: 'published',
     sampledOutputs: published?.sampledOutputs ?? 'encoded',
     optimizer: { ...(published?.optimizer ?? { momentum: 0.9, weightDecay: 1e-5 }), maxGradientNorm: null },
@@ -69,7 +69,7 @@ export function quickPreset(written: WrittenSpec): PresetSpec {
       decayFactor: 0.1,
     },
     ...publishedSettings,
-    batchNormalisation: usualBatchNormalisation,
+    batchNormalisation: { ...usualBatchNormalisation, momentum: usualStatisticsMomentum },
     firstCodes: 'published',
     sampledOutputs: publishedTraining(method)?.sampledOutputs ?? 'encoded',
     optimizer: { momentum: 0.9, weightDecay: 1e-5, maxGradientNorm: null },

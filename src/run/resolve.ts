@@ -1,6 +1,6 @@
 import { firstCodesOf } from '../methods/first-codes.js';
 import { featureMethod, type Method } from '../methods/methods.js';
-import { batchNormalisationOf } from '../methods/passes.js';
+import { batchNormalisationOf, usualStatisticsMomentum } from '../methods/passes.js';
 import { RunFileError } from './error.js';
 import { defaultOperation, erasedSize, missing, paperPreset, quickPreset } from './presets.js';
 import type { WrittenRun, WrittenSpec } from './schema.js';
@@ -48,10 +48,11 @@ export function resolveTrainingRun(written: WrittenRun): TrainingRun {
       exchnet: { ...preset.exchnet, ...given.exchnet },
       itq: { ...preset.itq, ...given.itq },
       sdh: { ...preset.sdh, ...given.sdh },
-      batchNormalisation: batchNormalisationOf(method, {
-        ...preset.batchNormalisation,
-        ...given.batchNormalisation,
-      }),
+      batchNormalisation: {
+        ...batchNormalisationOf(method, { ...preset.batchNormalisation, ...given.batchNormalisation }),
+        momentum: given.batchNormalisation?.momentum ?? preset.batchNormalisation.momentum,
+        ...untrained(method, { momentum: usualStatisticsMomentum }),
+      },
       firstCodes: firstCodesOf(method, given.firstCodes ?? preset.firstCodes),
       sampledOutputs: given.sampledOutputs ?? preset.sampledOutputs,
       optimizer: { ...preset.optimizer, ...given.optimizer },

@@ -182,6 +182,7 @@ const spec = group({
   batchNormalisation: group({
     positives: oneOf(positivesBatches),
     runningStatistics: oneOf(statisticsPasses),
+    momentum: numberFrom(0.001, 1),
   }),
   firstCodes: oneOf(firstCodes),
   sampledOutputs: oneOf(sampledOutputs),

@@ -28,6 +28,7 @@ const laterSettings: Readonly<Record<string, unknown>> = {
   'spec.firstCodes': 'published',
   'spec.batchNormalisation.positives': 'with-anchors',
   'spec.batchNormalisation.runningStatistics': 'every-pass',
+  'spec.batchNormalisation.momentum': 0.1,
   'spec.optimizer.maxGradientNorm': null,
 };
 

@@ -98,7 +98,10 @@ export interface TrainingRunSpec extends MethodSettings {
     readonly decayFactor: number;
   };
   /** The usual settings where the method has no such branch. */
-  readonly batchNormalisation: BatchNormalisation;
+  readonly batchNormalisation: BatchNormalisation & {
+    /** Share of a batch in the running statistics after it, once for each pass that moves them. */
+    readonly momentum: number;
+  };
   /** `published` where no V is learned, and for `adsh` and `exchnet` instead of `zero`. */
   readonly firstCodes: FirstCodes;
   readonly sampledOutputs: SampledOutputs;

@@ -93,7 +93,7 @@ describe('forward passes that share batch normalisation', () => {
         const found = inTorchOrder(leaf.gradient, spec);
         expect(relativeError(found, expected.gradient[spec.name]!), spec.name).toBeLessThan(1e-4);
       }
-      updateRunningStatistics(layout, weights.mean, weights.variance, leaf.moments);
+      updateRunningStatistics(layout, weights.mean, weights.variance, leaf.moments, 0.1);
       for (const { meanName, varianceName, offset, channels } of layout.batchNorms) {
         const mean = weights.mean.subarray(offset, offset + channels);
         const variance = weights.variance.subarray(offset, offset + channels);

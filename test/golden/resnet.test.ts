@@ -110,7 +110,7 @@ describe.each(names)('one FCAENet step of %s', (name) => {
       );
     }
 
-    updateRunningStatistics(layout, weights.mean, weights.variance, leaf.moments);
+    updateRunningStatistics(layout, weights.mean, weights.variance, leaf.moments, 0.1);
     for (const [statistic, expected] of Object.entries(golden.running_first8)) {
       const mean = layout.batchNorms.find(({ meanName }) => meanName === statistic);
       const variance = layout.batchNorms.find(({ varianceName }) => varianceName === statistic);

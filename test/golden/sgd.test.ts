@@ -82,7 +82,7 @@ describe('SGD steps of small networks', () => {
         expect(relativeError(gradient, expected), spec.name).toBeLessThan(tolerance);
       }
       optimizer.step(weights.parameters, leaf.gradient, golden.lr);
-      updateRunningStatistics(layout, weights.mean, weights.variance, leaf.moments);
+      updateRunningStatistics(layout, weights.mean, weights.variance, leaf.moments, 0.1);
       expectState(layout, weights, step.state_after, tolerance);
     }
     network.dispose();

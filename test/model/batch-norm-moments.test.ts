@@ -55,24 +55,28 @@ describe('BatchNorm moments', () => {
 
   it("update running statistics by PyTorch's rule, pass after pass", () => {
     fc.assert(
-      fc.property(fc.array(rows, { minLength: 1, maxLength: 3 }), (passes) => {
-        const mean = new Float32Array(channels).fill(0.5);
-        const variance = new Float32Array(channels).fill(2);
-        updateRunningStatistics(layout, mean, variance, momentsOf(passes));
-        for (let channel = 0; channel < channels; channel++) {
-          let runningMean = 0.5;
-          let runningVariance = 2;
-          for (const pass of passes) {
-            const average = pass.reduce((sum, values) => sum + values[channel]!, 0) / pass.length;
-            const unbiased =
-              pass.reduce((sum, values) => sum + (values[channel]! - average) ** 2, 0) / (pass.length - 1);
-            runningMean = 0.9 * runningMean + 0.1 * average;
-            runningVariance = 0.9 * runningVariance + 0.1 * unbiased;
+      fc.property(
+        fc.array(rows, { minLength: 1, maxLength: 3 }),
+        fc.constantFrom(0.1, 0.5, 1),
+        (passes, momentum) => {
+          const mean = new Float32Array(channels).fill(0.5);
+          const variance = new Float32Array(channels).fill(2);
+          updateRunningStatistics(layout, mean, variance, momentsOf(passes), momentum);
+          for (let channel = 0; channel < channels; channel++) {
+            let runningMean = 0.5;
+            let runningVariance = 2;
+            for (const pass of passes) {
+              const average = pass.reduce((sum, values) => sum + values[channel]!, 0) / pass.length;
+              const unbiased =
+                pass.reduce((sum, values) => sum + (values[channel]! - average) ** 2, 0) / (pass.length - 1);
+              runningMean = (1 - momentum) * runningMean + momentum * average;
+              runningVariance = (1 - momentum) * runningVariance + momentum * unbiased;
+            }
+            expect(Math.abs(mean[channel]! - runningMean)).toBeLessThan(1e-3);
+            expect(relativeError([variance[channel]!], [runningVariance])).toBeLessThan(1e-6);
           }
-          expect(Math.abs(mean[channel]! - runningMean)).toBeLessThan(1e-3);
-          expect(relativeError([variance[channel]!], [runningVariance])).toBeLessThan(1e-6);
-        }
-      }),
+        },
+      ),
     );
   });
 
@@ -94,7 +98,7 @@ describe('BatchNorm moments', () => {
     const other = describeNetwork(tinyTrunks.tiny_plain!, { bits: 3, height: 8, width: 8 });
     const moments = momentsOf([[new Array(channels).fill(1), new Array(channels).fill(2)]]);
     const statistics = new Float32Array(other.statisticsCount);
-    expect(() => updateRunningStatistics(other, statistics, statistics, moments)).toThrow(
+    expect(() => updateRunningStatistics(other, statistics, statistics, moments, 0.1)).toThrow(
       expect.objectContaining({
         code: 'MODEL_MOMENTS',
         message: `BatchNorm moments of ${channels} channels in 1 passes do not fit, expected ${other.statisticsCount}`,

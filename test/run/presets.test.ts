@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { officialCounts } from '../../src/data/layouts/layouts.js';
-import { usualBatchNormalisation } from '../../src/methods/passes.js';
+import { featureMethod, methods } from '../../src/methods/methods.js';
+import { usualBatchNormalisation, usualStatisticsMomentum } from '../../src/methods/passes.js';
 import { publishedSettings } from '../../src/methods/settings.js';
 import { readTrainingRun } from '../../src/run/read.js';
 import type { TrainingRun } from '../../src/run/training-run.js';
@@ -52,7 +53,7 @@ test('the paper preset is the paper’s own settings', () => {
       decayFactor: 0.1,
     },
     ...publishedSettings,
-    batchNormalisation: usualBatchNormalisation,
+    batchNormalisation: { ...usualBatchNormalisation, momentum: 0.1 },
     firstCodes: 'published',
     sampledOutputs: 'encoded',
     optimizer: { momentum: 0.9, weightDecay: 1e-5, maxGradientNorm: null },
@@ -82,7 +83,7 @@ test('the quick preset is a run of minutes', () => {
       decayFactor: 0.1,
     },
     ...publishedSettings,
-    batchNormalisation: usualBatchNormalisation,
+    batchNormalisation: { ...usualBatchNormalisation, momentum: 0.1 },
     firstCodes: 'published',
     sampledOutputs: 'encoded',
     optimizer: { momentum: 0.9, weightDecay: 1e-5, maxGradientNorm: null },
@@ -195,14 +196,24 @@ test('a method without positives or without a second pass shares batch normalisa
       'spec.batchNormalisation.positives=apart',
       'spec.batchNormalisation.runningStatistics=anchors',
     ).spec.batchNormalisation;
-  const asked = { positives: 'apart', runningStatistics: 'anchors' };
+  const asked = { positives: 'apart', runningStatistics: 'anchors', momentum: usualStatisticsMomentum };
+  const usual = { ...usualBatchNormalisation, momentum: usualStatisticsMomentum };
   expect(['fcaenet', 'esrl'].map(of)).toEqual([asked, asked]);
   expect(of('srem')).toEqual({ ...asked, positives: 'with-anchors' });
-  expect(['baseline', 'adsh', 'dsh', 'dash', 'exchnet', 'itq'].map(of)).toEqual(
-    Array(6).fill(usualBatchNormalisation),
-  );
+  expect(['baseline', 'adsh', 'dsh', 'dash', 'exchnet', 'itq'].map(of)).toEqual(Array(6).fill(usual));
   const joined = run('spec.method=esrl', 'spec.batchNormalisation.runningStatistics=anchors');
-  expect(joined.spec.batchNormalisation).toEqual(usualBatchNormalisation);
+  expect(joined.spec.batchNormalisation).toEqual(usual);
+});
+
+test('every method that trains a network takes the momentum of the running statistics, and no other', () => {
+  for (const method of methods) {
+    const { momentum } = run(`spec.method=${method}`, 'spec.batchNormalisation.momentum=0.5').spec
+      .batchNormalisation;
+    expect({ method, momentum }).toEqual({
+      method,
+      momentum: featureMethod(method) ? usualStatisticsMomentum : 0.5,
+    });
+  }
 });
 
 test.each(['lsh', 'sh', 'itq', 'sdh'])('%s trains no network, whatever the run file says', (method) => {
@@ -273,7 +284,7 @@ test('examples/cub.yaml is the schedule whose figures are published', () => {
       decayFactor: 0.1,
     },
     ...publishedSettings,
-    batchNormalisation: usualBatchNormalisation,
+    batchNormalisation: { ...usualBatchNormalisation, momentum: 0.1 },
     firstCodes: 'published',
     sampledOutputs: 'encoded',
     optimizer: { momentum: 0.9, weightDecay: 1e-5, maxGradientNorm: null },

@@ -56,6 +56,8 @@ test.each([
     'anchor',
     '"anchor", but must be one of every-pass, anchors; did you mean anchors?',
   ],
+  ['batchNormalisation.momentum', '0', '0, but must be a number from 0.001 to 1'],
+  ['batchNormalisation.momentum', '1.1', '1.1, but must be a number from 0.001 to 1'],
   ['firstCodes', 'zeros', '"zeros", but must be one of published, zero, class-means; did you mean zero?'],
   ['model.backbone', 'vgg', '"vgg", but must be one of mobilenet_v1, resnet18, resnet50'],
   ['model.width', '0.1', '0.1, but must be a number from 0.25 to 1'],

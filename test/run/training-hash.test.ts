@@ -43,6 +43,7 @@ test.each([
     'spec.batchNormalisation.runningStatistics=anchors',
     'spec.batchNormalisation.runningStatistics ("every-pass", now "anchors")',
   ],
+  ['spec.batchNormalisation.momentum=0.5', 'spec.batchNormalisation.momentum (0.1, now 0.5)'],
   ['spec.wire.precision=bfloat16', 'spec.wire.precision ("float32", now "bfloat16")'],
   ['spec.engine.threadsPerMicrobatch=2', 'spec.engine.threadsPerMicrobatch (1, now 2)'],
 ])('%s makes another run, and is named', (override, difference) => {
@@ -56,6 +57,7 @@ test('the hash leaves out what came later, where it is as it was before', () => 
     'spec.firstCodes',
     'spec.batchNormalisation.positives',
     'spec.batchNormalisation.runningStatistics',
+    'spec.batchNormalisation.momentum',
     'spec.optimizer.maxGradientNorm',
   ];
   const settings = Object.entries(trainingSettings(run()));

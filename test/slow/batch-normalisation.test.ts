@@ -11,12 +11,13 @@ afterAll(() => small.remove());
 
 const positives = 'spec.batchNormalisation.positives=apart';
 const anchors = 'spec.batchNormalisation.runningStatistics=anchors';
+const half = 'spec.batchNormalisation.momentum=0.5';
 const short = 'spec.schedule.epochs=1';
 const together = 'spec.operation.membership.minWorkers=2';
 
 test.each([
   ['three passes that all move the statistics', 'every', [short, positives]],
-  ['one of three passes that moves them', 'first', [short, positives, anchors]],
+  ['one of three passes that moves them by half', 'first', [short, positives, anchors, half]],
 ] as const)(
   '%s: one worker, two machines, and three workers after an interruption have the same bits',
   async (_, name, settings) => {
@@ -47,5 +48,6 @@ test('each setting gives a run other bits', async () => {
   const usual = await trainedAlone(small, 'usual', 1, [short]);
   const apart = await trainedAlone(small, 'apart', 1, [short, positives]);
   const moved = await trainedAlone(small, 'anchors', 1, [short, anchors]);
-  expect(new Set([usual, apart, moved].map(({ weightsSha256 }) => weightsSha256)).size).toBe(3);
+  const faster = await trainedAlone(small, 'half', 1, [short, half]);
+  expect(new Set([usual, apart, moved, faster].map(({ weightsSha256 }) => weightsSha256)).size).toBe(4);
 });

@@ -118,19 +118,21 @@ export class RunState {
    * loss sums.
    * @param trained what the step makes of parameters and momentum
    * @param rows the row of U for each row of the batch
+   * @param momentum of the running statistics
    */
   applyStep(
     layout: ModelLayout,
     trained: TrainedVectors,
     rows: Int32Array,
     sum: Omit<NodePayload, 'gradient'>,
+    momentum: number,
   ): void {
     const { u } = this;
     const bits = layout.settings.bits;
     const weights = { ...this.weights, parameters: trained.parameters };
     this.weights = weights;
     this.optimizer.advanceTo(trained.buffer);
-    updateRunningStatistics(layout, weights.mean, weights.variance, sum.moments);
+    updateRunningStatistics(layout, weights.mean, weights.variance, sum.moments, momentum);
     rows.forEach((target, row) => {
       u.set(sum.u.subarray(row * bits, (row + 1) * bits), target * bits);
     });

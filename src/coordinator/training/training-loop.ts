@@ -113,7 +113,8 @@ export class TrainingLoop {
       // same step.
       const recorded = this.record(description, gradientSha256);
       this.spare = state.trained;
-      state.applyStep(layout, description.update.into, pairs?.storesOutputs ? anchors : positions, sum);
+      const rows = pairs?.storesOutputs ? anchors : positions;
+      state.applyStep(layout, description.update.into, rows, sum, spec.batchNormalisation.momentum);
       state.position = advance(state.position, steps);
       await recorded;
       const seconds = (clock.nowMs() - started) / 1000;
