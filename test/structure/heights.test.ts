@@ -49,7 +49,7 @@ const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['any-engine.ts'],
   ],
   'src/report': [['error.ts'], ['drawing', 'reading'], ['pictures'], ['page'], ['*']],
-  'src/transport': [['*'], ['events'], ['control']],
+  'src/transport': [['*'], ['peers'], ['events'], ['control']],
   'src/worker': [['error.ts', 'images'], ['exchange'], ['peering'], ['lane'], ['*']],
 };
 

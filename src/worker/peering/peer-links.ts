@@ -1,13 +1,14 @@
 import type { Clock } from '../../clock.js';
 import { encodePeerMessage } from '../../transport/peering.js';
+import type { Peer, PeerIdentity } from '../../transport/peers/identity.js';
+import type { CallPatience } from '../../transport/peers/peer-call.js';
 import type { OutgoingPart } from '../exchange/output.js';
 import { messagesOf } from '../exchange/part-messages.js';
-import type { Peer, PeerIdentity } from './identity.js';
 import { PartQueue } from './part-queue.js';
-import { type LinkPatience, PeerLink } from './peer-link.js';
+import { PeerLink } from './peer-link.js';
 
 /** How long a worker waits for its peers, in milliseconds. */
-export interface PeerPatience extends LinkPatience {
+export interface PeerPatience extends CallPatience {
   /** Until a peer that was lost is tried again. Each later pause is twice as long, up to {@link longestPauseMs}. */
   readonly firstPauseMs: number;
 }

@@ -18,9 +18,9 @@ import type { PeerMessage__Output } from '../../transport/generated/fcaenet/v1/P
 import { type GrpcStatus, headersOfStatus } from '../../transport/grpc-status.js';
 import { keepAlive } from '../../transport/keepalive.js';
 import { decodeFrame, peeringPath, peerReceiveWindow, peerSilenceMs } from '../../transport/peering.js';
+import { checkHello, checkSender } from '../../transport/peers/hello.js';
+import type { Peer, PeerIdentity } from '../../transport/peers/identity.js';
 import { widenWindows } from '../../transport/receive-windows.js';
-import { checkHello, checkSender } from './hello.js';
-import type { Peer, PeerIdentity } from './identity.js';
 
 /** A peer has one stream. HTTP/2 itself refuses more than these on a connection. */
 const mostStreams = 2;

@@ -1,8 +1,8 @@
 import { createHash, randomBytes, X509Certificate } from 'node:crypto';
+import type { Peer } from '../../../src/transport/peers/identity.js';
 import type { TlsMaterial } from '../../../src/transport/tls-files.js';
 import type { RangeSum } from '../../../src/worker/exchange/output.js';
 import type { ElementRange } from '../../../src/worker/exchange/ranges.js';
-import type { Peer } from '../../../src/worker/peering/identity.js';
 import type { PeerPatience } from '../../../src/worker/peering/peer-links.js';
 import { type PeerLimits, peerLimits } from '../../../src/worker/peering/peer-server.js';
 import { Peering } from '../../../src/worker/peering/peering.js';

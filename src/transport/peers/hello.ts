@@ -1,12 +1,12 @@
-import { TransportError } from '../../transport/error.js';
-import type { PeerHello__Output } from '../../transport/generated/fcaenet/v1/PeerHello.js';
-import { protocolVersion } from '../../transport/service.js';
+import { TransportError } from '../error.js';
+import type { PeerHello, PeerHello__Output } from '../generated/fcaenet/v1/PeerHello.js';
+import { protocolVersion } from '../service.js';
 import { isCertificate, isSame } from './certificate-hash.js';
 import type { Peer, PeerIdentity } from './identity.js';
 
-/** What a worker says first on a stream to a peer. */
-export function helloTo(peer: Peer, { run, term, member }: PeerIdentity) {
-  return { hello: { protocolVersion, run, term, member, key: Buffer.from(peer.key) } };
+/** What is said first on a stream to a peer. */
+export function helloTo(peer: Peer, { run, term, member }: PeerIdentity): PeerHello {
+  return { protocolVersion, run, term, member, key: Buffer.from(peer.key) };
 }
 
 /**

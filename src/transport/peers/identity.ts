@@ -1,4 +1,4 @@
-import type { TlsMaterial } from '../../transport/tls-files.js';
+import type { TlsMaterial } from '../tls-files.js';
 
 /** Who a worker is to its peers. */
 export interface PeerIdentity {

@@ -1,21 +1,19 @@
-import type { ClientHttp2Stream } from 'node:http2';
-import type { PeerMessage } from '../../transport/generated/fcaenet/v1/PeerMessage.js';
-import { encodeFrame } from '../../transport/peering.js';
+import type { Writable } from 'node:stream';
 
-/** The messages of a worker to a peer, written to a stream of HTTP/2 as gRPC would write them. */
-export class PeerStream {
-  /** @param isProtected whether its connection uses TLS */
+/** Messages as gRPC writes them, written to a stream of HTTP/2. */
+export class FrameStream<Message> {
+  /** @param piecesOf the frame of a message, in pieces */
   constructor(
-    private readonly stream: ClientHttp2Stream,
-    private readonly isProtected: boolean,
+    private readonly stream: Writable,
+    private readonly piecesOf: (message: Message) => Uint8Array[],
   ) {}
 
   /**
    * @param taken called when the message's memory is not read any more
    * @returns whether the next message may follow at once
    */
-  write(message: PeerMessage, taken: () => void): boolean {
-    const pieces = encodeFrame(message, this.isProtected);
+  write(message: Message, taken: () => void): boolean {
+    const pieces = this.piecesOf(message);
     const last = pieces.pop()!;
     this.stream.cork();
     for (const piece of pieces) this.stream.write(piece);

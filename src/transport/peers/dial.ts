@@ -2,7 +2,7 @@ import { type ClientHttp2Session, connect } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { parseAddress } from '../../run/address.js';
-import { oldestTls } from '../../transport/credentials.js';
+import { oldestTls } from '../credentials.js';
 import { isCertificate } from './certificate-hash.js';
 import type { Peer, PeerIdentity } from './identity.js';
 
