@@ -16,6 +16,7 @@ import { Closing } from './closing.js';
 import { CoordinatorError } from './error.js';
 import { runStep } from './exchange/exchange-step.js';
 import { Participants } from './exchange/participants.js';
+import type { RangeConnections } from './exchange/range-connections.js';
 import { WeightsDistribution } from './exchange/weights-distribution.js';
 import type { Interruption } from './interruption.js';
 import type { Lane } from './lane/lane.js';
@@ -54,7 +55,10 @@ export interface CoordinationOptions {
 
 /** Options of the workers that depend on the run. The other options depend on the machine. */
 export type FleetPart = Pick<FleetOptions, 'admission' | 'onIdentity' | 'onExhausted'>;
-export type FleetOfRun = Pick<Fleet, 'pool' | 'open' | 'close' | 'size' | 'traffic'>;
+export type FleetOfRun = Pick<Fleet, 'pool' | 'open' | 'close' | 'size' | 'traffic'> & {
+  /** Null carries everything over the workers' own streams. */
+  readonly connections: RangeConnections | null;
+};
 /** Options of monitoring that depend on the run. */
 export type MonitoringPart = Pick<MonitoringOptions, 'state' | 'restoredFrom' | 'stepsPerEpoch'> & {
   readonly fleet: FleetOfRun;
@@ -192,7 +196,11 @@ export class Coordination {
     directory.writeRunFile(run);
     events.publish(state.position, restored ? { type: 'run.resumed' } : { type: 'run.started' });
     this.enter({ kind: 'training' });
-    const participants = new Participants(fleet.pool, run.spec.operation.exchange === 'auto');
+    const participants = new Participants(
+      fleet.pool,
+      run.spec.operation.exchange === 'auto',
+      fleet.connections,
+    );
     const distribution = new WeightsDistribution(participants);
     const isCompared = () => this.options.random() < run.spec.operation.verification.rate;
     const exchange = { participants, distribution, isCompared };

@@ -45,7 +45,7 @@ export function examineManifests(manifests: readonly Manifest[]): KubeCheck[] {
     ...values,
     ...(run === null ? [] : [checkRunFile(run)]),
     checkWorkers(workers, run && 'run' in run ? run.run : null),
-    ...checkPeers(workers, manifests),
+    ...checkPeers({ coordinator, workers }, manifests),
     ...(runtime === null ? [] : [describeRuntime(runtime)]),
     describeSecrets(manifests, runtime),
   ];
@@ -153,8 +153,11 @@ function checkWorkers(
 }
 
 /** Said only where something is missing: the run starts all the same. */
-function checkPeers({ template }: RunJobs['workers'], manifests: readonly Manifest[]): KubeCheck[] {
-  const obstacle = template && peerObstacle(template, manifests);
+function checkPeers(
+  { coordinator, workers: { template } }: Pick<RunJobs, 'coordinator' | 'workers'>,
+  manifests: readonly Manifest[],
+): KubeCheck[] {
+  const obstacle = template && peerObstacle(template, coordinator?.template ?? null, manifests);
   return obstacle === null ? [] : [{ name: 'peers', ok: true, text: obstacle }];
 }
 

@@ -42,6 +42,8 @@ function sentenceOf(event: RunEvent): string {
       return `${event.worker} was refused: ${event.reason}`;
     case 'worker.set-aside':
       return `${event.worker} was set aside: ${event.reason}`;
+    case 'worker.unreachable':
+      return `the coordinator cannot reach ${event.worker}: ${event.reason}`;
     case 'peer.unreachable':
       return `${event.worker} cannot reach ${event.peer}: ${event.reason}`;
   }

@@ -10,15 +10,20 @@ export interface GrpcStatus {
   readonly message: string;
 }
 
-/** The only headers of an answer that has no message. */
-export function headersOfStatus({ code, message }: GrpcStatus): OutgoingHttpHeaders {
-  return {
-    ...{ ':status': 200, 'content-type': grpcType },
-    ...{ 'grpc-status': String(code), 'grpc-message': encodeURI(wellFormed(message)) },
-  };
+/** The headers of an answer, before its messages. */
+export const answerHeaders: OutgoingHttpHeaders = { ':status': 200, 'content-type': grpcType };
+
+/** What follows the messages of an answer. */
+export function trailersOfStatus({ code, message }: GrpcStatus): OutgoingHttpHeaders {
+  return { 'grpc-status': String(code), 'grpc-message': encodeURI(wellFormed(message)) };
 }
 
-/** The inverse of {@link headersOfStatus}, with {@link status.UNKNOWN} where headers have no status of gRPC. */
+/** The only headers of an answer that has no message. */
+export function headersOfStatus(how: GrpcStatus): OutgoingHttpHeaders {
+  return { ...answerHeaders, ...trailersOfStatus(how) };
+}
+
+/** The inverse of {@link headersOfStatus} and {@link trailersOfStatus}, with {@link status.UNKNOWN} where headers have no status of gRPC. */
 export function statusIn(headers: { readonly [name: string]: unknown }): GrpcStatus {
   const code = Number(headers['grpc-status'] ?? status.UNKNOWN);
   const message = String(headers['grpc-message'] ?? `it answers with HTTP status ${headers[':status']}`);

@@ -1,9 +1,6 @@
-import protobuf from 'protobufjs';
-import { checksumOf, verifyChecksum } from './checksum.js';
+import { encodeChunk } from './chunk-field.js';
 import { definition } from './definition.js';
-import { TransportError } from './error.js';
-import { framePrefix } from './frames.js';
-import type { Chunk } from './generated/fcaenet/v1/Chunk.js';
+import { decodeMessage, frameOf } from './frame.js';
 import type { PeeringDefinition } from './generated/fcaenet/v1/Peering.js';
 import type { PeerMessage, PeerMessage__Output } from './generated/fcaenet/v1/PeerMessage.js';
 
@@ -39,39 +36,13 @@ export function decodePeerMessage(bytes: Uint8Array): PeerMessage__Output {
  */
 export function encodeFrame(message: PeerMessage, isProtected: boolean): Uint8Array[] {
   const { chunk } = message;
-  const encoded = chunk ? encodeChunk(chunk) : [encodePeerMessage(message)];
-  const pieces = isProtected ? encoded : [...encoded, checksumOf(encoded)];
-  return [framePrefix(pieces.reduce((sum, { byteLength }) => sum + byteLength, 0)), ...pieces];
+  return frameOf(chunk ? encodeChunk(chunkField, chunk) : [encodePeerMessage(message)], isProtected);
 }
 
 /** The inverse of {@link encodeFrame}, without gRPC's prefix. @throws TransportError */
 export function decodeFrame(bytes: Buffer, isProtected: boolean): PeerMessage__Output {
-  const checked = isProtected ? bytes : verifyChecksum(bytes);
-  try {
-    return Send.requestDeserialize(checked);
-  } catch (cause) {
-    const sentence = `a message cannot be decoded (${String(cause)})`;
-    throw new TransportError('TRANSPORT_BAD_MESSAGE', sentence, { cause });
-  }
+  return decodeMessage(bytes, isProtected, Send.requestDeserialize);
 }
 
-/** Tags of fields: `PeerMessage.chunk`, and those of `Chunk`. */
-const tags = { chunk: (4 << 3) | 2, transfer: 1 << 3, offset: 2 << 3, data: (3 << 3) | 2 } as const;
-
-/** A PeerMessage with a chunk: what is before its data, and its data. */
-function encodeChunk({ transfer = 0, offset = 0, data = '' }: Chunk): Uint8Array[] {
-  const bytes = data as Uint8Array;
-  const fields = protobuf.Writer.create()
-    .uint32(tags.transfer)
-    .uint32(transfer)
-    .uint32(tags.offset)
-    .uint64(Number(offset))
-    .uint32(tags.data)
-    .uint32(bytes.byteLength)
-    .finish();
-  const head = protobuf.Writer.create()
-    .uint32(tags.chunk)
-    .uint32(fields.byteLength + bytes.byteLength)
-    .finish();
-  return [Buffer.concat([head, fields]), bytes];
-}
+/** Number of the field `PeerMessage.chunk`. */
+const chunkField = 4;

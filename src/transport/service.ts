@@ -12,7 +12,7 @@ grpc.setLogVerbosity(grpc.logVerbosity.NONE);
  * Increase it when old and new peers do not understand each other: after such a change to `proto/`, and for a value of a
  * setting that a worker must follow.
  */
-export const protocolVersion = 8;
+export const protocolVersion = 9;
 
 /** Counts the bytes of messages without gRPC framing, and the bytes of tensors that go through shared memory. */
 export interface Traffic {

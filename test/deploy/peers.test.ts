@@ -5,8 +5,10 @@ import { peerObstacle } from '../../src/kube/peers.js';
 import { parseManifests } from '../../src/kube/read-manifests.js';
 
 const labels = { 'app.kubernetes.io/component': 'worker' };
-const from = [{ podSelector: { matchLabels: labels } }];
+const from = [{ podSelector: {} }];
 const ports = [{ port: 7402, endPort: 7409 }];
+
+const coordinatorLabels = { 'app.kubernetes.io/component': 'coordinator' };
 
 /** What keeps workers with these container ports apart, where there are NetworkPolicies with these specs. */
 function obstacle(containerPorts: object[], policies: object[]): string | null {
@@ -14,7 +16,12 @@ function obstacle(containerPorts: object[], policies: object[]): string | null {
     apiVersion: 'batch/v1',
     kind: 'Job',
     metadata: { name },
-    spec: { template: { metadata: { labels }, spec: { containers: [{ name, ports: containerPorts }] } } },
+    spec: {
+      template: {
+        metadata: { labels: name === 'workers' ? labels : coordinatorLabels },
+        spec: { containers: [{ name, ports: containerPorts }] },
+      },
+    },
   });
   const documents = [
     job('coordinator'),
@@ -27,7 +34,8 @@ function obstacle(containerPorts: object[], policies: object[]): string | null {
     })),
   ];
   const manifests = parseManifests(documents.map((each) => stringify(each)).join('---\n'), 'test.yaml');
-  return peerObstacle(runJobsOf(manifests).workers.template!, manifests);
+  const { coordinator, workers } = runJobsOf(manifests);
+  return peerObstacle(workers.template!, coordinator!.template, manifests);
 }
 
 const named = [{ name: 'peers', containerPort: 7402 }];
@@ -69,4 +77,29 @@ test.each([
   expect(obstacle(named, policies)).toBe(
     `no NetworkPolicy allows ${direction} between workers at port 7402, ${consequence}`,
   );
+});
+
+const fromWorkers = [{ podSelector: { matchLabels: labels } }];
+const selectsCoordinator = { podSelector: { matchLabels: coordinatorLabels } };
+
+test.each([
+  ['workers take nothing from it', 'ingress', [{ ingress: [{ from: fromWorkers, ports }] }]],
+  ['it sends nothing', 'egress', [{ ...selectsCoordinator, egress: [] }]],
+  [
+    'it sends to itself only',
+    'egress',
+    [{ ...selectsCoordinator, egress: [{ to: [selectsCoordinator], ports }] }],
+  ],
+])('the coordinator does not reach workers where %s', (_, direction, policies) => {
+  expect(obstacle(named, policies)).toBe(
+    `no NetworkPolicy allows ${direction} from the coordinator to workers at port 7402, so sums and weights go over the workers' own connections, which takes its main thread more time`,
+  );
+});
+
+test('the coordinator reaches workers where policies allow both directions', () => {
+  const policies = [
+    { ingress: [{ from: [...fromWorkers, selectsCoordinator], ports }] },
+    { ...selectsCoordinator, egress: [{ to: fromWorkers, ports }] },
+  ];
+  expect(obstacle(named, policies)).toBeNull();
 });

@@ -7,7 +7,7 @@ import { TransferMemory } from '../../src/transport/transfer-memory.js';
 export function unconnectedMember(
   slot = 0,
   name = 'w',
-  options: Partial<Pick<MemberOptions, 'stream'>> = {},
+  options: Partial<Pick<MemberOptions, 'stream' | 'clock'>> = {},
 ): Member {
   return new Member({
     slot,

@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeCertificates, tlsFilesIn } from '../../src/transport/certificates.js';
 import { CommandLine, runCommandLine } from '../kit/command-line.js';
+import { freePort } from '../kit/free-port.js';
 import { type SmallRun, smallRun } from '../kit/small-run.js';
+import { TcpProxy } from '../kit/tcp-proxy.js';
 
 let small: SmallRun;
 let expected: { weightsSha256: string; codesSha256: string };
@@ -34,6 +36,8 @@ async function run(
   workers: number,
   settings: readonly string[],
   flags: readonly string[] = [],
+  /** More flags of each worker. */
+  flagsOf: (place: number) => readonly string[] = () => [],
 ) {
   const coordinator = new CommandLine(
     [
@@ -51,13 +55,18 @@ async function run(
       new CommandLine(
         [
           ...['worker', '--connect', String(address), '--data', 'data', '--cache', 'cache'],
-          ...['--name', `w${place}`, ...flags],
+          ...['--name', `w${place}`, ...flags, ...flagsOf(place)],
         ],
         { cwd: small.folder },
       ),
   );
   return { coordinator, workers: joined, all: [coordinator, ...joined] };
 }
+
+const reaches = 'the coordinator reaches a worker again';
+const cannotReach = 'the coordinator cannot reach a worker; its ranges go over its own connection';
+const saysOf = ({ coordinator }: Awaited<ReturnType<typeof run>>, message: string) =>
+  coordinator.lines.filter((line) => line.message === message);
 
 async function endOf({ all }: Awaited<ReturnType<typeof run>>): Promise<void> {
   const endings = await Promise.all(all.map(({ ended }) => ended));
@@ -69,6 +78,7 @@ describe('workers that exchange gradients give the bits of one worker', () => {
     const started = await run('plain', 3, []);
     await endOf(started);
     expect(await digests('plain')).toEqual(expected);
+    expect(saysOf(started, cannotReach)).toEqual([]);
     await started.coordinator.line('workers exchange gradients among themselves');
   });
 
@@ -79,6 +89,7 @@ describe('workers that exchange gradients give the bits of one worker', () => {
     const started = await run('tls', 2, settings, [...flags, '--join-token-file', 'certs/join-token']);
     await endOf(started);
     expect(await digests('tls')).toEqual(expected);
+    expect(saysOf(started, cannotReach)).toEqual([]);
     await started.coordinator.line('workers exchange gradients among themselves');
   });
 
@@ -102,5 +113,33 @@ describe('workers that exchange gradients give the bits of one worker', () => {
     const { exitCode, stderr } = await started.coordinator.ended;
     expect([exitCode, stderr]).toEqual([0, '']);
     expect(await digests('killed')).toEqual(expected);
+  });
+
+  test('when all connections to one of them break again and again', async () => {
+    const port = await freePort();
+    const proxy = await TcpProxy.to(`127.0.0.1:${port}`);
+    try {
+      const flags = [`--peer-listen=127.0.0.1:${port}`, `--advertise=127.0.0.1:${proxy.port}`];
+      const started = await run('broken', 3, [], [], (place) => (place === 0 ? flags : []));
+      await started.coordinator.line('workers exchange gradients among themselves');
+      proxy.cut();
+      const breaking = setInterval(() => proxy.cut(), 100);
+      await endOf(started);
+      clearInterval(breaking);
+      expect(await digests('broken')).toEqual(expected);
+      const broken = 'a worker cannot reach another; what is for it goes through the coordinator';
+      expect(saysOf(started, broken).map(({ peer }) => peer)).toContainEqual(expect.stringContaining('(w0)'));
+    } finally {
+      await proxy.close();
+    }
+  });
+
+  test('when the coordinator cannot reach one of them', async () => {
+    const flags = ['--advertise=127.0.0.1:1'];
+    const started = await run('unreached', 2, [], [], (place) => (place === 0 ? flags : []));
+    await endOf(started);
+    expect(await digests('unreached')).toEqual(expected);
+    expect(saysOf(started, cannotReach)).toMatchObject([{ reason: expect.stringContaining('ECONNREFUSED') }]);
+    expect(saysOf(started, reaches)).toEqual([]);
   });
 });

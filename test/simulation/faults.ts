@@ -21,6 +21,7 @@ export const faultKinds = [
   'clock-jump',
   'drain',
   'pair-cut',
+  'call-cut',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -59,6 +60,8 @@ export interface Plan {
   readonly minWorkers: number;
   /** Whether workers exchange gradients among themselves. */
   readonly exchange: boolean;
+  /** Whether the coordinator calls these workers, so that ranges do not go over their own streams. */
+  readonly carries: boolean;
   readonly verificationRate: number;
   readonly leastMs: number;
   readonly mostMs: number;
@@ -79,6 +82,7 @@ export const uneventful = {
   devices: 1,
   minWorkers: 1,
   exchange: false,
+  carries: false,
   verificationRate: 0,
   fullness: 0,
   hiccups: 0,
@@ -100,6 +104,8 @@ const devicesShare = 0.25;
 const shortShare = 0.15;
 /** Share of the seeds whose workers exchange gradients among themselves. */
 const exchangeShare = 0.5;
+/** Share of the seeds with exchange whose coordinator calls the workers. */
+const carriedShare = 0.6;
 /** Share of the seeds whose loss is over pairs. */
 const pairsShare = 0.25;
 /** Share of the seeds that send gradients and weights in bfloat16. */
@@ -108,7 +114,7 @@ const bfloat16Share = 0.2;
 /**
  * Draws the plan of a seed. The choice of the kind of plan and the plans with short iterations have a stream of chance
  * of their own, so that they can change without changing what happens in the other seeds. So have the exchange, the
- * precision, the network, the method and the devices.
+ * precision, the network, the method, the devices and the calls.
  */
 export function drawPlan(seed: number, chance: Chance): Plan {
   const other = new Chance(seed, 1);
@@ -117,7 +123,7 @@ export function drawPlan(seed: number, chance: Chance): Plan {
   const method = new Chance(seed, 5).happens(pairsShare) ? 'dpsh' : 'baseline';
   const own = new Chance(seed, 6);
   const devices = own.happens(devicesShare) ? 2 + own.below(3) : 1;
-  const exchanged = withExchange(events, new Chance(seed, 2));
+  const exchanged = withCalls(withExchange(events, new Chance(seed, 2)), new Chance(seed, 7));
   return withNetwork({ ...exchanged, precision, method, devices }, new Chance(seed, 4));
 }
 
@@ -155,10 +161,22 @@ function withExchange(events: Events, chance: Chance): Events & Pick<Plan, 'exch
   return { ...events, exchange: true, faults: inOrder([...own, ...faults]) };
 }
 
+/** Lets the coordinator of a share of these plans call the workers, and breaks some calls: that makes workers late. */
+function withCalls(
+  plan: Events & Pick<Plan, 'exchange'>,
+  chance: Chance,
+): Events & Pick<Plan, 'exchange' | 'carries'> {
+  if (!plan.exchange || !chance.happens(carriedShare)) return { ...plan, carries: false };
+  const mayBeLate = !plan.faults.some(({ kind }) => kind === 'worker-lies' || kind === 'worker-adds-wrong');
+  const cuts = mayBeLate ? chance.pick([0, 1, 3, 6]) : 0;
+  const faults = Array.from({ length: cuts }, () => drawFault(chance, 'call-cut', usualMs));
+  return { ...plan, carries: true, faults: inOrder([...plan.faults, ...faults]) };
+}
+
 /** A plan without how gradients travel. */
 type Events = Omit<
   Plan,
-  'method' | 'devices' | 'precision' | 'exchange' | 'bytesPerSecond' | 'othersStartMs'
+  'method' | 'devices' | 'precision' | 'exchange' | 'carries' | 'bytesPerSecond' | 'othersStartMs'
 >;
 
 /** Faults after which other workers have to do the work of a worker. */
@@ -207,7 +225,7 @@ function drawUsual(chance: Chance): Events {
         'disk-full',
         'clock-jump',
       ] as const)
-    : faultKinds.filter((kind) => kind !== 'worker-lies' && kind !== 'worker-adds-wrong');
+    : faultKinds.filter((kind) => !['worker-lies', 'worker-adds-wrong', 'call-cut'].includes(kind));
   for (let i = chance.below(7); i > 0; i--) add(chance.pick(possible));
   return {
     iterations: chance.pick([2, 2, 2, 2, 10]),

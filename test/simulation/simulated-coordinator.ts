@@ -6,6 +6,8 @@ import { Coordination, type FleetOfRun, type FleetPart } from '../../src/coordin
 import type { Member } from '../../src/coordinator/dispatch/member.js';
 import { WorkerPool } from '../../src/coordinator/dispatch/pool.js';
 import { CoordinatorError } from '../../src/coordinator/error.js';
+import { exchangedBlocks } from '../../src/coordinator/exchange/exchanged-vector.js';
+import { RangeConnections } from '../../src/coordinator/exchange/range-connections.js';
 import { Interruption } from '../../src/coordinator/interruption.js';
 import { DirectLane } from '../../src/coordinator/lane/direct-lane.js';
 import { lead } from '../../src/coordinator/leadership/lead.js';
@@ -18,10 +20,12 @@ import { RunDirectory } from '../../src/run/run-directory.js';
 import type { TrainingRun } from '../../src/run/training-run.js';
 import type { Traffic } from '../../src/transport/service.js';
 import type { Chance } from './chance.js';
+import { SimulatedCarrier } from './simulated-carrier.js';
 import type { SimulatedProcess } from './simulated-clock.js';
 import { type DiskTrouble, simulatedFileSystem } from './simulated-disk.js';
 import type { SimulatedLine } from './simulated-line.js';
 import { layout } from './simulated-network.js';
+import type { SimulatedPeerNetwork } from './simulated-peer-network.js';
 
 export interface CoordinatorSurroundings {
   readonly process: SimulatedProcess;
@@ -31,6 +35,8 @@ export interface CoordinatorSurroundings {
   /** What no worker can know. */
   readonly secret: Chance;
   readonly trouble: DiskTrouble;
+  /** Null where it calls no workers. */
+  readonly peers: SimulatedPeerNetwork | null;
   readonly trace: (line: string) => void;
   /** Told of a deadline that a worker missed. */
   readonly onOverdue: (member: Member) => void;
@@ -160,10 +166,31 @@ export class SimulatedCoordinator {
     }
   }
 
+  private openConnections(pool: WorkerPool, traffic: Traffic): RangeConnections | null {
+    const { process, chance, run, peers } = this.surroundings;
+    if (!peers) return null;
+    const { precision } = run.spec.wire;
+    return new RangeConnections({
+      carrier: {
+        identity: { run: run.metadata.name, term: 1, member: 0, key: Buffer.alloc(0), tls: null },
+        precision,
+        vectorLength: exchangedBlocks(layout, 1, precision).at(-1)!,
+      },
+      pool,
+      clock: process,
+      traffic,
+      openCarrier: (_, listener) => new SimulatedCarrier(listener, process, chance, peers),
+    });
+  }
+
   private openFleet(part: FleetPart, log: ConstructorParameters<typeof WorkerLogs>[0]): FleetOfRun {
     const { process, run, onListening, onRejected } = this.surroundings;
     const pool = new WorkerPool(run.spec.operation.membership.minWorkers, process);
     pool.on('answerRejected', (member, _, sentence) => onRejected(member, sentence));
+    pool.on('unreachable', ({ label }, reason) =>
+      this.surroundings.trace(`${label} is unreachable: ${reason}`),
+    );
+    pool.on('reached', ({ label }) => this.surroundings.trace(`${label} is reached again`));
     this.pool = pool;
     const traffic: Traffic = { sentBytes: 0, receivedBytes: 0 };
     const connections = new SimulatedConnections();
@@ -183,6 +210,7 @@ export class SimulatedCoordinator {
       pool,
       traffic,
       size: 1,
+      connections: this.openConnections(pool, traffic),
       open: async () => {
         stopBeating = process.every(heartbeatMs, () => streams.beat());
         onListening({

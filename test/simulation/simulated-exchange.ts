@@ -19,41 +19,11 @@ import { PartReceiver } from '../../src/worker/exchange/part-receiver.js';
 import type { Chance } from './chance.js';
 import type { SimulatedProcess } from './simulated-clock.js';
 import { layout } from './simulated-network.js';
+import type { IncomingCall, ListeningWorker, SimulatedPeerNetwork } from './simulated-peer-network.js';
 
 /** Time without an accepted message after which a pair goes through the coordinator. */
 const stalledMs = 5_000;
 const gradientCount = layout.parameterCount;
-
-/** The connections between workers of a simulation. */
-export class SimulatedPeerNetwork {
-  private readonly listening = new Map<string, SimulatedPeer>();
-  private readonly cuts = new Set<string>();
-
-  /** @param manners milliseconds that a message takes, drawn between these for each */
-  constructor(readonly manners: { readonly leastMs: number; readonly mostMs: number }) {}
-
-  /** @param peer null ends it */
-  listen(address: string, peer: SimulatedPeer | null): void {
-    if (peer) this.listening.set(address, peer);
-    else this.listening.delete(address);
-  }
-
-  /** The side of the worker that listens at an address; undefined when none does. */
-  at(address: string): SimulatedPeer | undefined {
-    return this.listening.get(address);
-  }
-
-  /** Nothing passes from one process to another any more. @returns ends it */
-  cut(from: string, to: string): () => void {
-    const pair = `${from} ${to}`;
-    this.cuts.add(pair);
-    return () => this.cuts.delete(pair);
-  }
-
-  isCut(from: string, to: string): boolean {
-    return this.cuts.has(`${from} ${to}`);
-  }
-}
 
 export interface PeerSurroundings {
   readonly process: SimulatedProcess;
@@ -99,13 +69,19 @@ interface Link {
 }
 
 /** The exchange of one session of a simulated worker: the real state, on simulated connections. */
-export class SimulatedPeer {
+export class SimulatedPeer implements ListeningWorker {
   private readonly exchange: Exchange;
   private readonly memory = new TransferMemory<ArrayBufferLike>({ arrays: 4 });
   private isClosed = false;
   private readonly links = new Map<number, Link>();
   private readonly queues = new Map<string, Queue>();
   private readonly fromCoordinator = new TransferReceiver(new TransferMemory({ arrays: 0 }));
+  /** Whether the coordinator says that it calls. */
+  private isTold = false;
+  /** A call that has come before the coordinator has said so. */
+  private early: IncomingCall | null = null;
+  private call: IncomingCall | null = null;
+  private carried = new TransferReceiver(new TransferMemory({ arrays: 0 }));
 
   constructor(
     private readonly member: number,
@@ -129,6 +105,11 @@ export class SimulatedPeer {
           // In bfloat16 the lowest bit is one of a number of 16 bits, too.
           if (surroundings.addsWrong()) bytesOf(sum)[0]! ^= 1;
           if (this.isClosed) return;
+          if (this.call) {
+            const transfer = { id: 1, byteLength: sum.byteLength };
+            this.call.answer({ position, range, attempt, reduceSeconds, transfer }, bytesOf(sum));
+            return;
+          }
           surroundings.sendTensors([Buffer.from(bytesOf(sum))], (transfer) => ({
             exchange: { rangeResult: { position, range, attempt, reduceSeconds, transfer } },
           }));
@@ -146,7 +127,7 @@ export class SimulatedPeer {
   /** Handles what the coordinator tells. */
   handle(order: ExchangeOrder__Output): void {
     const { peers, weightsPlan, weightsRange, plan, reduce, relayed } = order;
-    if (peers) this.meet(peers.peers);
+    if (peers) this.meet(peers.peers, peers.coordinator !== null);
     else if (weightsPlan) this.exchange.planWeights(weightsPlan);
     else if (weightsRange) {
       this.fromCoordinator.begin(weightsRange.transfer, { least: 0, most: 1 << 20 }, 'weights', (bytes) =>
@@ -183,9 +164,54 @@ export class SimulatedPeer {
   close(): void {
     this.isClosed = true;
     this.exchange.close();
+    this.early?.cut();
+    this.call?.cut();
   }
 
-  private meet(peers: readonly { readonly member: number; readonly address: string }[]): void {
+  get process(): SimulatedProcess {
+    return this.surroundings.process;
+  }
+
+  called(call: IncomingCall): void {
+    this.early = call;
+    if (this.isTold) this.acceptEarly();
+    if (this.isClosed) call.cut();
+  }
+
+  takeCarried({ exchange, chunk }: CoordinatorMessage__Output): void {
+    if (this.isClosed) return;
+    if (chunk) this.carried.accept(chunk);
+    else {
+      const weightsRange = exchange!.weightsRange!;
+      this.carried.begin(weightsRange.transfer, { least: 0, most: 1 << 20 }, 'weights', (bytes) =>
+        this.exchange.takeWeights(weightsRange, bytes),
+      );
+    }
+  }
+
+  callEnded(call: IncomingCall): void {
+    if (this.early === call) this.early = null;
+    if (this.call === call) this.call = null;
+  }
+
+  private acceptEarly(): void {
+    if (!this.early) return;
+    this.call = this.early;
+    this.early = null;
+    this.carried = new TransferReceiver(new TransferMemory({ arrays: 0 }));
+    this.call.accept();
+  }
+
+  private meet(
+    peers: readonly { readonly member: number; readonly address: string }[],
+    isCalled: boolean,
+  ): void {
+    this.isTold = isCalled;
+    if (isCalled) this.acceptEarly();
+    else {
+      this.call?.cut();
+      this.call = null;
+    }
     for (const { member, address } of peers) {
       if (this.links.has(member)) continue;
       this.links.set(member, { address, transfers: 0, lastArrivalMs: 0, isRelayed: false, isWatched: false });
@@ -206,14 +232,14 @@ export class SimulatedPeer {
       return;
     }
     const peer = network.at(link.address);
-    if (!peer || network.isCut(process.name, peer.surroundings.process.name)) {
+    if (!peer || network.isCut(process.name, peer.process.name)) {
       this.watch(to, link, peer ? stalledMs : 0);
       return;
     }
     const arrivalMs = process.nowMs() + chance.between(network.manners.leastMs, network.manners.mostMs);
     link.lastArrivalMs = Math.max(link.lastArrivalMs, arrivalMs);
     // What has left arrives, also when its sender is gone.
-    peer.surroundings.process.after(link.lastArrivalMs - process.nowMs(), () =>
+    peer.process.after(link.lastArrivalMs - process.nowMs(), () =>
       peer.receive(this.member, 'direct', message),
     );
   }

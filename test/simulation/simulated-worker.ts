@@ -24,9 +24,10 @@ import type { Chance } from './chance.js';
 import type { Plan } from './faults.js';
 import type { SimulatedProcess } from './simulated-clock.js';
 import { SimulatedDevices } from './simulated-devices.js';
-import { SimulatedPeer, type SimulatedPeerNetwork } from './simulated-exchange.js';
+import { SimulatedPeer } from './simulated-exchange.js';
 import type { SimulatedLine } from './simulated-line.js';
 import { bits, identity, layout, madeUpPayload, numbersFrom } from './simulated-network.js';
+import type { SimulatedPeerNetwork } from './simulated-peer-network.js';
 
 /** How a worker behaves, to be changed while it works. */
 export interface WorkerManners {

@@ -9,9 +9,9 @@ import { ledgerFault } from './ledger-fault.js';
 import { SimulatedProcess, SimulatedTime } from './simulated-clock.js';
 import { SimulatedCoordinator, type SimulatedPort } from './simulated-coordinator.js';
 import type { DiskTrouble } from './simulated-disk.js';
-import { SimulatedPeerNetwork } from './simulated-exchange.js';
 import { SimulatedLine, type SimulatedLinks } from './simulated-line.js';
 import { SimulatedLink } from './simulated-link.js';
+import { SimulatedPeerNetwork } from './simulated-peer-network.js';
 import { datasetOf, runIn } from './simulated-run.js';
 import { SimulatedWorker } from './simulated-worker.js';
 
@@ -171,6 +171,7 @@ class Simulation {
       chance: this.chance,
       secret: new Chance(this.seed, 4 + this.starts),
       trouble,
+      peers: this.plan.carries ? this.peerNetwork : null,
       trace,
       onOverdue: (member) => {
         this.countMiss(name, member);
@@ -316,6 +317,9 @@ class Simulation {
         later(this.peerNetwork.cut(process.name, other.process.name));
         break;
       }
+      case 'call-cut':
+        this.peerNetwork.cutCalls(process.name);
+        break;
       case 'drain':
         coordinator?.coordinator.pool?.drain(String(place));
         break;

@@ -12,6 +12,7 @@ const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'src/coordinator': [
     ['error.ts'],
     ['lane'],
+    ['carrier'],
     ['dispatch'],
     ['exchange'],
     ['admission', 'training'],

@@ -1,14 +1,20 @@
+import { systemClock } from '../../clock.js';
 import type { Log } from '../../console/log.js';
 import type { FcaenetError } from '../../errors.js';
 import type { Identity } from '../../identity/identity.js';
+import { momentPasses } from '../../methods/passes.js';
+import { describeRunModel } from '../../model/layout.js';
 import type { WorkerPlace } from '../../processes/plan.js';
 import { parseAddress } from '../../run/address.js';
 import type { Finish } from '../../transport/generated/fcaenet/v1/Finish.js';
 import { joinTokenVariable } from '../../transport/join-token.js';
+import { coordinatorNumber } from '../../transport/peers/identity.js';
 import type { Traffic } from '../../transport/service.js';
 import { totalTraffic } from '../dispatch/data-path.js';
 import { LocalWorkerMemory } from '../dispatch/local-worker-memory.js';
 import { type Waiting, WorkerPool } from '../dispatch/pool.js';
+import { exchangedBlocks } from '../exchange/exchanged-vector.js';
+import { RangeConnections } from '../exchange/range-connections.js';
 import type { Admission } from './hello.js';
 import { LocalWorkers } from './local-workers.js';
 import type { Protection } from './protection.js';
@@ -39,6 +45,8 @@ export interface FleetOptions {
 export class Fleet {
   readonly pool: WorkerPool;
   readonly server: CoordinatorServer;
+  /** Carry ranges where workers exchange gradients. */
+  readonly connections: RangeConnections;
   private readonly uselessData: UnusableData;
   private local: LocalWorkers | null = null;
   private localMemory: LocalWorkerMemory | null = null;
@@ -51,6 +59,23 @@ export class Fleet {
     const { admission, protection, log, onIdentity } = options;
     this.pool = new WorkerPool(options.minWorkers);
     this.server = new CoordinatorServer({ admission, pool: this.pool, log, onIdentity, protection });
+    const { run, term } = admission;
+    const { wire } = run.spec;
+    const layout = describeRunModel(run.spec);
+    const blocks = exchangedBlocks(layout, momentPasses(run.spec), wire.precision);
+    this.connections = new RangeConnections({
+      carrier: {
+        identity: {
+          ...{ run: run.metadata.name, term, member: coordinatorNumber, key: Buffer.alloc(0) },
+          tls: protection.tls,
+        },
+        precision: wire.precision,
+        vectorLength: blocks.at(-1)!,
+      },
+      pool: this.pool,
+      clock: systemClock,
+      traffic: this.server.traffic.star,
+    });
     this.pool.on('ready', () => {
       this.mostAdmitted = Math.max(this.mostAdmitted, this.pool.admitted().length);
     });
@@ -118,6 +143,7 @@ export class Fleet {
     this.pool.removeAllListeners('gone');
     this.uselessData.stop();
     this.local?.expectEnd();
+    await this.connections.close();
     await this.server.close(finish);
     await this.local?.stop();
     this.localMemory?.close();

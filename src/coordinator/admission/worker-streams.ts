@@ -23,6 +23,7 @@ import type { LocalWorkerMemory } from '../dispatch/local-worker-memory.js';
 import { Member, type WorkerStream } from '../dispatch/member.js';
 import { devicesFrom } from '../dispatch/member-devices.js';
 import type { WorkerFailure, WorkerPool } from '../dispatch/pool.js';
+import { expectedRange } from '../exchange/expected-range.js';
 import { type Admission, helloFault, instanceOf, nameOf, peerFault } from './hello.js';
 import type { Refusals } from './refusals.js';
 import type { Connection, WorkerListener } from './worker-listener.js';
@@ -275,15 +276,13 @@ export class WorkerStreams {
 
   private expectRange(member: Member, result: RangeResult__Output): void {
     const { pool } = this.options;
-    const expected = pool.ranges.expect(result);
-    if (expected === 'unknown') {
-      const { start, end } = result.range ?? { start: '?', end: '?' };
-      pool.rejectAnswer(member, 'bad_message', `range ${start} to ${end} is not part of the step's exchange`);
-      return;
-    }
+    const expected = expectedRange(pool, member, result);
+    if (!expected) return;
     const { take, placeOf, ...allowed } = expected;
-    const complete = (received: Uint8Array) => take(member, result, received);
-    member.receiver.begin(result.transfer, allowed, 'a range result', complete, placeOf?.(member, result));
+    const place = placeOf?.(member, result) ?? null;
+    const complete = (received: Uint8Array) =>
+      take(member, result, received).then(() => place ?? pool.memory.give(received.buffer));
+    member.receiver.begin(result.transfer, allowed, 'a range result', complete, place);
   }
 
   /** Passes a message on to the peer that its sender cannot reach. It is dropped when the peer is gone. */

@@ -30,7 +30,7 @@ export async function runGradientStep(step: GradientStep, surroundings: WorkSurr
   });
   stopExpecting = pool.nodes.begin(taker, bytesOfRows(tree.batchRows));
   const running = work.run();
-  void Promise.all(pool.admitted().map(({ outbox }) => outbox.hasLeft())).then(() => phases.sent());
+  void Promise.all(pool.admitted().map((member) => member.hasLeft())).then(() => phases.sent());
   await running;
   phases.summed();
   return kind.sum!;

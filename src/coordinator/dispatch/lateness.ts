@@ -55,15 +55,15 @@ export class Lateness {
   private isStuck(member: Member, share: HeldShare): boolean {
     const now = secondsOf(this.clock);
     const sharers = this.pool.admitted().length;
-    const { receiver, leaving } = member;
+    const { receiver } = member;
     const { arrival } = receiver;
     const { received, sent } = this.pool.line;
     let movedAt = Math.max(share.movedAtSeconds, secondsSince(receiver.movedAtMs));
     const isUnsure = 2 * this.shares.silent > sharers;
     let allowed = this.deadlines.secondsFor(member.roundsFor(share.units), isUnsure);
     if (share.isLeaving) {
-      movedAt = Math.max(movedAt, secondsSince(leaving.movedAtMs));
-      allowed = Math.max(allowed, sent.patienceFor(leaving.nextBytes, sharers, now));
+      movedAt = Math.max(movedAt, secondsSince(member.leftAtMs));
+      allowed = Math.max(allowed, sent.patienceFor(member.leavingBytes, sharers, now));
     }
     if (arrival) {
       const next = Math.min(chunkBytes, arrival.byteLength);

@@ -70,6 +70,16 @@ export interface MemberOptions {
   readonly sharedMemory: SharedMemory | null;
 }
 
+/** A way for ranges to a worker, beside its stream. */
+export interface RangeRoute {
+  /** What is on its way. */
+  readonly leaving: LeavingMessages;
+  /** Sends the messages of a range. Those that never come, because their promise rejects, are left out. */
+  send(messages: readonly Buffer[] | Promise<readonly Buffer[]>): void;
+  /** Resolves when everything so far has left for the connection, or the way has ended. */
+  hasLeft(): Promise<void>;
+}
+
 /** One stream of a worker process, for as long as it lasts. */
 export class Member {
   private current: MemberState = 'joining';
@@ -97,6 +107,8 @@ export class Member {
   peerAddress = '';
   /** Those that it computes on; none where it has one only. */
   devices: readonly MemberDevice[] = [];
+  /** Where ranges for it go; null while they go over its stream. */
+  route: RangeRoute | null = null;
   /** What a peer must know to connect to it. Random and secret. */
   readonly peerKey = randomBytes(peerKeyBytes);
   /** The peers that it was told last, as a key of their numbers. */
@@ -170,6 +182,28 @@ export class Member {
     const { movedAtMs } = this.receiver;
     this.receiver.accept(chunk);
     this.line.received.moved(chunk.data.byteLength, now - movedAtMs! / 1000, now);
+  }
+
+  /** Sends the messages of a range of weights, without others between them. */
+  sendRange(messages: readonly Buffer[] | Promise<readonly Buffer[]>): void {
+    if (this.route) this.route.send(messages);
+    else void this.outbox.sendAll(messages);
+  }
+
+  /** Resolves when every message so far has left for a connection, or its way has ended. */
+  async hasLeft(): Promise<void> {
+    await Promise.all([this.outbox.hasLeft(), this.route?.hasLeft()]);
+  }
+
+  /** When a message last left for it, in milliseconds; null before the first. */
+  get leftAtMs(): number | null {
+    const left = [this.leaving, this.route?.leaving].map((messages) => messages?.movedAtMs ?? null);
+    return left.reduce((last, ms) => (last === null || (ms !== null && ms > last) ? ms : last), null);
+  }
+
+  /** Bytes of the longest message that is next to leave. */
+  get leavingBytes(): number {
+    return Math.max(this.leaving.nextBytes, this.route?.leaving.nextBytes ?? 0);
   }
 
   beaten(heartbeat: Heartbeat__Output): void {

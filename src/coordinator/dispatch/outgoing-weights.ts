@@ -73,7 +73,7 @@ export class OutgoingWeights {
     const { term, version } = this;
     for (const range of ranges) {
       const sent = { term, version, part: { range, forward } };
-      void member.outbox.sendAll(this.encode(sent, ...this.cut(range)));
+      member.sendRange(this.encode(sent, ...this.cut(range)));
     }
   }
 

@@ -64,6 +64,12 @@ interface PoolEvents {
   answerRejected: [member: Member, reason: RejectionReason, sentence: string];
   /** A worker lacks parts of the weights of its running work. */
   weightsMissing: [member: Member, missing: WeightsMissing__Output];
+  /** Ranges on their way to a worker and from it may be lost. From now on they go over its own stream. */
+  rangesLost: [member: Member];
+  /** This process cannot reach a worker, whose ranges go over its own stream. Emitted some time after the loss. */
+  unreachable: [member: Member, reason: string];
+  /** This process has reached it again. */
+  reached: [member: Member];
   /** A worker cannot reach another one and sends what is for it through this process. */
   peerUnreachable: [member: Member, other: Member, reason: string];
   /** A worker has reached another one again. */
@@ -85,11 +91,11 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   /** The coordinator's leadership term; set by the server. */
   term = 0;
   /** Expected sums of microbatches. */
-  readonly nodes = new ExpectedAnswers<NodeResult__Output>();
+  readonly nodes = new ExpectedAnswers<NodeResult__Output>(() => {});
   /** Expected encoded batches. */
-  readonly encoded = new ExpectedAnswers<EncodeResult__Output>();
+  readonly encoded = new ExpectedAnswers<EncodeResult__Output>(() => {});
   /** Expected sums of ranges. */
-  readonly ranges = new ExpectedAnswers<RangeResult__Output>();
+  readonly ranges = new ExpectedAnswers<RangeResult__Output, Promise<void>>(async () => {});
   private lastRequest = 0;
   private lastNumber = 0;
 

@@ -305,7 +305,7 @@ export class RedundantWork<Answer> {
     kind.send(member, units);
     shares.give(member, units, secondsOf(clock));
     // Weights and work of others may be in front of it.
-    void member.outbox.hasLeft().then(() => shares.left(member, units, secondsOf(clock)));
+    void member.hasLeft().then(() => shares.left(member, units, secondsOf(clock)));
     pool.account(member, units.length);
   }
 

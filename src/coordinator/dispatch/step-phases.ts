@@ -42,11 +42,12 @@ export class StepPhases {
     this.answeringMs ??= this.clock.nowMs();
   }
 
-  /** Handles an answer of this step. */
-  handle(action: () => void): void {
+  /** Handles an answer of this step. @returns what `action` returns, maybe a promise, whose time does not count */
+  handle<Result>(action: () => Result): Result {
     const startedMs = this.clock.nowMs();
-    action();
+    const result = action();
     if (this.summedMs === null) this.reducingMs += this.clock.nowMs() - startedMs;
+    return result;
   }
 
   /** The sum is complete. */

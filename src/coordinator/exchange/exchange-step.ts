@@ -98,9 +98,12 @@ async function runExchange(
     },
     gradientBytes,
   );
+  const askAgain = (member: Member) => kind.askAgain(member);
+  pool.on('rangesLost', askAgain);
   stopExpecting = () => {
     stopNodes();
     stopRanges();
+    pool.off('rangesLost', askAgain);
   };
   const patience = patienceMs + gradientBytes / slowestBytesPerMs;
   const stopLooking = clock.every(lookMs, () => {
@@ -109,7 +112,7 @@ async function runExchange(
     }
   });
   const running = work.run();
-  void Promise.all(members.map(({ outbox }) => outbox.hasLeft())).then(() => phases.sent());
+  void Promise.all(members.map((member) => member.hasLeft())).then(() => phases.sent());
   try {
     await running;
   } finally {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.js';
-import { momentBlocks, unpackMoments } from '../../model/packed-moments.js';
+import { unpackMoments } from '../../model/packed-moments.js';
 import {
   mergeOutcomes,
   type NodeOutcome,
@@ -19,6 +19,7 @@ import { GradientWork, type NodeAnswer, type StepSum, type UpdatingStep } from '
 import type { Member } from '../dispatch/member.js';
 import { sendContext } from '../dispatch/outgoing-weights.js';
 import type { Candidate, Rejection, UnitDigest } from '../dispatch/redundant-work.js';
+import { exchangedBlocks } from './exchanged-vector.js';
 import { canTakePart, type Participants } from './participants.js';
 import { RangeChecks } from './range-checks.js';
 import { type RangeSum, RangeSums } from './range-sums.js';
@@ -77,9 +78,7 @@ export class ExchangedWork extends GradientWork {
     const { layout, precision } = step.shape;
     const { parameterCount } = layout;
     const wordBytes = wireBytes(precision, 1);
-    const blocks = momentBlocks(layout, step.shape.passes).map(
-      (block) => parameterCount + (block * Float64Array.BYTES_PER_ELEMENT) / wordBytes,
-    );
+    const blocks = exchangedBlocks(layout, step.shape.passes, precision);
     const words = blocks.at(-1)!;
     const { buffer } = this.pool.memory.take(wordBytes * words);
     const ranges = [
@@ -229,14 +228,25 @@ export class ExchangedWork extends GradientWork {
     return found && bytesOf(this.sums.valuesOf(found));
   }
 
-  /** Takes the sum of a range from its owner. */
-  takeRange(member: Member, result: RangeResult__Output, bytes: Uint8Array): void {
+  /**
+   * Takes the sum of a range from its owner.
+   * @param bytes in memory that threads share, unless they are in their place already
+   * @returns resolves when they are not read any more
+   */
+  async takeRange(member: Member, result: RangeResult__Output, bytes: Uint8Array): Promise<void> {
     const found = this.wanted(member, result);
     if (found) {
       this.movedAtMs = this.clock.nowMs();
-      this.sums.take(member, found, bytes);
+      await this.sums.take(member, found, bytes);
     } else this.compare(member, result, bytes);
-    if (bytes.buffer !== this.sums.gradient.buffer) this.pool.memory.give(bytes.buffer);
+  }
+
+  /** Sums on their way from a member may be lost: it is asked for them again. */
+  askAgain(member: Member): void {
+    if (this.isOver || !this.open.some(({ owner }) => owner === member)) return;
+    this.tellPlan();
+    this.isReducing = false;
+    this.reduceWhenCovered();
   }
 
   protected override isExchangedWith(member: Member): boolean {

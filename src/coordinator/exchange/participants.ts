@@ -1,8 +1,10 @@
 import { formatAddress, isLoopback, parseAddress } from '../../run/address.js';
 import { encodeCoordinatorMessage } from '../../transport/codec.js';
 import type { ExchangeOrder } from '../../transport/generated/fcaenet/v1/ExchangeOrder.js';
+import type { Peer } from '../../transport/peers/identity.js';
 import type { Member } from '../dispatch/member.js';
 import type { WorkerPool } from '../dispatch/pool.js';
+import type { RangeConnections } from './range-connections.js';
 
 /** Fewer workers use the star: with one there is nobody to exchange with. */
 const fewest = 2;
@@ -48,11 +50,16 @@ export class Participants {
   private readonly unreached = new Map<number, Set<number>>();
   private hasSaidBlocked = false;
 
-  /** @param isOn false never uses the exchange */
+  /**
+   * @param isOn false never uses the exchange
+   * @param connections null sends and gets all ranges over the workers' own streams
+   */
   constructor(
     readonly pool: WorkerPool,
     private readonly isOn: boolean,
+    private readonly connections: Pick<RangeConnections, 'follow' | 'selfFor' | 'onChange'> | null = null,
   ) {
+    if (connections) connections.onChange = () => this.tell(this.members);
     pool.on('gone', (member) => {
       if (this.members.includes(member)) this.tell(this.members.filter((each) => each !== member));
       this.unreached.delete(member.number);
@@ -87,22 +94,40 @@ export class Participants {
       for (const others of this.unreached.values()) others.delete(number);
     }
     this.members = members;
-    const key = members.map(({ number }) => number).join();
-    const ignorant = members.filter(({ toldPeers }) => toldPeers !== key);
-    if (ignorant.length === 0) return;
-    for (const host of new Set(ignorant.map(({ coordinatorHost }) => coordinatorHost))) {
-      const peers = members.map((member) => ({
-        member: member.number,
-        address: addressFrom(member, host),
-        key: member.peerKey,
-        certificateSha256: member.certificateSha256,
-      }));
-      const message = this.encode({ peers: { peers } });
-      for (const member of ignorant.filter(({ coordinatorHost }) => coordinatorHost === host)) {
-        member.toldPeers = key;
-        void member.outbox.send(message);
-      }
+    this.connections?.follow(members);
+    const numbers = members.map(({ number }) => number).join();
+    const messages = new Map<string, Buffer>();
+    for (const member of members) {
+      const coordinator = this.connections?.selfFor(member) ?? null;
+      const key = `${numbers} ${coordinator !== null}`;
+      if (member.toldPeers === key) continue;
+      member.toldPeers = key;
+      // Most are told the same.
+      const { coordinatorHost } = member;
+      const same = `${coordinatorHost} ${coordinator !== null}`;
+      const message = messages.get(same) ?? this.peersMessage(members, coordinatorHost, coordinator);
+      messages.set(same, message);
+      void member.outbox.send(message);
     }
+  }
+
+  private peersMessage(members: readonly Member[], host: string, coordinator: Peer | null): Buffer {
+    const peers = members.map((member) => ({
+      member: member.number,
+      address: addressFrom(member, host),
+      key: member.peerKey,
+      certificateSha256: member.certificateSha256,
+    }));
+    return this.encode({
+      peers: {
+        peers,
+        coordinator: coordinator && {
+          ...coordinator,
+          key: Buffer.from(coordinator.key),
+          certificateSha256: Buffer.from(coordinator.certificateSha256),
+        },
+      },
+    });
   }
 
   /** The workers that would exchange if all could connect. */

@@ -1,5 +1,5 @@
 import { bytesOf, copyBytes } from '../../transport/bytes.js';
-import type { WireVector } from '../../transport/wire-vector.js';
+import { formatOf, type WireVector, wireVector } from '../../transport/wire-vector.js';
 import type { Member } from '../dispatch/member.js';
 import type { OutgoingWeights } from '../dispatch/outgoing-weights.js';
 import type { StepUpdate } from '../lane/step-update.js';
@@ -109,19 +109,24 @@ export class RangeSums {
   /**
    * Takes a sum.
    * @param bytes copied, unless they are in its place already
+   * @returns resolves when they are not read any more
    */
-  take(member: Member, sum: RangeSum, bytes: Uint8Array): void {
+  async take(member: Member, sum: RangeSum, bytes: Uint8Array): Promise<void> {
     const { update, weights } = this.step;
     const values = this.valuesOf(sum);
-    if (bytes.buffer !== values.buffer) copyBytes(bytes, bytesOf(values));
+    const isThere = bytes.buffer === values.buffer;
     if (!this.gradients.includes(sum)) {
+      if (!isThere) copyBytes(bytes, bytesOf(values));
       this.takeMoments(member, sum);
       return;
     }
+    const source = isThere
+      ? null
+      : wireVector(formatOf(values), bytes.buffer, bytes.byteOffset, values.length);
     const computing = {};
     sum.computing = computing;
     const sending = update.isRangewise ? weights.following(sum.range) : null;
-    update.advance(sum.range.start, values, sending).then(
+    await update.advance(sum.range.start, values, sending, source).then(
       (messages) => {
         if (this.isOver || sum.computing !== computing) return;
         sum.computing = null;

@@ -23,6 +23,8 @@ interface Ahead extends ToldPlan {
 interface Distributed extends ToldPlan {
   readonly version: number;
   readonly members: readonly Member[];
+  /** Who got which range here, and passes it on. */
+  readonly plan: readonly MemberRange[];
   weights: OutgoingWeights | null;
 }
 
@@ -36,6 +38,7 @@ export class WeightsDistribution {
 
   constructor(private readonly participants: Participants) {
     participants.pool.on('weightsMissing', (member, missing) => this.complete(member, missing));
+    participants.pool.on('rangesLost', (member) => this.sendAgain(member));
   }
 
   /**
@@ -62,7 +65,7 @@ export class WeightsDistribution {
       const told = this.planOf(version, plan);
       tell(told, members);
       for (const { range, owner } of plan) weights.sendRanges(owner, [range], true);
-      this.hasSent(weights, members, told);
+      this.hasSent(weights, members, plan, told);
     }
   }
 
@@ -98,7 +101,7 @@ export class WeightsDistribution {
     }
     tell(this.ahead, step.members);
     this.ahead.sent.add(range.start);
-    void owner.outbox.sendAll(messages);
+    owner.sendRange(messages);
   }
 
   /** Others pass ranges on to these members, too, from now on. */
@@ -129,14 +132,31 @@ export class WeightsDistribution {
     for (const { range, owner } of plan) {
       if (!sent.has(range.start) && present.includes(owner)) weights.sendRanges(owner, [range], true);
     }
-    this.hasSent(weights, now, ahead);
+    this.hasSent(weights, now, plan, ahead);
     for (const { member, missing } of asked) this.complete(member, { ...missing, version });
   }
 
-  private hasSent(weights: OutgoingWeights, members: readonly Member[], { message, told }: ToldPlan): void {
+  private hasSent(
+    weights: OutgoingWeights,
+    members: readonly Member[],
+    plan: readonly MemberRange[],
+    { message, told }: ToldPlan,
+  ): void {
     const { version } = weights;
     for (const member of members) member.weightsVersion = version;
-    this.last = { version, members, weights, message, told };
+    this.last = { version, members, plan, weights, message, told };
+  }
+
+  /**
+   * What was on its way to a member may be lost, and with it what others get from it. Ranges of weights that do not exist
+   * yet cannot be sent again, so the star sends this version.
+   */
+  private sendAgain(member: Member): void {
+    const { ahead, last } = this;
+    if (ahead?.plan.some(({ range, owner }) => owner === member && ahead.sent.has(range.start))) this.spoil();
+    for (const { range, owner } of last?.plan ?? []) {
+      if (owner === member) last!.weights?.sendRanges(member, [range], true);
+    }
   }
 
   private planOf(version: number, plan: readonly MemberRange[]): ToldPlan {

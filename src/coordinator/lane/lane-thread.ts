@@ -16,11 +16,12 @@ port.on('message', (message: LaneMessage) => {
 function answer(request: LaneRequest): void {
   switch (request.kind) {
     case 'advance': {
-      const { from, into, gradient, scalars, sending } = request;
+      const { from, into, gradient, source, scalars, sending } = request;
       const messages = advance({
         from: { parameters: floatsAt(from.parameters), buffer: floatsAt(from.buffer) },
         into: { parameters: floatsAt(into.parameters), buffer: floatsAt(into.buffer) },
         gradient: memory.vectorAt(gradient),
+        source: source && memory.vectorAt(source),
         scalars,
         sending,
       });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { wireWeightParts } from '../../model/wire-weights.js';
 import { isFiniteVector } from '../../reduction/gradient-vectors.js';
-import { bytesOf } from '../../transport/bytes.js';
+import { bytesOf, copyBytes } from '../../transport/bytes.js';
 import { widen } from '../../transport/widen.js';
 import type { WireVector } from '../../transport/wire-vector.js';
 import { encodeWeights } from './encode-weights.js';
@@ -12,7 +12,8 @@ const none = new Float32Array(0);
 const blockElements = 8192;
 
 /** As `Lane.advance`, at once. */
-export function advance({ from, into, gradient, scalars, sending }: Advance): Advanced {
+export function advance({ from, into, gradient, source, scalars, sending }: Advance): Advanced {
+  if (source) copyBytes(bytesOf(source), bytesOf(gradient));
   if (!isFiniteVector(gradient)) return null;
   sgdStep(from, gradient, scalars, into);
   return sending ? encode(sending, into.parameters, []) : [];

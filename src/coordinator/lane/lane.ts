@@ -8,6 +8,8 @@ export interface Advance {
   readonly from: TrainedVectors;
   readonly into: TrainedVectors;
   readonly gradient: WireVector;
+  /** What the gradient becomes first; null where it is there already. */
+  readonly source: WireVector | null;
   readonly scalars: SgdScalars;
   /** How the new parameters of the range are sent; null when they are not sent. */
   readonly sending: Sending | null;

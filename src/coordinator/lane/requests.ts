@@ -13,6 +13,7 @@ export type LaneRequest =
       readonly from: TrainedPlaces;
       readonly into: TrainedPlaces;
       readonly gradient: Place;
+      readonly source: Place | null;
     } & Pick<Advance, 'scalars' | 'sending'>)
   | {
       readonly kind: 'encode';

@@ -25,14 +25,23 @@ export class StepUpdate {
     return this.maxNorm === null;
   }
 
-  /** Computes the elements from `start` on, as many as the gradient has. */
-  advance(start: number, gradient: WireVector, sending: Advance['sending']): Promise<Advanced> {
+  /**
+   * Computes the elements from `start` on, as many as the gradient has.
+   * @param source as of {@link Advance}
+   */
+  advance(
+    start: number,
+    gradient: WireVector,
+    sending: Advance['sending'],
+    source: Advance['source'] = null,
+  ): Promise<Advanced> {
     const { lane, from, into, scalars } = this;
     const end = start + gradient.length;
     return lane.advance({
       from: cut(from, start, end),
       into: cut(into, start, end),
       gradient,
+      source,
       scalars,
       sending,
     });
@@ -60,7 +69,10 @@ export class StepUpdate {
     const norm = await lane.norm(gradient);
     const gradientScale = maxNorm / (norm + 1e-6);
     if (gradientScale < 1) {
-      await lane.advance({ from, into, gradient, scalars: { ...scalars, gradientScale }, sending: null });
+      await lane.advance({
+        ...{ from, into, gradient, source: null },
+        ...{ scalars: { ...scalars, gradientScale }, sending: null },
+      });
     }
     return norm;
   }

@@ -21,7 +21,7 @@ export class ThreadLane implements Lane {
     return new SharedArrayBuffer(byteLength);
   }
 
-  async advance({ from, into, gradient, scalars, sending }: Advance): Promise<Advanced> {
+  async advance({ from, into, gradient, source, scalars, sending }: Advance): Promise<Advanced> {
     const { arithmetic } = this;
     const placesOf = ({ parameters, buffer }: TrainedVectors) => ({
       parameters: arithmetic.placeOf(parameters),
@@ -32,6 +32,7 @@ export class ThreadLane implements Lane {
       from: placesOf(from),
       into: placesOf(into),
       gradient: arithmetic.placeOf(gradient),
+      source: source && arithmetic.placeOf(source),
       scalars,
       sending,
     })) as Uint8Array<ArrayBuffer>[] | null;

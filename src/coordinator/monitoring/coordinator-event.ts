@@ -20,6 +20,9 @@ export type WorkerEvent =
       readonly fault: Fault;
       readonly sentence: string;
     }
+  /** The coordinator cannot reach a worker. Its ranges go over its own stream. */
+  | { readonly type: 'worker.unreachable'; readonly member: Member; readonly reason: string }
+  | { readonly type: 'worker.reached'; readonly member: Member }
   /** A worker cannot reach another one. What is for it goes through the coordinator. */
   | {
       readonly type: 'peer.unreachable';
@@ -55,6 +58,8 @@ export function forwardWorkerEvents(pool: WorkerPool, notify: Subscriber): void 
   pool.on('setAside', (member, fault, sentence) =>
     notify({ type: 'worker.set-aside', member, fault, sentence }),
   );
+  pool.on('unreachable', (member, reason) => notify({ type: 'worker.unreachable', member, reason }));
+  pool.on('reached', (member) => notify({ type: 'worker.reached', member }));
   pool.on('peerUnreachable', (member, peer, reason) =>
     notify({ type: 'peer.unreachable', member, peer, reason }),
   );

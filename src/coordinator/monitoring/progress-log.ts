@@ -112,6 +112,15 @@ class ProgressLog {
           },
         );
         break;
+      case 'worker.unreachable':
+        log.warn('the coordinator cannot reach a worker; its ranges go over its own connection', {
+          worker: event.member.label,
+          reason: event.reason,
+        });
+        break;
+      case 'worker.reached':
+        log.info('the coordinator reaches a worker again', { worker: event.member.label });
+        break;
       case 'peer.unreachable':
         log.warn('a worker cannot reach another; what is for it goes through the coordinator', {
           worker: event.member.label,

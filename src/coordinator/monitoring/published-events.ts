@@ -46,6 +46,8 @@ function bodyOf(
       return { type: 'worker.refused', worker: event.name, code: event.code, reason: event.sentence };
     case 'worker.set-aside':
       return { type: 'worker.set-aside', worker: event.member.label, reason: event.sentence };
+    case 'worker.unreachable':
+      return { type: 'worker.unreachable', worker: event.member.label, reason: event.reason };
     case 'peer.unreachable': {
       const { member, peer, reason } = event;
       return { type: 'peer.unreachable', worker: member.label, peer: peer.label, reason };

@@ -1,4 +1,4 @@
-import { featureMethod, type Method, networkMakesDatabase, networkHead } from '../../methods/methods.js';
+import { featureMethod, type Method, networkHead, networkMakesDatabase } from '../../methods/methods.js';
 import { adshCodes } from './adsh-codes.js';
 import type { CodeMaking } from './code-making.js';
 import { exchnetCodes } from './exchnet-codes.js';

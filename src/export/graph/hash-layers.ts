@@ -1,6 +1,6 @@
 import type { TrainedMethod } from '../../methods/method.js';
-import type { NetworkLayout, ParameterSpec } from '../../model/layout.js';
 import { halves } from '../../model/heads/pyramids.js';
+import type { NetworkLayout, ParameterSpec } from '../../model/layout.js';
 import type { Maps, Walk } from './walk.js';
 
 /**

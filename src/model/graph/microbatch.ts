@@ -14,8 +14,8 @@ import {
 } from '../../methods/passes.js';
 import type { WirePrecision } from '../../run/training-run.js';
 import type { ErasingSettings } from '../erasing.js';
-import type { NetworkLayout } from '../layout.js';
 import { withTerms } from '../fcaenet.js';
+import type { NetworkLayout } from '../layout.js';
 import { Network, type TrainingFeatures } from '../network.js';
 import { addExchange } from './exchange.js';
 import { gradientParts, partLength, partValues } from './gradient-parts.js';

@@ -8,8 +8,8 @@ import { checkInput, codeColumns, type GradientInput, type LeafResult } from '..
 import type { LeafOutcome } from '../gradient-sums.js';
 import { lossTermCount } from '../loss.js';
 import { momentsOf, type Network, type ReadStatistics } from '../network.js';
-import { exchangeFeeds } from './exchange.js';
 import { encodeNodes, traceEncode, traceTrainingOutputs } from './encode.js';
+import { exchangeFeeds } from './exchange.js';
 import { type GradientPart, gradientParts, readParts } from './gradient-parts.js';
 import { lossHeadFeed, outputGradientFeed } from './loss-head.js';
 import {

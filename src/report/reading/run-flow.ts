@@ -87,6 +87,8 @@ function sentenceOf(event: RunEvent): Pick<Happening, 'sentence' | 'isFault'> | 
       return fault(`${subjectOf(event)} was refused: ${event.reason}`);
     case 'worker.set-aside':
       return fault(`${subjectOf(event)} was set aside: ${event.reason}`);
+    case 'worker.unreachable':
+      return fault(`the coordinator cannot reach ${event.worker}: ${event.reason}`);
     case 'peer.unreachable':
       return fault(`${subjectOf(event)} cannot reach ${event.peer}: ${event.reason}`);
     case 'iteration.finished':

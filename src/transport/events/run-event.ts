@@ -50,6 +50,7 @@ const bodies = {
   'worker.left': { ...worker, reason: z.string() },
   'worker.refused': { ...worker, code: z.string(), reason: z.string() },
   'worker.set-aside': { ...worker, reason: z.string() },
+  'worker.unreachable': { ...worker, reason: z.string() },
   'peer.unreachable': { ...worker, peer: z.string(), reason: z.string() },
 } as const;
 type Bodies = typeof bodies;

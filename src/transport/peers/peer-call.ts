@@ -3,7 +3,8 @@ import { status } from '@grpc/grpc-js';
 import { type Clock, whileAwake } from '../../clock.js';
 import { grpcType, statusIn } from '../grpc-status.js';
 import { keepAlive } from '../keepalive.js';
-import { peerSilenceMs } from '../peering.js';
+import { peerReceiveWindow, peerSilenceMs } from '../peering.js';
+import { widenWindows } from '../receive-windows.js';
 import { dial, type PeerConnection } from './dial.js';
 import type { Peer, PeerIdentity } from './identity.js';
 
@@ -53,6 +54,7 @@ export class PeerCall {
     session.once('remoteSettings', () => {
       if (this.isOver) return;
       this.stopWaiting();
+      if (listener.onAnswer) widenWindows(session, peerReceiveWindow);
       keepAlive(session, silenceMs, () => this.lose(`it has not answered for ${silenceMs} ms`, false));
       listener.onConnected();
     });

@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { receivedIdentity } from '../../transport/peers/identity.js';
 import { elementsOf } from '../exchange/elements.js';
 import { Peering } from '../peering/peering.js';
 import type { LaneAnswer, LaneOptions, LanePlan, LaneRequest } from './messages.js';
@@ -8,7 +9,8 @@ import type { LaneAnswer, LaneOptions, LanePlan, LaneRequest } from './messages.
  * event loop is blocked while it computes a microbatch.
  */
 const port = parentPort!;
-const options = received(workerData as LaneOptions);
+const { identity, ...rest } = workerData as LaneOptions;
+const options: LaneOptions = { ...rest, identity: receivedIdentity(identity) };
 /** Relayed messages that the main thread has and has not sent yet; so many megabytes. */
 const mostRelayed = 8;
 
@@ -47,20 +49,10 @@ function take(peering: Peering, request: LaneRequest): void {
 }
 
 function follow(peering: Peering, { peers, weightsPlan, plan, reduce }: LanePlan): void {
-  if (peers) peering.setPeers(peers.peers);
+  if (peers) peering.setPeers(peers.peers, peers.coordinator);
   if (weightsPlan) peering.exchange.planWeights(weightsPlan);
   if (plan) peering.exchange.planStep(plan);
   if (reduce) peering.exchange.reduce(reduce);
-}
-
-/** Buffers arrive as plain bytes. */
-function received({ identity, ...options }: LaneOptions): LaneOptions {
-  const { tls } = identity;
-  if (tls === null) return { identity, ...options };
-  const [certificate, key, authority] = [tls.certificate, tls.key, tls.authority].map((bytes) =>
-    Buffer.from(bytes),
-  ) as [Buffer, Buffer, Buffer];
-  return { identity: { ...identity, tls: { certificate, key, authority } }, ...options };
 }
 
 try {

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.js';
 import { encodePeerMessage } from '../../transport/peering.js';
 import type { Peer, PeerIdentity } from '../../transport/peers/identity.js';
+import { callPatience, nextPauseMs } from '../../transport/peers/patience.js';
 import type { CallPatience } from '../../transport/peers/peer-call.js';
 import type { OutgoingPart } from '../exchange/output.js';
 import { messagesOf } from '../exchange/part-messages.js';
@@ -9,14 +10,12 @@ import { PeerLink } from './peer-link.js';
 
 /** How long a worker waits for its peers, in milliseconds. */
 export interface PeerPatience extends CallPatience {
-  /** Until a peer that was lost is tried again. Each later pause is twice as long, up to {@link longestPauseMs}. */
+  /** As of {@link callPatience}. */
   readonly firstPauseMs: number;
 }
 
-export const peerPatience: PeerPatience = { connectMs: 5_000, firstPauseMs: 10_000 };
-/** Time limit to connect while parts go through the coordinator. */
-const connectAgainMs = 30_000;
-const longestPauseMs = 300_000;
+const { connectMs, connectAgainMs, firstPauseMs } = callPatience;
+export const peerPatience: PeerPatience = { connectMs, firstPauseMs };
 
 export interface PeerLinksOptions {
   readonly identity: PeerIdentity;
@@ -103,10 +102,10 @@ export class PeerLinks {
     const { identity, clock, onReached, onMoved: onSent } = this.options;
     const patience = { ...this.options.patience, connectMs: connectAgainMs };
     const { member } = peer;
-    const nextPauseMs = Math.min(2 * pauseMs, longestPauseMs);
+    const nextMs = nextPauseMs(pauseMs);
     const attempt = () => {
       let isUsed = false;
-      const lose = this.losing(peer, nextPauseMs);
+      const lose = this.losing(peer, nextMs);
       const link = new PeerLink(peer, identity, patience, clock, {
         onConnected: () => {
           isUsed = true;
@@ -116,7 +115,7 @@ export class PeerLinks {
         },
         onLost: (...why) => {
           if (isUsed) lose(...why);
-          else this.tryLater(peer, nextPauseMs);
+          else this.tryLater(peer, nextMs);
         },
         onSent,
       });

@@ -11,15 +11,23 @@ import {
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { status } from '@grpc/grpc-js';
+import { carryPath, decodeOrder } from '../../transport/carrying.js';
 import { oldestTls } from '../../transport/credentials.js';
 import { TransportError } from '../../transport/error.js';
 import { FrameReader, takeFrames } from '../../transport/frames.js';
+import type { CoordinatorMessage__Output } from '../../transport/generated/fcaenet/v1/CoordinatorMessage.js';
+import type { PeerHello__Output } from '../../transport/generated/fcaenet/v1/PeerHello.js';
 import type { PeerMessage__Output } from '../../transport/generated/fcaenet/v1/PeerMessage.js';
-import { type GrpcStatus, headersOfStatus } from '../../transport/grpc-status.js';
+import {
+  answerHeaders,
+  type GrpcStatus,
+  headersOfStatus,
+  trailersOfStatus,
+} from '../../transport/grpc-status.js';
 import { keepAlive } from '../../transport/keepalive.js';
 import { decodeFrame, peeringPath, peerReceiveWindow, peerSilenceMs } from '../../transport/peering.js';
 import { checkHello, checkSender } from '../../transport/peers/hello.js';
-import type { Peer, PeerIdentity } from '../../transport/peers/identity.js';
+import { coordinatorNumber, type Peer, type PeerIdentity } from '../../transport/peers/identity.js';
 import { widenWindows } from '../../transport/receive-windows.js';
 
 /** A peer has one stream. HTTP/2 itself refuses more than these on a connection. */
@@ -51,8 +59,23 @@ export interface PeerServerOptions {
   readonly limits: PeerLimits;
   /** Takes the messages of a peer after its hello, each when the one before it was taken. A failure ends the stream. */
   readonly receiver: (member: number) => (message: PeerMessage__Output) => Promise<void>;
+  /** The same for the coordinator, on whose stream answers may be written from then on. */
+  readonly carried: (stream: ServerHttp2Stream) => (message: CoordinatorMessage__Output) => Promise<void>;
   /** Called when this side ends a peer's stream. `reason` is a sentence. */
   readonly onRefused: (reason: string) => void;
+}
+
+/** A method of gRPC that callers find here. */
+interface Method<Message> {
+  /** Whether the member may call it. */
+  isFor(member: number): boolean;
+  /** Whether a call ends the one before it. Else a second one of the same member is refused. */
+  readonly replaces: boolean;
+  /** A message without gRPC's prefix. */
+  decode(bytes: Buffer, isProtected: boolean): Message;
+  helloOf(message: Message): PeerHello__Output | null | undefined;
+  /** Called when the hello is accepted. @returns takes the messages after it */
+  begin(member: number, stream: ServerHttp2Stream): (message: Message) => Promise<void>;
 }
 
 /** A stream whose sender the coordinator has not named yet. */
@@ -67,6 +90,9 @@ export class PeerServer {
   private readonly connected = new Set<number>();
   private readonly strangers = new Set<Stranger>();
   private readonly sessions = new Set<ServerHttp2Session>();
+  /** Where the coordinator sends ranges, if it does. */
+  private carrying: ServerHttp2Stream | null = null;
+  private readonly methods: Readonly<Record<string, Method<unknown>>>;
 
   private constructor(
     private readonly options: PeerServerOptions,
@@ -75,6 +101,27 @@ export class PeerServer {
     server.maxConnections = mostConnections;
     server.on('session', (session) => this.keep(session));
     server.on('stream', (stream, headers) => this.answer(stream, headers));
+    const send: Method<PeerMessage__Output> = {
+      isFor: (member) => member !== coordinatorNumber,
+      replaces: false,
+      decode: decodeFrame,
+      helloOf: ({ hello }) => hello,
+      begin: (member) => options.receiver(member),
+    };
+    const carry: Method<CoordinatorMessage__Output> = {
+      isFor: (member) => member === coordinatorNumber,
+      // The coordinator knows first that a call of its own is over.
+      replaces: true,
+      decode: decodeOrder,
+      helloOf: ({ exchange }) => exchange?.hello,
+      begin: (_, stream) => {
+        this.carrying?.close();
+        this.carrying = stream;
+        stream.respond(answerHeaders, { waitForTrailers: true });
+        return options.carried(stream);
+      },
+    };
+    this.methods = { [peeringPath]: send as Method<unknown>, [carryPath]: carry as Method<unknown> };
   }
 
   /** @throws TransportError TRANSPORT_CANNOT_LISTEN */
@@ -100,8 +147,10 @@ export class PeerServer {
     return (this.server.address() as AddressInfo).port;
   }
 
+  /** @param peers the coordinator among them while it may send ranges here */
   setPeers(peers: ReadonlyMap<number, Peer>): void {
     this.peers = peers;
+    if (!peers.has(coordinatorNumber)) this.carrying?.close();
     for (const { member, settle } of this.strangers) {
       const peer = peers.get(member);
       if (peer) settle(peer);
@@ -139,14 +188,16 @@ export class PeerServer {
 
   private answer(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     stream.on('error', () => {});
-    if (headers[':path'] !== peeringPath) {
+    const path = String(headers[':path']);
+    const method = Object.hasOwn(this.methods, path) ? this.methods[path] : undefined;
+    if (!method) {
       end(stream, {
         code: status.UNIMPLEMENTED,
-        message: `a worker has no ${headers[':path']}, expected ${peeringPath}`,
+        message: `a worker has no ${path}, expected ${Object.keys(this.methods).join(' or ')}`,
       });
       return;
     }
-    this.serve(stream).then(
+    this.serve(stream, method).then(
       () => end(stream, { code: status.OK, message: '' }),
       (error) => {
         if (stream.closed) return;
@@ -157,8 +208,8 @@ export class PeerServer {
     );
   }
 
-  private async serve(stream: ServerHttp2Stream): Promise<void> {
-    const { identity, limits, receiver } = this.options;
+  private async serve<Message>(stream: ServerHttp2Stream, method: Method<Message>): Promise<void> {
+    const { identity, limits } = this.options;
     const isProtected = identity.tls !== null;
     const frames = new FrameReader(mostHelloBytes);
     let member: number | null = null;
@@ -167,20 +218,25 @@ export class PeerServer {
       const sentence = `a peer said nothing for ${limits.helloMs} ms, expected its hello`;
       late = setTimeout(() => reject(refusal(sentence)), limits.helloMs);
     });
-    let accept: ((message: PeerMessage__Output) => Promise<void>) | null = null;
+    let accept: ((message: Message) => Promise<void>) | null = null;
     const take = async (bytes: Buffer) => {
-      const message = decodeFrame(bytes, isProtected);
+      const message = method.decode(bytes, isProtected);
       if (accept) return accept(message);
       clearTimeout(late);
-      const hello = checkHello(message.hello, identity);
-      if (this.connected.has(hello.member)) {
-        throw refusal(`member ${hello.member} has opened a second stream, but a peer needs only one`);
+      const hello = checkHello(method.helloOf(message), identity);
+      if (!method.isFor(hello.member)) {
+        throw refusal(`member ${hello.member} has called a method that is not for it`);
       }
-      this.connected.add(hello.member);
-      member = hello.member;
-      const peer = this.peers.get(member) ?? (await this.introduced(member));
+      if (!method.replaces) {
+        if (this.connected.has(hello.member)) {
+          throw refusal(`member ${hello.member} has opened a second stream, but a peer needs only one`);
+        }
+        this.connected.add(hello.member);
+        member = hello.member;
+      }
+      const peer = this.peers.get(hello.member) ?? (await this.introduced(hello.member));
       checkSender(peer, certificateOf(stream), identity);
-      accept = receiver(member);
+      accept = method.begin(hello.member, stream);
       frames.most = mostBytes;
       if (stream.session) widenWindows(stream.session, peerReceiveWindow);
     };
@@ -227,6 +283,11 @@ function certificateOf({ session }: ServerHttp2Stream): Uint8Array | undefined {
 /** Answers a stream with its end. */
 function end(stream: ServerHttp2Stream, how: GrpcStatus): void {
   if (stream.destroyed || stream.closed) return;
+  if (stream.headersSent) {
+    stream.once('wantTrailers', () => stream.sendTrailers(trailersOfStatus(how)));
+    stream.end();
+    return;
+  }
   stream.respond(headersOfStatus(how), { endStream: true });
   stream.close();
 }

@@ -2,13 +2,14 @@ import { type Clock, systemClock } from '../../clock.js';
 import type { TreeNode } from '../../reduction/tree.js';
 import type { Position__Output } from '../../transport/generated/fcaenet/v1/Position.js';
 import { closeLostConnections } from '../../transport/lost-connections.js';
-import type { Peer, PeerIdentity } from '../../transport/peers/identity.js';
+import { coordinatorNumber, type Peer, type PeerIdentity } from '../../transport/peers/identity.js';
 import type { Traffic } from '../../transport/service.js';
 import { TransferMemory } from '../../transport/transfer-memory.js';
 import { type WireVector, wireBytes } from '../../transport/wire-vector.js';
 import { Exchange, type ExchangeShape } from '../exchange/exchange.js';
 import type { ExchangeOutput, RangeSum } from '../exchange/output.js';
 import { PartReceiver } from '../exchange/part-receiver.js';
+import { CoordinatorStream } from './coordinator-stream.js';
 import { PeerLinks, type PeerPatience, peerPatience } from './peer-links.js';
 import { type PeerLimits, PeerServer, peerLimits } from './peer-server.js';
 import { RelayedParts } from './relayed-parts.js';
@@ -33,7 +34,7 @@ export interface PeeringOptions {
 
 /** What a worker's part in the exchange says to the rest of the worker. */
 export interface PeeringOutput extends Pick<ExchangeOutput, 'weightsMissing' | 'weightsLost'> {
-  /** The sum's memory is given back by {@link Peering.giveBack}. */
+  /** A sum that goes over the worker's own stream. Its memory is given back by {@link Peering.giveBack}. */
   sum(sum: RangeSum): void;
   /** `bytes` may be read until {@link Peering.giveBack}. */
   weights(version: number, bytes: Uint8Array<SharedArrayBuffer>): void;
@@ -62,6 +63,8 @@ export class Peering {
   /** Weights that the rest of the worker reads. */
   private readonly lent = new Set<ArrayBufferLike>();
   private server: PeerServer | null = null;
+  /** The coordinator's call, while there is one. */
+  private coordinator: CoordinatorStream | null = null;
   private stopClosingLost = () => {};
 
   private constructor(
@@ -91,7 +94,10 @@ export class Peering {
       this.memory,
       {
         send: (member, part) => this.links.send(member, part),
-        sum: (sum) => output.sum(sum),
+        sum: (sum) => {
+          if (this.coordinator) void this.coordinator.send(sum).then(() => this.memory.give(sum.sum.buffer));
+          else output.sum(sum);
+        },
         weights: (version, bytes) => {
           this.lent.add(bytes.buffer);
           output.weights(version, bytes as Uint8Array<SharedArrayBuffer>);
@@ -125,6 +131,19 @@ export class Peering {
           return accept(message);
         };
       },
+      carried: (stream) => {
+        const coordinator = new CoordinatorStream(
+          stream,
+          identity.tls !== null,
+          peering.exchange,
+          peering.memory,
+        );
+        peering.coordinator = coordinator;
+        stream.once('close', () => {
+          if (peering.coordinator === coordinator) peering.coordinator = null;
+        });
+        return (message) => coordinator.accept(message);
+      },
       onRefused: (reason) => output.refused(reason),
     });
     peering.stopClosingLost = closeLostConnections();
@@ -136,11 +155,17 @@ export class Peering {
     return this.server!.port;
   }
 
-  /** @param members those that take part; this worker is one of them or not */
-  setPeers(members: readonly Peer[]): void {
+  /**
+   * @param members those that take part; this worker is one of them or not
+   * @param coordinator null while it sends no ranges here: a call that it has made ends
+   */
+  setPeers(members: readonly Peer[], coordinator: Peer | null = null): void {
     const { member: self } = this.options.identity;
     const peers = new Map(members.filter(({ member }) => member !== self).map((peer) => [peer.member, peer]));
-    this.server!.setPeers(peers);
+    const callers = coordinator ? [...peers, [coordinatorNumber, coordinator] as const] : peers;
+    this.server!.setPeers(new Map(callers));
+    // What is added from now on goes where the coordinator expects it.
+    if (!coordinator) this.coordinator = null;
     this.links.setPeers(peers);
     this.relayed.setPeers(peers);
     this.exchange.setPeers(peers.keys());

@@ -37,6 +37,7 @@ function advanceOn(lane: Lane, gradient = filled(lane, 3)): Advance {
     from: { parameters: filled(lane, 1), buffer: filled(lane, 2) },
     into: { parameters: filled(lane, 0), buffer: filled(lane, 0) },
     gradient,
+    source: null,
     scalars: { learningRate: 0.1, weightDecay: 1e-5, gradientScale: 1, momentum: 0.9 },
     sending: { sent: { term: 1, version: 5, part: { range, forward: true } }, precision: 'float32' },
   };
@@ -67,6 +68,17 @@ test('a thread computes, sends and hashes what the same thread does, bit for bit
   expect(results[0]!.messages).toHaveLength(3);
   expect(results[0]!.vectors[1]).not.toBe(results[0]!.vectors[0]);
   expect(results[0]!.digest).toBe(sha256(bytesOf(filled(direct(), 3))));
+});
+
+test('a gradient that lies elsewhere is copied into its place first', async () => {
+  for (const lane of [direct(), thread()]) {
+    const expected = advanceOn(lane);
+    const messages = await lane.advance(expected);
+    const advance = { ...advanceOn(lane, filled(lane, 9)), source: filled(lane, 3) };
+    expect((await lane.advance(advance))!.map(sha256)).toEqual(messages!.map(sha256));
+    expect(sha256(bytesOf(advance.gradient))).toBe(sha256(bytesOf(expected.gradient)));
+    expect(sha256(bytesOf(advance.into.parameters))).toBe(sha256(bytesOf(expected.into.parameters)));
+  }
 });
 
 test('a gradient that is not finite is not applied', async () => {

@@ -143,7 +143,7 @@ describe('a lane', () => {
     async (kind) => {
       await openTwo(kind === 'TLS' ? await tlsOfWorkers() : null);
       const peers = users.map(({ peer }) => peer);
-      for (const { lane } of users) lane.follow({ peers: { peers } });
+      for (const { lane } of users) lane.follow({ peers: { peers, coordinator: null } });
       for (const step of [0, 1, 2, 3]) {
         await exchangeStep(step);
         const version = step + 1;
@@ -171,7 +171,7 @@ describe('a lane', () => {
   test('sends what is for a peer that it cannot reach to the coordinator', async () => {
     await openTwo();
     const peers = users.map(({ peer }) => ({ ...peer, address: '127.0.0.1:1' }));
-    for (const { lane } of users) lane.follow({ peers: { peers } });
+    for (const { lane } of users) lane.follow({ peers: { peers, coordinator: null } });
     await exchangeStep(0);
     expect(users.map(({ unreached }) => unreached)).toEqual([[2], [1]]);
   });
@@ -179,9 +179,9 @@ describe('a lane', () => {
   test('says what it lacks when the owner of weights is gone', async () => {
     await openTwo();
     const [one] = users as [LaneUser];
-    one.lane.follow({ peers: { peers: users.map(({ peer }) => peer) } });
+    one.lane.follow({ peers: { peers: users.map(({ peer }) => peer), coordinator: null } });
     one.lane.follow({ weightsPlan: { version: 5, ranges: cut(shape.weightCount, [1, 2]) } });
-    one.lane.follow({ peers: { peers: [one.peer] } });
+    one.lane.follow({ peers: { peers: [one.peer], coordinator: null } });
     await until(() => one.missing.length > 0);
     expect(one.missing).toEqual([5]);
   });

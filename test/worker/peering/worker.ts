@@ -86,11 +86,16 @@ export class ExchangeWorker {
   /** How the coordinator describes it to others. */
   get peer(): Peer {
     const { member, tls } = this.options;
-    const certificateSha256 = tls
-      ? createHash('sha256').update(new X509Certificate(tls.certificate).raw).digest()
-      : Buffer.alloc(0);
-    return { member, address: `127.0.0.1:${this.peering.port}`, key: this.key, certificateSha256 };
+    const address = `127.0.0.1:${this.peering.port}`;
+    return { member, address, key: this.key, certificateSha256: certificateHash(tls) };
   }
+}
+
+/** SHA-256 of a certificate; empty in plain text. */
+export function certificateHash(tls: TlsMaterial | null): Buffer {
+  return tls
+    ? createHash('sha256').update(new X509Certificate(tls.certificate).raw).digest()
+    : Buffer.alloc(0);
 }
 
 /** Waits until something holds. Throws after ten seconds. */

@@ -41,6 +41,7 @@ export class FleetMetrics {
   private readonly setAside;
   private readonly exchanging;
   private readonly exchangesGivenUp;
+  private readonly unreachableWorkers;
   private readonly unreachablePeers;
 
   constructor(instruments: Instruments, sources: FleetSources) {
@@ -146,6 +147,10 @@ export class FleetMetrics {
       'fcaenet_exchanges_given_up_total',
       'Steps computed again because the exchange of their gradients failed.',
     );
+    this.unreachableWorkers = instruments.counter(
+      'fcaenet_unreachable_workers_total',
+      'Times that the coordinator could not reach a worker; its ranges go over its own connection.',
+    );
     this.unreachablePeers = instruments.counter(
       'fcaenet_unreachable_peers_total',
       'Pairs of workers that could not connect, by direction; what they exchange goes through the coordinator.',
@@ -165,6 +170,9 @@ export class FleetMetrics {
         break;
       case 'exchange.given-up':
         this.exchangesGivenUp.inc();
+        break;
+      case 'worker.unreachable':
+        this.unreachableWorkers.inc();
         break;
       case 'peer.unreachable':
         this.unreachablePeers.inc();
