@@ -43,11 +43,3 @@ test.each([
     expect(audit.lines.at(-1)).toMatchObject(expected);
   },
 );
-
-test('each setting gives a run other bits', async () => {
-  const usual = await trainedAlone(small, 'usual', 1, [short]);
-  const apart = await trainedAlone(small, 'apart', 1, [short, positives]);
-  const moved = await trainedAlone(small, 'anchors', 1, [short, anchors]);
-  const faster = await trainedAlone(small, 'half', 1, [short, half]);
-  expect(new Set([usual, apart, moved, faster].map(({ weightsSha256 }) => weightsSha256)).size).toBe(4);
-});
