@@ -1,10 +1,11 @@
 import type { Clock } from '../../clock.js';
 import {
-  carryPath,
   decodeAnswer,
   encodeOrder,
+  gatherPath,
   mostAnswerBytes,
   orderFrame,
+  scatterPath,
 } from '../../transport/carrying.js';
 import { TransportError } from '../../transport/error.js';
 import { FrameReader, takeFrames } from '../../transport/frames.js';
@@ -32,9 +33,16 @@ export interface RangeLinkListener extends Pick<PeerCallListener, 'onLost'> {
   readonly onArrived: (arrived: ArrivedRange, done: () => void) => void;
 }
 
-/** A call to one worker, which takes ranges of weights and answers with sums. */
+/**
+ * The calls to one worker: one takes ranges of weights, the other gives sums. Each has a connection of its own, because HTTP/2 in Node
+ * does not read while it writes: two sides that send much to each other on one connection wait for each other for ever.
+ */
 export class RangeLink {
-  private readonly call: PeerCall;
+  private readonly weights: PeerCall;
+  private readonly sums: PeerCall;
+  /** Calls that the worker has accepted. */
+  private answers = 0;
+  private isOver = false;
   private readonly outbox: Outbox<Uint8Array>;
   private readonly transfers: TransferReceiver;
   /** Bytes of the messages of the sum that is coming. */
@@ -56,19 +64,28 @@ export class RangeLink {
     const { identity } = options;
     const isProtected = identity.tls !== null;
     this.transfers = new TransferReceiver(memory, null, clock);
-    this.call = new PeerCall(peer, identity, carryPath, patience, clock, {
-      onConnected: () => {},
-      onAnswer: listener.onOpened,
-      onLost: (...why) => {
-        this.end();
-        listener.onLost(...why);
-      },
-    });
-    const { stream } = this.call;
-    for (const piece of encodeOrder({ exchange: { hello: helloTo(peer, identity) } }, isProtected)) {
-      stream.write(piece);
-    }
-    const frames = new FrameStream(stream, orderFrame);
+    const call = (path: string) => {
+      const made = new PeerCall(peer, identity, path, patience, clock, {
+        onConnected: () => {},
+        onAnswer: () => {
+          if (++this.answers === 2) listener.onOpened();
+        },
+        onLost: (...why) => {
+          if (this.isOver) return;
+          this.close();
+          listener.onLost(...why);
+        },
+      });
+      for (const piece of encodeOrder({ exchange: { hello: helloTo(peer, identity) } }, isProtected)) {
+        made.stream.write(piece);
+      }
+      return made;
+    };
+    this.weights = call(scatterPath);
+    this.sums = call(gatherPath);
+    // Nothing comes but the end.
+    this.weights.stream.resume();
+    const frames = new FrameStream(this.weights.stream, orderFrame);
     this.outbox = new Outbox({
       write: (message, taken) =>
         frames.write(message, () => {
@@ -78,9 +95,9 @@ export class RangeLink {
       once: (event, then) => frames.once(event, then),
       off: (event, then) => frames.off(event, then),
     });
-    takeFrames(stream, new FrameReader(mostAnswerBytes), (bytes) =>
+    takeFrames(this.sums.stream, new FrameReader(mostAnswerBytes), (bytes) =>
       this.take(decodeAnswer(bytes, isProtected), bytes.byteLength),
-    ).catch((error) => this.call.lose(error instanceof Error ? error.message : String(error), false));
+    ).catch((error) => this.sums.lose(error instanceof Error ? error.message : String(error), false));
   }
 
   /** Sends the messages of a range without others between them. @param messages as `encodeCoordinatorMessage` makes them */
@@ -89,11 +106,9 @@ export class RangeLink {
   }
 
   close(): void {
-    this.end();
-    this.call.close();
-  }
-
-  private end(): void {
+    this.isOver = true;
+    this.weights.close();
+    this.sums.close();
     this.outbox.close();
     this.goOn();
   }

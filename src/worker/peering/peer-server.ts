@@ -11,7 +11,7 @@ import {
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { status } from '@grpc/grpc-js';
-import { carryPath, decodeOrder } from '../../transport/carrying.js';
+import { decodeOrder, gatherPath, scatterPath } from '../../transport/carrying.js';
 import { oldestTls } from '../../transport/credentials.js';
 import { TransportError } from '../../transport/error.js';
 import { FrameReader, takeFrames } from '../../transport/frames.js';
@@ -59,8 +59,10 @@ export interface PeerServerOptions {
   readonly limits: PeerLimits;
   /** Takes the messages of a peer after its hello, each when the one before it was taken. A failure ends the stream. */
   readonly receiver: (member: number) => (message: PeerMessage__Output) => Promise<void>;
-  /** The same for the coordinator, on whose stream answers may be written from then on. */
-  readonly carried: (stream: ServerHttp2Stream) => (message: CoordinatorMessage__Output) => Promise<void>;
+  /** Takes what the coordinator sends, as {@link receiver} does. */
+  readonly scattered: () => (message: CoordinatorMessage__Output) => Promise<void>;
+  /** The coordinator takes answers on this stream from now on. */
+  readonly gathered: (stream: ServerHttp2Stream) => void;
   /** Called when this side ends a peer's stream. `reason` is a sentence. */
   readonly onRefused: (reason: string) => void;
 }
@@ -90,8 +92,8 @@ export class PeerServer {
   private readonly connected = new Set<number>();
   private readonly strangers = new Set<Stranger>();
   private readonly sessions = new Set<ServerHttp2Session>();
-  /** Where the coordinator sends ranges, if it does. */
-  private carrying: ServerHttp2Stream | null = null;
+  /** The coordinator's calls, by their path. */
+  private readonly calls = new Map<string, ServerHttp2Stream>();
   private readonly methods: Readonly<Record<string, Method<unknown>>>;
 
   private constructor(
@@ -108,20 +110,32 @@ export class PeerServer {
       helloOf: ({ hello }) => hello,
       begin: (member) => options.receiver(member),
     };
-    const carry: Method<CoordinatorMessage__Output> = {
+    const ofCoordinator = (
+      path: string,
+      begin: (stream: ServerHttp2Stream) => (message: CoordinatorMessage__Output) => Promise<void>,
+    ): Method<CoordinatorMessage__Output> => ({
       isFor: (member) => member === coordinatorNumber,
       // The coordinator knows first that a call of its own is over.
       replaces: true,
       decode: decodeOrder,
       helloOf: ({ exchange }) => exchange?.hello,
       begin: (_, stream) => {
-        this.carrying?.close();
-        this.carrying = stream;
+        this.calls.get(path)?.close();
+        this.calls.set(path, stream);
         stream.respond(answerHeaders, { waitForTrailers: true });
-        return options.carried(stream);
+        return begin(stream);
       },
+    });
+    const scatter = ofCoordinator(scatterPath, () => options.scattered());
+    const gather = ofCoordinator(gatherPath, (stream) => {
+      options.gathered(stream);
+      return () => Promise.reject(refusal('the coordinator sent a message after its hello, expected none'));
+    });
+    this.methods = {
+      [peeringPath]: send as Method<unknown>,
+      [scatterPath]: scatter as Method<unknown>,
+      [gatherPath]: gather as Method<unknown>,
     };
-    this.methods = { [peeringPath]: send as Method<unknown>, [carryPath]: carry as Method<unknown> };
   }
 
   /** @throws TransportError TRANSPORT_CANNOT_LISTEN */
@@ -150,7 +164,7 @@ export class PeerServer {
   /** @param peers the coordinator among them while it may send ranges here */
   setPeers(peers: ReadonlyMap<number, Peer>): void {
     this.peers = peers;
-    if (!peers.has(coordinatorNumber)) this.carrying?.close();
+    if (!peers.has(coordinatorNumber)) for (const stream of this.calls.values()) stream.close();
     for (const { member, settle } of this.strangers) {
       const peer = peers.get(member);
       if (peer) settle(peer);

@@ -9,10 +9,11 @@ import { type WireVector, wireBytes } from '../../transport/wire-vector.js';
 import { Exchange, type ExchangeShape } from '../exchange/exchange.js';
 import type { ExchangeOutput, RangeSum } from '../exchange/output.js';
 import { PartReceiver } from '../exchange/part-receiver.js';
-import { CoordinatorStream } from './coordinator-stream.js';
 import { PeerLinks, type PeerPatience, peerPatience } from './peer-links.js';
 import { type PeerLimits, PeerServer, peerLimits } from './peer-server.js';
 import { RelayedParts } from './relayed-parts.js';
+import { SumStream } from './sum-stream.js';
+import { WeightsReceiver } from './weights-receiver.js';
 
 /**
  * Unused memory that is kept, in sets of weights: one for a version that was released, and one for the parts and sums of a
@@ -63,8 +64,8 @@ export class Peering {
   /** Weights that the rest of the worker reads. */
   private readonly lent = new Set<ArrayBufferLike>();
   private server: PeerServer | null = null;
-  /** The coordinator's call, while there is one. */
-  private coordinator: CoordinatorStream | null = null;
+  /** Where the coordinator takes sums, while it does. */
+  private sums: SumStream | null = null;
   private stopClosingLost = () => {};
 
   private constructor(
@@ -95,7 +96,7 @@ export class Peering {
       {
         send: (member, part) => this.links.send(member, part),
         sum: (sum) => {
-          if (this.coordinator) void this.coordinator.send(sum).then(() => this.memory.give(sum.sum.buffer));
+          if (this.sums) void this.sums.send(sum).then(() => this.memory.give(sum.sum.buffer));
           else output.sum(sum);
         },
         weights: (version, bytes) => {
@@ -131,18 +132,16 @@ export class Peering {
           return accept(message);
         };
       },
-      carried: (stream) => {
-        const coordinator = new CoordinatorStream(
-          stream,
-          identity.tls !== null,
-          peering.exchange,
-          peering.memory,
-        );
-        peering.coordinator = coordinator;
+      scattered: () => {
+        const receiver = new WeightsReceiver(peering.exchange, peering.memory);
+        return (message) => receiver.accept(message);
+      },
+      gathered: (stream) => {
+        const sums = new SumStream(stream, identity.tls !== null);
+        peering.sums = sums;
         stream.once('close', () => {
-          if (peering.coordinator === coordinator) peering.coordinator = null;
+          if (peering.sums === sums) peering.sums = null;
         });
-        return (message) => coordinator.accept(message);
       },
       onRefused: (reason) => output.refused(reason),
     });
@@ -165,7 +164,7 @@ export class Peering {
     const callers = coordinator ? [...peers, [coordinatorNumber, coordinator] as const] : peers;
     this.server!.setPeers(new Map(callers));
     // What is added from now on goes where the coordinator expects it.
-    if (!coordinator) this.coordinator = null;
+    if (!coordinator) this.sums = null;
     this.links.setPeers(peers);
     this.relayed.setPeers(peers);
     this.exchange.setPeers(peers.keys());

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
 import type { ClientWritableStream } from '@grpc/grpc-js';
 import { afterEach, describe, expect, test } from 'vitest';
-import { carryPath } from '../../../src/transport/carrying.js';
+import { gatherPath, scatterPath } from '../../../src/transport/carrying.js';
 import { framePrefix } from '../../../src/transport/frames.js';
 import type { PeerMessage } from '../../../src/transport/generated/fcaenet/v1/PeerMessage.js';
 import { encodeFrame, peeringPath, peerReceiveWindow } from '../../../src/transport/peering.js';
@@ -142,7 +142,7 @@ describe('a connection of HTTP/2', () => {
   test('to another service ends', async () => {
     const { request } = await connectTo();
     expect(await endOf(request('/other'))).toBe(
-      `a worker has no /other, expected ${peeringPath} or ${carryPath}`,
+      `a worker has no /other, expected ${peeringPath} or ${scatterPath} or ${gatherPath}`,
     );
   });
 

@@ -222,6 +222,25 @@ describe('a connection', () => {
     });
   });
 
+  test('that is slow carries much in both directions at the same time', { timeout: 30_000 }, async () => {
+    // One direction fills the buffers of the system, and the other must go on.
+    proxy.throttle(20_000_000);
+    const range = { start: 0, end: shape.weightCount };
+    const versions = 8;
+    for (let version = 1; version <= versions; version++) {
+      worker.peering.exchange.planWeights({ version, ranges: [{ range, owner: 1 }] });
+      const sent = { term: 1, version, part: { range, forward: true } };
+      link!.send(encodeWeights(sent, [bytesOf(vector(shape.weightCount))]));
+      add(version, 2);
+    }
+    for (let place = 0; place < 2 * versions; place++) {
+      await until(() => arrived.length > place);
+      arrived[place]!.done();
+    }
+    await until(() => worker.weights.some(({ version }) => version === versions));
+    expect(lost).toEqual([]);
+  });
+
   test('that damages a sum ends the call', async () => {
     proxy.corruptNext('down');
     add(0, 1);
