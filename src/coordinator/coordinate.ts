@@ -28,8 +28,8 @@ import { Monitoring } from './monitoring/monitoring.js';
 import { failedForGood, hasFailedForGood, isInterrupted } from './phase.js';
 import type { RunResult } from './training/result.js';
 
-/** Open files for each worker: its connection, and a new one that replaces it. */
-const filesPerWorker = 2;
+/** Open files for each worker: its connection, a new one that replaces it, and two calls to it. */
+const filesPerWorker = 4;
 
 export interface CoordinateOptions {
   readonly run: TrainingRun;

@@ -51,14 +51,14 @@ test('a run says how many open files it needs, and ends well with so many', asyn
       cwd: small.folder,
       within: withOpenFiles(limit),
     });
-  // 256 to begin with, 8 for each local worker, 2 for each of the 64 that may join.
-  expect(await train(399)).toMatchObject({
+  // 256 to begin with, 8 for each local worker, 4 for each of the 64 that may join.
+  expect(await train(527)).toMatchObject({
     exitCode: 78,
     stderr: expect.stringMatching(
-      /^fcaenet: a run of up to 64 workers needs 400 open files at the same time, [^\n]* 399; /,
+      /^fcaenet: a run of up to 64 workers needs 528 open files at the same time, [^\n]* 527; /,
     ),
   });
-  expect(await train(400)).toMatchObject({ exitCode: 0, stderr: '' });
+  expect(await train(528)).toMatchObject({ exitCode: 0, stderr: '' });
 });
 
 test.skipIf(cgroupsMissing !== '')(
