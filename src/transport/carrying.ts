@@ -15,9 +15,6 @@ const { Scatter, Gather } = definition['fcaenet.v1.Ranges'] as unknown as Ranges
 export const scatterPath = Scatter.path;
 export const gatherPath = Gather.path;
 
-/** Bytes of one answer. */
-export const mostAnswerBytes = 4 << 20;
-
 /** Number of the field `WorkerMessage.chunk`. */
 const chunkField = 7;
 

@@ -2,6 +2,9 @@ import { checksumOf, verifyChecksum } from './checksum.js';
 import { TransportError } from './error.js';
 import { framePrefix } from './frames.js';
 
+/** Bytes that a message may have, after the hello. */
+export const mostMessageBytes = 4 << 20;
+
 /**
  * The frame of a message on a stream to a worker, in pieces.
  * @param encoded the message without its checksum

@@ -57,7 +57,7 @@ test('features that vary in fewer directions than the codes have bits end the ru
   expect(exitCode).toBe(65);
 });
 
-test.each(['fcaenet'])(
+test.each(['baseline', 'fcaenet'])(
   '%s from V = 0 gives the bits of one worker on two, after an interruption before the first V-step',
   async (method) => {
     const settings = [

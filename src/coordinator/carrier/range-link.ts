@@ -1,13 +1,7 @@
 import type { Clock } from '../../clock.js';
-import {
-  decodeAnswer,
-  encodeOrder,
-  gatherPath,
-  mostAnswerBytes,
-  orderFrame,
-  scatterPath,
-} from '../../transport/carrying.js';
+import { decodeAnswer, encodeOrder, gatherPath, orderFrame, scatterPath } from '../../transport/carrying.js';
 import { TransportError } from '../../transport/error.js';
+import { mostMessageBytes } from '../../transport/frame.js';
 import { FrameReader, takeFrames } from '../../transport/frames.js';
 import type { RangeResult__Output } from '../../transport/generated/fcaenet/v1/RangeResult.js';
 import type { WorkerMessage__Output } from '../../transport/generated/fcaenet/v1/WorkerMessage.js';
@@ -95,7 +89,7 @@ export class RangeLink {
       once: (event, then) => frames.once(event, then),
       off: (event, then) => frames.off(event, then),
     });
-    takeFrames(this.sums.stream, new FrameReader(mostAnswerBytes), (bytes) =>
+    takeFrames(this.sums.stream, new FrameReader(mostMessageBytes), (bytes) =>
       this.take(decodeAnswer(bytes, isProtected), bytes.byteLength),
     ).catch((error) => this.sums.lose(error instanceof Error ? error.message : String(error), false));
   }

@@ -134,7 +134,7 @@ export class RangeConnections {
     const say = () => pool.emit('unreachable', member, reason);
     if (!isLost && !wasOpen) say();
     const cancels = [
-      ...(isLost || !wasOpen ? [] : [clock.after(sayMs, say)]),
+      ...(wasOpen ? [clock.after(sayMs, say)] : []),
       ...(isRefused ? [] : [clock.after(pauseMs, () => this.connectAgain(way))]),
     ];
     way.cancel = () => {

@@ -14,6 +14,7 @@ import { status } from '@grpc/grpc-js';
 import { decodeOrder, gatherPath, scatterPath } from '../../transport/carrying.js';
 import { oldestTls } from '../../transport/credentials.js';
 import { TransportError } from '../../transport/error.js';
+import { mostMessageBytes } from '../../transport/frame.js';
 import { FrameReader, takeFrames } from '../../transport/frames.js';
 import type { CoordinatorMessage__Output } from '../../transport/generated/fcaenet/v1/CoordinatorMessage.js';
 import type { PeerHello__Output } from '../../transport/generated/fcaenet/v1/PeerHello.js';
@@ -34,8 +35,6 @@ import { widenWindows } from '../../transport/receive-windows.js';
 const mostStreams = 2;
 /** Connections of all peers together. */
 const mostConnections = 1_024;
-/** Bytes of one message. */
-const mostBytes = 4 << 20;
 /** Bytes of the first message of a stream, the hello. */
 const mostHelloBytes = 64 << 10;
 /** Time limits of {@link PeerServer}, in milliseconds. */
@@ -251,7 +250,7 @@ export class PeerServer {
       const peer = this.peers.get(hello.member) ?? (await this.introduced(hello.member));
       checkSender(peer, certificateOf(stream), identity);
       accept = method.begin(hello.member, stream);
-      frames.most = mostBytes;
+      frames.most = mostMessageBytes;
       if (stream.session) widenWindows(stream.session, peerReceiveWindow);
     };
     try {
