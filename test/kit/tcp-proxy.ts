@@ -10,6 +10,8 @@ interface LinkState {
   bytesPerSecond: number;
   /** Bits still to be flipped on the way to the target (up) and from it (down); shared by all connections. */
   readonly corruptions: Record<Direction, number>;
+  /** Bytes that have come. */
+  readonly carried: Record<Direction, number>;
 }
 
 export type Direction = 'up' | 'down';
@@ -25,6 +27,7 @@ export class TcpProxy {
     delayMs: 0,
     bytesPerSecond: Number.POSITIVE_INFINITY,
     corruptions: { up: 0, down: 0 },
+    carried: { up: 0, down: 0 },
   };
 
   private constructor(
@@ -50,6 +53,11 @@ export class TcpProxy {
   /** Flips one bit in the middle of the next large piece that goes to the target (`up`) or comes from it (`down`). */
   corruptNext(direction: Direction): void {
     this.fresh.corruptions[direction]++;
+  }
+
+  /** Bytes that each open connection has carried. */
+  get carried(): Readonly<Record<Direction, number>>[] {
+    return [...this.links].map(({ state }) => state.carried);
   }
 
   get port(): number {
@@ -103,7 +111,7 @@ export class TcpProxy {
       return;
     }
     const far = connect({ ...this.target, allowHalfOpen: true });
-    const link = { state: { ...this.fresh }, ends: [near, far] as const };
+    const link = { state: { ...this.fresh, carried: { up: 0, down: 0 } }, ends: [near, far] as const };
     this.links.add(link);
     for (const [from, to, direction] of [
       [near, far, 'up'],
@@ -132,6 +140,7 @@ function passing(state: LinkState, direction: Direction): Transform {
   return new Transform({
     highWaterMark: 64 << 10,
     transform(chunk: Buffer, _, done) {
+      state.carried[direction] += chunk.length;
       if (state.corruptions[direction] > 0 && chunk.length >= largePieceBytes) {
         state.corruptions[direction]--;
         chunk[chunk.length >> 1]! ^= 1;
