@@ -7,11 +7,14 @@ import { examineManifests } from '../../src/kube/examine.js';
 import { parseManifests } from '../../src/kube/read-manifests.js';
 import { builds, wholeRuns } from '../deploy/builds.js';
 import { runCommandLine } from '../kit/command-line.js';
-import { ApiServer, apiServerMissing } from '../kit/kubernetes/api-server.js';
+import { ApiServer } from '../kit/kubernetes/api-server.js';
 import { documentedOverlays } from '../kit/kubernetes/documented.js';
+import { fillIn } from '../kit/kubernetes/fill-in.js';
 import { Kubelet } from '../kit/kubernetes/kubelet.js';
 import { clusterKinds, find, kubectlMissing, type Manifest } from '../kit/kubernetes/kustomize.js';
+import { startJobSet } from '../kit/kubernetes/managers.js';
 import { buildOverlay } from '../kit/kubernetes/overlay.js';
+import { apiServerMissing } from '../kit/kubernetes/programs.js';
 import { shownCommands } from '../kit/pages.js';
 
 const missing = apiServerMissing || kubectlMissing;
@@ -27,13 +30,7 @@ const compositions: [name: string, build: () => Manifest[]][] = [
 
 const yaml = (manifests: readonly Manifest[]) => manifests.map((each) => stringify(each)).join('---\n');
 
-/** With the values that a person fills in. */
-const filledIn = (manifests: readonly Manifest[]) =>
-  yaml(manifests)
-    .replaceAll('FILL-IN-IMAGE', 'registry.example/fcaenet:gpu')
-    .replaceAll('FILL-IN-DATASET-CLAIM', 'dataset')
-    .replaceAll('FILL-IN-WEIGHTS', 'resnet50.safetensors')
-    .replaceAll('FILL-IN-STORAGE-CLASS', 'standard');
+const filledIn = (manifests: readonly Manifest[]) => fillIn(yaml(manifests));
 
 const namespaceOf = (manifests: readonly Manifest[]) =>
   manifests.find(({ metadata }) => metadata.namespace)?.metadata.namespace ?? 'vegfru-48bit';
@@ -46,7 +43,8 @@ describe.skipIf(missing !== '')(`an API server of Kubernetes${missing}`, () => {
     folder = mkdtempSync(join(tmpdir(), 'fcaenet-api-server-'));
     const make = ['certs', 'make', 'certs', '--name', 'localhost'];
     expect(await runCommandLine(make, { cwd: folder })).toMatchObject({ exitCode: 0, stderr: '' });
-    server = await ApiServer.start(join(folder, 'certs/coordinator'));
+    server = await ApiServer.start();
+    await startJobSet(server, join(folder, 'certs/coordinator'));
     for (const name of ['fcaenet', 'vegfru-48bit', 'nabirds-48bit', 'cpu-synthetic', 'monitoring']) {
       await server.kubectl(`create namespace ${name}`);
     }

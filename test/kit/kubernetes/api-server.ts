@@ -1,38 +1,13 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { basename, delimiter, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { freePort } from '../free-port.js';
-import { jobSetWebhooks } from './jobset-webhooks.js';
-import { customResourceFolder, schemasMissing } from './schemas.js';
-
-const list = [process.execPath, 'scripts/kubernetes-api-server.mjs', '--list'] as const;
-const programs = JSON.parse(execFileSync(list[0], list.slice(1), { encoding: 'utf8' })) as Record<
-  'kube-apiserver' | 'kubectl' | 'jobset',
-  string
->;
-const variable = 'FCAENET_TEST_API_SERVER';
-
-/** Empty where the servers are there and were asked for; else why tests that need them are skipped. */
-export const apiServerMissing = whyNoServer();
-
-function whyNoServer(): string {
-  if (process.env[variable] !== '1') return ` (skipped: ${variable} is not 1)`;
-  const absent = Object.entries(programs).filter(([, path]) => !existsSync(path));
-  if (absent.length > 0)
-    return ` (skipped: ${absent.map(([name]) => name).join(', ')} not built; npm run setup:kubernetes)`;
-  return schemasMissing;
-}
+import type { Manifest } from './kustomize.js';
+import { programs } from './programs.js';
+import { customResourceFolder } from './schemas.js';
 
 const running = new Set<ChildProcess>();
 process.once('exit', () => {
@@ -46,25 +21,24 @@ export interface Answer {
 }
 
 /**
- * An API server of Kubernetes over an etcd of its own, with the custom resources that deploy/ uses and JobSet's webhooks.
- * There are no nodes, and no controllers but JobSet's: what is applied stays as the server took it.
+ * An API server of Kubernetes over an etcd of its own, with the custom resources that deploy/ uses. There are no nodes, and
+ * no controllers but those of managers.ts that a test starts: what is applied stays as the server took it.
  */
 export class ApiServer {
-  private readonly children: ChildProcess[] = [];
+  private readonly children: { readonly process: ChildProcess; readonly log: string }[] = [];
 
   private constructor(
-    private readonly folder: string,
-    private readonly config: string,
+    readonly folder: string,
+    /** The kubeconfig of its administrator. */
+    readonly config: string,
   ) {}
 
-  /** @param tls folder with `tls.crt`, `tls.key` and `ca.crt` for `localhost`, for the webhooks */
-  static async start(tls: string): Promise<ApiServer> {
+  static async start(): Promise<ApiServer> {
     const folder = mkdtempSync(join(tmpdir(), 'fcaenet-kubernetes-'));
     const server = new ApiServer(folder, join(folder, 'kubeconfig'));
     try {
       await server.startServer();
-      await server.addCustomResources();
-      await server.startJobSet(tls);
+      await server.createResources(publishedResources());
       return server;
     } catch (error) {
       server.remove();
@@ -98,7 +72,7 @@ export class ApiServer {
 
   /** Ends all servers, and forgets everything. */
   remove(): void {
-    for (const child of this.children) child.kill('SIGKILL');
+    for (const { process } of this.children) process.kill('SIGKILL');
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -146,51 +120,47 @@ export class ApiServer {
     await this.until('the API server is ready', 'kubectl get --raw /readyz');
   }
 
-  private async addCustomResources(): Promise<void> {
-    const files = readdirSync(customResourceFolder).filter((name) => name.endsWith('.crd.yaml'));
-    // Conversion is a webhook of controllers that are not there; each kind is used in one version alone.
-    const texts = files.map((name) =>
-      readFileSync(join(customResourceFolder, name), 'utf8').replace(/^ {2}conversion:\n(?: {4}.*\n)+/m, ''),
+  /** Creates custom resources that the server does not have yet, and waits until it serves them. */
+  async createResources(definitions: readonly Manifest[]): Promise<void> {
+    // Conversion is a webhook that is not there; each kind is used in one version alone.
+    const texts = definitions.map(({ spec: { conversion: _, ...spec }, ...rest }) =>
+      stringify({ ...rest, spec }),
     );
-    await this.kubectl('create --filename -', texts.join('\n---\n'));
+    await this.kubectl('apply --server-side --force-conflicts --filename -', texts.join('---\n'));
     const established = '--for=condition=Established customresourcedefinitions --all --timeout=2m';
     await this.until('the custom resources are served', `kubectl wait ${established}`);
   }
 
-  private async startJobSet(tls: string): Promise<void> {
-    const [port, health] = [await freePort(), await freePort()];
-    const config = join(this.folder, 'jobset.yaml');
-    const settings = {
-      apiVersion: 'config.jobset.x-k8s.io/v1alpha1',
-      kind: 'Configuration',
-      webhook: { host: '127.0.0.1', port, certDir: tls },
-      leaderElection: { leaderElect: false },
-      internalCertManagement: { enable: false },
-      metrics: { bindAddress: '0' },
-      health: { healthProbeBindAddress: `127.0.0.1:${health}` },
-    };
-    writeFileSync(config, stringify(settings));
-    this.spawn(programs.jobset, { config, kubeconfig: this.config });
-    await this.until('JobSet is ready', `curl --fail --silent http://127.0.0.1:${health}/readyz`);
-    const authority = readFileSync(join(tls, 'ca.crt')).toString('base64');
-    const webhooks = jobSetWebhooks(`https://localhost:${port}`, authority);
-    await this.kubectl('create --filename -', webhooks.map((each) => stringify(each)).join('---\n'));
-  }
-
-  private spawn(program: string, flags: Readonly<Record<string, string>>): void {
-    mkdirSync(this.folder, { recursive: true });
+  /**
+   * Starts a program beside the server, until it is removed.
+   * @param before words that go before the program: another one, that starts it
+   */
+  spawn(program: string, flags: Readonly<Record<string, string>>, before: readonly string[] = []): void {
     const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
-    const child = spawn(program, args, { stdio: 'ignore', env: { ...process.env, KUBECONFIG: this.config } });
-    this.children.push(child);
+    const [command, ...rest] = [...before, program, ...args];
+    const log = join(this.folder, `${basename(program)}.log`);
+    const output = openSync(log, 'w');
+    const env = { ...process.env, KUBECONFIG: this.config };
+    const child = spawn(command!, rest, { stdio: ['ignore', output, output], env });
+    closeSync(output);
+    this.children.push({ process: child, log });
     running.add(child);
     child.once('exit', () => running.delete(child));
   }
 
-  private async until(what: string, command: string): Promise<void> {
+  /** Waits until a command succeeds; throws if one of the programs ends before. */
+  async until(what: string, command: string): Promise<void> {
     while ((await this.shell(command)).exitCode !== 0) {
-      const ended = this.children.find(({ exitCode }) => exitCode !== null);
-      if (ended) throw new Error(`${ended.spawnfile} ended with ${ended.exitCode} before ${what}`);
+      const ended = this.children.find(({ process: { exitCode } }) => exitCode !== null);
+      if (ended)
+        throw new Error(`A program ended before ${what}: ${readFileSync(ended.log, 'utf8').slice(-2000)}`);
       await sleep(200);
     }
   }
+}
+
+function publishedResources(): Manifest[] {
+  return readdirSync(customResourceFolder)
+    .filter((name) => name.endsWith('.crd.yaml'))
+    .map((name) => parse(readFileSync(join(customResourceFolder, name), 'utf8')) as Manifest);
 }
