@@ -25,6 +25,12 @@ function cache() {
   return join(caches, 'fcaenet', ['kubernetes', kubernetes, ...versions].join('-'));
 }
 
+/** Everything that is built, by name. */
+function paths() {
+  const names = [...Object.keys(programs), ...Object.keys(managers).map((each) => `${basename(each)}.yaml`)];
+  return Object.fromEntries(names.map((name) => [name, join(cache(), name)]));
+}
+
 /** What a manager's installation registers: its custom resources and webhooks. */
 function registered(components) {
   const resources = join(components, 'crd/bases');
@@ -65,7 +71,7 @@ function installApiServer() {
       throw new SetupError(`The API server needs ${program} to be set up: install ${name}.`, 69);
     }
   }
-  if (Object.keys(programs).every((name) => existsSync(join(cache(), name)))) {
+  if (Object.values(paths()).every((path) => existsSync(path))) {
     return;
   }
   const watch = stopwatch();
@@ -93,8 +99,7 @@ function installApiServer() {
 }
 
 if (process.argv.includes('--list')) {
-  const names = [...Object.keys(programs), ...Object.keys(managers).map((each) => `${basename(each)}.yaml`)];
-  console.log(JSON.stringify(Object.fromEntries(names.map((name) => [name, join(cache(), name)]))));
+  console.log(JSON.stringify(paths()));
 } else {
   await runScript(installApiServer);
 }

@@ -4,10 +4,10 @@ import { FcaenetError } from '../errors.js';
 import { readTrainingRun } from '../run/read.js';
 import { RunDirectory } from '../run/run-directory.js';
 import { trainingDifferences } from '../run/training-hash.js';
-import type { TrainingRun } from '../run/training-run.js';
 import { wrongField } from '../run/wrong-field.js';
 import { type Cell, directoryOf } from './cell.js';
 import { keptFileOf, readKeptResult } from './kept-result.js';
+import { dataDifferences } from './same-data.js';
 
 /**
  * What is there of a cell.
@@ -80,7 +80,10 @@ function orSentence(read: () => CellState): CellState {
 export function otherSettings(cell: Cell): string | null {
   const path = directoryOf(cell);
   const { isRun, runFile } = RunDirectory.at(path);
-  const differences = isRun ? differencesOf(readTrainingRun(runFile), cell.run) : [];
+  const before = isRun ? readTrainingRun(runFile) : null;
+  const differences = before
+    ? [...trainingDifferences(before, cell.run), ...dataDifferences(before, cell.run)]
+    : [];
   if (differences.length === 0) return null;
   return `${path} contains a run with other settings than are asked for: ${differences.join(', ')}; choose another folder with --output`;
 }
@@ -102,22 +105,6 @@ function sentenceOfOther(cell: Cell): string | null {
     // What cannot be read is a failure of that run alone.
     return error.code === 'EXPERIMENT_RESULT_OTHER' ? error.message : null;
   }
-}
-
-/** The settings that decide the result, and the paths of dataset and weights, which the hash leaves out. */
-function differencesOf(before: TrainingRun, now: TrainingRun): string[] {
-  const paths = ({ spec }: TrainingRun) => ({
-    'spec.dataset.path': spec.dataset.path,
-    'spec.model.weights': spec.model.weights,
-  });
-  const [old, wanted] = [paths(before), paths(now)];
-  const names = Object.keys(old) as (keyof typeof old)[];
-  return [
-    ...trainingDifferences(before, now),
-    ...names
-      .filter((name) => old[name] !== wanted[name])
-      .map((name) => `${name} (${JSON.stringify(old[name])}, now ${JSON.stringify(wanted[name])})`),
-  ];
 }
 
 /**

@@ -1,7 +1,7 @@
-import { realpathSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { isThere } from '../run/presence.js';
 import type { Cell } from './cell.js';
 import { writeInto } from './write-into.js';
@@ -19,6 +19,23 @@ export function kubernetesName({ name }: Cell): string {
     .replace(/^-|-$/g, '');
 }
 
+/** Where manifests have a folder for each run. */
+export function cellsFolder(folder: string): string {
+  return join(folder, 'cells');
+}
+
+/** Whether a folder has no kustomization, or one with cells of a table. */
+export function isEmptyOrManifests(folder: string): boolean {
+  const file = join(folder, 'kustomization.yaml');
+  if (!isThere(file)) return true;
+  try {
+    const { resources } = (parse(readFileSync(file, 'utf8')) ?? {}) as { resources?: unknown };
+    return Array.isArray(resources) && resources.includes('cells');
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Writes kustomizations that carry out cells as queued Jobs: `cells/`, which is replaced, and around it a
  * `kustomization.yaml` with the values to fill in, which is left as it is where it exists.
@@ -26,17 +43,17 @@ export function kubernetesName({ name }: Cell): string {
  */
 export function writeManifests(folder: string, namespace: string, cells: readonly Cell[]): void {
   writeInto(folder, {});
-  writeInto(join(folder, 'cells'), {});
+  writeInto(cellsFolder(folder), {});
   const here = realpathSync(folder);
   for (const cell of cells) {
-    const own = join(here, 'cells', kubernetesName(cell));
+    const own = join(cellsFolder(here), kubernetesName(cell));
     writeInto(own, {
       'run.yaml': stringify(cell.run),
       'kustomization.yaml': stringify(cellKustomization(cell, relative(own, join(deployed, 'cell')))),
     });
   }
   const list = { apiVersion, kind: 'Kustomization', resources: cells.map(kubernetesName) };
-  writeInto(join(here, 'cells'), { 'kustomization.yaml': stringify(list) });
+  writeInto(cellsFolder(here), { 'kustomization.yaml': stringify(list) });
   if (isThere(join(here, 'kustomization.yaml'))) return;
   const surroundings = relative(here, join(deployed, 'surroundings'));
   writeInto(here, { 'kustomization.yaml': outerKustomization(namespace, surroundings) });

@@ -82,7 +82,7 @@ function requireFree({ overrides, variants }: GridOptions): void {
   if (fixed === undefined) return;
   throw new ExperimentError(
     'EXPERIMENT_SETTING_FIXED',
-    `--set ${fixed} has no effect here, because the command sets it for each run; but --methods, --bits, --values and --output choose what it sets`,
+    `--set ${fixed} has no effect here, because the command sets it for each run; its other options choose what it sets`,
   );
 }
 

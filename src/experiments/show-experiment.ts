@@ -1,16 +1,19 @@
 import { basename, join } from 'node:path';
 import { type Console, openConsole } from '../console/console.js';
+import { listDataset } from '../data/dataset.js';
 import { ExitCode } from '../errors.js';
 import { countsOf } from '../estimate/dataset-counts.js';
 import { givenSpeed } from '../estimate/duration.js';
 import { checkDatasetFit } from '../run/dataset-fit.js';
+import { isAbsent } from '../run/presence.js';
 import { carryOutOn } from './carry-out-on.js';
 import type { Cell, Plan } from './cell.js';
 import { type CellState, sentencesOfOthers, stateOf, withOneDataset } from './cell-state.js';
 import { ExperimentError } from './error.js';
 import { keepResult } from './kept-result.js';
-import { writeManifests } from './manifests.js';
+import { cellsFolder, isEmptyOrManifests, writeManifests } from './manifests.js';
 import type { PaperFigure } from './paper-figures.js';
+import { sentenceOfOtherData } from './same-data.js';
 import { planRuns, showPlan } from './show-plan.js';
 import { type Summary, summarise } from './summary.js';
 import { writeTable } from './table-files.js';
@@ -46,7 +49,7 @@ export async function carryOutExperiment(experiment: Experiment, runsNothing = f
   try {
     const summary = write(
       !runsNothing && plan.cells.some(isMissing)
-        ? await carryOutOn(console, plan.cells, await fittingCounts(plan), {
+        ? await carryOutOn(console, plan.cells, await countsForRuns(plan), {
             name,
             onStates: write,
             // The others are figures of their own.
@@ -89,6 +92,7 @@ export async function planExperiment(
  */
 export async function writeExperimentManifests(experiment: Experiment, folder: string): Promise<void> {
   requireOwnFolder(experiment);
+  requireOwnManifests(folder, experiment.plan);
   const console = openConsole('result');
   try {
     await fittingCounts(experiment.plan);
@@ -113,17 +117,48 @@ function namespaceOf(output: string): string {
 /** Runs of other settings are another experiment's: its tables would be replaced by ones without its figures. */
 function requireOwnFolder({ name, plan, output }: Experiment): void {
   const others = sentencesOfOthers(plan.cells);
-  if (others.length === 0) return;
-  throw new ExperimentError(
-    'EXPERIMENT_OUTPUT_OTHER',
-    `${output} is left as it is, because ${others.length} of ${plan.cells.length} runs of this ${name} are there with other settings; the first: ${others[0]}`,
-    ExitCode.cannotCreate,
+  if (others.length > 0) {
+    throw otherOutput(
+      output,
+      `${others.length} of ${plan.cells.length} runs of this ${name} are there with other settings; the first: ${others[0]}`,
+    );
+  }
+  const runs = plan.cells.map(({ run }) => run);
+  const sentence = sentenceOfOtherData(runs[0]!.spec.operation.runsDirectory, runs);
+  if (sentence !== null) throw otherOutput(output, `${sentence}; choose another folder with --output`);
+}
+
+/** Manifests of other data are another experiment's: its Jobs would be replaced by some with the same names. */
+function requireOwnManifests(folder: string, { cells }: Plan): void {
+  if (!isEmptyOrManifests(folder)) {
+    throw otherOutput(
+      folder,
+      'its kustomization.yaml is none of a table; choose another folder with --manifests',
+    );
+  }
+  const sentence = sentenceOfOtherData(
+    cellsFolder(folder),
+    cells.map(({ run }) => run),
   );
+  if (sentence === null) return;
+  throw otherOutput(folder, `${sentence}; choose another folder with --manifests, or delete this one`);
+}
+
+function otherOutput(folder: string, reason: string): ExperimentError {
+  const sentence = `${folder} is left as it is, because ${reason}`;
+  return new ExperimentError('EXPERIMENT_OUTPUT_OTHER', sentence, ExitCode.cannotCreate);
 }
 
 function isMissing(cell: Cell): boolean {
   const { kind } = stateOf(cell);
   return kind === 'absent' || kind === 'begun';
+}
+
+/** The counts of the dataset, which must be there: without it each run would fail. */
+async function countsForRuns(plan: Plan) {
+  const { path } = plan.cells[0]!.run.spec.dataset;
+  if (await isAbsent(path)) await listDataset(path);
+  return fittingCounts(plan);
 }
 
 /** The dataset's counts. A run that does not fit the dataset is refused before the first run begins. */

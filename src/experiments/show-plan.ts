@@ -17,6 +17,8 @@ export interface PlannedRun {
   readonly steps: number;
   readonly trainedImages: number;
   readonly encodedImages: number;
+  /** Local workers, which `seconds` counts on. */
+  readonly workers: number;
   /** Of the whole run with the local workers, without V-steps and rankings; null when the speed is unknown. */
   readonly seconds: number | null;
 }
@@ -30,7 +32,8 @@ export function planRuns(
   return cells.map((cell) => {
     const { spec } = cell.run;
     const work = countWork(spec, counts);
-    const seconds = speed && computeSeconds(spec, work, speed, localWorkerCount(cell.run));
+    const workers = localWorkerCount(cell.run);
+    const seconds = speed && computeSeconds(spec, work, speed, workers);
     const { steps, trainedImages, encodedImages } = work;
     const state = stateOf(cell);
     return {
@@ -40,6 +43,7 @@ export function planRuns(
       steps,
       trainedImages,
       encodedImages,
+      workers,
       seconds: seconds && seconds.training + seconds.encoding,
     };
   });
@@ -63,19 +67,21 @@ export async function showPlan(console: Console, runs: readonly PlannedRun[]): P
     console.log.info('planned', { runs: runs.length, missing: missing.length, ...total });
     return;
   }
-  const numbers = ['steps', 'images trained', 'images encoded', 'time'];
+  const numbers = ['steps', 'images trained', 'images encoded', 'workers', 'time'];
   const columns = ['run', 'state', ...numbers].map((title) => ({ title, isNumber: numbers.includes(title) }));
   const figures = ({
     steps,
     trainedImages,
     encodedImages,
     seconds,
-  }: Omit<PlannedRun, 'run' | 'state' | 'reason'>) => [
+    workers,
+  }: Omit<PlannedRun, 'run' | 'state' | 'reason' | 'workers'> & { readonly workers: number | '' }) => [
     ...[steps, trainedImages, encodedImages].map((count) => count.toLocaleString('en-GB')),
+    String(workers),
     readableDuration(seconds),
   ];
   const rows = runs.map((run) => [run.run, run.state, ...figures(run)]);
-  const last = [`${missing.length} of ${runs.length} to run`, '', ...figures(total)];
+  const last = [`${missing.length} of ${runs.length} to run`, '', ...figures({ ...total, workers: '' })];
   await print(formatTable(columns, [...rows, last]));
   for (const { run, reason } of runs) if (reason !== null) console.log.warn(`${run}: ${reason}`);
 }

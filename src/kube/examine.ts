@@ -13,6 +13,7 @@ import {
   runJobsOf,
 } from './jobs.js';
 import type { JobSpec, Manifest } from './manifest.js';
+import { unmountedPath } from './mounted-paths.js';
 import { peerObstacle } from './peers.js';
 import { missingSecrets } from './secrets.js';
 
@@ -37,6 +38,10 @@ export function examineManifests(manifests: readonly Manifest[]): KubeCheck[] {
   }
   const cells = cellJobsOf(manifests);
   if (cells.length > 0) return [...values, checkCells(cells, manifests), ...checkQueue(cells)];
+  if (isTableWithoutRuns(manifests)) {
+    const text = 'no run of the table is left; there is nothing to start';
+    return [...values, { name: 'run files', ok: true, text }];
+  }
   const { coordinator, workers, runtime } = runJobsOf(manifests);
   // A runtime without TrainJob is for later runs.
   const hasRun = runtime === null || manifests.some(({ kind }) => kind === 'TrainJob');
@@ -47,15 +52,29 @@ export function examineManifests(manifests: readonly Manifest[]): KubeCheck[] {
     checkWorkers(workers, run && 'run' in run ? run.run : null),
     ...checkPeers({ coordinator, workers }, manifests),
     ...(runtime === null ? [] : [describeRuntime(runtime)]),
+    ...describeQueue(manifests),
     describeSecrets(manifests, runtime),
   ];
+}
+
+/** The queue of a JobSet. */
+function describeQueue(manifests: readonly Manifest[]): KubeCheck[] {
+  const queues = manifests.flatMap(({ kind, metadata }) =>
+    kind === 'JobSet' ? (metadata.labels?.[queueLabel] ?? []) : [],
+  );
+  if (queues.length === 0) return [];
+  const text = `Kueue starts the JobSet; the local queue ${queues.join(', ')} must be in its namespace`;
+  return [{ name: 'queue', ok: true, text }];
 }
 
 /** The runs of a table, each a Job of its own. */
 function checkCells(cells: readonly CellJob[], manifests: readonly Manifest[]): KubeCheck {
   const name = 'run files';
   const runs = cells.map((cell) => ({ cell, run: readRun(manifests, cell.spec) }));
-  const wrong = runs.flatMap(({ cell, run }) => ('error' in run ? [`Job ${cell.name}: ${run.error}`] : []));
+  const wrong = runs.flatMap(({ cell, run }) => {
+    const error = 'error' in run ? run.error : unmountedPath(run.run, cell.spec.template);
+    return error === null ? [] : [`Job ${cell.name}: ${error}`];
+  });
   if (wrong.length > 0) return { name, ok: false, text: firstFew(wrong, '; ') };
   const text = firstFew(runs.flatMap(({ run }) => ('run' in run ? [run.run.metadata.name] : [])));
   return {
@@ -76,6 +95,15 @@ function checkQueue(cells: readonly CellJob[]): KubeCheck[] {
   const queues = [...new Set(waiting.map(({ queue }) => queue))].join(', ');
   const text = `Kueue starts the Jobs; the local queue ${queues} must be in their namespace`;
   return [{ name: 'queue', ok: true, text }];
+}
+
+/** Whether these are what the runs of a table share, and nothing else. */
+function isTableWithoutRuns(manifests: readonly Manifest[]): boolean {
+  const kinds = new Set(manifests.map(({ kind }) => kind));
+  const isTable = manifests.some(
+    ({ kind, metadata }) => kind === 'NetworkPolicy' && metadata.name === 'cell',
+  );
+  return isTable && !kinds.has('Job') && !kinds.has('JobSet');
 }
 
 /** What of deploy/ is no part of a run. */

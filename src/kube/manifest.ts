@@ -15,6 +15,7 @@ const container = z.looseObject({
   args: z.array(z.string()).default([]),
   env: z.array(variable).default([]),
   ports: z.array(z.looseObject({ name: z.string().optional(), containerPort: z.number() })).default([]),
+  volumeMounts: z.array(z.looseObject({ mountPath: z.string() })).default([]),
   resources: z
     .looseObject({ limits: z.record(z.string(), z.union([z.string(), z.number()])).default({}) })
     .default({ limits: {} }),

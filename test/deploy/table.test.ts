@@ -12,7 +12,7 @@ import { trainingHash } from '../../src/run/training-hash.js';
 import { find, kubectlMissing, kustomize } from '../kit/kubernetes/kustomize.js';
 import { PublishedSchemas, schemasMissing } from '../kit/kubernetes/schemas.js';
 
-const cellsOf = (seedCount: number) =>
+const cellsOf = (seedCount: number, overrides: readonly string[] = []) =>
   planGrid({
     variants: methodVariants(['fcaenet', 'lsh']),
     bits: [12],
@@ -20,7 +20,11 @@ const cellsOf = (seedCount: number) =>
     equalities: ['steps'],
     output: 'out',
     tuned: [],
-    overrides: ['spec.dataset.path=/data/CUB_200_2011'],
+    overrides: [
+      'spec.dataset.path=/data/CUB_200_2011',
+      'spec.model.weights=/data/resnet50.safetensors',
+      ...overrides,
+    ],
     resolve: readTrainingRuns('examples/cub-24bit.yaml'),
   }).cells;
 const cells = cellsOf(2);
@@ -117,6 +121,23 @@ describe.skipIf(kubectlMissing !== '')(`kubectl kustomize${kubectlMissing}`, () 
     expect(checks[1]!.text).toBe(
       '4 runs of a table: fcaenet-12bit-seed0, fcaenet-12bit-seed1, lsh-12bit-seed0, lsh-12bit-seed1',
     );
+  });
+
+  test.each([
+    ['spec.dataset.path', 'data/CUB_200_2011'],
+    ['spec.dataset.path', '/data/../home/CUB_200_2011'],
+    ['spec.model.weights', '/weights/resnet50.safetensors'],
+  ])('is refused where no volume of its pods has %s %s', (field, path) => {
+    writeManifests(folder, 'space', cellsOf(1, [`${field}=${path}`]));
+    const runs = examineManifests(kustomize(folder)).find(({ name }) => name === 'run files')!;
+    expect(runs).toMatchObject({ ok: false });
+    expect(runs.text).toContain(`${field} is ${path}, expected a path on a volume of the pod, which are at `);
+  });
+
+  test('says that no run is left, where none is', () => {
+    writeManifests(folder, 'space', []);
+    const runs = examineManifests(kustomize(folder)).find(({ name }) => name === 'run files');
+    expect(runs).toMatchObject({ ok: true, text: 'no run of the table is left; there is nothing to start' });
   });
 
   test('names the first of the Jobs in which a value is missing, and how many there are', () => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -194,4 +194,61 @@ describe('in a folder', () => {
       expect(existsSync(join(output, 'manifests'))).toBe(false);
     },
   );
+
+  test('with runs of other data under other names it is left as it is (EXPERIMENT_OUTPUT_OTHER)', async () => {
+    const experiment = small();
+    for (const cell of experiment.plan.cells) writeFinished(cell);
+    await carryOutExperiment(experiment);
+    const overrides = ['spec.dataset.path=elsewhere'];
+    const other = {
+      ...experiment,
+      plan: plan({ bits: [24], seedCount: 1, equalities: ['steps'], output, overrides }),
+    };
+    const refusal = failure(
+      'EXPERIMENT_OUTPUT_OTHER',
+      /is left as it is, because .*run\.yaml is of a run with other data: spec\.dataset\.path \("data", now "elsewhere"\); choose another folder with --output$/,
+    );
+    await expect(carryOutExperiment(other, true)).rejects.toEqual(refusal);
+    await expect(writeExperimentManifests(other, join(output, 'manifests'))).rejects.toEqual(refusal);
+  });
+
+  describe('manifests', () => {
+    const written = async (experiment: Experiment) => {
+      const folder = join(output, 'manifests');
+      await writeExperimentManifests(experiment, folder);
+      return folder;
+    };
+    const published = (path: string): Experiment => ({
+      ...small(),
+      plan: plan({
+        bits: [12],
+        seedCount: 1,
+        equalities: ['steps'],
+        output,
+        overrides: ['spec.dataset.kind=cub', `spec.dataset.path=${path}`],
+      }),
+    });
+
+    test('of other data are left as they are (EXPERIMENT_OUTPUT_OTHER)', async () => {
+      await written(published('/data/one'));
+      await expect(written(published('/data/other'))).rejects.toEqual(
+        failure(
+          'EXPERIMENT_OUTPUT_OTHER',
+          /manifests is left as it is, because .*spec\.dataset\.path \("\/data\/one", now "\/data\/other"\); choose another folder with --manifests, or delete this one$/,
+        ),
+      );
+      await written(published('/data/one'));
+    });
+
+    test.each(['hi', 'resources: [other]', 'a: [', ''])(
+      'do not go into a folder with a kustomization that is none of a table: %j',
+      async (text) => {
+        mkdirSync(join(output, 'manifests'));
+        writeFileSync(join(output, 'manifests', 'kustomization.yaml'), text);
+        await expect(written(published('/data/one'))).rejects.toEqual(
+          failure('EXPERIMENT_OUTPUT_OTHER', /its kustomization\.yaml is none of a table/),
+        );
+      },
+    );
+  });
 });

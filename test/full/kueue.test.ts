@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { stringify } from 'yaml';
 import { builds } from '../deploy/builds.js';
 import { runCommandLine } from '../kit/command-line.js';
@@ -54,28 +54,62 @@ describe.skipIf(missing !== '')(`Kueue's queue${missing}`, () => {
     server.kubectl(`--namespace ${namespace} apply --validate=strict --filename -`, yaml(manifests));
 
   /** Asks again and again until the answer is as wanted, and gives it. */
-  async function until<Value>(ask: () => Promise<Value>, wanted: (value: Value) => boolean): Promise<Value> {
-    for (;;) {
+  async function until<Value>(
+    ask: () => Value | Promise<Value>,
+    wanted: (value: Value) => boolean,
+    seconds = 120,
+  ): Promise<Value> {
+    for (const endMs = Date.now() + seconds * 1000; ; await sleep(200)) {
+      server.check('during the test');
       const value = await ask();
       if (wanted(value)) return value;
-      await sleep(200);
+      if (Date.now() > endMs) throw new Error(`${JSON.stringify(value)} after ${seconds} s`);
     }
   }
 
-  test('starts a row of a table run by run, and runs that are evicted, applied again or killed go on', async () => {
+  const listed = async (kinds: string, where: string) =>
+    JSON.parse(await server.kubectl(`get ${kinds} ${where} --output json`)).items as Manifest[];
+
+  interface Workload {
+    readonly hasQuota: boolean;
+    /** Why it has none. */
+    readonly reason: string;
+  }
+
+  const workloads = async (namespace: string): Promise<Workload[]> =>
+    (await listed('workloads', `--namespace ${namespace}`)).map(({ status }) => {
+      const { status: answer, message } =
+        status?.conditions?.find(({ type }: { type: string }) => type === 'QuotaReserved') ?? {};
+      return { hasQuota: answer === 'True', reason: answer === 'False' ? message : '' };
+    });
+
+  afterEach(async () => {
+    await server.kubectl('delete jobs,jobsets --all --all-namespaces --wait=false');
+    await until(
+      () => listed('workloads,pods', '--all-namespaces'),
+      ({ length }) => length === 0,
+    );
+  });
+
+  test('starts a row of a table run by run, and runs that are evicted, applied again or killed go on', {
+    timeout: 10 * minutes,
+  }, async () => {
     const row = await TableRow.make();
+    onTestFinished(() => row.remove());
     const elsewhere = await row.elsewhere();
     const manifests = await row.build();
     const namespace = find(manifests, 'ServiceAccount', 'fcaenet').metadata.namespace!;
     const cluster = new Cluster(manifests, {});
+    onTestFinished(() => cluster.remove());
     row.provide(cluster);
     await server.kubectl(`create namespace ${namespace}`);
     await apply(namespace, queueFor(1));
     const node = new Node(server, cluster, namespace);
+    onTestFinished(() => node.stop());
 
     const jobs = async () => {
-      const { items } = JSON.parse(await server.kubectl(`--namespace ${namespace} get jobs --output json`));
-      return (items as Manifest[]).map(({ metadata, spec, status }) => ({
+      if (node.failure) throw node.failure;
+      return (await listed('jobs', `--namespace ${namespace}`)).map(({ metadata, spec, status }) => ({
         name: metadata.name,
         suspended: spec.suspend as boolean,
         complete: status.succeeded === 1,
@@ -85,52 +119,49 @@ describe.skipIf(missing !== '')(`Kueue's queue${missing}`, () => {
       server.kubectl(
         `--namespace ${namespace} patch localqueue fcaenet --type=merge --patch '{"spec":{"stopPolicy":"${policy}"}}'`,
       );
-    /** Waits until the nth pod has written a checkpoint. */
+    /** The nth pod, when it has written a checkpoint. */
     const checkpoint = async (nth: number) => {
-      await until(
-        async () => node.pods[nth],
-        (each) => each !== undefined,
-      );
+      await until(jobs, () => node.pods.length > nth);
       await node.pods[nth]!.pod.line('checkpoint written');
+      return node.pods[nth]!;
     };
 
-    try {
-      await apply(namespace, manifests);
-      await checkpoint(0);
-      expect((await jobs()).filter(({ suspended }) => !suspended)).toHaveLength(1);
+    await apply(namespace, manifests);
+    const evicted = await checkpoint(0);
+    expect((await jobs()).filter(({ suspended }) => !suspended)).toHaveLength(1);
 
-      // An administrator drains the queue.
-      await stopPolicy('HoldAndDrain');
-      await until(jobs, (all) => all.every(({ suspended }) => suspended));
-      await until(
-        async () => node.running,
-        (running) => running.length === 0,
-      );
-      expect(node.pods.map(({ ending }) => ending!.exitCode)).toEqual([75]);
-      await stopPolicy('None');
-      await checkpoint(1);
+    // An administrator drains the queue. Any of the runs may be the next one then.
+    await stopPolicy('HoldAndDrain');
+    await until(
+      () => workloads(namespace),
+      (all) => all.every(({ hasQuota }) => !hasQuota),
+    );
+    await until(jobs, (all) => all.every(({ suspended }) => suspended) && node.running.length === 0);
+    expect(node.pods.map(({ ending }) => ending!.exitCode)).toEqual([75]);
+    await stopPolicy('None');
 
-      // A person applies the row again.
-      await apply(namespace, manifests);
-      await checkpoint(2);
-      expect(node.pods.slice(0, 2).map(({ ending }) => ending!.exitCode)).toEqual([75, 75]);
+    // A person applies the row again. Kueue starts the run that has the quota once more.
+    const again = await checkpoint(1);
+    await apply(namespace, manifests);
+    const killed = await checkpoint(2);
+    expect([again.ending!.exitCode, killed.job]).toEqual([75, again.job]);
 
-      // The kernel kills it: the Job's own controller makes the next pod.
-      node.pods[2]!.pod.kill();
-      await checkpoint(3);
-      expect(node.pods[2]!.ending!.exitCode).toBe(137);
-      expect(new Set(node.pods.slice(0, 4).map(({ job }) => job)).size).toBe(1);
+    // The kernel kills it. The Job's own controller makes the next pod.
+    killed.pod.kill();
+    const next = await checkpoint(3);
+    expect([killed.ending!.exitCode, next.job]).toEqual([137, killed.job]);
 
-      await until(jobs, (all) => all.every(({ complete }) => complete));
-      expect((await jobs()).map(({ name }) => name).sort()).toEqual(TableRow.bits.map(TableRow.job).sort());
-      const successes = node.pods.filter(({ ending }) => ending?.exitCode === 0);
-      expect(successes).toHaveLength(TableRow.bits.length);
-      expect(node.mostAtOnce).toBe(1);
-      expect(await row.collect(cluster)).toEqual(elsewhere);
-    } finally {
-      await node.stop().finally(() => cluster.remove());
-      row.remove();
+    await until(jobs, (all) => all.every(({ complete }) => complete), 300);
+    expect((await jobs()).map(({ name }) => name).sort()).toEqual(TableRow.bits.map(TableRow.job).sort());
+    expect(node.mostAtOnce).toBe(1);
+    for (const job of new Set([evicted.job, again.job])) {
+      const [, ...later] = node.pods.filter((each) => each.job === job);
+      expect(later.length).toBeGreaterThan(0);
+      for (const { pod } of later) {
+        expect(pod.lines.map(({ message }) => message)).toContain('resuming');
+      }
     }
+    expect(await row.collect(cluster)).toEqual(elsewhere);
   });
 
   test('lets as many runs of VegFru start as the quota of deploy/kueue has room for', async () => {
@@ -151,15 +182,19 @@ describe.skipIf(missing !== '')(`Kueue's queue${missing}`, () => {
     await server.kubectl(`create namespace ${namespace}`);
     await apply(namespace, builds['deploy/kueue']!());
     await server.kubectl('apply --validate=strict --filename -', fillIn(yaml(manifests)));
-    const pods = async () =>
-      (await server.kubectl(`--namespace ${namespace} get pods --output name`)).trim().split('\n');
-    // Eight GPUs, and twelve runs.
-    expect(await until(pods, ({ length }) => length >= 8)).toHaveLength(8);
-    const reasons = await server.kubectl(
-      `--namespace ${namespace} get workloads --output jsonpath={.items[*].status.conditions[*].message}`,
+    // Kueue gives the reason of the run that is the next one.
+    const decided = await until(
+      () => workloads(namespace),
+      (all) => all.length === 12 && all.some(({ reason }) => reason !== ''),
     );
-    expect(reasons).toContain('insufficient unused quota for');
-    await server.kubectl(`--namespace ${namespace} delete jobs --all`);
+    expect(decided.filter(({ hasQuota }) => hasQuota)).toHaveLength(8);
+    expect(decided.find(({ reason }) => reason !== '')!.reason).toContain(
+      'insufficient unused quota for nvidia.com/gpu',
+    );
+    await until(
+      () => listed('pods', `--namespace ${namespace}`),
+      ({ length }) => length === 8,
+    );
   });
 
   describe('and a JobSet of vegfru-48bit, with the quota of deploy/kueue', () => {
@@ -168,30 +203,24 @@ describe.skipIf(missing !== '')(`Kueue's queue${missing}`, () => {
     const text = fillIn(yaml(manifests));
     const { parallelism } = find(builds['deploy/overlays/vegfru-48bit']!(), 'Job', 'workers').spec;
     const suspended = async () =>
-      (await server.kubectl(
-        `--namespace ${namespace} get jobset fcaenet --output jsonpath={.spec.suspend}`,
-      )) === 'true';
+      (await listed('jobsets', `--namespace ${namespace}`))[0]!.spec.suspend === true;
+    const pods = () => listed('pods', `--namespace ${namespace}`);
 
-    beforeAll(() => server.kubectl(`create namespace ${namespace}`));
-
-    test('waits while a GPU is missing, and says so', async () => {
+    test('waits while the quota has a GPU too few, says so, and starts coordinator and workers together when it has them', async () => {
+      await server.kubectl(`create namespace ${namespace}`);
       await apply(namespace, queueFor(parallelism - 1));
       await server.kubectl('apply --validate=strict --filename -', text);
-      const reasons = () =>
-        server.kubectl(
-          `--namespace ${namespace} get workloads --output jsonpath={.items[*].status.conditions[*].message}`,
-        );
-      expect(await until(reasons, (each) => each !== '')).toContain('nvidia.com/gpu');
-      expect(await suspended()).toBe(true);
-      expect(await server.kubectl(`--namespace ${namespace} get pods --output name`)).toBe('');
-    });
-
-    test('starts coordinator and workers together when there is room', async () => {
+      const [{ reason }] = (await until(
+        () => workloads(namespace),
+        (all) => all.length === 1 && all[0]!.reason !== '',
+      )) as [Workload];
+      expect(reason).toContain('nvidia.com/gpu');
+      expect([await suspended(), await pods()]).toEqual([true, []]);
       await apply(namespace, builds['deploy/kueue']!());
-      expect(await until(suspended, (each) => !each)).toBe(false);
-      const pods = () => server.kubectl(`--namespace ${namespace} get pods --output name`);
-      const all = await until(pods, (text) => text.trim().split('\n').length === 1 + parallelism);
-      expect(all).toContain('coordinator');
+      await until(suspended, (each) => !each);
+      const all = await until(pods, ({ length }) => length === 1 + parallelism);
+      const parts = all.map(({ metadata }) => metadata.labels!['app.kubernetes.io/component']);
+      expect(parts.filter((part) => part === 'coordinator')).toHaveLength(1);
     });
   });
 });

@@ -9,11 +9,6 @@ import type { Manifest } from './kustomize.js';
 import { programs } from './programs.js';
 import { customResourceFolder } from './schemas.js';
 
-const running = new Set<ChildProcess>();
-process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
-
 export interface Answer {
   readonly exitCode: number;
   readonly stdout: string;
@@ -137,25 +132,31 @@ export class ApiServer {
    */
   spawn(program: string, flags: Readonly<Record<string, string>>, before: readonly string[] = []): void {
     const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
-    const [command, ...rest] = [...before, program, ...args];
+    // It ends with this process, however that ends.
+    const [command, ...rest] = ['setpriv', '--pdeathsig', 'KILL', ...before, program, ...args];
     const log = join(this.folder, `${basename(program)}.log`);
     const output = openSync(log, 'w');
     const env = { ...process.env, KUBECONFIG: this.config };
     const child = spawn(command!, rest, { stdio: ['ignore', output, output], env });
     closeSync(output);
     this.children.push({ process: child, log });
-    running.add(child);
-    child.once('exit', () => running.delete(child));
   }
 
   /** Waits until a command succeeds; throws if one of the programs ends before. */
   async until(what: string, command: string): Promise<void> {
     while ((await this.shell(command)).exitCode !== 0) {
-      const ended = this.children.find(({ process: { exitCode } }) => exitCode !== null);
-      if (ended)
-        throw new Error(`A program ended before ${what}: ${readFileSync(ended.log, 'utf8').slice(-2000)}`);
+      this.check(`before ${what}`);
       await sleep(200);
     }
+  }
+
+  /** Throws if one of the programs has ended. @param when for the message */
+  check(when: string): void {
+    const ended = this.children.find(
+      ({ process: { exitCode, signalCode } }) => exitCode !== null || signalCode !== null,
+    );
+    if (!ended) return;
+    throw new Error(`A program ended ${when}: ${readFileSync(ended.log, 'utf8').slice(-2000)}`);
   }
 }
 

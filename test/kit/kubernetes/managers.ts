@@ -22,6 +22,7 @@ export function startControllers(server: ApiServer): void {
  */
 export async function startJobSet(server: ApiServer, tls: string): Promise<void> {
   const manager = await Manager.of(server, 'jobset', tls);
+  await manager.registerResources();
   await manager.start({
     apiVersion: 'config.jobset.x-k8s.io/v1alpha1',
     kind: 'Configuration',
@@ -118,6 +119,6 @@ class Manager {
       for (const name of ['tls.crt', 'tls.key']) cpSync(join(this.tls, name), join(target, name));
     }
     const script = 'mount --bind "$1" /etc; shift; exec "$@"';
-    return ['unshare', '--map-root-user', '--mount', 'sh', '-ec', script, 'sh', etc];
+    return ['unshare', '--mount', 'sh', '-ec', script, 'sh', etc];
   }
 }

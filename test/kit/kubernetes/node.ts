@@ -21,6 +21,8 @@ export class Node {
   readonly pods: NodePod[] = [];
   /** The most pods that ran at the same time. */
   mostAtOnce = 0;
+  /** Why it serves no pods any more. */
+  failure: Error | null = null;
   private readonly work: Promise<void>;
   private stopped = false;
 
@@ -29,8 +31,9 @@ export class Node {
     private readonly cluster: Cluster,
     private readonly namespace: string,
   ) {
-    this.work = this.serve();
-    this.work.catch(() => undefined);
+    this.work = this.serve().catch((error) => {
+      this.failure = error as Error;
+    });
   }
 
   /** Pods whose processes run. */
@@ -38,7 +41,6 @@ export class Node {
     return this.pods.filter(({ ending }) => ending === null);
   }
 
-  /** Throws what went wrong so far. */
   async stop(): Promise<void> {
     this.stopped = true;
     await this.work;
@@ -46,7 +48,8 @@ export class Node {
 
   private async serve(): Promise<void> {
     while (!this.stopped) {
-      const { items } = JSON.parse(await this.ask('get pods --output json')) as { items: Manifest[] };
+      const listed = await this.server.kubectl(`--namespace ${this.namespace} get pods --output json`);
+      const { items } = JSON.parse(listed) as { items: Manifest[] };
       for (const object of items) await this.see(object);
       await sleep(200);
     }
@@ -57,28 +60,29 @@ export class Node {
     let mine = this.pods.find((each) => each.name === name);
     if (!mine) {
       if (deletionTimestamp) return this.forget(name);
-      mine = await this.start(object);
+      if (!(await this.bind(name))) return;
+      mine = this.start(object);
     }
     if (deletionTimestamp && !mine.deleted) {
       mine.deleted = true;
-      void mine.pod.terminate();
+      if (mine.ending === null) void mine.pod.terminate();
     }
     if (mine.ending === null) return;
     if (object.status.phase === 'Running') await this.report(mine);
     if (mine.deleted) await this.forget(name);
   }
 
-  private async start(object: Manifest): Promise<NodePod> {
+  /** Whether the pod is still there, and now runs here. */
+  private async bind(name: string): Promise<boolean> {
+    const target = { kind: 'Node', name: 'node' };
+    const binding = JSON.stringify({ apiVersion: 'v1', kind: 'Binding', metadata: { name }, target });
+    const isThere = await this.asked(`create --raw ${this.path(name)}/binding --filename -`, binding);
+    const status = { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] };
+    return isThere && (await this.setStatus(name, status));
+  }
+
+  private start(object: Manifest): NodePod {
     const { name } = object.metadata;
-    const binding = {
-      apiVersion: 'v1',
-      kind: 'Binding',
-      metadata: { name },
-      target: { kind: 'Node', name: 'node' },
-    };
-    const path = `/api/v1/namespaces/${this.namespace}/pods/${name}/binding`;
-    await this.server.kubectl(`create --raw ${path} --filename -`, JSON.stringify(binding));
-    await this.setStatus(name, { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] });
     const pod = this.cluster.start(object);
     const job = object.metadata.labels!['batch.kubernetes.io/job-name']!;
     const mine: NodePod = { name, job, pod, deleted: false, ending: null };
@@ -90,7 +94,7 @@ export class Node {
     return mine;
   }
 
-  private report({ name, ending }: NodePod): Promise<void> {
+  private report({ name, ending }: NodePod): Promise<boolean> {
     const { container, exitCode } = ending!;
     const state = { terminated: { exitCode, reason: exitCode === 0 ? 'Completed' : 'Error' } };
     const status = { name: container, image: 'image', imageID: '', ready: false, restartCount: 0, state };
@@ -99,18 +103,27 @@ export class Node {
     return this.setStatus(name, { phase, conditions, containerStatuses: [status] });
   }
 
-  private async setStatus(name: string, status: object): Promise<void> {
+  private setStatus(name: string, status: object): Promise<boolean> {
     const patch = JSON.stringify({ status });
-    await this.ask(`patch pod ${name} --subresource=status --type=merge --patch '${patch}'`);
+    return this.asked(`patch pod ${name} --subresource=status --type=merge --patch '${patch}'`);
   }
 
   private async forget(name: string): Promise<void> {
-    const path = `/api/v1/namespaces/${this.namespace}/pods/${name}?gracePeriodSeconds=0`;
-    // It may be gone: the Job's controller waits for nothing else.
-    await this.server.shell(`kubectl delete --raw '${path}'`);
+    await this.asked(`delete --raw '${this.path(name)}?gracePeriodSeconds=0'`);
   }
 
-  private ask(command: string): Promise<string> {
-    return this.server.kubectl(`--namespace ${this.namespace} ${command}`);
+  private path(name: string): string {
+    return `/api/v1/namespaces/${this.namespace}/pods/${name}`;
+  }
+
+  /** Whether the pod that a command is about was still there. */
+  private async asked(command: string, input = ''): Promise<boolean> {
+    const { exitCode, stderr } = await this.server.shell(
+      `kubectl --namespace ${this.namespace} ${command}`,
+      input,
+    );
+    if (exitCode === 0) return true;
+    if (/NotFound|not found/.test(stderr)) return false;
+    throw new Error(`kubectl ${command}: ${stderr}`);
   }
 }

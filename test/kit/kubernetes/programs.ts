@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { schemasMissing } from './schemas.js';
 
@@ -23,6 +23,10 @@ export const apiServerMissing = whyNoServer();
 
 function whyNoServer(): string {
   if (process.env[variable] !== '1') return ` (skipped: ${variable} is not 1)`;
+  const unknown = ['etcd', 'openssl', 'curl', 'setpriv'].filter(
+    (name) => spawnSync('sh', ['-c', `command -v ${name}`]).status !== 0,
+  );
+  if (unknown.length > 0) return ` (skipped: ${unknown.join(', ')} not installed)`;
   const absent = Object.entries(programs).filter(([, path]) => !existsSync(path));
   if (absent.length > 0)
     return ` (skipped: ${absent.map(([name]) => name).join(', ')} not built; npm run setup:kubernetes)`;

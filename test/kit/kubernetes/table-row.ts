@@ -28,7 +28,13 @@ export class TableRow {
     const operation = { ...spec.operation, lease: { seconds: 2 } };
     // The command needs no dataset then: the folder is the pods'.
     const dataset = { ...spec.dataset, kind: 'cub' };
-    const run = { ...smallRunFile, metadata: { name: 'row' }, spec: { ...spec, dataset, operation } };
+    // Long enough to be interrupted several times.
+    const schedule = { ...spec.schedule, iterations: 8 };
+    const run = {
+      ...smallRunFile,
+      metadata: { name: 'row' },
+      spec: { ...spec, dataset, schedule, operation },
+    };
     writeFileSync(join(row.folder, 'row.yaml'), stringify(run));
     return row;
   }

@@ -235,6 +235,7 @@ describe('a connection', () => {
       [false, true],
       [true, false],
     ]);
+    expect(lost).toEqual([]);
   });
 
   test('that damages a sum ends the call', async () => {
