@@ -287,17 +287,6 @@ describe.skipIf(kubectlMissing !== '')(`Jobs in other hands are the same Jobs${k
     );
   });
 
-  test('Kueue knows the JobSet', () => {
-    const manifests = builds['deploy/overlays/vegfru-48bit + jobset + kueue']!();
-    const queue = find(manifests, 'JobSet', 'fcaenet').metadata.labels?.['kueue.x-k8s.io/queue-name'];
-    expect(find(builds['deploy/kueue']!(), 'LocalQueue', queue!)).toBeDefined();
-    expect(examineManifests(manifests).find(({ name }) => name === 'queue')).toEqual({
-      name: 'queue',
-      ok: true,
-      text: 'Kueue starts the JobSet; the local queue fcaenet must be in its namespace',
-    });
-  });
-
   test('Kubeflow Trainer, but for the names that it looks for', () => {
     const runtime = find(builds['deploy/kubeflow/runtime']!(), 'ClusterTrainingRuntime', 'fcaenet');
     const [coordinator, workers] = runtime.spec.template.spec.replicatedJobs.map(
