@@ -69,19 +69,14 @@ export async function showPlan(console: Console, runs: readonly PlannedRun[]): P
   }
   const numbers = ['steps', 'images trained', 'images encoded', 'workers', 'time'];
   const columns = ['run', 'state', ...numbers].map((title) => ({ title, isNumber: numbers.includes(title) }));
-  const figures = ({
-    steps,
-    trainedImages,
-    encodedImages,
-    seconds,
-    workers,
-  }: Omit<PlannedRun, 'run' | 'state' | 'reason' | 'workers'> & { readonly workers: number | '' }) => [
+  type Figures = Omit<PlannedRun, 'run' | 'state' | 'reason' | 'workers'>;
+  const figures = ({ steps, trainedImages, encodedImages, seconds }: Figures, workers: string) => [
     ...[steps, trainedImages, encodedImages].map((count) => count.toLocaleString('en-GB')),
-    String(workers),
+    workers,
     readableDuration(seconds),
   ];
-  const rows = runs.map((run) => [run.run, run.state, ...figures(run)]);
-  const last = [`${missing.length} of ${runs.length} to run`, '', ...figures({ ...total, workers: '' })];
+  const rows = runs.map((run) => [run.run, run.state, ...figures(run, String(run.workers))]);
+  const last = [`${missing.length} of ${runs.length} to run`, '', ...figures(total, '')];
   await print(formatTable(columns, [...rows, last]));
   for (const { run, reason } of runs) if (reason !== null) console.log.warn(`${run}: ${reason}`);
 }

@@ -99,11 +99,10 @@ function checkQueue(cells: readonly CellJob[]): KubeCheck[] {
 
 /** Whether these are what the runs of a table share, and nothing else. */
 function isTableWithoutRuns(manifests: readonly Manifest[]): boolean {
-  const kinds = new Set(manifests.map(({ kind }) => kind));
-  const isTable = manifests.some(
-    ({ kind, metadata }) => kind === 'NetworkPolicy' && metadata.name === 'cell',
+  return (
+    manifests.some(({ kind, metadata }) => kind === 'NetworkPolicy' && metadata.name === 'cell') &&
+    !hasRuns(manifests)
   );
-  return isTable && !kinds.has('Job') && !kinds.has('JobSet');
 }
 
 /** What of deploy/ is no part of a run. */
@@ -111,11 +110,15 @@ const helpers = ['Pod copy', 'Pod results', 'Deployment serve'];
 
 /** Whether these have one of the helpers, and no run. */
 function isHelper(manifests: readonly Manifest[]): boolean {
-  const ofRuns = ['Job', 'JobSet', 'TrainJob', 'ClusterTrainingRuntime'];
   return (
     manifests.some(({ kind, metadata }) => helpers.includes(`${kind} ${metadata.name}`)) &&
-    !manifests.some(({ kind }) => ofRuns.includes(kind))
+    !hasRuns(manifests)
   );
+}
+
+function hasRuns(manifests: readonly Manifest[]): boolean {
+  const ofRuns = ['Job', 'JobSet', 'TrainJob', 'ClusterTrainingRuntime'];
+  return manifests.some(({ kind }) => ofRuns.includes(kind));
 }
 
 function checkValues(manifests: readonly Manifest[]): KubeCheck[] {

@@ -2,7 +2,6 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { stringify } from 'yaml';
 import { examineManifests } from '../../src/kube/examine.js';
 import { parseManifests } from '../../src/kube/read-manifests.js';
 import { builds, wholeRuns } from '../deploy/builds.js';
@@ -11,7 +10,7 @@ import { ApiServer } from '../kit/kubernetes/api-server.js';
 import { documentedOverlays } from '../kit/kubernetes/documented.js';
 import { fillIn } from '../kit/kubernetes/fill-in.js';
 import { Kubelet } from '../kit/kubernetes/kubelet.js';
-import { clusterKinds, find, kubectlMissing, type Manifest } from '../kit/kubernetes/kustomize.js';
+import { clusterKinds, find, kubectlMissing, type Manifest, yamlOf } from '../kit/kubernetes/kustomize.js';
 import { startJobSet } from '../kit/kubernetes/managers.js';
 import { buildOverlay } from '../kit/kubernetes/overlay.js';
 import { apiServerMissing } from '../kit/kubernetes/programs.js';
@@ -28,9 +27,7 @@ const compositions: [name: string, build: () => Manifest[]][] = [
   ...documented.map(({ text, overlay }): [string, () => Manifest[]] => [text, () => buildOverlay(overlay)]),
 ];
 
-const yaml = (manifests: readonly Manifest[]) => manifests.map((each) => stringify(each)).join('---\n');
-
-const filledIn = (manifests: readonly Manifest[]) => fillIn(yaml(manifests));
+const filledIn = (manifests: readonly Manifest[]) => fillIn(yamlOf(manifests));
 
 const namespaceOf = (manifests: readonly Manifest[]) =>
   manifests.find(({ metadata }) => metadata.namespace)?.metadata.namespace ?? 'vegfru-48bit';

@@ -3,13 +3,12 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { stringify } from 'yaml';
 import { builds } from '../deploy/builds.js';
 import { runCommandLine } from '../kit/command-line.js';
 import { ApiServer } from '../kit/kubernetes/api-server.js';
 import { Cluster } from '../kit/kubernetes/cluster.js';
 import { fillIn } from '../kit/kubernetes/fill-in.js';
-import { find, kubectlMissing, kustomize, type Manifest } from '../kit/kubernetes/kustomize.js';
+import { find, kubectlMissing, kustomize, type Manifest, yamlOf } from '../kit/kubernetes/kustomize.js';
 import { startControllers, startJobSet, startKueue } from '../kit/kubernetes/managers.js';
 import { Node } from '../kit/kubernetes/node.js';
 import { podsMissing } from '../kit/kubernetes/pod.js';
@@ -18,7 +17,6 @@ import { TableRow } from '../kit/kubernetes/table-row.js';
 
 const missing = apiServerMissing || kubectlMissing || podsMissing;
 const minutes = 60_000;
-const yaml = (manifests: readonly Manifest[]) => manifests.map((each) => stringify(each)).join('---\n');
 
 /** deploy/kueue, with room for so many GPUs. */
 function queueFor(gpus: number): Manifest[] {
@@ -51,7 +49,7 @@ describe.skipIf(missing !== '')(`Kueue's queue${missing}`, () => {
   });
 
   const apply = (namespace: string, manifests: readonly Manifest[]) =>
-    server.kubectl(`--namespace ${namespace} apply --validate=strict --filename -`, yaml(manifests));
+    server.kubectl(`--namespace ${namespace} apply --validate=strict --filename -`, yamlOf(manifests));
 
   /** Asks again and again until the answer is as wanted, and gives it. */
   async function until<Value>(
@@ -181,7 +179,7 @@ describe.skipIf(missing !== '')(`Kueue's queue${missing}`, () => {
     const namespace = find(manifests, 'ServiceAccount', 'fcaenet').metadata.namespace!;
     await server.kubectl(`create namespace ${namespace}`);
     await apply(namespace, builds['deploy/kueue']!());
-    await server.kubectl('apply --validate=strict --filename -', fillIn(yaml(manifests)));
+    await server.kubectl('apply --validate=strict --filename -', fillIn(yamlOf(manifests)));
     // Kueue gives the reason of the run that is the next one.
     const decided = await until(
       () => workloads(namespace),
@@ -200,7 +198,7 @@ describe.skipIf(missing !== '')(`Kueue's queue${missing}`, () => {
   describe('and a JobSet of vegfru-48bit, with the quota of deploy/kueue', () => {
     const namespace = 'vegfru-48bit';
     const manifests = builds['deploy/overlays/vegfru-48bit + jobset + kueue']!();
-    const text = fillIn(yaml(manifests));
+    const text = fillIn(yamlOf(manifests));
     const { parallelism } = find(builds['deploy/overlays/vegfru-48bit']!(), 'Job', 'workers').spec;
     const suspended = async () =>
       (await listed('jobsets', `--namespace ${namespace}`))[0]!.spec.suspend === true;

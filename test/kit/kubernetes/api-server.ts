@@ -5,7 +5,7 @@ import { basename, delimiter, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
 import { freePort } from '../free-port.js';
-import type { Manifest } from './kustomize.js';
+import { type Manifest, yamlOf } from './kustomize.js';
 import { programs } from './programs.js';
 import { customResourceFolder } from './schemas.js';
 
@@ -118,10 +118,8 @@ export class ApiServer {
   /** Creates custom resources that the server does not have yet, and waits until it serves them. */
   async createResources(definitions: readonly Manifest[]): Promise<void> {
     // Conversion is a webhook that is not there; each kind is used in one version alone.
-    const texts = definitions.map(({ spec: { conversion: _, ...spec }, ...rest }) =>
-      stringify({ ...rest, spec }),
-    );
-    await this.kubectl('apply --server-side --force-conflicts --filename -', texts.join('---\n'));
+    const objects = definitions.map(({ spec: { conversion: _, ...spec }, ...rest }) => ({ ...rest, spec }));
+    await this.kubectl('apply --server-side --force-conflicts --filename -', yamlOf(objects));
     const established = '--for=condition=Established customresourcedefinitions --all --timeout=2m';
     await this.until('the custom resources are served', `kubectl wait ${established}`);
   }

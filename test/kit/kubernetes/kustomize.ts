@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse, parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments, stringify } from 'yaml';
 
 /** One Kubernetes object, as far as tests look into it by themselves; its form is for the published schemas to check. */
 export interface Manifest {
@@ -15,6 +15,9 @@ export interface Manifest {
   // biome-ignore lint/suspicious/noExplicitAny: a manifest is looked into at dozens of places.
   readonly [field: string]: any;
 }
+
+/** Objects as one text, for `kubectl apply`. */
+export const yamlOf = (objects: readonly object[]) => objects.map((each) => stringify(each)).join('---\n');
 
 /** Kinds in deploy/ that are of the whole cluster, and so in no namespace. */
 export const clusterKinds: ReadonlySet<string> = new Set([

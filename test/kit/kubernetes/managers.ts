@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseAllDocuments, stringify } from 'yaml';
 import { freePort } from '../free-port.js';
 import type { ApiServer } from './api-server.js';
-import type { Manifest } from './kustomize.js';
+import { type Manifest, yamlOf } from './kustomize.js';
 import { programs } from './programs.js';
 
 /** Kubernetes' own controllers: that of Jobs, and the one that deletes what belongs to a deleted object. */
@@ -23,11 +23,7 @@ export function startControllers(server: ApiServer): void {
 export async function startJobSet(server: ApiServer, tls: string): Promise<void> {
   const manager = await Manager.of(server, 'jobset', tls);
   await manager.registerResources();
-  await manager.start({
-    apiVersion: 'config.jobset.x-k8s.io/v1alpha1',
-    kind: 'Configuration',
-    metrics: { bindAddress: '0' },
-  });
+  await manager.start({ apiVersion: 'config.jobset.x-k8s.io/v1alpha1' });
   await manager.registerWebhooks();
 }
 
@@ -38,13 +34,11 @@ export async function startKueue(server: ApiServer, tls: string): Promise<void> 
   await manager.start(
     {
       apiVersion: 'config.kueue.x-k8s.io/v1beta2',
-      kind: 'Configuration',
-      metrics: { bindAddress: '0' },
       integrations: { frameworks: ['batch/job', 'jobset.x-k8s.io/jobset'] },
       featureGates: { VisibilityOnDemand: false },
     },
     // It reads a certificate there even where nobody may ask it for metrics.
-    ['/etc/kueue/metrics/certs'],
+    '/etc/kueue/metrics/certs',
   );
   await manager.registerWebhooks();
 }
@@ -63,11 +57,13 @@ class Manager {
     return new Manager(server, name, tls, await freePort(), await freePort());
   }
 
-  /** @param certificates folders that hold certificates in the manager's container, below /etc */
-  async start(configuration: object, certificates: readonly string[] = []): Promise<void> {
+  /** @param certificates folder below /etc that holds a certificate in the manager's container, if one does */
+  async start(configuration: object, certificates?: string): Promise<void> {
     const config = join(this.server.folder, `${this.name}.yaml`);
     const settings = {
       ...configuration,
+      kind: 'Configuration',
+      metrics: { bindAddress: '0' },
       webhook: { host: '127.0.0.1', port: this.port, certDir: this.tls },
       leaderElection: { leaderElect: false },
       internalCertManagement: { enable: false },
@@ -75,8 +71,8 @@ class Manager {
     };
     writeFileSync(config, stringify(settings));
     const flags = { config, kubeconfig: this.server.config };
-    if (certificates.length === 0) this.server.spawn(programs[this.name], flags);
-    else this.server.spawn(programs[this.name], flags, this.withFolders(certificates));
+    const before = certificates === undefined ? [] : this.withCertificate(certificates);
+    this.server.spawn(programs[this.name], flags, before);
     const ready = `curl --fail --silent http://127.0.0.1:${this.health}/readyz`;
     await this.server.until(`${this.name} is ready`, ready);
   }
@@ -91,17 +87,15 @@ class Manager {
     const configurations = ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'].flatMap(
       (kind) => this.registered(kind),
     );
-    const texts = configurations.map((each) =>
-      stringify({
-        ...each,
-        metadata: { name: this.name },
-        webhooks: each.webhooks.map(({ clientConfig, ...webhook }: Manifest) => ({
-          ...webhook,
-          clientConfig: { url: `https://localhost:${this.port}${clientConfig.service.path}`, caBundle },
-        })),
-      }),
-    );
-    await this.server.kubectl('create --filename -', texts.join('---\n'));
+    const objects = configurations.map((each) => ({
+      ...each,
+      metadata: { name: this.name },
+      webhooks: each.webhooks.map(({ clientConfig, ...webhook }: Manifest) => ({
+        ...webhook,
+        clientConfig: { url: `https://localhost:${this.port}${clientConfig.service.path}`, caBundle },
+      })),
+    }));
+    await this.server.kubectl('create --filename -', yamlOf(objects));
   }
 
   private registered(kind: string): Manifest[] {
@@ -110,14 +104,12 @@ class Manager {
       .filter((each) => each !== null && each.kind === kind) as Manifest[];
   }
 
-  /** What goes before a command that is to see the certificate in these folders: an /etc of its own. */
-  private withFolders(folders: readonly string[]): string[] {
+  /** What goes before a command that is to see the certificate in this folder: an /etc of its own. */
+  private withCertificate(folder: string): string[] {
     const etc = join(this.server.folder, `${this.name}-etc`);
-    for (const folder of folders) {
-      const target = join(etc, folder.replace(/^\/etc\//, ''));
-      mkdirSync(target, { recursive: true });
-      for (const name of ['tls.crt', 'tls.key']) cpSync(join(this.tls, name), join(target, name));
-    }
+    const target = join(etc, folder.replace(/^\/etc\//, ''));
+    mkdirSync(target, { recursive: true });
+    for (const name of ['tls.crt', 'tls.key']) cpSync(join(this.tls, name), join(target, name));
     const script = 'mount --bind "$1" /etc; shift; exec "$@"';
     return ['unshare', '--mount', 'sh', '-ec', script, 'sh', etc];
   }
