@@ -60,9 +60,9 @@ const weightsOf = (version: number) =>
     'float32',
   );
 
-function distribute() {
+function distribute(count = 2) {
   const pool = new WorkerPool();
-  const workers = workersOf(pool, 2) as [Worker, Worker];
+  const workers = workersOf(pool, count) as [Worker, Worker, ...Worker[]];
   const distribution = new WeightsDistribution(new Participants(pool, true));
   const weights = weightsOf(3);
   distribution.distribute(weights);
@@ -111,15 +111,41 @@ function sendAhead({ workers, distribution, weights }: ReturnType<typeof distrib
   distribution.forget();
 }
 
-test('a range that was sent ahead and may be lost leaves its version to the star', async () => {
+test('a range that was sent ahead and may be lost is sent again when its step is applied', async () => {
   const distributed = distribute();
   const { workers, distribution, lose } = distributed;
   sendAhead(distributed);
   lose(workers[0]);
   distribution.distribute(weightsOf(4));
   await settle();
-  expect(workers.flatMap(({ written }) => rangesIn(written))).toEqual([]);
-  expect(workers.map(({ member }) => member.weightsVersion)).toEqual([3, 3]);
+  expect(workers.map(({ written }) => rangesIn(written))).toEqual([
+    [
+      [0, 50, true],
+      [100, 102, true],
+    ],
+    [],
+  ]);
+  expect(rangesIn(workers[1].carried)).toEqual([
+    [51, 102, true],
+    [50, 100, true],
+  ]);
+  expect(workers.map(({ member }) => member.weightsVersion)).toEqual([4, 4]);
+});
+
+test('a worker that is lost just after its connection leaves the others to the exchange', async () => {
+  const distributed = distribute(3);
+  const { pool, workers, distribution, lose } = distributed;
+  sendAhead(distributed);
+  lose(workers[0]);
+  pool.remove(workers[0].member, { reason: 'it ended its stream', failure: null });
+  distribution.distribute(weightsOf(4));
+  await settle();
+  expect(workers.map(({ written }) => rangesIn(written))).toEqual([[], [], []]);
+  expect(workers.slice(1).map(({ carried }) => rangesIn(carried).slice(1))).toEqual([
+    [[50, 100, true]],
+    [[100, 150, true]],
+  ]);
+  expect(workers.slice(1).map(({ member }) => member.weightsVersion)).toEqual([4, 4]);
 });
 
 test('a connection over which nothing was sent ahead changes nothing', async () => {

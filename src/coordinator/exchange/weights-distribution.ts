@@ -148,14 +148,15 @@ export class WeightsDistribution {
   }
 
   /**
-   * What was on its way to a member may be lost, and with it what others get from it. Ranges of weights that do not exist
-   * yet cannot be sent again, so the star sends this version.
+   * What was on its way to a member may be lost, and with it what others get from it. Weights that do not exist yet are
+   * sent when they are distributed.
    */
   private sendAgain(member: Member): void {
     const { ahead, last } = this;
-    if (ahead?.plan.some(({ range, owner }) => owner === member && ahead.sent.has(range.start))) this.spoil();
-    for (const { range, owner } of last?.plan ?? []) {
-      if (owner === member) last!.weights?.sendRanges(member, [range], true);
+    const ofMember = ({ owner }: MemberRange) => owner === member;
+    for (const { range } of ahead?.plan.filter(ofMember) ?? []) ahead!.sent.delete(range.start);
+    for (const { range } of last?.plan.filter(ofMember) ?? []) {
+      last!.weights?.sendRanges(member, [range], true);
     }
   }
 
