@@ -47,6 +47,7 @@ async function measure(folder, members, way, { network, computeMs, microbatches,
   });
   try {
     const measured = await run.measure(seconds, steps);
+    const pauses = await run.longestPauses(seconds, steps);
     await run.checkSums();
     const aStep = (name) => measured[name] / measured.steps;
     const { gradientBytes, weightBytes } = run.sizes;
@@ -64,8 +65,8 @@ async function measure(folder, members, way, { network, computeMs, microbatches,
       processorSeconds: aStep('processorSeconds'),
       peakBytes: run.peakBytes(),
       memberPeakBytes: Math.max(...run.members.map((member) => run.peakBytes(member))),
-      longestPauseMs: measured.longestPauseMs,
-      longestOwnPauseMs: measured.longestOwnPauseMs,
+      longestPauseMs: pauses.longest,
+      longestOwnPauseMs: pauses.own,
       computedTwice: measured.computedTwice,
     };
   } finally {

@@ -22,6 +22,7 @@ const imageSize = 32;
 const warmUpSteps = 2;
 /** Questions take the coordinator's processor. No time is measured by them. */
 const lookEveryMs = 200;
+const lookSeldomMs = 1000;
 const print =
   'fetch(process.argv[1]).then((reply) => reply.text()).then((text) => process.stdout.write(text))';
 
@@ -180,19 +181,15 @@ export class MadeUpRun {
    * Goes on for a first step, then for so long, and at least for so many steps.
    * @returns what it took: `stepSeconds` by the clock, the mean without the first step, for which the weights have
    *   already arrived; `steps`, all of them, and of all of them together the coordinator's `processorSeconds`, `bytesIn` and
-   *   `bytesOut` (messages without framing), microbatches that were `computedTwice`, and `longestPauseMs` and
-   *   `longestOwnPauseMs` of its event loop; `exchanging` is the number of members that exchanged gradients in the last step
+   *   `bytesOut` (messages without framing), and microbatches that were `computedTwice`; `exchanging` is the number of members
+   *   that exchanged gradients in the last step
    */
   async measure(seconds, leastSteps) {
     const before = this.counters();
-    await this.longestPauses();
-    await this.ask('resume');
-    await this.until(async () => (await this.steps()) > before.steps);
-    const timed = this.counters();
-    await sleep(1000 * seconds);
-    await this.until(async () => (await this.steps()) >= timed.steps + leastSteps - 1);
-    await this.pause();
-    const pauses = await this.longestPauses();
+    let timed = null;
+    await this.goOn(seconds, leastSteps, () => {
+      timed = this.counters();
+    });
     const after = this.counters();
     const since = (name) => after[name] - before[name];
     return {
@@ -202,10 +199,32 @@ export class MadeUpRun {
       bytesIn: since('received'),
       bytesOut: since('sent'),
       computedTwice: since('answered') - this.microbatches * since('steps'),
-      longestPauseMs: pauses.longest,
-      longestOwnPauseMs: pauses.own,
       exchanging: after.exchanging,
     };
+  }
+
+  /**
+   * Goes on as {@link measure} does.
+   * @returns the longest pauses of the coordinator's event loop in milliseconds, as ./watch-pauses.mjs writes them
+   */
+  async longestPauses(seconds, leastSteps) {
+    rmSync(this.pausesFile, { force: true });
+    this.coordinator.child.kill('SIGUSR2');
+    await this.goOn(seconds, leastSteps);
+    this.coordinator.child.kill('SIGUSR2');
+    await this.until(async () => existsSync(this.pausesFile));
+    return JSON.parse(readFileSync(this.pausesFile, 'utf8'));
+  }
+
+  /** Goes on for a first step, then for so long, and at least for so many steps. */
+  async goOn(seconds, leastSteps, onFirst = () => {}) {
+    const before = await this.steps();
+    await this.ask('resume');
+    await this.until(async () => (await this.steps()) > before);
+    onFirst();
+    await sleep(1000 * seconds);
+    await this.until(async () => (await this.steps()) >= before + leastSteps, lookSeldomMs);
+    await this.pause();
   }
 
   /** Most bytes that were resident so far in the coordinator, or in a member. */
@@ -253,12 +272,12 @@ export class MadeUpRun {
     await this.until(async () => (await this.ask('status')).state === 'paused');
   }
 
-  async until(condition) {
+  async until(condition, everyMs = lookEveryMs) {
     while (!(await condition().catch(() => false))) {
       const ended = [this.coordinator, ...this.members].find(({ hasEnded }) => hasEnded);
       if (ended) throw new Error(`a process ended early: ${ended.child.spawnargs.join(' ')}`);
       await this.progress.goOn();
-      await sleep(lookEveryMs);
+      await sleep(everyMs);
     }
   }
 
@@ -289,14 +308,6 @@ export class MadeUpRun {
       sent: value('fcaenet_bytes_sent_total', ofCoordinator),
       answered: value('fcaenet_microbatches_total'),
     };
-  }
-
-  /** Since the last call, in milliseconds: what ./watch-pauses.mjs writes. */
-  async longestPauses() {
-    rmSync(this.pausesFile, { force: true });
-    this.coordinator.child.kill('SIGUSR2');
-    await this.until(async () => existsSync(this.pausesFile));
-    return JSON.parse(readFileSync(this.pausesFile, 'utf8'));
   }
 }
 
