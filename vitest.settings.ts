@@ -16,3 +16,9 @@ const plainFolders =
 
 /** Tests that start no process, open no port and load no engine. */
 export const plainTests = [`test/${plainFolders}/**/*.test.ts`];
+
+const sharedFolders =
+  '{cli,coordinator,deploy,hub,inspection,live,machine,monitoring,processes,report,runs,serving,simulation,transport,worker}';
+
+/** Tests that start processes or open ports, but load no engine in their own process and replace no module. */
+export const sharedTests = [`test/${sharedFolders}/**/*.test.ts`];
