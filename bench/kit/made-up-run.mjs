@@ -221,9 +221,10 @@ export class MadeUpRun {
     const before = await this.steps();
     await this.ask('resume');
     await this.until(async () => (await this.steps()) > before);
+    const first = await this.steps();
     onFirst();
     await sleep(1000 * seconds);
-    await this.until(async () => (await this.steps()) >= before + leastSteps, lookSeldomMs);
+    await this.until(async () => (await this.steps()) >= first + leastSteps - 1, lookSeldomMs);
     await this.pause();
   }
 

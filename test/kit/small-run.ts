@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
@@ -40,6 +40,8 @@ export interface SmallRun {
   readonly folder: string;
   readonly runFile: string;
   result(name: string): Promise<RunResult>;
+  /** A copy of the dataset beside it, to be damaged. @returns its folder */
+  copyOfData(name: string): Promise<string>;
   remove(): Promise<void>;
 }
 
@@ -54,6 +56,11 @@ export async function smallRun(): Promise<SmallRun> {
     folder,
     runFile,
     result: async (name) => JSON.parse(await readFile(join(folder, 'runs', name, 'result.json'), 'utf8')),
+    copyOfData: async (name) => {
+      const copy = join(folder, name);
+      await cp(join(folder, 'data'), copy, { recursive: true });
+      return copy;
+    },
     remove: () => rm(folder, { recursive: true, force: true }),
   };
 }

@@ -1,13 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LossCurve } from '../../src/live/loss-curve.js';
 import { pageFolder } from '../../src/live/serve/page-files.js';
 import type { ViewState } from '../../src/live/view.js';
 import { lossesDiffer } from '../../src/live/words.js';
-import { browserMissing, faultsOf, startBrowser } from '../kit/browser.js';
+import { browserMissing, startBrowser } from '../kit/browser.js';
 import { FakePage } from '../kit/fake-page.js';
+import { openedPage } from '../kit/opened-page.js';
 import { runView, viewOfState } from '../kit/run-views.js';
 
 let browser: Browser;
@@ -45,7 +46,7 @@ const shown: Readonly<Partial<Record<ViewState, readonly string[]>>> = {
 test.skipIf(browserMissing)(
   `the page follows the run through its states, also on a phone, without sideways scrolling${browserMissing}`,
   async () => {
-    const { fake, page, faults } = await open(new FakePage([viewOfState.waiting()]), 390);
+    const { fake, page, faults } = await openedPage(browser, new FakePage([viewOfState.waiting()]), 390);
     for (const [state, texts] of Object.entries(shown)) {
       fake.views = [viewOfState[state as ViewState]()];
       for (const text of texts) await page.getByText(text, { exact: false }).first().waitFor();
@@ -59,7 +60,7 @@ test.skipIf(browserMissing)(
 test.skipIf(browserMissing)(
   `the page says that the coordinator is gone, that it is back, and that it ended${browserMissing}`,
   async () => {
-    const { fake, page } = await open(new FakePage([runView()]), 1280);
+    const { fake, page } = await openedPage(browser, new FakePage([runView()]), 1280);
     await page.getByText('Live').waitFor();
     fake.vanish();
     await page.getByText('The coordinator is gone.').waitFor();
@@ -87,7 +88,7 @@ test.skipIf(browserMissing)(
         return { ok: true, run: 'cub-48bits', term: 1 };
       },
     };
-    const { page, faults } = await open(fake, 1280);
+    const { page, faults } = await openedPage(browser, fake, 1280);
     await page.getByRole('button', { name: 'Pause' }).focus();
     await page.keyboard.press('Enter');
     await page.getByText('This pauses the run after its current step').waitFor();
@@ -115,7 +116,7 @@ test.skipIf(browserMissing)(
 
 test.skipIf(browserMissing)(`two runs of a folder are compared${browserMissing}`, async () => {
   const other = runView({ run: 'other', state: 'finished', iteration: 7, settings: { 'spec.bits': 24 } });
-  const { page, faults } = await open(new FakePage([runView(), other], 'folder'), 390);
+  const { page, faults } = await openedPage(browser, new FakePage([runView(), other], 'folder'), 390);
   await page.getByLabel('compare cub-48bits').check();
   await page.getByLabel('compare other').check();
   await page.getByRole('link', { name: 'Compare cub-48bits and other' }).click();
@@ -134,7 +135,7 @@ test.skipIf(browserMissing)(
       'spec.exchnet.alignment': 1,
     };
     const other = runView({ run: 'cub50-of-another-method', method: 'exchnet', settings });
-    const { page } = await open(new FakePage([runView(), other], 'folder'), 390);
+    const { page } = await openedPage(browser, new FakePage([runView(), other], 'folder'), 390);
     const note = page.getByText(lossesDiffer);
     await page.goto(`${page.url()}#/compare/cub-48bits/cub-48bits`);
     await page.getByText('All settings that the result depends on are equal.').waitFor();
@@ -150,93 +151,13 @@ test.skipIf(browserMissing)(
 );
 
 test.skipIf(browserMissing)(
-  `the list and a comparison say that their server is gone, keep what is known, and go on${browserMissing}`,
-  async () => {
-    const { fake, page } = await open(new FakePage([runView(), runView({ run: 'other' })], 'folder'), 390);
-    const gone = page.getByText('The server of this page is gone.');
-    await page.getByRole('link', { name: 'other' }).waitFor();
-    fake.vanish();
-    await gone.waitFor();
-    expect(await page.getByRole('link', { name: 'other' }).count(), 'the last list stays').toBe(1);
-    await fake.start();
-    await gone.waitFor({ state: 'detached' });
-    await page.goto(`${page.url().split('#')[0]}#/compare/cub-48bits/other`);
-    const equal = page.getByText('All settings that the result depends on are equal.');
-    await equal.waitFor();
-    fake.vanish();
-    await gone.waitFor();
-    expect(await equal.count(), 'the last state stays').toBe(1);
-    await fake.start();
-    await gone.waitFor({ state: 'detached' });
-  },
-);
-
-test.skipIf(browserMissing)(
   `two methods that train no network are compared without a promise of steps${browserMissing}`,
   async () => {
     const without = { epochs: 0, losses: new LossCurve([]).view(), iterationsDone: [] };
     const views = ['itq', 'lsh'].map((method) => runView({ ...without, run: method, method }));
-    const { page } = await open(new FakePage(views, 'folder'), 1280);
+    const { page } = await openedPage(browser, new FakePage(views, 'folder'), 1280);
     await page.goto(`${page.url()}#/compare/itq/lsh`);
     await page.getByText('These methods train no network.').waitFor();
     expect(await page.getByText('No step is done yet.').count()).toBe(0);
   },
 );
-
-test.skipIf(browserMissing)(
-  `a run that is not in the folder is said to be none, in an address of whatever form, until it is there${browserMissing}`,
-  async () => {
-    const { fake, page, faults } = await open(new FakePage([runView()], 'folder'), 390);
-    const address = page.url();
-    await page.goto(`${address}#/run/of%zz`);
-    await page.getByText('The server of this page says: there is no run "of%zz".').waitFor();
-    await page.goto(`${address}#/compare/cub-48bits/absent`);
-    await page.getByText('The server says: there is no run "absent".').waitFor();
-    await page.goto(`${address}#/run/absent`);
-    await page.getByText('The server of this page says: there is no run "absent". Trying again…').waitFor();
-    fake.views = [runView({ run: 'absent' })];
-    await page.getByText('iteration 4 of 7').waitFor();
-    await page.getByText('Live').waitFor();
-    expect(faults).toEqual([]);
-  },
-);
-
-test.skipIf(browserMissing)(
-  `many runs keep the comparison within reach, and words whole${browserMissing}`,
-  async () => {
-    const long = `a-run-with-a-name-${'of-many-words-'.repeat(5)}end`;
-    const views = Array.from({ length: 60 }, (_, at) => runView({ run: at === 5 ? long : `run-${at}` }));
-    const { fake, page, faults } = await open(new FakePage([], 'folder'), 1280);
-    await page.getByText('There is no run in this folder yet.').waitFor();
-    fake.views = views.slice(0, 1);
-    await page.getByRole('link', { name: 'run-0' }).waitFor();
-    expect(await page.getByRole('checkbox').count(), 'one run has none to be compared with').toBe(0);
-    fake.views = views;
-    await page.getByLabel(`compare ${long}`).check();
-    await page.getByLabel('compare run-7').check();
-    const { y, height } = (await page.getByRole('link', { name: `Compare ${long}` }).boundingBox())!;
-    expect(y + height).toBeLessThan(800);
-    const cell = await page.getByRole('row', { name: 'run-7' }).getByText('fcaenet').boundingBox();
-    expect(cell!.height, 'the method is on one line').toBeLessThan(40);
-    expect(faults).toEqual([]);
-  },
-);
-
-/** Opens a page. All that it asks for must be of its own server. */
-async function open(
-  fake: FakePage,
-  width: number,
-): Promise<{ fake: FakePage; page: Page; faults: readonly string[] }> {
-  await fake.start();
-  const page = await browser.newPage({ viewport: { width, height: 800 } });
-  onTestFinished(async () => {
-    await page.close();
-    fake.vanish();
-  });
-  const faults = faultsOf(page);
-  page.on('request', (request) => {
-    if (new URL(request.url()).host !== fake.address) faults.push(`a request to ${request.url()}`);
-  });
-  await page.goto(`http://${fake.address}/`);
-  return { fake, page, faults };
-}

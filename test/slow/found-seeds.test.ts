@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { seedsThatFail } from './seeds.js';
+import { seedsThatFail } from '../simulation/seeds.js';
 
 test('a coordinator that is replaced while it reads what its successor takes away ends as replaced', async () => {
   expect(await seedsThatFail(592, 1)).toEqual([]);
