@@ -18,10 +18,11 @@ const plainFolders =
 export const plainTests = [`test/${plainFolders}/**/*.test.ts`];
 
 const sharedFolders =
-  '{cli,coordinator,deploy,hub,inspection,live,machine,monitoring,processes,report,runs,serving,simulation,transport,worker}';
+  '{coordinator,deploy,hub,inspection,live,machine,monitoring,processes,report,runs,serving,simulation,transport,worker}';
 
 /**
- * Tests that start processes or open ports, and replace no module. Only one file among them loads an engine in its own
+ * Tests that start processes or open ports, and replace no module. Those of the command line are not among them: `--json`
+ * sets the form of a process's output for good. Only one file among them loads an engine in its own
  * process, test/worker/gradient-work.test.ts, so there is no other engine to keep it apart from.
  */
 export const sharedTests = [`test/${sharedFolders}/**/*.test.ts`];
